@@ -1,0 +1,14 @@
+//! Configurable MLP and CNN blocks on burn, with a replica axis and named random streams.
+
+pub mod activation;
+pub mod block;
+pub mod cnn;
+pub mod dropout;
+pub mod error;
+pub mod mlp;
+pub mod norm;
+pub mod streams;
+pub mod zoo;
+
+pub use activation::Activation;
+pub use error::ConfigError;

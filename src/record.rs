@@ -1,0 +1,73 @@
+//! What a cell leaves behind: every raw number, one JSON line a cell, no clock times.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything measured on one cell (arm x seed x learning rate x device).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellRecord {
+    /// Hash of everything that determines the numbers.
+    pub id: String,
+    /// Arm name.
+    pub arm: String,
+    /// Seed.
+    pub seed: u64,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Device name, as asked for (`ndarray`, `flex`, `wgpu`, `cuda`).
+    pub device: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One entry an epoch, from epoch 1; a diverged cell ends early.
+    pub epochs: Vec<EpochRecord>,
+    /// Values of the probes by name, e.g. `train_accuracy`, `saturated.0`, `fold_error`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub probes: BTreeMap<String, f64>,
+}
+
+/// How a cell ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// All epochs done.
+    Done,
+    /// The loss was not finite.
+    Diverged {
+        /// Epoch, from 1, in which it happened.
+        epoch: usize,
+    },
+    /// It could not be run.
+    Failed {
+        /// What went wrong.
+        error: String,
+    },
+}
+
+/// Measurements at the end of an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRecord {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Mean loss over the epoch's steps, as trained (with dropout, batch statistics), in nats.
+    pub train_loss: f64,
+    /// On the validation split, in evaluation mode; absent where there is no validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Scores>,
+    /// On the test set, in evaluation mode. Drawn in curves; only the last epoch's enters a
+    /// contrast, and nothing is chosen by it.
+    pub test: Scores,
+}
+
+/// Scores of a net on a set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scores {
+    /// Accuracy in percent.
+    pub accuracy: f64,
+    /// Mean negative log-likelihood in nats.
+    pub nll: f64,
+    /// Expected calibration error in percent, 15 equal bins (Guo et al. 2017).
+    pub ece: f64,
+}

@@ -1,0 +1,66 @@
+//! The expensive step behind a trait, so that everything around it is tested without training.
+
+use crate::record::CellRecord;
+use crate::spec::{DataConfig, Probe, TrainConfig};
+use ablate_models::zoo::ModelConfig;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Cells that differ only in seed and learning rate and may train in lockstep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Arm name.
+    pub arm: String,
+    /// Device name.
+    pub device: String,
+    /// The data.
+    pub data: DataConfig,
+    /// The model.
+    pub model: ModelConfig,
+    /// The training.
+    pub train: TrainConfig,
+    /// What is measured beside accuracy.
+    pub probes: Vec<Probe>,
+    /// The cells.
+    pub cells: Vec<JobCell>,
+}
+
+/// One cell of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobCell {
+    /// The cell's id.
+    pub id: String,
+    /// Seed.
+    pub seed: u64,
+    /// Learning rate.
+    pub learning_rate: f64,
+}
+
+/// Asks running work to end at the next safe point.
+#[derive(Debug, Default)]
+pub struct StopFlag(AtomicBool);
+
+impl StopFlag {
+    /// Raises the flag.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it is raised.
+    pub fn stopped(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Told of every finished epoch of a job.
+pub trait Progress: Sync {
+    /// `epoch` of `epochs` is done for all `cells` cells of `job`.
+    fn epoch_done(&self, job: &Job, epoch: usize);
+}
+
+/// Trains jobs.
+pub trait Trainer: Sync {
+    /// Trains every cell of `job` and returns one record a cell, in the order of `job.cells`.
+    /// A cell that diverges or cannot be run is a record that says so. Returns `None` when `stop`
+    /// was raised before the job was done; nothing of it is kept then.
+    fn train(&self, job: &Job, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>>;
+}
