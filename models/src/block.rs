@@ -1,9 +1,15 @@
 //! The one place that fixes the order of a block: weight, norm?, activation, norm?, dropout?.
 
 use crate::activation::Activation;
-use crate::dropout::{DropoutConfig, Placement};
+use crate::conv::{Conv2d, Conv2dConfig};
+use crate::dropout::{Dropout, DropoutConfig, Placement};
 use crate::error::ConfigError;
-use crate::norm::NormConfig;
+use crate::init::{Start, WeightInit};
+use crate::linear::{Linear, LinearConfig};
+use crate::norm::{Norm, NormConfig};
+use crate::pass::{Pass, Point};
+use burn::module::Module;
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// What surrounds the weights of every hidden block.
@@ -70,33 +76,15 @@ impl Default for InitConfig {
     }
 }
 
-/// Distribution of start weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WeightInit {
-    /// Normal with variance `2 / fan_in` (He et al. 2015).
-    #[default]
-    HeNormal,
-    /// Uniform with variance `2 / fan_in`.
-    HeUniform,
-    /// Normal with variance `2 / (fan_in + fan_out)` (Glorot and Bengio 2010).
-    GlorotNormal,
-    /// Uniform with variance `2 / (fan_in + fan_out)`.
-    GlorotUniform,
-    /// Normal with standard deviation 0.1, redrawn beyond two standard deviations.
-    #[serde(rename = "truncated_normal_0.1")]
-    TruncatedNormal,
-}
-
 impl BlockConfig {
-    /// Whether a block of this kind has a bias.
-    pub fn has_bias(&self) -> bool {
+    /// Whether a block of this kind has a bias, if it drops at `rate`.
+    pub fn has_bias(&self, rate: f64) -> bool {
         match self.bias {
             Bias::On => true,
             Bias::Off => false,
             Bias::Auto => {
                 let direct = self.position == Position::Before
-                    && (self.dropout.placement == Placement::End || self.dropout.rate == 0.0);
+                    && (self.dropout.placement == Placement::End || rate == 0.0);
                 !(direct && self.norm.replaces_bias())
             }
         }
@@ -113,11 +101,186 @@ impl BlockConfig {
                 "is `before_norm`, but the block has no norm",
             ));
         }
-        for (key, value) in [("init.bias", self.init.bias), ("init.center", self.init.center)] {
+        for (key, value) in [
+            ("init.bias", self.init.bias),
+            ("init.center", self.init.center),
+        ] {
             if !value.is_finite() {
-                return Err(ConfigError::new(key, format!("must be finite, not {value}")));
+                return Err(ConfigError::new(
+                    key,
+                    format!("must be finite, not {value}"),
+                ));
             }
         }
         Ok(())
+    }
+}
+
+/// A dense layer and what follows it.
+#[derive(Module, Debug)]
+pub struct DenseBlock {
+    /// The weights.
+    pub linear: Linear,
+    /// What follows them.
+    pub tail: Tail,
+}
+
+/// A convolution and what follows it.
+#[derive(Module, Debug)]
+pub struct ConvBlock {
+    /// The weights.
+    pub conv: Conv2d,
+    /// What follows them.
+    pub tail: Tail,
+}
+
+/// What follows the weights of a block: norm?, activation, norm?, dropout?.
+#[derive(Module, Debug)]
+pub struct Tail {
+    /// The norm, if any.
+    pub norm: Option<Norm>,
+    /// Dropout, if any.
+    pub dropout: Option<Dropout>,
+    /// The activation.
+    #[module(skip)]
+    pub activation: Activation,
+    /// On which side of the activation the norm stands.
+    #[module(skip)]
+    pub position: Position,
+    /// Where dropout stands.
+    #[module(skip)]
+    pub placement: Placement,
+    path: String,
+}
+
+impl BlockConfig {
+    /// Builds a dense block at `path`.
+    ///
+    /// # Errors
+    /// If the norm does not fit the outputs.
+    pub fn dense(
+        &self,
+        path: &str,
+        inputs: usize,
+        outputs: usize,
+        start: &Start,
+    ) -> Result<DenseBlock, ConfigError> {
+        let linear = LinearConfig {
+            inputs,
+            outputs,
+            bias: self.has_bias(self.dropout.rate).then_some(self.init.bias),
+            init: self.init.weight,
+        };
+        Ok(DenseBlock {
+            linear: linear.init(&format!("{path}.linear"), start),
+            tail: self.tail(path, outputs, self.dropout.rate, false, start)?,
+        })
+    }
+
+    /// Builds a convolution block at `path`.
+    ///
+    /// # Errors
+    /// If the norm does not fit the outputs.
+    pub fn conv(
+        &self,
+        path: &str,
+        [inputs, outputs, kernel]: [usize; 3],
+        start: &Start,
+    ) -> Result<ConvBlock, ConfigError> {
+        let rate = self.dropout.conv_rate;
+        let conv = Conv2dConfig {
+            inputs,
+            outputs,
+            kernel,
+            bias: self.has_bias(rate).then_some(self.init.bias),
+            init: self.init.weight,
+        };
+        Ok(ConvBlock {
+            conv: conv.init(&format!("{path}.conv"), start),
+            tail: self.tail(path, outputs, rate, self.dropout.spatial, start)?,
+        })
+    }
+
+    fn tail(
+        &self,
+        path: &str,
+        channels: usize,
+        rate: f64,
+        spatial: bool,
+        start: &Start,
+    ) -> Result<Tail, ConfigError> {
+        Ok(Tail {
+            norm: self.norm.init(channels, self.init.center, start)?,
+            dropout: Dropout::new(rate, spatial, &format!("{path}.dropout"), start),
+            activation: self.activation,
+            position: self.position,
+            placement: self.dropout.placement,
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl DenseBlock {
+    /// # Shapes
+    /// `[replicas, rows, inputs]` to `[replicas, rows, outputs]`.
+    pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        self.tail.forward(self.linear.forward(x), 1, pass)
+    }
+}
+
+impl ConvBlock {
+    /// # Shapes
+    /// `[replicas, batch, height, width, inputs]` to the same with `outputs` channels.
+    pub fn forward(&self, x: Tensor<5>, pass: &Pass) -> Tensor<5> {
+        let y = self.conv.forward(x);
+        let shape = y.dims();
+        let [r, n, h, w, c] = shape;
+        let y = self.tail.forward(y.reshape([r, n * h * w, c]), h * w, pass);
+        y.reshape(shape)
+    }
+}
+
+impl Tail {
+    /// The block's path, under which observers see it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// # Shapes
+    /// - `x`: `[replicas, batch * positions, channels]`, positions fastest
+    /// - output: as `x`
+    pub fn forward(&self, mut x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
+        pass.show(&self.path, Point::Weighted, &x);
+        if self.position == Position::Before {
+            x = self.normalize(x, positions, pass);
+        }
+        pass.show(&self.path, Point::Preactivation, &x);
+        x = self.activation.forward(x);
+        pass.show(&self.path, Point::Activation, &x);
+        if self.position == Position::After {
+            x = self.normalize(x, positions, pass);
+        }
+        if self.placement == Placement::End {
+            x = self.drop(x, positions, pass);
+        }
+        pass.show(&self.path, Point::Output, &x);
+        x
+    }
+
+    fn normalize(&self, mut x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
+        if self.placement == Placement::BeforeNorm {
+            x = self.drop(x, positions, pass);
+        }
+        match &self.norm {
+            Some(norm) => norm.forward(x, positions, pass),
+            None => x,
+        }
+    }
+
+    fn drop(&self, x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
+        match &self.dropout {
+            Some(dropout) => dropout.forward(x, positions, pass),
+            None => x,
+        }
     }
 }

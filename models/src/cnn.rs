@@ -1,7 +1,16 @@
 //! Convolutional networks: plain stacks and stages with residual connections.
 
 use crate::block::BlockConfig;
+use crate::block::{ConvBlock, DenseBlock};
+use crate::dropout::Dropout;
 use crate::error::ConfigError;
+use crate::init::Start;
+use crate::linear::Linear;
+use crate::mlp::head;
+use crate::ops;
+use crate::pass::Pass;
+use burn::module::Module;
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// Convolution stages, dense blocks, and a linear head with a bias.
@@ -76,5 +85,152 @@ impl CnnConfig {
             return Err(ConfigError::new("residual", "needs `convs` of at least 2"));
         }
         self.block.check().map_err(|e| e.under("block"))
+    }
+}
+
+impl CnnConfig {
+    /// Height, width and channels after each stage, for images of `input` (height, width,
+    /// channels).
+    ///
+    /// # Errors
+    /// If pooling leaves nothing of the image.
+    pub fn stage_sizes(&self, input: [usize; 3]) -> Result<Vec<[usize; 3]>, ConfigError> {
+        let [mut h, mut w, _] = input;
+        let mut sizes = Vec::with_capacity(self.channels.len());
+        for &channels in &self.channels {
+            if self.pool != Pool::None {
+                (h, w) = (h / 2, w / 2);
+            }
+            if h == 0 || w == 0 {
+                let [h, w, _] = input;
+                let message =
+                    format!("pools an image of {h}x{w} down to nothing; use fewer stages");
+                return Err(ConfigError::new("channels", message));
+            }
+            sizes.push([h, w, channels]);
+        }
+        Ok(sizes)
+    }
+
+    /// Builds the model for images of `input` (height, width, channels) and `classes` classes,
+    /// one replica a seed.
+    ///
+    /// # Errors
+    /// If the configuration cannot be built, or not for such images.
+    pub fn init(
+        &self,
+        input: [usize; 3],
+        classes: usize,
+        start: &Start,
+    ) -> Result<Cnn, ConfigError> {
+        self.check()?;
+        let sizes = self.stage_sizes(input)?;
+        let mut channels = input[2];
+        let mut stages = Vec::with_capacity(self.channels.len());
+        for (s, &outputs) in self.channels.iter().enumerate() {
+            let mut blocks = Vec::with_capacity(self.convs);
+            for b in 0..self.convs {
+                let path = format!("stages.{s}.blocks.{b}");
+                let shape = [channels, outputs, self.kernel];
+                blocks.push(self.block.conv(&path, shape, start)?);
+                channels = outputs;
+            }
+            stages.push(Stage {
+                blocks,
+                pool: self.pool,
+                residual: self.residual,
+            });
+        }
+        let mut width = sizes.last().map_or(0, |size| size.iter().product());
+        let mut dense = Vec::with_capacity(self.dense.len());
+        for (i, &units) in self.dense.iter().enumerate() {
+            dense.push(
+                self.block
+                    .dense(&format!("dense.{i}"), width, units, start)?,
+            );
+            width = units;
+        }
+        Ok(Cnn {
+            input_dropout: Dropout::new(
+                self.block.dropout.input_rate,
+                false,
+                "input_dropout",
+                start,
+            ),
+            stages,
+            dense,
+            head: head(width, classes, self.block.init.weight, start),
+            input,
+        })
+    }
+}
+
+/// A convolutional network; see [`CnnConfig`].
+#[derive(Module, Debug)]
+pub struct Cnn {
+    /// Dropout on the input, if any.
+    pub input_dropout: Option<Dropout>,
+    /// The convolution stages.
+    pub stages: Vec<Stage>,
+    /// The dense blocks.
+    pub dense: Vec<DenseBlock>,
+    /// The linear head.
+    pub head: Linear,
+    /// Height, width and channels of the images.
+    #[module(skip)]
+    pub input: [usize; 3],
+}
+
+/// Convolution blocks of equal channels and what ends them.
+#[derive(Module, Debug)]
+pub struct Stage {
+    /// The convolutions.
+    pub blocks: Vec<ConvBlock>,
+    /// What ends the stage.
+    #[module(skip)]
+    pub pool: Pool,
+    /// Whether the first block's output is added to the last's.
+    pub residual: bool,
+}
+
+impl Stage {
+    fn forward(&self, mut x: Tensor<5>, pass: &Pass) -> Tensor<5> {
+        let mut first = None;
+        for block in &self.blocks {
+            x = block.forward(x, pass);
+            if self.residual && first.is_none() {
+                first = Some(x.clone());
+            }
+        }
+        if let Some(first) = first {
+            x = x + first;
+        }
+        match self.pool {
+            Pool::Max => ops::max_pool2d(x),
+            Pool::Average => ops::avg_pool2d(x),
+            Pool::None => x,
+        }
+    }
+}
+
+impl Cnn {
+    /// # Shapes
+    /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
+    /// - output: logits, `[replicas, batch, classes]`
+    pub fn forward(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        if let Some(dropout) = &self.input_dropout {
+            x = dropout.forward(x, 1, pass);
+        }
+        let [r, n, _] = x.dims();
+        let [h, w, c] = self.input;
+        let mut images: Tensor<5> = x.reshape([r, n, h, w, c]);
+        for stage in &self.stages {
+            images = stage.forward(images, pass);
+        }
+        let mut x: Tensor<3> = images.flatten(2, 4);
+        for block in &self.dense {
+            x = block.forward(x, pass);
+        }
+        self.head.forward(x)
     }
 }

@@ -1,6 +1,11 @@
 //! Inverted dropout (Srivastava et al. 2014) with masks from named streams.
 
 use crate::error::ConfigError;
+use crate::init::Start;
+use crate::pass::{Mode, Pass};
+use crate::streams::{Purpose, Stream};
+use burn::module::Module;
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 /// Where dropout acts and how often it drops. All rates default to 0, which means none.
@@ -59,5 +64,70 @@ impl DropoutConfig {
             }
         }
         Ok(())
+    }
+}
+
+/// Inverted dropout for a stack of replicas: a kept value is divided by the probability of keeping
+/// it, so that evaluation needs no change.
+///
+/// Element `i` of a mask is dropped where the `i`-th 16-bit half word of the layer's stream at the
+/// training step is below `round(rate * 65536)`.
+#[derive(Module, Debug)]
+pub struct Dropout {
+    /// Probability of dropping, in multiples of `2^-16`.
+    pub rate: f64,
+    #[module(skip)]
+    threshold: u32,
+    #[module(skip)]
+    streams: Vec<Stream>,
+    /// Drop whole feature maps.
+    pub spatial: bool,
+}
+
+impl Dropout {
+    /// Dropout at `path`, whose name addresses the masks; nothing at rate 0.
+    pub fn new(rate: f64, spatial: bool, path: &str, start: &Start) -> Option<Self> {
+        let threshold = (rate * 65536.0).round() as u32;
+        (threshold > 0).then(|| Self {
+            rate: f64::from(threshold) / 65536.0,
+            threshold,
+            streams: start.streams(Purpose::Mask, path),
+            spatial,
+        })
+    }
+
+    /// # Shapes
+    /// - `x`: `[replicas, batch * positions, channels]`, positions fastest
+    /// - output: as `x`
+    pub fn forward(&self, x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
+        let Mode::Train { step } = pass.mode() else {
+            return x;
+        };
+        let [r, rows, c] = x.dims();
+        let like = (&x.device(), x.dtype());
+        if self.spatial {
+            let n = rows / positions;
+            let mask = self.mask(step, n * c).convert_dtype(x.dtype());
+            let mask: Tensor<4> = Tensor::<2>::from_data(mask, like).reshape([r, n, 1, c]);
+            let x: Tensor<4> = x.reshape([r, n, positions, c]);
+            return (x * mask).reshape([r, rows, c]);
+        }
+        let mask = self.mask(step, rows * c).convert_dtype(x.dtype());
+        x * Tensor::<2>::from_data(mask, like).reshape([r, rows, c])
+    }
+
+    /// The factors of every replica's first `n` elements at `step`: 0 or `1 / (1 - rate)`.
+    fn mask(&self, step: u64, n: usize) -> TensorData {
+        let keep = (1.0 / (1.0 - self.rate)) as f32;
+        let mut values = Vec::with_capacity(self.streams.len() * n);
+        for stream in &self.streams {
+            for block in 0..n.div_ceil(8) {
+                let words = stream.block(step, block as u64);
+                let halves = words.iter().flat_map(|&w| [w & 0xFFFF, w >> 16]);
+                let factors = halves.map(|u| if u < self.threshold { 0.0 } else { keep });
+                values.extend(factors.take(n - 8 * block));
+            }
+        }
+        TensorData::new(values, [self.streams.len(), n])
     }
 }

@@ -3,12 +3,20 @@
 pub mod activation;
 pub mod block;
 pub mod cnn;
+pub mod conv;
 pub mod dropout;
 pub mod error;
+pub mod fold;
+pub mod init;
+pub mod linear;
 pub mod mlp;
 pub mod norm;
+pub mod ops;
+pub mod pass;
 pub mod streams;
 pub mod zoo;
 
 pub use activation::Activation;
 pub use error::ConfigError;
+pub use init::Start;
+pub use pass::Pass;

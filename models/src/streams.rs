@@ -247,7 +247,10 @@ mod tests {
     #[test]
     fn normals_have_mean_zero_and_unit_variance() {
         let n = 200_000;
-        let draws: Vec<f64> = Stream::new(1, Purpose::Init, "w").normals(0).take(n).collect();
+        let draws: Vec<f64> = Stream::new(1, Purpose::Init, "w")
+            .normals(0)
+            .take(n)
+            .collect();
         let mean = draws.iter().sum::<f64>() / n as f64;
         let var = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
         assert!(mean.abs() < 5.0 / (n as f64).sqrt(), "{mean}");
@@ -271,7 +274,10 @@ mod tests {
         for _ in 0..70_000 {
             counts[indices.below(7) as usize] += 1;
         }
-        let chi2: f64 = counts.iter().map(|&c| (f64::from(c) - 1e4).powi(2) / 1e4).sum();
+        let chi2: f64 = counts
+            .iter()
+            .map(|&c| (f64::from(c) - 1e4).powi(2) / 1e4)
+            .sum();
         assert!(chi2 < 22.5, "chi-square with 6 degrees of freedom: {chi2}");
     }
 }

@@ -62,7 +62,8 @@ pub trait Trainer: Sync {
     /// Trains every cell of `job` and returns one record a cell, in the order of `job.cells`.
     /// A cell that diverges or cannot be run is a record that says so. Returns `None` when `stop`
     /// was raised before the job was done; nothing of it is kept then.
-    fn train(&self, job: &Job, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>>;
+    fn train(&self, job: &Job, progress: &dyn Progress, stop: &StopFlag)
+    -> Option<Vec<CellRecord>>;
 
     /// Seconds that `job` will take alone on one worker, from timing a few of its steps; `None`
     /// when it cannot be run.

@@ -1,0 +1,57 @@
+//! Dense layers for a stack of replicas.
+
+use crate::init::{Start, WeightInit};
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, assert_shape};
+
+/// `y = x W + b` for every replica.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// Weights, `[replicas, inputs, outputs]`.
+    pub weight: Param<Tensor<3>>,
+    /// Bias, `[replicas, outputs]`; absent where the layer has none.
+    pub bias: Option<Param<Tensor<2>>>,
+}
+
+/// Configuration of [`Linear`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearConfig {
+    /// Input features.
+    pub inputs: usize,
+    /// Output features.
+    pub outputs: usize,
+    /// Start value of the bias; `None` for no bias.
+    pub bias: Option<f64>,
+    /// Distribution of the start weights.
+    pub init: WeightInit,
+}
+
+impl LinearConfig {
+    /// Builds the layer at `path`, whose name addresses the start weights.
+    pub fn init(&self, path: &str, start: &Start) -> Linear {
+        let (i, o) = (self.inputs, self.outputs);
+        Linear {
+            weight: start.weights(&format!("{path}.weight"), self.init, [i, o], i, o),
+            bias: self.bias.map(|value| start.constant(value, o)),
+        }
+    }
+}
+
+impl Linear {
+    /// # Shapes
+    /// - `x`: `[replicas, rows, inputs]`
+    /// - output: `[replicas, rows, outputs]`
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let weight = self.weight.val();
+        let [replicas, inputs, _] = weight.dims();
+        assert_shape!(x, [replicas, _, inputs]);
+        let y = x.matmul(weight);
+        match &self.bias {
+            Some(bias) => y + bias.val().unsqueeze_dim(1),
+            None => y,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Plain burn versions: differentiable, for every backend, and the reference in tests.
+
+use burn::tensor::{Int, Tensor, activation};
+
+/// 2-d convolution, stride 1, same size: patches gathered side by side, then one matrix product a
+/// replica.
+///
+/// # Shapes
+/// - `x`: `[replicas, batch, height, width, inputs]`
+/// - `weight`: `[replicas, kernel * kernel * inputs, outputs]`
+/// - `bias`: `[replicas, outputs]`
+/// - output: `[replicas, batch, height, width, outputs]`
+pub fn conv2d(
+    x: Tensor<5>,
+    weight: Tensor<3>,
+    bias: Option<Tensor<2>>,
+    kernel: usize,
+) -> Tensor<5> {
+    let [r, n, h, w, c] = x.dims();
+    let [_, rows, outputs] = weight.dims();
+    let patches = patches(x, kernel).reshape([r, n * h * w, rows]);
+    debug_assert_eq!(rows, kernel * kernel * c);
+    let mut y = patches.matmul(weight);
+    if let Some(bias) = bias {
+        y = y + bias.unsqueeze_dim(1);
+    }
+    y.reshape([r, n, h, w, outputs])
+}
+
+/// `[r, n, h, w, c]` to `[r, n, h, w, kernel * kernel * c]`, zeros outside.
+fn patches(x: Tensor<5>, kernel: usize) -> Tensor<5> {
+    if kernel == 1 {
+        return x;
+    }
+    let [_, _, h, w, _] = x.dims();
+    let before = (kernel - 1) / 2;
+    let padded = pad(
+        pad(x, 2, before, kernel - 1 - before),
+        3,
+        before,
+        kernel - 1 - before,
+    );
+    let mut shifted = Vec::with_capacity(kernel * kernel);
+    for row in 0..kernel {
+        for column in 0..kernel {
+            shifted.push(padded.clone().narrow(2, row, h).narrow(3, column, w));
+        }
+    }
+    Tensor::cat(shifted, 4)
+}
+
+fn pad(x: Tensor<5>, dim: usize, before: usize, after: usize) -> Tensor<5> {
+    let zeros = |count: usize| {
+        let mut shape = x.dims();
+        shape[dim] = count;
+        Tensor::<5>::zeros(shape, (&x.device(), x.dtype()))
+    };
+    let mut parts = Vec::with_capacity(3);
+    if before > 0 {
+        parts.push(zeros(before));
+    }
+    let tail = (after > 0).then(|| zeros(after));
+    parts.push(x);
+    parts.extend(tail);
+    Tensor::cat(parts, dim)
+}
+
+/// The four corners of every 2x2 window; an odd last row or column is left out.
+fn corners(x: Tensor<5>) -> [Tensor<5>; 4] {
+    let [r, n, h, w, c] = x.dims();
+    let (h2, w2) = (h / 2, w / 2);
+    let cut = x.narrow(2, 0, 2 * h2).narrow(3, 0, 2 * w2);
+    let rows = cut.reshape([r, n * h2, 2, w2 * 2, c]);
+    let corner = |i: usize, j: usize| {
+        let row: Tensor<5> = rows.clone().narrow(2, i, 1);
+        let columns: Tensor<5> = row.reshape([r, n, h2 * w2, 2, c]);
+        columns.narrow(3, j, 1).reshape([r, n, h2, w2, c])
+    };
+    [corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)]
+}
+
+/// 2x2 max pooling with stride 2. Among equal values the first in row-major order takes the gradient.
+///
+/// # Shapes
+/// `[replicas, batch, height, width, channels]` to the same with height and width halved, rounded
+/// down.
+pub fn max_pool2d(x: Tensor<5>) -> Tensor<5> {
+    let [a, b, c, d] = corners(x);
+    larger(larger(a, b), larger(c, d))
+}
+
+/// The larger of two, the first where they are equal.
+fn larger(a: Tensor<5>, b: Tensor<5>) -> Tensor<5> {
+    let second = b.clone().greater(a.clone());
+    a.mask_where(second, b)
+}
+
+/// 2x2 average pooling with stride 2.
+///
+/// # Shapes
+/// As for [`max_pool2d`].
+pub fn avg_pool2d(x: Tensor<5>) -> Tensor<5> {
+    let [a, b, c, d] = corners(x);
+    ((a + b) + (c + d)) * 0.25
+}
+
+/// Mean cross-entropy of each replica, in nats.
+///
+/// # Shapes
+/// - `logits`: `[replicas, batch, classes]`
+/// - `labels`: `[replicas, batch]`
+/// - output: `[replicas]`
+pub fn cross_entropy(logits: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
+    let [r, n, _] = logits.dims();
+    let log_p = activation::log_softmax(logits, 2);
+    let picked: Tensor<3> = log_p.gather(2, labels.unsqueeze_dim(2));
+    picked.reshape([r, n]).mean_dim(1).neg().reshape([r])
+}

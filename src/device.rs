@@ -1,0 +1,55 @@
+//! Devices by name. What was asked for is what runs, or an error says what to do.
+
+use burn::tensor::Device;
+
+/// A device that cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// No device has this name.
+    #[error("unknown device `{0}`; choose one of {names}", names = names())]
+    Unknown(String),
+    /// The device exists, but this program was built without it.
+    #[error(
+        "device `{0}` is not built in; build with `--features {0}` (built in: {built})",
+        built = built_in().join(", ")
+    )]
+    NotBuilt(String),
+}
+
+/// Every device name, built in or not.
+pub const NAMES: [&str; 4] = ["flex", "ndarray", "wgpu", "cuda"];
+
+fn names() -> String {
+    NAMES.map(|name| format!("`{name}`")).join(", ")
+}
+
+/// The device names this program was built with.
+pub fn built_in() -> Vec<&'static str> {
+    let built = [
+        cfg!(feature = "flex"),
+        cfg!(feature = "ndarray"),
+        cfg!(feature = "wgpu"),
+        cfg!(feature = "cuda"),
+    ];
+    let pairs = NAMES.into_iter().zip(built);
+    pairs.filter_map(|(name, is)| is.then_some(name)).collect()
+}
+
+/// Opens the device called `name`.
+///
+/// # Errors
+/// If there is none of that name, or it is not built in.
+pub fn open(name: &str) -> Result<Device, DeviceError> {
+    match name {
+        #[cfg(feature = "flex")]
+        "flex" => Ok(Device::flex()),
+        #[cfg(feature = "ndarray")]
+        "ndarray" => Ok(Device::ndarray()),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "cuda")]
+        "cuda" => Ok(Device::cuda(0)),
+        name if NAMES.contains(&name) => Err(DeviceError::NotBuilt(name.to_owned())),
+        name => Err(DeviceError::Unknown(name.to_owned())),
+    }
+}

@@ -1,0 +1,153 @@
+//! Batches for a stack of replicas, each with its own split, order and scaling.
+
+use crate::data::{Prepared, Split, TestFrom};
+use ablate_models::streams::{Purpose, Stream};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use std::sync::Arc;
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Train,
+    Validation,
+    Test,
+}
+
+/// Builds batches on the host, where one pass gathers, widens and scales the bytes.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    replicas: Vec<Replica>,
+    device: Device,
+    dtype: DType,
+}
+
+#[derive(Clone, Debug)]
+struct Replica {
+    seed: u64,
+    data: Arc<Prepared>,
+}
+
+impl Batches {
+    /// One replica a pair of seed and prepared data; all splits have equal sizes.
+    pub(crate) fn new(data: Vec<(u64, Arc<Prepared>)>, device: &Device, dtype: DType) -> Self {
+        let replica = |(seed, data)| Replica { seed, data };
+        Self {
+            replicas: data.into_iter().map(replica).collect(),
+            device: device.clone(),
+            dtype,
+        }
+    }
+
+    /// Height, width and channels of the images, and the number of classes.
+    pub(crate) fn shape(&self) -> ([usize; 3], usize) {
+        let set = &self.replicas[0].data.dataset;
+        ([set.height, set.width, set.channels], set.classes)
+    }
+
+    /// Examples in `part`, the same for every replica.
+    pub(crate) fn len(&self, part: Part) -> usize {
+        self.replicas[0].indices(part).len()
+    }
+
+    /// The order of the training examples in `epoch` (from 0), one list a replica. Replicas of one
+    /// seed share it.
+    pub(crate) fn orders(&self, epoch: usize) -> Vec<Vec<u32>> {
+        let n = self.len(Part::Train);
+        let order = |r: &Replica| {
+            Stream::new(r.seed, Purpose::Order, "").permutation(epoch as u64, n)
+        };
+        self.replicas.iter().map(order).collect()
+    }
+
+    /// The training examples at places `from..from + n` of `orders`.
+    ///
+    /// # Shapes
+    /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
+    pub(crate) fn train(
+        &self,
+        orders: &[Vec<u32>],
+        from: usize,
+        n: usize,
+    ) -> (Tensor<3>, Tensor<2, Int>) {
+        self.gather(Part::Train, n, |r, i| orders[r][from + i] as usize)
+    }
+
+    /// The examples at places `from..from + n` of `part`, in the split's order.
+    ///
+    /// # Shapes
+    /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
+    pub(crate) fn slice(
+        &self,
+        part: Part,
+        from: usize,
+        n: usize,
+    ) -> (Tensor<3>, Tensor<2, Int>) {
+        self.gather(part, n, |_, i| from + i)
+    }
+
+    /// The label of place `i` of `part` for replica `r`.
+    pub(crate) fn label(&self, part: Part, r: usize, i: usize) -> usize {
+        usize::from(self.replicas[r].label(part, i))
+    }
+
+    fn gather(
+        &self,
+        part: Part,
+        n: usize,
+        place: impl Fn(usize, usize) -> usize,
+    ) -> (Tensor<3>, Tensor<2, Int>) {
+        let set = &self.replicas[0].data.dataset;
+        let features = set.height * set.width * set.channels;
+        let count = self.replicas.len();
+        let mut pixels: Vec<f32> = Vec::with_capacity(count * n * features);
+        let mut labels: Vec<i64> = Vec::with_capacity(count * n);
+        for (r, replica) in self.replicas.iter().enumerate() {
+            for i in 0..n {
+                let at = place(r, i);
+                replica.extend_scaled(part, at, features, &mut pixels);
+                labels.push(i64::from(replica.label(part, at)));
+            }
+        }
+        let pixels = TensorData::new(pixels, [count, n, features]).convert_dtype(self.dtype);
+        let labels = TensorData::new(labels, [count, n]);
+        (
+            Tensor::from_data(pixels, (&self.device, self.dtype)),
+            Tensor::from_data(labels, &self.device),
+        )
+    }
+}
+
+impl Replica {
+    fn split(&self) -> &Split {
+        &self.data.split
+    }
+
+    fn indices(&self, part: Part) -> &[u32] {
+        match part {
+            Part::Train => &self.split().train,
+            Part::Validation => &self.split().validation,
+            Part::Test => &self.split().test,
+        }
+    }
+
+    fn label(&self, part: Part, i: usize) -> u8 {
+        self.data.label(part, i)
+    }
+
+    fn extend_scaled(&self, part: Part, i: usize, features: usize, out: &mut Vec<f32>) {
+        let index = self.indices(part)[i] as usize;
+        let examples = match (part, self.split().test_from) {
+            (Part::Test, TestFrom::TestFile) => self.data.dataset.test.as_ref(),
+            _ => None,
+        };
+        let examples = examples.unwrap_or(&self.data.dataset.train);
+        let bytes = &examples.pixels[index * features..(index + 1) * features];
+        let affine = &self.data.affine;
+        if let ([scale], [shift]) = (affine.scale.as_slice(), affine.shift.as_slice()) {
+            out.extend(bytes.iter().map(|&b| f32::from(b) * scale + shift));
+        } else {
+            let terms = bytes.iter().zip(&affine.scale).zip(&affine.shift);
+            out.extend(terms.map(|((&b, scale), shift)| f32::from(b) * scale + shift));
+        }
+    }
+}

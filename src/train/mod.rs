@@ -1,0 +1,254 @@
+//! Training: cells of one job in lockstep as one stacked model.
+
+pub(crate) mod batch;
+pub(crate) mod net;
+pub mod optimizer;
+mod probes;
+pub mod schedule;
+pub mod scores;
+
+use crate::data;
+use crate::device;
+use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
+use crate::run::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
+use ablate_models::Start;
+use batch::{Batches, Part};
+use burn::tensor::{DType, Device};
+use net::{Net, host_f64};
+use optimizer::Optimizer;
+use probes::Probes;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Trains jobs with burn.
+#[derive(Clone, Copy, Debug)]
+pub struct BurnTrainer {
+    threads: usize,
+}
+
+/// Why a job cannot be trained.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrainError {
+    #[error(transparent)]
+    Device(#[from] device::DeviceError),
+    #[error(transparent)]
+    Data(#[from] data::DataError),
+    #[error(transparent)]
+    Model(#[from] ablate_models::ConfigError),
+    #[error("`train.batch_size` is {batch}, but there are only {examples} training examples")]
+    Batch { batch: usize, examples: usize },
+}
+
+impl BurnTrainer {
+    /// A trainer whose kernels use `threads` threads a job.
+    pub const fn new(threads: usize) -> Self {
+        Self { threads }
+    }
+
+    /// Runs `f` with the kernels' thread pool around it, so that jobs beside each other do not
+    /// share one.
+    fn install<R: Send>(self, f: impl FnOnce() -> R + Send) -> R {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads);
+        match pool.build() {
+            Ok(pool) => pool.install(f),
+            // Without threads to be had, the caller's will do.
+            Err(_) => f(),
+        }
+    }
+}
+
+impl Trainer for BurnTrainer {
+    fn train(&self, job: &Job, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>> {
+        self.install(|| match Lockstep::new(job) {
+            Ok(lockstep) => lockstep.run(progress, stop),
+            Err(error) => {
+                let failed = |cell| failed(job, cell, &error);
+                Some(job.cells.iter().map(failed).collect())
+            }
+        })
+    }
+
+    fn estimate(&self, job: &Job) -> Option<f64> {
+        self.install(|| Lockstep::new(job).ok().map(|mut lockstep| lockstep.estimate()))
+    }
+}
+
+fn record(job: &Job, cell: &JobCell, outcome: Outcome) -> CellRecord {
+    CellRecord {
+        id: cell.id.clone(),
+        arm: job.arm.clone(),
+        seed: cell.seed,
+        learning_rate: cell.learning_rate,
+        device: job.device.clone(),
+        outcome,
+        epochs: Vec::new(),
+        probes: BTreeMap::new(),
+    }
+}
+
+fn failed(job: &Job, cell: &JobCell, error: &TrainError) -> CellRecord {
+    let error = error.to_string();
+    record(job, cell, Outcome::Failed { error })
+}
+
+/// All cells of a job, one replica each, training side by side.
+pub(crate) struct Lockstep<'a> {
+    job: &'a Job,
+    net: Net,
+    batches: Batches,
+    steps_per_epoch: usize,
+    probes: Probes,
+    records: Vec<CellRecord>,
+}
+
+impl<'a> Lockstep<'a> {
+    pub(crate) fn new(job: &'a Job) -> Result<Self, TrainError> {
+        let device = device::open(&job.device)?.autodiff();
+        let batches = load(job, &device, DType::F32)?;
+        let examples = batches.len(Part::Train);
+        let batch = job.train.batch_size;
+        if batch > examples {
+            return Err(TrainError::Batch { batch, examples });
+        }
+        let done = |cell| record(job, cell, Outcome::Done);
+        Ok(Self {
+            net: build(job, &job.model, &batches, Start::new(seeds(job), &device))?,
+            steps_per_epoch: examples / batch,
+            probes: Probes::new(job),
+            records: job.cells.iter().map(done).collect(),
+            batches,
+            job,
+        })
+    }
+
+    fn run(mut self, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>> {
+        for epoch in 0..self.job.train.epochs {
+            let losses = self.epoch(epoch, stop)?;
+            self.close_epoch(epoch + 1, &losses);
+            progress.epoch_done(self.job, epoch + 1);
+            if self.alive().next().is_none() {
+                break;
+            }
+        }
+        let (net, batches) = (&self.net, &self.batches);
+        let values = self.probes.finish(self.job, net, batches, stop)?;
+        for (record, values) in self.records.iter_mut().zip(values) {
+            if record.outcome == Outcome::Done {
+                let finite = values.into_iter().filter(|(_, value)| value.is_finite());
+                record.probes = finite.collect();
+            }
+        }
+        Some(self.records)
+    }
+
+    fn alive(&self) -> impl Iterator<Item = &CellRecord> {
+        let done = |record: &&CellRecord| record.outcome == Outcome::Done;
+        self.records.iter().filter(done)
+    }
+
+    /// Trains one epoch (from 0); the mean loss of each replica over its steps.
+    fn epoch(&mut self, epoch: usize, stop: &StopFlag) -> Option<Vec<f64>> {
+        let orders = self.batches.orders(epoch);
+        let mut total = None;
+        for i in 0..self.steps_per_epoch {
+            if stop.stopped() {
+                return None;
+            }
+            let losses = self.step(&orders, i);
+            total = Some(match total {
+                Some(total) => total + losses,
+                None => losses,
+            });
+        }
+        let total = host_f64(total.expect("an epoch has a step"));
+        let steps = self.steps_per_epoch as f64;
+        Some(total.into_iter().map(|loss| loss / steps).collect())
+    }
+
+    fn step(&mut self, orders: &[Vec<u32>], i: usize) -> burn::tensor::Tensor<1> {
+        let train = &self.job.train;
+        let n = train.batch_size;
+        let (pixels, labels) = self.batches.train(orders, i * n, n);
+        let step = self.net.steps();
+        let factor = schedule::factor(&train.schedule, step, self.steps_per_epoch, train.epochs);
+        let probes = &mut self.probes;
+        let watch = |model: &_, gradients: &_| probes.after_backward(model, gradients);
+        self.net.step(pixels, labels, factor, watch).losses
+    }
+
+    /// Scores the nets at the end of `epoch` (from 1) and writes it down, or marks as diverged.
+    fn close_epoch(&mut self, epoch: usize, losses: &[f64]) {
+        let score = |part| self.net.scores(&self.batches, part);
+        let validation = (self.batches.len(Part::Validation) > 0).then(|| score(Part::Validation));
+        let test = score(Part::Test);
+        for (r, record) in self.records.iter_mut().enumerate() {
+            if record.outcome != Outcome::Done {
+                continue;
+            }
+            let validation: Option<Option<Scores>> = validation.as_ref().map(|scores| scores[r]);
+            match (losses[r].is_finite(), validation, test[r]) {
+                (true, None | Some(Some(_)), Some(test)) => record.epochs.push(EpochRecord {
+                    epoch,
+                    train_loss: losses[r],
+                    validation: validation.flatten(),
+                    test,
+                }),
+                _ => record.outcome = Outcome::Diverged { epoch },
+            }
+        }
+    }
+
+    /// Seconds the whole job takes, from a few steps and one evaluation.
+    fn estimate(&mut self) -> f64 {
+        let orders = self.batches.orders(0);
+        let mut timed = |steps: usize| {
+            let started = Instant::now();
+            for i in 0..steps {
+                let losses = self.step(&orders, i % self.steps_per_epoch);
+                let _ = host_f64(losses);
+            }
+            started.elapsed().as_secs_f64() / steps as f64
+        };
+        timed(2);
+        let step = timed(5);
+        let started = Instant::now();
+        let _ = self.net.scores(&self.batches, Part::Test);
+        let examples = self.batches.len(Part::Test) + self.batches.len(Part::Validation);
+        let share = examples as f64 / self.batches.len(Part::Test) as f64;
+        let evaluation = started.elapsed().as_secs_f64() * share;
+        self.job.train.epochs as f64 * (self.steps_per_epoch as f64 * step + evaluation)
+    }
+}
+
+fn seeds(job: &Job) -> Vec<u64> {
+    job.cells.iter().map(|cell| cell.seed).collect()
+}
+
+/// The data of every cell; cells of one seed share theirs.
+pub(crate) fn load(job: &Job, device: &Device, dtype: DType) -> Result<Batches, TrainError> {
+    let mut by_seed: HashMap<u64, Arc<data::Prepared>> = HashMap::new();
+    let mut replicas = Vec::with_capacity(job.cells.len());
+    for seed in seeds(job) {
+        let prepared = match by_seed.get(&seed) {
+            Some(prepared) => Arc::clone(prepared),
+            None => Arc::new(data::prepare(&job.data, seed)?),
+        };
+        by_seed.insert(seed, Arc::clone(&prepared));
+        replicas.push((seed, prepared));
+    }
+    Ok(Batches::new(replicas, device, dtype))
+}
+
+/// A net of `model`, which need not be the job's own, at its start.
+pub(crate) fn build(
+    job: &Job,
+    model: &ablate_models::zoo::ModelConfig,
+    batches: &Batches,
+    start: Start,
+) -> Result<Net, TrainError> {
+    let (input, classes) = batches.shape();
+    let model = model.init(input, classes, &start)?;
+    let rates: Vec<f64> = job.cells.iter().map(|cell| cell.learning_rate).collect();
+    Ok(Net::new(model, Optimizer::new(&job.train, &rates)))
+}

@@ -1,0 +1,119 @@
+//! One net in training: a stacked model, its optimizer, and a step of both.
+
+use super::batch::{Batches, Part};
+use super::optimizer::Optimizer;
+use super::scores::Tally;
+use crate::record::Scores;
+use ablate_models::zoo::Model;
+use ablate_models::{Pass, ops};
+use burn::module::Module;
+use burn::tensor::{Gradients, Int, Tensor};
+
+/// Examples an evaluation pass takes at once.
+const CHUNK: usize = 256;
+
+/// A stacked model and its optimizer.
+pub(crate) struct Net {
+    model: Option<Model>,
+    optimizer: Optimizer,
+    step: u64,
+}
+
+/// What a step gave.
+pub(crate) struct Step {
+    /// Loss of each replica, `[replicas]`.
+    pub(crate) losses: Tensor<1>,
+    /// Logits before the step, `[replicas, batch, classes]`.
+    pub(crate) logits: Tensor<3>,
+}
+
+impl Net {
+    pub(crate) fn new(model: Model, optimizer: Optimizer) -> Self {
+        Self {
+            model: Some(model),
+            optimizer,
+            step: 0,
+        }
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        self.model.as_ref().expect("the model is only away inside a step")
+    }
+
+    /// Steps taken.
+    pub(crate) fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// One training step; `watch` sees model and gradients before the parameters move.
+    pub(crate) fn step(
+        &mut self,
+        pixels: Tensor<3>,
+        labels: Tensor<2, Int>,
+        factor: f64,
+        watch: impl FnOnce(&Model, &Gradients),
+    ) -> Step {
+        let logits = self.model().forward(pixels, &Pass::train(self.step));
+        let losses = ops::cross_entropy(logits.clone(), labels);
+        // Replicas share no parameter, so the sum's gradient is each replica's own.
+        let mut gradients = losses.clone().sum().backward();
+        watch(self.model(), &gradients);
+        let model = self.model.take().expect("the model is only away inside a step");
+        self.model = Some(self.optimizer.step(model, &mut gradients, factor));
+        self.step += 1;
+        Step {
+            losses: losses.inner(),
+            logits: logits.inner(),
+        }
+    }
+
+    /// Scores of each replica on `part` in evaluation mode; `None` where they are not finite.
+    pub(crate) fn scores(&self, batches: &Batches, part: Part) -> Vec<Option<Scores>> {
+        let model = self.model().valid();
+        let mut tallies: Vec<Tally> = Vec::new();
+        for_chunks(batches, part, usize::MAX, |from, pixels| {
+            let logits = model.forward(pixels, &Pass::evaluate());
+            let [replicas, n, classes] = logits.dims();
+            let values = host(logits);
+            tallies.resize_with(replicas, Tally::default);
+            for (i, row) in values.chunks(classes).enumerate() {
+                let (r, example) = (i / n, from + i % n);
+                tallies[r].add(row, batches.label(part, r, example));
+            }
+        });
+        tallies.iter().map(Tally::scores).collect()
+    }
+}
+
+/// Calls `f` with the place of the first and the pixels of up to [`CHUNK`] examples of `part` at a
+/// time, over the first `limit` examples. Pixels carry no gradients.
+pub(crate) fn for_chunks(
+    batches: &Batches,
+    part: Part,
+    limit: usize,
+    mut f: impl FnMut(usize, Tensor<3>),
+) {
+    let n = batches.len(part).min(limit);
+    for from in (0..n).step_by(CHUNK) {
+        let (pixels, _) = batches.slice(part, from, CHUNK.min(n - from));
+        f(from, pixels.inner());
+    }
+}
+
+/// The tensor's values in single precision.
+pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor
+        .into_data()
+        .convert::<f32>()
+        .into_vec()
+        .expect("the data was just converted to this type")
+}
+
+/// The tensor's values in double precision.
+pub(crate) fn host_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor
+        .into_data()
+        .convert::<f64>()
+        .into_vec()
+        .expect("the data was just converted to this type")
+}

@@ -1,0 +1,186 @@
+//! SGD, Adam and AdamW for a stack of replicas, each with its own learning rate.
+
+use crate::spec::{Moments, Optimizer as Config, ParameterGroup, TrainConfig};
+use ablate_models::zoo::Model;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+
+/// An optimizer and its moments.
+#[derive(Debug)]
+pub struct Optimizer {
+    config: Config,
+    weight_decay: f64,
+    decay_on: Vec<ParameterGroup>,
+    rates: Vec<f64>,
+    slots: Vec<Slot>,
+    step: i32,
+}
+
+/// Moments of one parameter, `[replicas, elements]` each.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    first: Option<Tensor<2>>,
+    second: Option<Tensor<2>>,
+}
+
+impl Optimizer {
+    /// An optimizer for as many replicas as there are learning rates.
+    pub fn new(config: &TrainConfig, learning_rates: &[f64]) -> Self {
+        Self {
+            config: config.optimizer.clone(),
+            weight_decay: config.weight_decay,
+            decay_on: config.decay_on.clone(),
+            rates: learning_rates.to_vec(),
+            slots: Vec::new(),
+            step: 0,
+        }
+    }
+
+    /// One step along `gradients`, with every learning rate multiplied by `factor`.
+    pub fn step(&mut self, model: Model, gradients: &mut Gradients, factor: f64) -> Model {
+        self.step += 1;
+        let mut walk = Walk {
+            optimizer: self,
+            gradients,
+            factor,
+            index: 0,
+            path: Vec::new(),
+        };
+        model.map(&mut walk)
+    }
+
+    /// The new value of a parameter of `group`; all tensors `[replicas, elements]`.
+    fn update(
+        &mut self,
+        index: usize,
+        group: Option<ParameterGroup>,
+        value: Tensor<2>,
+        gradient: Tensor<2>,
+        factor: f64,
+    ) -> Tensor<2> {
+        let rate = self.rate(factor, &value.device(), value.dtype());
+        let decays = group.is_some_and(|g| self.decay_on.contains(&g));
+        let decay = if decays { self.weight_decay } else { 0.0 };
+        let step = self.step;
+        let slot = &mut self.slots[index];
+        match &self.config {
+            Config::Sgd { momentum, nesterov } => {
+                let gradient = added_decay(gradient, &value, decay);
+                value - rate * slot.momentum(gradient, *momentum, *nesterov)
+            }
+            Config::Adam(m) => {
+                let gradient = added_decay(gradient, &value, decay);
+                value - rate * slot.adam(gradient, m, step)
+            }
+            Config::Adamw(m) => {
+                let direction = slot.adam(gradient, m, step);
+                if decay > 0.0 {
+                    let shrunk = value.clone() - rate.clone() * value * decay;
+                    return shrunk - rate * direction;
+                }
+                value - rate * direction
+            }
+        }
+    }
+
+    /// `[replicas, 1]`.
+    fn rate(&self, factor: f64, device: &Device, dtype: DType) -> Tensor<2> {
+        let rates: Vec<f64> = self.rates.iter().map(|rate| rate * factor).collect();
+        let data = TensorData::new(rates, [self.rates.len(), 1]).convert_dtype(dtype);
+        Tensor::from_data(data, (device, dtype))
+    }
+}
+
+/// Decay added to the gradient (an L2 penalty).
+fn added_decay(gradient: Tensor<2>, value: &Tensor<2>, decay: f64) -> Tensor<2> {
+    if decay > 0.0 {
+        gradient + value.clone() * decay
+    } else {
+        gradient
+    }
+}
+
+impl Slot {
+    /// Sutskever et al. 2013 in PyTorch's form: the velocity holds gradients, not steps.
+    fn momentum(&mut self, gradient: Tensor<2>, momentum: f64, nesterov: bool) -> Tensor<2> {
+        if momentum == 0.0 {
+            return gradient;
+        }
+        let velocity = match self.first.take() {
+            Some(velocity) => velocity * momentum + gradient.clone(),
+            None => gradient.clone(),
+        };
+        self.first = Some(velocity.clone());
+        if nesterov {
+            gradient + velocity * momentum
+        } else {
+            velocity
+        }
+    }
+
+    /// Kingma and Ba 2015, algorithm 1, without the learning rate.
+    fn adam(&mut self, gradient: Tensor<2>, m: &Moments, step: i32) -> Tensor<2> {
+        let mix = |old: Option<Tensor<2>>, new: Tensor<2>, beta: f64| match old {
+            Some(old) => old * beta + new * (1.0 - beta),
+            None => new * (1.0 - beta),
+        };
+        let first = mix(self.first.take(), gradient.clone(), m.beta1);
+        let second = mix(self.second.take(), gradient.square(), m.beta2);
+        self.first = Some(first.clone());
+        self.second = Some(second.clone());
+        let first = first / (1.0 - m.beta1.powi(step));
+        let second = second / (1.0 - m.beta2.powi(step));
+        first / (second.sqrt() + m.epsilon)
+    }
+}
+
+/// Visits the parameters in order, updating those that have a gradient.
+struct Walk<'a> {
+    optimizer: &'a mut Optimizer,
+    gradients: &'a mut Gradients,
+    factor: f64,
+    index: usize,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Walk<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let group = self.path.last().and_then(|name| group(name));
+        let Some(gradient) = param.val().grad_remove(self.gradients) else {
+            return param;
+        };
+        let index = self.index;
+        self.index += 1;
+        if self.optimizer.slots.len() == index {
+            self.optimizer.slots.push(Slot::default());
+        }
+        param.map(|tensor| {
+            let value = tensor.inner();
+            let shape = value.dims();
+            let flat = [shape[0], shape[1..].iter().product()];
+            let (value, gradient) = (value.reshape(flat), gradient.reshape(flat));
+            let optimizer = &mut *self.optimizer;
+            let new = optimizer.update(index, group, value, gradient, self.factor);
+            Tensor::from_inner(new.reshape(shape)).require_grad()
+        })
+    }
+}
+
+/// The role of a parameter, from the last part of its path.
+fn group(name: &str) -> Option<ParameterGroup> {
+    match name {
+        "weight" => Some(ParameterGroup::Weight),
+        "bias" => Some(ParameterGroup::Bias),
+        "scale" => Some(ParameterGroup::Scale),
+        "center" => Some(ParameterGroup::Center),
+        _ => None,
+    }
+}

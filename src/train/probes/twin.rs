@@ -1,0 +1,61 @@
+//! Twins that differ in nothing but the biases in front of the norm, trained in double precision.
+//!
+//! Where the norm follows the weights directly, batch statistics subtract any bias exactly, so the
+//! twins stay equal up to rounding; elsewhere they part at once.
+
+use super::{Values, put_all};
+use crate::run::trainer::Job;
+use crate::train::batch::{Batches, Part};
+use crate::train::net::{Net, host_f64};
+use crate::train::{TrainError, build, load};
+use ablate_models::Start;
+use ablate_models::block::Bias;
+use ablate_models::zoo::ModelConfig;
+use burn::tensor::{DType, Tensor};
+
+/// Steps the twins take; their logits are compared after the steps named.
+const STEPS: usize = 50;
+const LOOK_AT: [usize; 3] = [1, 10, STEPS];
+
+pub(super) fn measure(job: &Job, out: &mut [Values]) -> Result<(), TrainError> {
+    let device = crate::device::open(&job.device)?.autodiff();
+    let batches = load(job, &device, DType::F64)?;
+    let seeds: Vec<u64> = job.cells.iter().map(|cell| cell.seed).collect();
+    let twin = |bias| {
+        let start = Start::new(seeds.clone(), &device).double();
+        build(job, &with_bias(&job.model, bias), &batches, start)
+    };
+    let (mut with, mut without) = (twin(Bias::On)?, twin(Bias::Off)?);
+    let n = job.train.batch_size;
+    let mut largest = vec![0.0f64; job.cells.len()];
+    let mut orders = batches.orders(0);
+    let steps_per_epoch = batches.len(Part::Train) / n;
+    for step in 0..STEPS {
+        let at = step % steps_per_epoch;
+        if at == 0 {
+            orders = batches.orders(step / steps_per_epoch);
+        }
+        let advance = |net: &mut Net| -> Tensor<3> {
+            let (pixels, labels) = batches.train(&orders, at * n, n);
+            net.step(pixels, labels, 1.0, |_, _| ()).logits
+        };
+        let difference = host_f64(advance(&mut with) - advance(&mut without));
+        let each = difference.len() / largest.len();
+        for (i, d) in difference.into_iter().enumerate() {
+            largest[i / each] = largest[i / each].max(d.abs());
+        }
+        if LOOK_AT.contains(&(step + 1)) {
+            put_all(out, &format!("bias_twin.step_{}", step + 1), |r| largest[r]);
+        }
+    }
+    Ok(())
+}
+
+fn with_bias(model: &ModelConfig, bias: Bias) -> ModelConfig {
+    let mut model = model.clone();
+    match &mut model {
+        ModelConfig::Mlp(c) => c.block.bias = bias,
+        ModelConfig::Cnn(c) => c.block.bias = bias,
+    }
+    model
+}
