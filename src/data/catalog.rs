@@ -1,0 +1,188 @@
+//! What is known of each data set before a byte of it is read.
+
+use crate::spec::DataName;
+
+/// Every data set, in the order of listings.
+pub const ALL: [DataName; 4] = [
+    DataName::Digits,
+    DataName::Mnist,
+    DataName::FashionMnist,
+    DataName::Kmnist,
+];
+
+/// The published facts of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which one.
+    pub name: DataName,
+    /// Its name in specs and on the command line.
+    pub key: &'static str,
+    /// Its name in prose.
+    pub title: &'static str,
+    /// Who made it.
+    pub source: &'static str,
+    /// Folder that its files lie in; `None` for embedded data.
+    pub folder: Option<&'static str>,
+    /// Image height in pixels.
+    pub height: usize,
+    /// Image width in pixels.
+    pub width: usize,
+    /// Largest pixel value of the format.
+    pub max_pixel: u8,
+    /// Training images of each class.
+    pub train: &'static [usize],
+    /// Test images of each class; `None` without a test part.
+    pub test: Option<&'static [usize]>,
+    /// First and last three training labels, where we know them.
+    pub(crate) ends: Option<([u8; 3], [u8; 3])>,
+}
+
+impl Entry {
+    /// Number of classes.
+    pub const fn classes(&self) -> usize {
+        self.train.len()
+    }
+
+    /// Whether these training labels are the published ones, as far as the entry can tell.
+    fn matches(&self, train_labels: &[u8]) -> bool {
+        let ends_match = self.ends.is_none_or(|(first, last)| {
+            train_labels.starts_with(&first) && train_labels.ends_with(&last)
+        });
+        ends_match && class_counts(train_labels, self.classes()) == self.train
+    }
+}
+
+/// The entry of a data set.
+pub const fn entry(name: DataName) -> &'static Entry {
+    match name {
+        DataName::Digits => &DIGITS,
+        DataName::Mnist => &MNIST,
+        DataName::FashionMnist => &FASHION_MNIST,
+        DataName::Kmnist => &KMNIST,
+    }
+}
+
+/// The data set whose published training labels these are. The files of the MNIST family share
+/// their names, so that only their content tells them apart. Of Kuzushiji-MNIST only the class
+/// counts are known here, which are those of Fashion-MNIST too; it comes last.
+pub(crate) fn recognise(train_labels: &[u8]) -> Option<&'static Entry> {
+    ALL.into_iter()
+        .map(entry)
+        .find(|entry| entry.matches(train_labels))
+}
+
+/// Labels of each class below `classes`; labels at or above it are not counted.
+pub(crate) fn class_counts(labels: &[u8], classes: usize) -> Vec<usize> {
+    let mut counts = vec![0; classes];
+    for &label in labels {
+        if let Some(count) = counts.get_mut(usize::from(label)) {
+            *count += 1;
+        }
+    }
+    counts
+}
+
+const DIGITS: Entry = Entry {
+    name: DataName::Digits,
+    key: "digits",
+    title: "UCI handwritten digits",
+    source: "Alpaydin and Kaynak 1998, https://doi.org/10.24432/C50P49, CC BY 4.0",
+    folder: None,
+    height: 8,
+    width: 8,
+    max_pixel: 16,
+    train: &[178, 182, 177, 183, 181, 182, 181, 179, 174, 180],
+    test: None,
+    ends: Some(([0, 1, 2], [8, 9, 8])),
+};
+
+const MNIST: Entry = Entry {
+    name: DataName::Mnist,
+    key: "mnist",
+    title: "MNIST",
+    source: "LeCun, Bottou, Bengio and Haffner 1998, https://doi.org/10.1109/5.726791",
+    folder: Some("mnist"),
+    height: 28,
+    width: 28,
+    max_pixel: 255,
+    train: &[5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+    test: Some(&[980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]),
+    ends: Some(([5, 0, 4], [5, 6, 8])),
+};
+
+const FASHION_MNIST: Entry = Entry {
+    name: DataName::FashionMnist,
+    key: "fashion_mnist",
+    title: "Fashion-MNIST",
+    source: "Xiao, Rasul and Vollgraf 2017, https://arxiv.org/abs/1708.07747, MIT",
+    folder: Some("fashion-mnist"),
+    train: &[6000; 10],
+    test: Some(&[1000; 10]),
+    ends: Some(([9, 0, 0], [3, 0, 5])),
+    ..MNIST
+};
+
+const KMNIST: Entry = Entry {
+    name: DataName::Kmnist,
+    key: "kmnist",
+    title: "Kuzushiji-MNIST",
+    source: "Clanuwat et al. 2018, https://arxiv.org/abs/1812.01718, CC BY-SA 4.0",
+    folder: Some("kmnist"),
+    train: &[6000; 10],
+    test: Some(&[1000; 10]),
+    ends: None,
+    ..MNIST
+};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_the_names_that_specs_use() {
+        for name in ALL {
+            assert_eq!(
+                serde_json::to_value(name).unwrap(),
+                serde_json::json!(entry(name).key)
+            );
+            assert_eq!(entry(name).name, name);
+        }
+    }
+
+    #[test]
+    fn the_mnist_family_has_the_published_sizes() {
+        for name in [DataName::Mnist, DataName::FashionMnist, DataName::Kmnist] {
+            let entry = entry(name);
+            assert_eq!(entry.train.iter().sum::<usize>(), 60_000, "{name:?}");
+            assert_eq!(
+                entry.test.unwrap().iter().sum::<usize>(),
+                10_000,
+                "{name:?}"
+            );
+        }
+        assert_eq!(entry(DataName::Digits).train.iter().sum::<usize>(), 1_797);
+    }
+
+    /// Training labels with the class counts of `name`, between the given ends.
+    pub(crate) fn labels(name: DataName, first: [u8; 3], last: [u8; 3]) -> Vec<u8> {
+        let mut counts = entry(name).train.to_vec();
+        for label in first.iter().chain(&last) {
+            counts[usize::from(*label)] -= 1;
+        }
+        let middle = (0u8..).zip(counts).flat_map(|(c, n)| vec![c; n]);
+        first.into_iter().chain(middle).chain(last).collect()
+    }
+
+    #[test]
+    fn sets_with_equal_file_names_are_told_apart_by_their_training_labels() {
+        let found = |labels: &[u8]| recognise(labels).map(|entry| entry.name);
+        let mnist = labels(DataName::Mnist, [5, 0, 4], [5, 6, 8]);
+        assert_eq!(found(&mnist), Some(DataName::Mnist));
+        assert_eq!(found(&mnist[1..]), None);
+        let fashion = labels(DataName::FashionMnist, [9, 0, 0], [3, 0, 5]);
+        assert_eq!(found(&fashion), Some(DataName::FashionMnist));
+        let kmnist = labels(DataName::Kmnist, [8, 7, 0], [0, 4, 9]);
+        assert_eq!(found(&kmnist), Some(DataName::Kmnist));
+        assert_eq!(found(&[]), None);
+    }
+}

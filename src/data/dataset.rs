@@ -1,0 +1,346 @@
+//! A data set in memory, and loading it by name.
+
+use super::catalog::{self, Entry};
+use super::digits::digits;
+use super::error::DataError;
+use super::idx::{self, IdxError, Images};
+use super::locate::{Files, Places};
+use crate::spec::DataName;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A data set of images with one label each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Which one.
+    pub name: DataName,
+    /// Image height in pixels.
+    pub height: usize,
+    /// Image width in pixels.
+    pub width: usize,
+    /// Values a pixel.
+    pub channels: usize,
+    /// Number of classes; labels lie below it.
+    pub classes: usize,
+    /// Largest pixel value of the format.
+    pub max_pixel: f32,
+    /// The training file, or all there is.
+    pub train: Examples,
+    /// The test file, where the data set has one.
+    pub test: Option<Examples>,
+}
+
+/// Images and their labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examples {
+    /// Pixel values, row-major as `[example, row, column, channel]`.
+    pub pixels: Vec<u8>,
+    /// One label an example.
+    pub labels: Vec<u8>,
+}
+
+impl Dataset {
+    /// Values an image: height times width times channels.
+    pub const fn features(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+}
+
+impl Examples {
+    /// Number of examples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The pixels of example `index` of a data set with `features` values an image.
+    ///
+    /// # Panics
+    /// If there is no such example.
+    pub fn image(&self, index: usize, features: usize) -> &[u8] {
+        &self.pixels[index * features..(index + 1) * features]
+    }
+}
+
+/// The data set of this name, read once in the life of the process.
+///
+/// # Errors
+/// If its files are missing, damaged, or those of another data set.
+pub fn load(name: DataName) -> Result<Arc<Dataset>, DataError> {
+    static LOADED: Mutex<Option<HashMap<DataName, Arc<Dataset>>>> = Mutex::new(None);
+    // The lock is held while reading, so that threads that want the same data read it once. A
+    // panic elsewhere cannot leave the map half written.
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let loaded = loaded.get_or_insert_default();
+    if let Some(dataset) = loaded.get(&name) {
+        return Ok(Arc::clone(dataset));
+    }
+    let dataset = load_from(name, &Places::from_env())?;
+    loaded.insert(name, Arc::clone(&dataset));
+    Ok(dataset)
+}
+
+/// The data set of this name, read from the given places.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_from(name: DataName, places: &Places) -> Result<Arc<Dataset>, DataError> {
+    let entry = catalog::entry(name);
+    match entry.folder {
+        None => Ok(digits()),
+        Some(folder) => read(entry, &places.find(entry, folder)?).map(Arc::new),
+    }
+}
+
+/// Reads the four files of a data set.
+fn read(entry: &'static Entry, files: &Files) -> Result<Dataset, DataError> {
+    let (train, header) = read_part(entry, &files.train_images, &files.train_labels)?;
+    let (test, test_header) = read_part(entry, &files.test_images, &files.test_labels)?;
+    let side = |header: idx::ImageHeader| format!("images of {}x{}", header.height, header.width);
+    agree(
+        (&files.train_images, side(header)),
+        (&files.test_images, side(test_header)),
+    )?;
+    if !identify(entry, files, &train.labels)? {
+        log::warn!(
+            "`{}` is not {} as published; `ablate data check {}` says how they differ",
+            files.folder.display(),
+            entry.title,
+            entry.key
+        );
+    }
+    Ok(Dataset {
+        name: entry.name,
+        height: header.height,
+        width: header.width,
+        channels: 1,
+        classes: entry.classes(),
+        max_pixel: f32::from(entry.max_pixel),
+        train,
+        test: Some(test),
+    })
+}
+
+/// Whether these training labels are the published ones of `entry`. Labels that are those of
+/// another data set are an error.
+pub(crate) fn identify(
+    entry: &'static Entry,
+    files: &Files,
+    train_labels: &[u8],
+) -> Result<bool, DataError> {
+    match catalog::recognise(train_labels) {
+        Some(found) if found.name != entry.name => Err(DataError::WrongSet {
+            path: files.train_labels.clone(),
+            wanted: entry.key,
+            wanted_folder: entry.folder.unwrap_or(entry.key),
+            found: found.key,
+        }),
+        found => Ok(found.is_some()),
+    }
+}
+
+/// Reads a file of images and the file of their labels.
+fn read_part(
+    entry: &Entry,
+    images: &Path,
+    labels: &Path,
+) -> Result<(Examples, idx::ImageHeader), DataError> {
+    let Images { header, pixels } = read_file(images, idx::read_images)?;
+    let classes = entry.classes();
+    let found = read_file(labels, |source| idx::read_labels(source, classes))?;
+    agree(
+        (images, format!("{} examples", header.count)),
+        (labels, format!("{} examples", found.len())),
+    )?;
+    let examples = Examples {
+        pixels,
+        labels: found,
+    };
+    Ok((examples, header))
+}
+
+/// Reads a file and lets errors name it.
+pub(crate) fn read_file<T>(
+    path: &Path,
+    read: impl FnOnce(BufReader<File>) -> Result<T, IdxError>,
+) -> Result<T, DataError> {
+    let file = File::open(path).map_err(|source| DataError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    read(BufReader::new(file)).map_err(|source| DataError::Malformed {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// An error unless two files hold the same.
+fn agree(left: (&Path, String), right: (&Path, String)) -> Result<(), DataError> {
+    if left.1 == right.1 {
+        return Ok(());
+    }
+    Err(DataError::Disagree {
+        left: left.0.to_owned(),
+        left_holds: left.1,
+        right: right.0.to_owned(),
+        right_holds: right.1,
+    })
+}
+
+/// Small data sets for tests here and beside.
+#[cfg(test)]
+pub(crate) mod small {
+    use super::*;
+    use crate::data::idx::write;
+
+    /// The files of a small data set: 20 training and 10 test images of 2x3, two and one a class.
+    pub(crate) struct Small {
+        pub(crate) train_images: Vec<u8>,
+        pub(crate) train_labels: Vec<u8>,
+        pub(crate) test_images: Vec<u8>,
+        pub(crate) test_labels: Vec<u8>,
+    }
+
+    impl Default for Small {
+        fn default() -> Self {
+            let pixels: Vec<u8> = (0..120).collect();
+            let labels: Vec<u8> = (0..20).map(|i| i % 10).collect();
+            Self {
+                train_images: write::gzip(&write::images(20, 2, 3, &pixels)),
+                train_labels: write::gzip(&write::labels(&labels)),
+                test_images: write::images(10, 2, 3, &pixels[60..]),
+                test_labels: write::labels(&labels[10..]),
+            }
+        }
+    }
+
+    /// Training labels that pass for MNIST's.
+    pub(crate) fn mnist_labels() -> Vec<u8> {
+        catalog::tests::labels(DataName::Mnist, [5, 0, 4], [5, 6, 8])
+    }
+
+    impl Small {
+        /// Writes the files into `folder` and returns places that look there.
+        pub(crate) fn write(&self, folder: &Path) -> Places {
+            for (name, bytes) in [
+                ("train-images-idx3-ubyte.gz", &self.train_images),
+                ("train-labels-idx1-ubyte.gz", &self.train_labels),
+                ("t10k-images-idx3-ubyte", &self.test_images),
+                ("t10k-labels-idx1-ubyte", &self.test_labels),
+            ] {
+                std::fs::write(folder.join(name), bytes).unwrap();
+            }
+            Places::from_variables(|name| {
+                (name == crate::data::locate::DATA_DIR).then(|| folder.as_os_str().to_owned())
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::small::{self, Small};
+    use super::*;
+    use crate::data::idx::write;
+
+    fn load_small(small: &Small) -> Result<Arc<Dataset>, (String, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        let places = small.write(folder.path());
+        load_from(DataName::Kmnist, &places)
+            .map_err(|e| (e.to_string(), folder.path().display().to_string()))
+    }
+
+    #[test]
+    fn four_files_become_one_data_set() {
+        let dataset = load_small(&Small::default()).unwrap();
+        assert_eq!(
+            (dataset.name, dataset.height, dataset.width),
+            (DataName::Kmnist, 2, 3)
+        );
+        assert_eq!(
+            (dataset.channels, dataset.classes, dataset.max_pixel),
+            (1, 10, 255.0)
+        );
+        assert_eq!((dataset.features(), dataset.train.len()), (6, 20));
+        assert_eq!(dataset.train.image(1, 6), [6, 7, 8, 9, 10, 11]);
+        let test = dataset.test.as_ref().unwrap();
+        assert_eq!(test.labels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(test.image(0, 6)[0], 60);
+    }
+
+    #[test]
+    fn images_without_labels_name_both_files() {
+        let (message, folder) = load_small(&Small {
+            test_labels: write::labels(&[1; 9]),
+            ..Small::default()
+        })
+        .unwrap_err();
+        assert_eq!(
+            message,
+            format!(
+                "`{folder}/t10k-images-idx3-ubyte` holds 10 examples but \
+                 `{folder}/t10k-labels-idx1-ubyte` holds 9 examples; \
+                 replace both with a fresh copy"
+            )
+        );
+    }
+
+    #[test]
+    fn training_and_test_images_of_two_sizes_are_refused() {
+        let (message, _) = load_small(&Small {
+            test_images: write::images(10, 3, 2, &[0; 60]),
+            ..Small::default()
+        })
+        .unwrap_err();
+        assert!(message.contains("holds images of 2x3 but"), "{message}");
+        assert!(message.contains("holds images of 3x2;"), "{message}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_with_its_fault() {
+        let (message, folder) = load_small(&Small {
+            test_labels: write::labels(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 200]),
+            ..Small::default()
+        })
+        .unwrap_err();
+        assert_eq!(
+            message,
+            format!(
+                "cannot use `{folder}/t10k-labels-idx1-ubyte`: label 9 is 200, outside the \
+                 classes 0 to 9; replace it with a fresh copy"
+            )
+        );
+    }
+
+    #[test]
+    fn files_of_another_data_set_are_refused() {
+        let labels = small::mnist_labels();
+        let (message, folder) = load_small(&Small {
+            train_images: write::images(60_000, 2, 3, &[0; 360_000]),
+            train_labels: write::labels(&labels),
+            ..Small::default()
+        })
+        .unwrap_err();
+        assert_eq!(
+            message,
+            format!(
+                "`{folder}/train-labels-idx1-ubyte.gz` belongs to `mnist`, not to `kmnist`; give \
+                 `kmnist` a folder of its own named `kmnist` and set `ABLATE_DATA_DIR` to the \
+                 folder above it"
+            )
+        );
+    }
+
+    #[test]
+    fn a_data_set_is_loaded_once() {
+        let first = load(DataName::Digits).unwrap();
+        assert!(Arc::ptr_eq(&first, &load(DataName::Digits).unwrap()));
+    }
+}
