@@ -1,39 +1,9 @@
 //! The expensive step behind a trait, so that everything around it is tested without training.
 
+pub use crate::plan::{Job, JobCell};
+
 use crate::record::CellRecord;
-use crate::spec::{DataConfig, Probe, TrainConfig};
-use ablate_models::zoo::ModelConfig;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Cells that differ only in seed and learning rate and may train in lockstep.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Job {
-    /// Arm name.
-    pub arm: String,
-    /// Device name.
-    pub device: String,
-    /// The data.
-    pub data: DataConfig,
-    /// The model.
-    pub model: ModelConfig,
-    /// The training.
-    pub train: TrainConfig,
-    /// What is measured beside accuracy.
-    pub probes: Vec<Probe>,
-    /// The cells.
-    pub cells: Vec<JobCell>,
-}
-
-/// One cell of a job.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JobCell {
-    /// The cell's id.
-    pub id: String,
-    /// Seed.
-    pub seed: u64,
-    /// Learning rate.
-    pub learning_rate: f64,
-}
 
 /// Asks running work to end at the next safe point.
 #[derive(Debug, Default)]

@@ -1,0 +1,130 @@
+//! The id of a cell: a hash of everything that determines its numbers.
+
+use crate::spec::Arm;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// Hexadecimal digits of an id: 80 bits, so that a billion cells collide with odds of one in a
+/// million.
+const DIGITS: usize = 20;
+
+/// What the cells of an arm have in common. The arm's name and label are not part of it.
+pub(super) struct Recipe(Value);
+
+impl Recipe {
+    pub(super) fn new(arm: &Arm, device: &str, fingerprint: &str) -> Self {
+        let mut probes = arm.probes.clone();
+        probes.sort_unstable();
+        probes.dedup();
+        Self(json!({
+            "data": arm.data,
+            "device": device,
+            "model": arm.model,
+            "numerics": fingerprint,
+            "probes": probes,
+            "train": arm.train,
+        }))
+    }
+
+    /// The first digits of SHA-256 over the canonical JSON of the cell.
+    pub(super) fn id(&self, learning_rate: f64, seed: u64) -> String {
+        let digest = Sha256::digest(self.canonical(learning_rate, seed));
+        let mut id = String::with_capacity(2 * digest.len());
+        for byte in digest {
+            write!(id, "{byte:02x}").expect("a string takes any text");
+        }
+        id.truncate(DIGITS);
+        id
+    }
+
+    /// JSON with sorted keys, no spaces, and shortest round-trip numbers.
+    fn canonical(&self, learning_rate: f64, seed: u64) -> String {
+        let mut cell = self.0.clone();
+        cell["learning_rate"] = learning_rate.into();
+        cell["seed"] = seed.into();
+        cell.sort_all_objects();
+        cell.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::fake::spec;
+    use crate::spec::Probe;
+
+    fn arm() -> Arm {
+        spec(&["a"], 1).arms.remove(0)
+    }
+
+    fn id_of(arm: &Arm) -> String {
+        Recipe::new(arm, "flex", "f").id(0.01, 1)
+    }
+
+    #[test]
+    fn the_canonical_text_has_sorted_keys_and_every_default_spelled_out() {
+        assert_eq!(
+            Recipe::new(&arm(), "flex", "f").canonical(0.01, 1),
+            concat!(
+                r#"{"data":{"folds":5,"label_noise":0.0,"name":"digits","scale":"standardize","#,
+                r#""test":"standard","validation":0.2},"device":"flex","learning_rate":0.01,"#,
+                r#""model":{"block":{"activation":"relu","bias":"auto","dropout":{"conv_rate":0.0,"#,
+                r#""input_rate":0.0,"placement":"end","rate":0.0,"spatial":false},"init":{"bias":0.0,"#,
+                r#""center":0.0,"weight":"he_normal"},"norm":{"kind":"none"},"position":"before"},"#,
+                r#""hidden":[8],"kind":"mlp"},"numerics":"f","probes":["train_test_gap"],"seed":1,"#,
+                r#""train":{"batch_size":32,"decay_on":["weight"],"epochs":2,"optimizer":{"beta1":0.9,"#,
+                r#""beta2":0.999,"epsilon":1e-8,"kind":"adam"},"schedule":{"kind":"constant"},"#,
+                r#""weight_decay":0.0}}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn ids_are_stable() {
+        // python3: hashlib.sha256(text).hexdigest()[:20] of the text in the test above.
+        assert_eq!(id_of(&arm()), "9a8853c195ca152fd8b4");
+    }
+
+    #[test]
+    fn names_labels_and_the_order_of_probes_are_not_part_of_an_id() {
+        let mut renamed = arm();
+        renamed.name = "z".into();
+        renamed.label = "Z".into();
+        renamed.learning_rates.push(0.5);
+        assert_eq!(id_of(&renamed), id_of(&arm()));
+
+        let mut probes = arm();
+        probes.probes = vec![Probe::Saturation, Probe::TrainTestGap];
+        let id = id_of(&probes);
+        assert_ne!(id, id_of(&arm()));
+        probes.probes = vec![Probe::TrainTestGap, Probe::Saturation, Probe::Saturation];
+        assert_eq!(id_of(&probes), id);
+    }
+
+    #[test]
+    fn all_that_determines_the_numbers_is_part_of_an_id() {
+        let base = Recipe::new(&arm(), "flex", "f");
+        let mut data = arm();
+        data.data.label_noise = 0.1;
+        let mut model = arm();
+        let ablate_models::zoo::ModelConfig::Mlp(mlp) = &mut model.model else {
+            unreachable!("the fake's model is an MLP")
+        };
+        mlp.block.dropout.rate = 0.5;
+        let mut train = arm();
+        train.train.batch_size += 1;
+        let ids = [
+            base.id(0.01, 1),
+            base.id(0.02, 1),
+            base.id(0.01, 2),
+            Recipe::new(&arm(), "wgpu", "f").id(0.01, 1),
+            Recipe::new(&arm(), "flex", "g").id(0.01, 1),
+            id_of(&data),
+            id_of(&model),
+            id_of(&train),
+        ];
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
+    }
+}

@@ -1,0 +1,236 @@
+//! What a spec asks for, cell by cell, before anything is trained.
+//!
+//! The cell (arm x learning rate x seed on one device) is the unit of work, cache and failure. Its
+//! id says what determines its numbers and nothing else, so a renamed arm, another stack size or a
+//! change elsewhere in the spec retrains nothing. Two arms with one recipe share their cells: each
+//! is trained once and reported on both lines.
+
+mod id;
+mod warning;
+
+pub use warning::{Warning, warnings};
+
+use crate::spec::{DataConfig, Probe, Spec, TrainConfig};
+use ablate_models::zoo::ModelConfig;
+use std::collections::BTreeSet;
+
+/// Every cell of a spec on one device, in canonical order: arms in the order of the spec, then
+/// learning rates in the order of the arm's grid, then seeds in the order of the spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What is planned.
+    pub spec: Spec,
+    /// Name of the device that trains it.
+    pub device: String,
+    /// Cells that may train in lockstep; at least 1. It changes neither ids nor numbers.
+    pub replicas: usize,
+    /// The cells, one for each line of `runs.jsonl`.
+    pub cells: Vec<PlannedCell>,
+}
+
+/// One cell of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedCell {
+    /// Hash of everything that determines its numbers; 20 hexadecimal digits. Equal for the cells
+    /// of two arms with one recipe.
+    pub id: String,
+    /// Index of its arm in the spec.
+    pub arm: usize,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Seed.
+    pub seed: u64,
+}
+
+/// Cells that differ only in seed and learning rate and may train in lockstep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Arm name.
+    pub arm: String,
+    /// Device name.
+    pub device: String,
+    /// The data.
+    pub data: DataConfig,
+    /// The model.
+    pub model: ModelConfig,
+    /// The training.
+    pub train: TrainConfig,
+    /// What is measured beside accuracy.
+    pub probes: Vec<Probe>,
+    /// The cells.
+    pub cells: Vec<JobCell>,
+}
+
+/// One cell of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobCell {
+    /// The cell's id.
+    pub id: String,
+    /// Seed.
+    pub seed: u64,
+    /// Learning rate.
+    pub learning_rate: f64,
+}
+
+impl Plan {
+    /// The plan of `spec` on `device`, at most `replicas` cells in lockstep. `fingerprint` stands
+    /// for the code that computes the numbers ([`crate::provenance::FINGERPRINT`]).
+    pub fn new(spec: &Spec, device: &str, replicas: usize, fingerprint: &str) -> Self {
+        let mut cells = Vec::new();
+        for (index, arm) in spec.arms.iter().enumerate() {
+            let recipe = id::Recipe::new(arm, device, fingerprint);
+            for &learning_rate in &arm.learning_rates {
+                cells.extend(spec.seeds.iter().map(|&seed| PlannedCell {
+                    id: recipe.id(learning_rate, seed),
+                    arm: index,
+                    learning_rate,
+                    seed,
+                }));
+            }
+        }
+        Self {
+            spec: spec.clone(),
+            device: device.to_owned(),
+            replicas: replicas.max(1),
+            cells,
+        }
+    }
+
+    /// The ids of the plan, without repeats.
+    pub fn ids(&self) -> BTreeSet<&str> {
+        self.cells.iter().map(|cell| cell.id.as_str()).collect()
+    }
+
+    /// The cells that `missing` says have to be trained, each once, in jobs of one arm with at
+    /// most [`Self::replicas`] cells. The jobs of an arm differ in size by at most one cell, so
+    /// that workers end together.
+    pub fn jobs(&self, missing: impl Fn(&str) -> bool) -> Vec<Job> {
+        let mut seen = BTreeSet::new();
+        let mut wanted = vec![Vec::new(); self.spec.arms.len()];
+        for cell in &self.cells {
+            if missing(&cell.id) && seen.insert(cell.id.as_str()) {
+                wanted[cell.arm].push(JobCell {
+                    id: cell.id.clone(),
+                    seed: cell.seed,
+                    learning_rate: cell.learning_rate,
+                });
+            }
+        }
+        (self.spec.arms.iter().zip(wanted))
+            .flat_map(|(arm, cells)| {
+                stacks(cells, self.replicas).map(|cells| Job {
+                    arm: arm.name.clone(),
+                    device: self.device.clone(),
+                    data: arm.data.clone(),
+                    model: arm.model.clone(),
+                    train: arm.train.clone(),
+                    probes: arm.probes.clone(),
+                    cells,
+                })
+            })
+            .collect()
+    }
+}
+
+/// `cells` in order, in as few groups of at most `most` as there can be, sizes within one.
+fn stacks(mut cells: Vec<JobCell>, most: usize) -> impl Iterator<Item = Vec<JobCell>> {
+    let mut groups = cells.len().div_ceil(most);
+    std::iter::from_fn(move || {
+        if groups == 0 {
+            return None;
+        }
+        let rest = cells.split_off(cells.len().div_ceil(groups));
+        groups -= 1;
+        Some(std::mem::replace(&mut cells, rest))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::fake::spec;
+
+    fn plan(replicas: usize) -> Plan {
+        Plan::new(&spec(&["a", "b"], 5), "flex", replicas, "f")
+    }
+
+    fn sizes(jobs: &[Job]) -> Vec<(&str, usize)> {
+        (jobs.iter().map(|j| (j.arm.as_str(), j.cells.len()))).collect()
+    }
+
+    #[test]
+    fn cells_come_by_arm_then_learning_rate_then_seed() {
+        let mut spec = spec(&["a", "b"], 2);
+        spec.seeds = vec![7, 3];
+        spec.arms[1].learning_rates = vec![0.1, 0.01];
+        let plan = Plan::new(&spec, "flex", 1, "f");
+        let order: Vec<_> = (plan.cells.iter())
+            .map(|c| (c.arm, c.learning_rate, c.seed))
+            .collect();
+        let first = spec.arms[0].learning_rates[0];
+        assert_eq!(
+            order,
+            [
+                (0, first, 7),
+                (0, first, 3),
+                (1, 0.1, 7),
+                (1, 0.1, 3),
+                (1, 0.01, 7),
+                (1, 0.01, 3)
+            ]
+        );
+        assert_eq!(plan.ids().len(), 6);
+    }
+
+    #[test]
+    fn jobs_hold_every_missing_cell_once_and_in_order_whatever_the_stack_size() {
+        let alone: Vec<String> = (plan(1).cells.iter()).map(|c| c.id.clone()).collect();
+        for replicas in [0, 1, 2, 3, 5, 8, usize::MAX] {
+            let plan = plan(replicas);
+            let jobs = plan.jobs(|_| true);
+            let ids: Vec<String> = (jobs.iter())
+                .flat_map(|j| j.cells.iter().map(|c| c.id.clone()))
+                .collect();
+            assert_eq!(ids, alone, "{replicas} replicas");
+            assert!(jobs.iter().all(|j| j.cells.len() <= replicas.max(1)));
+        }
+    }
+
+    #[test]
+    fn stacks_are_of_one_arm_and_of_even_size() {
+        assert_eq!(
+            sizes(&plan(4).jobs(|_| true)),
+            [("a", 3), ("a", 2), ("b", 3), ("b", 2)]
+        );
+        assert_eq!(sizes(&plan(8).jobs(|_| true)), [("a", 5), ("b", 5)]);
+    }
+
+    #[test]
+    fn only_missing_cells_become_jobs() {
+        let plan = plan(8);
+        let wanted = plan.cells[6].id.clone();
+        let jobs = plan.jobs(|id| id == wanted);
+        assert_eq!(sizes(&jobs), [("b", 1)]);
+        assert_eq!(jobs[0].cells[0].id, wanted);
+        assert!(plan.jobs(|_| false).is_empty());
+    }
+
+    #[test]
+    fn arms_with_one_recipe_keep_their_lines_and_share_their_training() {
+        let mut spec = spec(&["a", "b"], 5);
+        spec.arms[1] = spec.arms[0].clone();
+        spec.arms[1].name = "b".into();
+        let plan = Plan::new(&spec, "flex", 8, "f");
+        assert_eq!((plan.cells.len(), plan.ids().len()), (10, 5));
+        assert_eq!(sizes(&plan.jobs(|_| true)), [("a", 5)]);
+    }
+
+    #[test]
+    fn a_changed_arm_leaves_the_ids_of_the_others_alone() {
+        let mut changed = spec(&["a", "b"], 5);
+        changed.arms[1].train.epochs += 1;
+        let (before, after) = (plan(1), Plan::new(&changed, "flex", 1, "f"));
+        assert_eq!(before.cells[..5], after.cells[..5]);
+        assert!((5..10).all(|i| before.cells[i].id != after.cells[i].id));
+    }
+}

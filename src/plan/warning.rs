@@ -1,0 +1,348 @@
+//! What can be said against a design before it is run, from the spec alone.
+
+use crate::spec::{Contrast, DataConfig, DataName, Expect, Metric, Spec, TestSplit};
+use std::fmt;
+
+/// Error rate of a spec's family of contrasts.
+const ALPHA: f64 = 0.05;
+
+/// Fewest seeds of an experiment of the standard suite.
+const STANDARD_SEEDS: usize = 10;
+
+/// A weakness of a design. `Display` says what it is, [`Warning::advice`] what to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Warning {
+    /// The smallest two-sided p-value of the sign-flip test is above the strictest level that Holm
+    /// asks of it, so that not even a difference of one sign in every seed counts.
+    SignFlipFloor {
+        /// Seeds of the spec.
+        seeds: usize,
+        /// Contrasts that predict a difference.
+        contrasts: usize,
+        /// Smallest p-value that can come out.
+        floor: f64,
+        /// Level that it must not exceed.
+        level: f64,
+    },
+    /// An experiment of the standard suite has few seeds.
+    FewSeeds {
+        /// Seeds of the spec.
+        seeds: usize,
+    },
+    /// A margin on test accuracy is below the smallest step that a mean difference can take.
+    MarginBelowStep {
+        /// The contrast.
+        contrast: String,
+        /// Its margin, in points.
+        margin: f64,
+        /// The step: one test image of one seed, in points.
+        step: f64,
+    },
+    /// The arms of a contrast choose among different numbers of learning rates.
+    UnequalTuning {
+        /// The contrast.
+        contrast: String,
+        /// Learning rates of the treatment.
+        treatment: usize,
+        /// Learning rates of the control.
+        control: usize,
+    },
+    /// The arms of a contrast are tested on different images, so that pairing them by seed removes
+    /// nothing.
+    Unpaired {
+        /// The contrast.
+        contrast: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SignFlipFloor {
+                seeds,
+                contrasts,
+                floor,
+                level,
+            } => write!(
+                f,
+                "with {seeds} seeds the smallest p-value of the sign-flip test is {floor:.2}, above \
+                 the {level:.2} that Holm asks of the first of {contrasts} difference{s}: none can \
+                 become significant",
+                s = if *contrasts == 1 { "" } else { "s" },
+                floor = Digits(*floor),
+                level = Digits(*level),
+            ),
+            Self::FewSeeds { seeds } => write!(
+                f,
+                "{seeds} seeds are few for an experiment of the standard suite"
+            ),
+            Self::MarginBelowStep {
+                contrast,
+                margin,
+                step,
+            } => write!(
+                f,
+                "contrast `{contrast}`: the margin of {margin} points is below {step:.2} points, \
+                 the step that one test image makes in the mean over seeds",
+                step = Digits(*step),
+            ),
+            Self::UnequalTuning {
+                contrast,
+                treatment,
+                control,
+            } => write!(
+                f,
+                "contrast `{contrast}`: the treatment chooses among {treatment} learning rates, \
+                 the control among {control}"
+            ),
+            Self::Unpaired { contrast } => write!(
+                f,
+                "contrast `{contrast}`: its arms are tested on different images"
+            ),
+        }
+    }
+}
+
+impl Warning {
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::SignFlipFloor { level, .. } => {
+                format!("use at least {} seeds", seeds_for(*level))
+            }
+            Self::FewSeeds { .. } => format!("use at least {STANDARD_SEEDS} seeds"),
+            Self::MarginBelowStep { .. } => {
+                "widen the margin, add seeds, or compare `test_nll`, which has no steps".to_owned()
+            }
+            Self::UnequalTuning { .. } => {
+                "give both arms as many `learning_rates`, so that neither wins by being tuned better"
+                    .to_owned()
+            }
+            Self::Unpaired { .. } => {
+                "give both arms one `data.name`, `data.test` and `data.folds`".to_owned()
+            }
+        }
+    }
+}
+
+/// The weaknesses of `spec`, in the order of [`Warning`]'s variants and then of the spec.
+pub fn warnings(spec: &Spec) -> Vec<Warning> {
+    let mut found = Vec::new();
+    found.extend(sign_flip(spec));
+    if spec.suites.iter().any(|s| s == "standard") && spec.seeds.len() < STANDARD_SEEDS {
+        found.push(Warning::FewSeeds {
+            seeds: spec.seeds.len(),
+        });
+    }
+    found.extend(spec.contrasts.iter().filter_map(|c| margin(spec, c)));
+    found.extend(spec.contrasts.iter().filter_map(|c| tuning(spec, c)));
+    found.extend(spec.contrasts.iter().filter_map(|c| pairing(spec, c)));
+    found
+}
+
+/// Equivalences are tested by TOST, which has no such floor. Were all of them rejected first, Holm
+/// would still hold the first difference to `ALPHA / differences`.
+fn sign_flip(spec: &Spec) -> Option<Warning> {
+    let differs = |c: &&Contrast| c.expect != Expect::Equivalent;
+    let contrasts = spec.contrasts.iter().filter(differs).count();
+    let (floor, level) = (sign_flip_floor(spec.seeds.len()), ALPHA / contrasts as f64);
+    (contrasts > 0 && floor > level).then_some(Warning::SignFlipFloor {
+        seeds: spec.seeds.len(),
+        contrasts,
+        floor,
+        level,
+    })
+}
+
+fn margin(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
+    let (treatment, control) = arms(spec, contrast)?;
+    let images = test_images(&treatment.data).max(test_images(&control.data));
+    let step = 100.0 / (images.max(1) * spec.seeds.len().max(1)) as f64;
+    (contrast.metric == Metric::TestAccuracy && contrast.margin < step).then(|| {
+        Warning::MarginBelowStep {
+            contrast: contrast.name.clone(),
+            margin: contrast.margin,
+            step,
+        }
+    })
+}
+
+fn tuning(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
+    let (treatment, control) = arms(spec, contrast)?;
+    let (treatment, control) = (treatment.learning_rates.len(), control.learning_rates.len());
+    (treatment != control).then(|| Warning::UnequalTuning {
+        contrast: contrast.name.clone(),
+        treatment,
+        control,
+    })
+}
+
+fn pairing(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
+    let (treatment, control) = arms(spec, contrast)?;
+    let test_set = |d: &DataConfig| {
+        let folds = on_folds(d).then_some(d.folds);
+        (d.name, folds)
+    };
+    (test_set(&treatment.data) != test_set(&control.data)).then(|| Warning::Unpaired {
+        contrast: contrast.name.clone(),
+    })
+}
+
+fn arms<'s>(spec: &'s Spec, c: &Contrast) -> Option<(&'s crate::spec::Arm, &'s crate::spec::Arm)> {
+    let find = |name: &str| spec.arms.iter().find(|arm| arm.name == name);
+    Some((find(&c.treatment)?, find(&c.control)?))
+}
+
+/// Smallest two-sided p-value of the exact sign-flip test over `n` pairs: two of `2^n` sign
+/// patterns are as extreme as all pairs of one sign.
+fn sign_flip_floor(n: usize) -> f64 {
+    2f64.powi(1 - i32::try_from(n).unwrap_or(i32::MAX)).min(1.0)
+}
+
+fn seeds_for(level: f64) -> usize {
+    (1..)
+        .find(|&n| sign_flip_floor(n) <= level)
+        .unwrap_or(usize::MAX)
+}
+
+/// Whether the test images are a fold of the training file.
+fn on_folds(data: &DataConfig) -> bool {
+    data.test == TestSplit::Folds || data.name == DataName::Digits
+}
+
+/// Images that one seed is tested on.
+fn test_images(data: &DataConfig) -> usize {
+    let (train, test) = match data.name {
+        DataName::Digits => (1_797, 0),
+        DataName::Mnist | DataName::FashionMnist | DataName::Kmnist => (60_000, 10_000),
+    };
+    if on_folds(data) {
+        train / data.folds.max(1)
+    } else {
+        test
+    }
+}
+
+/// A small number with as many places as it takes to show the asked-for significant digits.
+struct Digits(f64);
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let significant = f.precision().unwrap_or(2) as i32;
+        let places = (significant - 1 - self.0.abs().log10().floor() as i32).clamp(0, 12);
+        write!(f, "{:.*}", places as usize, self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::fake::spec;
+
+    fn contrast(name: &str, expect: Expect, margin: f64) -> Contrast {
+        Contrast {
+            name: name.into(),
+            treatment: "a".into(),
+            control: "b".into(),
+            metric: Metric::TestAccuracy,
+            expect,
+            margin,
+            primary: true,
+            note: String::new(),
+        }
+    }
+
+    fn design(seeds: usize, contrasts: Vec<Contrast>) -> Spec {
+        let mut spec = spec(&["a", "b"], seeds);
+        spec.contrasts = contrasts;
+        spec
+    }
+
+    #[test]
+    fn a_sound_design_draws_no_warning() {
+        let mut spec = design(20, vec![contrast("c", Expect::Better, 0.5)]);
+        spec.suites = vec!["standard".into()];
+        assert_eq!(warnings(&spec), []);
+    }
+
+    #[test]
+    fn five_seeds_can_never_reach_significance_and_six_can() {
+        let five = design(5, vec![contrast("c", Expect::Differs, 1.0)]);
+        let found = warnings(&five);
+        assert_eq!(
+            found[0].to_string(),
+            "with 5 seeds the smallest p-value of the sign-flip test is 0.062, above the 0.050 that \
+             Holm asks of the first of 1 difference: none can become significant"
+        );
+        assert_eq!(found[0].advice(), "use at least 6 seeds");
+        assert_eq!(
+            warnings(&design(6, vec![contrast("c", Expect::Differs, 1.0)])),
+            []
+        );
+    }
+
+    #[test]
+    fn holm_raises_the_number_of_seeds_and_equivalences_do_not_count() {
+        let better = |n: &str| contrast(n, Expect::Better, 1.0);
+        let equal = |n: &str| contrast(n, Expect::Equivalent, 1.0);
+        let four = vec![better("a"), better("b"), better("c"), better("d")];
+        // 2^-6 = 0.0156 is above 0.05 / 4 = 0.0125; 2^-7 is below it.
+        assert_eq!(
+            warnings(&design(7, four.clone()))[0].advice(),
+            "use at least 8 seeds"
+        );
+        assert_eq!(warnings(&design(8, four)), []);
+        let mixed = vec![better("a"), equal("b"), equal("c"), equal("d")];
+        assert_eq!(warnings(&design(7, mixed)), []);
+        assert_eq!(warnings(&design(2, vec![equal("b")])), []);
+    }
+
+    #[test]
+    fn the_standard_suite_asks_for_ten_seeds_and_others_do_not() {
+        let mut spec = design(9, Vec::new());
+        assert_eq!(warnings(&spec), []);
+        spec.suites = vec!["smoke".into(), "standard".into()];
+        assert_eq!(warnings(&spec), [Warning::FewSeeds { seeds: 9 }]);
+    }
+
+    #[test]
+    fn a_margin_below_one_image_of_one_seed_is_pointed_out_for_accuracies_only() {
+        // 359 images in the fold, 10 seeds: steps of 100 / 3590 = 0.0279 points.
+        let mut spec = design(10, vec![contrast("c", Expect::Equivalent, 0.02)]);
+        let found = warnings(&spec);
+        assert!(matches!(&found[..], [Warning::MarginBelowStep { step, .. }]
+            if (step - 100.0 / 3590.0).abs() < 1e-12));
+        assert!(
+            found[0].to_string().contains("below 0.028 points"),
+            "{}",
+            found[0]
+        );
+        spec.contrasts[0].margin = 0.03;
+        assert_eq!(warnings(&spec), []);
+        spec.contrasts[0].margin = 0.001;
+        spec.contrasts[0].metric = Metric::TestNll;
+        assert_eq!(warnings(&spec), []);
+    }
+
+    #[test]
+    fn arms_that_are_tuned_or_tested_differently_are_pointed_out() {
+        let mut spec = design(10, vec![contrast("c", Expect::Better, 1.0)]);
+        spec.arms[0].learning_rates = vec![0.1, 0.01];
+        spec.arms[1].data.folds = 10;
+        let found = warnings(&spec);
+        assert!(
+            matches!(
+                &found[..],
+                [
+                    Warning::UnequalTuning {
+                        treatment: 2,
+                        control: 1,
+                        ..
+                    },
+                    Warning::Unpaired { .. }
+                ]
+            ),
+            "{found:?}"
+        );
+    }
+}

@@ -1,0 +1,272 @@
+//! Where results come from: `provenance.json`.
+//!
+//! It is the one file of a results folder that differs from run to run, and it is written only when
+//! something was trained. It describes the last such run; cells that were there before came from
+//! earlier ones.
+
+#[cfg(test)]
+mod fingerprint;
+mod git;
+
+pub use git::Revision;
+
+use crate::files::{FileError, write_atomic};
+use crate::run::RunReport;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// Stands for the code that determines the numbers: SHA-256 over its sources (without comments
+/// and tests) and the versions of the crates that it computes with. Part of every cell's id.
+pub const FINGERPRINT: &str = env!("ABLATE_FINGERPRINT");
+
+/// File name in a results folder.
+pub const NAME: &str = "provenance.json";
+
+/// What the results of a run came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// The program.
+    pub build: Build,
+    /// The work tree it ran in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// The machine.
+    pub machine: Machine,
+    /// The run.
+    pub run: Run,
+}
+
+/// What the program was built from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// Version of this package.
+    pub version: String,
+    /// [`FINGERPRINT`].
+    pub fingerprint: String,
+    /// SHA-256 of `Cargo.lock`.
+    pub lock_sha256: String,
+    /// What `rustc --version` said.
+    pub rustc: String,
+    /// Enabled features, sorted.
+    pub features: Vec<String>,
+}
+
+impl Build {
+    /// This program's.
+    pub fn this() -> Self {
+        let features = env!("ABLATE_FEATURES").split(',').filter(|f| !f.is_empty());
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            fingerprint: FINGERPRINT.to_owned(),
+            lock_sha256: env!("ABLATE_LOCK_SHA256").to_owned(),
+            rustc: env!("ABLATE_RUSTC").to_owned(),
+            features: features.map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// What it ran on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    /// Operating system and architecture, e.g. `linux x86_64`.
+    pub os: String,
+    /// Name of the CPU, where the system tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
+    /// Cores that this process may use; 0 where the system does not tell.
+    pub cores: usize,
+}
+
+impl Machine {
+    /// This one.
+    pub fn this() -> Self {
+        let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        Self {
+            os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            cpu: cpu_model(&cpus),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+        }
+    }
+}
+
+/// The first `model name` of Linux's `/proc/cpuinfo`.
+fn cpu_model(cpus: &str) -> Option<String> {
+    let value = |line: &str| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == "model name").then(|| value.trim().to_owned())
+    };
+    cpus.lines().find_map(value)
+}
+
+/// With what a run is made; known before it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The work tree's revision, taken before the run ([`Revision::of`]).
+    pub revision: Option<Revision>,
+    /// Device name, as asked for.
+    pub device: String,
+    /// What answers to it: the adapter and driver of a GPU.
+    pub adapter: Option<String>,
+    /// Threads of the CPU backends.
+    pub threads: usize,
+}
+
+/// What ran, and how long it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Device name, as asked for.
+    pub device: String,
+    /// What answers to it: the adapter and driver of a GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    /// Threads of the CPU backends.
+    pub threads: usize,
+    /// When it began, in UTC, e.g. `2026-01-31T12:00:00Z`.
+    pub started: String,
+    /// The same in seconds since 1970.
+    pub started_unix: u64,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// Seconds that each arm's jobs took, one after the other.
+    pub arm_seconds: BTreeMap<String, f64>,
+    /// Cells that it trained.
+    pub trained: usize,
+    /// Cells whose records were there already.
+    pub reused: usize,
+}
+
+impl Provenance {
+    /// The provenance of a run; `None` if it trained nothing.
+    pub fn of_run(setting: &Setting, report: &RunReport) -> Option<Self> {
+        let started = report.started.duration_since(UNIX_EPOCH);
+        let started_unix = started.map_or(0, |since| since.as_secs());
+        (report.trained > 0).then(|| Self {
+            build: Build::this(),
+            revision: setting.revision.clone(),
+            machine: Machine::this(),
+            run: Run {
+                device: setting.device.clone(),
+                adapter: setting.adapter.clone(),
+                threads: setting.threads,
+                started: iso_8601(started_unix),
+                started_unix,
+                seconds: report.seconds,
+                arm_seconds: report.arm_seconds.clone(),
+                trained: report.trained,
+                reused: report.reused,
+            },
+        })
+    }
+
+    /// Writes `provenance.json` into `folder`.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), FileError> {
+        let mut text = serde_json::to_string_pretty(self).expect("plain data has a JSON form");
+        text.push('\n');
+        write_atomic(&folder.join(NAME), text.as_bytes())?;
+        Ok(())
+    }
+}
+
+/// Seconds since 1970 as date and time in UTC, in the proleptic Gregorian calendar.
+///
+/// Years are counted from March, so that the leap day is a year's last and the days before a month
+/// are `(153 m + 2) / 5`.
+fn iso_8601(unix: u64) -> String {
+    const DAYS_TO_1970: u64 = 719_468; // from 0000-03-01
+    const DAYS_IN_400_YEARS: u64 = 146_097;
+    let days = unix / 86_400 + DAYS_TO_1970;
+    let (era, day) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = 400 * era + year + u64::from(month >= 10);
+    let month = (month + 2) % 12 + 1;
+    let (hour, minute, second) = (unix / 3_600 % 24, unix / 60 % 60, unix % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn report(trained: usize) -> RunReport {
+        RunReport {
+            trained,
+            reused: 2,
+            diverged: 0,
+            failed: 0,
+            stopped: false,
+            reproduction: None,
+            started: UNIX_EPOCH + Duration::from_secs(1_000_000_000),
+            seconds: 1.5,
+            arm_seconds: [("a".to_owned(), 1.25)].into(),
+        }
+    }
+
+    fn setting() -> Setting {
+        Setting {
+            revision: None,
+            device: "wgpu".into(),
+            adapter: Some("Some GPU (Vulkan)".into()),
+            threads: 2,
+        }
+    }
+
+    #[test]
+    fn times_are_written_as_a_calendar_shows_them() {
+        for (unix, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_799, "2000-02-29T23:59:59Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_000_000_000, "2001-09-09T01:46:40Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(iso_8601(unix), text);
+        }
+    }
+
+    #[test]
+    fn a_run_that_trained_nothing_has_no_provenance() {
+        assert_eq!(Provenance::of_run(&setting(), &report(0)), None);
+        assert!(Provenance::of_run(&setting(), &report(1)).is_some());
+    }
+
+    #[test]
+    fn the_file_says_what_ran_where_and_reads_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let provenance = Provenance::of_run(&setting(), &report(3)).unwrap();
+        provenance.write(dir.path()).unwrap();
+        let text = std::fs::read_to_string(dir.path().join(NAME)).unwrap();
+        assert!(text.ends_with("}\n"));
+        assert_eq!(
+            serde_json::from_str::<Provenance>(&text).unwrap(),
+            provenance
+        );
+        assert_eq!(provenance.run.started, "2001-09-09T01:46:40Z");
+        assert_eq!((provenance.run.trained, provenance.run.reused), (3, 2));
+        assert!(provenance.build.rustc.starts_with("rustc 1."));
+        assert_eq!(provenance.build.lock_sha256.len(), 64);
+        assert!(provenance.machine.cores > 0);
+    }
+
+    #[test]
+    fn the_cpu_is_named_where_linux_names_it() {
+        let cpus = "processor\t: 0\nmodel name\t: A CPU @ 3.0: fast\n\nmodel name\t: other\n";
+        assert_eq!(cpu_model(cpus).as_deref(), Some("A CPU @ 3.0: fast"));
+        assert_eq!(cpu_model("processor : 0\n"), None);
+    }
+}

@@ -1,0 +1,240 @@
+//! A trainer that trains nothing, for the tests of everything around training.
+
+use super::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
+use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
+use crate::spec::{
+    Arm, DataConfig, DataName, Optimizer, ParameterGroup, Probe, Scale, Schedule, Spec, TestSplit,
+    TrainConfig,
+};
+use ablate_models::mlp::MlpConfig;
+use ablate_models::streams::{Purpose, Stream};
+use ablate_models::zoo::ModelConfig;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// Test images of the fake; accuracies are multiples of `100 / IMAGES`.
+const IMAGES: f64 = 360.0;
+
+/// Returns curves computed from an arm's recipe, a seed and a learning rate: the same numbers in
+/// any stack, in any order, on any thread. Chosen cells misbehave.
+#[derive(Debug, Default)]
+pub struct FakeTrainer {
+    faults: BTreeMap<(String, u64), Fault>,
+    trained: Mutex<Vec<String>>,
+}
+
+/// How a cell misbehaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its loss is not finite in this epoch, from 1.
+    Diverge(usize),
+    /// It ends with an error.
+    Fail,
+    /// The whole job panics.
+    Panic,
+    /// Its record holds a NaN.
+    NotFinite,
+    /// The whole job returns a record too few.
+    Forget,
+    /// The stop flag is raised before the job is done.
+    Stop,
+}
+
+impl FakeTrainer {
+    /// A trainer without faults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with a fault in every cell of `arm` with `seed`.
+    #[must_use]
+    pub fn with_fault(mut self, arm: &str, seed: u64, fault: Fault) -> Self {
+        self.faults.insert((arm.to_owned(), seed), fault);
+        self
+    }
+
+    /// Ids of the cells that were trained to an end, in the order of their ends.
+    pub fn trained(&self) -> Vec<String> {
+        self.trained
+            .lock()
+            .expect("no test panics while holding it")
+            .clone()
+    }
+
+    /// The records of `job` without faults.
+    pub fn records(job: &Job) -> Vec<CellRecord> {
+        job.cells.iter().map(|cell| record(job, cell)).collect()
+    }
+}
+
+impl Trainer for FakeTrainer {
+    fn train(
+        &self,
+        job: &Job,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Option<Vec<CellRecord>> {
+        for epoch in 1..=job.train.epochs {
+            if stop.stopped() {
+                return None;
+            }
+            progress.epoch_done(job, epoch);
+        }
+        let mut records = Vec::new();
+        for mut record in Self::records(job) {
+            match self.faults.get(&(job.arm.clone(), record.seed)) {
+                None => {}
+                Some(&Fault::Diverge(epoch)) => {
+                    record.outcome = Outcome::Diverged { epoch };
+                    record.epochs.truncate(epoch.saturating_sub(1));
+                }
+                Some(Fault::Fail) => {
+                    record.outcome = Outcome::Failed {
+                        error: "the fake was told to fail".into(),
+                    };
+                    record.epochs.clear();
+                }
+                Some(Fault::Panic) => panic!("the fake was told to panic"),
+                Some(Fault::NotFinite) => record.epochs[0].train_loss = f64::NAN,
+                Some(Fault::Forget) => continue,
+                Some(Fault::Stop) => {
+                    stop.stop();
+                    return None;
+                }
+            }
+            records.push(record);
+        }
+        let ids = records.iter().map(|r| r.id.clone());
+        (self
+            .trained
+            .lock()
+            .expect("no test panics while holding it"))
+        .extend(ids);
+        Some(records)
+    }
+
+    fn estimate(&self, job: &Job) -> Option<f64> {
+        Some(job.cells.len() as f64 * job.train.epochs as f64)
+    }
+}
+
+/// Test accuracy rises to a plateau that the recipe fixes; the seed moves it, partly for all
+/// recipes alike (which pairing removes) and partly for each (which it does not).
+fn record(job: &Job, cell: &JobCell) -> CellRecord {
+    let recipe = format!("{:?}{:?}{:?}", job.data, job.model, job.train);
+    let draw = |seed, path: &str| {
+        let mut uniforms = Stream::new(seed, Purpose::Resample, path).uniforms(0);
+        uniforms.next().expect("streams do not end")
+    };
+    let own = format!("{recipe}{}", cell.learning_rate);
+    let plateau = 92.0
+        + 4.0 * draw(0, &own)
+        + 2.0 * draw(cell.seed, "all recipes")
+        + 0.5 * draw(cell.seed, &own);
+    let scores = |shift: f64, epoch: usize| {
+        let accuracy = (plateau - shift) * (1.0 - 0.5 * (-(epoch as f64)).exp());
+        let accuracy = (accuracy * IMAGES / 100.0).round() * 100.0 / IMAGES;
+        Scores {
+            accuracy,
+            nll: 2.0 * (1.0 - accuracy / 100.0),
+            ece: (100.0 - accuracy) / 10.0,
+        }
+    };
+    let epochs = (1..=job.train.epochs).map(|epoch| EpochRecord {
+        epoch,
+        train_loss: (-0.5 * epoch as f64).exp() + draw(cell.seed, &format!("{own}{epoch}")),
+        validation: (job.data.validation > 0.0).then(|| scores(0.5, epoch)),
+        test: scores(0.0, epoch),
+    });
+    let probe = |probe: &Probe| {
+        let name = format!("{probe:?}");
+        let value = draw(cell.seed, &format!("{own}{name}"));
+        (name, value)
+    };
+    CellRecord {
+        id: cell.id.clone(),
+        arm: job.arm.clone(),
+        seed: cell.seed,
+        learning_rate: cell.learning_rate,
+        device: job.device.clone(),
+        outcome: Outcome::Done,
+        epochs: epochs.collect(),
+        probes: job.probes.iter().map(probe).collect(),
+    }
+}
+
+/// A small spec: arm `i` of `arms` has one hidden layer of `8 + i` units, learning rate 0.01 and
+/// two epochs; seeds are `1..=seeds`; there are no contrasts.
+pub fn spec(arms: &[&str], seeds: usize) -> Spec {
+    let arm = |(index, name): (usize, &&str)| Arm {
+        name: (*name).to_owned(),
+        label: name.to_uppercase(),
+        data: DataConfig {
+            name: DataName::Digits,
+            test: TestSplit::Standard,
+            folds: 5,
+            validation: 0.2,
+            subset: None,
+            label_noise: 0.0,
+            scale: Scale::Standardize,
+        },
+        model: ModelConfig::Mlp(MlpConfig {
+            hidden: vec![8 + index],
+            block: Default::default(),
+        }),
+        train: TrainConfig {
+            epochs: 2,
+            batch_size: 32,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::default(),
+            weight_decay: 0.0,
+            decay_on: vec![ParameterGroup::Weight],
+        },
+        learning_rates: vec![0.01],
+        probes: vec![Probe::TrainTestGap],
+    };
+    Spec {
+        name: "fake".to_owned(),
+        path: PathBuf::from("experiments/fake.toml"),
+        title: "Fake".to_owned(),
+        question: "Does the machinery work?".to_owned(),
+        claim: None,
+        sentence: None,
+        reading: String::new(),
+        suites: Vec::new(),
+        seeds: (1..=seeds as u64).collect(),
+        arms: arms.iter().enumerate().map(arm).collect(),
+        contrasts: Vec::new(),
+        published: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+
+    #[test]
+    fn a_cell_has_the_same_curve_in_any_stack() {
+        let records = |replicas| -> Vec<_> {
+            let plan = Plan::new(&spec(&["a", "b"], 5), "flex", replicas, "f");
+            (plan.jobs(|_| true).iter())
+                .flat_map(FakeTrainer::records)
+                .collect()
+        };
+        assert_eq!(records(1), records(4));
+    }
+
+    #[test]
+    fn recipes_seeds_and_learning_rates_have_their_own_curves() {
+        let mut spec = spec(&["a", "b"], 2);
+        spec.arms[0].learning_rates.push(0.1);
+        let plan = Plan::new(&spec, "flex", 8, "f");
+        let losses: std::collections::BTreeSet<u64> = (plan.jobs(|_| true).iter())
+            .flat_map(FakeTrainer::records)
+            .map(|r| r.epochs[1].train_loss.to_bits())
+            .collect();
+        assert_eq!(losses.len(), plan.cells.len());
+    }
+}

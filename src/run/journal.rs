@@ -1,0 +1,269 @@
+//! The journal of a results folder: every record, appended as its job ends.
+//!
+//! `.cells.jsonl` outlives specs: it holds the cells of every version that was run, so that going
+//! back to an earlier one trains nothing. Of two records of one cell the later counts. Starting
+//! afresh moves it to the first free `.cells.N.jsonl` instead of deleting it, so that no kill at any
+//! moment loses a record.
+
+use super::lines::{self, RecordError};
+use crate::files::{FileError, sync_folder};
+use crate::record::{CellRecord, Outcome};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+const NAME: &str = ".cells.jsonl";
+
+const ADVICE: &str = "remove the line, or start afresh with `--fresh`";
+
+/// An open journal. Only one process may have it open; [`super::lock::Lock`] sees to that.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Bytes that are whole lines.
+    len: u64,
+    records: BTreeMap<String, CellRecord>,
+}
+
+impl Journal {
+    /// Opens the journal in `folder`, creating it where it is missing. An unfinished last line is
+    /// cut off; the second value is the notice of it.
+    ///
+    /// # Errors
+    /// If it cannot be read or written, or holds a line that is not a record.
+    pub fn open(folder: &Path) -> Result<(Self, Option<String>), RecordError> {
+        let path = folder.join(NAME);
+        let mut file = (File::options().read(true).append(true).create(true))
+            .open(&path)
+            .map_err(FileError::of("open", &path))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)
+            .and_then(|_| sync_folder(folder))
+            .map_err(FileError::of("read", &path))?;
+        let lines = lines::parse(&path, &bytes, ADVICE)?;
+        let notice = lines.notice(&path);
+        let len = lines.whole as u64;
+        if notice.is_some() {
+            cut(&file, len).map_err(FileError::of("repair", &path))?;
+        }
+        let records = (lines.records.into_iter())
+            .map(|record| (record.id.clone(), record))
+            .collect();
+        let journal = Self {
+            path,
+            file,
+            len,
+            records,
+        };
+        Ok((journal, notice))
+    }
+
+    /// The last record of each cell, by id.
+    pub const fn records(&self) -> &BTreeMap<String, CellRecord> {
+        &self.records
+    }
+
+    /// Whether the cell has to be trained: it has no record, or one that says that it failed. A
+    /// cell that diverged is a result.
+    pub fn is_missing(&self, id: &str) -> bool {
+        let failed = |record: &CellRecord| matches!(record.outcome, Outcome::Failed { .. });
+        self.records.get(id).is_none_or(failed)
+    }
+
+    /// Appends `records` in one write and waits until they are on the disk. On an error none of
+    /// them counts, and what was written of them is cut off again.
+    ///
+    /// # Errors
+    /// If a record must not be kept, or the disk refuses it.
+    pub fn append(&mut self, records: &[CellRecord]) -> Result<(), RecordError> {
+        let bytes = lines::encode(records)?;
+        (self.write(&bytes)).map_err(FileError::of("append to", &self.path))?;
+        for record in records {
+            self.records.insert(record.id.clone(), record.clone());
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // A part of a line that an earlier failure left behind must not become the start of one.
+        if self.file.metadata()?.len() != self.len {
+            cut(&self.file, self.len)?;
+        }
+        let written = (self.file.write_all(bytes)).and_then(|()| self.file.sync_data());
+        match written {
+            Ok(()) => self.len += bytes.len() as u64,
+            Err(_) => cut(&self.file, self.len).unwrap_or_default(),
+        }
+        written
+    }
+
+    /// Makes every later append fail, as a full disk does.
+    #[cfg(test)]
+    pub(super) fn refuse_writes(&mut self) {
+        self.file = File::open(&self.path).expect("the journal is there");
+    }
+}
+
+fn cut(file: &File, len: u64) -> io::Result<()> {
+    file.set_len(len)?;
+    file.sync_data()
+}
+
+/// Moves the journal in `folder`, if it holds anything, to the first free `.cells.N.jsonl` and
+/// returns that.
+///
+/// # Errors
+/// If it cannot be moved.
+pub fn set_aside(folder: &Path) -> Result<Option<PathBuf>, RecordError> {
+    let path = folder.join(NAME);
+    match fs::metadata(&path) {
+        Ok(there) if there.len() > 0 => {}
+        Ok(_) => return Ok(None),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(FileError::of("look at", &path)(e).into()),
+    }
+    let mut numbered = (1u32..).map(|n| folder.join(format!(".cells.{n}.jsonl")));
+    let aside = numbered
+        .find(|p| !p.exists())
+        .expect("fewer than 2^32 files");
+    fs::rename(&path, &aside)
+        .and_then(|()| sync_folder(folder))
+        .map_err(FileError::of("move aside", &path))?;
+    Ok(Some(aside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(id: &str, outcome: Outcome) -> CellRecord {
+        CellRecord {
+            id: id.into(),
+            arm: "a".into(),
+            seed: 1,
+            learning_rate: 0.1,
+            device: "flex".into(),
+            outcome,
+            epochs: Vec::new(),
+            probes: BTreeMap::new(),
+        }
+    }
+
+    fn failed(error: &str) -> Outcome {
+        Outcome::Failed {
+            error: error.into(),
+        }
+    }
+
+    fn reopen(folder: &Path) -> Journal {
+        Journal::open(folder).unwrap().0
+    }
+
+    #[test]
+    fn what_was_appended_is_there_after_reopening() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, notice) = Journal::open(dir.path()).unwrap();
+        assert_eq!(notice, None);
+        assert!(journal.is_missing("x"));
+        let records = [record("x", Outcome::Done), record("y", Outcome::Done)];
+        journal.append(&records).unwrap();
+        assert!(!journal.is_missing("x"));
+        let again = reopen(dir.path());
+        assert_eq!(again.records(), journal.records());
+        assert_eq!(again.records().len(), 2);
+    }
+
+    #[test]
+    fn a_failed_cell_is_missing_and_a_diverged_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = reopen(dir.path());
+        let diverged = record("d", Outcome::Diverged { epoch: 1 });
+        journal
+            .append(&[record("f", failed("no")), diverged])
+            .unwrap();
+        for journal in [journal, reopen(dir.path())] {
+            assert!(journal.is_missing("f"));
+            assert!(!journal.is_missing("d"));
+        }
+    }
+
+    #[test]
+    fn the_later_of_two_records_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = reopen(dir.path());
+        journal.append(&[record("x", failed("no"))]).unwrap();
+        journal.append(&[record("x", Outcome::Done)]).unwrap();
+        assert_eq!(reopen(dir.path()).records()["x"].outcome, Outcome::Done);
+        assert!(!reopen(dir.path()).is_missing("x"));
+    }
+
+    #[test]
+    fn an_unfinished_last_line_is_cut_off_before_anything_is_appended() {
+        let dir = tempfile::tempdir().unwrap();
+        reopen(dir.path())
+            .append(&[record("x", Outcome::Done)])
+            .unwrap();
+        let path = dir.path().join(NAME);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, [&whole[..], &whole[..whole.len() / 2]].concat()).unwrap();
+
+        let (mut journal, notice) = Journal::open(dir.path()).unwrap();
+        assert!(notice.unwrap().contains(&path.display().to_string()));
+        assert_eq!(fs::read(&path).unwrap(), whole);
+        journal.append(&[record("y", Outcome::Done)]).unwrap();
+        assert_eq!(reopen(dir.path()).records().len(), 2);
+    }
+
+    #[test]
+    fn what_a_failed_write_left_behind_does_not_spoil_the_next_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = reopen(dir.path());
+        journal.append(&[record("x", Outcome::Done)]).unwrap();
+        (journal.file).write_all(b"{\"id\":\"to").unwrap();
+        journal.append(&[record("y", Outcome::Done)]).unwrap();
+        let (again, notice) = Journal::open(dir.path()).unwrap();
+        assert_eq!(notice, None);
+        assert_eq!(again.records().len(), 2);
+    }
+
+    #[test]
+    fn a_refused_write_is_an_error_that_names_the_file_and_keeps_no_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = reopen(dir.path());
+        journal.append(&[record("x", Outcome::Done)]).unwrap();
+        journal.refuse_writes();
+        let error = journal.append(&[record("y", Outcome::Done)]).unwrap_err();
+        assert!(error.to_string().contains(NAME), "{error}");
+        for journal in [journal, reopen(dir.path())] {
+            assert_eq!(journal.records().keys().collect::<Vec<_>>(), ["x"]);
+        }
+    }
+
+    #[test]
+    fn a_record_that_must_not_be_kept_leaves_the_journal_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = reopen(dir.path());
+        let mut bad = record("y", Outcome::Done);
+        bad.probes.insert("p".into(), f64::NAN);
+        assert!(journal.append(&[record("x", Outcome::Done), bad]).is_err());
+        assert!(journal.records().is_empty());
+        assert_eq!(fs::read(dir.path().join(NAME)).unwrap(), b"");
+    }
+
+    #[test]
+    fn setting_aside_never_overwrites_what_was_set_aside_before() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(set_aside(dir.path()).unwrap(), None);
+        for n in 1..=2 {
+            reopen(dir.path())
+                .append(&[record("x", failed(&n.to_string()))])
+                .unwrap();
+            let aside = set_aside(dir.path()).unwrap().unwrap();
+            assert_eq!(aside, dir.path().join(format!(".cells.{n}.jsonl")));
+            assert!(reopen(dir.path()).records().is_empty());
+            assert_eq!(set_aside(dir.path()).unwrap(), None);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Records as lines of JSON, in the journal and in `runs.jsonl`.
+
+use crate::files::FileError;
+use crate::record::{CellRecord, EpochRecord, Outcome};
+use std::path::{Path, PathBuf};
+
+/// Longest line, in bytes: some 50,000 epochs.
+const LONGEST: usize = 16 << 20;
+
+/// Records that could not be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file could not be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A line is not a record.
+    #[error("`{}` line {line} is not a record: {why}; {advice}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A record that must not be kept.
+    #[error("the record of cell `{id}` cannot be kept: {why}; report it as a defect")]
+    Record {
+        /// The cell.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The records of a file.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// One a line, in order.
+    pub(super) records: Vec<CellRecord>,
+    /// Bytes of whole lines.
+    pub(super) whole: usize,
+    /// What follows them, if anything: bytes of a line that was not finished.
+    pub(super) torn: usize,
+}
+
+impl Lines {
+    /// A notice that a line was dropped, if one was.
+    pub(super) fn notice(&self, path: &Path) -> Option<String> {
+        (self.torn > 0).then(|| {
+            format!(
+                "dropped the unfinished last line of `{}` ({} bytes)",
+                path.display(),
+                self.torn
+            )
+        })
+    }
+}
+
+/// Reads the lines of `bytes`, which came from `path`. A last line without its end is torn: it is
+/// counted and dropped. `advice` says how to get past a line that is no record.
+pub(super) fn parse(path: &Path, bytes: &[u8], advice: &'static str) -> Result<Lines, RecordError> {
+    let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
+    let mut records = Vec::new();
+    for (index, line) in bytes[..whole].split_inclusive(|&b| b == b'\n').enumerate() {
+        records.push(decode(line).map_err(|why| RecordError::Line {
+            path: path.to_owned(),
+            line: index + 1,
+            why,
+            advice,
+        })?);
+    }
+    Ok(Lines {
+        records,
+        whole,
+        torn: bytes.len() - whole,
+    })
+}
+
+fn decode(line: &[u8]) -> Result<CellRecord, String> {
+    if line.len() > LONGEST {
+        return Err(format!("it is longer than {LONGEST} bytes"));
+    }
+    let record = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    check(&record)?;
+    Ok(record)
+}
+
+/// The lines of `records`, each with its end.
+pub(super) fn encode<'r>(
+    records: impl IntoIterator<Item = &'r CellRecord>,
+) -> Result<Vec<u8>, RecordError> {
+    let mut bytes = Vec::new();
+    for record in records {
+        line(record, &mut bytes).map_err(|why| RecordError::Record {
+            id: record.id.clone(),
+            why,
+        })?;
+    }
+    Ok(bytes)
+}
+
+fn line(record: &CellRecord, bytes: &mut Vec<u8>) -> Result<(), String> {
+    check(record)?;
+    let start = bytes.len();
+    serde_json::to_writer(&mut *bytes, record).map_err(|e| e.to_string())?;
+    bytes.push(b'\n');
+    if bytes.len() - start > LONGEST {
+        return Err(format!("its line is longer than {LONGEST} bytes"));
+    }
+    Ok(())
+}
+
+/// Says what is wrong with a record: a number that is not finite (JSON would turn it into `null`),
+/// or epochs that are not those of its outcome.
+pub(super) fn check(record: &CellRecord) -> Result<(), String> {
+    finite("learning_rate", record.learning_rate)?;
+    for (index, epoch) in record.epochs.iter().enumerate() {
+        if epoch.epoch != index + 1 {
+            let found = epoch.epoch;
+            return Err(format!(
+                "epoch {found} stands where epoch {} should",
+                index + 1
+            ));
+        }
+        check_epoch(epoch)?;
+    }
+    for (name, &value) in &record.probes {
+        finite(&format!("probes.{name}"), value)?;
+    }
+    match record.outcome {
+        Outcome::Diverged { epoch } if record.epochs.len() >= epoch => Err(format!(
+            "it diverged in epoch {epoch}, but has {} whole epochs",
+            record.epochs.len()
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_epoch(epoch: &EpochRecord) -> Result<(), String> {
+    let at = |name: &str| format!("{name} of epoch {}", epoch.epoch);
+    finite(&at("train_loss"), epoch.train_loss)?;
+    for (set, scores) in [("validation", epoch.validation), ("test", Some(epoch.test))] {
+        let Some(scores) = scores else { continue };
+        finite(&at(&format!("{set}.accuracy")), scores.accuracy)?;
+        finite(&at(&format!("{set}.nll")), scores.nll)?;
+        finite(&at(&format!("{set}.ece")), scores.ece)?;
+    }
+    Ok(())
+}
+
+fn finite(name: &str, value: f64) -> Result<(), String> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    Err(format!("{name} is {value}, not a finite number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Scores;
+    use proptest::prelude::*;
+
+    fn record() -> CellRecord {
+        let test = Scores {
+            accuracy: 97.5,
+            nll: 0.1,
+            ece: 0.5,
+        };
+        CellRecord {
+            id: "0123456789abcdef0123".into(),
+            arm: "a".into(),
+            seed: u64::MAX,
+            learning_rate: 0.001,
+            device: "flex".into(),
+            outcome: Outcome::Done,
+            epochs: vec![EpochRecord {
+                epoch: 1,
+                train_loss: 0.25,
+                validation: Some(test),
+                test,
+            }],
+            probes: [("train_accuracy".to_owned(), 99.0)].into(),
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Lines, RecordError> {
+        parse(Path::new("x.jsonl"), bytes, "remove it")
+    }
+
+    #[test]
+    fn a_line_is_what_the_format_says() {
+        let text = String::from_utf8(encode([&record()]).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"id":"0123456789abcdef0123","arm":"a","seed":18446744073709551615,"#,
+                r#""learning_rate":0.001,"device":"flex","outcome":{"status":"done"},"#,
+                r#""epochs":[{"epoch":1,"train_loss":0.25,"#,
+                r#""validation":{"accuracy":97.5,"nll":0.1,"ece":0.5},"#,
+                r#""test":{"accuracy":97.5,"nll":0.1,"ece":0.5}}],"#,
+                r#""probes":{"train_accuracy":99.0}}"#,
+                "\n"
+            )
+        );
+        assert_eq!(read(text.as_bytes()).unwrap().records, [record()]);
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_refused_wherever_it_stands() {
+        type Poison = fn(&mut CellRecord, f64);
+        let places: [(&str, Poison); 7] = [
+            ("learning_rate", |r, x| r.learning_rate = x),
+            ("train_loss of epoch 1", |r, x| r.epochs[0].train_loss = x),
+            ("validation.nll of epoch 1", |r, x| {
+                r.epochs[0].validation.as_mut().unwrap().nll = x;
+            }),
+            ("test.accuracy of epoch 1", |r, x| {
+                r.epochs[0].test.accuracy = x
+            }),
+            ("test.nll of epoch 1", |r, x| r.epochs[0].test.nll = x),
+            ("test.ece of epoch 1", |r, x| r.epochs[0].test.ece = x),
+            ("probes.train_accuracy", |r, x| {
+                r.probes.insert("train_accuracy".into(), x);
+            }),
+        ];
+        for (name, poison) in places {
+            for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let mut record = record();
+                poison(&mut record, value);
+                let message = encode([&record]).unwrap_err().to_string();
+                assert!(message.contains(&format!("{name} is {value}")), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn null_and_overflow_in_the_place_of_a_number_are_refused() {
+        let text = String::from_utf8(encode([&record()]).unwrap()).unwrap();
+        for number in ["null", "1e999", "NaN"] {
+            let bad = text.replace("0.25", number);
+            let message = read(bad.as_bytes()).unwrap_err().to_string();
+            assert!(
+                message.starts_with("`x.jsonl` line 1 is not a record: "),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn epochs_must_fit_each_other_and_the_outcome() {
+        let mut gap = record();
+        gap.epochs[0].epoch = 2;
+        assert!(check(&gap).unwrap_err().contains("where epoch 1 should"));
+        let mut diverged = record();
+        diverged.outcome = Outcome::Diverged { epoch: 1 };
+        assert!(check(&diverged).unwrap_err().contains("has 1 whole epochs"));
+        diverged.outcome = Outcome::Diverged { epoch: 2 };
+        assert_eq!(check(&diverged), Ok(()));
+    }
+
+    #[test]
+    fn a_malformed_line_in_the_middle_is_named_with_what_to_do() {
+        let good = encode([&record()]).unwrap();
+        for bad in [&b"{}\n"[..], b"\n", b"\xff\xfe\n", b"\0\0\n"] {
+            let text = [&good, bad, &good].concat();
+            let message = read(&text).unwrap_err().to_string();
+            assert!(message.contains("`x.jsonl` line 2"), "{message}");
+            assert!(message.ends_with("; remove it"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let text = String::from_utf8(encode([&record()]).unwrap()).unwrap();
+        let bad = text.replacen("{\"id\"", "{\"clock\":1,\"id\"", 1);
+        assert!(
+            read(bad.as_bytes())
+                .unwrap_err()
+                .to_string()
+                .contains("`clock`")
+        );
+    }
+
+    #[test]
+    fn a_line_beyond_the_bound_is_neither_written_nor_read() {
+        let mut long = record();
+        long.arm = "a".repeat(LONGEST);
+        assert!(
+            encode([&long])
+                .unwrap_err()
+                .to_string()
+                .contains("longer than")
+        );
+        let spaces = [vec![b' '; LONGEST], b"\n".to_vec()].concat();
+        assert!(
+            read(&spaces)
+                .unwrap_err()
+                .to_string()
+                .contains("longer than")
+        );
+    }
+
+    #[test]
+    fn whatever_is_cut_off_the_end_only_whole_lines_are_read() {
+        let one = encode([&record()]).unwrap();
+        let two = [one.clone(), one.clone()].concat();
+        for cut in 0..=two.len() {
+            let lines = read(&two[..cut]).unwrap();
+            assert_eq!(lines.records.len(), cut / one.len());
+            assert_eq!(lines.whole + lines.torn, cut);
+            assert_eq!(lines.notice(Path::new("x")).is_some(), cut % one.len() > 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_finite_number_survives_bit_for_bit(bits in any::<u64>()) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            let mut record = record();
+            record.epochs[0].train_loss = value;
+            let back = read(&encode([&record]).unwrap()).unwrap().records.remove(0);
+            prop_assert_eq!(back.epochs[0].train_loss.to_bits(), bits);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused_without_panic(bytes in any::<Vec<u8>>()) {
+            let _ = read(&bytes);
+        }
+    }
+}

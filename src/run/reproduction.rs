@@ -1,0 +1,122 @@
+//! Whether what was trained now is what was committed before.
+
+use super::lines;
+use crate::plan::Plan;
+use crate::record::CellRecord;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Cells trained in this run against those of the `runs.jsonl` that was there before. Cells are
+/// matched by id, so a changed recipe, device or numeric code is not compared but counted as only
+/// on one side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reproduction {
+    /// Cells trained now that the file has too.
+    pub compared: usize,
+    /// Of them, those with equal records, bit for bit (but for the arm's name).
+    pub identical: usize,
+    /// Largest absolute difference between their test accuracies, over all epochs that both sides
+    /// have, in points.
+    pub largest_difference: f64,
+    /// Planned cells that the file does not have.
+    pub only_here: usize,
+    /// Cells of the file that are not planned.
+    pub only_there: usize,
+}
+
+impl Reproduction {
+    pub(super) fn new(
+        plan: &Plan,
+        trained: &BTreeSet<String>,
+        records: &BTreeMap<String, CellRecord>,
+        committed: &[CellRecord],
+    ) -> Self {
+        let planned = plan.ids();
+        let there: BTreeMap<&str, &CellRecord> =
+            committed.iter().map(|r| (r.id.as_str(), r)).collect();
+        let mut found = Self {
+            only_here: planned.iter().filter(|id| !there.contains_key(*id)).count(),
+            only_there: there.keys().filter(|id| !planned.contains(*id)).count(),
+            ..Self::default()
+        };
+        for id in trained {
+            let (Some(ours), Some(theirs)) = (records.get(id), there.get(id.as_str())) else {
+                continue;
+            };
+            found.compared += 1;
+            found.identical += usize::from(identical(ours, theirs));
+            found.largest_difference = found.largest_difference.max(difference(ours, theirs));
+        }
+        found
+    }
+}
+
+fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
+    let mut renamed = ours.clone();
+    renamed.arm.clone_from(&theirs.arm);
+    matches!((lines::encode([&renamed]), lines::encode([theirs])), (Ok(a), Ok(b)) if a == b)
+}
+
+fn difference(ours: &CellRecord, theirs: &CellRecord) -> f64 {
+    (ours.epochs.iter().zip(&theirs.epochs))
+        .map(|(a, b)| (a.test.accuracy - b.test.accuracy).abs())
+        .fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::fake::{self, FakeTrainer};
+
+    fn trained(plan: &Plan) -> Vec<CellRecord> {
+        (plan.jobs(|_| true).iter())
+            .flat_map(FakeTrainer::records)
+            .collect()
+    }
+
+    fn compare(plan: &Plan, committed: &[CellRecord]) -> Reproduction {
+        let ours: BTreeMap<_, _> = trained(plan)
+            .into_iter()
+            .map(|r| (r.id.clone(), r))
+            .collect();
+        Reproduction::new(plan, &ours.keys().cloned().collect(), &ours, committed)
+    }
+
+    #[test]
+    fn equal_records_are_identical_whatever_the_arm_is_called() {
+        let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 1, "f");
+        let mut committed = trained(&plan);
+        committed[0].arm = "earlier-name".into();
+        let found = compare(&plan, &committed);
+        assert_eq!(
+            found,
+            Reproduction {
+                compared: 3,
+                identical: 3,
+                ..Reproduction::default()
+            }
+        );
+    }
+
+    #[test]
+    fn a_difference_is_measured_and_the_smallest_bit_counts() {
+        let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 1, "f");
+        let mut committed = trained(&plan);
+        committed[0].epochs[0].test.accuracy -= 0.25;
+        let loss = &mut committed[1].epochs[1].train_loss;
+        *loss = loss.next_up();
+        let found = compare(&plan, &committed);
+        assert_eq!((found.compared, found.identical), (3, 1));
+        assert!((found.largest_difference - 0.25).abs() < 1e-9);
+    }
+
+    #[test]
+    fn cells_on_one_side_are_counted_and_not_compared() {
+        let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 1, "f");
+        let mut committed = trained(&plan);
+        committed.remove(2);
+        committed[0].id = "elsewhere".into();
+        let found = compare(&plan, &committed);
+        assert_eq!((found.compared, found.identical), (1, 1));
+        assert_eq!((found.only_here, found.only_there), (2, 1));
+    }
+}

@@ -1,0 +1,256 @@
+//! Worker threads over a queue of jobs.
+
+use super::events::Events;
+use super::journal::Journal;
+use super::lines::{self, RecordError};
+use super::trainer::{Job, JobCell, StopFlag, Trainer};
+use crate::record::{CellRecord, Outcome};
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+/// Longest error of a failed cell, in characters.
+const LONGEST_ERROR: usize = 500;
+
+/// What the workers have done.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Ids of the cells that have a new record.
+    pub(super) trained: BTreeSet<String>,
+    /// Seconds that the finished jobs of an arm took, one after the other.
+    pub(super) arm_seconds: BTreeMap<String, f64>,
+}
+
+/// Trains `jobs`, the earlier ones first, on `workers` threads, and journals the records of each
+/// as it ends. Raising `stop` abandons the jobs that have begun and begins no other.
+///
+/// # Errors
+/// If the journal refuses a record; the jobs that have begun still end, and those that can be
+/// journaled are.
+pub(super) fn train_all(
+    jobs: &[Job],
+    workers: usize,
+    trainer: &dyn Trainer,
+    journal: &mut Journal,
+    events: &dyn Events,
+    stop: &StopFlag,
+) -> Result<Done, RecordError> {
+    let next = AtomicUsize::new(0);
+    let broken = AtomicBool::new(false);
+    let kept = Mutex::new((journal, Done::default()));
+    let work = || -> Result<(), RecordError> {
+        while !stop.stopped() && !broken.load(Ordering::SeqCst) {
+            let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) else {
+                break;
+            };
+            events.job_started(job);
+            let clock = Instant::now();
+            let Some(records) = train(job, trainer, events, stop) else {
+                break;
+            };
+            let seconds = clock.elapsed().as_secs_f64();
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let (journal, done) = &mut *kept;
+            journal
+                .append(&records)
+                .inspect_err(|_| broken.store(true, Ordering::SeqCst))?;
+            done.trained.extend(records.iter().map(|r| r.id.clone()));
+            *done.arm_seconds.entry(job.arm.clone()).or_default() += seconds;
+            events.job_done(job, &records);
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers.clamp(1, jobs.len().max(1)))
+            .map(|_| scope.spawn(work))
+            .collect();
+        (workers.into_iter())
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+            })
+            .fold(Ok(()), Result::and)
+    })?;
+    let (_, done) = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(done)
+}
+
+/// One record for each cell of `job`, whatever the trainer does; `None` if it was stopped.
+fn train(
+    job: &Job,
+    trainer: &dyn Trainer,
+    events: &dyn Events,
+    stop: &StopFlag,
+) -> Option<Vec<CellRecord>> {
+    let result = catch_unwind(AssertUnwindSafe(|| trainer.train(job, events, stop)));
+    let all_failed = |error: &str| job.cells.iter().map(|c| failed(job, c, error)).collect();
+    Some(match result {
+        Ok(None) if stop.stopped() => return None,
+        Ok(None) => all_failed("the trainer gave up without being asked to stop"),
+        Ok(Some(records)) if records.len() != job.cells.len() => all_failed(&format!(
+            "the trainer returned {} records for {} cells",
+            records.len(),
+            job.cells.len()
+        )),
+        Ok(Some(records)) => (job.cells.iter().zip(records))
+            .map(|(cell, record)| match check(job, cell, &record) {
+                Ok(()) => record,
+                Err(why) => failed(job, cell, &why),
+            })
+            .collect(),
+        Err(panic) => all_failed(&format!("training panicked: {}", message(&*panic))),
+    })
+}
+
+/// Says why `record` is not one of `cell`.
+fn check(job: &Job, cell: &JobCell, record: &CellRecord) -> Result<(), String> {
+    if (&record.id, record.seed, record.learning_rate) != (&cell.id, cell.seed, cell.learning_rate)
+        || (&record.arm, &record.device) != (&job.arm, &job.device)
+    {
+        return Err(format!(
+            "the trainer returned the record of cell `{}`",
+            record.id
+        ));
+    }
+    if record.outcome == Outcome::Done && record.epochs.len() != job.train.epochs {
+        return Err(format!(
+            "the trainer returned {} of {} epochs",
+            record.epochs.len(),
+            job.train.epochs
+        ));
+    }
+    lines::check(record)
+}
+
+fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
+    CellRecord {
+        id: cell.id.clone(),
+        arm: job.arm.clone(),
+        seed: cell.seed,
+        learning_rate: cell.learning_rate,
+        device: job.device.clone(),
+        outcome: Outcome::Failed {
+            error: error.chars().take(LONGEST_ERROR).collect(),
+        },
+        epochs: Vec::new(),
+        probes: BTreeMap::new(),
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text
+    } else {
+        "it gave no reason"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use crate::run::events::Silent;
+    use crate::run::fake::{FakeTrainer, spec};
+    use crate::run::trainer::Progress;
+    use std::time::Duration;
+
+    fn jobs() -> Vec<Job> {
+        Plan::new(&spec(&["a"], 4), "flex", 1, "f").jobs(|_| true)
+    }
+
+    #[test]
+    fn a_journal_that_refuses_a_record_ends_the_run_with_its_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap().0;
+        journal.refuse_writes();
+        let (trainer, stop) = (FakeTrainer::new(), StopFlag::default());
+        let result = train_all(&jobs(), 1, &trainer, &mut journal, &Silent, &stop);
+        assert!(matches!(result, Err(RecordError::File(_))), "{result:?}");
+        assert_eq!(
+            trainer.trained().len(),
+            1,
+            "no job begins after the first was refused"
+        );
+    }
+
+    #[test]
+    fn as_many_jobs_as_asked_for_run_at_one_time() {
+        /// Ends a job only once two have begun.
+        struct Pair(AtomicUsize);
+        impl Trainer for Pair {
+            fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
+                self.0.fetch_add(1, Ordering::SeqCst);
+                let clock = Instant::now();
+                while self.0.load(Ordering::SeqCst) < 2 {
+                    assert!(
+                        clock.elapsed() < Duration::from_secs(60),
+                        "no second job began"
+                    );
+                    thread::yield_now();
+                }
+                Some(FakeTrainer::records(job))
+            }
+
+            fn estimate(&self, _: &Job) -> Option<f64> {
+                None
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap().0;
+        let (trainer, stop) = (Pair(AtomicUsize::new(0)), StopFlag::default());
+        let done = train_all(&jobs(), 2, &trainer, &mut journal, &Silent, &stop).unwrap();
+        assert_eq!(done.trained.len(), 4);
+        assert!(
+            journal
+                .records()
+                .values()
+                .all(|r| r.outcome == Outcome::Done)
+        );
+    }
+
+    #[test]
+    fn a_trainer_that_gives_up_unasked_or_mixes_up_cells_fails_them() {
+        struct Lazy;
+        impl Trainer for Lazy {
+            fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
+                let mut records = FakeTrainer::records(job);
+                match job.cells[0].seed {
+                    1 => return None,
+                    2 => records[0].seed = 7,
+                    3 => records[0].epochs.truncate(1),
+                    _ => std::panic::panic_any(7),
+                }
+                Some(records)
+            }
+
+            fn estimate(&self, _: &Job) -> Option<f64> {
+                None
+            }
+        }
+        let reasons: Vec<String> = (jobs().iter())
+            .map(|job| {
+                train(job, &Lazy, &Silent, &StopFlag::default())
+                    .unwrap()
+                    .remove(0)
+            })
+            .map(|record| match record.outcome {
+                Outcome::Failed { error } => error,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(reasons[0].contains("without being asked"), "{reasons:?}");
+        assert!(
+            reasons[1].contains("returned the record of cell"),
+            "{reasons:?}"
+        );
+        assert!(reasons[2].contains("1 of 2 epochs"), "{reasons:?}");
+        assert!(reasons[3].contains("gave no reason"), "{reasons:?}");
+    }
+}

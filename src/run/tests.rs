@@ -1,0 +1,416 @@
+//! Runs from end to end, with the fake trainer.
+
+use super::events::Silent;
+use super::fake::{FakeTrainer, Fault, spec};
+use super::trainer::{Job, Progress};
+use super::*;
+use std::fs;
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+/// A results folder and how to run in it.
+struct Bench {
+    dir: TempDir,
+    options: RunOptions,
+}
+
+impl Bench {
+    fn new() -> Self {
+        // Waiting for the disk costs nothing where there is none.
+        let memory = tempfile::tempdir_in("/dev/shm");
+        let dir = memory.or_else(|_| tempfile::tempdir()).unwrap();
+        let options = RunOptions {
+            jobs: 1,
+            fresh: false,
+            adopt: false,
+            results: dir.path().to_owned(),
+        };
+        Self { dir, options }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("fake").join(name)
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    fn try_run(&self, plan: &Plan, trainer: &FakeTrainer) -> Result<RunReport, RunError> {
+        run_spec(plan, trainer, &self.options, &Silent, &StopFlag::default())
+    }
+
+    fn run(&self, plan: &Plan, trainer: &FakeTrainer) -> RunReport {
+        self.try_run(plan, trainer).unwrap()
+    }
+}
+
+fn plan(replicas: usize) -> Plan {
+    Plan::new(&spec(&["a", "b"], 5), "flex", replicas, "f")
+}
+
+fn outcomes(bench: &Bench) -> Vec<Outcome> {
+    let runs = read_runs(&bench.path(runs::NAME)).unwrap();
+    runs.records.into_iter().map(|r| r.outcome).collect()
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Log(Mutex<Vec<String>>);
+
+impl Log {
+    fn add(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Progress for Log {
+    fn epoch_done(&self, job: &Job, epoch: usize) {
+        self.add(format!(
+            "epoch {epoch} of {} x {}",
+            job.arm,
+            job.cells.len()
+        ));
+    }
+}
+
+impl Events for Log {
+    fn job_started(&self, job: &Job) {
+        self.add(format!("start {} x {}", job.arm, job.cells.len()));
+    }
+
+    fn job_done(&self, job: &Job, records: &[CellRecord]) {
+        self.add(format!("done {} x {}", job.arm, records.len()));
+    }
+
+    fn notice(&self, text: &str) {
+        self.add(format!("notice {text}"));
+    }
+}
+
+#[test]
+fn a_first_run_trains_every_cell_and_a_second_none() {
+    let (bench, plan, trainer) = (Bench::new(), plan(2), FakeTrainer::new());
+    let first = bench.run(&plan, &trainer);
+    assert_eq!((first.trained, first.reused, first.stopped), (10, 0, false));
+    assert_eq!(
+        (first.failed, first.diverged, first.reproduction),
+        (0, 0, None)
+    );
+    assert_eq!(first.arm_seconds.keys().collect::<Vec<_>>(), ["a", "b"]);
+    let bytes = bench.bytes(runs::NAME);
+
+    let second = bench.run(&plan, &trainer);
+    assert_eq!((second.trained, second.reused), (0, 10));
+    assert_eq!(second.reproduction, None);
+    assert_eq!(trainer.trained().len(), 10);
+    assert_eq!(bench.bytes(runs::NAME), bytes);
+}
+
+#[test]
+fn a_run_cut_off_at_any_byte_of_its_journal_ends_with_the_same_bytes() {
+    let mut small = spec(&["a"], 3);
+    small.arms[0].train.epochs = 1;
+    small.arms[0].data.validation = 0.0;
+    small.arms[0].probes.clear();
+    let plan = Plan::new(&small, "flex", 2, "f");
+    let bench = Bench::new();
+    bench.run(&plan, &FakeTrainer::new());
+    let (journal, expected) = (bench.bytes(".cells.jsonl"), bench.bytes(runs::NAME));
+    for cut in 0..=journal.len() {
+        fs::write(bench.path(".cells.jsonl"), &journal[..cut]).unwrap();
+        fs::remove_file(bench.path(runs::NAME)).unwrap();
+        let trainer = FakeTrainer::new();
+        let report = bench.run(&plan, &trainer);
+        let whole = journal[..cut].iter().filter(|&&b| b == b'\n').count();
+        assert_eq!((report.reused, trainer.trained().len()), (whole, 3 - whole));
+        assert_eq!(bench.bytes(runs::NAME), expected, "cut at byte {cut}");
+    }
+}
+
+#[test]
+fn the_number_of_jobs_and_of_replicas_changes_no_byte() {
+    let reference = Bench::new();
+    reference.run(&plan(1), &FakeTrainer::new());
+    for (jobs, replicas) in [(0, 1), (1, 8), (2, 1), (2, 2), (3, 8), (1000, 3)] {
+        let mut bench = Bench::new();
+        bench.options.jobs = jobs;
+        bench.run(&plan(replicas), &FakeTrainer::new());
+        assert_eq!(
+            bench.bytes(runs::NAME),
+            reference.bytes(runs::NAME),
+            "{jobs} jobs, {replicas} replicas"
+        );
+    }
+}
+
+#[test]
+fn a_stopped_run_keeps_what_was_done_and_the_next_goes_on() {
+    let (bench, plan) = (Bench::new(), plan(2));
+    // Stacks of arm b hold seeds 1-2, 3-4 and 5.
+    let trainer = FakeTrainer::new().with_fault("b", 3, Fault::Stop);
+    let stopped = bench.run(&plan, &trainer);
+    assert!(stopped.stopped);
+    assert_eq!((stopped.trained, stopped.reused), (7, 0));
+    assert!(!bench.path(runs::NAME).exists());
+
+    let trainer = FakeTrainer::new();
+    let rest = bench.run(&plan, &trainer);
+    assert_eq!((rest.trained, rest.reused, rest.stopped), (3, 7, false));
+    let missing: Vec<_> = plan.cells[7..].iter().map(|c| c.id.clone()).collect();
+    assert_eq!(trainer.trained(), missing);
+
+    let whole = Bench::new();
+    whole.run(&plan, &FakeTrainer::new());
+    assert_eq!(bench.bytes(runs::NAME), whole.bytes(runs::NAME));
+}
+
+#[test]
+fn a_stop_before_the_first_job_trains_nothing() {
+    let (bench, stop) = (Bench::new(), StopFlag::default());
+    stop.stop();
+    let trainer = FakeTrainer::new();
+    let report = run_spec(&plan(1), &trainer, &bench.options, &Silent, &stop).unwrap();
+    assert!(report.stopped);
+    assert_eq!((report.trained, report.reused), (0, 0));
+    assert!(trainer.trained().is_empty());
+}
+
+#[test]
+fn a_stop_after_the_last_job_leaves_a_complete_run() {
+    struct StopAtEnd<'s>(&'s StopFlag);
+    impl Progress for StopAtEnd<'_> {
+        fn epoch_done(&self, _: &Job, _: usize) {}
+    }
+    impl Events for StopAtEnd<'_> {
+        fn job_done(&self, job: &Job, _: &[CellRecord]) {
+            if job.arm == "b" {
+                self.0.stop();
+            }
+        }
+    }
+    let (bench, stop) = (Bench::new(), StopFlag::default());
+    let events = StopAtEnd(&stop);
+    let report = run_spec(
+        &plan(8),
+        &FakeTrainer::new(),
+        &bench.options,
+        &events,
+        &stop,
+    )
+    .unwrap();
+    assert!(!report.stopped);
+    assert_eq!(outcomes(&bench).len(), 10);
+}
+
+#[test]
+fn a_panic_fails_the_cells_of_its_job_and_no_others() {
+    let (bench, plan) = (Bench::new(), plan(2));
+    let report = bench.run(&plan, &FakeTrainer::new().with_fault("a", 1, Fault::Panic));
+    assert_eq!(
+        (report.trained, report.failed, report.stopped),
+        (10, 2, false)
+    );
+    let outcomes = outcomes(&bench);
+    let failed = Outcome::Failed {
+        error: "training panicked: the fake was told to panic".into(),
+    };
+    assert_eq!(outcomes[..2], [failed.clone(), failed]);
+    assert!(outcomes[2..].iter().all(|o| *o == Outcome::Done));
+
+    let trainer = FakeTrainer::new();
+    let again = bench.run(&plan, &trainer);
+    assert_eq!((again.trained, again.reused, again.failed), (2, 8, 0));
+}
+
+#[test]
+fn a_failed_cell_is_tried_again_and_a_diverged_one_is_not() {
+    let (bench, plan) = (Bench::new(), plan(8));
+    let trainer = FakeTrainer::new()
+        .with_fault("a", 2, Fault::Fail)
+        .with_fault("b", 4, Fault::Diverge(2));
+    let report = bench.run(&plan, &trainer);
+    assert_eq!((report.trained, report.failed, report.diverged), (10, 1, 1));
+    let runs = read_runs(&bench.path(runs::NAME)).unwrap().records;
+    assert_eq!(runs[8].outcome, Outcome::Diverged { epoch: 2 });
+    assert_eq!(runs[8].epochs.len(), 1);
+
+    let trainer = FakeTrainer::new();
+    let again = bench.run(&plan, &trainer);
+    assert_eq!((again.trained, again.failed, again.diverged), (1, 0, 1));
+    assert_eq!(trainer.trained(), [plan.cells[1].id.clone()]);
+}
+
+#[test]
+fn records_that_cannot_be_right_become_failures_that_say_why() {
+    for (fault, cells, why) in [
+        (
+            Fault::NotFinite,
+            1,
+            "train_loss of epoch 1 is NaN, not a finite number",
+        ),
+        (
+            Fault::Forget,
+            5,
+            "the trainer returned 4 records for 5 cells",
+        ),
+    ] {
+        let bench = Bench::new();
+        let report = bench.run(&plan(8), &FakeTrainer::new().with_fault("a", 1, fault));
+        assert_eq!(report.failed, cells, "{fault:?}");
+        assert_eq!(outcomes(&bench)[0], Outcome::Failed { error: why.into() });
+    }
+}
+
+#[test]
+fn fresh_trains_again_and_keeps_the_old_journal() {
+    let (mut bench, plan) = (Bench::new(), plan(2));
+    bench.run(&plan, &FakeTrainer::new());
+    let (journal, bytes) = (bench.bytes(".cells.jsonl"), bench.bytes(runs::NAME));
+    bench.options.fresh = true;
+    let report = bench.run(&plan, &FakeTrainer::new());
+    assert_eq!((report.trained, report.reused), (10, 0));
+    assert_eq!(bench.bytes(".cells.1.jsonl"), journal);
+    assert_eq!(bench.bytes(runs::NAME), bytes);
+    let reproduction = report.reproduction.unwrap();
+    assert_eq!((reproduction.compared, reproduction.identical), (10, 10));
+}
+
+#[test]
+fn a_fresh_clone_trains_everything_and_says_whether_it_got_the_same() {
+    let (bench, plan) = (Bench::new(), plan(2));
+    bench.run(&plan, &FakeTrainer::new());
+    let bytes = bench.bytes(runs::NAME);
+    fs::remove_file(bench.path(".cells.jsonl")).unwrap();
+    let same = bench.run(&plan, &FakeTrainer::new());
+    assert_eq!(same.trained, 10);
+    assert_eq!(
+        same.reproduction,
+        Some(Reproduction {
+            compared: 10,
+            identical: 10,
+            ..Reproduction::default()
+        })
+    );
+    assert_eq!(bench.bytes(runs::NAME), bytes);
+
+    fs::remove_file(bench.path(".cells.jsonl")).unwrap();
+    let other = bench.run(
+        &plan,
+        &FakeTrainer::new().with_fault("a", 1, Fault::Diverge(1)),
+    );
+    let reproduction = other.reproduction.unwrap();
+    assert_eq!((reproduction.compared, reproduction.identical), (10, 9));
+}
+
+#[test]
+fn adopting_trains_only_what_the_committed_file_does_not_have() {
+    let (mut bench, plan) = (Bench::new(), plan(2));
+    bench.run(&plan, &FakeTrainer::new().with_fault("b", 5, Fault::Fail));
+    fs::remove_file(bench.path(".cells.jsonl")).unwrap();
+
+    let mut changed = plan.spec.clone();
+    changed.arms[0].train.epochs = 3;
+    let changed = Plan::new(&changed, "flex", 2, "f");
+    bench.options.adopt = true;
+    let trainer = FakeTrainer::new();
+    let report = bench.run(&changed, &trainer);
+    // The five cells of the changed arm, and the one that had failed.
+    assert_eq!((report.trained, report.reused, report.failed), (6, 4, 0));
+    let reproduction = report.reproduction.unwrap();
+    assert_eq!((reproduction.compared, reproduction.identical), (1, 0));
+    assert_eq!((reproduction.only_here, reproduction.only_there), (5, 5));
+
+    bench.options.adopt = false;
+    assert_eq!(bench.run(&changed, &trainer).trained, 0);
+}
+
+#[test]
+fn a_changed_arm_retrains_alone_and_going_back_retrains_nothing() {
+    let (bench, before) = (Bench::new(), plan(2));
+    bench.run(&before, &FakeTrainer::new());
+    let bytes = bench.bytes(runs::NAME);
+    let mut changed = before.spec.clone();
+    changed.arms[1].train.batch_size = 64;
+    let changed = Plan::new(&changed, "flex", 2, "f");
+    assert_eq!(bench.run(&changed, &FakeTrainer::new()).trained, 5);
+    assert_ne!(bench.bytes(runs::NAME), bytes);
+    assert_eq!(bench.run(&before, &FakeTrainer::new()).trained, 0);
+    assert_eq!(bench.bytes(runs::NAME), bytes);
+}
+
+#[test]
+fn a_renamed_arm_is_only_relabelled() {
+    let (bench, before) = (Bench::new(), plan(2));
+    bench.run(&before, &FakeTrainer::new());
+    let mut renamed = before.spec.clone();
+    renamed.arms[0].name = "new-name".into();
+    let renamed = Plan::new(&renamed, "flex", 2, "f");
+    assert_eq!(bench.run(&renamed, &FakeTrainer::new()).trained, 0);
+    assert_eq!(
+        read_runs(&bench.path(runs::NAME)).unwrap().records[0].arm,
+        "new-name"
+    );
+}
+
+#[test]
+fn a_folder_in_use_is_refused_before_anything_is_touched() {
+    let (bench, plan, trainer) = (Bench::new(), plan(2), FakeTrainer::new());
+    fs::create_dir(bench.dir.path().join("fake")).unwrap();
+    let _held = Lock::acquire(&bench.dir.path().join("fake")).unwrap();
+    let error = bench.try_run(&plan, &trainer).unwrap_err();
+    assert!(
+        matches!(error, RunError::Lock(LockError::Held { .. })),
+        "{error}"
+    );
+    assert!(trainer.trained().is_empty());
+    assert!(!bench.path(".cells.jsonl").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_refused_before_training() {
+    let (bench, trainer) = (Bench::new(), FakeTrainer::new());
+    fs::write(bench.dir.path().join("fake"), b"a file").unwrap();
+    let error = bench.try_run(&plan(2), &trainer).unwrap_err();
+    assert!(matches!(error, RunError::File(_)), "{error}");
+    assert!(trainer.trained().is_empty());
+}
+
+#[test]
+fn a_spoiled_file_is_refused_before_training_and_named() {
+    for name in [".cells.jsonl", runs::NAME] {
+        let (bench, trainer) = (Bench::new(), FakeTrainer::new());
+        fs::create_dir(bench.dir.path().join("fake")).unwrap();
+        fs::write(bench.path(name), "{}\n").unwrap();
+        let message = bench.try_run(&plan(2), &trainer).unwrap_err().to_string();
+        assert!(message.contains(&format!("{name}` line 1")), "{message}");
+        assert!(trainer.trained().is_empty());
+    }
+}
+
+#[test]
+fn whoever_watches_is_told_of_jobs_epochs_and_torn_lines() {
+    let (bench, plan, log) = (Bench::new(), plan(8), Log::default());
+    fs::create_dir(bench.dir.path().join("fake")).unwrap();
+    fs::write(bench.path(".cells.jsonl"), b"{\"id\":\"to").unwrap();
+    let stop = StopFlag::default();
+    run_spec(&plan, &FakeTrainer::new(), &bench.options, &log, &stop).unwrap();
+    let lines = log.0.into_inner().unwrap();
+    assert!(
+        lines[0].starts_with("notice dropped the unfinished last line"),
+        "{lines:?}"
+    );
+    assert_eq!(
+        lines[1..],
+        [
+            "start a x 5",
+            "epoch 1 of a x 5",
+            "epoch 2 of a x 5",
+            "done a x 5",
+            "start b x 5",
+            "epoch 1 of b x 5",
+            "epoch 2 of b x 5",
+            "done b x 5"
+        ]
+    );
+}
