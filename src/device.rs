@@ -39,6 +39,10 @@ pub fn built_in() -> Vec<&'static str> {
 ///
 /// # Errors
 /// If there is none of that name, or it is not built in.
+#[expect(
+    deprecated,
+    reason = "burn-ndarray is deprecated upstream in favour of burn-flex; both are compared here"
+)]
 pub fn open(name: &str) -> Result<Device, DeviceError> {
     match name {
         #[cfg(feature = "flex")]

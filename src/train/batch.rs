@@ -1,6 +1,6 @@
 //! Batches for a stack of replicas, each with its own split, order and scaling.
 
-use crate::data::{Prepared, Split, TestFrom};
+use crate::data::{Examples, Prepared, Split, TestFrom};
 use ablate_models::streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use std::sync::Arc;
@@ -131,17 +131,25 @@ impl Replica {
     }
 
     fn label(&self, part: Part, i: usize) -> u8 {
-        self.data.label(part, i)
+        match part {
+            Part::Train => self.split().train_labels[i],
+            Part::Validation | Part::Test => {
+                self.examples(part).labels[self.indices(part)[i] as usize]
+            }
+        }
+    }
+
+    fn examples(&self, part: Part) -> &Examples {
+        let set = &self.data.dataset;
+        match (part, self.split().test_from, &set.test) {
+            (Part::Test, TestFrom::TestFile, Some(test)) => test,
+            _ => &set.train,
+        }
     }
 
     fn extend_scaled(&self, part: Part, i: usize, features: usize, out: &mut Vec<f32>) {
         let index = self.indices(part)[i] as usize;
-        let examples = match (part, self.split().test_from) {
-            (Part::Test, TestFrom::TestFile) => self.data.dataset.test.as_ref(),
-            _ => None,
-        };
-        let examples = examples.unwrap_or(&self.data.dataset.train);
-        let bytes = &examples.pixels[index * features..(index + 1) * features];
+        let bytes = self.examples(part).image(index, features);
         let affine = &self.data.affine;
         if let ([scale], [shift]) = (affine.scale.as_slice(), affine.shift.as_slice()) {
             out.extend(bytes.iter().map(|&b| f32::from(b) * scale + shift));

@@ -103,17 +103,13 @@ pub(crate) fn for_chunks(
 /// The tensor's values in single precision.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor
-        .into_data()
-        .convert::<f32>()
-        .into_vec()
-        .expect("the data was just converted to this type")
+        .try_into_vec_as::<f32>()
+        .expect("float tensors convert to single precision")
 }
 
 /// The tensor's values in double precision.
 pub(crate) fn host_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor
-        .into_data()
-        .convert::<f64>()
-        .into_vec()
-        .expect("the data was just converted to this type")
+        .try_into_vec_as::<f64>()
+        .expect("float tensors convert to double precision")
 }

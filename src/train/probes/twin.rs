@@ -5,7 +5,7 @@
 
 use super::{Values, put_all};
 use crate::run::trainer::Job;
-use crate::train::batch::{Batches, Part};
+use crate::train::batch::Part;
 use crate::train::net::{Net, host_f64};
 use crate::train::{TrainError, build, load};
 use ablate_models::Start;
