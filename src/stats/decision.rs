@@ -212,6 +212,17 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_inside_the_margin_is_negligible_whatever_was_predicted() {
+        // Mean 0.45, standard error 0.12: real, and inside a margin of 1 but not of 0.5.
+        for (margin, negligible) in [(1.0, true), (0.5, false)] {
+            let asked = question(&SPREAD, Prediction::Better, margin);
+            let decision = &decide(&[asked], &quick(), &stream())[0];
+            assert_eq!(decision.negligible, negligible, "{margin}");
+            assert_eq!(decision.verdict, Verdict::Supported, "{margin}");
+        }
+    }
+
+    #[test]
     fn five_seeds_could_have_shown_no_difference_and_say_so() {
         let asked = question(&SPREAD[..5], Prediction::Better, 1.0);
         let decision = &decide(&[asked], &quick(), &stream())[0];
