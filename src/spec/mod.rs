@@ -1,7 +1,31 @@
 //! An experiment as its author wrote it: question, claim, data, model, training, arms, contrasts.
 //!
-//! This file holds the domain types. Reading them from TOML, merging arms and overrides, and
-//! checking them is done beside it; nothing here can be built from an unchecked file.
+//! The domain types are here, in `data` and in `train`. A file becomes one of them in steps, a
+//! module each: `tree` parses TOML into nodes that know their line, `merge` lays arms and overrides
+//! over the base, `reader` and `wire` read the merged tables strictly, `build` converts them, and
+//! `check` holds what no type can say. `files` finds and loads files.
+
+mod build;
+mod check;
+mod data;
+mod error;
+mod fault;
+mod files;
+mod merge;
+mod overrides;
+mod reader;
+mod train;
+mod tree;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use data::{DataConfig, DataName, Scale, TestSplit};
+pub use error::SpecError;
+pub use files::{all, find, names};
+pub use overrides::{Override, OverrideError};
+pub use train::{Moments, Optimizer, ParameterGroup, Schedule, TrainConfig};
 
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
@@ -55,193 +79,6 @@ pub struct Arm {
     pub probes: Vec<Probe>,
 }
 
-/// Which data, and how they are split and scaled.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataConfig {
-    /// Which data set.
-    pub name: DataName,
-    /// Where the test set comes from. Default: `standard` for MNIST and its kin; `folds` for digits.
-    #[serde(default)]
-    pub test: TestSplit,
-    /// Number of folds where `test = "folds"`: seed `s` tests on fold `s mod folds` of repetition
-    /// `s / folds`. Default: 5.
-    #[serde(default = "five")]
-    pub folds: usize,
-    /// Share of the training part held out for validation, in `[0, 1)`. Default: 0.2.
-    #[serde(default = "fifth")]
-    pub validation: f64,
-    /// Use only this many training examples (drawn by class, after the splits). Default: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subset: Option<usize>,
-    /// Share of training labels replaced by a uniformly drawn other class, in `[0, 1)`. Default: 0.
-    #[serde(default)]
-    pub label_noise: f64,
-    /// How pixels are scaled. Default: `standardize`.
-    #[serde(default)]
-    pub scale: Scale,
-}
-
-const fn five() -> usize {
-    5
-}
-
-const fn fifth() -> f64 {
-    0.2
-}
-
-/// A data set known by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DataName {
-    /// UCI handwritten digits, 8x8, embedded.
-    Digits,
-    /// MNIST.
-    Mnist,
-    /// Fashion-MNIST.
-    FashionMnist,
-    /// Kuzushiji-MNIST.
-    Kmnist,
-}
-
-/// Where the test set comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TestSplit {
-    /// The data set's own test file where it has one, folds where it has none.
-    #[default]
-    Standard,
-    /// Stratified folds, repeated, over the training file.
-    Folds,
-}
-
-/// How pixels are scaled. Statistics always come from the training split alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scale {
-    /// Divided by the largest pixel value of the format, into `[0, 1]`.
-    Unit,
-    /// Centered and scaled by one mean and one standard deviation over all pixels.
-    #[default]
-    Standardize,
-    /// Centered and scaled pixel by pixel (a constant pixel is only centered).
-    StandardizeFeatures,
-}
-
-/// How a model is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Passes over the training split.
-    pub epochs: usize,
-    /// Examples a step; an incomplete last batch is dropped.
-    pub batch_size: usize,
-    /// The optimizer. Default: Adam.
-    #[serde(default)]
-    pub optimizer: Optimizer,
-    /// The learning rate over time. Default: constant.
-    #[serde(default)]
-    pub schedule: Schedule,
-    /// Weight decay, in `[0, inf)`. Default: 0.
-    #[serde(default)]
-    pub weight_decay: f64,
-    /// Which parameters decay. Default: weights only.
-    #[serde(default = "weights_only")]
-    pub decay_on: Vec<ParameterGroup>,
-}
-
-fn weights_only() -> Vec<ParameterGroup> {
-    vec![ParameterGroup::Weight]
-}
-
-/// A group of parameters by role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParameterGroup {
-    /// Weights of linear maps and convolutions.
-    Weight,
-    /// Biases.
-    Bias,
-    /// Scales of norms.
-    Scale,
-    /// Centers of norms.
-    Center,
-}
-
-/// The optimizer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Optimizer {
-    /// Stochastic gradient descent; weight decay is added to the gradient.
-    Sgd {
-        /// Momentum, in `[0, 1)`. Default: 0.
-        #[serde(default)]
-        momentum: f64,
-        /// Nesterov's form. Default: off.
-        #[serde(default)]
-        nesterov: bool,
-    },
-    /// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
-    Adam(Moments),
-    /// AdamW (Loshchilov and Hutter 2019); weight decay acts on the weights directly.
-    Adamw(Moments),
-}
-
-impl Default for Optimizer {
-    fn default() -> Self {
-        Self::Adam(Moments::default())
-    }
-}
-
-/// Settings of the Adam family.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Moments {
-    /// Decay of the first moment, in `[0, 1)`. Default: 0.9.
-    pub beta1: f64,
-    /// Decay of the second moment, in `[0, 1)`. Default: 0.999.
-    pub beta2: f64,
-    /// Added to the root of the second moment. Default: 1e-8.
-    pub epsilon: f64,
-}
-
-impl Default for Moments {
-    fn default() -> Self {
-        Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-        }
-    }
-}
-
-/// The learning rate over time, as a factor on the arm's learning rate.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Schedule {
-    /// 1.
-    #[default]
-    Constant,
-    /// Multiplied by `factor` after every `every` epochs.
-    Step {
-        /// Epochs between drops.
-        every: usize,
-        /// The factor, in `(0, 1]`.
-        factor: f64,
-    },
-    /// From 1 to `floor` along half a cosine over the whole run (Loshchilov and Hutter 2017).
-    Cosine {
-        /// Factor at the end, in `[0, 1]`. Default: 0.
-        #[serde(default)]
-        floor: f64,
-    },
-    /// Multiplied by `factor` every epoch, step by step.
-    Exponential {
-        /// The factor, in `(0, 1]`.
-        factor: f64,
-    },
-}
-
 /// What is measured beside accuracy, NLL and ECE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -259,6 +96,20 @@ pub enum Probe {
     ScaleFold,
     /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` of the block's activation.
     Homogeneity,
+}
+
+impl Probe {
+    /// Name in specs and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TrainTestGap => "train_test_gap",
+            Self::Saturation => "saturation",
+            Self::BiasGradient => "bias_gradient",
+            Self::BiasTwin => "bias_twin",
+            Self::ScaleFold => "scale_fold",
+            Self::Homogeneity => "homogeneity",
+        }
+    }
 }
 
 /// A planned comparison of two arms, paired by seed.

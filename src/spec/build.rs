@@ -1,0 +1,325 @@
+//! From a parsed document to a checked spec.
+
+use super::fault::Fault;
+use super::merge::merge;
+use super::overrides::Override;
+use super::reader::read;
+use super::tree::{Node, Origin, Value};
+use super::wire::{ArmTable, ContrastTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
+use super::{Arm, Contrast, Probe, Spec, SpecError, check};
+use ablate_models::ConfigError;
+use ablate_models::norm::NormConfig;
+use ablate_models::zoo::{ModelConfig, PRESETS};
+use std::path::Path;
+
+impl Spec {
+    /// Reads and checks a spec called `name` from the text of `path`, which appears in errors only.
+    /// The file must be valid without the overrides, too.
+    ///
+    /// # Errors
+    /// At the first thing that is wrong, with its line, its key and advice.
+    pub fn parse(
+        name: &str,
+        path: &Path,
+        text: &str,
+        overrides: &[Override],
+    ) -> Result<Self, SpecError> {
+        let plain = build(name, path, text, &[]).map_err(|fault| SpecError::new(path, &fault))?;
+        if overrides.is_empty() {
+            return Ok(plain);
+        }
+        build(name, path, text, overrides)
+            .map_err(|fault| SpecError::new(path, &fault.after(overrides)))
+    }
+
+    /// The same spec with seeds `0..count`, whatever its file says.
+    ///
+    /// # Errors
+    /// If `count` is 0 or more than 10,000.
+    pub fn with_seeds(mut self, count: u64) -> Result<Self, SpecError> {
+        self.seeds = check::counted_seeds(count).map_err(|error| {
+            let origin = Origin {
+                key: error.key,
+                ..Origin::default()
+            };
+            SpecError::new(&self.path, &Fault::said(&error.message).at(&origin))
+        })?;
+        Ok(self)
+    }
+}
+
+fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<Spec, Fault> {
+    if !check::is_name(name) {
+        return Err(Fault::said(
+            "the name of a spec file must be lower-case letters, digits and `-`, as in \
+             `bn-bias.toml`",
+        ));
+    }
+    let mut root = Node::document(text)?;
+    for set in overrides {
+        merge(&mut root, set.node().clone());
+    }
+    let document: Document = read(&root)?;
+    check_base(&root)?;
+    let seeds = match document.seeds {
+        OneOrMany::One(count) => check::counted_seeds(count),
+        OneOrMany::Many(list) => check::listed_seeds(list),
+    };
+    check::arm_count(document.arms.len()).map_err(|error| place(&root, &error))?;
+    let arm_nodes = root.get("arms").map_or(&[][..], Node::items);
+    let arms = (document.arms.into_iter().zip(arm_nodes))
+        .map(|(table, node)| {
+            let name = table.name.clone();
+            arm(&root, table, node, overrides).map_err(|fault| fault.in_arm(&name))
+        })
+        .collect::<Result<_, _>>()?;
+    let spec = Spec {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        title: document.title,
+        question: document.question,
+        claim: document.claim.map(|claim| format!("{claim:?}")),
+        sentence: document.sentence,
+        reading: document.reading,
+        suites: document.suites,
+        seeds: seeds.map_err(|error| place(&root, &error))?,
+        arms,
+        contrasts: document.contrasts.into_iter().map(Into::into).collect(),
+        published: document.published,
+    };
+    check::spec(&spec).map_err(|error| place(&root, &error))?;
+    check_probes(&root, &spec.arms)?;
+    Ok(spec)
+}
+
+impl From<ContrastTable> for Contrast {
+    fn from(table: ContrastTable) -> Self {
+        Self {
+            name: table.name,
+            treatment: table.treatment,
+            control: table.control,
+            metric: table.metric,
+            expect: table.expect,
+            margin: table.margin,
+            primary: table.primary,
+            note: table.note,
+        }
+    }
+}
+
+/// Merges, reads and checks one arm.
+fn arm(root: &Node, table: ArmTable, node: &Node, overrides: &[Override]) -> Result<Arm, Fault> {
+    let recipe_keys = ["data", "model", "train", "probes"];
+    let base = recipe_keys
+        .iter()
+        .filter_map(|&key| Some((key.to_owned(), root.get(key)?.clone())));
+    let mut merged = Node::root(base.collect());
+    if let Some(set) = node.get("set") {
+        merge(&mut merged, set.clone());
+    }
+    for set in overrides {
+        if set.node().get("seeds").is_none() {
+            merge(&mut merged, set.node().clone());
+        }
+    }
+    let Recipe {
+        data,
+        model,
+        train,
+        probes,
+    } = recipe(&merged)?;
+    let (train, learning_rates) = train.split();
+    let arm = Arm {
+        label: table.label.unwrap_or_else(|| table.name.clone()),
+        name: table.name,
+        data,
+        model,
+        train,
+        learning_rates,
+        probes,
+    };
+    check::recipe(&arm).map_err(|error| place(&merged, &error))?;
+    Ok(arm)
+}
+
+fn recipe(merged: &Node) -> Result<Recipe, Fault> {
+    Ok(Recipe {
+        data: read(part(merged, "data")?)?,
+        model: model(part(merged, "model")?)?,
+        train: read(part(merged, "train")?)?,
+        probes: probes(merged)?,
+    })
+}
+
+/// Reads the base for its own sake, so that a mistyped key is found even where every arm replaces
+/// its table. What is missing may come from the arms.
+fn check_base(root: &Node) -> Result<(), Fault> {
+    fn unless_missing<T>(part: Result<T, Fault>) -> Result<(), Fault> {
+        match part {
+            Err(fault) if !fault.is_missing_key() => Err(fault),
+            _ => Ok(()),
+        }
+    }
+    unless_missing(part(root, "data").and_then(read::<super::DataConfig>))?;
+    unless_missing(part(root, "model").and_then(model))?;
+    unless_missing(part(root, "train").and_then(read::<super::wire::TrainTable>))?;
+    unless_missing(probes(root))
+}
+
+fn part<'a>(root: &'a Node, key: &str) -> Result<&'a Node, Fault> {
+    root.get(key)
+        .ok_or_else(|| Fault::missing_key(key, &[]).at(&root.origin))
+}
+
+fn probes(root: &Node) -> Result<Vec<Probe>, Fault> {
+    root.get("probes").map_or(Ok(Vec::new()), read)
+}
+
+/// Reads a model. Its norm is read apart from it: the zoo's type for norms is an enum with an
+/// internal tag, in which serde would lose the place of a fault.
+fn model(node: &Node) -> Result<ModelConfig, Fault> {
+    let mut node = expand_preset(node, &zoo_presets())?;
+    let norm = match take(&mut node, &["block", "norm"]) {
+        Some(norm) => read::<NormTable>(&norm)?.into(),
+        None => NormConfig::None,
+    };
+    let mut model = read::<ModelTable>(&node)?.into();
+    let block = match &mut model {
+        ModelConfig::Mlp(config) => &mut config.block,
+        ModelConfig::Cnn(config) => &mut config.block,
+    };
+    block.norm = norm;
+    Ok(model)
+}
+
+/// Removes and returns the node at `path`.
+fn take(node: &mut Node, path: &[&str]) -> Option<Node> {
+    let (last, parents) = path.split_last()?;
+    let mut node = node;
+    for &key in parents {
+        let Value::Table(table) = &mut node.value else {
+            return None;
+        };
+        node = table.get_mut(key)?;
+    }
+    match &mut node.value {
+        Value::Table(table) => table.remove(*last),
+        _ => None,
+    }
+}
+
+type Presets = Vec<(&'static str, ModelConfig)>;
+
+fn zoo_presets() -> Presets {
+    PRESETS.iter().map(|p| (p.name, p.config())).collect()
+}
+
+/// Lays a model table over the preset that it names; returns it as it is if it names none.
+fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Fault> {
+    let Some(preset) = node.get("preset") else {
+        return Ok(node.clone());
+    };
+    let name: String = read(preset)?;
+    if let Some(kind) = node.get("kind") {
+        return Err(
+            Fault::said("stands beside `preset`, which has its own; leave one out")
+                .at(&kind.origin),
+        );
+    }
+    let Some((_, config)) = presets.iter().find(|(known, _)| *known == name) else {
+        let names: Vec<_> = presets.iter().map(|(known, _)| *known).collect();
+        return Err(Fault::unknown_value(&name, &names).at(&preset.origin));
+    };
+    let config = toml::Value::try_from(config)
+        .map_err(|error| Fault::said(&error.to_string()).at(&preset.origin))?;
+    let mut expanded = Node::from_toml(config, &preset.origin);
+    expanded.origin = node.origin.clone();
+    let mut rest = node.clone();
+    take(&mut rest, &["preset"]);
+    merge(&mut expanded, rest);
+    Ok(expanded)
+}
+
+fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Fault> {
+    let Some((arm, message)) = check::idle_probe(arms) else {
+        return Ok(());
+    };
+    let own = format!("arms.{arm}.set.probes");
+    let written = root
+        .get("arms")
+        .and_then(|arms| arms.items().get(arm)?.get("set")?.get("probes"));
+    let key = if written.is_some() {
+        own.as_str()
+    } else {
+        "probes"
+    };
+    Err(Fault::said(&message).at(&root.locate(key)))
+}
+
+/// A failed check as a fault in the tree that was checked.
+fn place(root: &Node, error: &ConfigError) -> Fault {
+    Fault::said(&error.message).at(&root.locate(&error.key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ablate_models::mlp::MlpConfig;
+
+    fn presets() -> Presets {
+        let norm = ablate_models::norm::BatchNormConfig {
+            momentum: 0.01,
+            ..Default::default()
+        };
+        let block = ablate_models::block::BlockConfig {
+            norm: NormConfig::Batch(norm),
+            ..Default::default()
+        };
+        let hidden = vec![7, 5];
+        vec![("small", ModelConfig::Mlp(MlpConfig { hidden, block }))]
+    }
+
+    fn expanded(text: &str) -> Result<Node, Fault> {
+        let document = Node::document(text)?;
+        expand_preset(part(&document, "model")?, &presets())
+    }
+
+    #[test]
+    fn a_preset_stands_for_its_configuration() {
+        let node = expanded("model.preset = \"small\"").unwrap();
+        assert_eq!(model(&node).unwrap(), presets()[0].1);
+    }
+
+    #[test]
+    fn keys_beside_a_preset_are_laid_over_it() {
+        let text = "[model]\npreset = \"small\"\nhidden = [3]\nblock.norm.center = false";
+        let ModelConfig::Mlp(config) = model(&expanded(text).unwrap()).unwrap() else {
+            panic!("the preset is an MLP");
+        };
+        assert_eq!(config.hidden, [3]);
+        let NormConfig::Batch(norm) = config.block.norm else {
+            panic!("the preset has batch norm");
+        };
+        assert_eq!((norm.center, norm.momentum), (false, 0.01));
+    }
+
+    #[test]
+    fn a_mistyped_key_beside_a_preset_keeps_its_line() {
+        let node = expanded("[model]\npreset = \"small\"\nhiden = [3]").unwrap();
+        let fault = model(&node).unwrap_err();
+        assert_eq!(fault.line(), Some(3));
+        assert_eq!(
+            fault.message(),
+            "unknown key `model.hiden`; did you mean `model.hidden`?"
+        );
+    }
+
+    #[test]
+    fn an_unknown_preset_is_answered_with_the_nearest() {
+        let fault = expanded("model.preset = \"smal\"").unwrap_err();
+        assert_eq!(
+            fault.message(),
+            "`model.preset` cannot be `smal`; did you mean `small`?"
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! The one error of reading specs.
+
+use super::fault::Fault;
+use std::path::{Path, PathBuf};
+
+/// Why a spec cannot be found, read or used: the file, the line and key where they are known, and
+/// a message that names the key and says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", place(.file, *.line))]
+pub struct SpecError {
+    file: PathBuf,
+    line: Option<usize>,
+    key: Option<String>,
+    message: String,
+}
+
+impl SpecError {
+    /// An error about the file as a whole.
+    pub(super) fn file_level(file: &Path, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: None,
+            key: None,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn new(file: &Path, fault: &Fault) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: fault.line(),
+            key: Some(fault.key()).filter(|key| !key.is_empty()),
+            message: fault.message(),
+        }
+    }
+
+    /// The spec file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+
+    /// The full dotted key; items of arrays of tables by name, as in `arms[no-bias].set.train.epochs`.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// What is wrong and what to do, without the file and line.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+fn place(file: &Path, line: Option<usize>) -> String {
+    match line {
+        Some(line) => format!("{}:{line}", file.display()),
+        None => file.display().to_string(),
+    }
+}

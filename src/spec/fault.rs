@@ -1,0 +1,272 @@
+//! What can be wrong with a value, and the sentence that says so and advises.
+
+use super::overrides::Override;
+use super::tree::{Origin, Place, brief, child_key};
+use std::cmp::Reverse;
+use std::fmt;
+
+/// A fault, and its place once that is known.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fault {
+    what: Box<What>,
+    origin: Option<Box<Origin>>,
+    /// What brought the fault about, where its place does not show that.
+    context: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum What {
+    UnknownKey {
+        name: String,
+        valid: Vec<String>,
+    },
+    MissingKey {
+        name: String,
+        valid: Vec<String>,
+    },
+    UnknownValue {
+        value: String,
+        valid: Vec<String>,
+    },
+    WrongType {
+        expected: String,
+        found: String,
+    },
+    /// The end of a sentence that starts with the key.
+    Said(String),
+}
+
+impl Fault {
+    fn new(what: What) -> Self {
+        Self {
+            what: Box::new(what),
+            origin: None,
+            context: String::new(),
+        }
+    }
+
+    pub(super) fn said(message: &str) -> Self {
+        Self::new(What::Said(message.to_owned()))
+    }
+
+    pub(super) fn unknown_key(name: &str, valid: &[&str]) -> Self {
+        Self::new(What::UnknownKey {
+            name: name.to_owned(),
+            valid: owned(valid),
+        })
+    }
+
+    /// The key `name` is missing; `valid` are the values it may have, where they can be listed.
+    pub(super) fn missing_key(name: &str, valid: &[&str]) -> Self {
+        Self::new(What::MissingKey {
+            name: name.to_owned(),
+            valid: owned(valid),
+        })
+    }
+
+    pub(super) fn unknown_value(value: &str, valid: &[&str]) -> Self {
+        Self::new(What::UnknownValue {
+            value: value.to_owned(),
+            valid: owned(valid),
+        })
+    }
+
+    pub(super) fn wrong_type(expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        Self::new(What::WrongType {
+            expected: expected.to_string(),
+            found: found.to_string(),
+        })
+    }
+
+    /// Places the fault, unless it has been placed deeper.
+    pub(super) fn at(mut self, origin: &Origin) -> Self {
+        self.origin.get_or_insert_with(|| Box::new(origin.clone()));
+        self
+    }
+
+    /// Says that the fault is in the recipe of `arm`, unless its place shows that.
+    pub(super) fn in_arm(mut self, arm: &str) -> Self {
+        let key = self.origin.as_ref().map_or("", |origin| &origin.key);
+        if self.typed().is_none() && !key.starts_with("arms[") {
+            self.context.push_str(&format!(" (arm `{arm}`)"));
+        }
+        self
+    }
+
+    /// Says that the file is valid but for `overrides`, unless the fault's place shows that.
+    pub(super) fn after(mut self, overrides: &[Override]) -> Self {
+        if self.typed().is_none() {
+            let typed: Vec<_> = overrides.iter().map(|set| format!("--set {set}")).collect();
+            self.context.push_str(&format!(" (after {})", list(&typed)));
+        }
+        self
+    }
+
+    /// The argument of `--set` that the fault stands in.
+    fn typed(&self) -> Option<&str> {
+        match &self.origin.as_ref()?.place {
+            Place::CommandLine(text) => Some(text),
+            Place::File | Place::Line(_) => None,
+        }
+    }
+
+    pub(super) fn is_missing_key(&self) -> bool {
+        matches!(*self.what, What::MissingKey { .. })
+    }
+
+    /// The line, where known.
+    pub(super) fn line(&self) -> Option<usize> {
+        match self.origin.as_ref()?.place {
+            Place::Line(line) => Some(line),
+            Place::File | Place::CommandLine(_) => None,
+        }
+    }
+
+    /// The full dotted key; empty for the file as a whole.
+    pub(super) fn key(&self) -> String {
+        let key = self.origin.as_ref().map_or("", |origin| &origin.key);
+        match &*self.what {
+            What::MissingKey { name, .. } => child_key(key, name),
+            _ => key.to_owned(),
+        }
+    }
+
+    /// The sentence: what failed, on what, and what to do.
+    pub(super) fn message(&self) -> String {
+        let sentence = self.sentence();
+        let context = &self.context;
+        match self.typed() {
+            Some(text) => format!("`--set {}`: {sentence}{context}", brief(text)),
+            None => format!("{sentence}{context}"),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let key = self.key();
+        match &*self.what {
+            What::UnknownKey { name, valid } => {
+                let parent = self.parent_key();
+                let advice = match nearest(name, valid) {
+                    Some(near) => did_you_mean(&child_key(parent, near)),
+                    None if valid.is_empty() => "no other key is valid there".to_owned(),
+                    None => format!("valid keys there are {}", list(valid)),
+                };
+                format!("unknown key `{key}`; {advice}")
+            }
+            What::MissingKey { valid, .. } if valid.is_empty() => format!("`{key}` is missing"),
+            What::MissingKey { valid, .. } => {
+                format!("`{key}` is missing; it is one of {}", list(valid))
+            }
+            What::UnknownValue { value, valid } => {
+                let advice = match nearest(value, valid) {
+                    Some(near) => did_you_mean(near),
+                    None if valid.is_empty() => "there are none to choose from".to_owned(),
+                    None => format!("it is one of {}", list(valid)),
+                };
+                format!("`{key}` cannot be `{}`; {advice}", brief(value))
+            }
+            What::WrongType { expected, found } => {
+                format!("`{key}` must be {expected}, not {found}")
+            }
+            What::Said(message) if key.is_empty() => message.clone(),
+            What::Said(message) => format!("`{key}` {message}"),
+        }
+    }
+
+    /// The key of the table that the unknown key stands in.
+    fn parent_key(&self) -> &str {
+        let key = self.origin.as_ref().map_or("", |origin| &origin.key);
+        match &*self.what {
+            What::UnknownKey { name, .. } => {
+                let own = child_key("", name).len();
+                key.get(..key.len().saturating_sub(own + 1)).unwrap_or("")
+            }
+            _ => key,
+        }
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("did you mean `{name}`?")
+}
+
+/// Names in backticks, separated by commas.
+pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<_> = names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    quoted.join(", ")
+}
+
+/// The valid name that `name` most likely stands for: within a third of its letters, or one that
+/// contains it or is contained in it; of equally near ones, the one that starts more alike.
+pub(super) fn nearest<'a, S: AsRef<str>>(name: &str, valid: &'a [S]) -> Option<&'a str> {
+    const LONGEST: usize = 64;
+    const SHORTEST_PART: usize = 4;
+    if name.len() > LONGEST {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    let limit = name.chars().count() / 3;
+    let part = |a: &str, b: &str| a.len() >= SHORTEST_PART && b.contains(a);
+    valid
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|known| known.len() <= LONGEST)
+        .map(|known| (strsim::damerau_levenshtein(&name, known), known))
+        .filter(|&(distance, known)| distance <= limit || part(&name, known) || part(known, &name))
+        .min_by_key(|&(distance, known)| (distance, Reverse(common_start(&name, known))))
+        .map(|(_, known)| known)
+}
+
+fn common_start(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found_by_typo_part_and_case_only() {
+        let valid = ["epochs", "batch_size", "test_accuracy", "lr"];
+        assert_eq!(nearest("epoch", &valid), Some("epochs"));
+        assert_eq!(nearest("bacth-size", &valid), Some("batch_size"));
+        assert_eq!(nearest("accuracy", &valid), Some("test_accuracy"));
+        assert_eq!(nearest("EPOCHS", &valid), Some("epochs"));
+        assert_eq!(nearest("momentum", &valid), None);
+        assert_eq!(nearest("onf", &["off", "on"]), Some("on"));
+        assert_eq!(nearest("C8", &["C6", "C7"]), None);
+        assert_eq!(nearest("", &valid), None);
+        assert_eq!(nearest(&"e".repeat(100_000), &valid), None);
+    }
+
+    #[test]
+    fn a_fault_keeps_the_deepest_place_it_was_given() {
+        let deep = Origin {
+            place: Place::Line(3),
+            key: "a.b".to_owned(),
+        };
+        let fault = Fault::said("is odd").at(&deep).at(&Origin::default());
+        assert_eq!(fault.line(), Some(3));
+        assert_eq!(fault.message(), "`a.b` is odd");
+    }
+
+    #[test]
+    fn the_arm_is_named_only_where_the_place_does_not_show_it() {
+        let at = |key: &str| {
+            let origin = Origin {
+                place: Place::Line(1),
+                key: key.to_owned(),
+            };
+            Fault::said("is odd").at(&origin).in_arm("x").message()
+        };
+        assert_eq!(at("train.epochs"), "`train.epochs` is odd (arm `x`)");
+        assert_eq!(at("arms[x].set.a"), "`arms[x].set.a` is odd");
+    }
+}

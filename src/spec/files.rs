@@ -1,0 +1,199 @@
+//! Finding and loading spec files.
+
+use super::fault::{list, nearest};
+use super::{Override, Spec, SpecError, check};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Largest spec file, in bytes; real ones have a few thousand.
+const MAX_BYTES: u64 = 1 << 20;
+
+const EXTENSION: &str = "toml";
+
+impl Spec {
+    /// Reads and checks the spec in `path`, with `overrides` applied in order. Its name is the
+    /// file's stem.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is larger than 1 MiB, or is not a valid spec with and without
+    /// the overrides.
+    pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, SpecError> {
+        let text = read_text(path)?;
+        let name = path.file_stem().and_then(|stem| stem.to_str());
+        Self::parse(name.unwrap_or_default(), path, &text, overrides)
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, SpecError> {
+    let unreadable =
+        |error: io::Error| SpecError::file_level(path, format!("the spec cannot be read: {error}"));
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(SpecError::file_level(
+            path,
+            "is larger than 1 MiB, which no spec is; check the path",
+        ));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| SpecError::file_level(path, "is not UTF-8 text, as TOML must be"))
+}
+
+/// The file of a spec given by its bare name, which is a file in `experiments_dir`, or by its path.
+///
+/// # Errors
+/// If there is no such file; the message says what is there.
+pub fn find(name_or_path: &str, experiments_dir: &Path) -> Result<PathBuf, SpecError> {
+    let path = if check::is_name(name_or_path) {
+        experiments_dir.join(name_or_path).with_extension(EXTENSION)
+    } else {
+        PathBuf::from(name_or_path)
+    };
+    if path.is_file() {
+        return Ok(path);
+    }
+    let known = names(experiments_dir).unwrap_or_default();
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let advice = match nearest(stem.unwrap_or_default(), &known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!(
+            "`{}` holds no experiments; give the path of a TOML file",
+            experiments_dir.display()
+        ),
+        None => format!("experiments are {}", list(&known)),
+    };
+    let message = format!("there is no such experiment; {advice}");
+    Err(SpecError::file_level(&path, message))
+}
+
+/// The names of the spec files in `experiments_dir`, sorted.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn names(experiments_dir: &Path) -> Result<Vec<String>, SpecError> {
+    let unreadable = |error: io::Error| {
+        let message = format!("the folder of experiments cannot be read: {error}");
+        SpecError::file_level(experiments_dir, message)
+    };
+    let mut names = Vec::new();
+    for entry in experiments_dir.read_dir().map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_spec = path
+            .extension()
+            .is_some_and(|extension| extension == EXTENSION);
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy());
+        if let Some(stem) = stem.filter(|stem| is_spec && !stem.starts_with('.')) {
+            names.push(stem.into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Every spec in `experiments_dir`, sorted by name.
+///
+/// # Errors
+/// If the folder cannot be read or one of its specs is not valid.
+pub fn all(experiments_dir: &Path) -> Result<Vec<Spec>, SpecError> {
+    names(experiments_dir)?
+        .iter()
+        .map(|name| {
+            let path = experiments_dir.join(format!("{name}.{EXTENSION}"));
+            Spec::load(&path, &[])
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: &str = include_str!("../../experiments/smoke.toml");
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn all_loads_the_toml_files_by_name_and_nothing_else() {
+        let spec = SPEC.as_bytes();
+        let folder = folder(&[
+            ("b.toml", spec),
+            ("a.toml", spec),
+            ("README.md", b"#"),
+            (".c.toml", b"["),
+        ]);
+        let specs = all(folder.path()).unwrap();
+        let names: Vec<_> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(specs[0].path, folder.path().join("a.toml"));
+    }
+
+    #[test]
+    fn all_fails_on_a_bad_spec_and_names_it() {
+        let folder = folder(&[("a.toml", SPEC.as_bytes()), ("b.toml", b"title = 3")]);
+        let error = all(folder.path()).unwrap_err();
+        assert_eq!(error.file(), folder.path().join("b.toml"));
+    }
+
+    #[test]
+    fn a_bare_name_is_a_file_of_the_folder_and_anything_else_a_path() {
+        let folder = folder(&[("dropout.toml", b""), ("other.toml", b"")]);
+        let path = folder.path().join("dropout.toml");
+        assert_eq!(find("dropout", folder.path()).unwrap(), path);
+        let elsewhere = Path::new("no-such-folder");
+        assert_eq!(find(path.to_str().unwrap(), elsewhere).unwrap(), path);
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest_or_all() {
+        let folder = folder(&[("dropout.toml", b""), ("bn-bias.toml", b"")]);
+        let said = |name: &str| find(name, folder.path()).unwrap_err().message().to_owned();
+        assert_eq!(
+            said("dropuot"),
+            "there is no such experiment; did you mean `dropout`?"
+        );
+        assert!(said("missing/dropuot.toml").ends_with("did you mean `dropout`?"));
+        assert!(said("qqq").ends_with("experiments are `bn-bias`, `dropout`"));
+        let error = find("dropout", &folder.path().join("none")).unwrap_err();
+        assert!(error.message().contains("holds no experiments"), "{error}");
+    }
+
+    #[test]
+    fn files_that_cannot_be_specs_are_refused_whole() {
+        let large = vec![b'#'; MAX_BYTES as usize + 1];
+        let folder = folder(&[
+            ("large.toml", &large),
+            ("bytes.toml", b"title = \"\xff\""),
+            ("Odd Name.toml", SPEC.as_bytes()),
+        ]);
+        for (name, part) in [
+            ("large.toml", "larger than 1 MiB"),
+            ("bytes.toml", "not UTF-8"),
+            ("Odd Name.toml", "lower-case letters, digits and `-`"),
+            ("absent.toml", "cannot be read"),
+            (".", "cannot be read"),
+        ] {
+            let path = folder.path().join(name);
+            let error = Spec::load(&path, &[]).unwrap_err();
+            assert!(error.message().contains(part), "{name}: {error}");
+            assert_eq!((error.file(), error.line()), (path.as_path(), None));
+        }
+    }
+
+    #[test]
+    fn a_file_of_exactly_the_largest_size_is_read() {
+        let mut text = SPEC.as_bytes().to_vec();
+        text.resize(MAX_BYTES as usize, b'\n');
+        let folder = folder(&[("a.toml", &text)]);
+        let spec = Spec::load(&folder.path().join("a.toml"), &[]).unwrap();
+        assert_eq!(spec.name, "a");
+    }
+}

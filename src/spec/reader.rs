@@ -1,0 +1,303 @@
+//! Nodes as a strict serde format whose errors keep the place of the fault.
+//!
+//! Enums come in two shapes. A plain one is a string. One renamed to [`BY_KIND`] is a table whose
+//! `kind` names the variant and whose other keys are the variant's: read this way, unlike by
+//! serde's internal tags, nothing is buffered and every fault below keeps its place.
+
+use super::fault::Fault;
+use super::tree::{Node, Table, Value, brief};
+use serde::de::value::{StrDeserializer, StringDeserializer};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use std::collections::btree_map;
+use std::fmt;
+
+/// Serde name of enums that are tables with a `kind`.
+pub(super) const BY_KIND: &str = "by kind";
+
+/// Reads a node as a `T`.
+pub(super) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Fault> {
+    T::deserialize(Reader::new(node))
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    node: &'a Node,
+    /// The node is a table whose `kind` has been read.
+    kind_read: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(node: &'a Node) -> Self {
+        Self {
+            node,
+            kind_read: false,
+        }
+    }
+
+    fn wrong_type(&self, expected: &str) -> Fault {
+        Fault::wrong_type(expected, found(&self.node.value)).at(&self.node.origin)
+    }
+
+    fn entries(&self, table: &'a Table) -> Entries<'a> {
+        Entries {
+            entries: table.iter(),
+            kind_read: self.kind_read,
+            value: None,
+        }
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.node.value {
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Integer(number) => match u64::try_from(*number) {
+                Ok(number) => visitor.visit_u64(number),
+                Err(_) => visitor.visit_i64(*number),
+            },
+            Value::Float(number) => visitor.visit_f64(*number),
+            Value::Boolean(on) => visitor.visit_bool(*on),
+            Value::Datetime => Err(de::Error::invalid_type(
+                Unexpected::Other("a date"),
+                &visitor,
+            )),
+            Value::Array(items) => visitor.visit_seq(Items(items.iter())),
+            Value::Table(table) => visitor.visit_map(self.entries(table)),
+        }
+        .map_err(|fault: Fault| fault.at(&self.node.origin))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    /// Only from a table: serde would take an array for the fields in order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match &self.node.value {
+            Value::Table(_) => self.deserialize_any(visitor),
+            _ => Err(self.wrong_type("a table")),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let chosen = match (&self.node.value, name == BY_KIND) {
+            (Value::String(_), false) => self.node,
+            (Value::Table(table), true) => table
+                .get("kind")
+                .ok_or_else(|| Fault::missing_key("kind", variants).at(&self.node.origin))?,
+            (_, false) => return Err(self.wrong_type("a string")),
+            (_, true) => {
+                let example = variants.first().copied().unwrap_or_default();
+                let expected = format!("a table such as `{{ kind = \"{example}\" }}`");
+                return Err(self.wrong_type(&expected));
+            }
+        };
+        let variant = chosen
+            .as_str()
+            .ok_or_else(|| Reader::new(chosen).wrong_type("a string"))?;
+        visitor
+            .visit_enum(Choice {
+                variant,
+                chosen,
+                content: self.node,
+            })
+            .map_err(|fault| fault.at(&self.node.origin))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+struct Items<'a>(std::slice::Iter<'a, Node>);
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
+        self.0
+            .next()
+            .map(|node| seed.deserialize(Reader::new(node)))
+            .transpose()
+    }
+}
+
+struct Entries<'a> {
+    entries: btree_map::Iter<'a, String, Node>,
+    kind_read: bool,
+    value: Option<&'a Node>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'de> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        let kind_read = self.kind_read;
+        let Some((key, node)) = self
+            .entries
+            .find(|(key, _)| !(kind_read && key.as_str() == "kind"))
+        else {
+            return Ok(None);
+        };
+        self.value = Some(node);
+        let key: StrDeserializer<'_, Fault> = key.as_str().into_deserializer();
+        seed.deserialize(key)
+            .map(Some)
+            .map_err(|fault| fault.at(&node.origin))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        match self.value.take() {
+            Some(node) => seed.deserialize(Reader::new(node)),
+            None => Err(Fault::said("has a value without a key")),
+        }
+    }
+}
+
+/// A variant's name, the node that names it, and the node that holds its content.
+struct Choice<'a> {
+    variant: &'a str,
+    chosen: &'a Node,
+    content: &'a Node,
+}
+
+impl<'de> EnumAccess<'de> for Choice<'de> {
+    type Error = Fault;
+    type Variant = Content<'de>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Content<'de>), Fault> {
+        let name: StringDeserializer<Fault> = self.variant.to_owned().into_deserializer();
+        let variant = seed
+            .deserialize(name)
+            .map_err(|fault| fault.at(&self.chosen.origin))?;
+        Ok((variant, Content(self.content)))
+    }
+}
+
+struct Content<'a>(&'a Node);
+
+impl<'a> Content<'a> {
+    fn reader(&self) -> Reader<'a> {
+        Reader {
+            node: self.0,
+            kind_read: true,
+        }
+    }
+}
+
+impl<'de> VariantAccess<'de> for Content<'de> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        seed.deserialize(self.reader())
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.reader().deserialize_any(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.reader().deserialize_struct("", fields, visitor)
+    }
+}
+
+impl de::Error for Fault {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::said(&message.to_string())
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let found = match unexpected {
+            Unexpected::Bool(on) => format!("`{on}`"),
+            Unexpected::Unsigned(number) => number.to_string(),
+            Unexpected::Signed(number) => number.to_string(),
+            Unexpected::Float(number) => format!("{number:?}"),
+            Unexpected::Str(text) => format!("the string `{}`", brief(text)),
+            Unexpected::Seq => "an array".to_owned(),
+            Unexpected::Map => "a table".to_owned(),
+            other => other.to_string(),
+        };
+        Self::wrong_type(in_words(&expected.to_string()), found)
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(unexpected, expected)
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Self::unknown_value(variant, expected)
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::unknown_key(field, expected)
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::missing_key(field, &[])
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+/// What serde's visitors expect, in words that TOML's users know.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "usize" | "u64" | "u32" => "a whole number, at least 0",
+        "f64" => "a number",
+        "a boolean" => "`true` or `false`",
+        "a sequence" => "an array",
+        other => other,
+    }
+}
+
+fn found(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("the string `{}`", brief(text)),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => format!("{number:?}"),
+        Value::Boolean(on) => format!("`{on}`"),
+        Value::Datetime => "a date".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
+    }
+}

@@ -1,0 +1,299 @@
+//! What every kind of mistake is answered.
+
+use super::{BASE, FILE, parse};
+
+/// Makes each mistake and checks what it is answered. A line of `table` is one mistake: what in
+/// [`BASE`] is replaced | by what | text on the line that is blamed | the key that is blamed | part
+/// of the message. `-` stands for nothing, `\n` for a line break.
+fn assert_all_answered(table: &str) {
+    for row in table.lines().map(str::trim).filter(|row| !row.is_empty()) {
+        let row = row.replace("\\n", "\n");
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [old, new, blamed, key, part] = cells[..] else {
+            panic!("five cells are needed: {row}");
+        };
+        assert!(BASE.contains(old), "{old:?} is not in the base");
+        let text = BASE.replacen(old, if new == "-" { "" } else { new }, 1);
+        let error = parse(&text).expect_err(&row);
+        let mut lines = text.lines();
+        let line = lines.position(|line| blamed != "-" && line.contains(blamed));
+        let line = line.map(|i| i + 1);
+        assert_eq!(error.line(), line, "{row}: {error}");
+        assert_eq!(error.key(), Some(key), "{row}: {error}");
+        let place = line.map_or_else(|| format!("{FILE}: "), |line| format!("{FILE}:{line}: "));
+        let shown = error.to_string();
+        assert!(shown.starts_with(&place), "{shown}");
+        assert!(shown.contains(part), "{part:?} is not in: {shown}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_named_with_their_path_and_the_nearest_valid_key() {
+    assert_all_answered(
+        r#"
+        title | titel = 1\ntitle | titel | titel | unknown key `titel`; did you mean `title`?
+        epochs = 5 | epoch = 5 | epoch = 5 | train.epoch | unknown key `train.epoch`; did you mean `train.epochs`?
+        epochs = 5 | zzz = 5 | zzz | train.zzz | valid keys there are `epochs`, `batch_size`, `learning_rate`
+        validation = 0.25 | valid = 0.25 | valid = | data.valid | did you mean `data.validation`?
+        hidden = | hiden = | hiden | model.hiden | did you mean `model.hidden`?
+        activation = | activaton = | activaton | model.block.activaton | did you mean `model.block.activation`?
+        momentum = 0.2 | momentun = 0.2 | momentun | model.block.norm.momentun | did you mean `model.block.norm.momentum`?
+        kind = "batch" | kind = "none" | momentum = 0.2 | model.block.norm.momentum | no other key is valid there
+        momentum = 0.9 | beta1 = 0.9 | beta1 | train.optimizer.beta1 | valid keys there are `momentum`, `nesterov`
+        floor = 0.1 | flor = 0.1 | flor | train.schedule.flor | did you mean `train.schedule.floor`?
+        label = | lable = | lable | arms[bias].lable | did you mean `arms[bias].label`?
+        block.bias = "on" | block.biass = "on" | biass | arms[bias].set.model.block.biass | did you mean `arms[bias].set.model.block.bias`?
+        bias = "off" | biass = "off" | biass | arms[no-bias].set.model.block.biass | did you mean `arms[no-bias].set.model.block.bias`?
+        set.model.block.bias | set.seeds = 3\nset.model.block.bias | set.seeds | arms[bias].set.seeds | valid keys there are `data`, `model`, `train`, `probes`
+        metric = | metrics = | metrics | contrasts[no-bias-vs-bias].metrics | did you mean `contrasts[no-bias-vs-bias].metric`?
+        source = | sorce = | sorce | published[0].sorce | did you mean `published[0].source`?
+        [train] | ["träin"]\n[train] | träin | "träin" | unknown key `"träin"`; did you mean `train`?
+        "#,
+    );
+}
+
+#[test]
+fn a_mistyped_key_is_found_even_where_every_arm_replaces_its_table() {
+    let text = BASE
+        .replace("momentum = 0.2", "momentun = 0.2")
+        .replace("block.bias = \"on\"", "block.norm.kind = \"none\"")
+        .replace("bias = \"off\"", "norm.kind = \"layer\"");
+    let error = parse(&text).unwrap_err();
+    assert_eq!(error.key(), Some("model.block.norm.momentun"));
+}
+
+#[test]
+fn wrong_types_name_what_was_expected_and_what_was_found() {
+    assert_all_answered(
+        r#"
+        epochs = 5 | epochs = "five" | five | train.epochs | must be a whole number, at least 0, not the string `five`
+        epochs = 5 | epochs = 5.0 | 5.0 | train.epochs | must be a whole number, at least 0, not 5.0
+        epochs = 5 | epochs = -5 | -5 | train.epochs | must be a whole number, at least 0, not -5
+        epochs = 5 | epochs = 2026-01-01 | 2026 | train.epochs | not a date
+        epochs = 5 | epochs = 99999999999999999999 | 9999 | train.epochs | beyond 64 bits
+        momentum = 0.2 | momentum = true | true | model.block.norm.momentum | must be a number, not `true`
+        momentum = 0.2 | center = "on" | center | model.block.norm.center | must be `true` or `false`, not the string `on`
+        hidden = [16, 8] | hidden = 16 | hidden | model.hidden | must be an array, not 16
+        hidden = [16, 8] | hidden = [16,\n 8.5] |  8.5 | model.hidden[1] | not 8.5
+        kind = "sgd"\nmomentum = 0.9 | kind = 3 | kind = 3 | train.optimizer.kind | must be a string, not 3
+        learning_rate = [0.001, 0.01] | learning_rate = "fast" | fast | train.learning_rate | a number or an array of numbers, not the string `fast`
+        learning_rate = [0.001, 0.01] | learning_rate = [0.1, "fast"] | fast | train.learning_rate[1] | must be a number, not the string `fast`
+        activation = "tanh" | activation = { kind = "tanh" } | activation | model.block.activation | must be a string, not a table
+        title = "T" | title = 3 | title | title | must be a string, not 3
+        seeds = 4 | seeds = -1 | seeds | seeds | at least 0, not -1
+        seeds = 4 | seeds = [1, -1] | seeds | seeds[1] | at least 0, not -1
+        bias = "off" | norm = "none" | norm = "none" | arms[no-bias].set.model.block.norm | must be a table such as `{ kind = "none" }`, not the string `none`
+        [arms.set.model.block]\nbias = "off" | set = 3 | set = 3 | arms[no-bias].set | must be a table, not 3
+        [arms.set.model.block]\nbias = "off" | set.train = [1, 2] | set.train | arms[no-bias].set.train | must be a table, not an array
+        "#,
+    );
+}
+
+#[test]
+fn missing_keys_are_named_with_their_table() {
+    assert_all_answered(
+        r#"
+        question = "Q?"\n | - | - | question | `question` is missing
+        seeds = 4\n | - | - | seeds | `seeds` is missing
+        [data]\nname = "digits"\nvalidation = 0.25\n | - | - | data | `data` is missing (arm `bias`)
+        epochs = 5\n | - | [train] | train.epochs | `train.epochs` is missing (arm `bias`)
+        kind = "mlp"\n | - | [model] | model.kind | is missing; it is one of `mlp`, `cnn`
+        kind = "batch"\n | - | [model.block.norm] | model.block.norm.kind | one of `none`, `batch`, `layer`, `group`
+        bias = "off" | norm.kind = "group"\n[arms.set.model]\nkind = "cnn" | [arms.set.model] | arms[no-bias].set.model.channels | is missing
+        note = "N."\n | - | [[contrasts]] | contrasts[no-bias-vs-bias].note | is missing
+        sentence = "S."\n | - | - | sentence | a spec with a `claim` quotes it
+        "#,
+    );
+}
+
+#[test]
+fn unknown_values_are_answered_with_the_nearest_or_all() {
+    assert_all_answered(
+        r#"
+        name = "digits" | name = "digit" | digit" | data.name | cannot be `digit`; did you mean `digits`?
+        name = "digits" | name = "cats" | cats | data.name | it is one of `digits`, `mnist`, `fashion_mnist`, `kmnist`
+        kind = "mlp" | kind = "mpl" | mpl | model.kind | did you mean `mlp`?
+        kind = "batch" | kind = "bach" | bach | model.block.norm.kind | did you mean `batch`?
+        kind = "sgd" | kind = "rmsprop" | rmsprop | train.optimizer.kind | it is one of `sgd`, `adam`, `adamw`
+        kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
+        kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | leave one out
+        metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
+        expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | it is one of `better`, `worse`, `equivalent`, `differs`
+        claim = "C6" | claim = "C8" | C8 | claim | cannot be `C8`; it is one of `C1`, `C2`, `C3`, `C4`, `C5`, `C6`, `C7`
+        ["train_test_gap"] | ["gap"] | gap | probes[0] | it is one of `train_test_gap`, `saturation`
+        "#,
+    );
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_wherever_they_stand() {
+    assert_all_answered(
+        r#"
+        seeds = 4 | seeds = 0 | seeds | seeds | must be at least 1
+        seeds = 4 | seeds = 9999999999 | seeds | seeds | must be at most 10000
+        seeds = 4 | seeds = [] | seeds | seeds | is empty
+        seeds = 4 | seeds = [3, 1, 3] | seeds | seeds | has 3 twice
+        validation = 0.25 | validation = 1 | validation | data.validation | must be at least 0 and below 1, not 1
+        validation = 0.25 | label_noise = nan | label_noise | data.label_noise | not NaN
+        validation = 0.25 | folds = 1 | folds | data.folds | must be at least 2, not 1
+        validation = 0.25 | subset = 0 | subset | data.subset | must be at least 1
+        validation = 0.25 | validation = 0 | learning_rate | train.learning_rate | is a grid of 2, chosen on the validation split, but `data.validation` is 0
+        epochs = 5 | epochs = 0 | epochs | train.epochs | must be at least 1
+        batch_size = 32 | batch_size = 0 | batch_size | train.batch_size | must be at least 1
+        [0.001, 0.01] | [] | learning_rate | train.learning_rate | is empty
+        [0.001, 0.01] | [0.1, nan] | learning_rate | train.learning_rate | must be positive and finite, not NaN
+        [0.001, 0.01] | inf | learning_rate | train.learning_rate | must be positive and finite, not inf
+        [0.001, 0.01] | 0 | learning_rate | train.learning_rate | must be positive and finite, not 0
+        [0.001, 0.01] | [0.1, 0.10] | learning_rate | train.learning_rate | has 0.1 twice
+        epochs = 5 | epochs = 5\nweight_decay = -0.1 | weight_decay | train.weight_decay | must be at least 0 and finite, not -0.1
+        epochs = 5 | epochs = 5\nweight_decay = inf | weight_decay | train.weight_decay | finite, not inf
+        epochs = 5 | epochs = 5\ndecay_on = ["bias", "bias"] | decay_on | train.decay_on | names `bias` twice
+        epochs = 5 | epochs = 5\nweight_decay = 1\ndecay_on = [] | decay_on | train.decay_on | is empty
+        momentum = 0.9 | momentum = 1.0 | momentum = 1.0 | train.optimizer.momentum | below 1, not 1
+        momentum = 0.9 | nesterov = true | nesterov | train.optimizer.nesterov | needs a `momentum` above 0
+        "sgd"\nmomentum = 0.9 | "adam"\nbeta1 = -0.1 | beta1 | train.optimizer.beta1 | not -0.1
+        "sgd"\nmomentum = 0.9 | "adamw"\nbeta2 = 1 | beta2 | train.optimizer.beta2 | not 1
+        "sgd"\nmomentum = 0.9 | "adam"\nepsilon = 0 | epsilon | train.optimizer.epsilon | must be positive and finite, not 0
+        floor = 0.1 | floor = 1.5 | floor | train.schedule.floor | at most 1, not 1.5
+        "cosine"\nfloor = 0.1 | "step"\nevery = 0\nfactor = 0.5 | every | train.schedule.every | must be at least 1
+        "cosine"\nfloor = 0.1 | "step"\nevery = 1\nfactor = 0 | factor | train.schedule.factor | above 0 and at most 1, not 0
+        "cosine"\nfloor = 0.1 | "exponential"\nfactor = 1.1 | factor | train.schedule.factor | above 0 and at most 1, not 1.1
+        hidden = [16, 8] | hidden = [16, 0] | hidden | model.hidden | has a layer of 0 units (arm `bias`)
+        momentum = 0.2 | momentum = 0.0 | momentum = 0.0 | model.block.norm.momentum | must be above 0
+        bias = "off" | dropout.rate = 1.0 | dropout | arms[no-bias].set.model.block.dropout.rate | below 1, not 1
+        margin = 0.5 | margin = 0 | margin | contrasts[no-bias-vs-bias].margin | must be positive and finite, not 0
+        margin = 0.5 | margin = inf | margin | contrasts[no-bias-vs-bias].margin | not inf
+        value = 98.5 | value = nan | value | published[0].value | must be finite
+        sd = 0.1 | sd = -1 | sd = | published[0].sd | at least 0
+        n = 5 | n = 0 # runs | # runs | published[0].n | must be at least 1
+        "#,
+    );
+}
+
+#[test]
+fn names_that_do_not_fit_together_are_refused_with_advice() {
+    assert_all_answered(
+        r#"
+        treatment = "no-bias" | treatment = "no-bais" | no-bais | contrasts[no-bias-vs-bias].treatment | names `no-bais`, which is no arm; did you mean `no-bias`?
+        control = "bias" | control = "q" | control | contrasts[no-bias-vs-bias].control | arms are `bias`, `no-bias`
+        control = "bias" | control = "no-bias" | control | contrasts[no-bias-vs-bias].control | is the treatment
+        bias = "off" | bias = "on" | control | contrasts[no-bias-vs-bias].control | the same recipe
+        arm = "bias" | arm = "b" | arm = "b" | published[0].arm | names `b`, which is no arm
+        name = "bias" | name = "Bias" | Bias | arms[0].name | lower-case letters, digits and `-`, not `Bias`
+        name = "no-bias-vs-bias" | name = "a b" | a b | contrasts[0].name | not `a b`
+        suites = ["standard"] | suites = ["a", "a"] | suites | suites[1] | repeats `a`
+        suites = ["standard"] | suites = ["A"] | suites | suites[0] | not `A`
+        sentence = "S." | sentence = " " | sentence | sentence | is empty
+        note = "N." | note = "" | note | contrasts[no-bias-vs-bias].note | is empty
+        label = "with bias" | label = "" | label | arms[bias].label | is empty
+        probes = ["train_test_gap"] | probes = ["saturation", "saturation"] | probes | probes | names `saturation` twice
+        "#,
+    );
+}
+
+#[test]
+fn of_two_equal_names_the_second_is_blamed() {
+    let text = BASE.replace("name = \"no-bias\"", "name = \"bias\"");
+    let error = parse(&text).unwrap_err();
+    let named = text.lines().enumerate();
+    let second = named.filter(|(_, line)| *line == "name = \"bias\"").last();
+    assert_eq!(error.line(), second.map(|(i, _)| i + 1));
+    assert!(error.message().contains("repeats `bias`"), "{error}");
+
+    let (head, contrast) = BASE.split_once("[[contrasts]]").unwrap();
+    let contrast = contrast.split_once("[[published]]").unwrap().0;
+    let text = format!("{head}[[contrasts]]{contrast}[[contrasts]]{contrast}");
+    let error = parse(&text).unwrap_err();
+    let name = text.rfind("name = ").unwrap();
+    assert_eq!(error.line(), Some(text[..name].lines().count() + 1));
+    assert!(
+        error.message().contains("repeats `no-bias-vs-bias`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_arm_without_a_name_is_blamed_by_its_index() {
+    let text = BASE.replace("name = \"no-bias\"\n", "");
+    let error = parse(&text).unwrap_err();
+    assert_eq!(error.key(), Some("arms[1].name"));
+    let header = text.rfind("[[arms]]").unwrap();
+    assert_eq!(error.line(), Some(text[..header].lines().count() + 1));
+}
+
+#[test]
+fn a_spec_without_arms_is_refused() {
+    let text = &BASE[..BASE.find("[[arms]]").unwrap()];
+    let error = parse(text).unwrap_err();
+    assert_eq!(error.key(), Some("arms"));
+    let message = error.message();
+    assert!(message.contains("add at least one `[[arms]]`"), "{error}");
+}
+
+#[test]
+fn more_arms_than_memory_allows_are_refused() {
+    let many: String = (0..255)
+        .map(|i| format!("[[arms]]\nname = \"a{i}\"\n"))
+        .collect();
+    let error = parse(&format!("{BASE}{many}")).unwrap_err();
+    assert_eq!(error.key(), Some("arms"));
+    assert!(error.message().contains("257 entries; 256"), "{error}");
+}
+
+#[test]
+fn a_probe_must_measure_something_in_an_arm_that_asks_for_it() {
+    let probe = |name: &str| BASE.replace("[\"train_test_gap\"]", &format!("[\"{name}\"]"));
+    for name in [
+        "bias_gradient",
+        "bias_twin",
+        "scale_fold",
+        "saturation",
+        "homogeneity",
+    ] {
+        parse(&probe(name)).unwrap_or_else(|error| panic!("{error}"));
+    }
+    let batch = "kind = \"batch\"\nmomentum = 0.2";
+    for (name, old, new, lack) in [
+        ("bias_gradient", "\"on\"", "\"auto\"", "a block with a bias"),
+        (
+            "bias_twin",
+            batch,
+            "kind = \"none\"",
+            "both a bias and a norm",
+        ),
+        (
+            "scale_fold",
+            batch,
+            "kind = \"batch\"\nscale = false",
+            "a norm with a scale",
+        ),
+        ("saturation", "[16, 8]", "[]", "a hidden block"),
+    ] {
+        let text = probe(name);
+        assert!(text.contains(old), "{old}");
+        let error = parse(&text.replace(old, new)).unwrap_err();
+        let place = (error.line(), error.key());
+        assert_eq!(place, (Some(8), Some("probes")), "{error}");
+        let said = error.message();
+        assert!(said.contains(name) && said.contains(lack), "{error}");
+    }
+    let own = "bias = \"off\"\n[arms.set]\nprobes = [\"bias_twin\"]";
+    let error = parse(&BASE.replace("bias = \"off\"", own)).unwrap_err();
+    assert_eq!(error.key(), Some("arms[no-bias].set.probes"), "{error}");
+}
+
+#[test]
+fn what_is_not_toml_is_refused_with_its_line() {
+    for (old, new, blamed) in [
+        ("epochs = 5", "epochs = = 5", "= = 5"),
+        ("epochs = 5", "epochs = 5\nepochs = 6", "epochs = 6"),
+        ("[train]", "[train", "[train"),
+        ("title = \"T\"", "title = \"T", "title"),
+    ] {
+        let text = BASE.replacen(old, new, 1);
+        let error = parse(&text).unwrap_err();
+        let line = text.lines().position(|line| line.contains(blamed));
+        assert_eq!(error.line(), line.map(|i| i + 1), "{error}");
+        assert!(error.message().starts_with("not valid TOML: "), "{error}");
+    }
+}

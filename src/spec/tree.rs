@@ -1,0 +1,337 @@
+//! TOML as a tree whose every node knows where it was written.
+//!
+//! Arms and overrides are merged as trees, so a value's origin survives the merge and an error
+//! found afterwards still names the line that its author can change.
+
+use super::fault::Fault;
+use std::collections::BTreeMap;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Deepest nesting of a spec; real ones need about 8. Keeps every walk over a tree off the end of
+/// the stack.
+const MAX_DEPTH: usize = 32;
+
+/// A value and where it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// A TOML value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    String(String),
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+    Datetime,
+    Array(Vec<Node>),
+    Table(Table),
+}
+
+pub(super) type Table = BTreeMap<String, Node>;
+
+/// Where a value was written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Origin {
+    pub(super) place: Place,
+    /// Full dotted key as written, e.g. `train.epochs` or `arms[no-bias].set.train.epochs`.
+    pub(super) key: String,
+}
+
+/// The file or the command line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Place {
+    /// The file as a whole.
+    #[default]
+    File,
+    /// A line of the file, from 1.
+    Line(usize),
+    /// The argument of `--set`.
+    CommandLine(String),
+}
+
+impl Node {
+    /// Parses a document.
+    pub(super) fn document(text: &str) -> Result<Self, Fault> {
+        let lines = Lines::new(text);
+        let document = DeTable::parse(text).map_err(|error| syntax(&error, &lines))?;
+        let place = |offset| Place::Line(lines.of(offset));
+        let table = table(document.get_ref(), "", &place, 0)?;
+        Ok(Self::root(table))
+    }
+
+    /// Parses one value, found at `origin`.
+    pub(super) fn value(text: &str, origin: &Origin) -> Result<Self, Fault> {
+        let value = DeValue::parse(text)
+            .map_err(|error| Fault::said(&brief(error.message())).at(origin))?;
+        let place = |_| origin.place.clone();
+        convert(&value, origin.clone(), &place, 0)
+    }
+
+    /// Values that all come from `origin`.
+    pub(super) fn from_toml(value: toml::Value, origin: &Origin) -> Self {
+        let value = match value {
+            toml::Value::String(text) => Value::String(text),
+            toml::Value::Integer(number) => Value::Integer(number),
+            toml::Value::Float(number) => Value::Float(number),
+            toml::Value::Boolean(on) => Value::Boolean(on),
+            toml::Value::Datetime(_) => Value::Datetime,
+            toml::Value::Array(items) => {
+                let items = items.into_iter();
+                Value::Array(items.map(|item| Self::from_toml(item, origin)).collect())
+            }
+            toml::Value::Table(entries) => {
+                let entries = entries.into_iter();
+                Value::Table(
+                    entries
+                        .map(|(key, value)| (key, Self::from_toml(value, origin)))
+                        .collect(),
+                )
+            }
+        };
+        let origin = origin.clone();
+        Self { value, origin }
+    }
+
+    /// A table that is the file as a whole.
+    pub(super) fn root(table: Table) -> Self {
+        Self {
+            value: Value::Table(table),
+            origin: Origin::default(),
+        }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Table(table) => table.get(key),
+            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+            _ => None,
+        }
+    }
+
+    /// The items of an array; nothing for anything else.
+    pub(super) fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::Array(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Where `path` (dotted, array items by index) was written, or where it would belong: the place
+    /// of the deepest node on the way there.
+    pub(super) fn locate(&self, path: &str) -> Origin {
+        let mut node = self;
+        let mut key = self.origin.key.clone();
+        let mut found = true;
+        for segment in path.split('.') {
+            match node.get(segment).filter(|_| found) {
+                Some(child) => {
+                    node = child;
+                    key.clone_from(&child.origin.key);
+                }
+                None => {
+                    found = false;
+                    key = child_key(&key, segment);
+                }
+            }
+        }
+        Origin {
+            place: node.origin.place.clone(),
+            key,
+        }
+    }
+}
+
+/// The key `name` below `parent`, quoted where TOML would quote it.
+pub(super) fn child_key(parent: &str, name: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let name = if !name.is_empty() && name.chars().all(bare) {
+        brief(name)
+    } else {
+        format!("{:?}", brief(name))
+    };
+    if parent.is_empty() {
+        return name;
+    }
+    format!("{parent}.{name}")
+}
+
+/// Outside text of any length, cut to what a message can hold.
+pub(super) fn brief(text: &str) -> String {
+    const LONGEST: usize = 80;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(LONGEST - 3).collect();
+    format!("{start}...")
+}
+
+fn table(
+    entries: &DeTable<'_>,
+    parent: &str,
+    place: &dyn Fn(usize) -> Place,
+    depth: usize,
+) -> Result<Table, Fault> {
+    let mut table = Table::new();
+    for (name, value) in entries {
+        let origin = Origin {
+            place: place(name.span().start),
+            key: child_key(parent, name.get_ref()),
+        };
+        table.insert(
+            name.get_ref().to_string(),
+            convert(value, origin, place, depth + 1)?,
+        );
+    }
+    Ok(table)
+}
+
+fn convert(
+    value: &Spanned<DeValue<'_>>,
+    origin: Origin,
+    place: &dyn Fn(usize) -> Place,
+    depth: usize,
+) -> Result<Node, Fault> {
+    if depth > MAX_DEPTH {
+        return Err(Fault::said(&format!("is nested deeper than {MAX_DEPTH} levels")).at(&origin));
+    }
+    let value = match value.get_ref() {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
+            .map(Value::Integer)
+            .map_err(|_| Fault::said("is a whole number beyond 64 bits").at(&origin))?,
+        DeValue::Float(digits) => digits
+            .as_str()
+            .parse()
+            .map(Value::Float)
+            .map_err(|_| Fault::said("is not a number").at(&origin))?,
+        DeValue::Boolean(on) => Value::Boolean(*on),
+        DeValue::Datetime(_) => Value::Datetime,
+        DeValue::Array(items) => Value::Array(
+            items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| {
+                    let origin = Origin {
+                        place: place(item.span().start),
+                        key: format!("{}[{}]", origin.key, label(item.get_ref(), index)),
+                    };
+                    convert(item, origin, place, depth + 1)
+                })
+                .collect::<Result<_, _>>()?,
+        ),
+        DeValue::Table(entries) => Value::Table(table(entries, &origin.key, place, depth)?),
+    };
+    Ok(Node { value, origin })
+}
+
+/// An array item's name in keys: a table's own `name` where it has a proper one, else the index.
+fn label(item: &DeValue<'_>, index: usize) -> String {
+    let name = item.get("name").and_then(|name| name.get_ref().as_str());
+    match name {
+        Some(name) if super::check::is_name(name) => brief(name),
+        _ => index.to_string(),
+    }
+}
+
+fn syntax(error: &toml::de::Error, lines: &Lines) -> Fault {
+    let place = match error.span() {
+        Some(span) => Place::Line(lines.of(span.start)),
+        None => Place::File,
+    };
+    let origin = Origin {
+        place,
+        key: String::new(),
+    };
+    Fault::said(&format!("not valid TOML: {}", brief(error.message()))).at(&origin)
+}
+
+/// Where each line of a text starts.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn new(text: &str) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self(std::iter::once(0).chain(after_breaks).collect())
+    }
+
+    /// The line, from 1, that holds byte `offset`.
+    fn of(&self, offset: usize) -> usize {
+        self.0.partition_point(|&start| start <= offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "title = \"x\"\n\n[train]\nepochs = 3\n\n[[arms]]\nname = \"a\"\n\
+        set.model.block.bias = \"on\"\n[[arms]]\n[arms.set.train]\nepochs = [1,\n 2]\n";
+
+    fn origin(path: &str) -> (Place, String) {
+        let origin = Node::document(TEXT).unwrap().locate(path);
+        (origin.place, origin.key)
+    }
+
+    #[test]
+    fn every_node_knows_its_line_and_its_key() {
+        for (path, line, key) in [
+            ("title", 1, "title"),
+            ("train", 3, "train"),
+            ("train.epochs", 4, "train.epochs"),
+            ("arms.0.name", 7, "arms[a].name"),
+            (
+                "arms.0.set.model.block.bias",
+                8,
+                "arms[a].set.model.block.bias",
+            ),
+            ("arms.1", 9, "arms[1]"),
+            (
+                "arms.1.set.train.epochs.1",
+                12,
+                "arms[1].set.train.epochs[1]",
+            ),
+        ] {
+            assert_eq!(origin(path), (Place::Line(line), key.to_owned()), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_written_is_placed_where_it_would_belong() {
+        let (place, key) = origin("train.optimizer.beta1");
+        assert_eq!(place, Place::Line(3));
+        assert_eq!(key, "train.optimizer.beta1");
+        assert_eq!(origin("nowhere").0, Place::File);
+    }
+
+    #[test]
+    fn odd_keys_are_quoted_and_long_ones_cut() {
+        assert_eq!(child_key("a", "b c"), "a.\"b c\"");
+        assert_eq!(child_key("", ""), "\"\"");
+        assert_eq!(child_key("", &"x".repeat(1000)).len(), 80);
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_without_overflowing_the_stack() {
+        let dotted = format!("{} = 1", vec!["a"; 70].join("."));
+        let arrays = format!("a = {}{}", "[".repeat(70), "]".repeat(70));
+        let mixed = format!(
+            "{}1{}",
+            format!("{} = {{", vec!["a"; 70].join(".")).repeat(60),
+            "}".repeat(60)
+        );
+        for text in [dotted, arrays, mixed] {
+            assert!(Node::document(&text).is_err(), "{}", brief(&text));
+        }
+    }
+}

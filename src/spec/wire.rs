@@ -1,0 +1,326 @@
+//! The tables of a spec file as serde types, strict and without checks across keys.
+
+use super::{
+    DataConfig, Expect, Metric, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule,
+    TrainConfig,
+};
+use ablate_models::cnn::CnnConfig;
+use ablate_models::mlp::MlpConfig;
+use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
+use ablate_models::zoo::ModelConfig;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{IgnoredAny, IntoDeserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// The whole file. The recipe tables are read again from the merged tree of each arm.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) title: String,
+    pub(super) question: String,
+    pub(super) claim: Option<Claim>,
+    pub(super) sentence: Option<String>,
+    pub(super) reading: String,
+    #[serde(default)]
+    pub(super) suites: Vec<String>,
+    pub(super) seeds: OneOrMany<u64>,
+    #[serde(rename = "data")]
+    _data: Option<IgnoredAny>,
+    #[serde(rename = "model")]
+    _model: Option<IgnoredAny>,
+    #[serde(rename = "train")]
+    _train: Option<IgnoredAny>,
+    #[serde(rename = "probes")]
+    _probes: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) arms: Vec<ArmTable>,
+    #[serde(default)]
+    pub(super) contrasts: Vec<ContrastTable>,
+    #[serde(default)]
+    pub(super) published: Vec<Published>,
+}
+
+/// The claims that a spec can test.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) enum Claim {
+    C1,
+    C2,
+    C3,
+    C4,
+    C5,
+    C6,
+    C7,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ArmTable {
+    pub(super) name: String,
+    pub(super) label: Option<String>,
+    #[serde(rename = "set")]
+    _set: Option<SetTable>,
+}
+
+/// What an arm may set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetTable {
+    #[serde(rename = "data")]
+    _data: Option<IgnoredAny>,
+    #[serde(rename = "model")]
+    _model: Option<IgnoredAny>,
+    #[serde(rename = "train")]
+    _train: Option<IgnoredAny>,
+    #[serde(rename = "probes")]
+    _probes: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContrastTable {
+    pub(super) name: String,
+    pub(super) treatment: String,
+    pub(super) control: String,
+    pub(super) metric: Metric,
+    pub(super) expect: Expect,
+    pub(super) margin: f64,
+    #[serde(default = "on")]
+    pub(super) primary: bool,
+    pub(super) note: String,
+}
+
+const fn on() -> bool {
+    true
+}
+
+/// An arm's complete recipe: base, arm and overrides merged.
+pub(super) struct Recipe {
+    pub(super) data: DataConfig,
+    pub(super) model: ModelConfig,
+    pub(super) train: TrainTable,
+    pub(super) probes: Vec<Probe>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "by kind", rename_all = "snake_case")]
+pub(super) enum ModelTable {
+    Mlp(MlpConfig),
+    Cnn(CnnConfig),
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "by kind", rename_all = "snake_case")]
+pub(super) enum NormTable {
+    None(Empty),
+    Batch(BatchNormConfig),
+    Layer(LayerNormConfig),
+    Group(GroupNormConfig),
+}
+
+/// A table with no keys but its `kind`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Empty {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrainTable {
+    epochs: usize,
+    batch_size: usize,
+    learning_rate: OneOrMany<f64>,
+    optimizer: Option<OptimizerTable>,
+    schedule: Option<ScheduleTable>,
+    weight_decay: Option<f64>,
+    decay_on: Option<Vec<ParameterGroup>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "by kind", rename_all = "snake_case", deny_unknown_fields)]
+enum OptimizerTable {
+    Sgd {
+        #[serde(default)]
+        momentum: f64,
+        #[serde(default)]
+        nesterov: bool,
+    },
+    Adam(Moments),
+    Adamw(Moments),
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "by kind", rename_all = "snake_case", deny_unknown_fields)]
+enum ScheduleTable {
+    Constant(Empty),
+    Step {
+        every: usize,
+        factor: f64,
+    },
+    Cosine {
+        #[serde(default)]
+        floor: f64,
+    },
+    Exponential {
+        factor: f64,
+    },
+}
+
+impl From<ModelTable> for ModelConfig {
+    fn from(table: ModelTable) -> Self {
+        match table {
+            ModelTable::Mlp(config) => Self::Mlp(config),
+            ModelTable::Cnn(config) => Self::Cnn(config),
+        }
+    }
+}
+
+impl From<NormTable> for NormConfig {
+    fn from(table: NormTable) -> Self {
+        match table {
+            NormTable::None(Empty {}) => Self::None,
+            NormTable::Batch(config) => Self::Batch(config),
+            NormTable::Layer(config) => Self::Layer(config),
+            NormTable::Group(config) => Self::Group(config),
+        }
+    }
+}
+
+impl From<OptimizerTable> for Optimizer {
+    fn from(table: OptimizerTable) -> Self {
+        match table {
+            OptimizerTable::Sgd { momentum, nesterov } => Self::Sgd { momentum, nesterov },
+            OptimizerTable::Adam(moments) => Self::Adam(moments),
+            OptimizerTable::Adamw(moments) => Self::Adamw(moments),
+        }
+    }
+}
+
+impl From<ScheduleTable> for Schedule {
+    fn from(table: ScheduleTable) -> Self {
+        match table {
+            ScheduleTable::Constant(Empty {}) => Self::Constant,
+            ScheduleTable::Step { every, factor } => Self::Step { every, factor },
+            ScheduleTable::Cosine { floor } => Self::Cosine { floor },
+            ScheduleTable::Exponential { factor } => Self::Exponential { factor },
+        }
+    }
+}
+
+impl TrainTable {
+    /// The training, and the learning rates to choose from.
+    pub(super) fn split(self) -> (TrainConfig, Vec<f64>) {
+        let train = TrainConfig {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            optimizer: self.optimizer.map(Into::into).unwrap_or_default(),
+            schedule: self.schedule.map(Into::into).unwrap_or_default(),
+            weight_decay: self.weight_decay.unwrap_or_default(),
+            decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
+        };
+        let learning_rates = match self.learning_rate {
+            OneOrMany::One(rate) => vec![rate],
+            OneOrMany::Many(rates) => rates,
+        };
+        (train, learning_rates)
+    }
+}
+
+/// A number or an array of numbers.
+pub(super) enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
+    }
+}
+
+struct OneOrManyVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
+    type Value = OneOrMany<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or an array of numbers")
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        T::deserialize(number.into_deserializer()).map(OneOrMany::One)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        T::deserialize(number.into_deserializer()).map(OneOrMany::One)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Self::Value, E> {
+        T::deserialize(number.into_deserializer()).map(OneOrMany::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(seq)).map(OneOrMany::Many)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::BY_KIND;
+    use super::*;
+
+    /// Compiles only while every kind of the zoo and of training has its table here.
+    #[test]
+    fn every_kind_has_a_table() {
+        let norm = |config| match config {
+            NormConfig::None => NormTable::None(Empty {}),
+            NormConfig::Batch(c) => NormTable::Batch(c),
+            NormConfig::Layer(c) => NormTable::Layer(c),
+            NormConfig::Group(c) => NormTable::Group(c),
+        };
+        let batch = NormConfig::Batch(BatchNormConfig::default());
+        assert_eq!(NormConfig::from(norm(batch.clone())), batch);
+        let model = |config| match config {
+            ModelConfig::Mlp(c) => ModelTable::Mlp(c),
+            ModelConfig::Cnn(c) => ModelTable::Cnn(c),
+        };
+        let mlp = ModelConfig::Mlp(MlpConfig {
+            hidden: vec![1],
+            block: Default::default(),
+        });
+        assert_eq!(ModelConfig::from(model(mlp.clone())), mlp);
+    }
+
+    #[test]
+    fn the_serde_name_of_tables_with_a_kind_is_the_readers() {
+        struct Name;
+        impl<'de> Deserializer<'de> for Name {
+            type Error = serde::de::value::Error;
+            fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+                Err(serde::de::Error::custom("not an enum"))
+            }
+            fn deserialize_enum<V: Visitor<'de>>(
+                self,
+                name: &'static str,
+                _: &'static [&'static str],
+                _: V,
+            ) -> Result<V::Value, Self::Error> {
+                Err(serde::de::Error::custom(name))
+            }
+            serde::forward_to_deserialize_any! {
+                bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+                option unit unit_struct newtype_struct seq tuple tuple_struct map struct identifier
+                ignored_any
+            }
+        }
+        let names = [
+            ModelTable::deserialize(Name).err(),
+            NormTable::deserialize(Name).err(),
+            OptimizerTable::deserialize(Name).err(),
+            ScheduleTable::deserialize(Name).err(),
+        ];
+        for name in names {
+            assert_eq!(name.unwrap().to_string(), BY_KIND);
+        }
+    }
+}
