@@ -82,7 +82,10 @@ impl<'a> Cells<'a> {
     /// If the spec has no such arm or rate.
     pub fn finished(&self, arm: usize, rate: usize) -> Vec<Option<&'a CellRecord>> {
         let row = &self.places[arm][rate];
-        row.0.iter().map(|cell| cell.filter(|r| is_done(r))).collect()
+        row.0
+            .iter()
+            .map(|cell| cell.filter(|r| is_done(r)))
+            .collect()
     }
 
     pub(super) fn grid(&self, arm: usize) -> &[Row<'a>] {

@@ -52,7 +52,11 @@ fn validation(record: &crate::record::CellRecord) -> Option<Scores> {
 
 /// `Less` when `a` is to be preferred.
 fn prefer(a: &RateSummary, b: &RateSummary) -> Ordering {
-    let accuracy = |r: &RateSummary| r.validation.as_ref().map_or(f64::NEG_INFINITY, |v| v.accuracy.mean);
+    let accuracy = |r: &RateSummary| {
+        r.validation
+            .as_ref()
+            .map_or(f64::NEG_INFINITY, |v| v.accuracy.mean)
+    };
     let nll = |r: &RateSummary| r.validation.as_ref().map_or(f64::INFINITY, |v| v.nll.mean);
     b.n.cmp(&a.n)
         .then(accuracy(b).total_cmp(&accuracy(a)))

@@ -54,7 +54,10 @@ fn pair(
             arm: name.to_owned(),
         })?;
         let chosen = arms[arm].learning_rate;
-        let rate = spec.arms[arm].learning_rates.iter().position(|&r| r == chosen);
+        let rate = spec.arms[arm]
+            .learning_rates
+            .iter()
+            .position(|&r| r == chosen);
         Ok(cells.finished(arm, rate.unwrap_or(0)))
     };
     let treatment = finished(&contrast.treatment)?;
@@ -88,7 +91,11 @@ fn pair(
 
 fn improvement(metric: Metric, treatment: &CellRecord, control: &CellRecord) -> f64 {
     let (t, c) = (score(metric, treatment), score(metric, control));
-    if metric.higher_is_better() { t - c } else { c - t }
+    if metric.higher_is_better() {
+        t - c
+    } else {
+        c - t
+    }
 }
 
 fn score(metric: Metric, record: &CellRecord) -> f64 {

@@ -11,7 +11,9 @@ pub enum AnalysisError {
         spec: String,
     },
     /// Cells of several devices.
-    #[error("records of `{spec}` come from `{first}` and from `{second}`; keep one results folder a device")]
+    #[error(
+        "records of `{spec}` come from `{first}` and from `{second}`; keep one results folder a device"
+    )]
     MixedDevices {
         /// The spec.
         spec: String,
@@ -45,7 +47,9 @@ pub enum AnalysisError {
         expected: usize,
     },
     /// A finished cell with a score that is not a number.
-    #[error("cell `{id}` of arm `{arm}` is done, but a score of epoch {epoch} is not finite; run it again")]
+    #[error(
+        "cell `{id}` of arm `{arm}` is done, but a score of epoch {epoch} is not finite; run it again"
+    )]
     NotFinite {
         /// The cell.
         id: String,
@@ -55,7 +59,9 @@ pub enum AnalysisError {
         epoch: usize,
     },
     /// Several learning rates and nothing to choose by.
-    #[error("arm `{arm}` has several learning rates and cell `{id}` no validation scores to choose by")]
+    #[error(
+        "arm `{arm}` has several learning rates and cell `{id}` no validation scores to choose by"
+    )]
     NoValidation {
         /// The arm.
         arm: String,

@@ -140,13 +140,19 @@ fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
 }
 
 fn noise(seed: u64, path: &str, n: usize) -> Vec<f64> {
-    Stream::new(seed, Purpose::Resample, path).normals(0).take(n).collect()
+    Stream::new(seed, Purpose::Resample, path)
+        .normals(0)
+        .take(n)
+        .collect()
 }
 
 /// Sets the last epoch's test accuracy of one cell.
 pub(crate) fn set_accuracy(records: &mut [CellRecord], arm: &str, seed: u64, accuracy: f64) {
     let cell = records.iter_mut().find(|r| r.arm == arm && r.seed == seed);
-    cell.and_then(|r| r.epochs.last_mut()).expect("a finished cell").test.accuracy = accuracy;
+    cell.and_then(|r| r.epochs.last_mut())
+        .expect("a finished cell")
+        .test
+        .accuracy = accuracy;
 }
 
 /// Lets one cell diverge in its first epoch.

@@ -183,7 +183,11 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         .map(|(a, arm)| summarize_arm(arm, cells.grid(a)))
         .collect::<Result<Vec<_>, _>>()?;
     let contrasts = contrast::decide_all(spec, &cells, &arms)?;
-    let primary: Vec<Verdict> = contrasts.iter().filter(|c| c.primary).map(|c| c.verdict).collect();
+    let primary: Vec<Verdict> = contrasts
+        .iter()
+        .filter(|c| c.primary)
+        .map(|c| c.verdict)
+        .collect();
     let warnings = warnings::collect(spec, &cells, &arms, &contrasts);
     Ok(Summary {
         name: spec.name.clone(),
@@ -239,9 +243,11 @@ impl Spread {
     /// Over the finite ones of `values`; `None` when there are none.
     pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.filter(|v| v.is_finite()).collect();
-        let (min, max) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
-            (lo.min(v), hi.max(v))
-        });
+        let (min, max) = values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
+                (lo.min(v), hi.max(v))
+            });
         let sample = Sample::new(values).ok()?;
         Some(Self {
             n: sample.len(),

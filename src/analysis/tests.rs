@@ -6,7 +6,9 @@ use crate::stats::Verdict;
 use proptest::prelude::*;
 
 fn validation(records: &mut [CellRecord], rate: f64, seed: u64, accuracy: f64, nll: f64) {
-    let cell = records.iter_mut().find(|r| r.learning_rate == rate && r.seed == seed);
+    let cell = records
+        .iter_mut()
+        .find(|r| r.learning_rate == rate && r.seed == seed);
     let last = cell.and_then(|r| r.epochs.last_mut()).expect("a cell");
     let scores = last.validation.as_mut().expect("a validation split");
     (scores.accuracy, scores.nll) = (accuracy, nll);
@@ -52,7 +54,11 @@ fn a_rate_at_which_a_seed_diverged_loses_to_one_at_which_all_finished() {
     assert_eq!(records[0].learning_rate, 0.1);
     assert_eq!(chosen(&spec, &records), 0.001);
     records.remove(0);
-    assert_eq!(chosen(&spec, &records), 0.001, "a cell that was not run counts alike");
+    assert_eq!(
+        chosen(&spec, &records),
+        0.001,
+        "a cell that was not run counts alike"
+    );
 }
 
 #[test]
@@ -65,10 +71,19 @@ fn the_whole_grid_is_reported_and_an_edge_is_warned_of() {
         .map(|r| r.validation.as_ref().unwrap().accuracy.mean)
         .collect();
     assert_eq!(means, [90.0, 91.0, 89.0]);
-    assert!(summary.warnings.iter().any(|w| w.contains("smallest learning rate")), "{summary:?}");
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|w| w.contains("is the smallest of its grid in `a` (0.001)")),
+        "{summary:?}"
+    );
     let (spec, records) = grid([(90.0, 0.1), (89.0, 0.9), (91.0, 0.1)]);
     let summary = summarize(&spec, &records).unwrap();
-    assert!(!summary.warnings.iter().any(|w| w.contains("of its grid")), "0.01 is inside");
+    assert!(
+        !summary.warnings.iter().any(|w| w.contains("of its grid")),
+        "0.01 is inside"
+    );
 }
 
 #[test]
@@ -79,7 +94,10 @@ fn several_rates_without_validation_scores_are_an_error_and_one_rate_is_none() {
     assert_eq!(summarize(&spec, &one).unwrap().arms[0].validation, None);
     spec.arms[0].learning_rates = vec![0.1, 0.01];
     let error = summarize(&spec, &records(&spec)).unwrap_err();
-    assert!(matches!(error, AnalysisError::NoValidation { .. }), "{error}");
+    assert!(
+        matches!(error, AnalysisError::NoValidation { .. }),
+        "{error}"
+    );
 }
 
 fn two_arms(expect: Expect, metric: Metric) -> (Spec, Vec<CellRecord>) {
@@ -114,7 +132,12 @@ fn a_lower_nll_is_an_improvement() {
         record.epochs.last_mut().unwrap().test.nll = nll;
     }
     let summary = summarize(&spec, &records).unwrap();
-    assert!(summary.contrasts[0].improvements.iter().all(|d| d.value == 0.5));
+    assert!(
+        summary.contrasts[0]
+            .improvements
+            .iter()
+            .all(|d| d.value == 0.5)
+    );
 }
 
 #[test]
@@ -125,7 +148,10 @@ fn arms_that_never_differ_are_equivalent() {
     }
     let summary = summarize(&spec, &records).unwrap();
     let decision = summary.contrasts[0].decision.as_ref().unwrap();
-    assert_eq!((decision.mean, decision.sd, decision.effect_size), (0.0, Some(0.0), None));
+    assert_eq!(
+        (decision.mean, decision.sd, decision.effect_size),
+        (0.0, Some(0.0), None)
+    );
     assert_eq!(summary.contrasts[0].verdict, Verdict::Supported);
 }
 
@@ -133,7 +159,10 @@ fn arms_that_never_differ_are_equivalent() {
 fn seeds_that_did_not_finish_are_left_out_of_both_arms_and_counted() {
     let (spec, mut records) = two_arms(Expect::Better, Metric::TestAccuracy);
     diverge(&mut records, "a", 3);
-    let failed = records.iter_mut().find(|r| r.arm == "b" && r.seed == 5).unwrap();
+    let failed = records
+        .iter_mut()
+        .find(|r| r.arm == "b" && r.seed == 5)
+        .unwrap();
     failed.outcome = Outcome::Failed {
         error: "out of memory".to_owned(),
     };
@@ -144,9 +173,40 @@ fn seeds_that_did_not_finish_are_left_out_of_both_arms_and_counted() {
     assert_eq!(contrast.decision.as_ref().unwrap().n, 4);
     assert_eq!((summary.arms[0].n, summary.arms[0].diverged), (5, 1));
     assert_eq!((summary.arms[1].n, summary.arms[1].failed), (5, 1));
-    for part in ["1 diverged", "out of memory", "leaves out 2 seeds", "rests on 4 pairs", "With 4 pairs"] {
-        assert!(summary.warnings.iter().any(|w| w.contains(part)), "{part}: {:?}", summary.warnings);
+    for part in [
+        "1 diverged",
+        "out of memory",
+        "leaves out 2 seeds",
+        "rests on 4 pairs",
+        "With 4 pairs",
+    ] {
+        assert!(
+            summary.warnings.iter().any(|w| w.contains(part)),
+            "{part}: {:?}",
+            summary.warnings
+        );
     }
+}
+
+#[test]
+fn a_design_whose_p_values_cannot_fall_low_enough_is_warned_of() {
+    let warned = |seeds: u64, arms: usize, expect: Expect| {
+        let mut spec = spec(arms, seeds, 1);
+        spec.contrasts.iter_mut().for_each(|c| c.expect = expect);
+        let warnings = summarize(&spec, &records(&spec)).unwrap().warnings;
+        warnings
+            .into_iter()
+            .find(|w| w.contains("sign-flip"))
+            .unwrap_or_default()
+    };
+    assert!(warned(5, 2, Expect::Better).contains("below 0.0625, so no difference can be shown"));
+    assert!(warned(6, 4, Expect::Differs).contains("adjustment over 3 contrasts"));
+    assert_eq!(warned(6, 2, Expect::Better), "");
+    assert_eq!(
+        warned(5, 2, Expect::Equivalent),
+        "",
+        "equivalence does not rest on sign flips"
+    );
 }
 
 #[test]
@@ -158,9 +218,17 @@ fn fewer_than_two_pairs_leave_a_contrast_undecided_and_say_so() {
     let summary = summarize(&spec, &records).unwrap();
     assert_eq!(summary.contrasts[0].verdict, Verdict::Undecided);
     assert_eq!(summary.contrasts[0].decision, None);
-    assert!(summary.contrasts[1].decision.is_some(), "the other one is still decided");
+    assert!(
+        summary.contrasts[1].decision.is_some(),
+        "the other one is still decided"
+    );
     assert_eq!(summary.verdict, Some(Verdict::Undecided));
-    assert!(summary.warnings.iter().any(|w| w.contains("Fewer than two pairs")));
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|w| w.contains("Fewer than two pairs"))
+    );
 }
 
 #[test]
@@ -177,7 +245,10 @@ fn an_arm_of_which_nothing_finished_has_no_scores() {
 fn records_that_cannot_be_of_one_run_are_errors() {
     let spec = spec(2, 2, 2);
     let good = records(&spec);
-    assert!(matches!(summarize(&spec, &[]), Err(AnalysisError::NoRecords { .. })));
+    assert!(matches!(
+        summarize(&spec, &[]),
+        Err(AnalysisError::NoRecords { .. })
+    ));
     let broken = |change: &dyn Fn(&mut Vec<CellRecord>)| {
         let mut records = good.clone();
         change(&mut records);
@@ -186,11 +257,20 @@ fn records_that_cannot_be_of_one_run_are_errors() {
     let error = broken(&|r| r.push(r[0].clone()));
     assert!(matches!(error, AnalysisError::Duplicate { .. }), "{error}");
     let error = broken(&|r| r[1].device = "wgpu".to_owned());
-    assert!(matches!(error, AnalysisError::MixedDevices { .. }), "{error}");
+    assert!(
+        matches!(error, AnalysisError::MixedDevices { .. }),
+        "{error}"
+    );
     let error = broken(&|r| r[1].epochs.truncate(1));
-    assert!(matches!(error, AnalysisError::WrongLength { found: 1, .. }), "{error}");
+    assert!(
+        matches!(error, AnalysisError::WrongLength { found: 1, .. }),
+        "{error}"
+    );
     let error = broken(&|r| r[1].epochs[0].test.nll = f64::NAN);
-    assert!(matches!(error, AnalysisError::NotFinite { epoch: 1, .. }), "{error}");
+    assert!(
+        matches!(error, AnalysisError::NotFinite { epoch: 1, .. }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -203,14 +283,21 @@ fn records_of_other_specs_are_not_read_and_the_summary_says_how_many() {
     records.push(other);
     let summary = summarize(&spec, &records).unwrap();
     assert_eq!(summary.arms, clean.arms);
-    assert!(summary.warnings.iter().any(|w| w.starts_with("1 record belonging")));
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|w| w.starts_with("1 record belonging"))
+    );
 }
 
 #[test]
 fn a_probe_that_is_not_finite_is_left_out() {
     let spec = spec(1, 3, 1);
     let mut records = records(&spec);
-    records[0].probes.insert("fold_error".to_owned(), f64::INFINITY);
+    records[0]
+        .probes
+        .insert("fold_error".to_owned(), f64::INFINITY);
     let probe = summarize(&spec, &records).unwrap().arms[0].probes["fold_error"];
     assert_eq!((probe.n, probe.max), (2, 3e-7));
 }

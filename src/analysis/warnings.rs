@@ -2,10 +2,8 @@
 
 use super::{ArmSummary, Cells, ContrastSummary};
 use crate::record::Outcome;
-use crate::spec::{DataName, Spec, TestSplit};
-
-/// Smallest conventional level; a design whose p-values cannot reach it says so.
-const LEVEL: f64 = 0.05;
+use crate::spec::{DataName, Expect, Spec, TestSplit};
+use crate::stats::{Rule, sign_flip_seeds};
 
 /// All warnings, the gravest first.
 pub(super) fn collect(
@@ -21,7 +19,7 @@ pub(super) fn collect(
     }
     out.extend(contrasts.iter().filter_map(left_out));
     out.extend(floor(contrasts));
-    out.extend(arms.iter().filter_map(edge));
+    out.extend(edges(arms));
     out.extend(folds(spec));
     if cells.foreign() > 0 {
         out.push(format!(
@@ -93,38 +91,65 @@ fn left_out(contrast: &ContrastSummary) -> Option<String> {
 }
 
 /// One warning for the smallest design: the contrasts of a spec nearly always share their n.
+/// Equivalence does not rest on the sign-flip test.
 fn floor(contrasts: &[ContrastSummary]) -> Option<String> {
+    let alpha = Rule::default().alpha;
+    let tests = contrasts.iter().filter(|c| c.decision.is_some()).count();
+    let strictest = alpha / tests.max(1) as f64;
     let decision = contrasts
         .iter()
+        .filter(|c| c.expect != Expect::Equivalent)
         .filter_map(|c| c.decision.as_ref())
-        .filter(|d| d.p_sign_flip_floor > LEVEL)
         .min_by_key(|d| d.n)?;
-    Some(format!(
-        "With {} no two-sided sign-flip p can be below {}; significance at {LEVEL} takes 6 or more.",
-        counted(decision.n, "pair"),
-        decision.p_sign_flip_floor
-    ))
+    let (floor, pairs) = (decision.p_sign_flip_floor, counted(decision.n, "pair"));
+    let needed = sign_flip_seeds(strictest);
+    if floor >= alpha {
+        Some(format!(
+            "With {pairs} no two-sided sign-flip p can be below {floor}, so no difference can be shown; \
+             {} would take {needed} pairs or more.",
+            counted(tests, "contrast")
+        ))
+    } else if floor >= strictest {
+        Some(format!(
+            "With {pairs} no two-sided sign-flip p can be below {floor}, which Holm's adjustment over \
+             {} can carry above {alpha}; {needed} pairs or more are safe.",
+            counted(tests, "contrast")
+        ))
+    } else {
+        None
+    }
 }
 
-fn edge(arm: &ArmSummary) -> Option<String> {
-    let rates = || arm.grid.iter().map(|r| r.learning_rate);
-    let (low, high) = rates().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), r| (lo.min(r), hi.max(r)));
-    let (extreme, direction) = match arm.learning_rate {
-        _ if arm.grid.len() < 2 => return None,
-        rate if rate == low => ("smallest", "smaller"),
-        rate if rate == high => ("largest", "larger"),
-        _ => return None,
+/// Arms whose chosen rate is the smallest or the largest of their grid.
+fn edges(arms: &[ArmSummary]) -> Vec<String> {
+    let at = |end: fn(f64, f64) -> f64| -> Vec<String> {
+        let tried = arms.iter().filter(|arm| arm.grid.len() > 1);
+        let there = tried.filter(|arm| {
+            let rates = arm.grid.iter().map(|r| r.learning_rate);
+            rates.reduce(end) == Some(arm.learning_rate)
+        });
+        there
+            .map(|arm| format!("`{}` ({})", arm.name, arm.learning_rate))
+            .collect()
     };
-    Some(format!(
-        "Arm `{}` chose the {extreme} learning rate of its grid ({}); a {direction} one might serve it better.",
-        arm.name, arm.learning_rate
-    ))
+    let told = |names: Vec<String>, extreme: &str, other: &str| {
+        (!names.is_empty()).then(|| {
+            format!(
+                "The chosen learning rate is the {extreme} of its grid in {}; a {other} one might do better.",
+                names.join(", ")
+            )
+        })
+    };
+    let smallest = told(at(f64::min), "smallest", "smaller");
+    let largest = told(at(f64::max), "largest", "larger");
+    smallest.into_iter().chain(largest).collect()
 }
 
 fn folds(spec: &Spec) -> Option<String> {
-    let folded = spec.arms.iter().any(|arm| {
-        arm.data.test == TestSplit::Folds || arm.data.name == DataName::Digits
-    });
+    let folded = spec
+        .arms
+        .iter()
+        .any(|arm| arm.data.test == TestSplit::Folds || arm.data.name == DataName::Digits);
     folded.then(|| {
         "Seeds are test folds of one data set and share most of their training examples, so they are \
          not independent and the intervals are somewhat too narrow (Nadeau and Bengio 2003)."
