@@ -1,0 +1,175 @@
+//! Records put in their places: arm x learning rate x seed.
+
+use super::AnalysisError;
+use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
+use crate::spec::{Arm, Spec};
+use std::collections::HashMap;
+
+/// The records of a spec by place. Seeds stay in the order of the spec, so that every sum over
+/// them is taken in one order, however the records came.
+#[derive(Debug)]
+pub struct Cells<'a> {
+    device: &'a str,
+    foreign: usize,
+    /// By arm, learning rate and seed.
+    places: Vec<Vec<Row<'a>>>,
+}
+
+/// One arm at one learning rate: a place for each seed of the spec.
+#[derive(Clone, Debug)]
+pub(super) struct Row<'a>(Vec<Option<&'a CellRecord>>);
+
+impl<'a> Cells<'a> {
+    /// Puts every record in its place. Records that no cell of `spec` asks for are only counted.
+    ///
+    /// # Errors
+    /// See [`super::summarize`].
+    pub fn sort(spec: &Spec, records: &'a [CellRecord]) -> Result<Self, AnalysisError> {
+        let arms: HashMap<&str, usize> = index(spec.arms.iter().map(|a| a.name.as_str()));
+        let seeds: HashMap<u64, usize> = index(spec.seeds.iter().copied());
+        let empty = Row(vec![None; spec.seeds.len()]);
+        let mut places: Vec<Vec<Row<'a>>> = spec
+            .arms
+            .iter()
+            .map(|arm| vec![empty.clone(); arm.learning_rates.len()])
+            .collect();
+        let mut device: Option<&str> = None;
+        let mut foreign = 0;
+        for record in records {
+            let place = arms.get(record.arm.as_str()).and_then(|&a| {
+                let rates = &spec.arms[a].learning_rates;
+                let rate = rates.iter().position(|&r| r == record.learning_rate)?;
+                Some((a, rate, *seeds.get(&record.seed)?))
+            });
+            let Some((a, rate, seed)) = place else {
+                foreign += 1;
+                continue;
+            };
+            check_device(spec, &mut device, record)?;
+            check_done(&spec.arms[a], record)?;
+            if places[a][rate].0[seed].replace(record).is_some() {
+                return Err(AnalysisError::Duplicate {
+                    arm: record.arm.clone(),
+                    seed: record.seed,
+                    learning_rate: record.learning_rate,
+                });
+            }
+        }
+        let device = device.ok_or_else(|| AnalysisError::NoRecords {
+            spec: spec.name.clone(),
+        })?;
+        Ok(Self {
+            device,
+            foreign,
+            places,
+        })
+    }
+
+    /// The device of every record.
+    pub fn device(&self) -> &str {
+        self.device
+    }
+
+    /// How many records belong to no cell of the spec.
+    pub fn foreign(&self) -> usize {
+        self.foreign
+    }
+
+    /// For each seed of the spec, the record of arm number `arm` at learning rate number `rate` if
+    /// it finished.
+    ///
+    /// # Panics
+    /// If the spec has no such arm or rate.
+    pub fn finished(&self, arm: usize, rate: usize) -> Vec<Option<&'a CellRecord>> {
+        let row = &self.places[arm][rate];
+        row.0
+            .iter()
+            .map(|cell| cell.filter(|r| is_done(r)))
+            .collect()
+    }
+
+    pub(super) fn grid(&self, arm: usize) -> &[Row<'a>] {
+        &self.places[arm]
+    }
+}
+
+impl<'a> Row<'a> {
+    /// Records that finished, in the order of the seeds.
+    pub(super) fn done(&self) -> impl Iterator<Item = &'a CellRecord> {
+        self.records().filter(|r| is_done(r))
+    }
+
+    /// All records, in the order of the seeds.
+    pub(super) fn records(&self) -> impl Iterator<Item = &'a CellRecord> {
+        self.0.iter().flatten().copied()
+    }
+
+    /// How many records ended as `which` says.
+    pub(super) fn count(&self, which: impl Fn(&Outcome) -> bool) -> usize {
+        self.records().filter(|r| which(&r.outcome)).count()
+    }
+
+    /// How many seeds have no record.
+    pub(super) fn missing(&self) -> usize {
+        self.0.iter().filter(|cell| cell.is_none()).count()
+    }
+}
+
+fn index<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, usize> {
+    keys.enumerate().map(|(i, key)| (key, i)).collect()
+}
+
+fn is_done(record: &CellRecord) -> bool {
+    record.outcome == Outcome::Done
+}
+
+fn check_device<'a>(
+    spec: &Spec,
+    device: &mut Option<&'a str>,
+    record: &'a CellRecord,
+) -> Result<(), AnalysisError> {
+    let first = *device.get_or_insert(&record.device);
+    if first == record.device {
+        return Ok(());
+    }
+    // Named in one order, whatever the order of the records.
+    let (first, second) = if first < record.device.as_str() {
+        (first, record.device.as_str())
+    } else {
+        (record.device.as_str(), first)
+    };
+    Err(AnalysisError::MixedDevices {
+        spec: spec.name.clone(),
+        first: first.to_owned(),
+        second: second.to_owned(),
+    })
+}
+
+fn check_done(arm: &Arm, record: &CellRecord) -> Result<(), AnalysisError> {
+    if !is_done(record) {
+        return Ok(());
+    }
+    let found = record.epochs.last().map_or(0, |e| e.epoch);
+    let in_order = record.epochs.iter().zip(1..).all(|(e, k)| e.epoch == k);
+    if found != arm.train.epochs || found == 0 || !in_order {
+        return Err(AnalysisError::WrongLength {
+            id: record.id.clone(),
+            arm: record.arm.clone(),
+            found,
+            expected: arm.train.epochs,
+        });
+    }
+    match record.epochs.iter().find(|e| !is_finite(e)) {
+        None => Ok(()),
+        Some(epoch) => Err(AnalysisError::NotFinite {
+            id: record.id.clone(),
+            arm: record.arm.clone(),
+            epoch: epoch.epoch,
+        }),
+    }
+}
+
+fn is_finite(epoch: &EpochRecord) -> bool {
+    let finite = |s: Scores| [s.accuracy, s.nll, s.ece].iter().all(|v| v.is_finite());
+    epoch.train_loss.is_finite() && finite(epoch.test) && epoch.validation.is_none_or(finite)
+}

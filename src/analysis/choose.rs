@@ -1,0 +1,65 @@
+//! The choice of an arm's learning rate, on validation scores alone.
+
+use super::cells::Row;
+use super::{AnalysisError, RateSummary, ScoreSummary};
+use crate::record::{Outcome, Scores};
+use crate::spec::Arm;
+use std::cmp::Ordering;
+
+/// Index of the chosen rate, and the whole grid in the order of the spec.
+///
+/// The rate at which most seeds finished wins, so that one at which a seed diverged loses to one at
+/// which all finished; then the highest mean validation accuracy of the last epoch, then the lowest
+/// validation NLL, then the smallest rate.
+///
+/// # Errors
+/// If there are several rates and a finished cell without validation scores.
+pub(super) fn learning_rate(
+    arm: &Arm,
+    grid: &[Row<'_>],
+) -> Result<(usize, Vec<RateSummary>), AnalysisError> {
+    let several = arm.learning_rates.len() > 1;
+    let rates = arm
+        .learning_rates
+        .iter()
+        .zip(grid)
+        .map(|(&rate, row)| {
+            if let Some(cell) = row.done().find(|r| several && validation(r).is_none()) {
+                return Err(AnalysisError::NoValidation {
+                    arm: arm.name.clone(),
+                    id: cell.id.clone(),
+                });
+            }
+            let scores: Vec<Scores> = row.done().filter_map(validation).collect();
+            Ok(RateSummary {
+                learning_rate: rate,
+                n: row.done().count(),
+                diverged: row.count(|o| matches!(o, Outcome::Diverged { .. })),
+                failed: row.count(|o| matches!(o, Outcome::Failed { .. })),
+                validation: ScoreSummary::of(&scores),
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let chosen = (0..rates.len())
+        .min_by(|&a, &b| prefer(&rates[a], &rates[b]))
+        .unwrap_or(0);
+    Ok((chosen, rates))
+}
+
+fn validation(record: &crate::record::CellRecord) -> Option<Scores> {
+    record.epochs.last()?.validation
+}
+
+/// `Less` when `a` is to be preferred.
+fn prefer(a: &RateSummary, b: &RateSummary) -> Ordering {
+    let accuracy = |r: &RateSummary| {
+        r.validation
+            .as_ref()
+            .map_or(f64::NEG_INFINITY, |v| v.accuracy.mean)
+    };
+    let nll = |r: &RateSummary| r.validation.as_ref().map_or(f64::INFINITY, |v| v.nll.mean);
+    b.n.cmp(&a.n)
+        .then(accuracy(b).total_cmp(&accuracy(a)))
+        .then(nll(a).total_cmp(&nll(b)))
+        .then(a.learning_rate.total_cmp(&b.learning_rate))
+}

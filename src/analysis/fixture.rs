@@ -1,0 +1,165 @@
+//! A small spec and records made by formula, for the tests of analysis, report and plot.
+
+use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
+use crate::spec::{
+    Arm, Contrast, DataConfig, DataName, Expect, Metric, Optimizer, Published, Scale, Schedule,
+    Spec, TestSplit, TrainConfig,
+};
+use ablate_models::mlp::MlpConfig;
+use ablate_models::streams::{Purpose, Stream};
+use ablate_models::zoo::ModelConfig;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// An arm on MNIST with one learning rate.
+pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
+    Arm {
+        name: name.to_owned(),
+        label: format!("{name} label"),
+        data: DataConfig {
+            name: DataName::Mnist,
+            test: TestSplit::Standard,
+            folds: 5,
+            validation: 0.2,
+            subset: None,
+            label_noise: 0.0,
+            scale: Scale::Standardize,
+        },
+        model: ModelConfig::Mlp(MlpConfig {
+            hidden: vec![32],
+            block: ablate_models::block::BlockConfig::default(),
+        }),
+        train: TrainConfig {
+            epochs,
+            batch_size: 64,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::Constant,
+            weight_decay: 0.0,
+            decay_on: Vec::new(),
+        },
+        learning_rates: vec![0.01],
+        probes: Vec::new(),
+    }
+}
+
+/// A primary contrast on test accuracy with a margin of 0.25 points.
+pub(crate) fn contrast(treatment: &str, control: &str, expect: Expect) -> Contrast {
+    Contrast {
+        name: format!("{treatment}-vs-{control}"),
+        treatment: treatment.to_owned(),
+        control: control.to_owned(),
+        metric: Metric::TestAccuracy,
+        expect,
+        margin: 0.25,
+        primary: true,
+        note: "The claim in one comparison.".to_owned(),
+    }
+}
+
+/// A spec of claim C6 over `arms` arms `a`, `b`, ... with `seeds` seeds and `epochs` epochs; every
+/// later arm is expected to be equivalent to the first.
+pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
+    let names: Vec<String> = ('a'..).take(arms).map(String::from).collect();
+    Spec {
+        name: "demo".to_owned(),
+        path: PathBuf::from("experiments/demo.toml"),
+        title: "Is the bias needed?".to_owned(),
+        question: "Does a bias before batch norm change anything?".to_owned(),
+        claim: Some("C6".to_owned()),
+        sentence: Some("With `center=True` the layer needs no bias".to_owned()),
+        reading: "Equivalent within the margin supports the claim.".to_owned(),
+        suites: vec!["standard".to_owned()],
+        seeds: (0..seeds).collect(),
+        arms: names.iter().map(|name| arm(name, epochs)).collect(),
+        contrasts: names
+            .iter()
+            .skip(1)
+            .map(|name| contrast(name, "a", Expect::Equivalent))
+            .collect(),
+        published: vec![Published {
+            arm: "a".to_owned(),
+            metric: Metric::TestAccuracy,
+            source: "Somebody 2016, table 1".to_owned(),
+            value: 97.9,
+            sd: Some(0.1),
+            n: Some(5),
+        }],
+    }
+}
+
+/// One record a cell of `spec`: curves that rise to about 97 %, arm by arm 0.05 points higher,
+/// with seed noise shared between the arms and some of their own.
+pub(crate) fn records(spec: &Spec) -> Vec<CellRecord> {
+    let mut out = Vec::new();
+    for (a, arm) in spec.arms.iter().enumerate() {
+        for &rate in &arm.learning_rates {
+            for &seed in &spec.seeds {
+                out.push(record(arm, a, rate, seed));
+            }
+        }
+    }
+    out
+}
+
+fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
+    let shared: Vec<f64> = noise(seed, "shared", arm.train.epochs);
+    let own: Vec<f64> = noise(seed, &arm.name, arm.train.epochs);
+    let validated = arm.data.validation > 0.0;
+    let epochs = (1..=arm.train.epochs)
+        .map(|epoch| {
+            let rise = 60.0 * (-1.1 * epoch as f64).exp() * (1.0 + 0.2 * number as f64);
+            let wobble = 0.15 * shared[epoch - 1] + 0.1 * own[epoch - 1];
+            let accuracy = 97.0 + 0.05 * number as f64 - rise + wobble;
+            let scores = |shift: f64| Scores {
+                accuracy: accuracy + shift,
+                nll: (100.0 - accuracy - shift) / 30.0,
+                ece: 1.0 + 0.1 * own[epoch - 1].abs(),
+            };
+            EpochRecord {
+                epoch,
+                train_loss: 2.3 / epoch as f64,
+                validation: validated.then(|| scores(0.2)),
+                test: scores(0.0),
+            }
+        })
+        .collect();
+    CellRecord {
+        id: format!("{}-{rate}-{seed}", arm.name),
+        arm: arm.name.clone(),
+        seed,
+        learning_rate: rate,
+        device: "ndarray".to_owned(),
+        outcome: Outcome::Done,
+        epochs,
+        probes: BTreeMap::from([
+            ("fold_error".to_owned(), 1e-7 * (seed + 1) as f64),
+            ("saturated.0".to_owned(), 0.01 * (seed + 1) as f64),
+            ("saturated.1".to_owned(), 0.02 * (seed + 1) as f64),
+        ]),
+    }
+}
+
+fn noise(seed: u64, path: &str, n: usize) -> Vec<f64> {
+    Stream::new(seed, Purpose::Resample, path)
+        .normals(0)
+        .take(n)
+        .collect()
+}
+
+/// Sets the last epoch's test accuracy of one cell.
+pub(crate) fn set_accuracy(records: &mut [CellRecord], arm: &str, seed: u64, accuracy: f64) {
+    let cell = records.iter_mut().find(|r| r.arm == arm && r.seed == seed);
+    cell.and_then(|r| r.epochs.last_mut())
+        .expect("a finished cell")
+        .test
+        .accuracy = accuracy;
+}
+
+/// Lets one cell diverge in its first epoch.
+pub(crate) fn diverge(records: &mut [CellRecord], arm: &str, seed: u64) {
+    let cell = records.iter_mut().find(|r| r.arm == arm && r.seed == seed);
+    let cell = cell.expect("a cell");
+    cell.outcome = Outcome::Diverged { epoch: 1 };
+    cell.epochs.clear();
+    cell.probes.clear();
+}

@@ -1,0 +1,291 @@
+//! From records to a summary: which learning rate, what effect, which verdict.
+//!
+//! The learning rate of an arm is chosen on validation scores alone; contrasts read the test score
+//! of the last epoch at the chosen rates, paired by seed. Nothing is rounded here, and the order of
+//! the records has no influence.
+
+mod cells;
+mod choose;
+mod contrast;
+mod error;
+mod warnings;
+
+pub use cells::Cells;
+pub use error::AnalysisError;
+
+use crate::record::{CellRecord, Outcome, Scores};
+use crate::spec::{Arm, Expect, Metric, Published, Spec};
+use crate::stats::{Decision, Sample, Verdict, combine};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything a report says about one experiment; the content of `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Name of the spec.
+    pub name: String,
+    /// Heading.
+    pub title: String,
+    /// Which claim it tests, if any.
+    pub claim: Option<String>,
+    /// The claim's sentence.
+    pub sentence: Option<String>,
+    /// What is asked.
+    pub question: String,
+    /// How to read each outcome, as written before the run.
+    pub reading: String,
+    /// Device that every cell ran on.
+    pub device: String,
+    /// Seeds of the spec.
+    pub seeds: Vec<u64>,
+    /// Verdicts of the primary contrasts combined; absent when no contrast is primary.
+    pub verdict: Option<Verdict>,
+    /// Contrasts in the order of the spec.
+    pub contrasts: Vec<ContrastSummary>,
+    /// Arms in the order of the spec.
+    pub arms: Vec<ArmSummary>,
+    /// Results of others.
+    pub published: Vec<Published>,
+    /// What a reader has to know before believing the numbers.
+    pub warnings: Vec<String>,
+}
+
+/// One arm at its chosen learning rate. Scores are of the last epoch, over the finished seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmSummary {
+    /// Name.
+    pub name: String,
+    /// Words for tables.
+    pub label: String,
+    /// The chosen learning rate.
+    pub learning_rate: f64,
+    /// Every rate that was tried, in the order of the spec.
+    pub grid: Vec<RateSummary>,
+    /// Seeds that finished at the chosen rate.
+    pub n: usize,
+    /// Seeds that diverged at the chosen rate.
+    pub diverged: usize,
+    /// Seeds that could not be run at the chosen rate.
+    pub failed: usize,
+    /// Seeds without a record at the chosen rate.
+    pub missing: usize,
+    /// Test scores; absent when no seed finished.
+    pub test: Option<ScoreSummary>,
+    /// Validation scores; absent without a validation split.
+    pub validation: Option<ScoreSummary>,
+    /// Training loss of the last epoch in nats, as trained.
+    pub train_loss: Option<Spread>,
+    /// Probes by name; values that are not finite are left out and show as a smaller `n`.
+    pub probes: BTreeMap<String, Spread>,
+}
+
+/// One learning rate of an arm's grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateSummary {
+    /// The rate.
+    pub learning_rate: f64,
+    /// Seeds that finished.
+    pub n: usize,
+    /// Seeds that diverged.
+    pub diverged: usize,
+    /// Seeds that could not be run.
+    pub failed: usize,
+    /// Validation scores of the last epoch over the finished seeds.
+    pub validation: Option<ScoreSummary>,
+}
+
+/// Accuracy, NLL and calibration error over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreSummary {
+    /// Accuracy in percent.
+    pub accuracy: Spread,
+    /// Mean negative log-likelihood in nats.
+    pub nll: Spread,
+    /// Expected calibration error in percent.
+    pub ece: Spread,
+}
+
+/// A quantity over seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// Number of values.
+    pub n: usize,
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation with `n - 1`; absent for one value.
+    pub sd: Option<f64>,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+}
+
+/// One contrast and what the decision rule says of it.
+///
+/// Differences are *improvements*: positive where the treatment is the better one. That is
+/// treatment minus control for accuracies, control minus treatment for NLL and calibration error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContrastSummary {
+    /// Name.
+    pub name: String,
+    /// Arm whose effect it is.
+    pub treatment: String,
+    /// Arm it is compared with.
+    pub control: String,
+    /// The measured quantity.
+    pub metric: Metric,
+    /// What the claim predicts.
+    pub expect: Expect,
+    /// Smallest difference that matters, in the metric's unit.
+    pub margin: f64,
+    /// Whether the claim's verdict rests on it.
+    pub primary: bool,
+    /// Why it is in the spec.
+    pub note: String,
+    /// The verdict; `undecided` when there is no decision.
+    pub verdict: Verdict,
+    /// Estimates and tests; absent with fewer than two pairs.
+    pub decision: Option<Decision>,
+    /// Seeds at which both arms finished, with the improvement at each.
+    pub improvements: Vec<Improvement>,
+    /// Seeds left out because an arm diverged, failed or has no record there.
+    pub left_out: Vec<u64>,
+}
+
+/// The improvement at one seed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Improvement {
+    /// The seed.
+    pub seed: u64,
+    /// Positive where the treatment is better, in the metric's unit.
+    pub value: f64,
+}
+
+/// Analyses the records of an experiment.
+///
+/// # Errors
+/// If there are no records, or they cannot be the records of one run of `spec`: two of one cell,
+/// several devices, a finished cell that is too short or not finite, no validation scores to choose
+/// a learning rate by.
+pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, AnalysisError> {
+    let cells = Cells::sort(spec, records)?;
+    let arms = spec
+        .arms
+        .iter()
+        .enumerate()
+        .map(|(a, arm)| summarize_arm(arm, cells.grid(a)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let contrasts = contrast::decide_all(spec, &cells, &arms)?;
+    let primary: Vec<Verdict> = contrasts
+        .iter()
+        .filter(|c| c.primary)
+        .map(|c| c.verdict)
+        .collect();
+    let warnings = warnings::collect(spec, &cells, &arms, &contrasts);
+    Ok(Summary {
+        name: spec.name.clone(),
+        title: spec.title.clone(),
+        claim: spec.claim.clone(),
+        sentence: spec.sentence.clone(),
+        question: spec.question.clone(),
+        reading: spec.reading.clone(),
+        device: cells.device().to_owned(),
+        seeds: spec.seeds.clone(),
+        verdict: combine(primary),
+        contrasts,
+        arms,
+        published: spec.published.clone(),
+        warnings,
+    })
+}
+
+fn summarize_arm(arm: &Arm, grid: &[cells::Row<'_>]) -> Result<ArmSummary, AnalysisError> {
+    let (chosen, rates) = choose::learning_rate(arm, grid)?;
+    let row = &grid[chosen];
+    let done: Vec<&CellRecord> = row.done().collect();
+    let last = || done.iter().filter_map(|r| r.epochs.last());
+    let validation: Vec<Scores> = last().filter_map(|e| e.validation).collect();
+    Ok(ArmSummary {
+        name: arm.name.clone(),
+        label: arm.label.clone(),
+        learning_rate: arm.learning_rates[chosen],
+        grid: rates,
+        n: done.len(),
+        diverged: row.count(|o| matches!(o, Outcome::Diverged { .. })),
+        failed: row.count(|o| matches!(o, Outcome::Failed { .. })),
+        missing: row.missing(),
+        test: ScoreSummary::of(&last().map(|e| e.test).collect::<Vec<_>>()),
+        validation: ScoreSummary::of(&validation),
+        train_loss: Spread::of(last().map(|e| e.train_loss)),
+        probes: probes(&done),
+    })
+}
+
+fn probes(done: &[&CellRecord]) -> BTreeMap<String, Spread> {
+    let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (name, value) in done.iter().flat_map(|r| &r.probes) {
+        values.entry(name).or_default().push(*value);
+    }
+    values
+        .into_iter()
+        .filter_map(|(name, v)| Some((name.to_owned(), Spread::of(v.into_iter())?)))
+        .collect()
+}
+
+impl Spread {
+    /// Over the finite ones of `values`; `None` when there are none.
+    pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let values: Vec<f64> = values.filter(|v| v.is_finite()).collect();
+        let (min, max) = values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
+                (lo.min(v), hi.max(v))
+            });
+        let sample = Sample::new(values).ok()?;
+        Some(Self {
+            n: sample.len(),
+            mean: sample.mean(),
+            sd: sample.sd(),
+            min,
+            max,
+        })
+    }
+}
+
+impl ScoreSummary {
+    fn of(scores: &[Scores]) -> Option<Self> {
+        Some(Self {
+            accuracy: Spread::of(scores.iter().map(|s| s.accuracy))?,
+            nll: Spread::of(scores.iter().map(|s| s.nll))?,
+            ece: Spread::of(scores.iter().map(|s| s.ece))?,
+        })
+    }
+
+    /// The spread of the score that `metric` names.
+    pub fn of_metric(&self, metric: Metric) -> &Spread {
+        match metric {
+            Metric::TestAccuracy => &self.accuracy,
+            Metric::TestNll => &self.nll,
+            Metric::TestEce => &self.ece,
+        }
+    }
+}
+
+impl Summary {
+    /// The arm called `name`.
+    pub fn arm(&self, name: &str) -> Option<&ArmSummary> {
+        self.arms.iter().find(|a| a.name == name)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+use super::fixture::{diverge, records, set_accuracy, spec};
+use super::{AnalysisError, Summary, summarize};
+use crate::record::{CellRecord, Outcome};
+use crate::spec::{Expect, Metric, Spec};
+use crate::stats::Verdict;
+use proptest::prelude::*;
+
+fn validation(records: &mut [CellRecord], rate: f64, seed: u64, accuracy: f64, nll: f64) {
+    let cell = records
+        .iter_mut()
+        .find(|r| r.learning_rate == rate && r.seed == seed);
+    let last = cell.and_then(|r| r.epochs.last_mut()).expect("a cell");
+    let scores = last.validation.as_mut().expect("a validation split");
+    (scores.accuracy, scores.nll) = (accuracy, nll);
+}
+
+/// One arm with three rates and two seeds; validation accuracy and NLL a rate.
+fn grid(scores: [(f64, f64); 3]) -> (Spec, Vec<CellRecord>) {
+    let mut spec = spec(1, 2, 2);
+    spec.arms[0].learning_rates = vec![0.1, 0.001, 0.01];
+    let mut records = records(&spec);
+    for (rate, (accuracy, nll)) in [0.1, 0.001, 0.01].into_iter().zip(scores) {
+        validation(&mut records, rate, 0, accuracy - 1.0, nll);
+        validation(&mut records, rate, 1, accuracy + 1.0, nll);
+    }
+    (spec, records)
+}
+
+fn chosen(spec: &Spec, records: &[CellRecord]) -> f64 {
+    summarize(spec, records).expect("records of one run").arms[0].learning_rate
+}
+
+#[test]
+fn the_rate_with_the_best_validation_accuracy_wins_whatever_the_test_says() {
+    let (spec, mut records) = grid([(90.0, 0.1), (91.0, 0.9), (89.0, 0.1)]);
+    for record in &mut records {
+        record.epochs.last_mut().expect("an epoch").test.accuracy = record.learning_rate * 900.0;
+    }
+    assert_eq!(chosen(&spec, &records), 0.001);
+}
+
+#[test]
+fn ties_go_to_the_lower_nll_and_then_to_the_smaller_rate() {
+    let (spec, records) = grid([(90.0, 0.2), (90.0, 0.3), (89.0, 0.1)]);
+    assert_eq!(chosen(&spec, &records), 0.1);
+    let (spec, records) = grid([(90.0, 0.2), (90.0, 0.2), (90.0, 0.2)]);
+    assert_eq!(chosen(&spec, &records), 0.001);
+}
+
+#[test]
+fn a_rate_at_which_a_seed_diverged_loses_to_one_at_which_all_finished() {
+    let (spec, mut records) = grid([(99.0, 0.1), (50.0, 0.9), (40.0, 0.9)]);
+    diverge(&mut records, "a", 0);
+    assert_eq!(records[0].learning_rate, 0.1);
+    assert_eq!(chosen(&spec, &records), 0.001);
+    records.remove(0);
+    assert_eq!(
+        chosen(&spec, &records),
+        0.001,
+        "a cell that was not run counts alike"
+    );
+}
+
+#[test]
+fn the_whole_grid_is_reported_and_an_edge_is_warned_of() {
+    let (spec, records) = grid([(90.0, 0.1), (91.0, 0.9), (89.0, 0.1)]);
+    let summary = summarize(&spec, &records).unwrap();
+    let means: Vec<f64> = summary.arms[0]
+        .grid
+        .iter()
+        .map(|r| r.validation.as_ref().unwrap().accuracy.mean)
+        .collect();
+    assert_eq!(means, [90.0, 91.0, 89.0]);
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|w| w.contains("is the smallest of its grid in `a` (0.001)")),
+        "{summary:?}"
+    );
+    let (spec, records) = grid([(90.0, 0.1), (89.0, 0.9), (91.0, 0.1)]);
+    let summary = summarize(&spec, &records).unwrap();
+    assert!(
+        !summary.warnings.iter().any(|w| w.contains("of its grid")),
+        "0.01 is inside"
+    );
+}
+
+#[test]
+fn several_rates_without_validation_scores_are_an_error_and_one_rate_is_none() {
+    let mut spec = spec(1, 2, 2);
+    spec.arms[0].data.validation = 0.0;
+    let one = records(&spec);
+    assert_eq!(summarize(&spec, &one).unwrap().arms[0].validation, None);
+    spec.arms[0].learning_rates = vec![0.1, 0.01];
+    let error = summarize(&spec, &records(&spec)).unwrap_err();
+    assert!(
+        matches!(error, AnalysisError::NoValidation { .. }),
+        "{error}"
+    );
+}
+
+fn two_arms(expect: Expect, metric: Metric) -> (Spec, Vec<CellRecord>) {
+    let mut spec = spec(2, 6, 2);
+    spec.contrasts[0].expect = expect;
+    spec.contrasts[0].metric = metric;
+    let mut records = records(&spec);
+    for seed in 0..6 {
+        set_accuracy(&mut records, "a", seed, 90.0);
+        set_accuracy(&mut records, "b", seed, 91.0 + seed as f64);
+    }
+    (spec, records)
+}
+
+#[test]
+fn improvements_are_paired_by_seed_and_positive_where_the_treatment_is_better() {
+    let (spec, records) = two_arms(Expect::Better, Metric::TestAccuracy);
+    let summary = summarize(&spec, &records).unwrap();
+    let contrast = &summary.contrasts[0];
+    let values: Vec<f64> = contrast.improvements.iter().map(|d| d.value).collect();
+    assert_eq!(values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(contrast.decision.as_ref().unwrap().mean, 3.5);
+    assert_eq!(contrast.verdict, Verdict::Supported);
+    assert_eq!(summary.verdict, Some(Verdict::Supported));
+}
+
+#[test]
+fn a_lower_nll_is_an_improvement() {
+    let (spec, mut records) = two_arms(Expect::Better, Metric::TestNll);
+    for record in &mut records {
+        let nll = if record.arm == "b" { 0.25 } else { 0.75 };
+        record.epochs.last_mut().unwrap().test.nll = nll;
+    }
+    let summary = summarize(&spec, &records).unwrap();
+    assert!(
+        summary.contrasts[0]
+            .improvements
+            .iter()
+            .all(|d| d.value == 0.5)
+    );
+}
+
+#[test]
+fn arms_that_never_differ_are_equivalent() {
+    let (spec, mut records) = two_arms(Expect::Equivalent, Metric::TestAccuracy);
+    for seed in 0..6 {
+        set_accuracy(&mut records, "b", seed, 90.0);
+    }
+    let summary = summarize(&spec, &records).unwrap();
+    let decision = summary.contrasts[0].decision.as_ref().unwrap();
+    assert_eq!(
+        (decision.mean, decision.sd, decision.effect_size),
+        (0.0, Some(0.0), None)
+    );
+    assert_eq!(summary.contrasts[0].verdict, Verdict::Supported);
+}
+
+#[test]
+fn seeds_that_did_not_finish_are_left_out_of_both_arms_and_counted() {
+    let (spec, mut records) = two_arms(Expect::Better, Metric::TestAccuracy);
+    diverge(&mut records, "a", 3);
+    let failed = records
+        .iter_mut()
+        .find(|r| r.arm == "b" && r.seed == 5)
+        .unwrap();
+    failed.outcome = Outcome::Failed {
+        error: "out of memory".to_owned(),
+    };
+    failed.epochs.clear();
+    let summary = summarize(&spec, &records).unwrap();
+    let contrast = &summary.contrasts[0];
+    assert_eq!(contrast.left_out, [3, 5]);
+    assert_eq!(contrast.decision.as_ref().unwrap().n, 4);
+    assert_eq!((summary.arms[0].n, summary.arms[0].diverged), (5, 1));
+    assert_eq!((summary.arms[1].n, summary.arms[1].failed), (5, 1));
+    for part in [
+        "1 diverged",
+        "out of memory",
+        "leaves out 2 seeds",
+        "rests on 4 pairs",
+        "With 4 pairs",
+    ] {
+        assert!(
+            summary.warnings.iter().any(|w| w.contains(part)),
+            "{part}: {:?}",
+            summary.warnings
+        );
+    }
+}
+
+#[test]
+fn a_design_whose_p_values_cannot_fall_low_enough_is_warned_of() {
+    let warned = |seeds: u64, arms: usize, expect: Expect| {
+        let mut spec = spec(arms, seeds, 1);
+        spec.contrasts.iter_mut().for_each(|c| c.expect = expect);
+        let warnings = summarize(&spec, &records(&spec)).unwrap().warnings;
+        warnings
+            .into_iter()
+            .find(|w| w.contains("sign-flip"))
+            .unwrap_or_default()
+    };
+    assert!(warned(5, 2, Expect::Better).contains("below 0.0625, so no difference can be shown"));
+    assert!(warned(6, 4, Expect::Differs).contains("adjustment over 3 contrasts"));
+    assert_eq!(warned(6, 2, Expect::Better), "");
+    assert_eq!(
+        warned(5, 2, Expect::Equivalent),
+        "",
+        "equivalence does not rest on sign flips"
+    );
+}
+
+#[test]
+fn fewer_than_two_pairs_leave_a_contrast_undecided_and_say_so() {
+    let mut spec = spec(3, 2, 1);
+    spec.contrasts[1].primary = false;
+    let mut records = records(&spec);
+    diverge(&mut records, "b", 0);
+    let summary = summarize(&spec, &records).unwrap();
+    assert_eq!(summary.contrasts[0].verdict, Verdict::Undecided);
+    assert_eq!(summary.contrasts[0].decision, None);
+    assert!(
+        summary.contrasts[1].decision.is_some(),
+        "the other one is still decided"
+    );
+    assert_eq!(summary.verdict, Some(Verdict::Undecided));
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|w| w.contains("Fewer than two pairs"))
+    );
+}
+
+#[test]
+fn an_arm_of_which_nothing_finished_has_no_scores() {
+    let spec = spec(2, 3, 1);
+    let mut records = records(&spec);
+    (0..3).for_each(|seed| diverge(&mut records, "b", seed));
+    let summary = summarize(&spec, &records).unwrap();
+    assert_eq!((summary.arms[1].test.clone(), summary.arms[1].n), (None, 0));
+    assert!(summary.arms[1].probes.is_empty());
+}
+
+#[test]
+fn records_that_cannot_be_of_one_run_are_errors() {
+    let spec = spec(2, 2, 2);
+    let good = records(&spec);
+    assert!(matches!(
+        summarize(&spec, &[]),
+        Err(AnalysisError::NoRecords { .. })
+    ));
+    let broken = |change: &dyn Fn(&mut Vec<CellRecord>)| {
+        let mut records = good.clone();
+        change(&mut records);
+        summarize(&spec, &records).unwrap_err()
+    };
+    let error = broken(&|r| r.push(r[0].clone()));
+    assert!(matches!(error, AnalysisError::Duplicate { .. }), "{error}");
+    let error = broken(&|r| r[1].device = "wgpu".to_owned());
+    assert!(
+        matches!(error, AnalysisError::MixedDevices { .. }),
+        "{error}"
+    );
+    let error = broken(&|r| r[1].epochs.truncate(1));
+    assert!(
+        matches!(error, AnalysisError::WrongLength { found: 1, .. }),
+        "{error}"
+    );
+    let error = broken(&|r| r[1].epochs[0].test.nll = f64::NAN);
+    assert!(
+        matches!(error, AnalysisError::NotFinite { epoch: 1, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn records_of_other_specs_are_not_read_and_the_summary_says_how_many() {
+    let spec = spec(2, 2, 2);
+    let mut records = records(&spec);
+    let clean = summarize(&spec, &records).unwrap();
+    let mut other = records[0].clone();
+    other.seed = 77;
+    records.push(other);
+    let summary = summarize(&spec, &records).unwrap();
+    assert_eq!(summary.arms, clean.arms);
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|w| w.starts_with("1 record belonging"))
+    );
+}
+
+#[test]
+fn a_probe_that_is_not_finite_is_left_out() {
+    let spec = spec(1, 3, 1);
+    let mut records = records(&spec);
+    records[0]
+        .probes
+        .insert("fold_error".to_owned(), f64::INFINITY);
+    let probe = summarize(&spec, &records).unwrap().arms[0].probes["fold_error"];
+    assert_eq!((probe.n, probe.max), (2, 3e-7));
+}
+
+#[test]
+fn a_summary_survives_json() {
+    let spec = spec(3, 6, 2);
+    let summary = summarize(&spec, &records(&spec)).unwrap();
+    let json = serde_json::to_string_pretty(&summary).unwrap();
+    assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn the_order_of_the_records_changes_nothing(
+        records in {
+            let spec = spec(3, 4, 2);
+            let mut records = records(&spec);
+            diverge(&mut records, "b", 2);
+            Just(records).prop_shuffle()
+        }
+    ) {
+        let spec = spec(3, 4, 2);
+        let mut sorted = super::fixture::records(&spec);
+        diverge(&mut sorted, "b", 2);
+        prop_assert_eq!(summarize(&spec, &records), summarize(&spec, &sorted));
+    }
+}

@@ -1,0 +1,163 @@
+//! What a reader has to know before believing the numbers, in sentences.
+
+use super::{ArmSummary, Cells, ContrastSummary};
+use crate::record::Outcome;
+use crate::spec::{DataName, Expect, Spec, TestSplit};
+use crate::stats::{Rule, sign_flip_seeds};
+
+/// All warnings, the gravest first.
+pub(super) fn collect(
+    spec: &Spec,
+    cells: &Cells<'_>,
+    arms: &[ArmSummary],
+    contrasts: &[ContrastSummary],
+) -> Vec<String> {
+    let mut out = Vec::new();
+    for (a, arm) in arms.iter().enumerate() {
+        out.extend(unfinished(arm));
+        out.extend(first_error(cells, a, arm));
+    }
+    out.extend(contrasts.iter().filter_map(left_out));
+    out.extend(floor(contrasts));
+    out.extend(edges(arms));
+    out.extend(folds(spec));
+    if cells.foreign() > 0 {
+        out.push(format!(
+            "{} belonging to no cell of the spec {} not read.",
+            counted(cells.foreign(), "record"),
+            if cells.foreign() == 1 { "was" } else { "were" }
+        ));
+    }
+    out
+}
+
+fn unfinished(arm: &ArmSummary) -> Option<String> {
+    let total = arm.n + arm.diverged + arm.failed + arm.missing;
+    if arm.n == total {
+        return None;
+    }
+    let reasons: Vec<String> = [
+        (arm.diverged, "diverged"),
+        (arm.failed, "failed"),
+        (arm.missing, "not run"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    Some(format!(
+        "Arm `{}` finished at {} of {total} seeds ({} at learning rate {}); its means are over those alone.",
+        arm.name,
+        arm.n,
+        reasons.join(", "),
+        arm.learning_rate
+    ))
+}
+
+/// The first error at any rate; one is enough to look for the rest in `runs.jsonl`.
+fn first_error(cells: &Cells<'_>, index: usize, arm: &ArmSummary) -> Option<String> {
+    let failed = cells.grid(index).iter().flat_map(|row| row.records());
+    let (record, error) = failed
+        .filter_map(|r| match &r.outcome {
+            Outcome::Failed { error } => Some((r, error)),
+            _ => None,
+        })
+        .next()?;
+    Some(format!(
+        "Arm `{}`, seed {}, learning rate {} could not be run: {error}.",
+        arm.name,
+        record.seed,
+        record.learning_rate,
+        error = error.trim_end_matches('.')
+    ))
+}
+
+fn left_out(contrast: &ContrastSummary) -> Option<String> {
+    if contrast.left_out.is_empty() {
+        return None;
+    }
+    let n = contrast.improvements.len();
+    let undecided = if contrast.decision.is_none() {
+        " Fewer than two pairs decide nothing."
+    } else {
+        " Seeds that do not finish are rarely like the others, so read it with care."
+    };
+    Some(format!(
+        "Contrast `{}` leaves out {}, where an arm did not finish, and rests on {}.{undecided}",
+        contrast.name,
+        counted(contrast.left_out.len(), "seed"),
+        counted(n, "pair"),
+    ))
+}
+
+/// One warning for the smallest design: the contrasts of a spec nearly always share their n.
+/// Equivalence does not rest on the sign-flip test.
+fn floor(contrasts: &[ContrastSummary]) -> Option<String> {
+    let alpha = Rule::default().alpha;
+    let tests = contrasts.iter().filter(|c| c.decision.is_some()).count();
+    let strictest = alpha / tests.max(1) as f64;
+    let decision = contrasts
+        .iter()
+        .filter(|c| c.expect != Expect::Equivalent)
+        .filter_map(|c| c.decision.as_ref())
+        .min_by_key(|d| d.n)?;
+    let (floor, pairs) = (decision.p_sign_flip_floor, counted(decision.n, "pair"));
+    let needed = sign_flip_seeds(strictest);
+    if floor >= alpha {
+        Some(format!(
+            "With {pairs} no two-sided sign-flip p can be below {floor}, so no difference can be shown; \
+             {} would take {needed} pairs or more.",
+            counted(tests, "contrast")
+        ))
+    } else if floor >= strictest {
+        Some(format!(
+            "With {pairs} no two-sided sign-flip p can be below {floor}, which Holm's adjustment over \
+             {} can carry above {alpha}; {needed} pairs or more are safe.",
+            counted(tests, "contrast")
+        ))
+    } else {
+        None
+    }
+}
+
+/// Arms whose chosen rate is the smallest or the largest of their grid.
+fn edges(arms: &[ArmSummary]) -> Vec<String> {
+    let at = |end: fn(f64, f64) -> f64| -> Vec<String> {
+        let tried = arms.iter().filter(|arm| arm.grid.len() > 1);
+        let there = tried.filter(|arm| {
+            let rates = arm.grid.iter().map(|r| r.learning_rate);
+            rates.reduce(end) == Some(arm.learning_rate)
+        });
+        there
+            .map(|arm| format!("`{}` ({})", arm.name, arm.learning_rate))
+            .collect()
+    };
+    let told = |names: Vec<String>, extreme: &str, other: &str| {
+        (!names.is_empty()).then(|| {
+            format!(
+                "The chosen learning rate is the {extreme} of its grid in {}; a {other} one might do better.",
+                names.join(", ")
+            )
+        })
+    };
+    let smallest = told(at(f64::min), "smallest", "smaller");
+    let largest = told(at(f64::max), "largest", "larger");
+    smallest.into_iter().chain(largest).collect()
+}
+
+fn folds(spec: &Spec) -> Option<String> {
+    let folded = spec
+        .arms
+        .iter()
+        .any(|arm| arm.data.test == TestSplit::Folds || arm.data.name == DataName::Digits);
+    folded.then(|| {
+        "Seeds are test folds of one data set and share most of their training examples, so they are \
+         not independent and the intervals are somewhat too narrow (Nadeau and Bengio 2003)."
+            .to_owned()
+    })
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}

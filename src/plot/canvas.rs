@@ -1,0 +1,257 @@
+//! A sheet to draw on in pixels, with what the SVG backend leaves out: dashes, finer coordinates
+//! and a title for screen readers.
+
+use super::PlotError;
+use super::style::WIDTH;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::fmt::Display;
+
+/// The backend rounds to whole units; two units a pixel keep curves smooth.
+const UNITS: f64 = 2.0;
+/// The backend divides font sizes by this.
+const FONT_FACTOR: f64 = 1.24;
+/// Mean width of a character over the font size; on the wide side for sans-serif fonts.
+const CHARACTER: f64 = 0.56;
+
+/// Which point of a text stands at the given place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// How a text is set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Type {
+    pub(super) size: f64,
+    pub(super) color: RGBColor,
+    pub(super) anchor: Anchor,
+    pub(super) bold: bool,
+    /// Turned to read from bottom to top.
+    pub(super) upright: bool,
+}
+
+impl Type {
+    pub(super) const fn new(size: f64, color: RGBColor, anchor: Anchor) -> Self {
+        Self {
+            size,
+            color,
+            anchor,
+            bold: false,
+            upright: false,
+        }
+    }
+
+    pub(super) const fn bold(mut self) -> Self {
+        self.bold = true;
+        self
+    }
+
+    pub(super) const fn upright(mut self) -> Self {
+        self.upright = true;
+        self
+    }
+}
+
+/// Draws on the sheet. Errors are kept and told at the end, so that drawing code stays plain.
+pub(super) struct Canvas<'a> {
+    area: DrawingArea<SVGBackend<'a>, Shift>,
+    /// Attributes to add to each polyline, in the order of drawing.
+    polylines: Vec<String>,
+    error: Option<String>,
+}
+
+/// A figure of the given height (and width 800) with what `draw` draws on white.
+///
+/// # Errors
+/// If the drawing library fails.
+pub(super) fn figure(
+    height: f64,
+    title: &str,
+    draw: impl FnOnce(&mut Canvas<'_>),
+) -> Result<String, PlotError> {
+    let units = |x: f64| (x * UNITS).ceil() as u32;
+    let mut svg = String::new();
+    let failed = |message: String| PlotError {
+        figure: title.to_owned(),
+        message,
+    };
+    let polylines = {
+        let area =
+            SVGBackend::with_string(&mut svg, (units(WIDTH), units(height))).into_drawing_area();
+        area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
+        let mut canvas = Canvas {
+            area,
+            polylines: Vec::new(),
+            error: None,
+        };
+        draw(&mut canvas);
+        if let Some(message) = canvas.error {
+            return Err(failed(message));
+        }
+        canvas.area.present().map_err(|e| failed(e.to_string()))?;
+        canvas.polylines
+    };
+    Ok(finish(&svg, &polylines, height, title))
+}
+
+impl Canvas<'_> {
+    /// A line through `points`; `dash` lists strokes and gaps, `class` names it in the file.
+    pub(super) fn line(
+        &mut self,
+        points: &[(f64, f64)],
+        color: RGBColor,
+        width: f64,
+        dash: &[u32],
+        class: &str,
+    ) {
+        if points.len() < 2 {
+            return;
+        }
+        let mut attributes = format!(" class=\"{class}\"");
+        if !dash.is_empty() {
+            let dash: Vec<String> = dash
+                .iter()
+                .map(|d| (f64::from(*d) * UNITS).to_string())
+                .collect();
+            attributes.push_str(&format!(" stroke-dasharray=\"{}\"", dash.join(",")));
+        }
+        let style = color.stroke_width((width * UNITS).round() as u32);
+        let points: Vec<_> = points.iter().map(|p| place(*p)).collect();
+        let drawn = self.area.draw(&PathElement::new(points, style));
+        self.polylines.push(attributes);
+        self.note(drawn);
+    }
+
+    /// A filled shape.
+    pub(super) fn shape(&mut self, points: &[(f64, f64)], color: RGBColor, opacity: f64) {
+        if points.len() < 3 {
+            return;
+        }
+        let points: Vec<_> = points.iter().map(|p| place(*p)).collect();
+        let drawn = self
+            .area
+            .draw(&Polygon::new(points, color.mix(opacity).filled()));
+        self.note(drawn);
+    }
+
+    /// A filled rectangle between two corners.
+    pub(super) fn rectangle(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor) {
+        let drawn = self
+            .area
+            .draw(&Rectangle::new([place(from), place(to)], color.filled()));
+        self.note(drawn);
+    }
+
+    /// A filled dot.
+    pub(super) fn dot(&mut self, center: (f64, f64), radius: f64, color: RGBColor, opacity: f64) {
+        let radius = (radius * UNITS).round() as u32;
+        let style = color.mix(opacity).filled();
+        let drawn = self.area.draw(&Circle::new(place(center), radius, style));
+        self.note(drawn);
+    }
+
+    /// A text, vertically centered at `at`.
+    pub(super) fn text(&mut self, text: &str, at: (f64, f64), kind: Type) {
+        let weight = if kind.bold {
+            FontStyle::Bold
+        } else {
+            FontStyle::Normal
+        };
+        let horizontal = match kind.anchor {
+            Anchor::Start => HPos::Left,
+            Anchor::Middle => HPos::Center,
+            Anchor::End => HPos::Right,
+        };
+        let font = FontDesc::new(
+            FontFamily::SansSerif,
+            kind.size * UNITS * FONT_FACTOR,
+            weight,
+        );
+        let font = if kind.upright {
+            font.transform(FontTransform::Rotate270)
+        } else {
+            font
+        };
+        let style = TextStyle::from(font)
+            .color(&kind.color)
+            .pos(Pos::new(horizontal, VPos::Center));
+        let drawn = self
+            .area
+            .draw(&Text::new(printable(text), place(at), style));
+        self.note(drawn);
+    }
+
+    fn note<E: Display>(&mut self, drawn: Result<(), E>) {
+        if let Err(error) = drawn {
+            self.error.get_or_insert_with(|| error.to_string());
+        }
+    }
+}
+
+/// XML has no control characters.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn place((x, y): (f64, f64)) -> (i32, i32) {
+    ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
+}
+
+/// Estimated width of a text; the backend measures nothing.
+pub(super) fn text_width(text: &str, size: f64) -> f64 {
+    text.chars().count() as f64 * size * CHARACTER
+}
+
+/// `text` shortened to about `width`, with an ellipsis where something is missing.
+pub(super) fn shorten(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let room = (width / (size * CHARACTER)) as usize;
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    kept.trim_end().to_owned() + "…"
+}
+
+/// `text` in lines of about `width`, broken between words.
+pub(super) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line} {word}"), size) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Shows the sheet at half its units, names it, and adds the attributes of the polylines.
+fn finish(svg: &str, polylines: &[String], height: f64, title: &str) -> String {
+    let header_end = svg.find('\n').map_or(0, |at| at + 1);
+    let escaped = printable(title)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let mut out = format!(
+        "<svg width=\"{WIDTH}\" height=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n<title>{escaped}</title>\n",
+        height.ceil(),
+        WIDTH * UNITS,
+        height.ceil() * UNITS,
+    );
+    // Texts are escaped, so that `<polyline` can only be the start of a drawn line.
+    let mut pieces = svg[header_end..].split("<polyline");
+    out.push_str(pieces.next().unwrap_or_default());
+    for (piece, attributes) in pieces.zip(polylines) {
+        out.push_str("<polyline");
+        out.push_str(attributes);
+        out.push_str(piece);
+    }
+    out
+}

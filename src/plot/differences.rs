@@ -1,0 +1,277 @@
+//! The paired differences: every seed, the mean with its interval, and the margin.
+
+use super::PlotError;
+use super::axis::{Frame, Range, ticks};
+use super::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
+use super::style::{BLUE, EDGE, GRID, HEADING, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
+use super::swarm::draw_swarm;
+use crate::analysis::{ContrastSummary, Summary};
+use crate::report::finding::{
+    identical, improvement_decimals, prediction_word, shown_interval, verdict_word,
+};
+use crate::report::format::{interval, signed};
+use crate::spec::Metric;
+use crate::stats::Verdict;
+use plotters::style::RGBColor;
+
+/// Contrasts whose differences are of sizes further apart than this do not share an axis.
+const SAME_SCALE: f64 = 10.0;
+const TEXT_ROW: f64 = 22.0;
+pub(super) const STRIP: f64 = 46.0;
+const ROW: f64 = TEXT_ROW + STRIP + 14.0;
+/// Space under the last strip of a panel for ticks and the axis label.
+const FOOT: f64 = 56.0;
+const PANEL_HEAD: f64 = 34.0;
+
+/// Contrasts that share an axis.
+struct Panel<'a> {
+    title: String,
+    metric: Metric,
+    rows: Vec<&'a ContrastSummary>,
+}
+
+/// A strip for each contrast, one panel a metric. `None` when no contrast has a pair.
+///
+/// # Errors
+/// If the drawing library fails.
+pub fn differences(summary: &Summary) -> Result<Option<String>, PlotError> {
+    let panels = panels(&summary.contrasts);
+    if panels.is_empty() {
+        return Ok(None);
+    }
+    let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
+    let caption = wrap(CAPTION, SMALL, WIDTH - 2.0 * EDGE);
+    let top = 18.0 + 21.0 * heading.len() as f64;
+    let height =
+        top + panels.iter().map(Panel::height).sum::<f64>() + 16.0 * caption.len() as f64 + 12.0;
+    let title = format!("{}: improvements by seed", summary.title);
+    let svg = figure(height, &title, |canvas| {
+        for (k, line) in heading.iter().enumerate() {
+            let at = (EDGE, 20.0 + 21.0 * k as f64);
+            canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
+        }
+        let mut y = top;
+        for panel in &panels {
+            panel.draw(canvas, y);
+            y += panel.height();
+        }
+        for (k, line) in caption.iter().enumerate() {
+            let at = (EDGE, y + 8.0 + 16.0 * k as f64);
+            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
+        }
+    })?;
+    Ok(Some(svg))
+}
+
+const CAPTION: &str = "Dot: one seed, treatment and control paired. Diamond and bar: mean and 95 % t \
+interval. Shaded: differences smaller than the margin. Positive: the treatment is better (for NLL and \
+ECE: lower).";
+
+/// By metric, then by the size of the differences; contrasts keep their order.
+fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
+    let mut out = Vec::new();
+    for metric in [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce] {
+        let rows: Vec<&ContrastSummary> = contrasts
+            .iter()
+            .filter(|c| c.metric == metric && !c.improvements.is_empty())
+            .collect();
+        let mut sizes: Vec<f64> = rows.iter().map(|c| size(c)).collect();
+        sizes.sort_by(f64::total_cmp);
+        let mut from = f64::NEG_INFINITY;
+        let mut scales = Vec::new();
+        for size in sizes {
+            if size > from * SAME_SCALE || scales.is_empty() {
+                scales.push(size);
+                from = size;
+            }
+        }
+        for (k, &from) in scales.iter().enumerate() {
+            let below = scales.get(k + 1).copied().unwrap_or(f64::INFINITY);
+            let rows = rows
+                .iter()
+                .copied()
+                .filter(|c| (from..below).contains(&size(c)))
+                .collect();
+            let scale = if k == 0 {
+                ""
+            } else {
+                ", larger differences on their own axis"
+            };
+            out.push(Panel {
+                title: format!("Improvement in {}{scale}", metric.label()),
+                metric,
+                rows,
+            });
+        }
+    }
+    out
+}
+
+/// The values that a contrast's strip has to show.
+fn extent(contrast: &ContrastSummary) -> impl Iterator<Item = f64> {
+    let interval = shown_interval(contrast);
+    let bounds = interval.into_iter().flat_map(|i| [i.low, i.high]);
+    let margin = [-contrast.margin, contrast.margin];
+    contrast
+        .improvements
+        .iter()
+        .map(|i| i.value)
+        .chain(bounds)
+        .chain(margin)
+}
+
+fn size(contrast: &ContrastSummary) -> f64 {
+    extent(contrast).map(f64::abs).fold(0.0, f64::max)
+}
+
+impl Panel<'_> {
+    fn height(&self) -> f64 {
+        PANEL_HEAD + ROW * self.rows.len() as f64 + FOOT
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, top: f64) {
+        canvas.text(
+            &self.title,
+            (EDGE, top + 14.0),
+            Type::new(LABEL, INK, Anchor::Start).bold(),
+        );
+        let range = Range::of(self.rows.iter().flat_map(|c| extent(c)));
+        let Some(range) = range else { return };
+        let mut frame = Frame {
+            left: EDGE + 8.0,
+            top,
+            right: WIDTH - EDGE - 8.0,
+            bottom: top,
+            x: range.padded(0.04, 0.5),
+            y: Range {
+                low: 0.0,
+                high: 1.0,
+            },
+        };
+        let (values, decimals) = ticks(frame.x, 8);
+        for (k, contrast) in self.rows.iter().enumerate() {
+            let y = top + PANEL_HEAD + ROW * k as f64;
+            frame.top = y + TEXT_ROW;
+            frame.bottom = frame.top + STRIP;
+            label(canvas, contrast, y + 8.0);
+            strip(canvas, contrast, &frame, &values);
+        }
+        for value in &values {
+            let text = signed(*value, decimals);
+            let at = (frame.px(*value), frame.bottom + 12.0);
+            canvas.text(&text, at, Type::new(SMALL, INK, Anchor::Middle));
+        }
+        let foot = frame.bottom + 32.0;
+        let unit = format!("improvement ({})", self.metric.unit());
+        let middle = (frame.left + frame.right) / 2.0;
+        canvas.text(&unit, (middle, foot), Type::new(LABEL, INK, Anchor::Middle));
+        canvas.text(
+            "← control better",
+            (frame.left, foot),
+            Type::new(SMALL, SOFT, Anchor::Start),
+        );
+        canvas.text(
+            "treatment better →",
+            (frame.right, foot),
+            Type::new(SMALL, SOFT, Anchor::End),
+        );
+    }
+}
+
+/// Name and verdict at the left, numbers at the right of the line above a strip.
+fn label(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
+    let d = improvement_decimals(contrast);
+    let numbers = match contrast.decision.as_ref().zip(shown_interval(contrast)) {
+        Some(_) if identical(contrast) => "all pairs exactly equal".to_owned(),
+        Some((decision, bounds)) => {
+            format!("{} ({})", signed(decision.mean, d), interval(bounds, d))
+        }
+        None => "too few pairs".to_owned(),
+    };
+    canvas.text(
+        &numbers,
+        (WIDTH - EDGE - 8.0, y),
+        Type::new(SMALL, INK, Anchor::End),
+    );
+    let room = WIDTH - 2.0 * EDGE - 40.0 - text_width(&numbers, SMALL);
+    let name = shorten(&contrast.name, LABEL * 1.08, room);
+    let left = EDGE + 8.0;
+    canvas.text(
+        &name,
+        (left, y),
+        Type::new(LABEL, INK, Anchor::Start).bold(),
+    );
+    let verdict = format!(
+        "{} (predicted: {})",
+        verdict_word(contrast.verdict),
+        prediction_word(contrast.expect)
+    );
+    let start = left + text_width(&name, LABEL * 1.08) + 14.0;
+    let room = WIDTH - EDGE - 20.0 - text_width(&numbers, SMALL) - start;
+    if room > 60.0 {
+        let verdict = shorten(&verdict, SMALL, room);
+        canvas.text(
+            &verdict,
+            (start, y),
+            Type::new(SMALL, color(contrast.verdict), Anchor::Start),
+        );
+    }
+}
+
+fn color(verdict: Verdict) -> RGBColor {
+    match verdict {
+        Verdict::Supported => BLUE,
+        Verdict::Contradicted => VERMILLION,
+        Verdict::Undecided => SOFT,
+    }
+}
+
+fn strip(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, frame: &Frame, grid: &[f64]) {
+    let (low, high) = (frame.px(-contrast.margin), frame.px(contrast.margin));
+    canvas.rectangle((low, frame.top), (high, frame.bottom), SHADE);
+    for value in grid {
+        let x = frame.px(*value);
+        canvas.line(&[(x, frame.top), (x, frame.bottom)], GRID, 1.0, &[], "grid");
+    }
+    let zero = frame.px(0.0);
+    canvas.line(
+        &[(zero, frame.top), (zero, frame.bottom)],
+        INK,
+        1.0,
+        &[],
+        "zero",
+    );
+    let edge = [(frame.left, frame.bottom), (frame.right, frame.bottom)];
+    canvas.line(&edge, INK, 1.0, &[], "axis");
+    let values: Vec<f64> = contrast
+        .improvements
+        .iter()
+        .map(|i| frame.px(i.value))
+        .collect();
+    draw_swarm(
+        canvas,
+        &values,
+        frame.top + (STRIP - 18.0) / 2.0,
+        color(contrast.verdict),
+    );
+    let (Some(decision), Some(interval)) = (&contrast.decision, shown_interval(contrast)) else {
+        return;
+    };
+    let y = frame.bottom - 9.0;
+    let (low, high, mean) = (
+        frame.px(interval.low),
+        frame.px(interval.high),
+        frame.px(decision.mean),
+    );
+    canvas.line(&[(low, y), (high, y)], INK, 2.0, &[], "interval");
+    for end in [low, high] {
+        canvas.line(&[(end, y - 4.0), (end, y + 4.0)], INK, 2.0, &[], "interval");
+    }
+    let diamond = [
+        (mean - 5.0, y),
+        (mean, y - 5.0),
+        (mean + 5.0, y),
+        (mean, y + 5.0),
+    ];
+    canvas.shape(&diamond, INK, 1.0);
+}

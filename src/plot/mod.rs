@@ -1,0 +1,29 @@
+//! Figures as SVG: accuracy curves, and the paired differences behind each verdict.
+//!
+//! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
+//! 2008) that read on white, and every curve has a dash pattern beside its colour.
+
+mod axis;
+mod canvas;
+mod clip;
+mod curves;
+mod differences;
+mod legend;
+mod style;
+mod swarm;
+
+pub use curves::curves;
+pub use differences::differences;
+
+/// A figure that could not be drawn.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot draw the figure `{figure}`: {message}")]
+pub struct PlotError {
+    /// Heading of the figure.
+    pub figure: String,
+    /// What the drawing library said.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests;

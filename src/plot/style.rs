@@ -1,0 +1,40 @@
+//! Colours, dashes and sizes, in pixels of a figure 800 wide.
+
+use plotters::style::RGBColor;
+
+/// Width of every figure.
+pub(super) const WIDTH: f64 = 800.0;
+/// Space at the left and right edge of a figure.
+pub(super) const EDGE: f64 = 16.0;
+/// Size of headings.
+pub(super) const HEADING: f64 = 16.0;
+/// Size of labels.
+pub(super) const LABEL: f64 = 13.0;
+/// Size of captions and tick labels.
+pub(super) const SMALL: f64 = 12.0;
+
+pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(super) const SOFT: RGBColor = RGBColor(0x55, 0x55, 0x55);
+pub(super) const GRID: RGBColor = RGBColor(0xd4, 0xd4, 0xd4);
+pub(super) const SHADE: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
+pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+pub(super) const VERMILLION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+
+/// Okabe and Ito's palette without yellow, which is lost on white.
+const PALETTE: [RGBColor; 7] = [
+    BLUE,
+    VERMILLION,
+    RGBColor(0x00, 0x9e, 0x73),
+    RGBColor(0xcc, 0x79, 0xa7),
+    RGBColor(0x00, 0x00, 0x00),
+    RGBColor(0xe6, 0x9f, 0x00),
+    RGBColor(0x56, 0xb4, 0xe9),
+];
+
+/// Dash patterns: lengths of strokes and gaps; empty for a solid line.
+const DASHES: [&[u32]; 5] = [&[], &[8, 3], &[2, 3], &[10, 3, 2, 3], &[15, 5]];
+
+/// Look of series number `k`. Seven colours and five dashes give 35 looks before one comes again.
+pub(super) fn series(k: usize) -> (RGBColor, &'static [u32]) {
+    (PALETTE[k % PALETTE.len()], DASHES[k % DASHES.len()])
+}

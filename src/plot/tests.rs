@@ -1,0 +1,283 @@
+use super::{curves, differences};
+use crate::analysis::fixture::{diverge, records, set_accuracy, spec};
+use crate::analysis::{Cells, summarize};
+use crate::record::CellRecord;
+use crate::spec::{Expect, Metric, Spec};
+use std::collections::HashSet;
+
+fn drawn(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>) {
+    let summary = summarize(spec, records).expect("records of one run");
+    let cells = Cells::sort(spec, records).expect("records of one run");
+    let curves = curves(spec, &cells, &summary).expect("a figure");
+    (curves, differences(&summary).expect("a figure"))
+}
+
+fn curves_of(spec: &Spec, records: &[CellRecord]) -> String {
+    drawn(spec, records).0.expect("finished cells")
+}
+
+fn differences_of(spec: &Spec, records: &[CellRecord]) -> String {
+    drawn(spec, records).1.expect("pairs")
+}
+
+/// The texts of a figure, as drawn.
+fn texts(svg: &str) -> Vec<&str> {
+    svg.split("<text")
+        .skip(1)
+        .filter_map(|t| t.split('\n').nth(1))
+        .collect()
+}
+
+fn count(svg: &str, what: &str) -> usize {
+    svg.matches(what).count()
+}
+
+/// Every drawn point, in units of the view box, and the size of the view box.
+fn points(svg: &str) -> (Vec<(f64, f64)>, (f64, f64)) {
+    let lists = svg
+        .split("points=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let points = lists.flat_map(str::split_whitespace).map(|p| {
+        let (x, y) = p.split_once(',').expect("a pair");
+        (x.parse().expect("a number"), y.parse().expect("a number"))
+    });
+    let size = svg
+        .split("viewBox=\"0 0 ")
+        .nth(1)
+        .and_then(|s| s.split('"').next())
+        .expect("a size");
+    let (width, height) = size.split_once(' ').expect("two numbers");
+    (
+        points.collect(),
+        (
+            width.parse().expect("a width"),
+            height.parse().expect("a height"),
+        ),
+    )
+}
+
+fn assert_sound(svg: &str) {
+    for bad in ["NaN", "inf", "-214748364", "214748364"] {
+        assert!(!svg.contains(bad), "{bad} in\n{svg}");
+    }
+    let (points, (width, height)) = points(svg);
+    assert!(!points.is_empty());
+    for (x, y) in points {
+        assert!(
+            (0.0..=width).contains(&x) && (0.0..=height).contains(&y),
+            "{x}, {y}"
+        );
+    }
+}
+
+#[test]
+fn every_arm_has_a_line_and_a_band_in_both_panels_and_a_key_in_the_legend() {
+    let spec = spec(3, 5, 3);
+    let svg = curves_of(&spec, &records(&spec));
+    assert_sound(&svg);
+    assert_eq!(count(&svg, "class=\"series\""), 6);
+    assert_eq!(count(&svg, "class=\"key\""), 3);
+    assert_eq!(count(&svg, "<polygon"), 6 + 3);
+    let texts = texts(&svg);
+    for label in [
+        "Validation",
+        "Test",
+        "epoch",
+        "accuracy (%)",
+        "a label",
+        "b label",
+        "c label",
+        "1",
+        "2",
+        "3",
+    ] {
+        assert!(texts.contains(&label), "{label}: {texts:?}");
+    }
+    let caption = texts.join(" ");
+    assert!(
+        caption.contains("mean over 5 seeds; band: 95 % t interval"),
+        "{caption}"
+    );
+}
+
+#[test]
+fn without_validation_there_is_one_panel() {
+    let mut spec = spec(2, 3, 3);
+    spec.arms
+        .iter_mut()
+        .for_each(|arm| arm.data.validation = 0.0);
+    let svg = curves_of(&spec, &records(&spec));
+    assert_eq!(count(&svg, "class=\"series\""), 2);
+    assert!(!texts(&svg).contains(&"Validation"));
+}
+
+#[test]
+fn no_two_of_many_arms_look_alike() {
+    let looks: HashSet<_> = (0..35)
+        .map(super::style::series)
+        .map(|(c, d)| ((c.0, c.1, c.2), d))
+        .collect();
+    assert_eq!(looks.len(), 35);
+    let spec = spec(8, 3, 2);
+    let svg = curves_of(&spec, &records(&spec));
+    let dashed = svg
+        .split("<polyline class=\"key\"")
+        .filter(|p| p.starts_with(" stroke-dasharray"));
+    assert_eq!(
+        dashed.count(),
+        6,
+        "two of eight lines are solid, in different colours"
+    );
+}
+
+#[test]
+fn the_first_epochs_do_not_squash_the_rest_and_the_caption_says_so() {
+    let spec = spec(2, 4, 20);
+    let mut records = records(&spec);
+    for record in &mut records {
+        record.epochs[0].test.accuracy = 3.0;
+        record.epochs[0]
+            .validation
+            .as_mut()
+            .expect("a split")
+            .accuracy = 3.0;
+    }
+    let svg = curves_of(&spec, &records);
+    assert_sound(&svg);
+    let texts = texts(&svg);
+    assert!(texts.join(" ").contains("leaves out lower accuracies"));
+    assert!(
+        texts.contains(&"97.0") && !texts.contains(&"50"),
+        "{texts:?}"
+    );
+    assert_eq!(
+        count(&svg, "class=\"series\""),
+        4,
+        "lines are cut, not dropped"
+    );
+}
+
+#[test]
+fn an_arm_far_below_the_others_stays_in_the_figure() {
+    let spec = spec(3, 4, 20);
+    let mut records = records(&spec);
+    for epoch in records
+        .iter_mut()
+        .filter(|r| r.arm == "c")
+        .flat_map(|r| &mut r.epochs)
+    {
+        epoch.test.accuracy = 11.35;
+        epoch.validation.as_mut().expect("a split").accuracy = 11.35;
+    }
+    let svg = curves_of(&spec, &records);
+    assert_sound(&svg);
+    assert_eq!(count(&svg, "class=\"series\""), 6);
+    assert!(texts(&svg).contains(&"20"), "{:?}", texts(&svg));
+}
+
+#[test]
+fn extreme_designs_can_be_drawn() {
+    for (arms, seeds, epochs) in [(1, 1, 1), (2, 1, 2), (2, 2, 60), (8, 2, 1), (12, 3, 5)] {
+        let spec = spec(arms, seeds, epochs);
+        let (curves, differences) = drawn(&spec, &records(&spec));
+        assert_sound(&curves.expect("a figure"));
+        assert_eq!(differences.is_some(), arms > 1);
+        differences.iter().for_each(|svg| assert_sound(svg));
+    }
+}
+
+#[test]
+fn a_legend_entry_says_how_many_seeds_an_arm_lost() {
+    let spec = spec(2, 4, 2);
+    let mut records = records(&spec);
+    diverge(&mut records, "b", 1);
+    assert!(texts(&curves_of(&spec, &records)).contains(&"b label (n = 3)"));
+    (0..4).for_each(|seed| diverge(&mut records, "b", seed));
+    let svg = curves_of(&spec, &records);
+    assert!(texts(&svg).contains(&"b label (no seed finished)"));
+    assert_eq!(count(&svg, "class=\"series\""), 2);
+    (0..4).for_each(|seed| diverge(&mut records, "a", seed));
+    assert_eq!(drawn(&spec, &records), (None, None));
+}
+
+#[test]
+fn labels_of_any_kind_stay_text() {
+    let mut spec = spec(2, 3, 2);
+    spec.arms[0].label = "<polyline class=\"series\"> & a pipe |\u{1}".to_owned();
+    spec.arms[1].label = "a label that is far too long for one line ".repeat(9);
+    spec.title = "p < 0.05 & so on".to_owned();
+    let svg = curves_of(&spec, &records(&spec));
+    assert_sound(&svg);
+    assert_eq!(count(&svg, "class=\"series\""), 4);
+    assert!(svg.contains("<title>p &lt; 0.05 &amp; so on"));
+    assert!(!svg.contains('\u{1}'));
+    assert!(texts(&svg).iter().any(|t| t.ends_with('…')));
+}
+
+#[test]
+fn every_pair_is_a_dot_and_every_contrast_has_its_numbers() {
+    let mut spec = spec(3, 6, 2);
+    spec.contrasts[1].expect = Expect::Better;
+    let svg = differences_of(&spec, &records(&spec));
+    assert_sound(&svg);
+    assert_eq!(count(&svg, "<circle"), 12);
+    assert_eq!(count(&svg, "class=\"zero\""), 2);
+    let texts = texts(&svg);
+    for label in [
+        "b-vs-a",
+        "c-vs-a",
+        "improvement (points)",
+        "treatment better →",
+    ] {
+        assert!(texts.contains(&label), "{label}: {texts:?}");
+    }
+    assert_eq!(
+        texts.iter().filter(|t| t.contains("(predicted: ")).count(),
+        2
+    );
+}
+
+#[test]
+fn each_metric_has_its_own_axis_and_so_do_differences_of_another_size() {
+    let mut spec = spec(4, 4, 2);
+    spec.contrasts[0].metric = Metric::TestNll;
+    let mut records = records(&spec);
+    for seed in 0..4 {
+        set_accuracy(&mut records, "d", seed, 20.0);
+    }
+    let svg = differences_of(&spec, &records);
+    let axes: Vec<&str> = texts(&svg)
+        .into_iter()
+        .filter(|t| t.starts_with("improvement ("))
+        .collect();
+    assert_eq!(
+        axes,
+        [
+            "improvement (points)",
+            "improvement (points)",
+            "improvement (nats)"
+        ]
+    );
+}
+
+#[test]
+fn pairs_that_never_differ_are_drawn_at_zero_and_counted() {
+    let spec = spec(2, 20, 1);
+    let mut records = records(&spec);
+    for seed in 0..20 {
+        set_accuracy(&mut records, "a", seed, 90.0);
+        set_accuracy(&mut records, "b", seed, 90.0);
+    }
+    let svg = differences_of(&spec, &records);
+    assert_sound(&svg);
+    assert_eq!(count(&svg, "<circle"), 20);
+    assert!(texts(&svg).contains(&"×20") && texts(&svg).contains(&"all pairs exactly equal"));
+}
+
+#[test]
+fn figures_are_the_same_bytes_each_time() {
+    let spec = spec(3, 4, 5);
+    let records = records(&spec);
+    assert_eq!(drawn(&spec, &records), drawn(&spec, &records));
+}

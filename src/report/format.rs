@@ -1,0 +1,191 @@
+//! Numbers as people read them: rounded by their uncertainty, with a true minus sign.
+
+use crate::analysis::Spread;
+use crate::stats::Interval;
+
+/// Most decimals ever shown.
+const MOST_DECIMALS: i32 = 6;
+/// Below this and from `1 / SMALL` on, numbers without a scale of their own are written `1.2e−7`.
+const SMALL: f64 = 1e-4;
+
+/// `x` with `decimals` decimals; never a negative zero.
+pub fn fixed(x: f64, decimals: usize) -> String {
+    let text = format!("{x:.decimals$}");
+    let zero = !text.chars().any(|c| ('1'..='9').contains(&c));
+    if zero {
+        text.trim_start_matches('-').to_owned()
+    } else {
+        text.replace('-', "\u{2212}")
+    }
+}
+
+/// `x` with its sign, also where it is positive.
+pub fn signed(x: f64, decimals: usize) -> String {
+    let text = fixed(x, decimals);
+    let zero = !text.chars().any(|c| ('1'..='9').contains(&c));
+    if zero || x < 0.0 {
+        text
+    } else {
+        format!("+{text}")
+    }
+}
+
+/// Decimals that show two significant digits of a standard deviation; `otherwise` where there is no
+/// spread to go by.
+pub fn decimals(sd: Option<f64>, otherwise: usize) -> usize {
+    let Some(sd) = sd.filter(|sd| *sd > 0.0 && sd.is_finite()) else {
+        return otherwise;
+    };
+    (1 - exponent(sd)).clamp(0, MOST_DECIMALS) as usize
+}
+
+/// The power of ten of `x` after rounding to two digits, so that 0.0997 counts as 0.10.
+fn exponent(x: f64) -> i32 {
+    let text = format!("{x:.1e}");
+    text.split_once('e')
+        .and_then(|(_, e)| e.parse().ok())
+        .unwrap_or(0)
+}
+
+/// `mean ± SD`, or the mean alone for one value.
+pub fn mean_sd(spread: &Spread, d: usize) -> String {
+    match spread.sd {
+        Some(sd) => format!("{} ± {}", fixed(spread.mean, d), fixed(sd, d)),
+        None => fixed(spread.mean, d),
+    }
+}
+
+/// A number of unknown scale, with three significant digits or as `1.2e−7`.
+pub fn compact(x: f64) -> String {
+    let size = x.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(SMALL..1.0 / SMALL).contains(&size) {
+        return format!("{x:.1e}").replace('-', "\u{2212}");
+    }
+    fixed(x, (2 - exponent(size)).clamp(0, MOST_DECIMALS) as usize)
+}
+
+/// `mean ± SD` of a quantity of unknown scale.
+pub fn compact_mean_sd(spread: &Spread) -> String {
+    let on_scale = |x: f64| x == 0.0 || (SMALL..1.0 / SMALL).contains(&x.abs());
+    match spread.sd {
+        Some(sd) if sd > 0.0 && on_scale(sd) && on_scale(spread.mean) => {
+            mean_sd(spread, decimals(Some(sd), 2))
+        }
+        Some(sd) => format!("{} ± {}", compact(spread.mean), compact(sd)),
+        None => compact(spread.mean),
+    }
+}
+
+/// A p-value: `< 0.001`, three decimals below 0.1, two above; never rounded across 0.05.
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 {
+        return "< 0.001".to_owned();
+    }
+    let digits = if p < 0.0995 { 3 } else { 2 };
+    let text = format!("{p:.digits$}");
+    if text == "0.050" && p != 0.05 {
+        return if p < 0.05 { "< 0.050" } else { "> 0.050" }.to_owned();
+    }
+    text
+}
+
+/// `low to high`, signed.
+pub fn interval(interval: Interval, decimals: usize) -> String {
+    format!(
+        "{} to {}",
+        signed(interval.low, decimals),
+        signed(interval.high, decimals)
+    )
+}
+
+/// `1 pair`, `2 pairs`.
+pub fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_never_show_a_negative_zero_and_use_a_true_minus() {
+        assert_eq!(fixed(-0.001, 2), "0.00");
+        assert_eq!(fixed(-1.25, 1), "\u{2212}1.2");
+        assert_eq!(
+            (signed(0.25, 2), signed(0.0, 2)),
+            ("+0.25".to_owned(), "0.00".to_owned())
+        );
+        assert_eq!(signed(-0.25, 2), "\u{2212}0.25");
+        assert_eq!(signed(0.001, 2), "0.00");
+    }
+
+    #[test]
+    fn two_digits_of_the_standard_deviation_set_the_decimals() {
+        let cases = [
+            (0.14, 2),
+            (0.0997, 2),
+            (0.0094, 4),
+            (1.4, 1),
+            (23.0, 0),
+            (1e-9, 6),
+        ];
+        for (sd, expected) in cases {
+            assert_eq!(decimals(Some(sd), 9), expected, "{sd}");
+        }
+        assert_eq!((decimals(Some(0.0), 3), decimals(None, 4)), (3, 4));
+    }
+
+    #[test]
+    fn means_come_with_their_standard_deviation() {
+        let spread = |mean, sd| Spread {
+            n: 3,
+            mean,
+            sd,
+            min: mean,
+            max: mean,
+        };
+        assert_eq!(mean_sd(&spread(97.5234, Some(0.1432)), 2), "97.52 ± 0.14");
+        assert_eq!(mean_sd(&spread(97.5234, None), 2), "97.52");
+        assert_eq!(mean_sd(&spread(97.5, Some(0.0)), 2), "97.50 ± 0.00");
+        assert_eq!(
+            compact_mean_sd(&spread(1.23e-7, Some(4.5e-8))),
+            "1.2e\u{2212}7 ± 4.5e\u{2212}8"
+        );
+        assert_eq!(compact_mean_sd(&spread(0.0, Some(0.0))), "0 ± 0");
+        assert_eq!(compact_mean_sd(&spread(0.25, Some(0.011))), "0.250 ± 0.011");
+    }
+
+    #[test]
+    fn p_values_are_never_rounded_across_the_level() {
+        let cases = [
+            (0.0004, "< 0.001"),
+            (0.0123, "0.012"),
+            (0.04996, "< 0.050"),
+            (0.05, "0.050"),
+            (0.05003, "> 0.050"),
+            (0.0999, "0.10"),
+            (0.42, "0.42"),
+            (1.0, "1.00"),
+        ];
+        for (p, expected) in cases {
+            assert_eq!(p_value(p), expected, "{p}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_unknown_scale_keep_three_digits() {
+        let cases = [
+            (0.0, "0"),
+            (0.01234, "0.0123"),
+            (123.4, "123"),
+            (2e5, "2.0e5"),
+        ];
+        for (x, expected) in cases {
+            assert_eq!(compact(x), expected);
+        }
+    }
+}

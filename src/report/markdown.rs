@@ -1,0 +1,231 @@
+//! `report.md`: one experiment for a reader who has only this page.
+
+use super::finding::{power, sentence, verdict_word};
+use super::table::one_line;
+use super::{CURVES_FILE, probes, tables};
+use crate::analysis::{ContrastSummary, Summary};
+use crate::spec::{Arm, DataName, Spec, TestSplit};
+use crate::stats::Verdict;
+use serde::Serialize;
+
+/// The report of `summary`, with links to `figures` (file names beside it).
+pub fn report(spec: &Spec, summary: &Summary, figures: &[&str]) -> String {
+    let mut parts = vec![
+        format!("# {}", one_line(&summary.title)),
+        summary.question.trim().to_owned(),
+    ];
+    parts.extend(claim(summary));
+    parts.push(verdict(summary));
+    parts.push(format!(
+        "How to read it (written before the run): {}",
+        summary.reading.trim()
+    ));
+    parts.extend(figures.iter().map(|file| figure(file)));
+    parts.push("## Arms".to_owned());
+    parts.push(format!(
+        "Test scores after the last epoch, mean ± SD over seeds. {}",
+        setup(spec)
+    ));
+    parts.push(tables::arms(summary));
+    if !summary.contrasts.is_empty() {
+        parts.push("## Contrasts".to_owned());
+        parts.push(IMPROVEMENT.to_owned());
+        parts.push(tables::contrasts(summary));
+        parts.push(contrast_notes(&summary.contrasts));
+        parts.push(TESTS.to_owned());
+        parts.push(tables::tests(summary));
+    }
+    parts.extend(grid(summary));
+    parts.extend(probe_section(summary));
+    if let Some(table) = tables::published(summary) {
+        parts.push("## Published results beside ours".to_owned());
+        parts.push("Nothing was chosen by them.".to_owned());
+        parts.push(table);
+    }
+    if !summary.warnings.is_empty() {
+        parts.push("## Read with care".to_owned());
+        parts.push(list(summary.warnings.iter().map(|w| one_line(w))));
+    }
+    parts.push("## How this was made".to_owned());
+    parts.push(made(summary));
+    let parts: Vec<&str> = parts
+        .iter()
+        .map(|p| p.trim_end())
+        .filter(|p| !p.is_empty())
+        .collect();
+    parts.join("\n\n") + "\n"
+}
+
+const IMPROVEMENT: &str = "Improvement is the difference between treatment and control at the same \
+seed, signed so that positive is better for the treatment: treatment minus control for accuracy, \
+control minus treatment for NLL and ECE. The margin is the smallest difference that matters.";
+
+const TESTS: &str = "BCa: bias-corrected and accelerated bootstrap. Sign-flip: two-sided \
+randomization test of no difference. TOST: two one-sided tests of a difference outside the margin. \
+*For* and *against*: p of the test that would support or contradict the prediction, Holm-adjusted \
+over the contrasts; one below 0.05 decides. Intervals are for each contrast on its own. d_z: mean \
+over SD of the paired differences, with Hedges' correction. Detectable: the smallest true difference \
+that this many pairs show with 80 % power at this spread, and the smallest margin within which they \
+show a true difference of zero to be equivalent, both at the level that Holm asks of the smallest p.";
+
+fn claim(summary: &Summary) -> Option<String> {
+    let sentence = one_line(summary.sentence.as_ref()?);
+    Some(match &summary.claim {
+        Some(claim) => format!("> **{claim}.** {sentence}"),
+        None => format!("> {sentence}"),
+    })
+}
+
+fn verdict(summary: &Summary) -> String {
+    let primary: Vec<&ContrastSummary> = summary.contrasts.iter().filter(|c| c.primary).collect();
+    let Some(verdict) = summary.verdict else {
+        return "**No verdict**: no contrast of this experiment is primary.".to_owned();
+    };
+    let word = capitalized(verdict_word(verdict));
+    let tell = |contrast: &ContrastSummary| {
+        let undecided = contrast.verdict == Verdict::Undecided;
+        let power = power(contrast).filter(|_| undecided);
+        let power = power.map_or(String::new(), |p| format!(" {p}"));
+        format!("{}{power}", sentence(summary, contrast))
+    };
+    match primary.as_slice() {
+        [one] => format!("**{word}.** {}", tell(one)),
+        several => {
+            let items = several.iter().map(|c| {
+                format!(
+                    "**{}** (`{}`): {}",
+                    verdict_word(c.verdict),
+                    c.name,
+                    tell(c)
+                )
+            });
+            format!(
+                "**{word}**, by {} primary contrasts together:\n\n{}",
+                several.len(),
+                list(items)
+            )
+        }
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+fn figure(file: &str) -> String {
+    let what = if file == CURVES_FILE {
+        "Accuracy against epoch for every arm"
+    } else {
+        "Improvement of every contrast, seed by seed, with its interval and margin"
+    };
+    format!("![{what}]({file})")
+}
+
+/// What every arm has in common; parts that are a factor of the experiment are said to differ.
+fn setup(spec: &Spec) -> String {
+    let data = shared(spec, |arm| {
+        let subset = arm.data.subset.map_or("training part".to_owned(), |n| {
+            format!("{n} training examples")
+        });
+        let validation = if arm.data.validation > 0.0 {
+            format!(
+                " with {} % held out for validation",
+                100.0 * arm.data.validation
+            )
+        } else {
+            " without a validation split".to_owned()
+        };
+        let folds = match arm.data.test {
+            TestSplit::Standard if arm.data.name != DataName::Digits => String::new(),
+            _ => format!("tested on one of {} folds a seed, ", arm.data.folds),
+        };
+        format!(
+            "data `{}`: {folds}{subset}{validation}",
+            tag(&arm.data.name)
+        )
+    });
+    let epochs = shared(spec, |arm| {
+        super::format::counted(arm.train.epochs, "epoch")
+    });
+    let batch = shared(spec, |arm| format!("batches of {}", arm.train.batch_size));
+    let optimizer = shared(spec, |arm| {
+        format!("optimizer `{}`", tag(&arm.train.optimizer))
+    });
+    let parts: Vec<String> = [
+        (data, "data"),
+        (epochs, "epochs"),
+        (batch, "batch size"),
+        (optimizer, "optimizer"),
+    ]
+    .into_iter()
+    .map(|(text, what)| text.unwrap_or_else(|| format!("{what} by arm")))
+    .collect();
+    format!("{}.", capitalized(&parts.join("; ")))
+}
+
+fn shared(spec: &Spec, describe: impl Fn(&Arm) -> String) -> Option<String> {
+    let mut all = spec.arms.iter().map(describe);
+    let first = all.next()?;
+    all.all(|other| other == first).then_some(first)
+}
+
+/// The name of an enum's variant as specs write it.
+fn tag(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        Ok(serde_json::Value::Object(map)) => map
+            .get("kind")
+            .and_then(|k| k.as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn contrast_notes(contrasts: &[ContrastSummary]) -> String {
+    list(contrasts.iter().map(|contrast| {
+        let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
+        format!("`{}`: {}{power}", contrast.name, one_line(&contrast.note))
+    }))
+}
+
+fn grid(summary: &Summary) -> Vec<String> {
+    let Some(table) = tables::grid(summary) else {
+        return Vec::new();
+    };
+    let text = "Mean validation accuracy (%) ± SD of the last epoch for each rate. **Bold** is the \
+                rate that the arm uses: the rate at which most seeds finished, then the highest mean, \
+                then the lowest validation NLL. Test scores play no part.";
+    vec!["## Learning rates".to_owned(), text.to_owned(), table]
+}
+
+fn probe_section(summary: &Summary) -> Vec<String> {
+    let tables = probes::tables(summary);
+    if tables.is_empty() {
+        return Vec::new();
+    }
+    let text = "Mean ± SD over seeds at the chosen learning rate; the largest value over all seeds \
+                is what an identity is judged by.";
+    let mut out = vec!["## Probes".to_owned(), text.to_owned()];
+    out.extend(tables);
+    out
+}
+
+fn made(summary: &Summary) -> String {
+    let name = &summary.name;
+    format!(
+        "`ablate run {name} --device {}` trains what is missing and writes this folder; `ablate \
+         report {name}` rebuilds this page and the figures without training. Every raw number of \
+         every epoch is in [runs.jsonl](runs.jsonl), the numbers above without rounding in \
+         [summary.json](summary.json), the machine and the revision in \
+         [provenance.json](provenance.json).",
+        summary.device
+    )
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.map(|item| format!("- {item}\n")).collect()
+}

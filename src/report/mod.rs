@@ -1,0 +1,105 @@
+//! What a run says, as text: pure functions from a spec and its records to the files of a results
+//! folder. The caller writes them, or compares them with what is there.
+
+pub mod finding;
+pub mod format;
+mod markdown;
+mod overview;
+mod probes;
+mod splice;
+mod table;
+mod tables;
+
+pub use markdown::report;
+pub use overview::{overview, overview_table};
+pub use splice::{SpliceError, splice};
+
+use crate::analysis::{AnalysisError, Cells, Summary, summarize};
+use crate::plot::{self, PlotError};
+use crate::record::CellRecord;
+use crate::spec::Spec;
+
+/// File name of the summary in a results folder.
+pub const SUMMARY_FILE: &str = "summary.json";
+/// File name of the report in a results folder.
+pub const REPORT_FILE: &str = "report.md";
+/// File name of the accuracy curves in a results folder.
+pub const CURVES_FILE: &str = "curves.svg";
+/// File name of the paired differences in a results folder.
+pub const DIFFERENCES_FILE: &str = "differences.svg";
+
+/// Everything that is derived from one experiment's records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Derived {
+    /// The summary, for the overview.
+    pub summary: Summary,
+    /// Content of `summary.json`, unrounded.
+    pub summary_json: String,
+    /// Content of `report.md`.
+    pub report_md: String,
+    /// Figures: file name and SVG.
+    pub figures: Vec<(&'static str, String)>,
+}
+
+impl Derived {
+    /// Every derived file: name and content.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let texts = [
+            (SUMMARY_FILE, self.summary_json.as_str()),
+            (REPORT_FILE, self.report_md.as_str()),
+        ];
+        let figures = self.figures.iter().map(|(name, svg)| (*name, svg.as_str()));
+        texts.into_iter().chain(figures)
+    }
+}
+
+/// Why nothing could be derived from records.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeriveError {
+    /// The records do not fit the spec.
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+    /// A figure could not be drawn.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+    /// The summary could not be written as JSON.
+    #[error("cannot write the summary of `{spec}` as JSON: {source}")]
+    Json {
+        /// The spec.
+        spec: String,
+        /// What the writer said.
+        source: serde_json::Error,
+    },
+}
+
+/// Derives the files of a results folder. Equal input gives equal bytes, and the order of the
+/// records has no influence.
+///
+/// # Errors
+/// If the records do not fit the spec (see [`summarize`]) or a figure cannot be drawn.
+pub fn derive(spec: &Spec, records: &[CellRecord]) -> Result<Derived, DeriveError> {
+    let summary = summarize(spec, records)?;
+    let mut figures = Vec::new();
+    let cells = Cells::sort(spec, records)?;
+    if let Some(svg) = plot::curves(spec, &cells, &summary)? {
+        figures.push((CURVES_FILE, svg));
+    }
+    if let Some(svg) = plot::differences(&summary)? {
+        figures.push((DIFFERENCES_FILE, svg));
+    }
+    let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
+    let json = serde_json::to_string_pretty(&summary).map_err(|source| DeriveError::Json {
+        spec: spec.name.clone(),
+        source,
+    })?;
+    Ok(Derived {
+        report_md: report(spec, &summary, &names),
+        summary_json: json + "\n",
+        summary,
+        figures,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! One row an experiment: what became of each claim.
+
+use super::finding::{effect, identical, margin, verdict_word};
+use super::table::Align::{Left, Right};
+use super::table::{Table, one_line};
+use crate::analysis::{ContrastSummary, Summary};
+use std::cmp::Ordering;
+
+/// The page `results/README.md`. `summaries` may come in any order.
+pub fn overview(summaries: &[Summary]) -> String {
+    format!(
+        "# Results\n\n\
+         One row an experiment, by claim. A claim is supported or contradicted by its primary \
+         contrasts; *undecided* means that the data allow both. Improvements are signed so that \
+         positive is better for the treatment, with 95 % t intervals over seeds. The report behind \
+         each link has the evidence.\n\n\
+         {}\n\
+         Made by `ablate report`; edits to this page are overwritten.\n",
+        overview_table(summaries, "")
+    )
+}
+
+/// The table alone, for a page from which the results folder is `prefix` (empty, or ending in `/`).
+pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
+    let mut table = Table::new([
+        ("claim", Left),
+        ("sentence", Left),
+        ("experiment", Left),
+        ("verdict", Left),
+        ("improvement (95 % interval)", Left),
+        ("margin", Left),
+        ("seeds", Right),
+    ]);
+    let mut sorted: Vec<&Summary> = summaries.iter().collect();
+    sorted.sort_by(|a, b| by_claim(a, b));
+    for summary in sorted {
+        let primary = || summary.contrasts.iter().filter(|c| c.primary);
+        table.row([
+            summary.claim.clone().unwrap_or_default(),
+            one_line(summary.sentence.as_ref().unwrap_or(&summary.question)),
+            format!("[{0}]({prefix}{0}/{1})", summary.name, super::REPORT_FILE),
+            format!("**{}**", summary.verdict.map_or("none", verdict_word)),
+            lines(primary().map(|c| effect_cell(c, primary().count() > 1))),
+            margins(primary()),
+            summary.seeds.len().to_string(),
+        ]);
+    }
+    table.render()
+}
+
+/// By claim, experiments without one last; then by name.
+fn by_claim(a: &Summary, b: &Summary) -> Ordering {
+    let key = |s: &Summary| {
+        let number = s
+            .claim
+            .as_deref()
+            .map(|c| c.trim_start_matches('C').parse::<u32>());
+        let number = number.map_or(u32::MAX, |n| n.unwrap_or(u32::MAX - 1));
+        (number, s.claim.clone(), s.name.clone())
+    };
+    key(a).cmp(&key(b))
+}
+
+fn effect_cell(contrast: &ContrastSummary, named: bool) -> String {
+    let effect = match effect(contrast) {
+        Some(_) if identical(contrast) => "exactly equal".to_owned(),
+        Some(effect) => effect.replace("95 % interval ", ""),
+        None => "too few pairs".to_owned(),
+    };
+    if named {
+        format!("`{}`: {effect}", contrast.name)
+    } else {
+        effect
+    }
+}
+
+fn margins<'a>(primary: impl Iterator<Item = &'a ContrastSummary>) -> String {
+    let mut all: Vec<String> = primary.map(margin).collect();
+    let first = all.first().cloned();
+    if all.iter().all(|m| Some(m) == first.as_ref()) {
+        all.truncate(1);
+    }
+    lines(all.into_iter())
+}
+
+fn lines(cells: impl Iterator<Item = String>) -> String {
+    cells.collect::<Vec<_>>().join("<br>")
+}

@@ -1,0 +1,98 @@
+//! Tables of probes. A probe `name.part` (`saturated.0`) is one column of the table of `name`;
+//! probes without parts share a table.
+
+use super::format::{compact, compact_mean_sd};
+use super::table::Align::{Left, Right};
+use super::table::Table;
+use crate::analysis::{ArmSummary, Spread, Summary};
+use std::collections::BTreeSet;
+
+/// Every probe table; empty when nothing was probed.
+pub(super) fn tables(summary: &Summary) -> Vec<String> {
+    let names: BTreeSet<&str> = summary
+        .arms
+        .iter()
+        .flat_map(|arm| arm.probes.keys().map(String::as_str))
+        .collect();
+    let (parted, plain): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|n| n.contains('.'));
+    let groups: BTreeSet<&str> = parted
+        .iter()
+        .filter_map(|n| n.split_once('.'))
+        .map(|(g, _)| g)
+        .collect();
+    let mut out = Vec::new();
+    if !plain.is_empty() {
+        out.push(plain_table(summary, &plain));
+    }
+    for group in groups {
+        let parts: Vec<&str> = parted
+            .iter()
+            .filter_map(|n| n.split_once('.'))
+            .filter_map(|(g, part)| (g == group).then_some(part))
+            .collect();
+        out.push(parted_table(summary, group, parts));
+    }
+    out
+}
+
+fn plain_table(summary: &Summary, names: &[&str]) -> String {
+    let mut table = Table::new([
+        ("probe", Left),
+        ("arm", Left),
+        ("mean ± SD", Right),
+        ("smallest", Right),
+        ("largest", Right),
+        ("seeds", Right),
+    ]);
+    for name in names {
+        for (arm, probe) in summary
+            .arms
+            .iter()
+            .filter_map(|arm| Some((arm, arm.probes.get(*name)?)))
+        {
+            table.row([
+                format!("`{name}`"),
+                format!("`{}`", arm.name),
+                compact_mean_sd(probe),
+                compact(probe.min),
+                compact(probe.max),
+                probe.n.to_string(),
+            ]);
+        }
+    }
+    table.render()
+}
+
+fn parted_table(summary: &Summary, group: &str, mut parts: Vec<&str>) -> String {
+    // Blocks in the order of the net, not of the alphabet.
+    parts.sort_by_key(|part| (part.parse::<usize>().unwrap_or(usize::MAX), *part));
+    let heading = format!("`{group}` by arm and block");
+    let columns = parts.iter().map(|part| (*part, Right));
+    let mut table = Table::new(
+        [(heading.as_str(), Left)]
+            .into_iter()
+            .chain(columns)
+            .chain([("largest", Right)]),
+    );
+    for arm in &summary.arms {
+        let probes: Vec<Option<&Spread>> =
+            parts.iter().map(|part| part_of(arm, group, part)).collect();
+        let Some(largest) = probes.iter().flatten().map(|p| p.max).reduce(f64::max) else {
+            continue;
+        };
+        let cells = probes
+            .iter()
+            .map(|p| p.map_or(String::new(), compact_mean_sd));
+        table.row(
+            [format!("`{}`", arm.name)]
+                .into_iter()
+                .chain(cells)
+                .chain([compact(largest)]),
+        );
+    }
+    table.render()
+}
+
+fn part_of<'a>(arm: &'a ArmSummary, group: &str, part: &str) -> Option<&'a Spread> {
+    arm.probes.get(&format!("{group}.{part}"))
+}

@@ -1,0 +1,102 @@
+//! Markdown tables, aligned in the source too.
+
+/// How a column is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A table in the making.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    align: Vec<Align>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with the given columns.
+    pub(super) fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
+        let (header, align) = columns
+            .into_iter()
+            .map(|(name, align)| (escape(name), align))
+            .unzip();
+        Self {
+            align,
+            rows: vec![header],
+        }
+    }
+
+    /// Adds a row; missing cells stay empty, cells beyond the last column are dropped.
+    pub(super) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        let mut row: Vec<String> = cells.into_iter().map(|c| escape(c.as_ref())).collect();
+        row.resize(self.align.len(), String::new());
+        self.rows.push(row);
+    }
+
+    /// The table as Markdown, with a line break at its end.
+    pub(super) fn render(&self) -> String {
+        let width = |column: usize| {
+            let cells = self.rows.iter().map(|row| row[column].chars().count());
+            cells.max().unwrap_or(0).max(3)
+        };
+        let widths: Vec<usize> = (0..self.align.len()).map(width).collect();
+        let mut out = String::new();
+        for (number, row) in self.rows.iter().enumerate() {
+            for ((cell, align), width) in row.iter().zip(&self.align).zip(&widths) {
+                out.push_str(&match align {
+                    Align::Left => format!("| {cell:<width$} "),
+                    Align::Right => format!("| {cell:>width$} "),
+                });
+            }
+            out.push_str("|\n");
+            if number == 0 {
+                out.push_str(&self.rule(&widths));
+            }
+        }
+        out
+    }
+
+    fn rule(&self, widths: &[usize]) -> String {
+        let mut out = String::new();
+        for (align, width) in self.align.iter().zip(widths) {
+            let dashes = "-".repeat(width - 1);
+            out.push_str(&match align {
+                Align::Left => format!("| {dashes}- "),
+                Align::Right => format!("| {dashes}: "),
+            });
+        }
+        out + "|\n"
+    }
+}
+
+/// Text on one line, with pipes escaped (inside code spans too, as GitHub's tables want it).
+fn escape(text: &str) -> String {
+    one_line(text).replace('|', "\\|")
+}
+
+/// Text with every run of white space made one space.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_padded_by_characters_and_pipes_are_escaped() {
+        let mut table = Table::new([("arm", Align::Left), ("accuracy", Align::Right)]);
+        table.row(["a|b", "97.5 ± 0.1"]);
+        table.row(["two\nlines"]);
+        assert_eq!(
+            table.render(),
+            "| arm       |   accuracy |\n\
+             | --------- | ---------: |\n\
+             | a\\|b      | 97.5 ± 0.1 |\n\
+             | two lines |            |\n"
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! The tables of a report.
+
+use super::finding::{
+    improvement_decimals, metric_decimals, prediction_word, shown_interval, verdict_word,
+};
+use super::format::{decimals, fixed, interval, mean_sd, p_value, signed};
+use super::table::Align::{Left, Right};
+use super::table::Table;
+use crate::analysis::{ArmSummary, RateSummary, Spread, Summary};
+use crate::spec::{Metric, Published};
+
+/// What stands in a cell without a value.
+const NONE: &str = "–";
+
+pub(super) fn arms(summary: &Summary) -> String {
+    let all = |f: fn(&ArmSummary) -> usize| summary.arms.iter().any(|a| f(a) > 0);
+    let (failed, missing) = (all(|a| a.failed), all(|a| a.missing));
+    let mut columns = vec![
+        ("arm", Left),
+        ("what", Left),
+        ("accuracy (%)", Right),
+        ("NLL (nats)", Right),
+        ("ECE (%)", Right),
+        ("learning rate", Right),
+        ("seeds", Right),
+        ("diverged", Right),
+    ];
+    columns.extend(failed.then_some(("failed", Right)));
+    columns.extend(missing.then_some(("not run", Right)));
+    let mut table = Table::new(columns);
+    let decimals = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
+        .map(|m| (m, column_decimals(summary, m)));
+    for arm in &summary.arms {
+        let [accuracy, nll, ece] = decimals.map(|(metric, decimals)| {
+            let spread = arm.test.as_ref().map(|t| t.of_metric(metric));
+            spread.map_or(NONE.to_owned(), |s| mean_sd(s, decimals))
+        });
+        let mut row = vec![
+            format!("`{}`", arm.name),
+            arm.label.clone(),
+            accuracy,
+            nll,
+            ece,
+            arm.learning_rate.to_string(),
+            arm.n.to_string(),
+            arm.diverged.to_string(),
+        ];
+        row.extend(failed.then(|| arm.failed.to_string()));
+        row.extend(missing.then(|| arm.missing.to_string()));
+        table.row(row);
+    }
+    table.render()
+}
+
+pub(super) fn contrasts(summary: &Summary) -> String {
+    let mut table = Table::new([
+        ("contrast", Left),
+        ("treatment against control", Left),
+        ("improvement in", Left),
+        ("predicted", Left),
+        ("margin", Right),
+        ("improvement", Right),
+        ("95 % t interval", Right),
+        ("verdict", Left),
+    ]);
+    for contrast in &summary.contrasts {
+        let d = improvement_decimals(contrast);
+        let mean = contrast.decision.as_ref().map(|r| signed(r.mean, d));
+        let role = if contrast.primary { "" } else { " (secondary)" };
+        table.row([
+            format!("`{}`{role}", contrast.name),
+            format!("`{}` against `{}`", contrast.treatment, contrast.control),
+            format!("{} ({})", contrast.metric.label(), contrast.metric.unit()),
+            prediction_word(contrast.expect).to_owned(),
+            contrast.margin.to_string(),
+            mean.unwrap_or_else(|| NONE.to_owned()),
+            shown_interval(contrast).map_or(NONE.to_owned(), |i| interval(i, d)),
+            format!("**{}**", verdict_word(contrast.verdict)),
+        ]);
+    }
+    table.render()
+}
+
+/// One number of decimals for a column: that of the arm in the middle, so that an arm that went
+/// astray does not set it.
+fn column_decimals(summary: &Summary, metric: Metric) -> usize {
+    let otherwise = metric_decimals(metric);
+    let scores = summary.arms.iter().filter_map(|arm| arm.test.as_ref());
+    middle(scores.map(|t| decimals(t.of_metric(metric).sd, otherwise))).unwrap_or(otherwise)
+}
+
+fn middle(decimals: impl Iterator<Item = usize>) -> Option<usize> {
+    let mut all: Vec<usize> = decimals.collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied()
+}
+
+pub(super) fn tests(summary: &Summary) -> String {
+    let mut table = Table::new([
+        ("contrast", Left),
+        ("pairs", Right),
+        ("95 % BCa interval", Right),
+        ("p sign-flip", Right),
+        ("p TOST", Right),
+        ("p for, Holm", Right),
+        ("p against, Holm", Right),
+        ("d_z", Right),
+        ("detectable difference", Right),
+        ("detectable margin", Right),
+    ]);
+    for contrast in &summary.contrasts {
+        let name = format!("`{}`", contrast.name);
+        let Some(r) = &contrast.decision else {
+            table.row([name, contrast.improvements.len().to_string()]);
+            continue;
+        };
+        let d = improvement_decimals(contrast);
+        let size = |x: Option<f64>| x.map_or(NONE.to_owned(), |x| fixed(x, d));
+        let p = |p: Option<f64>| p.map_or(NONE.to_owned(), p_value);
+        table.row([
+            name,
+            r.n.to_string(),
+            interval(r.bca_interval, d),
+            p(r.p_sign_flip.into()),
+            p(r.p_equivalence.into()),
+            p(r.p_support_holm.into()),
+            p(r.p_contradict_holm.into()),
+            r.effect_size.map_or(NONE.to_owned(), |z| signed(z, 2)),
+            size(r.detectable),
+            size(r.detectable_margin),
+        ]);
+    }
+    table.render()
+}
+
+/// Mean validation accuracy for each rate; `None` when no arm had a choice.
+pub(super) fn grid(summary: &Summary) -> Option<String> {
+    if summary.arms.iter().all(|arm| arm.grid.len() < 2) {
+        return None;
+    }
+    let mut rates: Vec<f64> = summary
+        .arms
+        .iter()
+        .flat_map(|arm| arm.grid.iter().map(|r| r.learning_rate))
+        .collect();
+    rates.sort_by(f64::total_cmp);
+    rates.dedup();
+    let tried = summary.arms.iter().flat_map(|arm| &arm.grid);
+    let digits =
+        middle(tried.filter_map(|r| Some(decimals(r.validation.as_ref()?.accuracy.sd, 2))));
+    let names: Vec<String> = rates.iter().map(f64::to_string).collect();
+    let columns = names.iter().map(|name| (name.as_str(), Right));
+    let mut table = Table::new([("arm", Left)].into_iter().chain(columns));
+    for arm in &summary.arms {
+        let cells = rates.iter().map(|rate| {
+            let tried = arm.grid.iter().find(|r| r.learning_rate == *rate);
+            tried.map_or(String::new(), |r| {
+                grid_cell(r, arm, summary.seeds.len(), digits.unwrap_or(2))
+            })
+        });
+        table.row([format!("`{}`", arm.name)].into_iter().chain(cells));
+    }
+    Some(table.render())
+}
+
+fn grid_cell(rate: &RateSummary, arm: &ArmSummary, seeds: usize, digits: usize) -> String {
+    let score = rate
+        .validation
+        .as_ref()
+        .map(|v| mean_sd(&v.accuracy, digits));
+    let score = score.unwrap_or_else(|| NONE.to_owned());
+    let finished = if rate.n < seeds {
+        format!(" ({} of {seeds})", rate.n)
+    } else {
+        String::new()
+    };
+    if rate.learning_rate == arm.learning_rate {
+        format!("**{score}**{finished}")
+    } else {
+        format!("{score}{finished}")
+    }
+}
+
+/// Published results beside ours; `None` when there are none.
+pub(super) fn published(summary: &Summary) -> Option<String> {
+    if summary.published.is_empty() {
+        return None;
+    }
+    let mut table = Table::new([
+        ("arm", Left),
+        ("metric", Left),
+        ("source", Left),
+        ("published", Right),
+        ("ours", Right),
+        ("ours minus published", Right),
+    ]);
+    for theirs in &summary.published {
+        let test = summary.arm(&theirs.arm).and_then(|arm| arm.test.as_ref());
+        let ours = test.map(|t| t.of_metric(theirs.metric));
+        let d = metric_decimals(theirs.metric);
+        let unit = if theirs.metric == Metric::TestNll {
+            "nats"
+        } else {
+            "%"
+        };
+        table.row([
+            format!("`{}`", theirs.arm),
+            format!("{} ({unit})", theirs.metric.label()),
+            theirs.source.clone(),
+            published_value(theirs),
+            ours.map_or(NONE.to_owned(), |s| mean_sd(s, decimals(s.sd, d))),
+            ours.map_or(NONE.to_owned(), |s| difference(s, theirs.value, d)),
+        ]);
+    }
+    Some(table.render())
+}
+
+fn difference(ours: &Spread, theirs: f64, otherwise: usize) -> String {
+    signed(ours.mean - theirs, decimals(ours.sd, otherwise))
+}
+
+/// As published: its digits are its own.
+fn published_value(theirs: &Published) -> String {
+    let mut text = theirs.value.to_string();
+    if let Some(sd) = theirs.sd {
+        text.push_str(&format!(" ± {sd}"));
+    }
+    if let Some(n) = theirs.n {
+        text.push_str(&format!(" (n = {n})"));
+    }
+    text
+}

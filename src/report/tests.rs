@@ -1,0 +1,231 @@
+use super::{Derived, derive, overview, overview_table};
+use crate::analysis::fixture::{diverge, records, set_accuracy, spec};
+use crate::analysis::{Summary, summarize};
+use crate::record::CellRecord;
+use crate::spec::{Expect, Spec};
+use proptest::prelude::*;
+
+fn derived(spec: &Spec, records: &[CellRecord]) -> Derived {
+    derive(spec, records).expect("records of one run")
+}
+
+fn summary(claim: Option<&str>, name: &str) -> Summary {
+    let mut spec = spec(2, 6, 1);
+    spec.name = name.to_owned();
+    spec.claim = claim.map(str::to_owned);
+    summarize(&spec, &records(&spec)).expect("records of one run")
+}
+
+/// Two arms whose seed-by-seed improvement is `values`.
+fn improved(expect: Expect, values: &[f64]) -> String {
+    let mut spec = spec(2, values.len() as u64, 1);
+    spec.contrasts[0].expect = expect;
+    let mut records = records(&spec);
+    for (seed, value) in (0..).zip(values) {
+        set_accuracy(&mut records, "a", seed, 90.0);
+        set_accuracy(&mut records, "b", seed, 90.0 + value);
+    }
+    derived(&spec, &records).report_md
+}
+
+#[test]
+fn a_report_tells_question_claim_verdict_and_reading_before_any_table() {
+    let report = improved(Expect::Better, &[1.0, 2.0, 1.5, 2.5, 1.0, 2.0, 1.5, 2.5]);
+    let order = [
+        "# Is the bias needed?",
+        "Does a bias before batch norm change anything?",
+        "> **C6.** With `center=True`",
+        "**Supported.** b label against a label: improvement in test accuracy +1.75 points",
+        "How to read it",
+        "](curves.svg)",
+        "](differences.svg)",
+        "## Arms",
+        "## Contrasts",
+        "## Probes",
+        "## Published results beside ours",
+        "## How this was made",
+    ];
+    let places: Vec<Option<usize>> = order.iter().map(|part| report.find(part)).collect();
+    assert!(places.iter().all(Option::is_some), "{places:?}\n{report}");
+    assert!(places.is_sorted(), "{places:?}\n{report}");
+}
+
+#[test]
+fn an_effect_comes_with_its_interval_and_number_of_pairs() {
+    let report = improved(Expect::Better, &[1.0, 2.0, 1.5, 2.5, 1.0, 2.0, 1.5, 2.5]);
+    // Mean 1.75, SD 0.59761, t(0.975, 7) = 2.364624: half width 0.49962.
+    assert!(
+        report.contains("+1.75 points (95 % interval +1.25 to +2.25, 8 pairs)"),
+        "{report}"
+    );
+}
+
+#[test]
+fn undecided_and_equivalent_contrasts_say_what_the_design_could_have_seen() {
+    let undecided = improved(Expect::Better, &[1.0, -1.0, 2.0, -2.0, 0.5, -0.4, 0.1, 0.2]);
+    assert!(undecided.contains("**Undecided.**"), "{undecided}");
+    assert!(
+        undecided.contains("8 pairs show a difference of"),
+        "{undecided}"
+    );
+    let equivalent = improved(Expect::Equivalent, &[0.01, -0.01, 0.02, -0.02, 0.01, -0.01]);
+    assert!(equivalent.contains("**Supported.**"), "{equivalent}");
+    assert!(
+        equivalent.contains("6 pairs show equivalence within"),
+        "{equivalent}"
+    );
+    let few = improved(Expect::Better, &[1.0, 1.1, 1.2, 0.9, 1.0]);
+    assert!(
+        few.contains("With 5 pairs no difference, however large, reaches"),
+        "{few}"
+    );
+    assert!(
+        few.contains("no two-sided sign-flip p can be below 0.0625"),
+        "{few}"
+    );
+}
+
+#[test]
+fn a_difference_below_the_margin_is_called_so() {
+    let report = improved(
+        Expect::Better,
+        &[0.05, 0.06, 0.04, 0.05, 0.06, 0.04, 0.05, 0.06],
+    );
+    assert!(report.contains("**Supported.**"), "{report}");
+    assert!(
+        report.contains("shown to be smaller than the margin of 0.25 points"),
+        "{report}"
+    );
+}
+
+#[test]
+fn exact_equality_is_said_in_words() {
+    let report = improved(Expect::Equivalent, &[0.0; 6]);
+    assert!(
+        report.contains("exactly the same test accuracy in all 6 pairs"),
+        "{report}"
+    );
+    assert!(!report.contains("NaN"), "{report}");
+}
+
+#[test]
+fn too_few_pairs_are_undecided_with_the_reason() {
+    let spec = spec(2, 2, 1);
+    let mut records = records(&spec);
+    diverge(&mut records, "b", 0);
+    let report = derived(&spec, &records).report_md;
+    assert!(
+        report.contains("**Undecided.** b label against a label: 1 finished pair cannot decide")
+    );
+    assert!(
+        report.contains("Fewer than two pairs decide nothing."),
+        "{report}"
+    );
+}
+
+#[test]
+fn every_table_row_has_as_many_cells_as_its_header() {
+    let mut spec = spec(3, 3, 2);
+    spec.arms[0].label = "a | pipe `x|y`\nand a line".to_owned();
+    spec.arms
+        .iter_mut()
+        .for_each(|arm| arm.learning_rates = vec![0.1, 0.01]);
+    let mut records = records(&spec);
+    diverge(&mut records, "b", 0);
+    let report = derived(&spec, &records).report_md;
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    let lines: Vec<&str> = report.lines().collect();
+    let rows = lines
+        .windows(2)
+        .filter(|w| w[0].starts_with('|') && w[1].starts_with('|'));
+    let mut checked = 0;
+    for row in rows {
+        assert_eq!(cells(row[0]), cells(row[1]), "{}\n{}", row[0], row[1]);
+        assert_eq!(
+            row[0].chars().count(),
+            row[1].chars().count(),
+            "{}\n{}",
+            row[0],
+            row[1]
+        );
+        checked += 1;
+    }
+    assert!(checked > 15, "{checked} rows\n{report}");
+    assert!(
+        report.contains("(2 of 3)"),
+        "a rate at which a seed diverged says so"
+    );
+}
+
+#[test]
+fn a_spec_without_contrasts_or_claim_still_has_a_report() {
+    let mut spec = spec(1, 1, 1);
+    (spec.claim, spec.sentence) = (None, None);
+    let derived = derived(&spec, &records(&spec));
+    assert!(derived.report_md.contains("**No verdict**"));
+    assert!(!derived.report_md.contains("## Contrasts"));
+    assert_eq!(derived.figures.len(), 1);
+}
+
+#[test]
+fn the_summary_file_holds_the_summary_unrounded() {
+    let spec = spec(2, 6, 2);
+    let derived = derived(&spec, &records(&spec));
+    let read: Summary = serde_json::from_str(&derived.summary_json).unwrap();
+    assert_eq!(read, derived.summary);
+    assert!(derived.summary_json.ends_with("}\n"));
+    let names: Vec<&str> = derived.files().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        ["summary.json", "report.md", "curves.svg", "differences.svg"]
+    );
+}
+
+#[test]
+fn an_overview_is_ordered_by_claim_whatever_the_order_of_the_summaries() {
+    let some = [
+        (None, "tricks"),
+        (Some("C10"), "ten"),
+        (Some("C6"), "bias"),
+        (Some("C1"), "dropout"),
+    ];
+    let mut summaries: Vec<Summary> = some.iter().map(|(c, n)| summary(*c, n)).collect();
+    let page = overview(&summaries);
+    let places: Vec<Option<usize>> = ["[dropout]", "[bias]", "[ten]", "[tricks]"]
+        .iter()
+        .map(|name| page.find(name))
+        .collect();
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{page}"
+    );
+    summaries.reverse();
+    assert_eq!(overview(&summaries), page);
+    assert!(overview_table(&summaries, "results/").contains("](results/bias/report.md)"));
+}
+
+#[test]
+fn an_overview_names_the_contrasts_where_there_are_several() {
+    let spec = spec(3, 6, 1);
+    let page = overview(&[summarize(&spec, &records(&spec)).unwrap()]);
+    assert!(
+        page.contains("`b-vs-a`: ") && page.contains("<br>`c-vs-a`: "),
+        "{page}"
+    );
+    assert_eq!(
+        page.matches("0.25 points").count(),
+        1,
+        "one margin for both\n{page}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+    #[test]
+    fn the_order_of_the_records_changes_no_byte(
+        shuffled in Just(records(&spec(3, 3, 4))).prop_shuffle()
+    ) {
+        let spec = spec(3, 3, 4);
+        prop_assert_eq!(derived(&spec, &shuffled), derived(&spec, &records(&spec)));
+    }
+}
