@@ -1,11 +1,15 @@
 //! Paired ablation experiments on burn: spec -> plan -> run -> record -> stats -> report.
 
+pub mod analysis;
 pub mod data;
 pub mod device;
 pub mod files;
 pub mod plan;
+pub mod plot;
 pub mod provenance;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod spec;
+pub mod stats;
 pub mod train;
