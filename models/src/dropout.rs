@@ -70,16 +70,16 @@ impl DropoutConfig {
 /// Inverted dropout for a stack of replicas: a kept value is divided by the probability of keeping
 /// it, so that evaluation needs no change.
 ///
-/// Element `i` of a mask is dropped where the `i`-th 16-bit half word of the layer's stream at the
-/// training step is below `round(rate * 65536)`.
+/// Element `i` of a mask is dropped where the `i`-th 16-bit number of the layer's stream at the
+/// training step ([`Stream::half_words`]) is below `round(rate * 65536)`.
 #[derive(Module, Debug)]
 pub struct Dropout {
     /// Probability of dropping, in multiples of `2^-16`.
     pub rate: f64,
     #[module(skip)]
-    threshold: u32,
+    pub(crate) threshold: u32,
     #[module(skip)]
-    streams: Vec<Stream>,
+    pub(crate) streams: Vec<Stream>,
     /// Drop whole feature maps.
     pub spatial: bool,
 }
@@ -121,11 +121,16 @@ impl Dropout {
         let keep = (1.0 / (1.0 - self.rate)) as f32;
         let mut values = Vec::with_capacity(self.streams.len() * n);
         for stream in &self.streams {
-            for block in 0..n.div_ceil(8) {
-                let words = stream.block(step, block as u64);
-                let halves = words.iter().flat_map(|&w| [w & 0xFFFF, w >> 16]);
-                let factors = halves.map(|u| if u < self.threshold { 0.0 } else { keep });
-                values.extend(factors.take(n - 8 * block));
+            for chunk in 0..n.div_ceil(128) {
+                let numbers = stream.half_words(step, chunk as u64);
+                let factor = |u| {
+                    if u32::from(u) < self.threshold {
+                        0.0
+                    } else {
+                        keep
+                    }
+                };
+                values.extend(numbers.map(factor).iter().take(n - 128 * chunk));
             }
         }
         TensorData::new(values, [self.streams.len(), n])

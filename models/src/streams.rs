@@ -61,13 +61,7 @@ const ROTATIONS: [[u32; 2]; 8] = [
 /// The Threefry-4x32-20 block function.
 #[inline(always)]
 pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
-    let ks = [
-        key[0],
-        key[1],
-        key[2],
-        key[3],
-        0x1BD1_1BDA ^ key[0] ^ key[1] ^ key[2] ^ key[3],
-    ];
+    let ks = key_schedule(key);
     let mut x = [0u32; 4];
     for i in 0..4 {
         x[i] = counter[i].wrapping_add(ks[i]);
@@ -88,6 +82,12 @@ pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
         }
     }
     x
+}
+
+#[inline(always)]
+fn key_schedule(key: [u32; 4]) -> [u32; 5] {
+    let parity = 0x1BD1_1BDA ^ key[0] ^ key[1] ^ key[2] ^ key[3];
+    [key[0], key[1], key[2], key[3], parity]
 }
 
 impl Stream {
@@ -129,6 +129,51 @@ impl Stream {
     pub fn words(&self, step: u64) -> impl Iterator<Item = u32> + use<> {
         let stream = *self;
         (0u64..).flat_map(move |b| stream.block(step, b))
+    }
+
+    /// 16-bit numbers `128 chunk .. 128 chunk + 128` of step `step`, in an order that vectors fill
+    /// without shuffling: number `64 half + 16 word + lane` of a chunk is the low (`half` 0) or high
+    /// (`half` 1) half of word `word` of block `16 chunk + lane`.
+    #[inline(always)]
+    pub fn half_words(&self, step: u64, chunk: u64) -> [u16; 128] {
+        const LANES: usize = 16;
+        let ks = key_schedule(self.key);
+        let mut x = [[0u32; LANES]; 4];
+        for lane in 0..LANES {
+            let block = chunk * LANES as u64 + lane as u64;
+            x[0][lane] = (block as u32).wrapping_add(ks[0]);
+            x[1][lane] = ((block >> 32) as u32).wrapping_add(ks[1]);
+            x[2][lane] = (step as u32).wrapping_add(ks[2]);
+            x[3][lane] = ((step >> 32) as u32).wrapping_add(ks[3]);
+        }
+        for round in 0..20 {
+            let [a, b] = ROTATIONS[round % 8];
+            let (lo, hi) = if round % 2 == 0 { (1, 3) } else { (3, 1) };
+            for lane in 0..LANES {
+                x[0][lane] = x[0][lane].wrapping_add(x[lo][lane]);
+                x[lo][lane] = x[lo][lane].rotate_left(a) ^ x[0][lane];
+                x[2][lane] = x[2][lane].wrapping_add(x[hi][lane]);
+                x[hi][lane] = x[hi][lane].rotate_left(b) ^ x[2][lane];
+            }
+            if round % 4 == 3 {
+                let inject = round / 4 + 1;
+                for (i, row) in x.iter_mut().enumerate() {
+                    let add =
+                        ks[(inject + i) % 5].wrapping_add(if i == 3 { inject as u32 } else { 0 });
+                    for value in row {
+                        *value = value.wrapping_add(add);
+                    }
+                }
+            }
+        }
+        let mut out = [0u16; 128];
+        for (word, row) in x.iter().enumerate() {
+            for (lane, &value) in row.iter().enumerate() {
+                out[word * LANES + lane] = value as u16;
+                out[64 + word * LANES + lane] = (value >> 16) as u16;
+            }
+        }
+        out
     }
 
     /// Uniform numbers in `[0, 1)` with 53 random bits, two words each.
@@ -242,6 +287,22 @@ mod tests {
             stream.words(3).skip(4).take(4).collect::<Vec<_>>(),
             stream.block(3, 1).to_vec()
         );
+    }
+
+    #[test]
+    fn half_words_are_the_blocks_halves_in_their_documented_order() {
+        let stream = Stream::new(3, Purpose::Mask, "a");
+        let (step, chunk) = (5 + (7 << 32), 2);
+        let halves = stream.half_words(step, chunk);
+        for half in 0..2 {
+            for word in 0..4 {
+                for lane in 0..16 {
+                    let block = stream.block(step, 16 * chunk + lane as u64);
+                    let expected = (block[word] >> (16 * half)) as u16;
+                    assert_eq!(halves[64 * half + 16 * word + lane], expected);
+                }
+            }
+        }
     }
 
     #[test]

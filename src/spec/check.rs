@@ -257,8 +257,8 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
     match probe {
         Probe::TrainTestGap => true,
         Probe::Saturation | Probe::Homogeneity => blocks > 0,
-        Probe::BiasGradient => blocks > 0 && block.has_bias(),
-        Probe::BiasTwin => blocks > 0 && block.has_bias() && block.norm.is_some(),
+        Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
+        Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
         Probe::ScaleFold => blocks > 0 && has_scale(block),
     }
 }

@@ -53,9 +53,8 @@ impl Batches {
     /// seed share it.
     pub(crate) fn orders(&self, epoch: usize) -> Vec<Vec<u32>> {
         let n = self.len(Part::Train);
-        let order = |r: &Replica| {
-            Stream::new(r.seed, Purpose::Order, "").permutation(epoch as u64, n)
-        };
+        let order =
+            |r: &Replica| Stream::new(r.seed, Purpose::Order, "").permutation(epoch as u64, n);
         self.replicas.iter().map(order).collect()
     }
 
@@ -76,12 +75,7 @@ impl Batches {
     ///
     /// # Shapes
     /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
-    pub(crate) fn slice(
-        &self,
-        part: Part,
-        from: usize,
-        n: usize,
-    ) -> (Tensor<3>, Tensor<2, Int>) {
+    pub(crate) fn slice(&self, part: Part, from: usize, n: usize) -> (Tensor<3>, Tensor<2, Int>) {
         self.gather(part, n, |_, i| from + i)
     }
 

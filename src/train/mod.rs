@@ -59,7 +59,12 @@ impl BurnTrainer {
 }
 
 impl Trainer for BurnTrainer {
-    fn train(&self, job: &Job, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>> {
+    fn train(
+        &self,
+        job: &Job,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Option<Vec<CellRecord>> {
         self.install(|| match Lockstep::new(job) {
             Ok(lockstep) => lockstep.run(progress, stop),
             Err(error) => {
@@ -70,7 +75,11 @@ impl Trainer for BurnTrainer {
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {
-        self.install(|| Lockstep::new(job).ok().map(|mut lockstep| lockstep.estimate()))
+        self.install(|| {
+            Lockstep::new(job)
+                .ok()
+                .map(|mut lockstep| lockstep.estimate())
+        })
     }
 }
 

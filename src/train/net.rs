@@ -37,7 +37,9 @@ impl Net {
     }
 
     pub(crate) fn model(&self) -> &Model {
-        self.model.as_ref().expect("the model is only away inside a step")
+        self.model
+            .as_ref()
+            .expect("the model is only away inside a step")
     }
 
     /// Steps taken.
@@ -58,7 +60,10 @@ impl Net {
         // Replicas share no parameter, so the sum's gradient is each replica's own.
         let mut gradients = losses.clone().sum().backward();
         watch(self.model(), &gradients);
-        let model = self.model.take().expect("the model is only away inside a step");
+        let model = self
+            .model
+            .take()
+            .expect("the model is only away inside a step");
         self.model = Some(self.optimizer.step(model, &mut gradients, factor));
         self.step += 1;
         Step {
