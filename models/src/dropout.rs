@@ -119,7 +119,7 @@ impl Dropout {
     /// The factors of every replica's first `n` elements at `step`: 0 or `1 / (1 - rate)`.
     fn mask(&self, step: u64, n: usize) -> TensorData {
         let keep = (1.0 / (1.0 - self.rate)) as f32;
-        let mut values = Vec::with_capacity(self.streams.len() * n);
+        let mut values: Vec<f32> = Vec::with_capacity(self.streams.len() * n);
         for stream in &self.streams {
             for chunk in 0..n.div_ceil(128) {
                 let numbers = stream.half_words(step, chunk as u64);
@@ -130,7 +130,7 @@ impl Dropout {
                         keep
                     }
                 };
-                values.extend(numbers.map(factor).iter().take(n - 128 * chunk));
+                values.extend(numbers.into_iter().map(factor).take(n - 128 * chunk));
             }
         }
         TensorData::new(values, [self.streams.len(), n])

@@ -278,7 +278,7 @@ const fn lack(probe: Probe) -> &'static str {
             "no arm that has it has a hidden block"
         }
         Probe::BiasGradient => "no arm that has it has a block with a bias",
-        Probe::BiasTwin => "no arm that has it has a block with both a bias and a norm",
+        Probe::BiasTwin => "no arm that has it has a norm",
         Probe::ScaleFold => "no arm that has it has a norm with a scale",
     }
 }
