@@ -59,7 +59,9 @@ impl Sizes {
         for l in line..line + count {
             let y = l % self.height;
             for ky in 0..self.kernel {
-                let inside = (y + ky).checked_sub(before).filter(|&row| row < self.height);
+                let inside = (y + ky)
+                    .checked_sub(before)
+                    .filter(|&row| row < self.height);
                 f((l - line) * self.width, ky, inside.map(|row| l - y + row));
             }
         }
@@ -128,19 +130,26 @@ pub(crate) fn forward<T: Real>(s: Sizes, x: &[T], w: &[T], b: Option<&[T]>) -> V
         tiles.map(move |(i, y)| (r, i * s.tile(), y))
     });
     let tiles: Vec<_> = tiles.collect();
-    tiles.into_par_iter().for_each_init(Vec::new, |patches, (r, first, y)| {
-        let count = y.len() / line;
-        let places = count * s.width;
-        patches.resize(places * s.patch(), T::ZERO);
-        let x = &x[r * s.input()..(r + 1) * s.input()];
-        pulp::Arch::new().dispatch(|| s.gather(x, first, count, patches));
-        if let Some(b) = b {
-            fill_rows(y, &b[r * s.outputs..(r + 1) * s.outputs]);
-        }
-        let w = &w[r * s.weights()..(r + 1) * s.weights()];
-        let patches = Matrix::new(patches, places, s.patch());
-        multiply(y, patches, Matrix::new(w, s.patch(), s.outputs), b.is_some());
-    });
+    tiles
+        .into_par_iter()
+        .for_each_init(Vec::new, |patches, (r, first, y)| {
+            let count = y.len() / line;
+            let places = count * s.width;
+            patches.resize(places * s.patch(), T::ZERO);
+            let x = &x[r * s.input()..(r + 1) * s.input()];
+            pulp::Arch::new().dispatch(|| s.gather(x, first, count, patches));
+            if let Some(b) = b {
+                fill_rows(y, &b[r * s.outputs..(r + 1) * s.outputs]);
+            }
+            let w = &w[r * s.weights()..(r + 1) * s.weights()];
+            let patches = Matrix::new(patches, places, s.patch());
+            multiply(
+                y,
+                patches,
+                Matrix::new(w, s.patch(), s.outputs),
+                b.is_some(),
+            );
+        });
     y
 }
 
