@@ -234,22 +234,13 @@ pub(crate) fn forward<T: Real>(
                     (None, _) => map(x, y, |x| f.value(x)),
                     (Some(epsilon), Position::Before) => {
                         moments(x, mean, variance);
-                        let (shift, slope, offset) = line(mean, variance, epsilon, scale, center);
-                        for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
-                            for i in 0..c {
-                                y[i] = f.value((x[i] - shift[i]) * slope[i] + offset[i]);
-                            }
-                        }
+                        let line = Line::new(mean, variance, epsilon, scale, center);
+                        line.map(x, y, |z| f.value(z));
                     }
                     (Some(epsilon), Position::After) => {
                         map(x, y, |x| f.value(x));
                         moments(y, mean, variance);
-                        let (shift, slope, offset) = line(mean, variance, epsilon, scale, center);
-                        for y in y.chunks_exact_mut(c) {
-                            for i in 0..c {
-                                y[i] = (y[i] - shift[i]) * slope[i] + offset[i];
-                            }
-                        }
+                        Line::new(mean, variance, epsilon, scale, center).map_in_place(y);
                     }
                 });
                 if let Some(masks) = &spec.dropout {
@@ -339,27 +330,22 @@ struct Replica<'a, T> {
 }
 
 impl<T: Real> Replica<'_, T> {
+    fn line(&self, epsilon: f64) -> Line<T> {
+        Line::new(self.mean, self.variance, epsilon, self.scale, self.center)
+    }
+
     /// `y = f(scale x^ + center)`; `dx` comes in as the gradient of `y`.
     #[inline(always)]
     fn before<F: Function<T>>(&self, f: F, epsilon: f64, dx: &mut [T], ds: &mut [T], dc: &mut [T]) {
         let c = self.channels;
-        let (mean, slope, offset) =
-            line(self.mean, self.variance, epsilon, self.scale, self.center);
+        let line = self.line(epsilon);
+        line.multiply(self.x, dx, |z| f.slope(z));
         let inverse = inverse(self.variance, epsilon);
-        for (d, x) in dx.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
-            for i in 0..c {
-                d[i] *= f.slope((x[i] - mean[i]) * slope[i] + offset[i]);
-            }
-        }
-        in_blocks(
-            dx,
-            self.x,
-            c,
-            |d, x, i| (d, d * ((x - mean[i]) * inverse[i])),
-            dc,
-            ds,
-        );
+        let terms = |d: T, x: T, mean: T, inverse: T| (d, d * ((x - mean) * inverse));
+        in_blocks([dx, self.x], [self.mean, &inverse], terms, dc, ds);
         let (sums, projections) = self.per_row(dc, ds);
+        let (mean, slope) = (&self.mean[..c], &line.slope[..c]);
+        let (inverse, sums, projections) = (&inverse[..c], &sums[..c], &projections[..c]);
         for (d, x) in dx.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
             for i in 0..c {
                 let normal = (x[i] - mean[i]) * inverse[i];
@@ -372,15 +358,18 @@ impl<T: Real> Replica<'_, T> {
     #[inline(always)]
     fn after<F: Function<T>>(&self, f: F, epsilon: f64, dx: &mut [T], ds: &mut [T], dc: &mut [T]) {
         let c = self.channels;
-        let (mean, slope, _) = line(self.mean, self.variance, epsilon, self.scale, self.center);
+        let line = self.line(epsilon);
         let inverse = inverse(self.variance, epsilon);
-        let normal = |x: T, i: usize| (f.value(x) - mean[i]) * inverse[i];
-        in_blocks(dx, self.x, c, |d, x, i| (d, d * normal(x, i)), dc, ds);
+        let normal = |x: T, mean: T, inverse: T| (f.value(x) - mean) * inverse;
+        let terms = |d: T, x: T, mean: T, inverse: T| (d, d * normal(x, mean, inverse));
+        in_blocks([dx, self.x], [self.mean, &inverse], terms, dc, ds);
         let (sums, projections) = self.per_row(dc, ds);
+        let (mean, slope) = (&self.mean[..c], &line.slope[..c]);
+        let (inverse, sums, projections) = (&inverse[..c], &sums[..c], &projections[..c]);
         for (d, x) in dx.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
             for i in 0..c {
-                let inner = d[i] - sums[i] - normal(x[i], i) * projections[i];
-                d[i] = inner * slope[i] * f.slope(x[i]);
+                let h = normal(x[i], mean[i], inverse[i]);
+                d[i] = (d[i] - sums[i] - h * projections[i]) * slope[i] * f.slope(x[i]);
             }
         }
     }
@@ -408,24 +397,60 @@ fn inverse<T: Real>(variance: &[T], epsilon: f64) -> Vec<T> {
         .collect()
 }
 
-/// What a norm does to a channel: `(x - shift) * slope + offset`.
-fn line<T: Real>(
-    mean: &[T],
-    variance: &[T],
-    epsilon: f64,
-    scale: &[T],
-    center: &[T],
-) -> (Vec<T>, Vec<T>, Vec<T>) {
-    let mut slope = inverse(variance, epsilon);
-    for (slope, &scale) in slope.iter_mut().zip(scale) {
-        *slope *= scale;
+/// What a norm does to each channel: `(x - shift) * slope + offset`.
+struct Line<T> {
+    shift: Vec<T>,
+    slope: Vec<T>,
+    offset: Vec<T>,
+}
+
+impl<T: Real> Line<T> {
+    fn new(mean: &[T], variance: &[T], epsilon: f64, scale: &[T], center: &[T]) -> Self {
+        let mut slope = inverse(variance, epsilon);
+        for (slope, &scale) in slope.iter_mut().zip(scale) {
+            *slope *= scale;
+        }
+        let mut offset = center.to_vec();
+        offset.resize(mean.len(), T::ZERO);
+        Self {
+            shift: mean.to_vec(),
+            slope,
+            offset,
+        }
     }
-    let offset = if center.is_empty() {
-        vec![T::ZERO; mean.len()]
-    } else {
-        center.to_vec()
-    };
-    (mean.to_vec(), slope, offset)
+
+    /// Calls `f` with the place and the value on the line of every element of `x`.
+    #[inline(always)]
+    fn each(&self, x: &[T], out: &mut [T], f: impl Fn(&mut T, T)) {
+        let c = self.shift.len();
+        let (shift, slope, offset) = (&self.shift[..c], &self.slope[..c], &self.offset[..c]);
+        for (x, out) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)) {
+            for i in 0..c {
+                f(&mut out[i], (x[i] - shift[i]) * slope[i] + offset[i]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn map(&self, x: &[T], y: &mut [T], f: impl Fn(T) -> T) {
+        self.each(x, y, |y, z| *y = f(z));
+    }
+
+    #[inline(always)]
+    fn multiply(&self, x: &[T], d: &mut [T], f: impl Fn(T) -> T) {
+        self.each(x, d, |d, z| *d *= f(z));
+    }
+
+    #[inline(always)]
+    fn map_in_place(&self, y: &mut [T]) {
+        let c = self.shift.len();
+        let (shift, slope, offset) = (&self.shift[..c], &self.slope[..c], &self.offset[..c]);
+        for y in y.chunks_exact_mut(c) {
+            for i in 0..c {
+                y[i] = (y[i] - shift[i]) * slope[i] + offset[i];
+            }
+        }
+    }
 }
 
 /// Rows summed directly before they enter a sum of blocks, which keeps rounding errors small.
@@ -436,58 +461,97 @@ const ROWS: usize = 64;
 fn moments<T: Real>(x: &[T], mean: &mut [T], variance: &mut [T]) {
     let c = mean.len();
     let share = T::of(c as f64 / x.len() as f64);
+    let zeros = vec![T::ZERO; c];
     let mut unused = vec![T::ZERO; c];
-    in_blocks(x, x, c, |x, _, _| (x, T::ZERO), mean, &mut unused);
+    in_blocks([x, x], [&zeros, &zeros], |x, _, _, _| (x, T::ZERO), mean, &mut unused);
     for m in mean.iter_mut() {
         *m *= share;
     }
-    let centers: &[T] = mean;
-    let square = |x: T, i: usize| (x - centers[i]) * (x - centers[i]);
-    in_blocks(
-        x,
-        x,
-        c,
-        |x, _, i| (square(x, i), T::ZERO),
-        variance,
-        &mut unused,
-    );
+    let square = |x: T, _, mean: T, _| ((x - mean) * (x - mean), T::ZERO);
+    in_blocks([x, x], [mean, &zeros], square, variance, &mut unused);
     for v in variance.iter_mut() {
         *v *= share;
     }
 }
 
-/// Channel by channel sums of two terms over all rows, in blocks of [`ROWS`].
+/// Channels summed side by side.
+const LANES: usize = 32;
+
+/// Channel by channel sums of two terms over all rows, in blocks of [`ROWS`]. A term is made of the
+/// elements of two arrays and of two numbers a channel.
 #[inline(always)]
 fn in_blocks<T: Real>(
-    a: &[T],
-    b: &[T],
-    c: usize,
-    terms: impl Fn(T, T, usize) -> (T, T),
+    rows: [&[T]; 2],
+    channels: [&[T]; 2],
+    terms: impl Fn(T, T, T, T) -> (T, T),
     first: &mut [T],
     second: &mut [T],
 ) {
-    const LANES: usize = 32;
-    for from in (0..c).step_by(LANES) {
-        let lanes = LANES.min(c - from);
+    let c = first.len();
+    let whole = c - c % LANES;
+    for from in (0..whole).step_by(LANES) {
+        let side = |i: usize| -> [T; LANES] {
+            channels[i][from..from + LANES].try_into().expect("LANES channels")
+        };
+        let (p, q) = (side(0), side(1));
         let mut totals = [[T::ZERO; LANES]; 2];
-        for (a, b) in a.chunks(ROWS * c).zip(b.chunks(ROWS * c)) {
+        for (a, b) in rows[0].chunks(ROWS * c).zip(rows[1].chunks(ROWS * c)) {
             let mut sums = [[T::ZERO; LANES]; 2];
             for (a, b) in a.chunks_exact(c).zip(b.chunks_exact(c)) {
-                let (a, b) = (&a[from..from + lanes], &b[from..from + lanes]);
-                for i in 0..lanes {
-                    let (x, y) = terms(a[i], b[i], from + i);
+                let (a, b) = (&a[from..from + LANES], &b[from..from + LANES]);
+                for i in 0..LANES {
+                    let (x, y) = terms(a[i], b[i], p[i], q[i]);
                     sums[0][i] += x;
                     sums[1][i] += y;
                 }
             }
-            for i in 0..lanes {
+            for i in 0..LANES {
                 totals[0][i] += sums[0][i];
                 totals[1][i] += sums[1][i];
             }
         }
-        first[from..from + lanes].copy_from_slice(&totals[0][..lanes]);
-        second[from..from + lanes].copy_from_slice(&totals[1][..lanes]);
+        first[from..from + LANES].copy_from_slice(&totals[0]);
+        second[from..from + LANES].copy_from_slice(&totals[1]);
     }
+    rest_in_blocks(whole, rows, channels, terms, first, second);
+}
+
+/// The channels from `from` on, fewer than [`LANES`].
+#[inline(always)]
+fn rest_in_blocks<T: Real>(
+    from: usize,
+    rows: [&[T]; 2],
+    channels: [&[T]; 2],
+    terms: impl Fn(T, T, T, T) -> (T, T),
+    first: &mut [T],
+    second: &mut [T],
+) {
+    let c = first.len();
+    let n = c - from;
+    if n == 0 {
+        return;
+    }
+    let (p, q) = (&channels[0][from..from + n], &channels[1][from..from + n]);
+    let mut totals = [[T::ZERO; LANES]; 2];
+    for (a, b) in rows[0].chunks(ROWS * c).zip(rows[1].chunks(ROWS * c)) {
+        let mut sums = [[T::ZERO; LANES]; 2];
+        let (s, t) = sums.split_at_mut(1);
+        let (s, t) = (&mut s[0][..n], &mut t[0][..n]);
+        for (a, b) in a.chunks_exact(c).zip(b.chunks_exact(c)) {
+            let (a, b) = (&a[from..from + n], &b[from..from + n]);
+            for i in 0..n {
+                let (x, y) = terms(a[i], b[i], p[i], q[i]);
+                s[i] += x;
+                t[i] += y;
+            }
+        }
+        for i in 0..n {
+            totals[0][i] += s[i];
+            totals[1][i] += t[i];
+        }
+    }
+    first[from..].copy_from_slice(&totals[0][..n]);
+    second[from..].copy_from_slice(&totals[1][..n]);
 }
 
 /// Whether each element of replica `r` is kept.

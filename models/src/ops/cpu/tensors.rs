@@ -17,9 +17,7 @@ pub(crate) trait CpuTensors: Backend {
     fn values<T: Real>(tensor: &FloatTensor<Self>) -> &[T];
 
     /// The values of a tensor that is needed no more; without a copy where nobody else holds it.
-    fn take<T: Real>(tensor: FloatTensor<Self>) -> Vec<T> {
-        Self::values::<T>(&Self::row_major(tensor)).to_vec()
-    }
+    fn take<T: Real>(tensor: FloatTensor<Self>) -> Vec<T>;
 
     /// The values of an integer tensor.
     fn integers(tensor: IntTensor<Self>) -> Vec<i64>;
@@ -51,6 +49,11 @@ mod flex {
 
         fn values<T: Real>(tensor: &FlexTensor) -> &[T] {
             tensor.as_slice().expect(NOT_ROW_MAJOR)
+        }
+
+        fn take<T: Real>(tensor: FlexTensor) -> Vec<T> {
+            let data = Self::row_major(tensor).into_data();
+            data.try_into_vec().expect("kernels take tensors of one type")
         }
 
         fn integers(tensor: FlexTensor) -> Vec<i64> {
@@ -104,6 +107,10 @@ mod ndarray {
                 }
                 _ => panic!("kernels take tensors of one type"),
             }
+        }
+
+        fn take<T: Real>(tensor: NdArrayTensor) -> Vec<T> {
+            Self::values::<T>(&Self::row_major(tensor)).to_vec()
         }
 
         fn integers(tensor: NdArrayTensor) -> Vec<i64> {
