@@ -61,7 +61,9 @@ impl Sizes {
         for l in line..line + count {
             let y = l % self.height;
             for ky in 0..k {
-                let Some(row) = (y + ky).checked_sub(before).filter(|&row| row < self.height)
+                let Some(row) = (y + ky)
+                    .checked_sub(before)
+                    .filter(|&row| row < self.height)
                 else {
                     continue;
                 };

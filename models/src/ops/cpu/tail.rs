@@ -463,7 +463,13 @@ fn moments<T: Real>(x: &[T], mean: &mut [T], variance: &mut [T]) {
     let share = T::of(c as f64 / x.len() as f64);
     let zeros = vec![T::ZERO; c];
     let mut unused = vec![T::ZERO; c];
-    in_blocks([x, x], [&zeros, &zeros], |x, _, _, _| (x, T::ZERO), mean, &mut unused);
+    in_blocks(
+        [x, x],
+        [&zeros, &zeros],
+        |x, _, _, _| (x, T::ZERO),
+        mean,
+        &mut unused,
+    );
     for m in mean.iter_mut() {
         *m *= share;
     }
@@ -491,7 +497,9 @@ fn in_blocks<T: Real>(
     let whole = c - c % LANES;
     for from in (0..whole).step_by(LANES) {
         let side = |i: usize| -> [T; LANES] {
-            channels[i][from..from + LANES].try_into().expect("LANES channels")
+            channels[i][from..from + LANES]
+                .try_into()
+                .expect("LANES channels")
         };
         let (p, q) = (side(0), side(1));
         let mut totals = [[T::ZERO; LANES]; 2];

@@ -53,7 +53,8 @@ mod flex {
 
         fn take<T: Real>(tensor: FlexTensor) -> Vec<T> {
             let data = Self::row_major(tensor).into_data();
-            data.try_into_vec().expect("kernels take tensors of one type")
+            data.try_into_vec()
+                .expect("kernels take tensors of one type")
         }
 
         fn integers(tensor: FlexTensor) -> Vec<i64> {
