@@ -233,3 +233,21 @@ fn the_readme_has_room_for_the_table_of_results() {
     let with = ablate::report::splice(&readme, "results", "| generated |").unwrap();
     assert!(with.contains("| generated |"));
 }
+
+/// Results come and go with runs; everything else that a page links to is there.
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    for page in [
+        "README.md",
+        "experiments/README.md",
+        "experiments/METHODOLOGY.md",
+    ] {
+        let folder = root().join(page).parent().unwrap().to_owned();
+        for rest in read(page).split("](").skip(1) {
+            let target = rest.split([')', '#']).next().unwrap();
+            if !target.starts_with("http") && !target.starts_with("results/") {
+                assert!(folder.join(target).exists(), "{page}: {target}");
+            }
+        }
+    }
+}
