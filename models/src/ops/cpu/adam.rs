@@ -1,6 +1,7 @@
 //! A step of Adam in one pass over parameter, gradient and moments.
 
 use super::real::Real;
+use super::vector::Kernel;
 use rayon::prelude::*;
 
 /// Settings of a step.
@@ -40,20 +41,45 @@ pub(crate) fn step<T: Real>(
         .zip(second.par_chunks_mut(block))
         .zip(&s.rates)
         .for_each(|((((value, gradient), first), second), &rate)| {
-            let (b1, b2) = (T::of(s.beta1), T::of(s.beta2));
-            let (c1, c2) = (T::of(1.0 - s.beta1), T::of(1.0 - s.beta2));
-            let (epsilon, penalty) = (T::of(s.epsilon), T::of(s.penalty));
-            let (by1, by2) = (T::of(1.0 / correction1), T::of(1.0 / correction2));
-            let (rate, shrink) = (T::of(rate), T::of(rate * s.shrinkage));
-            pulp::Arch::new().dispatch(|| {
-                let moments = first.iter_mut().zip(second);
-                for ((w, &g), (m, v)) in value.iter_mut().zip(gradient).zip(moments) {
-                    let g = g + *w * penalty;
-                    *m = *m * b1 + g * c1;
-                    *v = *v * b2 + g * g * c2;
-                    let direction = *m * by1 / ((*v * by2).sqrt() + epsilon);
-                    *w = *w - *w * shrink - direction * rate;
-                }
+            T::run(Step {
+                value,
+                gradient,
+                first,
+                second,
+                decays: [s.beta1, s.beta2, 1.0 - s.beta1, 1.0 - s.beta2].map(T::of),
+                corrections: [1.0 / correction1, 1.0 / correction2].map(T::of),
+                epsilon: T::of(s.epsilon),
+                penalty: T::of(s.penalty),
+                rate: T::of(rate),
+                shrink: T::of(rate * s.shrinkage),
             });
         });
+}
+
+struct Step<'a, T> {
+    value: &'a mut [T],
+    gradient: &'a [T],
+    first: &'a mut [T],
+    second: &'a mut [T],
+    decays: [T; 4],
+    corrections: [T; 2],
+    epsilon: T,
+    penalty: T,
+    rate: T,
+    shrink: T,
+}
+
+impl<T: Real> Kernel for Step<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let ([b1, b2, c1, c2], [by1, by2]) = (self.decays, self.corrections);
+        let moments = self.first.iter_mut().zip(self.second);
+        for ((w, &g), (m, v)) in self.value.iter_mut().zip(self.gradient).zip(moments) {
+            let g = g + *w * self.penalty;
+            *m = *m * b1 + g * c1;
+            *v = *v * b2 + g * g * c2;
+            let direction = *m * by1 / ((*v * by2).sqrt() + self.epsilon);
+            *w = *w - *w * self.shrink - direction * self.rate;
+        }
+    }
 }

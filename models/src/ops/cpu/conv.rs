@@ -6,6 +6,7 @@
 use super::linear::fill_rows;
 use super::matmul::{Matrix, multiply};
 use super::real::Real;
+use super::vector::Kernel;
 use rayon::prelude::*;
 
 /// Sizes of a convolution.
@@ -82,23 +83,58 @@ impl Sizes {
         }
     }
 
-    /// Writes the patches of `count` image rows from `line` on, one patch a row.
+    /// Image rows in a tile of patches.
+    fn count<T>(&self, patches: &[T]) -> usize {
+        patches.len() / (self.width * self.patch())
+    }
+}
+
+/// Writes the patches of the image rows from `line` on, one patch a row.
+struct Gather<'a, T> {
+    s: Sizes,
+    x: &'a [T],
+    line: usize,
+    patches: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Gather<'_, T> {
     #[inline(always)]
-    fn gather<T: Real>(&self, x: &[T], line: usize, count: usize, patches: &mut [T]) {
-        if self.kernel > 1 {
+    fn run(self) {
+        let Self {
+            s,
+            x,
+            line,
+            patches,
+        } = self;
+        if s.kernel > 1 {
             patches.fill(T::ZERO);
         }
-        self.runs(line, count, |to, from, n| {
+        s.runs(line, s.count(patches), |to, from, n| {
             for (p, &x) in patches[to..to + n].iter_mut().zip(&x[from..from + n]) {
                 *p = x;
             }
         });
     }
+}
 
-    /// The transpose of [`gather`](Self::gather): adds the patches to where they came from.
+/// The transpose of [`Gather`]: adds the patches to where they came from.
+struct Scatter<'a, T> {
+    s: Sizes,
+    patches: &'a [T],
+    line: usize,
+    dx: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Scatter<'_, T> {
     #[inline(always)]
-    fn scatter<T: Real>(&self, patches: &[T], line: usize, count: usize, dx: &mut [T]) {
-        self.runs(line, count, |from, to, n| {
+    fn run(self) {
+        let Self {
+            s,
+            patches,
+            line,
+            dx,
+        } = self;
+        s.runs(line, s.count(patches), |from, to, n| {
             for (d, &p) in dx[to..to + n].iter_mut().zip(&patches[from..from + n]) {
                 *d += p;
             }
@@ -122,7 +158,12 @@ pub(crate) fn forward<T: Real>(s: Sizes, x: &[T], w: &[T], b: Option<&[T]>) -> V
             let places = count * s.width;
             patches.resize(places * s.patch(), T::ZERO);
             let x = &x[r * s.input()..(r + 1) * s.input()];
-            pulp::Arch::new().dispatch(|| s.gather(x, first, count, patches));
+            T::run(Gather {
+                s,
+                x,
+                line: first,
+                patches,
+            });
             if let Some(b) = b {
                 fill_rows(y, &b[r * s.outputs..(r + 1) * s.outputs]);
             }
@@ -153,8 +194,12 @@ pub(crate) fn input_gradient<T: Real>(s: Sizes, dy: &[T], w: &[T]) -> Vec<T> {
                 let dy = Matrix::new(dy, places, s.outputs);
                 let w = Matrix::new(w, s.patch(), s.outputs);
                 multiply(patches, dy, w.t(), false);
-                let scatter = || s.scatter(patches, i * s.tile(), count, dx);
-                pulp::Arch::new().dispatch(scatter);
+                T::run(Scatter {
+                    s,
+                    patches,
+                    line: i * s.tile(),
+                    dx,
+                });
             }
         });
     dx
@@ -172,8 +217,12 @@ pub(crate) fn weight_gradient<T: Real>(s: Sizes, x: &[T], dy: &[T]) -> Vec<T> {
                 let count = dy.len() / line;
                 let places = count * s.width;
                 patches.resize(places * s.patch(), T::ZERO);
-                let gather = || s.gather(x, i * s.tile(), count, patches);
-                pulp::Arch::new().dispatch(gather);
+                T::run(Gather {
+                    s,
+                    x,
+                    line: i * s.tile(),
+                    patches,
+                });
                 let patches = Matrix::new(patches, places, s.patch());
                 multiply(dw, patches.t(), Matrix::new(dy, places, s.outputs), i > 0);
             }

@@ -2,6 +2,7 @@
 
 use super::matmul::{Matrix, multiply};
 use super::real::Real;
+use super::vector::Kernel;
 use rayon::prelude::*;
 
 /// Sizes of a batched linear map.
@@ -71,15 +72,22 @@ pub(crate) fn bias_gradient<T: Real>(s: Sizes, dy: &[T]) -> Vec<T> {
     let mut db = vec![T::ZERO; s.replicas * s.outputs];
     db.par_chunks_mut(s.outputs)
         .zip(dy.par_chunks(s.rows * s.outputs))
-        .for_each(|(db, dy)| pulp::Arch::new().dispatch(|| add_rows(db, dy)));
+        .for_each(|(sum, rows)| T::run(AddRows { sum, rows }));
     db
 }
 
-#[inline(always)]
-fn add_rows<T: Real>(sum: &mut [T], rows: &[T]) {
-    for row in rows.chunks_exact(sum.len()) {
-        for (s, &v) in sum.iter_mut().zip(row) {
-            *s += v;
+struct AddRows<'a, T> {
+    sum: &'a mut [T],
+    rows: &'a [T],
+}
+
+impl<T: Real> Kernel for AddRows<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        for row in self.rows.chunks_exact(self.sum.len()) {
+            for (s, &v) in self.sum.iter_mut().zip(row) {
+                *s += v;
+            }
         }
     }
 }

@@ -9,3 +9,4 @@ pub(crate) mod pool;
 pub(crate) mod real;
 pub(crate) mod tail;
 pub(crate) mod tensors;
+mod vector;

@@ -1,6 +1,7 @@
 //! 2x2 max pooling with stride 2 that remembers which corner won.
 
 use super::real::Real;
+use super::vector::Kernel;
 use rayon::prelude::*;
 
 /// Sizes of a pooling: images of all replicas together.
@@ -33,19 +34,34 @@ pub(crate) fn forward<T: Real>(s: Sizes, x: &[T]) -> (Vec<T>, Vec<u8>) {
         .zip(winners.par_chunks_mut(size))
         .zip(x.par_chunks(s.height * s.width * c))
         .with_min_len(16)
-        .for_each(|((y, winners), x)| {
-            pulp::Arch::new().dispatch(|| {
-                let windows = y.chunks_exact_mut(c).zip(winners.chunks_exact_mut(c));
-                for (place, (y, winners)) in windows.enumerate() {
-                    let (i, j) = (place / w, place % w);
-                    y.copy_from_slice(&x[s.corner(i, j, 0)..][..c]);
-                    for corner in 1..4 {
-                        keep_larger(y, winners, &x[s.corner(i, j, corner)..][..c], corner as u8);
-                    }
-                }
-            });
-        });
+        .for_each(|((y, winners), x)| T::run(Forward { s, x, y, winners }));
     (y, winners)
+}
+
+struct Forward<'a, T> {
+    s: Sizes,
+    x: &'a [T],
+    y: &'a mut [T],
+    winners: &'a mut [u8],
+}
+
+impl<T: Real> Kernel for Forward<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let (s, c, (_, w)) = (self.s, self.s.channels, self.s.output());
+        let windows = self
+            .y
+            .chunks_exact_mut(c)
+            .zip(self.winners.chunks_exact_mut(c));
+        for (place, (y, winners)) in windows.enumerate() {
+            let (i, j) = (place / w, place % w);
+            y.copy_from_slice(&self.x[s.corner(i, j, 0)..][..c]);
+            for corner in 1..4 {
+                let x = &self.x[s.corner(i, j, corner)..][..c];
+                keep_larger(y, winners, x, corner as u8);
+            }
+        }
+    }
 }
 
 #[inline(always)]
@@ -67,23 +83,30 @@ pub(crate) fn backward<T: Real>(s: Sizes, dy: &[T], winners: &[u8]) -> Vec<T> {
         .zip(dy.par_chunks(size))
         .zip(winners.par_chunks(size))
         .with_min_len(16)
-        .for_each(|((dx, dy), winners)| {
-            pulp::Arch::new().dispatch(|| {
-                let windows = dy.chunks_exact(c).zip(winners.chunks_exact(c));
-                for (place, (dy, winners)) in windows.enumerate() {
-                    let (i, j) = (place / w, place % w);
-                    for corner in 0..4 {
-                        let to = &mut dx[s.corner(i, j, corner)..][..c];
-                        for ((d, &g), &winner) in to.iter_mut().zip(dy).zip(winners) {
-                            *d = if usize::from(winner) == corner {
-                                g
-                            } else {
-                                T::ZERO
-                            };
-                        }
-                    }
-                }
-            });
-        });
+        .for_each(|((dx, dy), winners)| T::run(Backward { s, dy, winners, dx }));
     dx
+}
+
+struct Backward<'a, T> {
+    s: Sizes,
+    dy: &'a [T],
+    winners: &'a [u8],
+    dx: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Backward<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let (s, c, (_, w)) = (self.s, self.s.channels, self.s.output());
+        let windows = self.dy.chunks_exact(c).zip(self.winners.chunks_exact(c));
+        for (place, (dy, winners)) in windows.enumerate() {
+            let (i, j) = (place / w, place % w);
+            for corner in 0..4 {
+                let to = &mut self.dx[s.corner(i, j, corner)..][..c];
+                for ((d, &g), &winner) in to.iter_mut().zip(dy).zip(winners) {
+                    *d = if winner == corner as u8 { g } else { T::ZERO };
+                }
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The element types of the kernels, with elementary functions that vectors can take part in.
 
+use super::vector::{self, Kernel};
 use burn::tensor::Element;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
@@ -24,6 +25,9 @@ pub(crate) trait Real:
     const ZERO: Self;
     const ONE: Self;
 
+    /// Runs an inner loop on numbers of this type.
+    fn run(kernel: impl Kernel);
+
     fn of(value: f64) -> Self;
     fn sqrt(self) -> Self;
     /// `exp(x)`; saturates near the ends of the range, keeps NaN.
@@ -43,6 +47,11 @@ pub(crate) trait Real:
 impl Real for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+
+    /// Double precision serves checks, not speed: it is compiled for the base vectors alone.
+    fn run(kernel: impl Kernel) {
+        kernel.run();
+    }
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -78,6 +87,10 @@ impl Real for f64 {
 impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+
+    fn run(kernel: impl Kernel) {
+        vector::run(kernel);
+    }
 
     #[inline(always)]
     fn of(value: f64) -> Self {

@@ -4,6 +4,7 @@
 //! does not depend on the others. Sums over rows are taken in blocks of fixed size.
 
 use super::real::Real;
+use super::vector::Kernel;
 use crate::activation::{Activation, LEAKY_SLOPE};
 use crate::block::Position;
 use crate::streams::Stream;
@@ -224,34 +225,72 @@ pub(crate) fn forward<T: Real>(
     tasks
         .into_par_iter()
         .for_each(|(r, (((y, mean), variance), kept))| {
-            let x = block(x, r, s.block());
-            let (scale, center) = (block(scale, r, c), block(center, r, c));
-            pulp::Arch::new().dispatch(|| {
-                if let Some(masks) = &spec.dropout {
-                    draw(masks, r, c, kept);
-                }
-                with_function!(spec.activation, f => match (spec.epsilon, spec.position) {
-                    (None, _) => map(x, y, |x| f.value(x)),
-                    (Some(epsilon), Position::Before) => {
-                        moments(x, mean, variance);
-                        let line = Line::new(mean, variance, epsilon, scale, center);
-                        line.map(x, y, |z| f.value(z));
-                    }
-                    (Some(epsilon), Position::After) => {
-                        map(x, y, |x| f.value(x));
-                        moments(y, mean, variance);
-                        Line::new(mean, variance, epsilon, scale, center).map_in_place(y);
-                    }
-                });
-                if let Some(masks) = &spec.dropout {
-                    let factor = T::of(masks.factor());
-                    for (y, &k) in y.iter_mut().zip(kept.iter()) {
-                        *y = if k == 0 { T::ZERO } else { *y * factor };
-                    }
-                }
+            T::run(ForwardOne {
+                spec,
+                r,
+                channels: c,
+                x: block(x, r, s.block()),
+                scale: block(scale, r, c),
+                center: block(center, r, c),
+                y,
+                mean,
+                variance,
+                kept,
             });
         });
     out
+}
+
+/// One replica's forward pass.
+struct ForwardOne<'a, T> {
+    spec: &'a TailSpec,
+    r: usize,
+    channels: usize,
+    x: &'a [T],
+    scale: &'a [T],
+    center: &'a [T],
+    y: &'a mut [T],
+    mean: &'a mut [T],
+    variance: &'a mut [T],
+    kept: &'a mut [u8],
+}
+
+impl<T: Real> Kernel for ForwardOne<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let Self {
+            spec,
+            r,
+            channels,
+            x,
+            scale,
+            center,
+            y,
+            mean,
+            variance,
+            kept,
+        } = self;
+        with_function!(spec.activation, f => match (spec.epsilon, spec.position) {
+            (None, _) => map(x, y, |x| f.value(x)),
+            (Some(epsilon), Position::Before) => {
+                moments(x, mean, variance);
+                let line = Line::new(mean, variance, epsilon, scale, center);
+                line.map(x, y, |z| f.value(z));
+            }
+            (Some(epsilon), Position::After) => {
+                map(x, y, |x| f.value(x));
+                moments(y, mean, variance);
+                Line::new(mean, variance, epsilon, scale, center).map_in_place(y);
+            }
+        });
+        if let Some(masks) = &spec.dropout {
+            draw(masks, r, channels, kept);
+            let factor = T::of(masks.factor());
+            for (y, &k) in y.iter_mut().zip(kept.iter()) {
+                *y = if k == 0 { T::ZERO } else { *y * factor };
+            }
+        }
+    }
 }
 
 /// The gradients by `x`, scale and center.
@@ -279,37 +318,68 @@ pub(crate) fn backward<T: Real>(
         .enumerate();
     let tasks: Vec<_> = tasks.collect();
     tasks.into_par_iter().for_each(|(r, ((dx, ds), dc))| {
-        let one = Replica {
-            x: block(saved.x, r, s.block()),
-            scale: block(saved.scale, r, c),
-            center: block(saved.center, r, c),
-            mean: block(saved.mean, r, c),
-            variance: block(saved.variance, r, c),
-            channels: c,
-        };
-        let (dy, kept) = (block(dy, r, s.block()), block(saved.kept, r, s.block()));
-        pulp::Arch::new().dispatch(|| {
-            match &spec.dropout {
-                Some(masks) => {
-                    let factor = T::of(masks.factor());
-                    for ((d, &g), &k) in dx.iter_mut().zip(dy).zip(kept) {
-                        *d = if k == 0 { T::ZERO } else { g * factor };
-                    }
-                }
-                None => dx.copy_from_slice(dy),
-            }
-            with_function!(spec.activation, f => match (spec.epsilon, spec.position) {
-                (None, _) => {
-                    for (d, &x) in dx.iter_mut().zip(one.x) {
-                        *d *= f.slope(x);
-                    }
-                }
-                (Some(epsilon), Position::Before) => one.before(f, epsilon, dx, ds, dc),
-                (Some(epsilon), Position::After) => one.after(f, epsilon, dx, ds, dc),
-            });
+        T::run(BackwardOne {
+            spec,
+            dy: block(dy, r, s.block()),
+            kept: block(saved.kept, r, s.block()),
+            dx,
+            ds,
+            dc,
+            replica: Replica {
+                x: block(saved.x, r, s.block()),
+                scale: block(saved.scale, r, c),
+                center: block(saved.center, r, c),
+                mean: block(saved.mean, r, c),
+                variance: block(saved.variance, r, c),
+                channels: c,
+            },
         });
     });
     out
+}
+
+/// One replica's backward pass.
+struct BackwardOne<'a, T> {
+    spec: &'a TailSpec,
+    dy: &'a [T],
+    kept: &'a [u8],
+    dx: &'a mut [T],
+    ds: &'a mut [T],
+    dc: &'a mut [T],
+    replica: Replica<'a, T>,
+}
+
+impl<T: Real> Kernel for BackwardOne<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let Self {
+            spec,
+            dy,
+            kept,
+            dx,
+            ds,
+            dc,
+            replica,
+        } = self;
+        match &spec.dropout {
+            Some(masks) => {
+                let factor = T::of(masks.factor());
+                for ((d, &g), &k) in dx.iter_mut().zip(dy).zip(kept) {
+                    *d = if k == 0 { T::ZERO } else { g * factor };
+                }
+            }
+            None => dx.copy_from_slice(dy),
+        }
+        with_function!(spec.activation, f => match (spec.epsilon, spec.position) {
+            (None, _) => {
+                for (d, &x) in dx.iter_mut().zip(replica.x) {
+                    *d *= f.slope(x);
+                }
+            }
+            (Some(epsilon), Position::Before) => replica.before(f, epsilon, dx, ds, dc),
+            (Some(epsilon), Position::After) => replica.after(f, epsilon, dx, ds, dc),
+        });
+    }
 }
 
 impl Masks {
