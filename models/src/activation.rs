@@ -1,6 +1,6 @@
 //! Activation functions.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{DType, Tensor, activation};
 use serde::{Deserialize, Serialize};
 
 /// The activation of a block.
@@ -63,10 +63,10 @@ impl Activation {
         match self {
             Self::Relu => activation::relu(x),
             Self::LeakyRelu => activation::leaky_relu(x, LEAKY_SLOPE),
-            Self::Sigmoid => activation::sigmoid(x),
+            Self::Sigmoid => sigmoid_of(x),
             Self::Tanh => activation::tanh(x),
-            Self::Gelu => activation::gelu(x),
-            Self::Silu => activation::silu(x),
+            Self::Gelu => gelu_of(x),
+            Self::Silu => sigmoid_of(x.clone()) * x,
             Self::Elu => activation::elu(x, 1.0),
             Self::Linear => x,
         }
@@ -77,6 +77,22 @@ impl Activation {
     pub const fn is_positively_homogeneous(self) -> bool {
         matches!(self, Self::Relu | Self::LeakyRelu | Self::Linear)
     }
+}
+
+/// The logistic function in the precision of `x`. burn 0.22's own goes through single precision on
+/// every backend that brings no kernel for it.
+fn sigmoid_of<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    match x.dtype() {
+        DType::F64 => (x * 0.5).tanh() * 0.5 + 0.5,
+        _ => activation::sigmoid(x),
+    }
+}
+
+/// `x Phi(x)`. burn 0.22's own pairs this value with the gradient of the tanh approximation, off by
+/// up to 9e-4, on every backend that brings no kernel for it.
+fn gelu_of<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let cdf = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
+    x * cdf
 }
 
 /// Slope of `leaky_relu` below zero.

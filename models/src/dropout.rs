@@ -49,7 +49,7 @@ impl Default for DropoutConfig {
 
 impl DropoutConfig {
     /// # Errors
-    /// If a rate is outside `[0, 1)`.
+    /// If a rate is outside `[0, 1)` or rounds to 1 in multiples of `2^-16`.
     pub fn check(&self) -> Result<(), ConfigError> {
         for (key, rate) in [
             ("rate", self.rate),
@@ -62,9 +62,20 @@ impl DropoutConfig {
                     format!("must be at least 0 and below 1, not {rate}"),
                 ));
             }
+            if threshold(rate) == 1 << 16 {
+                return Err(ConfigError::new(
+                    format!("dropout.{key}"),
+                    format!("is {rate}, which the 16 bits of a mask round to 1"),
+                ));
+            }
         }
         Ok(())
     }
+}
+
+/// How many of the 16-bit numbers drop an element.
+fn threshold(rate: f64) -> u32 {
+    (rate * 65536.0).round() as u32
 }
 
 /// Inverted dropout for a stack of replicas: a kept value is divided by the probability of keeping
@@ -87,7 +98,7 @@ pub struct Dropout {
 impl Dropout {
     /// Dropout at `path`, whose name addresses the masks; nothing at rate 0.
     pub fn new(rate: f64, spatial: bool, path: &str, start: &Start) -> Option<Self> {
-        let threshold = (rate * 65536.0).round() as u32;
+        let threshold = threshold(rate);
         (threshold > 0).then(|| Self {
             rate: f64::from(threshold) / 65536.0,
             threshold,

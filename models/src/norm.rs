@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which normalization a block has.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", from = "Wire")]
 pub enum NormConfig {
     /// No normalization.
     #[default]
@@ -20,6 +20,27 @@ pub enum NormConfig {
     Layer(LayerNormConfig),
     /// Group normalization (Wu and He 2018): over groups of channels of one example.
     Group(GroupNormConfig),
+}
+
+/// [`NormConfig`] as it is read: serde accepts any key beside the tag of a variant without braces.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+enum Wire {
+    None {},
+    Batch(BatchNormConfig),
+    Layer(LayerNormConfig),
+    Group(GroupNormConfig),
+}
+
+impl From<Wire> for NormConfig {
+    fn from(wire: Wire) -> Self {
+        match wire {
+            Wire::None {} => Self::None,
+            Wire::Batch(c) => Self::Batch(c),
+            Wire::Layer(c) => Self::Layer(c),
+            Wire::Group(c) => Self::Group(c),
+        }
+    }
 }
 
 impl NormConfig {
@@ -364,6 +385,9 @@ impl Running {
             let new = new.detach().reshape([r, c]);
             let old = state.value_sync().detach();
             state.update(old * (1.0 - m) + new * (m * factor));
+            // Without a look, burn keeps the update from visitors (and so from saved weights) and
+            // from other threads.
+            state.value_sync();
         };
         if let Some(weight) = &self.weight {
             let ones = Tensor::ones([mean.dims()[0], 1, 1], (&mean.device(), mean.dtype()));
