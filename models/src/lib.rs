@@ -14,6 +14,8 @@ pub mod norm;
 pub mod ops;
 pub mod pass;
 pub mod streams;
+#[cfg(test)]
+mod testing;
 pub mod zoo;
 
 pub use activation::Activation;

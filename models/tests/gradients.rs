@@ -24,7 +24,7 @@ use support::{double, is_trained, mlp, normals, normed, parameters};
 const H: f64 = 1e-5;
 
 /// Entries of a gradient that are looked at; of a longer one, a random choice.
-const ENTRIES: usize = 64;
+const ENTRIES: usize = 32;
 
 /// Asserts that the gradient of `f` at `point` agrees with central differences to 1e-6 of its
 /// largest entry. `f` gets the point as a list and gives a list, of which a fixed random
