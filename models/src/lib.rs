@@ -15,6 +15,7 @@ pub mod ops;
 pub mod pass;
 pub mod streams;
 #[cfg(test)]
+#[path = "../tests/support/testing.rs"]
 mod testing;
 pub mod zoo;
 

@@ -1,6 +1,6 @@
 //! Configurations as they are read, written and refused.
 
-#[path = "../src/testing.rs"]
+#[path = "support/testing.rs"]
 #[expect(dead_code, reason = "no numbers are compared here")]
 mod testing;
 

@@ -1,6 +1,5 @@
 //! What the tests of the zoo share: devices, data, parameters by path, and training.
 
-#[path = "../../src/testing.rs"]
 pub(crate) mod testing;
 pub(crate) mod training;
 
