@@ -7,8 +7,9 @@ use crate::error::ConfigError;
 use crate::init::{Start, WeightInit};
 use crate::linear::{Linear, LinearConfig};
 use crate::norm::{Norm, NormConfig};
-use crate::pass::{Pass, Point};
-use burn::module::Module;
+use crate::ops::{self, TailSpec};
+use crate::pass::{Mode, Pass, Point};
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -250,6 +251,12 @@ impl Tail {
     /// - `x`: `[replicas, batch * positions, channels]`, positions fastest
     /// - output: as `x`
     pub fn forward(&self, mut x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
+        if let (Mode::Train { step }, false) = (pass.mode(), pass.is_watched())
+            && self.is_fusible()
+            && ops::has_kernels(&x.device())
+        {
+            return self.forward_fused(x, positions, step);
+        }
         pass.show(&self.path, Point::Weighted, &x);
         if self.position == Position::Before {
             x = self.normalize(x, positions, pass);
@@ -265,6 +272,37 @@ impl Tail {
         }
         pass.show(&self.path, Point::Output, &x);
         x
+    }
+
+    /// Whether [`ops::tail`] does all of this tail.
+    fn is_fusible(&self) -> bool {
+        let batch_norm_or_none = matches!(self.norm, None | Some(Norm::Batch(_)));
+        batch_norm_or_none && (self.dropout.is_none() || self.placement == Placement::End)
+    }
+
+    fn forward_fused(&self, x: Tensor<3>, positions: usize, step: u64) -> Tensor<3> {
+        let norm = match &self.norm {
+            Some(Norm::Batch(norm)) => Some(norm),
+            _ => None,
+        };
+        let rows = x.dims()[1];
+        let spec = TailSpec {
+            activation: self.activation,
+            epsilon: norm.map(|norm| norm.config.epsilon),
+            position: self.position,
+            dropout: self.dropout.as_ref().map(|d| d.masks(positions, step)),
+        };
+        let value = |param: &Option<Param<Tensor<2>>>| param.as_ref().map(Param::val);
+        let (scale, center) = match norm {
+            Some(norm) => (value(&norm.affine.scale), value(&norm.affine.center)),
+            None => (None, None),
+        };
+        let out = ops::tail(x, scale, center, spec);
+        if let Some(norm) = norm {
+            norm.running
+                .update(&norm.config, out.mean, out.variance, rows);
+        }
+        out.y
     }
 
     fn normalize(&self, mut x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {

@@ -2,6 +2,7 @@
 
 use crate::error::ConfigError;
 use crate::init::Start;
+use crate::ops::Masks;
 use crate::pass::{Mode, Pass};
 use crate::streams::{Purpose, Stream};
 use burn::module::Module;
@@ -88,9 +89,9 @@ pub struct Dropout {
     /// Probability of dropping, in multiples of `2^-16`.
     pub rate: f64,
     #[module(skip)]
-    pub(crate) threshold: u32,
+    threshold: u32,
     #[module(skip)]
-    pub(crate) streams: Vec<Stream>,
+    streams: Vec<Stream>,
     /// Drop whole feature maps.
     pub spatial: bool,
 }
@@ -125,6 +126,16 @@ impl Dropout {
         }
         let mask = self.mask(step, rows * c).convert_dtype(x.dtype());
         x * Tensor::<2>::from_data(mask, like).reshape([r, rows, c])
+    }
+
+    /// Where a fused kernel finds the masks of `step`.
+    pub(crate) fn masks(&self, positions: usize, step: u64) -> Masks {
+        Masks {
+            streams: self.streams.clone(),
+            step,
+            threshold: self.threshold,
+            shared_rows: if self.spatial { positions } else { 1 },
+        }
     }
 
     /// The factors of every replica's first `n` elements at `step`: 0 or `1 / (1 - rate)`.

@@ -1,6 +1,7 @@
 //! Dense layers for a stack of replicas.
 
 use crate::init::{Start, WeightInit};
+use crate::ops;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, assert_shape};
 
@@ -48,10 +49,6 @@ impl Linear {
         let weight = self.weight.val();
         let [replicas, inputs, _] = weight.dims();
         assert_shape!(x, [replicas, _, inputs]);
-        let y = x.matmul(weight);
-        match &self.bias {
-            Some(bias) => y + bias.val().unsqueeze_dim(1),
-            None => y,
-        }
+        ops::linear(x, weight, self.bias.as_ref().map(Param::val))
     }
 }

@@ -313,8 +313,9 @@ impl BatchNorm {
                 let centered = x - mean.clone();
                 let variance = centered.clone().square().mean_dim(1);
                 if matches!(mode, Mode::Train { .. }) {
+                    let flat = |t: &Tensor<3>| t.clone().squeeze_dim(1);
                     self.running
-                        .update(&self.config, mean.clone(), variance.clone(), rows);
+                        .update(&self.config, flat(&mean), flat(&variance), rows);
                 }
                 self.normalize(centered, variance)
             }
@@ -366,12 +367,12 @@ impl Running {
         (mean / share.clone(), variance / share + start)
     }
 
-    /// Takes in the statistics of a batch of `rows` rows, `[replicas, 1, channels]` each.
+    /// Takes in the statistics of a batch of `rows` rows, `[replicas, channels]` each.
     pub(crate) fn update(
         &self,
         config: &BatchNormConfig,
-        mean: Tensor<3>,
-        variance: Tensor<3>,
+        mean: Tensor<2>,
+        variance: Tensor<2>,
         rows: usize,
     ) {
         let m = config.momentum;
@@ -380,17 +381,15 @@ impl Running {
             // One row has no unbiased variance; it enters as it is.
             RunningVariance::Unbiased => rows as f64 / rows.saturating_sub(1).max(1) as f64,
         };
-        let mix = |state: &RunningState<Tensor<2>>, new: Tensor<3>, factor: f64| {
-            let [r, _, c] = new.dims();
-            let new = new.detach().reshape([r, c]);
+        let mix = |state: &RunningState<Tensor<2>>, new: Tensor<2>, factor: f64| {
             let old = state.value_sync().detach();
-            state.update(old * (1.0 - m) + new * (m * factor));
+            state.update(old * (1.0 - m) + new.detach() * (m * factor));
             // Without a look, burn keeps the update from visitors (and so from saved weights) and
             // from other threads.
             state.value_sync();
         };
         if let Some(weight) = &self.weight {
-            let ones = Tensor::ones([mean.dims()[0], 1, 1], (&mean.device(), mean.dtype()));
+            let ones = Tensor::ones([mean.dims()[0], 1], (&mean.device(), mean.dtype()));
             mix(weight, ones, 1.0);
         }
         mix(&self.mean, mean, 1.0);

@@ -12,8 +12,8 @@ use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
 use ablate_models::zoo::{Model, ModelConfig, PRESETS, preset};
 use ablate_models::{Pass, ops};
-use burn::tensor::{Int, Tensor};
-use support::testing::{for_each_device, values};
+use burn::tensor::{DType, Int, Tensor};
+use support::testing::{distance, for_each_device, values};
 use support::{gradients, normals, parameters, tensors};
 
 const INPUT: [usize; 3] = [5, 4, 2];
@@ -125,6 +125,11 @@ fn biases_are_idle(block: &BlockConfig) -> bool {
 
 /// Checks one model: shapes, finite numbers, gradients where they belong, cost, modes.
 fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Start) {
+    let rounding = if start.dtype == DType::F64 {
+        1e-12
+    } else {
+        1e-4
+    };
     let model = config.init(input, classes, start).expect("can be built");
     let features: usize = input.iter().product();
     let replicas = start.replicas();
@@ -140,7 +145,13 @@ fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Sta
     let block = config.block();
     let modes_differ = block.dropout.rate > 0.0 || matches!(block.norm, NormConfig::Batch(_));
     let has_blocks = model.dense_blocks().len() + model.conv_blocks().count() > 0;
-    assert_eq!(trained != evaluated, modes_differ && has_blocks);
+    let apart = distance(&trained, &evaluated);
+    if modes_differ && has_blocks {
+        assert!(apart > 1e-3, "training and evaluation agree: {apart:e}");
+    } else {
+        // Training may run a fused kernel, whose elementary functions round in their own way.
+        assert!(apart <= rounding, "training is not evaluation: {apart:e}");
+    }
 
     let loss = ops::cross_entropy(logits, labels(start, classes)).sum();
     let found = gradients(&model, &loss.backward());

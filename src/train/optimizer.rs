@@ -1,6 +1,7 @@
 //! SGD, Adam and AdamW for a stack of replicas, each with its own learning rate.
 
 use crate::spec::{Moments, Optimizer as Config, ParameterGroup, TrainConfig};
+use ablate_models::ops::{self, AdamStep};
 use ablate_models::zoo::Model;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
@@ -58,29 +59,37 @@ impl Optimizer {
         gradient: Tensor<2>,
         factor: f64,
     ) -> Tensor<2> {
-        let rate = self.rate(factor, &value.device(), value.dtype());
         let decays = group.is_some_and(|g| self.decay_on.contains(&g));
         let decay = if decays { self.weight_decay } else { 0.0 };
-        let step = self.step;
-        let slot = &mut self.slots[index];
-        match &self.config {
+        let adam = |m: &Moments, penalty: f64, shrinkage: f64| AdamStep {
+            rates: self.rates.iter().map(|rate| rate * factor).collect(),
+            beta1: m.beta1,
+            beta2: m.beta2,
+            epsilon: m.epsilon,
+            penalty,
+            shrinkage,
+            step: self.step,
+        };
+        let step = match &self.config {
             Config::Sgd { momentum, nesterov } => {
-                let gradient = added_decay(gradient, &value, decay);
-                value - rate * slot.momentum(gradient, *momentum, *nesterov)
+                let rate = self.rate(factor, &value.device(), value.dtype());
+                let gradient = match decay {
+                    0.0 => gradient,
+                    decay => gradient + value.clone() * decay,
+                };
+                let slot = &mut self.slots[index];
+                return value - rate * slot.momentum(gradient, *momentum, *nesterov);
             }
-            Config::Adam(m) => {
-                let gradient = added_decay(gradient, &value, decay);
-                value - rate * slot.adam(gradient, m, step)
-            }
-            Config::Adamw(m) => {
-                let direction = slot.adam(gradient, m, step);
-                if decay > 0.0 {
-                    let shrunk = value.clone() - rate.clone() * value * decay;
-                    return shrunk - rate * direction;
-                }
-                value - rate * direction
-            }
-        }
+            Config::Adam(m) => adam(m, decay, 0.0),
+            Config::Adamw(m) => adam(m, 0.0, decay),
+        };
+        let slot = &mut self.slots[index];
+        let first = slot.first.take().unwrap_or_else(|| value.zeros_like());
+        let second = slot.second.take().unwrap_or_else(|| value.zeros_like());
+        let [value, first, second] = ops::adam_step(value, first, second, gradient, step);
+        slot.first = Some(first);
+        slot.second = Some(second);
+        value
     }
 
     /// `[replicas, 1]`.
@@ -88,15 +97,6 @@ impl Optimizer {
         let rates: Vec<f64> = self.rates.iter().map(|rate| rate * factor).collect();
         let data = TensorData::new(rates, [self.rates.len(), 1]).convert_dtype(dtype);
         Tensor::from_data(data, (device, dtype))
-    }
-}
-
-/// Decay added to the gradient (an L2 penalty).
-fn added_decay(gradient: Tensor<2>, value: &Tensor<2>, decay: f64) -> Tensor<2> {
-    if decay > 0.0 {
-        gradient + value.clone() * decay
-    } else {
-        gradient
     }
 }
 
@@ -116,21 +116,6 @@ impl Slot {
         } else {
             velocity
         }
-    }
-
-    /// Kingma and Ba 2015, algorithm 1, without the learning rate.
-    fn adam(&mut self, gradient: Tensor<2>, m: &Moments, step: i32) -> Tensor<2> {
-        let mix = |old: Option<Tensor<2>>, new: Tensor<2>, beta: f64| match old {
-            Some(old) => old * beta + new * (1.0 - beta),
-            None => new * (1.0 - beta),
-        };
-        let first = mix(self.first.take(), gradient.clone(), m.beta1);
-        let second = mix(self.second.take(), gradient.square(), m.beta2);
-        self.first = Some(first.clone());
-        self.second = Some(second.clone());
-        let first = first / (1.0 - m.beta1.powi(step));
-        let second = second / (1.0 - m.beta2.powi(step));
-        first / (second.sqrt() + m.epsilon)
     }
 }
 

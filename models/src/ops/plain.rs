@@ -1,6 +1,7 @@
 //! Plain burn versions: differentiable, for every backend, and the reference in tests.
 
-use burn::tensor::{Int, Tensor, activation};
+use super::AdamStep;
+use burn::tensor::{Int, Tensor, TensorData, activation};
 
 /// 2-d convolution, stride 1, same size: patches gathered side by side, then one matrix product a
 /// replica.
@@ -115,4 +116,34 @@ pub fn cross_entropy(logits: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
     let log_p = activation::log_softmax(logits, 2);
     let picked: Tensor<3> = log_p.gather(2, labels.unsqueeze_dim(2));
     picked.reshape([r, n]).mean_dim(1).neg().reshape([r])
+}
+
+/// `x W + b` for every replica; see [`super::linear`].
+pub fn linear(x: Tensor<3>, weight: Tensor<3>, bias: Option<Tensor<2>>) -> Tensor<3> {
+    let y = x.matmul(weight);
+    match bias {
+        Some(bias) => y + bias.unsqueeze_dim(1),
+        None => y,
+    }
+}
+
+/// One step of Adam or AdamW; see [`super::adam_step`].
+pub fn adam_step(
+    value: Tensor<2>,
+    first: Tensor<2>,
+    second: Tensor<2>,
+    gradient: Tensor<2>,
+    step: &AdamStep,
+) -> [Tensor<2>; 3] {
+    let rates = TensorData::new(step.rates.clone(), [step.rates.len(), 1]);
+    let rates = rates.convert_dtype(value.dtype());
+    let rate = Tensor::<2>::from_data(rates, (&value.device(), value.dtype()));
+    let gradient = gradient + value.clone() * step.penalty;
+    let first = first * step.beta1 + gradient.clone() * (1.0 - step.beta1);
+    let second = second * step.beta2 + gradient.square() * (1.0 - step.beta2);
+    let mean = first.clone() / (1.0 - step.beta1.powi(step.step));
+    let square = second.clone() / (1.0 - step.beta2.powi(step.step));
+    let direction = mean / (square.sqrt() + step.epsilon);
+    let shrunk = value.clone() - rate.clone() * value * step.shrinkage;
+    [shrunk - rate * direction, first, second]
 }

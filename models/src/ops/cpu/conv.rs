@@ -51,69 +51,56 @@ impl Sizes {
         self.patch() * self.outputs
     }
 
-    /// For every image row of the tile that starts at `line` and every kernel row, calls
-    /// `f(place, source)`: where the patches of that row start in the tile, counted in patches, the
-    /// kernel row, and the input row it reads, counted in rows of the replica, if there is one.
-    fn rows(&self, line: usize, count: usize, mut f: impl FnMut(usize, usize, Option<usize>)) {
-        let before = (self.kernel - 1) / 2;
+    /// Calls `f` for every run of a patch that lies inside the image: a kernel row's columns are
+    /// neighbours in the patch and in the image alike. `f` gets where the run starts in the tile
+    /// of `count` image rows from `line` on, where it starts in the replica, and its length.
+    #[inline(always)]
+    fn runs(&self, line: usize, count: usize, mut f: impl FnMut(usize, usize, usize)) {
+        let (k, c, patch) = (self.kernel, self.inputs, self.patch());
+        let before = (k - 1) / 2;
         for l in line..line + count {
             let y = l % self.height;
-            for ky in 0..self.kernel {
-                let inside = (y + ky).checked_sub(before).filter(|&row| row < self.height);
-                f((l - line) * self.width, ky, inside.map(|row| l - y + row));
+            for ky in 0..k {
+                let Some(row) = (y + ky)
+                    .checked_sub(before)
+                    .filter(|&row| row < self.height)
+                else {
+                    continue;
+                };
+                let source = (l - y + row) * self.width;
+                for column in 0..self.width {
+                    let from = before.saturating_sub(column);
+                    let to = (self.width + before - column).min(k);
+                    let place = (l - line) * self.width + column;
+                    f(
+                        place * patch + (ky * k + from) * c,
+                        (source + column + from - before) * c,
+                        (to - from) * c,
+                    );
+                }
             }
         }
     }
 
-    /// The columns `x` of an output row for which kernel column `kx` reads inside the image, and
-    /// the first column it reads.
-    fn span(&self, kx: usize) -> (std::ops::Range<usize>, usize) {
-        let before = (self.kernel - 1) / 2;
-        let from = before.saturating_sub(kx).min(self.width);
-        let to = (self.width + before).saturating_sub(kx).min(self.width);
-        (from..to.max(from), (from + kx).saturating_sub(before))
-    }
-
     /// Writes the patches of `count` image rows from `line` on, one patch a row.
+    #[inline(always)]
     fn gather<T: Real>(&self, x: &[T], line: usize, count: usize, patches: &mut [T]) {
-        let (patch, c) = (self.patch(), self.inputs);
-        let row_of_kernel = self.kernel * c;
-        self.rows(line, count, |place, ky, source| {
-            for kx in 0..self.kernel {
-                let (span, first) = self.span(kx);
-                let offset = ky * row_of_kernel + kx * c;
-                for column in 0..self.width {
-                    let to = (place + column) * patch + offset;
-                    let to = &mut patches[to..to + c];
-                    match source {
-                        Some(row) if span.contains(&column) => {
-                            let from = (row * self.width + first + column - span.start) * c;
-                            to.copy_from_slice(&x[from..from + c]);
-                        }
-                        _ => to.fill(T::ZERO),
-                    }
-                }
+        if self.kernel > 1 {
+            patches.fill(T::ZERO);
+        }
+        self.runs(line, count, |to, from, n| {
+            for (p, &x) in patches[to..to + n].iter_mut().zip(&x[from..from + n]) {
+                *p = x;
             }
         });
     }
 
-    /// The transpose of [`gather`](Self::gather): adds the patches to the image rows they came
-    /// from.
+    /// The transpose of [`gather`](Self::gather): adds the patches to where they came from.
+    #[inline(always)]
     fn scatter<T: Real>(&self, patches: &[T], line: usize, count: usize, dx: &mut [T]) {
-        let (patch, c) = (self.patch(), self.inputs);
-        let row_of_kernel = self.kernel * c;
-        self.rows(line, count, |place, ky, source| {
-            let Some(row) = source else { return };
-            for kx in 0..self.kernel {
-                let (span, first) = self.span(kx);
-                let offset = ky * row_of_kernel + kx * c;
-                for column in span.clone() {
-                    let from = (place + column) * patch + offset;
-                    let to = (row * self.width + first + column - span.start) * c;
-                    for (d, &p) in dx[to..to + c].iter_mut().zip(&patches[from..from + c]) {
-                        *d += p;
-                    }
-                }
+        self.runs(line, count, |from, to, n| {
+            for (d, &p) in dx[to..to + n].iter_mut().zip(&patches[from..from + n]) {
+                *d += p;
             }
         });
     }
@@ -128,19 +115,26 @@ pub(crate) fn forward<T: Real>(s: Sizes, x: &[T], w: &[T], b: Option<&[T]>) -> V
         tiles.map(move |(i, y)| (r, i * s.tile(), y))
     });
     let tiles: Vec<_> = tiles.collect();
-    tiles.into_par_iter().for_each_init(Vec::new, |patches, (r, first, y)| {
-        let count = y.len() / line;
-        let places = count * s.width;
-        patches.resize(places * s.patch(), T::ZERO);
-        let x = &x[r * s.input()..(r + 1) * s.input()];
-        pulp::Arch::new().dispatch(|| s.gather(x, first, count, patches));
-        if let Some(b) = b {
-            fill_rows(y, &b[r * s.outputs..(r + 1) * s.outputs]);
-        }
-        let w = &w[r * s.weights()..(r + 1) * s.weights()];
-        let patches = Matrix::new(patches, places, s.patch());
-        multiply(y, patches, Matrix::new(w, s.patch(), s.outputs), b.is_some());
-    });
+    tiles
+        .into_par_iter()
+        .for_each_init(Vec::new, |patches, (r, first, y)| {
+            let count = y.len() / line;
+            let places = count * s.width;
+            patches.resize(places * s.patch(), T::ZERO);
+            let x = &x[r * s.input()..(r + 1) * s.input()];
+            pulp::Arch::new().dispatch(|| s.gather(x, first, count, patches));
+            if let Some(b) = b {
+                fill_rows(y, &b[r * s.outputs..(r + 1) * s.outputs]);
+            }
+            let w = &w[r * s.weights()..(r + 1) * s.weights()];
+            let patches = Matrix::new(patches, places, s.patch());
+            multiply(
+                y,
+                patches,
+                Matrix::new(w, s.patch(), s.outputs),
+                b.is_some(),
+            );
+        });
     y
 }
 

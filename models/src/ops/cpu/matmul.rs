@@ -91,7 +91,9 @@ mod tests {
         let a: Vec<f64> = (0..m * k).map(|i| (i as f64).sin()).collect();
         let b: Vec<f64> = (0..k * n).map(|i| (i as f64).cos()).collect();
         let transpose = |v: &[f64], rows: usize, columns: usize| -> Vec<f64> {
-            (0..rows * columns).map(|i| v[(i % rows) * columns + i / rows]).collect()
+            (0..rows * columns)
+                .map(|i| v[(i % rows) * columns + i / rows])
+                .collect()
         };
         let (at, bt) = (transpose(&a, m, k), transpose(&b, k, n));
         let left = [Matrix::new(&a, m, k), Matrix::new(&at, k, m).t()];

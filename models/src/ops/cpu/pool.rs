@@ -75,7 +75,11 @@ pub(crate) fn backward<T: Real>(s: Sizes, dy: &[T], winners: &[u8]) -> Vec<T> {
                     for corner in 0..4 {
                         let to = &mut dx[s.corner(i, j, corner)..][..c];
                         for ((d, &g), &winner) in to.iter_mut().zip(dy).zip(winners) {
-                            *d = if usize::from(winner) == corner { g } else { T::ZERO };
+                            *d = if usize::from(winner) == corner {
+                                g
+                            } else {
+                                T::ZERO
+                            };
                         }
                     }
                 }

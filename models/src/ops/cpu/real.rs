@@ -6,6 +6,7 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 /// `f32` or `f64`.
 pub(crate) trait Real:
     Element
+    + bytemuck::Pod
     + Copy
     + Default
     + PartialOrd
@@ -150,7 +151,13 @@ fn exp_f32(x: f32) -> f32 {
     for c in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = p * r + c;
     }
-    let scale = f32::from_bits(shifted.to_bits().wrapping_add(127).wrapping_sub(0x4B40_0000) << 23);
+    let scale = f32::from_bits(
+        shifted
+            .to_bits()
+            .wrapping_add(127)
+            .wrapping_sub(0x4B40_0000)
+            << 23,
+    );
     p * scale
 }
 
