@@ -13,3 +13,8 @@ pub mod run;
 pub mod spec;
 pub mod stats;
 pub mod train;
+
+/// The README's code.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,253 @@
+//! Every committed experiment: it parses, its design is sound, its arms can be built for its data,
+//! and a report can be made of it. So do the examples in the documentation.
+
+use ablate::data::{self, entry};
+use ablate::plan::{Plan, warnings};
+use ablate::report::derive;
+use ablate::run::fake::FakeTrainer;
+use ablate::spec::{self, Arm, Contrast, DataName, Expect, Metric, Spec};
+use ablate_models::zoo::{ModelConfig, preset};
+use std::path::Path;
+
+/// The margins of the standard suite, in points and nats; METHODOLOGY says why.
+const DIGITS_ACCURACY_MARGIN: f64 = 0.5;
+const DIGITS_NLL_MARGIN: f64 = 0.02;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn committed() -> Vec<Spec> {
+    spec::all(&root().join("experiments")).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn in_suite(suite: &str) -> Vec<Spec> {
+    let mut specs = committed();
+    specs.retain(|spec| spec.suites.iter().any(|s| s == suite));
+    specs
+}
+
+fn arm<'s>(spec: &'s Spec, name: &str) -> &'s Arm {
+    let found = spec.arms.iter().find(|arm| arm.name == name);
+    found.expect("the reader checks that contrasts name arms")
+}
+
+/// The `toml` blocks of a Markdown page that are whole experiments.
+fn examples(page: &str) -> Vec<String> {
+    let text = read(page);
+    let blocks = text.split("```toml\n").skip(1);
+    let blocks = blocks.filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned()));
+    blocks.filter(|block| block.contains("[[arms]]")).collect()
+}
+
+#[test]
+fn the_suites_hold_what_they_are_said_to_hold() {
+    let names = |suite| -> Vec<String> { in_suite(suite).into_iter().map(|s| s.name).collect() };
+    let standard = [
+        "bn-bias",
+        "bn-bias-cnn",
+        "bn-position",
+        "bn-position-cnn",
+        "bn-scale",
+        "bn-scale-cnn",
+        "dropout",
+        "dropout-cnn",
+    ];
+    assert_eq!(names("standard"), standard);
+    assert_eq!(names("mnist"), ["mnist-cnn", "mnist-mlp"]);
+    assert_eq!(names("smoke"), ["smoke"]);
+    assert_eq!(committed().len(), 11, "an experiment is in no suite");
+}
+
+#[test]
+fn no_design_has_a_weakness_but_the_smoke_test() {
+    for spec in committed() {
+        let said: Vec<String> = warnings(&spec).iter().map(ToString::to_string).collect();
+        if spec.name == "smoke" {
+            let [seeds] = &said[..] else {
+                panic!("{said:?}")
+            };
+            assert!(seeds.contains("with 3 seeds"), "{seeds}");
+        } else {
+            assert!(said.is_empty(), "{}: {said:?}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn every_arm_can_be_built_for_its_data() {
+    for spec in committed() {
+        for arm in &spec.arms {
+            let data = entry(arm.data.name);
+            let input = [data.height, data.width, 1];
+            let cost = arm.model.cost(input, data.classes());
+            let cost = cost.unwrap_or_else(|e| panic!("{}: {}: {e}", spec.name, arm.name));
+            assert!(cost.parameters > 0 && cost.multiply_adds > 0);
+        }
+    }
+}
+
+#[test]
+fn every_batch_fits_into_the_training_split() {
+    for spec in committed() {
+        for arm in &spec.arms {
+            let data = entry(arm.data.name);
+            let [train, test] = [Some(data.train), data.test].map(|c| Some(c?.iter().sum()));
+            let sizes = data::Sizes::new(&arm.data, train.unwrap(), test);
+            let sizes = sizes.unwrap_or_else(|e| panic!("{}: {}: {e}", spec.name, arm.name));
+            assert!(arm.train.batch_size <= sizes.train, "{}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn every_accuracy_margin_of_the_suites_is_more_than_one_test_image() {
+    for spec in in_suite("standard").iter().chain(&in_suite("mnist")) {
+        for contrast in &spec.contrasts {
+            let data = &arm(spec, &contrast.control).data;
+            let train = entry(data.name).train.iter().sum();
+            let test = entry(data.name).test.map(|counts| counts.iter().sum());
+            let images = data::Sizes::new(data, train, test).unwrap().test;
+            if contrast.metric == Metric::TestAccuracy {
+                let image = 100.0 / images as f64;
+                assert!(contrast.margin > image, "{}: {}", spec.name, contrast.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_standard_suite_has_the_design_that_methodology_describes() {
+    for spec in in_suite("standard") {
+        let name = &spec.name;
+        assert_eq!(spec.seeds, (0..20).collect::<Vec<u64>>(), "{name}");
+        assert!(spec.claim.is_some() && spec.sentence.is_some(), "{name}");
+        for arm in &spec.arms {
+            assert_eq!(arm.learning_rates, [0.001, 0.003, 0.01], "{name}");
+            assert_eq!(arm.data, spec.arms[0].data, "{name}");
+            assert_eq!(arm.train, spec.arms[0].train, "{name}");
+            assert_eq!(arm.data.name, DataName::Digits, "{name}");
+            assert_eq!(arm.data.folds, 5, "{name}");
+        }
+        assert!(spec.contrasts.iter().any(|c| c.primary), "{name}");
+        assert!(spec.contrasts.len() <= 5, "{name}: Holm divides by them");
+        for contrast in &spec.contrasts {
+            let margin = match contrast.metric {
+                Metric::TestAccuracy => DIGITS_ACCURACY_MARGIN,
+                Metric::TestNll => DIGITS_NLL_MARGIN,
+                Metric::TestEce => f64::NAN,
+            };
+            assert_eq!(contrast.margin, margin, "{name}: {}", contrast.name);
+        }
+    }
+}
+
+/// A contrast without the names of the arms.
+fn prediction(contrast: &Contrast) -> (&str, Metric, Expect, bool) {
+    (
+        &contrast.name,
+        contrast.metric,
+        contrast.expect,
+        contrast.primary,
+    )
+}
+
+#[test]
+fn a_dense_net_and_a_convolutional_net_are_asked_the_same() {
+    for name in ["bn-position", "bn-bias", "bn-scale"] {
+        let specs = in_suite("standard");
+        let find = |name: &str| specs.iter().find(|s| s.name == name).unwrap();
+        let (dense, conv) = (find(name), find(&format!("{name}-cnn")));
+        assert_eq!(dense.sentence, conv.sentence);
+        assert!(matches!(dense.arms[0].model, ModelConfig::Mlp(_)));
+        assert!(matches!(conv.arms[0].model, ModelConfig::Cnn(_)));
+        let asked: Vec<_> = dense.contrasts.iter().map(prediction).collect();
+        for contrast in &conv.contrasts {
+            assert!(asked.contains(&prediction(contrast)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_mnist_checks_train_presets_on_all_training_images_and_choose_nothing() {
+    for spec in in_suite("mnist") {
+        let [arm] = &spec.arms[..] else {
+            panic!("{} has one arm", spec.name);
+        };
+        assert_eq!(arm.data.validation, 0.0);
+        assert_eq!(arm.learning_rates.len(), 1);
+        assert_eq!(arm.model, preset(&arm.name).unwrap().config());
+        assert_eq!((&spec.claim, spec.contrasts.len()), (&None, 0));
+    }
+}
+
+#[test]
+fn a_report_can_be_made_of_every_experiment() {
+    for spec in committed() {
+        let plan = Plan::new(&spec, "flex", 8, "fake");
+        let jobs = plan.jobs(|_| true);
+        let records: Vec<_> = jobs.iter().flat_map(FakeTrainer::records).collect();
+        let derived = derive(&spec, &records).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
+        let judged = spec.contrasts.iter().any(|c| c.primary);
+        assert_eq!(derived.summary.verdict.is_some(), judged, "{}", spec.name);
+        for arm in &spec.arms {
+            let cell = format!("`{}`", arm.name);
+            assert!(derived.report_md.contains(&cell), "{}: {cell}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn the_examples_in_the_documentation_are_experiments_without_weaknesses() {
+    for page in ["README.md", "experiments/README.md"] {
+        let found = examples(page);
+        assert_eq!(found.len(), 1, "{page}");
+        let spec = Spec::parse("example", Path::new(page), &found[0], &[]);
+        let spec = spec.unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(warnings(&spec), [], "{page}");
+    }
+}
+
+#[test]
+fn the_readme_explains_every_exit_code_device_and_data_set() {
+    let readme = read("README.md");
+    for code in [0, 1, 2, 3, 4, 5, 75] {
+        assert!(
+            readme.contains(&format!("\n| {code} |")),
+            "exit code {code}"
+        );
+    }
+    let devices = ablate::device::NAMES.iter();
+    for name in devices.chain(data::ALL.iter().map(|&name| &entry(name).key)) {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn the_readme_has_room_for_the_table_of_results() {
+    let readme = read("README.md");
+    let with = ablate::report::splice(&readme, "results", "| generated |").unwrap();
+    assert!(with.contains("| generated |"));
+}
+
+/// Results come and go with runs; everything else that a page links to is there.
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    for page in [
+        "README.md",
+        "experiments/README.md",
+        "experiments/METHODOLOGY.md",
+    ] {
+        let folder = root().join(page).parent().unwrap().to_owned();
+        for rest in read(page).split("](").skip(1) {
+            let target = rest.split([')', '#']).next().unwrap();
+            if !target.starts_with("http") && !target.starts_with("results/") {
+                assert!(folder.join(target).exists(), "{page}: {target}");
+            }
+        }
+    }
+}
