@@ -322,3 +322,118 @@ impl Tail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::norm::{BatchNormConfig, LayerNormConfig};
+    use crate::pass::Observer;
+    use crate::testing::for_each_device;
+    use std::cell::RefCell;
+
+    fn block(norm: NormConfig, position: Position, placement: Placement) -> BlockConfig {
+        BlockConfig {
+            norm,
+            position,
+            dropout: DropoutConfig {
+                placement,
+                ..DropoutConfig::default()
+            },
+            ..BlockConfig::default()
+        }
+    }
+
+    #[test]
+    fn auto_leaves_the_bias_out_exactly_where_a_centering_batch_norm_follows_directly() {
+        let centered = NormConfig::Batch(BatchNormConfig::default());
+        let uncentered = NormConfig::Batch(BatchNormConfig {
+            center: false,
+            ..BatchNormConfig::default()
+        });
+        let layer = NormConfig::Layer(LayerNormConfig::default());
+        let cases = [
+            (&centered, Position::Before, Placement::End, 0.5, false),
+            (
+                &centered,
+                Position::Before,
+                Placement::BeforeNorm,
+                0.0,
+                false,
+            ),
+            (
+                &centered,
+                Position::Before,
+                Placement::BeforeNorm,
+                0.5,
+                true,
+            ),
+            (&centered, Position::After, Placement::End, 0.0, true),
+            (&uncentered, Position::Before, Placement::End, 0.0, true),
+            (&layer, Position::Before, Placement::End, 0.0, true),
+            (
+                &NormConfig::None,
+                Position::Before,
+                Placement::End,
+                0.0,
+                true,
+            ),
+        ];
+        for (norm, position, placement, rate, expected) in cases {
+            let mut block = block(norm.clone(), position, placement);
+            assert_eq!(block.has_bias(rate), expected, "{block:?}");
+            block.bias = Bias::On;
+            assert!(block.has_bias(rate));
+            block.bias = Bias::Off;
+            assert!(!block.has_bias(rate));
+        }
+    }
+
+    #[derive(Default)]
+    struct Watch(RefCell<Vec<(String, Point)>>);
+
+    impl Observer for Watch {
+        fn see(&self, path: &str, point: Point, _value: &Tensor<3>) {
+            self.0.borrow_mut().push((path.to_owned(), point));
+        }
+    }
+
+    #[test]
+    fn observers_see_every_point_of_a_block_in_order_under_its_path() {
+        for_each_device(|device| {
+            let start = Start::new([1], device);
+            let built = BlockConfig::default().dense("blocks.3", 2, 2, &start);
+            let x = start.tensor(vec![1.0, 2.0], [1, 1, 2]);
+            let watch = Watch::default();
+            let pass = Pass::evaluate().watched_by(&watch);
+            built.expect("can be built").forward(x, &pass);
+            let points = [
+                Point::Weighted,
+                Point::Preactivation,
+                Point::Activation,
+                Point::Output,
+            ];
+            let expected = points.map(|point| ("blocks.3".to_owned(), point));
+            assert_eq!(watch.0.into_inner(), expected);
+        });
+    }
+
+    #[test]
+    fn each_part_of_a_block_stands_where_its_configuration_says() {
+        for_each_device(|device| {
+            let start = Start::new([1], device).double();
+            let norm = NormConfig::Batch(BatchNormConfig::default());
+            for (position, smallest) in [(Position::Before, 0.0), (Position::After, -10.0)] {
+                let block = block(norm.clone(), position, Placement::End);
+                let block = block.dense("block", 2, 2, &start).expect("can be built");
+                let x = start.tensor((0..12).map(f64::from).collect(), [1, 6, 2]);
+                let y = block.tail.forward(x, 1, &Pass::train(0));
+                let y = crate::testing::values(y);
+                // ReLU last: nothing is negative. Norm last: the mean is zero.
+                let least = y.iter().fold(f64::INFINITY, |least, y| least.min(*y));
+                let mean = y.iter().sum::<f64>() / y.len() as f64;
+                assert!(least >= smallest, "{position:?}: {y:?}");
+                assert_eq!(position == Position::After, mean.abs() < 1e-12, "{y:?}");
+            }
+        });
+    }
+}

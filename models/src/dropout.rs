@@ -50,7 +50,7 @@ impl Default for DropoutConfig {
 
 impl DropoutConfig {
     /// # Errors
-    /// If a rate is outside `[0, 1)`.
+    /// If a rate is outside `[0, 1)` or rounds to 1 in multiples of `2^-16`.
     pub fn check(&self) -> Result<(), ConfigError> {
         for (key, rate) in [
             ("rate", self.rate),
@@ -63,9 +63,20 @@ impl DropoutConfig {
                     format!("must be at least 0 and below 1, not {rate}"),
                 ));
             }
+            if threshold(rate) == 1 << 16 {
+                return Err(ConfigError::new(
+                    format!("dropout.{key}"),
+                    format!("is {rate}, which the 16 bits of a mask round to 1"),
+                ));
+            }
         }
         Ok(())
     }
+}
+
+/// How many of the 16-bit numbers drop an element.
+fn threshold(rate: f64) -> u32 {
+    (rate * 65536.0).round() as u32
 }
 
 /// Inverted dropout for a stack of replicas: a kept value is divided by the probability of keeping
@@ -88,7 +99,7 @@ pub struct Dropout {
 impl Dropout {
     /// Dropout at `path`, whose name addresses the masks; nothing at rate 0.
     pub fn new(rate: f64, spatial: bool, path: &str, start: &Start) -> Option<Self> {
-        let threshold = (rate * 65536.0).round() as u32;
+        let threshold = threshold(rate);
         (threshold > 0).then(|| Self {
             rate: f64::from(threshold) / 65536.0,
             threshold,
@@ -145,5 +156,123 @@ impl Dropout {
             }
         }
         TensorData::new(values, [self.streams.len(), n])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{for_each_device, values};
+
+    const CHANNELS: usize = 10;
+
+    fn masked(dropout: &Dropout, start: &Start, rows: usize, positions: usize) -> Vec<f64> {
+        let shape = [start.replicas(), rows, CHANNELS];
+        let ones = start.tensor(vec![1.0; shape.iter().product()], shape);
+        values(dropout.forward(ones, positions, &Pass::train(3)))
+    }
+
+    #[test]
+    fn a_mask_is_the_stream_compared_with_the_rate() {
+        for_each_device(|device| {
+            let start = Start::new([5], device);
+            let dropout = Dropout::new(0.3, false, "layer", &start).expect("it drops");
+            let stream = Stream::new(5, Purpose::Mask, "layer");
+            let numbers = (0..3).flat_map(|chunk| stream.half_words(3, chunk));
+            let bound = (0.3f64 * 65536.0).round() as u32;
+            let expected: Vec<bool> = numbers.map(|u| u32::from(u) < bound).take(300).collect();
+            let mask = masked(&dropout, &start, 30, 1);
+            let dropped: Vec<bool> = mask.iter().map(|&m| m == 0.0).collect();
+            assert_eq!(dropped, expected);
+        });
+    }
+
+    #[test]
+    fn the_rate_is_exact_in_multiples_of_two_to_the_minus_16() {
+        for_each_device(|device| {
+            let start = Start::new([1], device);
+            for rate in [0.5, 0.25, 3.0 / 65536.0] {
+                let dropout = Dropout::new(rate, false, "layer", &start).expect("it drops");
+                assert_eq!(dropout.rate, rate);
+            }
+            let dropout = Dropout::new(0.1, false, "layer", &start).expect("it drops");
+            assert_eq!(dropout.rate, 6554.0 / 65536.0);
+            assert!(Dropout::new(0.0, false, "layer", &start).is_none());
+        });
+    }
+
+    #[test]
+    fn kept_values_are_scaled_so_that_the_mean_stays() {
+        for_each_device(|device| {
+            let start = Start::new([1, 2], device);
+            for rate in [0.1, 0.5, 0.8] {
+                let dropout = Dropout::new(rate, false, "layer", &start).expect("it drops");
+                let mask = masked(&dropout, &start, 5000, 1);
+                let keep = f64::from((1.0 / (1.0 - dropout.rate)) as f32);
+                assert!(mask.iter().all(|&m| m == 0.0 || m == keep));
+                let n = mask.len() as f64;
+                let mean = mask.iter().sum::<f64>() / n;
+                let error = (dropout.rate / (1.0 - dropout.rate) / n).sqrt();
+                assert!((mean - 1.0).abs() < 5.0 * error, "rate {rate}: {mean}");
+            }
+        });
+    }
+
+    #[test]
+    fn spatial_dropout_drops_whole_maps_of_one_image() {
+        const POSITIONS: usize = 4;
+        const IMAGES: usize = 200;
+        for_each_device(|device| {
+            let start = Start::new([1, 2], device);
+            let dropout = Dropout::new(0.5, true, "layer", &start).expect("it drops");
+            let mask = masked(&dropout, &start, IMAGES * POSITIONS, POSITIONS);
+            let mut first_positions: Vec<f64> = Vec::new();
+            for image in mask.chunks(POSITIONS * CHANNELS) {
+                let (first, _) = image.split_at(CHANNELS);
+                assert!(image.chunks(CHANNELS).all(|position| position == first));
+                first_positions.extend(first);
+            }
+            let n = first_positions.len() as f64;
+            let dropped = first_positions.iter().filter(|&&m| m == 0.0).count() as f64;
+            assert!(
+                (dropped - 0.5 * n).abs() < 5.0 * (0.25 * n).sqrt(),
+                "{dropped} of {n}"
+            );
+        });
+    }
+
+    #[test]
+    fn without_training_dropout_passes_everything_on() {
+        for_each_device(|device| {
+            let start = Start::new([1], device);
+            let dropout = Dropout::new(0.5, false, "layer", &start).expect("it drops");
+            for pass in [Pass::evaluate(), Pass::evaluate_on_batch()] {
+                let x = start.tensor(vec![1.5, -2.0, 0.0], [1, 1, 3]);
+                assert_eq!(values(dropout.forward(x, 1, &pass)), [1.5, -2.0, 0.0]);
+            }
+        });
+    }
+
+    #[test]
+    fn rates_that_drop_everything_are_refused() {
+        let check = |rate| {
+            let config = DropoutConfig {
+                rate,
+                ..DropoutConfig::default()
+            };
+            config.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(check(0.0), Ok(()));
+        assert_eq!(check(65535.0 / 65536.0), Ok(()));
+        let error = check(0.999_999).expect_err("rounds to 1");
+        assert_eq!(
+            error,
+            "`dropout.rate` is 0.999999, which the 16 bits of a mask round to 1"
+        );
+        let error = check(1.0).expect_err("drops everything");
+        assert_eq!(
+            error,
+            "`dropout.rate` must be at least 0 and below 1, not 1"
+        );
     }
 }

@@ -117,3 +117,111 @@ impl Start {
         self.tensor(vec![value; self.replicas() * n], [self.replicas(), n])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conv::Conv2dConfig;
+    use crate::testing::{for_each_device, values};
+
+    const ALL: [WeightInit; 5] = [
+        WeightInit::HeNormal,
+        WeightInit::HeUniform,
+        WeightInit::GlorotNormal,
+        WeightInit::GlorotUniform,
+        WeightInit::TruncatedNormal,
+    ];
+
+    /// The variance of a standard normal cut at two standard deviations:
+    /// 1 - 2 * 2 phi(2) / (2 Phi(2) - 1).
+    const CUT: f64 = 0.773_741_3;
+
+    /// Variance, and fourth moment over squared variance.
+    fn moments(init: WeightInit, fan_in: f64, fan_out: f64) -> (f64, f64) {
+        match init {
+            WeightInit::HeNormal => (2.0 / fan_in, 3.0),
+            WeightInit::HeUniform => (2.0 / fan_in, 1.8),
+            WeightInit::GlorotNormal => (2.0 / (fan_in + fan_out), 3.0),
+            WeightInit::GlorotUniform => (2.0 / (fan_in + fan_out), 1.8),
+            WeightInit::TruncatedNormal => (0.01 * CUT, 3.0),
+        }
+    }
+
+    #[test]
+    fn start_weights_have_the_mean_and_variance_of_their_distribution() {
+        let n = 100_000;
+        for init in ALL {
+            let stream = Stream::new(1, Purpose::Init, "weight");
+            let draws = init.draw(&stream, 50, 20, n);
+            assert_eq!(draws.len(), n);
+            let (expected, kurtosis) = moments(init, 50.0, 20.0);
+            let mean = draws.iter().sum::<f64>() / n as f64;
+            let variance = draws.iter().map(|x| x * x).sum::<f64>() / n as f64;
+            assert!(
+                mean.abs() < 5.0 * (expected / n as f64).sqrt(),
+                "{init:?}: {mean}"
+            );
+            let error = ((kurtosis - 1.0) / n as f64).sqrt();
+            let off = (variance / expected - 1.0).abs();
+            assert!(off < 5.0 * error, "{init:?}: {variance}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn bounded_distributions_reach_their_bounds_and_not_beyond() {
+        for (init, bound) in [
+            (WeightInit::HeUniform, (6.0f64 / 50.0).sqrt()),
+            (WeightInit::GlorotUniform, (6.0f64 / 70.0).sqrt()),
+            (WeightInit::TruncatedNormal, 0.2),
+        ] {
+            let draws = init.draw(&Stream::new(1, Purpose::Init, "w"), 50, 20, 20_000);
+            let largest = draws.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+            assert!(
+                largest <= bound && largest > 0.99 * bound,
+                "{init:?}: {largest}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_convolution_counts_every_weight_of_a_patch_as_an_input() {
+        for_each_device(|device| {
+            for (init, fans) in [
+                (WeightInit::HeUniform, 72),
+                (WeightInit::GlorotUniform, 108),
+            ] {
+                let config = Conv2dConfig {
+                    inputs: 8,
+                    outputs: 4,
+                    kernel: 3,
+                    bias: Some(0.25),
+                    init,
+                };
+                let layer = config.init("conv", &Start::new([1, 2, 3, 4], device).double());
+                assert_eq!(layer.weight.val().dims(), [4, 72, 4]);
+                let bound = (6.0 / f64::from(fans)).sqrt();
+                let weights = values(layer.weight.val());
+                let largest = weights.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+                assert!(
+                    largest <= bound && largest > 0.97 * bound,
+                    "{largest} of {bound}"
+                );
+                let bias = layer.bias.map(|bias| values(bias.val()));
+                assert_eq!(bias, Some(vec![0.25; 16]));
+            }
+        });
+    }
+
+    #[test]
+    fn distributions_have_the_names_of_the_documentation() {
+        let names = ALL.map(|init| serde_json::to_string(&init).expect("a name"));
+        let expected = [
+            "he_normal",
+            "he_uniform",
+            "glorot_normal",
+            "glorot_uniform",
+            "truncated_normal_0.1",
+        ];
+        assert_eq!(names, expected.map(|name| format!("\"{name}\"")));
+    }
+}

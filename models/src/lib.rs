@@ -14,6 +14,9 @@ pub mod norm;
 pub mod ops;
 pub mod pass;
 pub mod streams;
+#[cfg(test)]
+#[path = "../tests/support/testing.rs"]
+mod testing;
 pub mod zoo;
 
 pub use activation::Activation;

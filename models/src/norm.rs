@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which normalization a block has.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", from = "Wire")]
 pub enum NormConfig {
     /// No normalization.
     #[default]
@@ -20,6 +20,27 @@ pub enum NormConfig {
     Layer(LayerNormConfig),
     /// Group normalization (Wu and He 2018): over groups of channels of one example.
     Group(GroupNormConfig),
+}
+
+/// [`NormConfig`] as it is read: serde accepts any key beside the tag of a variant without braces.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+enum Wire {
+    None {},
+    Batch(BatchNormConfig),
+    Layer(LayerNormConfig),
+    Group(GroupNormConfig),
+}
+
+impl From<Wire> for NormConfig {
+    fn from(wire: Wire) -> Self {
+        match wire {
+            Wire::None {} => Self::None,
+            Wire::Batch(c) => Self::Batch(c),
+            Wire::Layer(c) => Self::Layer(c),
+            Wire::Group(c) => Self::Group(c),
+        }
+    }
 }
 
 impl NormConfig {
@@ -363,6 +384,9 @@ impl Running {
         let mix = |state: &RunningState<Tensor<2>>, new: Tensor<2>, factor: f64| {
             let old = state.value_sync().detach();
             state.update(old * (1.0 - m) + new.detach() * (m * factor));
+            // Without a look, burn keeps the update from visitors (and so from saved weights) and
+            // from other threads.
+            state.value_sync();
         };
         if let Some(weight) = &self.weight {
             let ones = Tensor::ones([mean.dims()[0], 1], (&mean.device(), mean.dtype()));
@@ -397,5 +421,314 @@ impl GroupNorm {
         let variance = centered.clone().square().mean_dim(4).mean_dim(2);
         let normal = centered * (variance + self.epsilon).sqrt().recip();
         self.affine.forward(normal.reshape([r, rows, c]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, for_each_device, values};
+    use burn::module::ModuleVisitor;
+    use burn::tensor::Device;
+
+    fn start(device: &Device) -> Start {
+        Start::new([1], &device.clone().autodiff()).double()
+    }
+
+    fn batch_norm(config: &BatchNormConfig, channels: usize, start: &Start) -> BatchNorm {
+        match NormConfig::Batch(config.clone()).init(channels, 0.0, start) {
+            Ok(Some(Norm::Batch(norm))) => norm,
+            other => panic!("a batch norm, not {other:?}"),
+        }
+    }
+
+    fn estimates(norm: &BatchNorm) -> [Vec<f64>; 2] {
+        let (mean, variance) = norm.running.estimates();
+        [values(mean), values(variance)]
+    }
+
+    fn set(affine: &mut Affine, scale: Vec<f64>, center: Vec<f64>, start: &Start) {
+        let param = |list: Vec<f64>| {
+            let n = list.len();
+            Some(Param::from_tensor(start.tensor(list, [1, n])))
+        };
+        affine.scale = param(scale);
+        affine.center = param(center);
+    }
+
+    // import torch; torch.set_default_dtype(torch.float64)
+    // bn = torch.nn.BatchNorm1d(2, eps=1e-3, momentum=0.3)
+    // with torch.no_grad():
+    //     bn.weight.copy_(torch.tensor([1.5, -.5])); bn.bias.copy_(torch.tensor([.25, 2.]))
+    // x = torch.tensor([[1., -2.], [.5, 4.], [-1.5, 0.], [3., 1.]], requires_grad=True)
+    // y = bn(x); (y * torch.tensor([[1., 2.], [-1., .5], [.25, -3.], [2., 1.]])).sum().backward()
+    // print(y, x.grad, bn.weight.grad, bn.bias.grad, bn.running_mean, bn.running_var)
+    // print(bn.eval()(x))
+    #[test]
+    fn batch_norm_gives_the_numbers_of_pytorch() {
+        for_each_device(|device| {
+            let start = start(device);
+            let config = BatchNormConfig {
+                momentum: 0.3,
+                epsilon: 1e-3,
+                running_variance: RunningVariance::Unbiased,
+                ..BatchNormConfig::default()
+            };
+            let mut norm = batch_norm(&config, 2, &start);
+            set(&mut norm.affine, vec![1.5, -0.5], vec![0.25, 2.0], &start);
+            let x = vec![1.0, -2.0, 0.5, 4.0, -1.5, 0.0, 3.0, 1.0];
+            let x: Tensor<3> = start.tensor(x, [1, 4, 2]).require_grad();
+            let pull = vec![1.0, 2.0, -1.0, 0.5, 0.25, -3.0, 2.0, 1.0];
+            let pull: Tensor<3> = start.tensor(pull, [1, 4, 2]);
+
+            let y = norm.forward(x.clone(), &Pass::train(0));
+            let gradients = (y.clone() * pull).sum().backward();
+            let gradient = |param: &Option<Param<Tensor<2>>>| {
+                let param = param.as_ref().expect("a parameter").val();
+                values(param.grad(&gradients).expect("a gradient"))
+            };
+            let expected = [
+                0.484_214_946_813_195_55,
+                2.635_017_564_513_866,
+                0.015_785_053_186_804_4,
+                1.249_524_696_483_612_9,
+                -1.857_934_521_318_760_1,
+                2.173_186_608_503_781_4,
+                2.357_934_521_318_76,
+                1.942_271_130_498_739_2,
+            ];
+            assert_close(&values(y), &expected, 1e-14);
+            let expected = [
+                0.308_517_777_121_692_26,
+                -0.386_408_498_906_539_17,
+                -1.362_485_037_781_072_4,
+                -0.141_616_421_578_062_92,
+                0.619_456_734_696_105_5,
+                0.734_308_511_225_642_6,
+                0.434_510_525_963_274_55,
+                -0.206_283_590_741_040_5,
+            ];
+            let dx = x.grad(&gradients).expect("a gradient");
+            assert_close(&values(dx), &expected, 1e-14);
+            let (scale, center) = (gradient(&norm.affine.scale), gradient(&norm.affine.center));
+            let expected = [2.771_543_537_289_480_8, -0.635_017_564_513_865_9];
+            assert_close(&scale, &expected, 1e-14);
+            assert_close(&center, &[2.25, 0.5], 1e-14);
+            let [mean, variance] = estimates(&norm);
+            assert_close(&mean, &[0.225, 0.225], 1e-15);
+            assert_close(&variance, &[1.725, 2.575], 1e-15);
+            let expected = [
+                1.134_855_930_296_694_3,
+                2.693_149_780_919_55,
+                0.563_981_136_556_891_1,
+                0.823_981_832_372_449_3,
+                -1.719_518_038_402_319_4,
+                2.070_093_798_070_516_3,
+                3.418_355_105_255_905_4,
+                1.758_565_806_645_999_5,
+            ];
+            assert_close(
+                &values(norm.forward(x, &Pass::evaluate())),
+                &expected,
+                1e-14,
+            );
+        });
+    }
+
+    // gn = torch.nn.GroupNorm(2, 4, eps=1e-3)
+    // with torch.no_grad():
+    //     gn.weight.copy_(torch.tensor([1.5, -.5, 1., 2.]))
+    //     gn.bias.copy_(torch.tensor([.25, 2., 0., -1.]))
+    // x = torch.tensor([[[1., -2.], [.5, 4.], [-1.5, 0.], [3., 1.]]])  # one image, 4 x 2
+    // print(gn(x).transpose(1, 2))
+    // ln = torch.nn.LayerNorm(4, eps=1e-3)
+    // print(ln(torch.tensor([[1., -2., .5, 4.], [-1.5, 0., 3., 1.]])))
+    #[test]
+    fn group_and_layer_norm_give_the_numbers_of_pytorch() {
+        for_each_device(|device| {
+            let start = start(device);
+            let config = NormConfig::Group(GroupNormConfig {
+                groups: 2,
+                epsilon: 1e-3,
+                ..GroupNormConfig::default()
+            });
+            let Ok(Some(Norm::Group(mut norm))) = config.init(4, 0.0, &start) else {
+                panic!("a group norm");
+            };
+            let (scale, center) = (vec![1.5, -0.5, 1.0, 2.0], vec![0.25, 2.0, 0.0, -1.0]);
+            set(&mut norm.affine, scale, center, &start);
+            // Two positions of one image, channels last.
+            let x = vec![1.0, 0.5, -1.5, 3.0, -2.0, 4.0, 0.0, 1.0];
+            let expected = [
+                0.337_921_889_409_154_8,
+                2.087_921_889_409_154_5,
+                -1.299_779_281_137_933_6,
+                1.905_388_981_367_145_9,
+                -1.772_203_456_410_560_2,
+                1.267_317_588_257_043,
+                -0.382_288_023_864_098_1,
+                -0.541_254_371_363_082_2,
+            ];
+            let y = norm.forward(start.tensor(x, [1, 2, 4]), 2);
+            assert_close(&values(y), &expected, 1e-14);
+
+            let config = NormConfig::Layer(LayerNormConfig {
+                epsilon: 1e-3,
+                ..LayerNormConfig::default()
+            });
+            let norm = config.init(4, 0.0, &start).expect("any channels will do");
+            let x = vec![1.0, -2.0, 0.5, 4.0, -1.5, 0.0, 3.0, 1.0];
+            let expected = [
+                0.058_614_592_939_436_536,
+                -1.348_135_637_607_040_6,
+                -0.175_843_778_818_309_6,
+                1.465_364_823_485_913_3,
+                -1.299_779_281_137_933_6,
+                -0.382_288_023_864_098_1,
+                1.452_694_490_683_572_8,
+                0.229_372_814_318_458_88,
+            ];
+            let x = start.tensor(x, [1, 2, 4]);
+            let y = norm.expect("a norm").forward(x, 1, &Pass::evaluate());
+            assert_close(&values(y), &expected, 1e-14);
+        });
+    }
+
+    /// One channel with the batches (0, 2) and then (3, 3, 9): means 1 and 5, variances 1 and 8.
+    fn two_batches(config: &BatchNormConfig, start: &Start) -> [Vec<f64>; 2] {
+        let norm = batch_norm(config, 1, start);
+        norm.forward(start.tensor(vec![0.0, 2.0], [1, 2, 1]), &Pass::train(0));
+        let second = start.tensor(vec![3.0, 3.0, 9.0], [1, 3, 1]);
+        norm.forward(second, &Pass::train(1));
+        estimates(&norm)
+    }
+
+    #[test]
+    fn running_averages_are_those_computed_by_hand() {
+        for_each_device(|device| {
+            let start = start(device);
+            let biased = BatchNormConfig {
+                momentum: 0.25,
+                ..BatchNormConfig::default()
+            };
+            let unbiased = BatchNormConfig {
+                running_variance: RunningVariance::Unbiased,
+                ..biased.clone()
+            };
+            let corrected = BatchNormConfig {
+                bias_correction: true,
+                ..biased.clone()
+            };
+            // Weights: 9/16 for the start, 3/16 for the first batch, 1/4 for the second.
+            let mean = 3.0 / 16.0 + 5.0 / 4.0;
+            let variance = 3.0 / 16.0 + 8.0 / 4.0;
+            for (config, expected) in [
+                (biased, [mean, 9.0 / 16.0 + variance]),
+                (unbiased, [mean, 9.0 / 16.0 + 2.0 * 3.0 / 16.0 + 12.0 / 4.0]),
+                (corrected, [mean * 16.0 / 7.0, variance * 16.0 / 7.0]),
+            ] {
+                let [mean, variance] = two_batches(&config, &start);
+                assert_close(&[mean[0], variance[0]], &expected, 1e-14);
+            }
+        });
+    }
+
+    #[test]
+    fn before_any_batch_the_estimates_are_those_of_a_standard_normal() {
+        for_each_device(|device| {
+            for bias_correction in [false, true] {
+                let config = BatchNormConfig {
+                    bias_correction,
+                    ..BatchNormConfig::default()
+                };
+                let norm = batch_norm(&config, 2, &start(device));
+                assert_eq!(estimates(&norm), [[0.0, 0.0], [1.0, 1.0]]);
+            }
+        });
+    }
+
+    #[test]
+    fn the_unbiased_variance_of_one_row_is_zero_and_not_nan() {
+        for_each_device(|device| {
+            let start = start(device);
+            let config = BatchNormConfig {
+                momentum: 1.0,
+                running_variance: RunningVariance::Unbiased,
+                ..BatchNormConfig::default()
+            };
+            let norm = batch_norm(&config, 1, &start);
+            norm.forward(start.tensor(vec![4.0], [1, 1, 1]), &Pass::train(0));
+            assert_eq!(estimates(&norm), [[4.0], [0.0]]);
+        });
+    }
+
+    #[test]
+    fn evaluation_on_a_batch_uses_its_statistics_and_leaves_the_running_ones_alone() {
+        for_each_device(|device| {
+            let start = start(device);
+            let norm = batch_norm(&BatchNormConfig::default(), 2, &start);
+            let x: Tensor<3> = start.tensor(vec![1.0, 5.0, 2.0, -3.0, 6.0, 0.5], [1, 3, 2]);
+            let on_batch = values(norm.forward(x.clone(), &Pass::evaluate_on_batch()));
+            assert_eq!(estimates(&norm), [[0.0, 0.0], [1.0, 1.0]]);
+            let evaluated = values(norm.forward(x.clone(), &Pass::evaluate()));
+            assert_eq!(estimates(&norm), [[0.0, 0.0], [1.0, 1.0]]);
+            assert_eq!(on_batch, values(norm.forward(x, &Pass::train(0))));
+            assert_ne!(estimates(&norm), [[0.0, 0.0], [1.0, 1.0]]);
+            assert_ne!(on_batch, evaluated);
+        });
+    }
+
+    #[test]
+    fn what_visits_the_module_sees_the_last_batch() {
+        struct Last(Vec<f64>);
+        impl ModuleVisitor for Last {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.0 = values(param.val());
+            }
+        }
+        for_each_device(|device| {
+            let start = start(device);
+            let config = BatchNormConfig {
+                scale: false,
+                center: false,
+                momentum: 1.0,
+                ..BatchNormConfig::default()
+            };
+            let norm = batch_norm(&config, 1, &start);
+            norm.forward(start.tensor(vec![0.0, 4.0], [1, 2, 1]), &Pass::train(0));
+            let mut seen = Last(Vec::new());
+            norm.visit(&mut seen);
+            assert_eq!(seen.0, [4.0]);
+        });
+    }
+
+    #[test]
+    fn what_is_switched_off_is_absent() {
+        for_each_device(|device| {
+            let start = start(device);
+            for (scale, center) in [(false, false), (false, true), (true, false), (true, true)] {
+                for config in [
+                    NormConfig::Batch(BatchNormConfig {
+                        scale,
+                        center,
+                        ..BatchNormConfig::default()
+                    }),
+                    NormConfig::Layer(LayerNormConfig {
+                        scale,
+                        center,
+                        ..LayerNormConfig::default()
+                    }),
+                ] {
+                    let norm = config.init(3, 0.5, &start).expect("can be built");
+                    let norm = norm.expect("a norm");
+                    let list = |param: &Option<Param<Tensor<2>>>| {
+                        param.as_ref().map(|param| values(param.val()))
+                    };
+                    let affine = norm.affine();
+                    assert_eq!(list(&affine.scale), scale.then(|| vec![1.0; 3]));
+                    assert_eq!(list(&affine.center), center.then(|| vec![0.5; 3]));
+                }
+            }
+        });
     }
 }

@@ -1,0 +1,283 @@
+//! What holds for every preset and every combination of parts.
+
+#[expect(dead_code, reason = "each test uses a part of it")]
+mod support;
+
+use ablate_models::Start;
+use ablate_models::activation::Activation;
+use ablate_models::block::{Bias, BlockConfig, Position};
+use ablate_models::cnn::{CnnConfig, Pool};
+use ablate_models::dropout::{DropoutConfig, Placement};
+use ablate_models::mlp::MlpConfig;
+use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
+use ablate_models::zoo::{Model, ModelConfig, PRESETS, preset};
+use ablate_models::{Pass, ops};
+use burn::tensor::{DType, Int, Tensor};
+use support::testing::{distance, for_each_device, values};
+use support::{gradients, normals, parameters, tensors};
+
+const INPUT: [usize; 3] = [5, 4, 2];
+const CLASSES: usize = 3;
+const ROWS: usize = 8;
+
+fn norms() -> Vec<NormConfig> {
+    let batch = |scale, center| {
+        NormConfig::Batch(BatchNormConfig {
+            scale,
+            center,
+            ..BatchNormConfig::default()
+        })
+    };
+    vec![
+        NormConfig::None,
+        batch(true, true),
+        batch(true, false),
+        batch(false, true),
+        batch(false, false),
+        NormConfig::Layer(LayerNormConfig::default()),
+        NormConfig::Group(GroupNormConfig {
+            groups: 2,
+            scale: false,
+            ..GroupNormConfig::default()
+        }),
+    ]
+}
+
+fn dropouts() -> [DropoutConfig; 3] {
+    let of = |rate, placement, spatial| DropoutConfig {
+        rate,
+        conv_rate: rate,
+        input_rate: rate / 2.0,
+        placement,
+        spatial,
+    };
+    [
+        of(0.0, Placement::End, false),
+        of(0.2, Placement::End, true),
+        of(0.2, Placement::BeforeNorm, false),
+    ]
+}
+
+/// Every norm, position, bias and dropout that can stand together; the curved activations take
+/// turns (behind `linear`, the next batch norm subtracts centers too).
+fn blocks() -> Vec<BlockConfig> {
+    let mut blocks = Vec::new();
+    let curved = |activation: &Activation| *activation != Activation::Linear;
+    let mut activations = Activation::ALL.into_iter().filter(curved).cycle();
+    for norm in norms() {
+        for position in [Position::Before, Position::After] {
+            for bias in [Bias::Auto, Bias::On, Bias::Off] {
+                for dropout in dropouts() {
+                    let block = BlockConfig {
+                        activation: activations.next().unwrap_or_default(),
+                        norm: norm.clone(),
+                        position,
+                        bias,
+                        dropout,
+                        ..BlockConfig::default()
+                    };
+                    blocks.extend(block.check().is_ok().then_some(block));
+                }
+            }
+        }
+    }
+    blocks
+}
+
+fn models() -> Vec<ModelConfig> {
+    let cnn = |block: &BlockConfig, pool, residual: bool| {
+        ModelConfig::Cnn(CnnConfig {
+            channels: vec![6],
+            convs: 1 + usize::from(residual),
+            kernel: 3,
+            pool,
+            residual,
+            dense: vec![8],
+            block: block.clone(),
+        })
+    };
+    let of = |block: &BlockConfig| {
+        let mlp = ModelConfig::Mlp(MlpConfig {
+            hidden: vec![8, 6],
+            block: block.clone(),
+        });
+        [
+            mlp,
+            cnn(block, Pool::Max, false),
+            cnn(block, Pool::Average, true),
+        ]
+    };
+    blocks().iter().flat_map(of).collect()
+}
+
+fn labels(start: &Start, classes: usize) -> Tensor<2, Int> {
+    let n = start.replicas() * ROWS;
+    let labels: Vec<i64> = (0..n).map(|i| (i * 7 % classes) as i64).collect();
+    let data = burn::tensor::TensorData::new(labels, [start.replicas(), ROWS]);
+    Tensor::from_data(data, &start.device)
+}
+
+/// Whether the biases of hidden blocks stand directly before a batch norm, which subtracts them.
+fn biases_are_idle(block: &BlockConfig) -> bool {
+    let drops = block.dropout.rate > 0.0 && block.dropout.placement == Placement::BeforeNorm;
+    matches!(block.norm, NormConfig::Batch(_)) && block.position == Position::Before && !drops
+}
+
+/// Checks one model: shapes, finite numbers, gradients where they belong, cost, modes.
+fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Start) {
+    let rounding = if start.dtype == DType::F64 {
+        1e-12
+    } else {
+        1e-4
+    };
+    let model = config.init(input, classes, start).expect("can be built");
+    let features: usize = input.iter().product();
+    let replicas = start.replicas();
+    let x = normals("x", replicas * ROWS * features);
+    let x: Tensor<3> = start.tensor(x, [replicas, ROWS, features]);
+
+    let logits = model.forward(x.clone(), &Pass::train(0));
+    assert_eq!(logits.dims(), [replicas, ROWS, classes]);
+    let trained = values(logits.clone());
+    let evaluated = values(model.forward(x, &Pass::evaluate()));
+    assert_eq!(evaluated.len(), trained.len());
+    assert!(trained.iter().chain(&evaluated).all(|x| x.is_finite()));
+    let block = config.block();
+    let modes_differ = block.dropout.rate > 0.0 || matches!(block.norm, NormConfig::Batch(_));
+    let has_blocks = model.dense_blocks().len() + model.conv_blocks().count() > 0;
+    let apart = distance(&trained, &evaluated);
+    if modes_differ && has_blocks {
+        assert!(apart > 1e-3, "training and evaluation agree: {apart:e}");
+    } else {
+        // Training may run a fused kernel, whose elementary functions round in their own way.
+        assert!(apart <= rounding, "training is not evaluation: {apart:e}");
+    }
+
+    let loss = ops::cross_entropy(logits, labels(start, classes)).sum();
+    let found = gradients(&model, &loss.backward());
+    let expected = parameters(&model);
+    assert!(
+        found.keys().eq(expected.keys()),
+        "gradients of {:?}",
+        found.keys()
+    );
+    for (path, gradient) in found {
+        let size = gradient.iter().fold(0.0f64, |size, g| size.max(g.abs()));
+        if path.ends_with("bias") && !path.contains("head") && biases_are_idle(block) {
+            assert!(size < 1e-6, "{path} has a gradient of {size:e}");
+        } else {
+            assert!(size > 1e-6, "{path} has no gradient to speak of: {size:e}");
+        }
+    }
+
+    let cost = config.cost(input, classes).expect("can be built");
+    assert_eq!(model.trained_parameters(), replicas * cost.parameters);
+    let numbers: usize = expected.values().map(Vec::len).sum();
+    assert_eq!(model.trained_parameters(), numbers);
+}
+
+#[test]
+fn every_preset_conforms() {
+    for_each_device(|device| {
+        let start = Start::new([1, 2], &device.clone().autodiff());
+        for preset in PRESETS {
+            conforms(&preset.config(), preset.input, preset.classes, &start);
+        }
+    });
+}
+
+#[test]
+fn every_combination_of_parts_conforms() {
+    for_each_device(|device| {
+        let start = Start::new([1, 2], &device.clone().autodiff()).double();
+        for config in models() {
+            config.check().expect("the grid holds valid models");
+            conforms(&config, INPUT, CLASSES, &start);
+        }
+    });
+}
+
+#[test]
+fn only_batch_norm_has_running_statistics() {
+    for_each_device(|device| {
+        let start = Start::new([1], device);
+        for config in models() {
+            let model = config.init(INPUT, CLASSES, &start).expect("can be built");
+            let statistics = tensors(&model).len() - parameters(&model).len();
+            let layers = model.conv_blocks().count() + model.dense_blocks().len();
+            let batch = matches!(config.block().norm, NormConfig::Batch(_));
+            assert_eq!(statistics, if batch { 2 * layers } else { 0 });
+        }
+    });
+}
+
+#[test]
+fn presets_are_listed_once_and_found_by_name() {
+    let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+    let expected = [
+        "linear",
+        "mlp-digits",
+        "mlp-digits-bn",
+        "cnn-digits",
+        "cnn-digits-bn",
+        "mlp-mnist-bn",
+        "cnn-mnist-bn",
+        "resnet-mnist",
+    ];
+    assert_eq!(names, expected);
+    for listed in PRESETS {
+        let found = preset(listed.name).expect("listed presets are found");
+        assert_eq!(found.config(), listed.config());
+        assert_eq!(listed.config().check(), Ok(()));
+        assert!(!listed.about.is_empty());
+    }
+    assert!(preset("mlp").is_none());
+}
+
+#[test]
+fn costs_of_known_nets_are_those_computed_by_hand() {
+    let cost = |name: &str| {
+        let preset = preset(name).expect("a preset");
+        let cost = preset.config().cost(preset.input, preset.classes);
+        let cost = cost.expect("presets can be built");
+        (cost.parameters, cost.multiply_adds)
+    };
+    assert_eq!(cost("linear"), (650, 640));
+    // 64 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10; batch norm has one vector more a layer.
+    assert_eq!(cost("mlp-digits"), (26_122, 25_856));
+    assert_eq!(cost("mlp-digits-bn"), (26_378, 25_856));
+    // 9 * 16 + 16, 9 * 16 * 32 + 32, 2 * 2 * 32 * 64 + 64, 64 * 10 + 10.
+    assert_eq!(
+        cost("cnn-digits"),
+        (13_706, 9 * 16 * 64 + 9 * 512 * 16 + 8192 + 640)
+    );
+}
+
+#[test]
+fn the_sizes_behind_pooling_are_computed() {
+    for_each_device(|device| {
+        let start = Start::new([1], device);
+        for (pool, input, expected) in [
+            (Pool::Max, [28, 28, 1], [7, 7]),
+            (Pool::Average, [29, 31, 3], [7, 7]),
+            (Pool::Max, [7, 4, 1], [1, 1]),
+            (Pool::None, [5, 3, 2], [5, 3]),
+        ] {
+            let config = CnnConfig {
+                channels: vec![2, 5],
+                convs: 1,
+                kernel: 3,
+                pool,
+                residual: false,
+                dense: vec![],
+                block: BlockConfig::default(),
+            };
+            let [h, w] = expected;
+            let sizes = config.stage_sizes(input).expect("large enough");
+            assert_eq!(sizes.last(), Some(&[h, w, 5]));
+            let model = ModelConfig::Cnn(config).init(input, 4, &start);
+            let model: Model = model.expect("large enough");
+            assert_eq!(model.head().weight.val().dims(), [1, h * w * 5, 4]);
+        }
+    });
+}

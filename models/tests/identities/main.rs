@@ -1,0 +1,9 @@
+//! The identities behind the claims, in double precision on every CPU device, and the cases in
+//! which they must fail.
+
+mod bias;
+mod dropout;
+mod scale;
+mod statistics;
+#[path = "../support/mod.rs"]
+mod support;

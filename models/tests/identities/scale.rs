@@ -1,0 +1,363 @@
+//! What a learned scale and center can move into: the next layer, or nothing at all.
+
+use crate::support::testing::{assert_close, distance, for_each_device, values};
+use crate::support::training::{Optimizer, Rule, Trial};
+use crate::support::{ByPath, batch, cnn, double, edit, mlp, normals, normed, parameters};
+use ablate_models::block::{BlockConfig, Position};
+use ablate_models::cnn::{CnnConfig, Pool};
+use ablate_models::dropout::DropoutConfig;
+use ablate_models::fold::{FoldError, fold_scales};
+use ablate_models::init::WeightInit;
+use ablate_models::linear::LinearConfig;
+use ablate_models::norm::{BatchNormConfig, Norm, NormConfig};
+use ablate_models::zoo::{Model, ModelConfig};
+use ablate_models::{Activation, Pass, Start};
+use burn::module::Module;
+use burn::tensor::{Tensor, activation};
+
+const ROWS: usize = 8;
+
+/// Both kinds of model with every operation that commutes with the fold.
+fn models(block: &BlockConfig) -> [ModelConfig; 3] {
+    [
+        mlp(block.clone()),
+        cnn(Pool::Max, block.clone()),
+        cnn(Pool::Average, block.clone()),
+    ]
+}
+
+/// A trained net whose scales started at sizes from 0.4 to 2.5 and with both signs.
+fn trained(config: &ModelConfig, start: &Start) -> Trial {
+    let optimizer = Optimizer::new(Rule::Sgd { momentum: 0.9 }, 0.05, 0.01);
+    let mut trial = Trial::new(config, start, optimizer);
+    trial.model = edit(trial.model, |path, list| {
+        if path.ends_with("scale") {
+            let factors = [-0.4, 2.5, 0.7, -1.8];
+            list.iter_mut()
+                .zip(factors.iter().cycle())
+                .for_each(|(g, f)| *g *= f);
+        }
+    });
+    trial.steps(5, ROWS);
+    trial
+}
+
+/// The logits of both on the same examples in the same pass, relative to the largest.
+fn relative_distance(a: &Model, b: &Model, start: &Start, pass: &Pass) -> f64 {
+    let logits = |model: &Model| values(model.forward(batch(start, 99, ROWS).0, pass));
+    let (a, b) = (logits(a), logits(b));
+    let size = a.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+    distance(&a, &b) / size
+}
+
+fn with_dropout(activation: Activation) -> BlockConfig {
+    BlockConfig {
+        dropout: DropoutConfig {
+            rate: 0.25,
+            conv_rate: 0.25,
+            ..DropoutConfig::default()
+        },
+        ..normed(activation, true, true)
+    }
+}
+
+#[test]
+fn scales_fold_into_the_next_layer_behind_a_homogeneous_activation() {
+    for_each_device(|device| {
+        let start = double(device);
+        for activation in Activation::ALL {
+            for config in models(&with_dropout(activation)) {
+                let model = trained(&config, &start).model;
+                let folded = fold_scales(model.clone()).expect("the net has scales");
+                for (path, scales) in parameters(&folded) {
+                    let ones = scales.iter().all(|g| g.abs() == 1.0);
+                    assert!(ones || !path.ends_with("scale"), "{path}: {scales:?}");
+                }
+                let apart = relative_distance(&model, &folded, &start, &Pass::evaluate());
+                if activation.is_positively_homogeneous() {
+                    assert!(apart < 1e-12, "{activation:?}: {apart:e}");
+                    // Masks commute with the fold as well.
+                    let apart = relative_distance(&model, &folded, &start, &Pass::train(3));
+                    assert!(apart < 1e-12, "{activation:?} in training: {apart:e}");
+                } else {
+                    assert!(apart > 1e-3, "{activation:?}: {apart:e}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_scale_of_zero_stays_where_it_is() {
+    for_each_device(|device| {
+        let start = double(device);
+        let mut model = trained(&mlp(normed(Activation::Relu, true, true)), &start).model;
+        model = edit(model, |path, list| {
+            if path.ends_with("scale") {
+                list[1] = 0.0;
+            }
+        });
+        let folded = fold_scales(model.clone()).expect("the net has scales");
+        let apart = relative_distance(&model, &folded, &start, &Pass::evaluate());
+        assert!(apart < 1e-12, "{apart:e}");
+    });
+}
+
+#[test]
+fn the_fold_holds_for_the_absolute_value_and_not_for_a_softmax() {
+    type Function = fn(Tensor<2>) -> Tensor<2>;
+    let cases: [(Function, bool); 3] = [
+        (|x| activation::relu(x), true),
+        (|x| x.abs(), true),
+        (|x| activation::softmax(x, 1), false),
+    ];
+    for_each_device(|device| {
+        let start = double(device);
+        let z: Tensor<2> = start.tensor(normals("z", 20), [5, 4]);
+        let gamma: Tensor<2> = start.tensor(vec![-0.4, 2.5, 0.7, -1.8], [1, 4]);
+        let beta: Tensor<2> = start.tensor(vec![0.3, -0.2, 0.1, 0.5], [1, 4]);
+        let weight: Tensor<2> = start.tensor(normals("weight", 12), [4, 3]);
+        for (f, holds) in cases {
+            let plain = f(z.clone() * gamma.clone() + beta.clone()).matmul(weight.clone());
+            let size = gamma.clone().abs();
+            let inner = z.clone() * gamma.clone().sign() + beta.clone() / size.clone();
+            let folded = f(inner).matmul(weight.clone() * size.transpose());
+            let apart = distance(&values(plain), &values(folded));
+            assert!(
+                if holds { apart < 1e-13 } else { apart > 1e-3 },
+                "{apart:e}"
+            );
+        }
+    });
+}
+
+#[test]
+fn residual_connections_and_other_positions_have_no_fold() {
+    for_each_device(|device| {
+        let start = double(device);
+        let fold = |config: ModelConfig| {
+            let model = config.init([8, 8, 1], 3, &start).expect("can be built");
+            fold_scales(model).map(drop)
+        };
+        let block = normed(Activation::Relu, true, true);
+        let residual = ModelConfig::Cnn(CnnConfig {
+            channels: vec![2],
+            convs: 2,
+            kernel: 3,
+            pool: Pool::Max,
+            residual: true,
+            dense: vec![],
+            block: block.clone(),
+        });
+        let after = mlp(BlockConfig {
+            position: Position::After,
+            ..block
+        });
+        let unscaled = mlp(normed(Activation::Relu, false, true));
+        assert_eq!(fold(residual), Err(FoldError::Residual));
+        assert_eq!(fold(after), Err(FoldError::Position));
+        assert_eq!(fold(unscaled), Err(FoldError::NoScale));
+        assert_eq!(fold(mlp(BlockConfig::default())), Err(FoldError::NoScale));
+    });
+}
+
+#[test]
+fn weight_decay_tells_a_net_from_its_fold() {
+    for_each_device(|device| {
+        let start = double(device);
+        let config = mlp(normed(Activation::Relu, true, true));
+        let net = trained(&config, &start).model;
+        let folded = parameters(&fold_scales(net.clone()).expect("the net has scales"));
+        let penalty = |all: &ByPath| -> f64 { all["Mlp.head.weight"].iter().map(|w| w * w).sum() };
+        let (ours, theirs) = (penalty(&parameters(&net)), penalty(&folded));
+        assert!((ours / theirs - 1.0).abs() > 0.05, "{ours} and {theirs}");
+
+        // The same function at the start of a step, another one after it.
+        let step = |all: &ByPath| {
+            let optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0 }, 0.05, 0.5);
+            let mut trial = Trial::new(&config, &start, optimizer);
+            trial.model = edit(trial.model, |path, list| list.clone_from(&all[path]));
+            [trial.step(ROWS).logits, trial.step(ROWS).logits]
+        };
+        let (ours, theirs) = (step(&parameters(&net)), step(&folded));
+        assert_close(&ours[0], &theirs[0], 1e-12);
+        assert!(distance(&ours[1], &theirs[1]) > 1e-3);
+    });
+}
+
+/// Moves the affine of the norm at `norm` into the layer at `next`: scales into the weights and,
+/// if asked for, centers into the biases.
+fn fold_behind(all: &mut ByPath, norm: &str, next: &str, with_center: bool) {
+    let scale = all.get_mut(&format!("{norm}.scale")).expect("a scale");
+    let scale = std::mem::replace(scale, vec![1.0; scale.len()]);
+    let center = all.get_mut(&format!("{norm}.center")).expect("a center");
+    let old = center.clone();
+    for (beta, gamma) in center.iter_mut().zip(&scale) {
+        *beta = if with_center { 0.0 } else { *beta / gamma };
+    }
+    let channels = scale.len();
+    let mut bias = all[&format!("{next}.bias")].clone();
+    let outputs = bias.len();
+    let weight = all.get_mut(&format!("{next}.weight")).expect("weights");
+    for (row, weights) in weight.chunks_mut(outputs).enumerate() {
+        for (w, b) in weights.iter_mut().zip(&mut bias) {
+            if with_center {
+                *b += old[row % channels] * *w;
+            }
+            *w *= scale[row % channels];
+        }
+    }
+    all.insert(format!("{next}.bias"), bias);
+}
+
+/// How far a trained net with its norms after the activation is from its fold.
+fn fold_after(config: &ModelConfig, start: &Start, places: [[&str; 2]; 2], center: bool) -> f64 {
+    let net = edit(trained(config, start).model, |path, list| {
+        if path.ends_with("center") {
+            list.iter_mut().for_each(|beta| *beta += 0.4);
+        }
+    });
+    let mut all = parameters(&net);
+    for [norm, next] in places {
+        fold_behind(&mut all, norm, next, center);
+    }
+    let folded = edit(net.clone(), |path, list| list.clone_from(&all[path]));
+    relative_distance(&net, &folded, start, &Pass::evaluate())
+}
+
+#[test]
+fn behind_the_activation_scale_and_center_fold_into_a_dense_layer() {
+    let places = [
+        ["Mlp.blocks.0.tail.norm.Batch.affine", "Mlp.blocks.1.linear"],
+        ["Mlp.blocks.1.tail.norm.Batch.affine", "Mlp.head"],
+    ];
+    for_each_device(|device| {
+        for activation in [Activation::Relu, Activation::Tanh, Activation::Gelu] {
+            let config = mlp(BlockConfig {
+                position: Position::After,
+                ..normed(activation, true, true)
+            });
+            for center in [false, true] {
+                let apart = fold_after(&config, &double(device), places, center);
+                assert!(apart < 1e-12, "{activation:?}: {apart:e}");
+            }
+        }
+    });
+}
+
+#[test]
+fn through_a_zero_padded_convolution_only_the_scale_folds() {
+    let places = [
+        [
+            "Cnn.stages.0.blocks.0.tail.norm.Batch.affine",
+            "Cnn.stages.1.blocks.0.conv",
+        ],
+        [
+            "Cnn.stages.1.blocks.0.tail.norm.Batch.affine",
+            "Cnn.dense.0.linear",
+        ],
+    ];
+    for_each_device(|device| {
+        for (kernel, center, holds) in [(3, false, true), (3, true, false), (1, true, true)] {
+            let config = ModelConfig::Cnn(CnnConfig {
+                channels: vec![3, 4],
+                convs: 1,
+                kernel,
+                pool: Pool::None,
+                residual: false,
+                dense: vec![5],
+                block: BlockConfig {
+                    position: Position::After,
+                    ..normed(Activation::Relu, true, true)
+                },
+            });
+            let apart = fold_after(&config, &double(device), places, center);
+            let as_claimed = if holds { apart < 1e-12 } else { apart > 1e-3 };
+            assert!(as_claimed, "kernel {kernel}, center {center}: {apart:e}");
+        }
+    });
+}
+
+/// A batch norm without scale and center, with any epsilon.
+fn bare(epsilon: f64, start: &Start) -> Norm {
+    let config = NormConfig::Batch(BatchNormConfig {
+        scale: false,
+        center: false,
+        epsilon,
+        ..BatchNormConfig::default()
+    });
+    let norm = config.init(4, 0.0, start).expect("any channels will do");
+    norm.expect("a batch norm")
+}
+
+#[test]
+fn batch_norm_forgets_the_size_of_the_weights_up_to_epsilon() {
+    for_each_device(|device| {
+        let start = double(device);
+        let wu: Tensor<3> = start.tensor(normals("wu", 36), [1, 9, 4]);
+        let normal = |factor: f64, epsilon: f64| {
+            let x = wu.clone() * factor;
+            values(bare(epsilon, &start).forward(x, 1, &Pass::evaluate_on_batch()))
+        };
+        for a in [0.01, 0.5, 3.0, 100.0] {
+            assert_close(&normal(a, 0.0), &normal(1.0, 0.0), 1e-13);
+            // With an epsilon, a factor acts exactly as the epsilon divided by its square.
+            assert_close(&normal(a, 1e-3), &normal(1.0, 1e-3 / (a * a)), 1e-13);
+        }
+        assert!(distance(&normal(0.01, 1e-3), &normal(1.0, 1e-3)) > 1e-1);
+        assert!(distance(&normal(100.0, 1e-3), &normal(1.0, 1e-3)) > 1e-5);
+    });
+}
+
+#[test]
+fn the_gradient_of_normalized_weights_is_orthogonal_to_them_at_epsilon_zero() {
+    for_each_device(|device| {
+        let start = double(device);
+        let config = LinearConfig {
+            inputs: 5,
+            outputs: 4,
+            bias: None,
+            init: WeightInit::HeNormal,
+        };
+        let linear = config.init("linear", &start);
+        let inner_products = |epsilon: f64| {
+            let u = start.tensor(normals("u", 45), [1, 9, 5]);
+            let pull = start.tensor(normals("pull", 36), [1, 9, 4]);
+            let y = bare(epsilon, &start).forward(linear.forward(u), 1, &Pass::train(0));
+            let gradients = (y.tanh() * pull).sum().backward();
+            let dw = linear.weight.val().grad(&gradients).expect("a gradient");
+            let products = linear.weight.val().inner() * dw;
+            values(products.sum_dim(1))
+        };
+        assert_close(&inner_products(0.0), &[0.0; 4], 1e-14);
+        let off = distance(&inner_products(1e-2), &[0.0; 4]);
+        assert!(off > 1e-4, "{off:e}");
+    });
+}
+
+#[test]
+fn a_trained_net_does_not_see_the_size_of_its_normalized_weights() {
+    for_each_device(|device| {
+        let start = double(device);
+        let block = BlockConfig {
+            norm: NormConfig::Batch(BatchNormConfig {
+                epsilon: 1e-14,
+                ..BatchNormConfig::default()
+            }),
+            ..BlockConfig::default()
+        };
+        let net = trained(&mlp(block), &start).model;
+        let scaled = edit(net.clone(), |path, list| {
+            if path.contains("blocks") && path.ends_with("weight") {
+                list.iter_mut().for_each(|w| *w *= 3.0);
+            }
+        });
+        let pass = Pass::evaluate_on_batch();
+        let apart = relative_distance(&net, &scaled, &start, &pass);
+        assert!(apart < 1e-11, "{apart:e}");
+        // The running averages belong to the old size.
+        let (net, scaled) = (net.valid(), scaled.valid());
+        let apart = relative_distance(&net, &scaled, &start, &Pass::evaluate());
+        assert!(apart > 1e-2, "{apart:e}");
+    });
+}

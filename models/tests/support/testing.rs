@@ -1,0 +1,43 @@
+//! What the unit tests and the tests in `tests/` share.
+
+use burn::tensor::{Device, Tensor};
+
+/// Runs `test` on every CPU device that is built in.
+#[cfg_attr(
+    feature = "ndarray",
+    expect(
+        deprecated,
+        reason = "deprecated upstream in favour of flex; the zoo serves both"
+    )
+)]
+pub(crate) fn for_each_device(test: impl Fn(&Device)) {
+    let devices: &[Device] = &[
+        #[cfg(feature = "flex")]
+        Device::flex(),
+        #[cfg(feature = "ndarray")]
+        Device::ndarray(),
+    ];
+    devices.iter().for_each(test);
+}
+
+/// The tensor's values, row-major, in double precision.
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.try_into_vec_as().expect("floats convert to doubles")
+}
+
+/// The largest difference of two equally long lists; NaN counts as infinite.
+pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len(), "lists of different lengths");
+    let size = |(a, b): (&f64, &f64)| match (a - b).abs() {
+        d if d.is_nan() => f64::INFINITY,
+        d => d,
+    };
+    a.iter().zip(b).map(size).fold(0.0, f64::max)
+}
+
+/// Asserts that `a` and `b` differ nowhere by more than `bound`.
+#[track_caller]
+pub(crate) fn assert_close(a: &[f64], b: &[f64], bound: f64) {
+    let distance = distance(a, b);
+    assert!(distance <= bound, "{distance:e} > {bound:e}\n{a:?}\n{b:?}");
+}
