@@ -259,7 +259,7 @@ fn a_probe_must_measure_something_in_an_arm_that_asks_for_it() {
             "bias_twin",
             batch,
             "kind = \"none\"",
-            "both a bias and a norm",
+            "no arm that has it has a norm",
         ),
         (
             "scale_fold",

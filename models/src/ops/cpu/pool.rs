@@ -68,7 +68,7 @@ impl<T: Real> Kernel for Forward<'_, T> {
 fn keep_larger<T: Real>(y: &mut [T], winners: &mut [u8], x: &[T], corner: u8) {
     for ((y, winner), &x) in y.iter_mut().zip(winners).zip(x) {
         // Written so that a NaN on either side is kept, not skipped.
-        let keep = *y >= x || *y != *y;
+        let keep = *y >= x || y.is_nan();
         *winner = if keep { *winner } else { corner };
         *y = if keep { *y } else { x };
     }
