@@ -84,6 +84,17 @@ pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
     x
 }
 
+/// Blocks computed side by side in [`Stream::half_words`].
+const LANES: usize = 16;
+
+#[inline(always)]
+fn mix(x: &mut [u32; LANES], y: &mut [u32; LANES], rotation: u32) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x = x.wrapping_add(*y);
+        *y = y.rotate_left(rotation) ^ *x;
+    }
+}
+
 #[inline(always)]
 fn key_schedule(key: [u32; 4]) -> [u32; 5] {
     let parity = 0x1BD1_1BDA ^ key[0] ^ key[1] ^ key[2] ^ key[3];
@@ -136,25 +147,20 @@ impl Stream {
     /// (`half` 1) half of word `word` of block `16 chunk + lane`.
     #[inline(always)]
     pub fn half_words(&self, step: u64, chunk: u64) -> [u16; 128] {
-        const LANES: usize = 16;
         let ks = key_schedule(self.key);
-        let mut x = [[0u32; LANES]; 4];
-        for lane in 0..LANES {
-            let block = chunk * LANES as u64 + lane as u64;
-            x[0][lane] = (block as u32).wrapping_add(ks[0]);
-            x[1][lane] = ((block >> 32) as u32).wrapping_add(ks[1]);
-            x[2][lane] = (step as u32).wrapping_add(ks[2]);
-            x[3][lane] = ((step >> 32) as u32).wrapping_add(ks[3]);
-        }
+        let block = |lane: usize| chunk * LANES as u64 + lane as u64;
+        let mut x = [
+            std::array::from_fn(|lane| (block(lane) as u32).wrapping_add(ks[0])),
+            std::array::from_fn(|lane| ((block(lane) >> 32) as u32).wrapping_add(ks[1])),
+            [(step as u32).wrapping_add(ks[2]); LANES],
+            [((step >> 32) as u32).wrapping_add(ks[3]); LANES],
+        ];
         for round in 0..20 {
             let [a, b] = ROTATIONS[round % 8];
-            let (lo, hi) = if round % 2 == 0 { (1, 3) } else { (3, 1) };
-            for lane in 0..LANES {
-                x[0][lane] = x[0][lane].wrapping_add(x[lo][lane]);
-                x[lo][lane] = x[lo][lane].rotate_left(a) ^ x[0][lane];
-                x[2][lane] = x[2][lane].wrapping_add(x[hi][lane]);
-                x[hi][lane] = x[hi][lane].rotate_left(b) ^ x[2][lane];
-            }
+            let [x0, x1, x2, x3] = &mut x;
+            let (first, second) = if round % 2 == 0 { (x1, x3) } else { (x3, x1) };
+            mix(x0, first, a);
+            mix(x2, second, b);
             if round % 4 == 3 {
                 let inject = round / 4 + 1;
                 for (i, row) in x.iter_mut().enumerate() {
