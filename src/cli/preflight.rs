@@ -1,0 +1,60 @@
+//! What can go wrong is found before anything is trained.
+
+use super::exit::Failure;
+use crate::data::{self, Sizes};
+use crate::run::trainer::Job;
+use crate::spec::{Arm, DataName, Spec};
+
+/// Makes sure that every arm can be built for its data and has batches to train on. The data need
+/// not be there: their published sizes serve.
+///
+/// # Errors
+/// One message for every arm that cannot.
+pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
+    let errors: Vec<String> = (spec.arms.iter())
+        .filter_map(|arm| {
+            let why = check_arm(arm).err()?;
+            Some(format!(
+                "{}: arm `{}`: {why}",
+                spec.path.display(),
+                arm.name
+            ))
+        })
+        .collect();
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::several(super::exit::Code::Usage, errors)),
+    }
+}
+
+fn check_arm(arm: &Arm) -> Result<(), String> {
+    let entry = data::entry(arm.data.name);
+    let total = |counts: &[usize]| counts.iter().sum::<usize>();
+    let sizes = Sizes::new(&arm.data, total(entry.train), entry.test.map(total))
+        .map_err(|e| e.to_string())?;
+    if arm.train.batch_size > sizes.train {
+        return Err(format!(
+            "`train.batch_size` is {}, but the splits leave only {} training examples",
+            arm.train.batch_size, sizes.train
+        ));
+    }
+    (arm.model
+        .cost([entry.height, entry.width, 1], entry.classes()))
+    .map(drop)
+    .map_err(|e| format!("`model.{}` {}", e.key, e.message))
+}
+
+/// Loads the data of every job, so that they are known to be there and whole.
+///
+/// # Errors
+/// If data are missing or damaged.
+pub(crate) fn load_data<'j>(jobs: impl Iterator<Item = &'j Job>) -> Result<(), Failure> {
+    let mut seen: Vec<DataName> = Vec::new();
+    for job in jobs {
+        if !seen.contains(&job.data.name) {
+            seen.push(job.data.name);
+            data::load(job.data.name)?;
+        }
+    }
+    Ok(())
+}
