@@ -40,8 +40,7 @@ pub(crate) struct FormatArg {
 /// `--results`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ResultsArg {
-    /// Folder of results [default: `results`; `ablate-results` for anything but the experiments as
-    /// they are on the default device].
+    /// Folder of results [default: results, or ablate-results, see `ablate --help`].
     #[arg(long = "results", value_name = "DIR")]
     given: Option<PathBuf>,
 }

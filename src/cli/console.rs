@@ -110,9 +110,8 @@ impl Console {
     }
 
     /// Takes the bar away.
-    pub(crate) fn end_bar(&self) {
+    pub(super) fn end_bar(&self) {
         self.bar.disable_steady_tick();
         self.bar.finish_and_clear();
-        self.bar.set_draw_target(ProgressDrawTarget::hidden());
     }
 }

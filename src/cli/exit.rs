@@ -158,6 +158,7 @@ impl From<DeriveError> for Failure {
 
 /// Prints why the program ended, if there is something to say.
 pub(super) fn code(done: Result<Code, Failure>, console: &Console) -> ExitCode {
+    console.end_bar();
     let code = done.unwrap_or_else(|failure| {
         for message in &failure.messages {
             console.error(message);

@@ -76,10 +76,16 @@ Environment:
 #[command(disable_help_subcommand = true)]
 struct Cli {
     /// Print no progress and no remarks; warnings and errors still are.
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        display_order = 100
+    )]
     quiet: bool,
     /// Say more: every epoch; twice: what libraries log.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 101)]
     verbose: u8,
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -175,19 +175,23 @@ fn sight(contrast: &Contrast, forecast: &Forecast) -> String {
         return format!("{start}: the recorded differences are all the same");
     }
     let d = decimals(Some(sd), 2);
-    let by = match forecast.source {
-        SpreadSource::Recorded => "the recorded SD of differences",
-        SpreadSource::Assumed | SpreadSource::Unknown => "an assumed SD of differences",
-    };
-    let shown = match (contrast.expect, forecast.difference) {
-        (Expect::Equivalent, _) => forecast
+    let shown = match contrast.expect {
+        Expect::Equivalent => forecast
             .equivalence_margin
             .map(|m| format!("equivalence within {} {unit}", fixed(m, d))),
-        (_, difference) => difference.map(|x| format!("a difference of {} {unit}", fixed(x, d))),
+        Expect::Better | Expect::Worse | Expect::Differs => forecast
+            .difference
+            .map(|x| format!("a difference of {} {unit}", fixed(x, d))),
     };
-    let shown = shown.unwrap_or_else(|| "no difference, however large,".to_owned());
+    let Some(shown) = shown else {
+        return format!("{start}: cannot show any difference, however large");
+    };
+    let known = match forecast.source {
+        SpreadSource::Recorded => "recorded",
+        SpreadSource::Assumed | SpreadSource::Unknown => "assumed",
+    };
     format!(
-        "{start}: shows {shown} with 80 % power, by {by} of {} (margin {})",
+        "{start}: shows {shown} with 80 % power, at the {known} SD of differences of {}; margin {}",
         fixed(sd, d),
         contrast.margin
     )

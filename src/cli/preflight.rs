@@ -1,6 +1,6 @@
 //! What can go wrong is found before anything is trained.
 
-use super::exit::Failure;
+use super::exit::{Code, Failure};
 use crate::data::{self, Sizes};
 use crate::run::trainer::Job;
 use crate::spec::{Arm, DataName, Spec};
@@ -9,21 +9,26 @@ use crate::spec::{Arm, DataName, Spec};
 /// not be there: their published sizes serve.
 ///
 /// # Errors
-/// One message for every arm that cannot.
+/// One message for every reason why arms cannot.
 pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
-    let errors: Vec<String> = (spec.arms.iter())
-        .filter_map(|arm| {
-            let why = check_arm(arm).err()?;
-            Some(format!(
-                "{}: arm `{}`: {why}",
-                spec.path.display(),
-                arm.name
-            ))
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    for arm in &spec.arms {
+        let Err(why) = check_arm(arm) else { continue };
+        let name = format!("`{}`", arm.name);
+        match reasons.iter_mut().find(|(reason, _)| *reason == why) {
+            Some((_, arms)) => arms.push(name),
+            None => reasons.push((why, vec![name])),
+        }
+    }
+    let messages: Vec<String> = (reasons.into_iter())
+        .map(|(why, arms)| {
+            let s = if arms.len() == 1 { "" } else { "s" };
+            format!("{}: arm{s} {}: {why}", spec.path.display(), arms.join(", "))
         })
         .collect();
-    match errors.is_empty() {
+    match messages.is_empty() {
         true => Ok(()),
-        false => Err(Failure::several(super::exit::Code::Usage, errors)),
+        false => Err(Failure::several(Code::Usage, messages)),
     }
 }
 

@@ -97,7 +97,7 @@ impl Events for Watch<'_> {
     }
 
     fn notice(&self, text: &str) {
-        self.console.warn(&format!("{}: {text}", self.spec));
+        self.console.say(&format!("{}: {text}", self.spec));
     }
 }
 

@@ -148,8 +148,8 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
     let there: BTreeSet<&str> = records.iter().map(|r| r.id.as_str()).collect();
     let missing = |fingerprint: &str| {
         let plan = Plan::new(spec, device, 1, fingerprint);
-        let missing = plan.ids().iter().filter(|id| !there.contains(*id)).count();
-        missing
+        let cells = plan.ids();
+        cells.iter().filter(|id| !there.contains(*id)).count()
     };
     let now = missing(FINGERPRINT);
     if now == 0 {

@@ -66,7 +66,6 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
         console.data(&brief(&summary))?;
         summaries.push(summary);
     }
-    console.end_bar();
     if summaries.len() > 1 {
         let prefix = format!("{results}/");
         console.data(&format!(
@@ -74,18 +73,22 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
             overview_table(&summaries, &prefix)
         ))?;
     }
-    Ok(match failed {
-        0 => Code::Done,
-        _ => Code::CellsFailed,
-    })
+    if failed > 0 {
+        let message = format!(
+            "{} failed; the same command tries them again",
+            counted(failed, "cell")
+        );
+        return Err(Failure::new(Code::CellsFailed, message));
+    }
+    Ok(Code::Done)
 }
 
 /// Finds what would stop the run before it begins, and says what is going to happen.
 fn prepare(works: &[Work], results: &Results, console: &Console) -> Result<(), Failure> {
+    preflight::load_data(works.iter().flat_map(|work| &work.jobs))?;
     for work in works {
         check_writable(&results.folder.join(&work.plan.spec.name))?;
     }
-    preflight::load_data(works.iter().flat_map(|work| &work.jobs))?;
     if let Some(why) = results.why {
         console.say(&format!(
             "results go to `{results}`, because {why}; `--results` chooses another folder"

@@ -15,6 +15,7 @@ use crate::run::trainer::StopFlag;
 use crate::run::{Reproduction, RunOptions, run_spec, runs};
 use crate::spec::Spec;
 use crate::train::BurnTrainer;
+use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -60,7 +61,6 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             false => differ.push(format!("{name}: {text}")),
         }
     }
-    console.end_bar();
     match differ.is_empty() {
         true => Ok(Code::Done),
         false => Err(Failure::several(Code::Differs, differ)),
@@ -78,7 +78,10 @@ struct Check {
 /// learning rate and seed, so that records of other code can be verified, too.
 fn choose(spec: &Spec, results: &Path, count: usize) -> Result<Check, Failure> {
     let path = results.join(&spec.name).join(runs::NAME);
-    let records = runs::read_runs(&path)?.records;
+    let records = match path.exists() {
+        true => runs::read_runs(&path)?.records,
+        false => Vec::new(),
+    };
     let device = records.first().map_or("", |r| r.device.as_str());
     let mut plan = Plan::new(spec, device, 1, FINGERPRINT);
     let record = |cell: &PlannedCell| {
@@ -98,7 +101,7 @@ fn choose(spec: &Spec, results: &Path, count: usize) -> Result<Check, Failure> {
     };
     let mut known: Vec<_> = plan.cells.iter().filter_map(record).collect();
     // Arms of one recipe share their cells.
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     known.retain(|(cell, _)| seen.insert(cell.id.clone()));
     if known.is_empty() {
         return Err(Failure::unavailable(format!(

@@ -52,8 +52,8 @@ impl Work {
         let ids = plan.ids();
         let recorded = ids.iter().filter(|id| journaled.contains(**id)).count();
         let only_committed = |id: &str| !journaled.contains(id) && committed.contains(id);
-        let jobs =
-            plan.jobs(|id| !journaled.contains(id) && !(settings.adopt && committed.contains(id)));
+        let done = |id: &str| journaled.contains(id) || settings.adopt && committed.contains(id);
+        let jobs = plan.jobs(|id| !done(id));
         Ok(Self {
             recorded,
             committed: ids.iter().filter(|id| only_committed(id)).count(),

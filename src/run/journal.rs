@@ -194,6 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn reading_creates_nothing_and_passes_over_an_unfinished_last_line() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(read(&dir.path().join("missing")).unwrap().is_empty());
+        assert!(read(dir.path()).unwrap().is_empty());
+        assert!(!dir.path().join(NAME).exists());
+        let mut journal = reopen(dir.path());
+        journal.append(&[record("x", Outcome::Done)]).unwrap();
+        let path = dir.path().join(NAME);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.extend(b"{\"id\":");
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(&read(dir.path()).unwrap(), journal.records());
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+
+    #[test]
     fn a_failed_cell_is_missing_and_a_diverged_one_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = reopen(dir.path());
