@@ -4,6 +4,17 @@ use super::exit::{Code, Failure};
 use crate::data::{self, Sizes};
 use crate::run::trainer::Job;
 use crate::spec::{Arm, DataName, Spec};
+use ablate_models::zoo::ModelConfig;
+use std::slice;
+
+/// Most parameters of a model: 256 MiB of single-precision numbers.
+const MOST_PARAMETERS: usize = 1 << 26;
+
+/// Most units of a layer or channels of a stage.
+const WIDEST: usize = 1 << 20;
+
+/// Most layers in a row, and the widest kernel.
+const DEEPEST: usize = 100;
 
 /// Makes sure that every arm can be built for its data and has batches to train on. The data need
 /// not be there: their published sizes serve.
@@ -43,10 +54,48 @@ fn check_arm(arm: &Arm) -> Result<(), String> {
             arm.train.batch_size, sizes.train
         ));
     }
-    (arm.model
-        .cost([entry.height, entry.width, 1], entry.classes()))
-    .map(drop)
-    .map_err(|e| format!("`model.{}` {}", e.key, e.message))
+    check_size(&arm.model)?;
+    let input = [entry.height, entry.width, 1];
+    let cost = (arm.model.cost(input, entry.classes()))
+        .map_err(|e| format!("`model.{}` {}", e.key, e.message))?;
+    match cost.parameters <= MOST_PARAMETERS {
+        true => Ok(()),
+        false => Err(format!(
+            "`model` has {} parameters; at most {MOST_PARAMETERS} are trained",
+            cost.parameters
+        )),
+    }
+}
+
+/// Bounds every number that sizes are computed from, so that computing them cannot overflow.
+fn check_size(model: &ModelConfig) -> Result<(), String> {
+    let numbers: Vec<(&str, &[usize])> = match model {
+        ModelConfig::Mlp(mlp) => vec![("hidden", &mlp.hidden)],
+        ModelConfig::Cnn(cnn) => vec![
+            ("channels", &cnn.channels),
+            ("dense", &cnn.dense),
+            ("convs", slice::from_ref(&cnn.convs)),
+            ("kernel", slice::from_ref(&cnn.kernel)),
+        ],
+    };
+    for (key, values) in numbers {
+        let most = match key {
+            "convs" | "kernel" => DEEPEST,
+            _ => WIDEST,
+        };
+        if let Some(value) = values.iter().find(|value| **value > most) {
+            return Err(format!(
+                "`model.{key}` is {value}; it must be at most {most}"
+            ));
+        }
+        if values.len() > DEEPEST {
+            let found = values.len();
+            return Err(format!(
+                "`model.{key}` has {found} layers; {DEEPEST} are allowed"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Loads the data of every job, so that they are known to be there and whole.

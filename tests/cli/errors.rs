@@ -71,6 +71,22 @@ fn more_pooling_than_there_are_pixels_is_found_before_the_run() {
 }
 
 #[test]
+fn a_model_larger_than_any_memory_is_found_before_the_run() {
+    bad_spec(
+        "hidden = [16]",
+        "hidden = [4_000_000_000]",
+        "at most 1048576",
+    );
+    bad_spec(
+        "hidden = [16]",
+        "hidden = [100_000, 100_000]",
+        "10007600010 parameters",
+    );
+    let convs = "kind = \"cnn\"\nchannels = [4]\nconvs = 9_000_000_000";
+    bad_spec("kind = \"mlp\"\nhidden = [16]", convs, "`model.convs` is");
+}
+
+#[test]
 fn a_subset_larger_than_what_the_splits_leave_is_found_before_the_run() {
     bad_spec(
         "name = \"digits\"",
