@@ -113,12 +113,16 @@ fn question(contrast: &ContrastSummary) -> Option<Question> {
     }
     Some(Question {
         differences: Sample::new(contrast.improvements.iter().map(|d| d.value).collect()).ok()?,
-        prediction: match contrast.expect {
-            Expect::Better => Prediction::Better,
-            Expect::Worse => Prediction::Worse,
-            Expect::Equivalent => Prediction::Equivalent,
-            Expect::Differs => Prediction::Differs,
-        },
+        prediction: prediction(contrast.expect),
         margin: contrast.margin,
     })
+}
+
+pub(super) const fn prediction(expect: Expect) -> Prediction {
+    match expect {
+        Expect::Better => Prediction::Better,
+        Expect::Worse => Prediction::Worse,
+        Expect::Equivalent => Prediction::Equivalent,
+        Expect::Differs => Prediction::Differs,
+    }
 }

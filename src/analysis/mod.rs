@@ -8,10 +8,12 @@ mod cells;
 mod choose;
 mod contrast;
 mod error;
+mod forecast;
 mod warnings;
 
 pub use cells::Cells;
 pub use error::AnalysisError;
+pub use forecast::{Forecast, SpreadSource, forecast};
 
 use crate::record::{CellRecord, Outcome, Scores};
 use crate::spec::{Arm, Expect, Metric, Published, Spec};

@@ -76,7 +76,7 @@ fn claim(summary: &Summary) -> Option<String> {
     })
 }
 
-fn verdict(summary: &Summary) -> String {
+pub(super) fn verdict(summary: &Summary) -> String {
     let primary: Vec<&ContrastSummary> = summary.contrasts.iter().filter(|c| c.primary).collect();
     let Some(verdict) = summary.verdict else {
         return "**No verdict**: no contrast of this experiment is primary.".to_owned();
@@ -226,6 +226,6 @@ fn made(summary: &Summary) -> String {
     )
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+pub(super) fn list(items: impl Iterator<Item = String>) -> String {
     items.map(|item| format!("- {item}\n")).collect()
 }

@@ -1,6 +1,7 @@
 //! What a run says, as text: pure functions from a spec and its records to the files of a results
 //! folder. The caller writes them, or compares them with what is there.
 
+mod brief;
 pub mod finding;
 pub mod format;
 mod markdown;
@@ -10,6 +11,7 @@ mod splice;
 mod table;
 mod tables;
 
+pub use brief::brief;
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};

@@ -111,6 +111,24 @@ fn cut(file: &File, len: u64) -> io::Result<()> {
     file.sync_data()
 }
 
+/// The last record of each cell in the journal in `folder`, by id; an unfinished last line is
+/// passed over. Nothing is locked or written, so the answer may be old by the time it is used.
+///
+/// # Errors
+/// If it is there and cannot be read, or holds a line that is not a record.
+pub fn read(folder: &Path) -> Result<BTreeMap<String, CellRecord>, RecordError> {
+    let path = folder.join(NAME);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(e) => return Err(FileError::of("read", &path)(e).into()),
+    };
+    let lines = lines::parse(&path, &bytes, ADVICE)?;
+    Ok((lines.records.into_iter())
+        .map(|record| (record.id.clone(), record))
+        .collect())
+}
+
 /// Moves the journal in `folder`, if it holds anything, to the first free `.cells.N.jsonl` and
 /// returns that.
 ///
@@ -173,6 +191,22 @@ mod tests {
         let again = reopen(dir.path());
         assert_eq!(again.records(), journal.records());
         assert_eq!(again.records().len(), 2);
+    }
+
+    #[test]
+    fn reading_creates_nothing_and_passes_over_an_unfinished_last_line() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(read(&dir.path().join("missing")).unwrap().is_empty());
+        assert!(read(dir.path()).unwrap().is_empty());
+        assert!(!dir.path().join(NAME).exists());
+        let mut journal = reopen(dir.path());
+        journal.append(&[record("x", Outcome::Done)]).unwrap();
+        let path = dir.path().join(NAME);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.extend(b"{\"id\":");
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(&read(dir.path()).unwrap(), journal.records());
+        assert_eq!(fs::read(&path).unwrap(), bytes);
     }
 
     #[test]

@@ -85,11 +85,12 @@ fn describe(
 ) -> Decision {
     let differences = &question.differences;
     let evidence = judgement.evidence;
-    let sight = Sight::of(question, rule, level);
+    let (n, sd) = (differences.len(), differences.sd());
+    let sight = Sight::new(n, sd, question.prediction, rule, level);
     Decision {
-        n: differences.len(),
+        n,
         mean: differences.mean(),
-        sd: differences.sd(),
+        sd,
         t_interval: t_interval(differences, rule.confidence),
         bca_interval: bca_interval(differences, rule.confidence, rule.resamples, stream),
         effect_size: paired_effect_size(differences),
@@ -107,23 +108,28 @@ fn describe(
     }
 }
 
-/// What a design with this spread could have shown.
-struct Sight {
-    floor: f64,
-    difference: Option<f64>,
-    margin: Option<f64>,
+/// What a design can show, for a given spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sight {
+    /// The smallest p-value that the sign-flip test can give.
+    pub floor: f64,
+    /// As [`Decision::detectable`].
+    pub difference: Option<f64>,
+    /// As [`Decision::detectable_margin`].
+    pub margin: Option<f64>,
 }
 
 impl Sight {
-    fn of(question: &Question, rule: &Rule, level: f64) -> Self {
-        let (n, sd) = (question.differences.len(), question.differences.sd());
+    /// For `n` differences of standard deviation `sd`, where known, judged at `level`: the rule's
+    /// `alpha` over the number of questions.
+    pub fn new(n: usize, sd: Option<f64>, prediction: Prediction, rule: &Rule, level: f64) -> Self {
         let (floor, reached) = if n <= EXACT_LIMIT {
             (sign_flip_floor(n), sign_flip_level(n, level))
         } else {
             let floor = 1.0 / (rule.resamples + 1) as f64;
             (floor, (floor < level).then_some(level))
         };
-        let margin_level = match question.prediction {
+        let margin_level = match prediction {
             Prediction::Better | Prediction::Worse => level / 2.0,
             Prediction::Equivalent | Prediction::Differs => level,
         };

@@ -48,7 +48,7 @@ pub mod verdict;
 mod simulation;
 
 pub use bca::bca_interval;
-pub use decision::{Decision, decide};
+pub use decision::{Decision, Sight, decide};
 pub use effect::paired_effect_size;
 pub use holm::holm;
 pub use interval::{Interval, t_interval};

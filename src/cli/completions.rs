@@ -1,0 +1,19 @@
+//! `ablate completions`.
+
+use super::console::Console;
+use super::exit::{Code, Failure};
+use clap_complete::Shell;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(super) fn completions(args: &Args, console: &Console) -> Result<Code, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::command(), "ablate", &mut script);
+    console.data(&String::from_utf8_lossy(&script))?;
+    Ok(Code::Done)
+}

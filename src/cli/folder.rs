@@ -1,0 +1,117 @@
+//! The files of a folder of results: deriving, writing and checking them.
+
+use super::console::Console;
+use super::exit::Failure;
+use crate::analysis::Summary;
+use crate::files::{FileError, write_atomic};
+use crate::report::{
+    self, CURVES_FILE, DIFFERENCES_FILE, Derived, REPORT_FILE, SUMMARY_FILE, overview,
+};
+use crate::run::runs;
+use crate::spec::Spec;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The page of a folder of results that links to every report.
+const OVERVIEW_FILE: &str = "README.md";
+
+/// Every file that may be derived from records.
+const DERIVED: [&str; 4] = [SUMMARY_FILE, REPORT_FILE, CURVES_FILE, DIFFERENCES_FILE];
+
+/// What a derived file should hold; `None` where it should not be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
+    pub(crate) content: Option<String>,
+}
+
+impl Target {
+    /// Whether the file is as it should be.
+    pub(crate) fn is_current(&self) -> bool {
+        match (&self.content, fs::read(&self.path)) {
+            (Some(content), Ok(found)) => found == content.as_bytes(),
+            (None, found) => found.is_err() && !self.path.exists(),
+            (Some(_), Err(_)) => false,
+        }
+    }
+
+    /// Makes it so; whether anything changed.
+    pub(crate) fn write(&self) -> Result<bool, FileError> {
+        match &self.content {
+            Some(content) => write_atomic(&self.path, content.as_bytes()),
+            None if self.path.exists() => {
+                fs::remove_file(&self.path).map_err(FileError::of("remove", &self.path))?;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+}
+
+/// Derives everything from the `runs.jsonl` of `spec` in `results`.
+pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<Derived, Failure> {
+    let path = results.join(&spec.name).join(runs::NAME);
+    let records = match path.exists() {
+        true => runs::read_runs(&path)?,
+        false => runs::Runs::default(),
+    };
+    if let Some(notice) = &records.notice {
+        console.warn(notice);
+    }
+    Ok(report::derive(spec, &records.records)?)
+}
+
+/// The derived files of one experiment.
+pub(crate) fn targets(derived: &Derived, results: &Path) -> Vec<Target> {
+    let folder = results.join(&derived.summary.name);
+    let content = |name: &str| {
+        let mut files = derived.files();
+        files.find_map(|(n, text)| (n == name).then(|| text.to_owned()))
+    };
+    (DERIVED.into_iter())
+        .map(|name| Target {
+            path: folder.join(name),
+            content: content(name),
+        })
+        .collect()
+}
+
+/// The overview page.
+pub(crate) fn overview_target(summaries: &[Summary], results: &Path) -> Target {
+    Target {
+        path: results.join(OVERVIEW_FILE),
+        content: Some(overview(summaries)),
+    }
+}
+
+/// Every summary in `results`, with those in `fresh` in place of what is on the disk. One that
+/// cannot be read is left out with a warning.
+pub(crate) fn summaries(results: &Path, fresh: &[Summary], console: &Console) -> Vec<Summary> {
+    let mut found: BTreeMap<String, Summary> = BTreeMap::new();
+    for entry in results.read_dir().into_iter().flatten().flatten() {
+        let path = entry.path().join(SUMMARY_FILE);
+        if fresh.iter().any(|s| entry.file_name() == *s.name) || !path.is_file() {
+            continue;
+        }
+        match summary(&path) {
+            Ok(summary) => drop(found.insert(summary.name.clone(), summary)),
+            Err(why) => console.warn(&format!(
+                "`{}` is left out of the overview: {why}; rebuild it with `ablate report`",
+                path.display()
+            )),
+        }
+    }
+    found.extend(fresh.iter().map(|s| (s.name.clone(), s.clone())));
+    found.into_values().collect()
+}
+
+/// The summary of `name` in `results`, where there is one that can be read.
+pub(crate) fn summary_of(name: &str, results: &Path) -> Option<Summary> {
+    summary(&results.join(name).join(SUMMARY_FILE)).ok()
+}
+
+fn summary(path: &Path) -> Result<Summary, String> {
+    let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
+    serde_json::from_str(&text).map_err(|e| e.to_string())
+}

@@ -1,0 +1,88 @@
+//! `ablate list`.
+
+use super::arguments::{Format, FormatArg, ResultsArg};
+use super::console::Console;
+use super::exit::{Code, Failure};
+use super::folder::summary_of;
+use super::select::{ALL, Selection};
+use super::table::plain;
+use crate::report::finding::verdict_word;
+use crate::spec::Spec;
+use serde::Serialize;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    results: ResultsArg,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// One experiment.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    claim: Option<String>,
+    suites: Vec<String>,
+    arms: usize,
+    seeds: usize,
+    cells: usize,
+    /// `supported`, `contradicted`, `undecided`; `none` where no contrast is primary; absent
+    /// without results.
+    verdict: Option<&'static str>,
+    title: String,
+}
+
+pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
+    let specs = args.selection.specs(ALL)?;
+    let results = args.results.folder(&args.selection, &specs, None).folder;
+    let rows: Vec<Row> = (specs.into_iter())
+        .map(|spec| Row {
+            verdict: summary_of(&spec.name, &results)
+                .map(|summary| summary.verdict.map_or("none", verdict_word)),
+            arms: spec.arms.len(),
+            seeds: spec.seeds.len(),
+            cells: cells(&spec),
+            name: spec.name,
+            claim: spec.claim,
+            suites: spec.suites,
+            title: spec.title,
+        })
+        .collect();
+    match args.format.format {
+        Format::Json => console.json(&rows)?,
+        Format::Text => console.data(&text(&rows))?,
+    }
+    Ok(Code::Done)
+}
+
+/// Cells of a spec: arms by learning rates by seeds.
+pub(super) fn cells(spec: &Spec) -> usize {
+    let rates: usize = spec.arms.iter().map(|arm| arm.learning_rates.len()).sum();
+    rates * spec.seeds.len()
+}
+
+fn text(rows: &[Row]) -> String {
+    let header = [
+        "name", "claim", "suites", "arms", "seeds", "cells", "verdict", "title",
+    ];
+    let mut lines = vec![header.map(str::to_owned).to_vec()];
+    lines.extend(rows.iter().map(|row| {
+        vec![
+            row.name.clone(),
+            row.claim.clone().unwrap_or_else(|| "-".to_owned()),
+            match row.suites.is_empty() {
+                true => "-".to_owned(),
+                false => row.suites.join(","),
+            },
+            row.arms.to_string(),
+            row.seeds.to_string(),
+            row.cells.to_string(),
+            row.verdict.unwrap_or("not run").to_owned(),
+            row.title.clone(),
+        ]
+    }));
+    plain(&lines, &[3, 4, 5])
+}

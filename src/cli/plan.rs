@@ -1,0 +1,219 @@
+//! `ablate plan`.
+
+use super::arguments::{Format, FormatArg, RunSettings, threads_a_job};
+use super::console::Console;
+use super::exit::{Code, Failure};
+use super::folder::summary_of;
+use super::run;
+use super::work::Work;
+use crate::analysis::{Forecast, SpreadSource, Summary, forecast};
+use crate::plan::warnings;
+use crate::report::format::{counted, decimals, fixed};
+use crate::run::trainer::Trainer;
+use crate::spec::{Contrast, Expect};
+use crate::train::BurnTrainer;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    run: run::Args,
+    /// Leave out the time, which is estimated by training a few steps of every arm.
+    #[arg(long)]
+    no_time: bool,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// What a run would do with one experiment.
+#[derive(Debug, Serialize)]
+struct Planned {
+    name: String,
+    title: String,
+    arms: usize,
+    seeds: usize,
+    /// Different cells in all.
+    cells: usize,
+    /// Of them, those that are done.
+    recorded: usize,
+    /// Of those that are not, how many are in a `runs.jsonl` that came from elsewhere.
+    committed: usize,
+    /// Cells that a run trains.
+    to_train: usize,
+    /// Jobs that it trains them in.
+    jobs: usize,
+    /// Seconds that it takes; absent where it cannot be estimated or was not asked for.
+    seconds: Option<f64>,
+    contrasts: Vec<Forecast>,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Serialize)]
+struct Warning {
+    what: String,
+    advice: String,
+}
+
+pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
+    args.run.settings.check_device()?;
+    let (works, results) = args.run.work()?;
+    let mut planned = Vec::new();
+    for work in &works {
+        let seconds = match args.no_time {
+            true => None,
+            false => seconds(work, &args.run.settings, console),
+        };
+        let summary = summary_of(&work.plan.spec.name, &results.folder);
+        planned.push(describe(work, summary.as_ref(), seconds));
+    }
+    match args.format.format {
+        Format::Json => console.json(&planned)?,
+        Format::Text => console.data(&text(&works, &planned, &results.to_string()))?,
+    }
+    Ok(Code::Done)
+}
+
+fn describe(work: &Work, summary: Option<&Summary>, seconds: Option<f64>) -> Planned {
+    let spec = &work.plan.spec;
+    let found = warnings(spec).into_iter().map(|warning| Warning {
+        what: warning.to_string(),
+        advice: warning.advice(),
+    });
+    Planned {
+        name: spec.name.clone(),
+        title: spec.title.clone(),
+        arms: spec.arms.len(),
+        seeds: spec.seeds.len(),
+        cells: work.plan.ids().len(),
+        recorded: work.recorded,
+        committed: work.committed,
+        to_train: work.to_train(),
+        jobs: work.jobs.len(),
+        seconds,
+        contrasts: forecast(spec, summary),
+        warnings: found.collect(),
+    }
+}
+
+/// Seconds for all jobs: one of each arm is timed, and the others of that arm count by their cells.
+fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Option<f64> {
+    let workers = settings.jobs().min(work.jobs.len()).max(1);
+    let trainer = BurnTrainer::new(threads_a_job(workers));
+    let mut a_cell: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut total = 0.0;
+    for job in &work.jobs {
+        let cells = job.cells.len() as f64;
+        if !a_cell.contains_key(job.arm.as_str()) {
+            console.say_more(&format!("{}: timing `{}`", work.plan.spec.name, job.arm));
+            let Some(seconds) = trainer.estimate(job) else {
+                console.say(&format!(
+                    "{}: `{}` cannot be timed here; `ablate data list` says which data are missing",
+                    work.plan.spec.name, job.arm
+                ));
+                return None;
+            };
+            a_cell.insert(&job.arm, seconds / cells);
+        }
+        total += a_cell[job.arm.as_str()] * cells;
+    }
+    Some(total / workers as f64)
+}
+
+fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
+    let mut out = String::new();
+    for (work, plan) in works.iter().zip(planned) {
+        out.push_str(&format!("{}: {}\n", plan.name, plan.title));
+        out.push_str(&cells(plan, results));
+        for (contrast, forecast) in work.plan.spec.contrasts.iter().zip(&plan.contrasts) {
+            out.push_str(&format!("  {}\n", sight(contrast, forecast)));
+        }
+        for warning in &plan.warnings {
+            out.push_str(&format!(
+                "  warning: {}; {}\n",
+                warning.what, warning.advice
+            ));
+        }
+        out.push('\n');
+    }
+    let to_train: usize = planned.iter().map(|plan| plan.to_train).sum();
+    let seconds: Option<f64> = planned.iter().map(|plan| plan.seconds).sum();
+    let time = seconds.map_or(String::new(), |s| format!(", about {}", duration(s)));
+    out + &format!("in all {} to train{time}\n", counted(to_train, "cell"))
+}
+
+fn cells(plan: &Planned, results: &str) -> String {
+    let mut text = format!(
+        "  {} ({}, {}): {} recorded in `{results}`, {} to train in {}",
+        counted(plan.cells, "cell"),
+        counted(plan.arms, "arm"),
+        counted(plan.seeds, "seed"),
+        plan.recorded,
+        plan.to_train,
+        counted(plan.jobs, "job"),
+    );
+    if plan.committed > 0 && plan.to_train > 0 {
+        text.push_str(&format!(
+            " ({} of them to check those of `runs.jsonl`; `--adopt` counts them as done)",
+            plan.committed.min(plan.to_train)
+        ));
+    }
+    if let Some(seconds) = plan.seconds.filter(|_| plan.to_train > 0) {
+        text.push_str(&format!(", about {}", duration(seconds)));
+    }
+    text + "\n"
+}
+
+/// What a contrast will be able to show, in a sentence.
+fn sight(contrast: &Contrast, forecast: &Forecast) -> String {
+    let unit = contrast.metric.unit();
+    let start = format!("`{}` ({})", contrast.name, contrast.metric.label());
+    let Some(sd) = forecast.sd else {
+        return format!("{start}: what it can show is not known before the first results");
+    };
+    if sd == 0.0 {
+        return format!("{start}: the recorded differences are all the same");
+    }
+    let d = decimals(Some(sd), 2);
+    let shown = match contrast.expect {
+        Expect::Equivalent => forecast
+            .equivalence_margin
+            .map(|m| format!("equivalence within {} {unit}", fixed(m, d))),
+        Expect::Better | Expect::Worse | Expect::Differs => forecast
+            .difference
+            .map(|x| format!("a difference of {} {unit}", fixed(x, d))),
+    };
+    let Some(shown) = shown else {
+        return format!("{start}: cannot show any difference, however large");
+    };
+    let known = match forecast.source {
+        SpreadSource::Recorded => "recorded",
+        SpreadSource::Assumed | SpreadSource::Unknown => "assumed",
+    };
+    format!(
+        "{start}: shows {shown} with 80 % power, at the {known} SD of differences of {}; margin {}",
+        fixed(sd, d),
+        contrast.margin
+    )
+}
+
+/// A time as people say it.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5_400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3_600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_in_the_unit_that_people_use() {
+        assert_eq!(duration(1.4), "1 s");
+        assert_eq!(duration(600.0), "10 min");
+        assert_eq!(duration(7_200.0), "2.0 h");
+    }
+}

@@ -1,0 +1,114 @@
+//! What can go wrong is found before anything is trained.
+
+use super::exit::{Code, Failure};
+use crate::data::{self, Sizes};
+use crate::run::trainer::Job;
+use crate::spec::{Arm, DataName, Spec};
+use ablate_models::zoo::ModelConfig;
+use std::slice;
+
+/// Most parameters of a model: 256 MiB of single-precision numbers.
+const MOST_PARAMETERS: usize = 1 << 26;
+
+/// Most units of a layer or channels of a stage.
+const WIDEST: usize = 1 << 20;
+
+/// Most layers in a row, and the widest kernel.
+const DEEPEST: usize = 100;
+
+/// Makes sure that every arm can be built for its data and has batches to train on. The data need
+/// not be there: their published sizes serve.
+///
+/// # Errors
+/// One message for every reason why arms cannot.
+pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    for arm in &spec.arms {
+        let Err(why) = check_arm(arm) else { continue };
+        let name = format!("`{}`", arm.name);
+        match reasons.iter_mut().find(|(reason, _)| *reason == why) {
+            Some((_, arms)) => arms.push(name),
+            None => reasons.push((why, vec![name])),
+        }
+    }
+    let messages: Vec<String> = (reasons.into_iter())
+        .map(|(why, arms)| {
+            let s = if arms.len() == 1 { "" } else { "s" };
+            format!("{}: arm{s} {}: {why}", spec.path.display(), arms.join(", "))
+        })
+        .collect();
+    match messages.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::several(Code::Usage, messages)),
+    }
+}
+
+fn check_arm(arm: &Arm) -> Result<(), String> {
+    let entry = data::entry(arm.data.name);
+    let total = |counts: &[usize]| counts.iter().sum::<usize>();
+    let sizes = Sizes::new(&arm.data, total(entry.train), entry.test.map(total))
+        .map_err(|e| e.to_string())?;
+    if arm.train.batch_size > sizes.train {
+        return Err(format!(
+            "`train.batch_size` is {}, but the splits leave only {} training examples",
+            arm.train.batch_size, sizes.train
+        ));
+    }
+    check_size(&arm.model)?;
+    let input = [entry.height, entry.width, 1];
+    let cost = (arm.model.cost(input, entry.classes()))
+        .map_err(|e| format!("`model.{}` {}", e.key, e.message))?;
+    match cost.parameters <= MOST_PARAMETERS {
+        true => Ok(()),
+        false => Err(format!(
+            "`model` has {} parameters; at most {MOST_PARAMETERS} are trained",
+            cost.parameters
+        )),
+    }
+}
+
+/// Bounds every number that sizes are computed from, so that computing them cannot overflow.
+fn check_size(model: &ModelConfig) -> Result<(), String> {
+    let numbers: Vec<(&str, &[usize])> = match model {
+        ModelConfig::Mlp(mlp) => vec![("hidden", &mlp.hidden)],
+        ModelConfig::Cnn(cnn) => vec![
+            ("channels", &cnn.channels),
+            ("dense", &cnn.dense),
+            ("convs", slice::from_ref(&cnn.convs)),
+            ("kernel", slice::from_ref(&cnn.kernel)),
+        ],
+    };
+    for (key, values) in numbers {
+        let most = match key {
+            "convs" | "kernel" => DEEPEST,
+            _ => WIDEST,
+        };
+        if let Some(value) = values.iter().find(|value| **value > most) {
+            return Err(format!(
+                "`model.{key}` is {value}; it must be at most {most}"
+            ));
+        }
+        if values.len() > DEEPEST {
+            let found = values.len();
+            return Err(format!(
+                "`model.{key}` has {found} layers; {DEEPEST} are allowed"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Loads the data of every job, so that they are known to be there and whole.
+///
+/// # Errors
+/// If data are missing or damaged.
+pub(crate) fn load_data<'j>(jobs: impl Iterator<Item = &'j Job>) -> Result<(), Failure> {
+    let mut seen: Vec<DataName> = Vec::new();
+    for job in jobs {
+        if !seen.contains(&job.data.name) {
+            seen.push(job.data.name);
+            data::load(job.data.name)?;
+        }
+    }
+    Ok(())
+}

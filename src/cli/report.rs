@@ -1,0 +1,175 @@
+//! `ablate report`.
+
+use super::arguments::ResultsArg;
+use super::console::Console;
+use super::exit::{Code, Failure};
+use super::folder::{self, Target};
+use super::select::{ALL, Selection};
+use crate::analysis::Summary;
+use crate::files::FileError;
+use crate::plan::Plan;
+use crate::provenance::{self, FINGERPRINT, Provenance};
+use crate::report::{overview_table, splice};
+use crate::run::runs;
+use crate::spec::Spec;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Block of a hand-written page that holds the overview.
+const BLOCK: &str = "results";
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    results: ResultsArg,
+    /// Write nothing; fail if a file is not what the records give.
+    #[arg(long)]
+    check: bool,
+    /// Put the overview between `<!-- ablate:results -->` and `<!-- /ablate:results -->` of a page
+    /// in the current folder, too; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    splice: Vec<PathBuf>,
+}
+
+pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
+    let specs = args.selection.specs(ALL)?;
+    let results = args.results.folder(&args.selection, &specs, None).folder;
+    let specs = match args.selection.names.is_empty() {
+        true => recorded(specs, &results)?,
+        false => specs,
+    };
+    let mut targets = Vec::new();
+    let mut stale = Vec::new();
+    let mut summaries = Vec::new();
+    for spec in &specs {
+        let derived = folder::derive(spec, &results, console)?;
+        targets.extend(folder::targets(&derived, &results));
+        summaries.push(derived.summary);
+        match check_recipe(spec, &results)? {
+            Recipe::Same => {}
+            Recipe::OtherCode(text) => console.say(&text),
+            Recipe::Other(text) if args.check => stale.push(text),
+            Recipe::Other(text) => console.warn(&text),
+        }
+    }
+    let summaries = folder::summaries(&results, &summaries, console);
+    targets.push(folder::overview_target(&summaries, &results));
+    for page in &args.splice {
+        targets.push(spliced(page, &summaries, &results)?);
+    }
+    match args.check {
+        true => check(&targets, stale, console),
+        false => write(&targets, console),
+    }
+}
+
+/// Those of `specs` that have records.
+pub(super) fn recorded(specs: Vec<Spec>, results: &Path) -> Result<Vec<Spec>, Failure> {
+    let has_records = |spec: &Spec| results.join(&spec.name).join(runs::NAME).is_file();
+    let specs: Vec<Spec> = specs.into_iter().filter(has_records).collect();
+    match specs.is_empty() {
+        true => Err(Failure::unavailable(format!(
+            "no experiment has records in `{}`; train with `ablate run`, or say where results are \
+             with `--results`",
+            results.display()
+        ))),
+        false => Ok(specs),
+    }
+}
+
+fn write(targets: &[Target], console: &Console) -> Result<Code, Failure> {
+    let mut written = 0;
+    for target in targets {
+        if target.write()? {
+            written += 1;
+            console.data(&format!("wrote {}\n", target.path.display()))?;
+        }
+    }
+    if written == 0 {
+        console.say("every derived file was up to date");
+    }
+    Ok(Code::Done)
+}
+
+fn check(targets: &[Target], mut stale: Vec<String>, console: &Console) -> Result<Code, Failure> {
+    stale.extend(targets.iter().filter(|t| !t.is_current()).map(|target| {
+        let path = target.path.display();
+        match target.content {
+            Some(_) => format!(
+                "`{path}` is not what the records give; rebuild it with the same command without \
+                 `--check`"
+            ),
+            None => format!(
+                "`{path}` should not be there; remove it with the same command without `--check`"
+            ),
+        }
+    }));
+    if stale.is_empty() {
+        console.say(&format!("{} files are up to date", targets.len()));
+        return Ok(Code::Done);
+    }
+    Err(Failure::several(Code::Differs, stale))
+}
+
+fn spliced(page: &Path, summaries: &[Summary], results: &Path) -> Result<Target, Failure> {
+    let text = fs::read_to_string(page).map_err(FileError::of("read", page))?;
+    let prefix = format!("{}/", results.display());
+    let block = format!(
+        "{}\nMade by `ablate report --splice {}`; edits in this block are overwritten.",
+        overview_table(summaries, &prefix),
+        page.display()
+    );
+    let content = splice(&text, BLOCK, &block)
+        .map_err(|e| Failure::usage(format!("{}: {e}", page.display())))?;
+    Ok(Target {
+        path: page.to_owned(),
+        content: Some(content),
+    })
+}
+
+/// Whether records are those of the spec as it is.
+enum Recipe {
+    Same,
+    /// Of its cells, trained by other code than this program's.
+    OtherCode(String),
+    /// Of other cells.
+    Other(String),
+}
+
+/// Ids are made from the recipe and the code, so the code that the provenance names tells a changed
+/// recipe from changed code.
+fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
+    let folder = results.join(&spec.name);
+    let records = runs::read_runs(&folder.join(runs::NAME))?.records;
+    let device = records.first().map_or("", |r| r.device.as_str());
+    let there: BTreeSet<&str> = records.iter().map(|r| r.id.as_str()).collect();
+    let missing = |fingerprint: &str| {
+        let plan = Plan::new(spec, device, 1, fingerprint);
+        let cells = plan.ids();
+        cells.iter().filter(|id| !there.contains(*id)).count()
+    };
+    let now = missing(FINGERPRINT);
+    if now == 0 {
+        return Ok(Recipe::Same);
+    }
+    let name = &spec.name;
+    let other = |cells: usize| {
+        format!(
+            "{name}: {cells} cells of the experiment as it is have no record; train them with \
+             `ablate run {name}`"
+        )
+    };
+    let text = fs::read_to_string(folder.join(provenance::NAME)).unwrap_or_default();
+    let Ok(provenance) = serde_json::from_str::<Provenance>(&text) else {
+        return Ok(Recipe::Other(other(now)));
+    };
+    Ok(match missing(&provenance.build.fingerprint) {
+        0 => Recipe::OtherCode(format!(
+            "{name}: the records were trained by other code; `ablate verify {name}` compares"
+        )),
+        cells => Recipe::Other(other(cells)),
+    })
+}

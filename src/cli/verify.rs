@@ -1,0 +1,146 @@
+//! `ablate verify`.
+
+use super::arguments::{ResultsArg, cores, threads_a_job};
+use super::console::Console;
+use super::exit::{Code, Failure};
+use super::progress::{Watch, units};
+use super::select::{ALL, Selection};
+use super::{preflight, signals};
+use crate::device;
+use crate::files::FileError;
+use crate::plan::{Plan, PlannedCell};
+use crate::provenance::FINGERPRINT;
+use crate::record::{CellRecord, Outcome};
+use crate::run::trainer::StopFlag;
+use crate::run::{Reproduction, RunOptions, run_spec, runs};
+use crate::spec::Spec;
+use crate::train::BurnTrainer;
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    results: ResultsArg,
+    /// Cells of each experiment to train again, spread over its arms.
+    #[arg(long, value_name = "N", default_value = "3")]
+    cells: NonZeroUsize,
+}
+
+pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
+    let specs = args.selection.specs(ALL)?;
+    let results = args.results.folder(&args.selection, &specs, None).folder;
+    let specs = match args.selection.names.is_empty() {
+        true => super::report::recorded(specs, &results)?,
+        false => specs,
+    };
+    let mut checks = Vec::new();
+    for spec in &specs {
+        preflight::check_arms(spec)?;
+        checks.push(choose(spec, &results, args.cells.get())?);
+    }
+    for check in &checks {
+        device::open(&check.plan.device)?;
+        preflight::load_data(check.plan.jobs(|_| true).iter())?;
+    }
+    let stop = signals::catch(console)?;
+    let jobs = checks.iter().flat_map(|check| check.plan.jobs(|_| true));
+    console.start_bar(jobs.map(|job| units(&job)).sum());
+    let mut differ = Vec::new();
+    for check in &checks {
+        let found = retrain(check, console, &stop)?;
+        let name = &check.plan.spec.name;
+        let text = super::run::reproduced(&found).unwrap_or_default();
+        match found.identical == found.compared && found.only_here == 0 {
+            true => console.data(&format!("ok {name}: {text}\n"))?,
+            false => differ.push(format!("{name}: {text}")),
+        }
+    }
+    match differ.is_empty() {
+        true => Ok(Code::Done),
+        false => Err(Failure::several(Code::Differs, differ)),
+    }
+}
+
+/// Recorded cells to train again.
+struct Check {
+    plan: Plan,
+    /// Their records, under the ids that they have now.
+    records: Vec<CellRecord>,
+}
+
+/// `count` recorded cells of `spec`, evenly spaced in the order of its plan. They are found by arm,
+/// learning rate and seed, so that records of other code can be verified, too.
+fn choose(spec: &Spec, results: &Path, count: usize) -> Result<Check, Failure> {
+    let path = results.join(&spec.name).join(runs::NAME);
+    let records = match path.exists() {
+        true => runs::read_runs(&path)?.records,
+        false => Vec::new(),
+    };
+    let device = records.first().map_or("", |r| r.device.as_str());
+    let mut plan = Plan::new(spec, device, 1, FINGERPRINT);
+    let record = |cell: &PlannedCell| {
+        let arm = &spec.arms[cell.arm].name;
+        let found = records.iter().find(|r| {
+            (&r.arm, r.seed, r.learning_rate) == (arm, cell.seed, cell.learning_rate)
+                && !matches!(r.outcome, Outcome::Failed { .. })
+        })?;
+        let id = cell.id.clone();
+        Some((
+            cell.clone(),
+            CellRecord {
+                id,
+                ..found.clone()
+            },
+        ))
+    };
+    let mut known: Vec<_> = plan.cells.iter().filter_map(record).collect();
+    // Arms of one recipe share their cells.
+    let mut seen = BTreeSet::new();
+    known.retain(|(cell, _)| seen.insert(cell.id.clone()));
+    if known.is_empty() {
+        return Err(Failure::unavailable(format!(
+            "`{}` has no record of a cell of `{}`; train them with `ablate run`",
+            path.display(),
+            spec.name
+        )));
+    }
+    let count = count.min(known.len());
+    let chosen = (0..count).map(|i| known[(2 * i + 1) * known.len() / (2 * count)].clone());
+    let (cells, records) = chosen.unzip();
+    plan.cells = cells;
+    Ok(Check { plan, records })
+}
+
+/// Trains the cells of `check` in a folder of their own and compares.
+fn retrain(check: &Check, console: &Console, stop: &StopFlag) -> Result<Reproduction, Failure> {
+    let scratch =
+        tempfile::tempdir().map_err(FileError::of("create a folder in", &std::env::temp_dir()))?;
+    let name = &check.plan.spec.name;
+    let folder = scratch.path().join(name);
+    fs::create_dir(&folder).map_err(FileError::of("create", &folder))?;
+    runs::write_runs(&folder.join(runs::NAME), &check.records)?;
+    let jobs = check.plan.jobs(|_| true).len();
+    let workers = cores().min(jobs).max(1);
+    let options = RunOptions {
+        jobs: workers,
+        fresh: false,
+        adopt: false,
+        results: scratch.path().to_owned(),
+    };
+    let trainer = BurnTrainer::new(threads_a_job(workers));
+    let watch = Watch::new(console, name, jobs);
+    let report = run_spec(&check.plan, &trainer, &options, &watch, stop)?;
+    if report.stopped {
+        let message = format!("stopped in `{name}`; run the same command again");
+        return Err(Failure::new(Code::Stopped, message));
+    }
+    report
+        .reproduction
+        .ok_or_else(|| Failure::internal(format!("`{name}` was compared with nothing")))
+}

@@ -1,0 +1,77 @@
+//! What is left to do of a spec: its plan against the records that are there.
+
+use super::arguments::RunSettings;
+use super::exit::Failure;
+use crate::plan::Plan;
+use crate::provenance::FINGERPRINT;
+use crate::record::Outcome;
+use crate::run::trainer::Job;
+use crate::run::{journal, runs};
+use crate::spec::Spec;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A plan, and what of it has to be trained.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    pub(crate) plan: Plan,
+    /// Cells with a record in the journal.
+    pub(crate) recorded: usize,
+    /// Cells without one that the `runs.jsonl` has.
+    pub(crate) committed: usize,
+    /// The jobs that a run would train.
+    pub(crate) jobs: Vec<Job>,
+}
+
+impl Work {
+    /// The work on `spec` with records below `results`.
+    ///
+    /// # Errors
+    /// If records that are there cannot be read.
+    pub(crate) fn new(
+        spec: &Spec,
+        settings: &RunSettings,
+        results: &Path,
+    ) -> Result<Self, Failure> {
+        let plan = Plan::new(
+            spec,
+            settings.device(),
+            settings.replicas.get(),
+            FINGERPRINT,
+        );
+        let folder = results.join(&spec.name);
+        let journaled: BTreeSet<String> = match settings.fresh {
+            true => BTreeSet::new(),
+            false => finished(journal::read(&folder)?.into_values()),
+        };
+        let path = folder.join(runs::NAME);
+        let committed = match path.exists() {
+            true => finished(runs::read_runs(&path)?.records.into_iter()),
+            false => BTreeSet::new(),
+        };
+        let ids = plan.ids();
+        let recorded = ids.iter().filter(|id| journaled.contains(**id)).count();
+        let only_committed = |id: &str| !journaled.contains(id) && committed.contains(id);
+        let done = |id: &str| journaled.contains(id) || settings.adopt && committed.contains(id);
+        let jobs = plan.jobs(|id| !done(id));
+        Ok(Self {
+            recorded,
+            committed: ids.iter().filter(|id| only_committed(id)).count(),
+            jobs,
+            plan,
+        })
+    }
+
+    /// Cells that a run would train.
+    pub(crate) fn to_train(&self) -> usize {
+        self.jobs.iter().map(|job| job.cells.len()).sum()
+    }
+}
+
+/// Ids of the records that need no other try.
+fn finished(records: impl Iterator<Item = crate::record::CellRecord>) -> BTreeSet<String> {
+    records
+        .filter(|record| !matches!(record.outcome, Outcome::Failed { .. }))
+        .map(|record| record.id)
+        .collect()
+}

@@ -1,0 +1,127 @@
+//! What is only asked and not trained.
+
+use crate::bench::Bench;
+use serde_json::Value;
+
+fn json(bench: &Bench, arguments: &str) -> Value {
+    let done = bench.run(arguments).ends(0);
+    serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("{arguments}: {e}: {}", done.out))
+}
+
+#[test]
+fn a_plan_says_what_is_missing_how_long_it_takes_and_what_it_could_show() {
+    let bench = Bench::new();
+    let done = bench.run("plan").ends(0);
+    let done =
+        done.shows("6 cells (2 arms, 3 seeds): 0 recorded in `results`, 6 to train in 2 jobs");
+    let done = done
+        .shows("cannot show any difference")
+        .shows("use at least 6 seeds");
+    done.shows("in all 6 cells to train, about ");
+    assert!(!bench.path("results").exists());
+
+    let plan = &json(&bench, "plan tiny --seeds 20 --format json")[0];
+    assert!(plan["seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(plan["contrasts"][0]["source"], "assumed");
+    assert!(plan["contrasts"][0]["difference"].as_f64().unwrap() > 0.1);
+
+    bench.run("run tiny -q").ends(0);
+    let plan = &json(&bench, "plan tiny --format json --no-time")[0];
+    assert_eq!(
+        (&plan["recorded"], &plan["to_train"]),
+        (&6.into(), &0.into())
+    );
+    assert_eq!(plan["contrasts"][0]["source"], "recorded");
+    assert_eq!(plan["seconds"], Value::Null);
+
+    std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
+    let done = bench.run("plan tiny --no-time").ends(0);
+    done.shows("6 of them to check those of `runs.jsonl`");
+    let done = bench.run("plan tiny --no-time --adopt").ends(0);
+    done.shows("0 to train");
+}
+
+#[test]
+fn a_list_has_every_experiment_with_its_verdict() {
+    let bench = Bench::new();
+    bench.run("list").ends(0).shows("not run");
+    bench.run("run tiny -q").ends(0);
+    let row = &json(&bench, "list --format json")[0];
+    assert_eq!(row["cells"], 6);
+    assert_eq!(row["verdict"], "undecided");
+    bench.run("list").ends(0).shows("standard,quick");
+}
+
+#[test]
+fn a_check_passes_what_can_be_trained() {
+    let bench = Bench::new();
+    let done = bench.run("check").ends(0);
+    done.shows("ok experiments/tiny.toml: 2 arms, 1 contrast, 6 cells");
+}
+
+#[test]
+fn every_preset_is_listed_with_its_size_and_shown_as_a_table_that_a_spec_takes() {
+    let bench = Bench::new();
+    let rows = json(&bench, "models list --format json");
+    for row in rows.as_array().unwrap() {
+        let name = row["name"].as_str().unwrap();
+        assert!(row["parameters"].as_u64().unwrap() > 0);
+        bench.run("models list").ends(0).shows(name);
+        let shown = bench.run(&format!("models show {name}")).ends(0);
+        let data = match row["input"][0].as_u64() {
+            Some(8) => "digits",
+            _ => "mnist",
+        };
+        let (head, rest) = crate::bench::TINY.split_once("[model]").unwrap();
+        let (_, tail) = rest.split_once("[train]").unwrap();
+        let (tail, _) = tail.split_once("[[arms]]\nname = \"dropout\"").unwrap();
+        let head = head.replace("digits", data);
+        bench.write("shown.toml", format!("{head}{}\n[train]{tail}", shown.out));
+        bench.run("check shown.toml").ends(0);
+        let model = &json(&bench, &format!("models show {name} --format json"))["model"];
+        assert!(model["kind"].is_string());
+    }
+    let done = bench.run("models show lstm").ends(2).with_one_error();
+    done.says("there is no preset `lstm`; presets are `linear`");
+}
+
+#[test]
+fn devices_say_what_is_built_in_and_how_to_get_the_others() {
+    let bench = Bench::new();
+    let rows = json(&bench, "devices --format json");
+    let text = bench.run("devices").ends(0).out;
+    for row in rows.as_array().unwrap() {
+        let name = row["name"].as_str().unwrap();
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        let built = ablate::device::built_in().contains(&name);
+        assert_eq!(row["built_in"], built);
+        assert_eq!(
+            line.contains(&format!("--features {name}")),
+            !built,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn completions_are_for_the_shell_that_is_asked_for() {
+    let bench = Bench::new();
+    bench
+        .run("completions bash")
+        .ends(0)
+        .shows("complete -F _ablate");
+    bench
+        .run("completions zsh")
+        .ends(0)
+        .shows("#compdef ablate");
+    bench.run("completions tcsh").ends(2);
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let bench = Bench::new();
+    let help = bench.run("--help").ends(0).shows("Exit codes:");
+    assert_eq!(help.err, "");
+    let version = bench.run("--version").ends(0);
+    version.shows(&format!("ablate {} (features: ", env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,9 @@
+//! The command line as a process: what people and scripts see of it.
+
+mod bench;
+mod data;
+mod errors;
+mod listings;
+mod reports;
+mod runs;
+mod stops;

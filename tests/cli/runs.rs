@@ -1,0 +1,225 @@
+//! `ablate run`.
+
+use crate::bench::Bench;
+use std::process::Stdio;
+
+const FILES: [&str; 7] = [
+    "README.md",
+    "tiny/curves.svg",
+    "tiny/differences.svg",
+    "tiny/provenance.json",
+    "tiny/report.md",
+    "tiny/runs.jsonl",
+    "tiny/summary.json",
+];
+
+/// Batch norm, a convolution, a probe, a grid: what could depend on stacking.
+const RICH: &str = r#"
+title = "Rich"
+question = "Do stacks and threads change numbers?"
+reading = "They must not."
+seeds = 3
+probes = ["train_test_gap", "saturation"]
+
+[data]
+name = "digits"
+subset = 256
+
+[model]
+kind = "mlp"
+hidden = [48, 24]
+block.norm.kind = "batch"
+block.dropout.rate = 0.2
+
+[train]
+epochs = 2
+batch_size = 32
+learning_rate = [0.003, 0.03]
+
+[[arms]]
+name = "mlp"
+
+[[arms]]
+name = "sgd"
+set.train.optimizer = { kind = "sgd", momentum = 0.9 }
+
+[[arms]]
+name = "cnn"
+set.model = { kind = "cnn", channels = [6, 8], dense = [12], block.norm.kind = "batch" }
+"#;
+
+#[test]
+fn no_verb_runs_the_standard_suite_and_prints_its_tables() {
+    let bench = Bench::new();
+    let done = bench.run("").ends(0);
+    let done = done.shows("# Tiny (tiny)").shows("| `dropout` ");
+    done.shows("dropout-vs-plain").says("6 cells trained");
+    let files: Vec<String> = bench.files("results").into_keys().collect();
+    assert_eq!(files, FILES);
+}
+
+#[test]
+fn a_second_run_trains_nothing_and_changes_no_byte() {
+    let bench = Bench::new();
+    bench.run("run tiny").ends(0);
+    let before = bench.files("results");
+    let second = bench.run("run tiny").ends(0);
+    second.says("0 cells trained").shows("# Tiny");
+    assert_eq!(bench.files("results"), before);
+}
+
+#[test]
+fn a_fresh_run_and_a_fresh_clone_give_the_same_bytes_and_say_so() {
+    let bench = Bench::new();
+    bench.run("run tiny").ends(0);
+    let before = bench.results("results");
+    let fresh = bench.run("run tiny --fresh").ends(0);
+    fresh.says("reproduced 6 of 6 cells bit for bit");
+    assert_eq!(bench.results("results"), before);
+
+    std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
+    let cloned = bench.run("run tiny").ends(0);
+    let cloned = cloned.says("reproduced 6 of 6 cells bit for bit");
+    cloned.says("`--adopt` counts them as done");
+    assert_eq!(bench.results("results"), before);
+
+    std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
+    let adopted = bench.run("run tiny --adopt").ends(0);
+    adopted.says("0 cells trained in").says("6 recorded before");
+    assert_eq!(bench.results("results"), before);
+}
+
+#[test]
+fn a_difference_to_the_committed_records_is_said_with_its_size() {
+    let bench = Bench::new();
+    bench.run("run tiny").ends(0);
+    std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
+    let text = bench.text("results/tiny/runs.jsonl");
+    let (_, accuracy) = text.split_once("\"accuracy\":").unwrap();
+    let (accuracy, _) = accuracy.split_once(',').unwrap();
+    let changed = text.replacen(&format!("\"accuracy\":{accuracy}"), "\"accuracy\":1.5", 1);
+    assert_ne!(changed, text);
+    bench.write("results/tiny/runs.jsonl", changed);
+    let done = bench.run("run tiny").ends(0);
+    done.says("reproduced 5 of 6 cells bit for bit; the largest difference");
+    assert_eq!(bench.text("results/tiny/runs.jsonl"), text);
+}
+
+#[test]
+fn neither_jobs_nor_stacks_nor_threads_change_a_byte() {
+    let bench = Bench::new();
+    bench.write("experiments/rich.toml", RICH);
+    bench
+        .run("run rich --results one --jobs 1 --replicas 1")
+        .ends(0);
+    bench
+        .run("run rich --results two --jobs 2 --replicas 32")
+        .ends(0);
+    let mut alone = bench.command("run rich --results three --jobs 1 --replicas 4");
+    let alone = alone.env("RAYON_NUM_THREADS", "1").output().unwrap();
+    assert!(alone.status.success());
+    let one = bench.results("one");
+    assert!(!one["rich/runs.jsonl"].is_empty());
+    assert_eq!(one, bench.results("two"));
+    assert_eq!(one, bench.results("three"));
+}
+
+#[test]
+fn changes_from_the_command_line_stay_out_of_the_committed_results() {
+    let bench = Bench::new();
+    let done = bench.run("run tiny --set train.epochs=1 --seeds 2").ends(0);
+    done.says("results go to `ablate-results`")
+        .says("4 cells trained");
+    bench.run("run tiny --device ndarray").ends(0);
+    bench.write("mine/own.toml", crate::bench::TINY);
+    bench.run("run mine/own.toml").ends(0);
+    assert!(!bench.path("results").exists());
+    assert!(bench.path("ablate-results/own/runs.jsonl").exists());
+    bench.run("run tiny --seeds 2 --results chosen").ends(0);
+    assert!(bench.path("chosen/tiny/report.md").exists());
+}
+
+#[test]
+fn a_changed_spec_keeps_the_cells_that_did_not_change() {
+    let bench = Bench::new();
+    bench.run("run tiny").ends(0);
+    bench.change_tiny("rate = 0.3", "rate = 0.4");
+    let done = bench.run("run tiny").ends(0);
+    done.says("3 cells trained").says("3 recorded before");
+    bench.change_tiny("rate = 0.3", "rate = 0.3");
+    bench.run("run tiny").ends(0).says("0 cells trained");
+}
+
+#[test]
+fn suites_paths_and_all_name_experiments() {
+    let bench = Bench::new();
+    bench.write(
+        "experiments/other.toml",
+        crate::bench::TINY.replace("\"quick\"", "\"slow\""),
+    );
+    let names = |arguments: &str| {
+        let done = bench
+            .run(&format!("list --format json {arguments}"))
+            .ends(0);
+        let rows: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+        let rows = rows.as_array().unwrap().iter();
+        let names: Vec<&str> = rows
+            .clone()
+            .map(|row| row["name"].as_str().unwrap())
+            .collect();
+        names.join(" ")
+    };
+    assert_eq!(names(""), "other tiny");
+    assert_eq!(names("all"), "other tiny");
+    assert_eq!(names("quick"), "tiny");
+    assert_eq!(names("tiny standard"), "tiny other");
+    assert_eq!(names("experiments/tiny.toml slow"), "tiny other");
+}
+
+#[test]
+fn several_experiments_end_with_an_overview_of_both() {
+    let bench = Bench::new();
+    bench.write("experiments/other.toml", crate::bench::TINY);
+    let done = bench.run("run all -q").ends(0);
+    assert_eq!(done.err, "");
+    let done = done
+        .shows("# Overview")
+        .shows("[other](results/other/report.md)");
+    done.shows("[tiny](results/tiny/report.md)");
+    assert!(
+        bench
+            .text("results/README.md")
+            .contains("(other/report.md)")
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let bench = Bench::new();
+    for arguments in ["run tiny", "list", "completions bash", "--help"] {
+        let mut child = bench
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let done = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&done.stderr);
+        assert!(!err.contains("panicked"), "{arguments}: {err}");
+        assert_eq!(done.status.code(), Some(0), "{arguments}: {err}");
+    }
+    assert!(bench.path("results/tiny/report.md").exists());
+}
+
+#[test]
+fn the_environment_names_the_device() {
+    let bench = Bench::new();
+    let run = |device: &str| {
+        let mut command = bench.command("run tiny --results out");
+        let done = command.env("ABLATE_DEVICE", device).output().unwrap();
+        assert!(done.status.success());
+        bench.text("out/tiny/runs.jsonl")
+    };
+    assert!(run("ndarray").contains("\"device\":\"ndarray\""));
+    assert!(run("").contains("\"device\":\"flex\""));
+}

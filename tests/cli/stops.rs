@@ -1,0 +1,86 @@
+//! Runs that do not get to their end.
+#![cfg(unix)]
+
+use crate::bench::{Bench, TINY, wait_until};
+use std::process::{Child, Command, Stdio};
+
+/// One job a cell, so that there is a middle to stop in.
+const SLOW: &str = "run slow -q --replicas 1 --jobs 1";
+
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.write(
+        "experiments/slow.toml",
+        TINY.replace("seeds = 3", "seeds = 60"),
+    );
+    bench
+}
+
+/// Starts a slow run and waits for its first record.
+fn start(bench: &Bench) -> Child {
+    let mut run = bench.start(SLOW);
+    let journal = bench.path("results/slow/.cells.jsonl");
+    wait_until("a record", || {
+        assert_eq!(run.try_wait().unwrap(), None, "the run ended too soon");
+        std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0)
+    });
+    run
+}
+
+fn signal(child: &Child, name: &str) {
+    let mut kill = Command::new("kill");
+    kill.args([name, &child.id().to_string()]);
+    assert!(kill.stdout(Stdio::null()).status().unwrap().success());
+}
+
+/// Runs to the end and compares with a run that was never disturbed.
+fn goes_on_to_the_same_end(bench: &Bench) {
+    let records = bench.text("results/slow/.cells.jsonl").lines().count();
+    assert!((1..120).contains(&records), "{records}");
+    assert!(!bench.path("results/slow/runs.jsonl").exists());
+    let rest = bench.run("run slow").ends(0);
+    assert!(!rest.err.contains("120 cells trained"), "{}", rest.err);
+    bench.run("run slow --results undisturbed").ends(0);
+    assert_eq!(bench.results("results"), bench.results("undisturbed"));
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_bytes_of_an_undisturbed_one() {
+    let bench = bench();
+    let mut run = start(&bench);
+    run.kill().unwrap();
+    assert_eq!(run.wait().unwrap().code(), None);
+    goes_on_to_the_same_end(&bench);
+}
+
+#[test]
+fn ctrl_c_says_how_to_go_on_and_exits_75() {
+    let bench = bench();
+    let run = start(&bench);
+    signal(&run, "-INT");
+    let done = crate::bench::Done::from(run.wait_with_output().unwrap()).ends(75);
+    let done = done.says("warning: stopping after the steps that have begun");
+    done.says("error: stopped in `slow`; what was finished is kept; run the same command again");
+    goes_on_to_the_same_end(&bench);
+}
+
+#[test]
+fn a_request_to_terminate_is_heeded_like_ctrl_c() {
+    let bench = bench();
+    let run = start(&bench);
+    signal(&run, "-TERM");
+    crate::bench::Done::from(run.wait_with_output().unwrap()).ends(75);
+    goes_on_to_the_same_end(&bench);
+}
+
+#[test]
+fn a_second_process_in_the_same_folder_is_refused() {
+    let bench = Bench::new();
+    let folder = bench.path("results/tiny");
+    std::fs::create_dir_all(&folder).unwrap();
+    let lock = ablate::run::lock::Lock::acquire(&folder).unwrap();
+    let done = bench.run("run tiny").ends(75).with_one_error();
+    done.says("another process is running in `results/tiny`");
+    drop(lock);
+    bench.run("run tiny").ends(0);
+}
