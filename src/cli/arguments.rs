@@ -103,7 +103,7 @@ pub(crate) struct RunSettings {
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Most cells of one arm that train in lockstep; it changes no number.
-    #[arg(long, value_name = "N", default_value = "32")]
+    #[arg(long, value_name = "N", default_value = "10")]
     pub(crate) replicas: NonZeroUsize,
     /// Set the journal aside and train every cell again.
     #[arg(long)]

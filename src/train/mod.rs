@@ -27,6 +27,9 @@ pub struct BurnTrainer {
     threads: usize,
 }
 
+/// Steps timed together for an estimate.
+const TIMED_STEPS: usize = 5;
+
 /// Why a job cannot be trained.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrainError {
@@ -211,16 +214,16 @@ impl<'a> Lockstep<'a> {
     /// Seconds the whole job takes, from a few steps and one evaluation.
     fn estimate(&mut self) -> f64 {
         let orders = self.batches.orders(0);
-        let mut timed = |steps: usize| {
+        let mut timed = || {
             let started = Instant::now();
-            for i in 0..steps {
+            for i in 0..TIMED_STEPS {
                 let losses = self.step(&orders, i % self.steps_per_epoch);
                 let _ = host_f64(losses);
             }
-            started.elapsed().as_secs_f64() / steps as f64
+            started.elapsed().as_secs_f64() / TIMED_STEPS as f64
         };
-        timed(2);
-        let step = timed(5);
+        timed();
+        let step = timed().min(timed());
         let started = Instant::now();
         let _ = self.net.scores(&self.batches, Part::Test);
         let examples = self.batches.len(Part::Test) + self.batches.len(Part::Validation);
