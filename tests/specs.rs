@@ -127,7 +127,11 @@ fn the_standard_suite_has_the_design_that_methodology_describes() {
         assert_eq!(spec.seeds, (0..20).collect::<Vec<u64>>(), "{name}");
         assert!(spec.claim.is_some() && spec.sentence.is_some(), "{name}");
         for arm in &spec.arms {
-            assert_eq!(arm.learning_rates, [0.001, 0.003, 0.01], "{name}");
+            let rates = match arm.model {
+                ModelConfig::Mlp(_) => [0.0003, 0.001, 0.003, 0.01],
+                ModelConfig::Cnn(_) => [0.001, 0.003, 0.01, 0.03],
+            };
+            assert_eq!(arm.learning_rates, rates, "{name}");
             assert_eq!(arm.data, spec.arms[0].data, "{name}");
             assert_eq!(arm.train, spec.arms[0].train, "{name}");
             assert_eq!(arm.data.name, DataName::Digits, "{name}");

@@ -277,7 +277,7 @@ fn a_probe_must_measure_something_in_an_arm_that_asks_for_it() {
         let said = error.message();
         assert!(said.contains(name) && said.contains(lack), "{error}");
     }
-    let own = "bias = \"off\"\n[arms.set]\nprobes = [\"bias_twin\"]";
+    let own = "bias = \"off\"\n[arms.set]\nprobes = [\"bias_gradient\"]";
     let error = parse(&BASE.replace("bias = \"off\"", own)).unwrap_err();
     assert_eq!(error.key(), Some("arms[no-bias].set.probes"), "{error}");
 }
