@@ -89,8 +89,8 @@ pub enum Probe {
     Saturation,
     /// Largest `|dL/db|` over all steps, for each block with a bias.
     BiasGradient,
-    /// Largest absolute difference of the logits, step by step, between this net and one with the
-    /// biases of its norm-led blocks removed, trained in lockstep from the same start.
+    /// Largest absolute difference of the training logits between two nets like the arm's, one with
+    /// biases in its blocks and one without, over their first steps in double precision.
     BiasTwin,
     /// Fold the scales of the trained net into the next layer's weights and compare the logits.
     ScaleFold,
