@@ -7,10 +7,10 @@ use crate::error::ConfigError;
 use crate::init::{Start, WeightInit};
 use crate::linear::{Linear, LinearConfig};
 use crate::norm::{Norm, NormConfig};
-use crate::ops::{self, TailSpec};
+use crate::ops::{self, BlockOutput, BlockParameters, Geometry, TailSpec};
 use crate::pass::{Mode, Pass, Point};
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// What surrounds the weights of every hidden block.
@@ -185,14 +185,15 @@ impl BlockConfig {
     pub fn conv(
         &self,
         path: &str,
-        [inputs, outputs, kernel]: [usize; 3],
+        [inputs, outputs]: [usize; 2],
+        geometry: Geometry,
         start: &Start,
     ) -> Result<ConvBlock, ConfigError> {
         let rate = self.dropout.conv_rate;
         let conv = Conv2dConfig {
             inputs,
             outputs,
-            kernel,
+            geometry,
             bias: self.has_bias(rate).then_some(self.init.bias),
             init: self.init.weight,
         };
@@ -225,19 +226,51 @@ impl DenseBlock {
     /// # Shapes
     /// `[replicas, rows, inputs]` to `[replicas, rows, outputs]`.
     pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
-        self.tail.forward(self.linear.forward(x), 1, pass)
+        let Some(spec) = self.tail.fused(&x.device(), pass, 1) else {
+            return self.tail.forward(self.linear.forward(x), 1, pass);
+        };
+        let rows = x.dims()[1];
+        let parameters = self.tail.parameters(self.linear.bias.as_ref(), pass);
+        let out = ops::dense_block(x, self.linear.weight.val(), parameters, spec);
+        self.tail.finish(out, rows, pass)
     }
 }
 
 impl ConvBlock {
     /// # Shapes
-    /// `[replicas, batch, height, width, inputs]` to the same with `outputs` channels.
+    /// `[replicas, batch, height, width, inputs]` to the same with `outputs` channels, and height
+    /// and width as the geometry says.
     pub fn forward(&self, x: Tensor<5>, pass: &Pass) -> Tensor<5> {
+        self.forward_with(x, false, pass)
+    }
+
+    /// [`Self::forward`] and 2x2 max pooling with stride 2.
+    pub fn forward_pooled(&self, x: Tensor<5>, pass: &Pass) -> Tensor<5> {
+        self.forward_with(x, true, pass)
+    }
+
+    fn forward_with(&self, x: Tensor<5>, pool: bool, pass: &Pass) -> Tensor<5> {
+        let [_, n, h, w, _] = x.dims();
+        let geometry = self.conv.geometry;
+        let positions = geometry.output(h) * geometry.output(w);
+        if let Some(mut spec) = self.tail.fused(&x.device(), pass, positions) {
+            spec.pool = pool && spec.dropout.is_none();
+            let pooled = spec.pool;
+            let parameters = self.tail.parameters(self.conv.bias.as_ref(), pass);
+            let out = ops::conv_block(x, self.conv.weight.val(), parameters, geometry, spec);
+            let y = self.tail.finish(out, n * positions, pass);
+            return if pool && !pooled {
+                ops::max_pool2d(y)
+            } else {
+                y
+            };
+        }
         let y = self.conv.forward(x);
         let shape = y.dims();
         let [r, n, h, w, c] = shape;
         let y = self.tail.forward(y.reshape([r, n * h * w, c]), h * w, pass);
-        y.reshape(shape)
+        let y = y.reshape(shape);
+        if pool { ops::max_pool2d(y) } else { y }
     }
 }
 
@@ -251,12 +284,6 @@ impl Tail {
     /// - `x`: `[replicas, batch * positions, channels]`, positions fastest
     /// - output: as `x`
     pub fn forward(&self, mut x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
-        if let (Mode::Train { step }, false) = (pass.mode(), pass.is_watched())
-            && self.is_fusible()
-            && ops::has_kernels(&x.device())
-        {
-            return self.forward_fused(x, positions, step);
-        }
         pass.show(&self.path, Point::Weighted, &x);
         if self.position == Position::Before {
             x = self.normalize(x, positions, pass);
@@ -274,31 +301,53 @@ impl Tail {
         x
     }
 
-    /// Whether [`ops::tail`] does all of this tail.
-    fn is_fusible(&self) -> bool {
-        let batch_norm_or_none = matches!(self.norm, None | Some(Norm::Batch(_)));
-        batch_norm_or_none && (self.dropout.is_none() || self.placement == Placement::End)
-    }
-
-    fn forward_fused(&self, x: Tensor<3>, positions: usize, step: u64) -> Tensor<3> {
+    /// What one operation on `device` does for this tail in `pass`; `None` where the layers are
+    /// needed one by one: where there are no kernels, someone watches, or a gradient through running
+    /// statistics may be wanted.
+    fn fused(&self, device: &Device, pass: &Pass, positions: usize) -> Option<TailSpec> {
         let norm = match &self.norm {
+            None => None,
             Some(Norm::Batch(norm)) => Some(norm),
-            _ => None,
+            Some(Norm::Group(_)) => return None,
         };
-        let rows = x.dims()[1];
-        let spec = TailSpec {
+        let drops_early = self.dropout.is_some() && self.placement != Placement::End;
+        let differentiates = pass.mode() == Mode::Evaluate && device.is_autodiff();
+        if pass.is_watched() || drops_early || differentiates || !ops::has_kernels(device) {
+            return None;
+        }
+        let masks = |step| self.dropout.as_ref().map(|d| d.masks(positions, step));
+        Some(TailSpec {
             activation: self.activation,
             epsilon: norm.map(|norm| norm.config.epsilon),
             position: self.position,
-            dropout: self.dropout.as_ref().map(|d| d.masks(positions, step)),
-        };
+            dropout: match pass.mode() {
+                Mode::Train { step } => masks(step),
+                Mode::Evaluate | Mode::EvaluateOnBatch => None,
+            },
+            pool: false,
+        })
+    }
+
+    fn parameters(&self, bias: Option<&Param<Tensor<2>>>, pass: &Pass) -> BlockParameters {
         let value = |param: &Option<Param<Tensor<2>>>| param.as_ref().map(Param::val);
-        let (scale, center) = match norm {
-            Some(norm) => (value(&norm.affine.scale), value(&norm.affine.center)),
-            None => (None, None),
+        let mut parameters = BlockParameters {
+            bias: bias.map(Param::val),
+            ..BlockParameters::default()
         };
-        let out = ops::tail(x, scale, center, spec);
-        if let Some(norm) = norm {
+        if let Some(Norm::Batch(norm)) = &self.norm {
+            parameters.scale = value(&norm.affine.scale);
+            parameters.center = value(&norm.affine.center);
+            if pass.mode() == Mode::Evaluate {
+                let (mean, variance) = norm.running.estimates();
+                parameters.statistics = Some([mean, variance]);
+            }
+        }
+        parameters
+    }
+
+    /// The output, after the running averages took in the statistics of `rows` rows.
+    fn finish<const D: usize>(&self, out: BlockOutput<D>, rows: usize, pass: &Pass) -> Tensor<D> {
+        if let (Some(Norm::Batch(norm)), Mode::Train { .. }) = (&self.norm, pass.mode()) {
             norm.running
                 .update(&norm.config, out.mean, out.variance, rows);
         }

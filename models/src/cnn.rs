@@ -7,7 +7,7 @@ use crate::error::ConfigError;
 use crate::init::Start;
 use crate::linear::Linear;
 use crate::mlp::head;
-use crate::ops;
+use crate::ops::{self, Geometry, Padding};
 use crate::pass::Pass;
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -22,11 +22,13 @@ pub struct CnnConfig {
     /// Convolutions in each stage. Default: 1.
     #[serde(default = "one")]
     pub convs: usize,
-    /// Width and height of every kernel; the input is padded so that odd kernels keep its size.
-    /// Default: 3.
+    /// Width and height of every kernel. Default: 3.
     #[serde(default = "three")]
     pub kernel: usize,
-    /// What ends each stage. Default: 2x2 max pooling.
+    /// What lies around the images. Default: zeros, so that stride 1 keeps the size.
+    #[serde(default)]
+    pub padding: Padding,
+    /// How each stage halves the image. Default: by 2x2 max pooling.
     #[serde(default)]
     pub pool: Pool,
     /// Add each stage's first block's output to its last (He et al. 2016); needs at least two
@@ -41,16 +43,18 @@ pub struct CnnConfig {
     pub block: BlockConfig,
 }
 
-/// What ends a stage.
+/// How a stage halves the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pool {
-    /// 2x2 max pooling with stride 2.
+    /// 2x2 max pooling with stride 2 at its end.
     #[default]
     Max,
-    /// 2x2 average pooling with stride 2.
+    /// 2x2 average pooling with stride 2 at its end.
     Average,
-    /// Nothing.
+    /// Stride 2 in its first convolution (Springenberg et al. 2015, section 2).
+    Stride,
+    /// Not at all.
     None,
 }
 
@@ -84,32 +88,55 @@ impl CnnConfig {
         if self.residual && self.convs < 2 {
             return Err(ConfigError::new("residual", "needs `convs` of at least 2"));
         }
+        if self.residual && self.padding == Padding::Valid && self.kernel > 1 {
+            let message = "adds images of equal size; use `padding = \"same\"`";
+            return Err(ConfigError::new("residual", message));
+        }
         self.block.check().map_err(|e| e.under("block"))
     }
 }
 
 impl CnnConfig {
-    /// Height, width and channels after each stage, for images of `input` (height, width,
-    /// channels).
+    /// How convolution `i` of a stage moves.
+    pub fn geometry(&self, i: usize) -> Geometry {
+        Geometry {
+            kernel: self.kernel,
+            stride: if i == 0 && self.pool == Pool::Stride {
+                2
+            } else {
+                1
+            },
+            padding: self.padding,
+        }
+    }
+
+    /// Height, width and channels after each convolution, and at last after pooling, of each stage,
+    /// for images of `input` (height, width, channels).
     ///
     /// # Errors
-    /// If pooling leaves nothing of the image.
-    pub fn stage_sizes(&self, input: [usize; 3]) -> Result<Vec<[usize; 3]>, ConfigError> {
+    /// If nothing is left of the image.
+    pub fn sizes(&self, input: [usize; 3]) -> Result<Vec<Vec<[usize; 3]>>, ConfigError> {
         let [mut h, mut w, _] = input;
-        let mut sizes = Vec::with_capacity(self.channels.len());
+        let mut stages = Vec::with_capacity(self.channels.len());
         for &channels in &self.channels {
-            if self.pool != Pool::None {
+            let mut sizes = Vec::with_capacity(self.convs + 1);
+            for i in 0..self.convs {
+                let geometry = self.geometry(i);
+                (h, w) = (geometry.output(h), geometry.output(w));
+                sizes.push([h, w, channels]);
+            }
+            if matches!(self.pool, Pool::Max | Pool::Average) {
                 (h, w) = (h / 2, w / 2);
             }
             if h == 0 || w == 0 {
                 let [h, w, _] = input;
-                let message =
-                    format!("pools an image of {h}x{w} down to nothing; use fewer stages");
+                let message = format!("leave nothing of an image of {h}x{w}; use fewer stages");
                 return Err(ConfigError::new("channels", message));
             }
             sizes.push([h, w, channels]);
+            stages.push(sizes);
         }
-        Ok(sizes)
+        Ok(stages)
     }
 
     /// Builds the model for images of `input` (height, width, channels) and `classes` classes,
@@ -124,15 +151,16 @@ impl CnnConfig {
         start: &Start,
     ) -> Result<Cnn, ConfigError> {
         self.check()?;
-        let sizes = self.stage_sizes(input)?;
+        let sizes = self.sizes(input)?;
         let mut channels = input[2];
         let mut stages = Vec::with_capacity(self.channels.len());
         for (s, &outputs) in self.channels.iter().enumerate() {
             let mut blocks = Vec::with_capacity(self.convs);
             for b in 0..self.convs {
                 let path = format!("stages.{s}.blocks.{b}");
-                let shape = [channels, outputs, self.kernel];
-                blocks.push(self.block.conv(&path, shape, start)?);
+                let shape = [channels, outputs];
+                let geometry = self.geometry(b);
+                blocks.push(self.block.conv(&path, shape, geometry, start)?);
                 channels = outputs;
             }
             stages.push(Stage {
@@ -141,7 +169,8 @@ impl CnnConfig {
                 residual: self.residual,
             });
         }
-        let mut width = sizes.last().map_or(0, |size| size.iter().product());
+        let last = sizes.last().and_then(|stage| stage.last());
+        let mut width = last.map_or(0, |size| size.iter().product());
         let mut dense = Vec::with_capacity(self.dense.len());
         for (i, &units) in self.dense.iter().enumerate() {
             dense.push(
@@ -186,7 +215,7 @@ pub struct Cnn {
 pub struct Stage {
     /// The convolutions.
     pub blocks: Vec<ConvBlock>,
-    /// What ends the stage.
+    /// How the stage halves the image.
     #[module(skip)]
     pub pool: Pool,
     /// Whether the first block's output is added to the last's.
@@ -196,7 +225,11 @@ pub struct Stage {
 impl Stage {
     fn forward(&self, mut x: Tensor<5>, pass: &Pass) -> Tensor<5> {
         let mut first = None;
-        for block in &self.blocks {
+        let last = self.blocks.len() - 1;
+        for (i, block) in self.blocks.iter().enumerate() {
+            if i == last && self.pool == Pool::Max && !self.residual {
+                return block.forward_pooled(x, pass);
+            }
             x = block.forward(x, pass);
             if self.residual && first.is_none() {
                 first = Some(x.clone());
@@ -208,7 +241,7 @@ impl Stage {
         match self.pool {
             Pool::Max => ops::max_pool2d(x),
             Pool::Average => ops::avg_pool2d(x),
-            Pool::None => x,
+            Pool::Stride | Pool::None => x,
         }
     }
 }

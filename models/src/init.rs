@@ -122,6 +122,7 @@ impl Start {
 mod tests {
     use super::*;
     use crate::conv::Conv2dConfig;
+    use crate::ops::Geometry;
     use crate::testing::{for_each_device, values};
 
     const ALL: [WeightInit; 5] = [
@@ -193,7 +194,7 @@ mod tests {
                 let config = Conv2dConfig {
                     inputs: 8,
                     outputs: 4,
-                    kernel: 3,
+                    geometry: Geometry::same(3),
                     bias: Some(0.25),
                     init,
                 };

@@ -80,16 +80,16 @@ impl ModelConfig {
             Self::Mlp(c) => &c.hidden,
             Self::Cnn(c) => {
                 let vectors = affine + usize::from(block.has_bias(block.dropout.conv_rate));
-                let [mut h, mut w, mut channels] = input;
-                for size in c.stage_sizes(input)? {
-                    for _ in 0..c.convs {
-                        let weights = c.kernel * c.kernel * channels * size[2];
-                        cost.add(weights, h * w, vectors * size[2]);
-                        channels = size[2];
+                let mut channels = input[2];
+                for sizes in c.sizes(input)? {
+                    let (last, convs) = sizes.split_last().expect("a stage has an end");
+                    for [h, w, outputs] in convs {
+                        let weights = c.kernel * c.kernel * channels * outputs;
+                        cost.add(weights, h * w, vectors * outputs);
+                        channels = *outputs;
                     }
-                    [h, w, _] = size;
+                    width = last.iter().product();
                 }
-                width = h * w * channels;
                 &c.dense
             }
         };
@@ -297,6 +297,7 @@ fn cnn_config(channels: &[usize], dense: &[usize], block: BlockConfig) -> CnnCon
         channels: channels.to_vec(),
         convs: 1,
         kernel: 3,
+        padding: crate::ops::Padding::Same,
         pool: crate::cnn::Pool::Max,
         residual: false,
         dense: dense.to_vec(),

@@ -10,6 +10,7 @@ use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{DropoutConfig, Placement};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
+use ablate_models::ops::Padding;
 use ablate_models::zoo::{Model, ModelConfig, PRESETS, preset};
 use ablate_models::{Pass, ops};
 use burn::tensor::{DType, Int, Tensor};
@@ -90,6 +91,7 @@ fn models() -> Vec<ModelConfig> {
             channels: vec![6],
             convs: 1 + usize::from(residual),
             kernel: 3,
+            padding: Padding::Same,
             pool,
             residual,
             dense: vec![8],
@@ -262,19 +264,21 @@ fn the_sizes_behind_pooling_are_computed() {
             (Pool::Average, [29, 31, 3], [7, 7]),
             (Pool::Max, [7, 4, 1], [1, 1]),
             (Pool::None, [5, 3, 2], [5, 3]),
+            (Pool::Stride, [9, 8, 1], [3, 2]),
         ] {
             let config = CnnConfig {
                 channels: vec![2, 5],
                 convs: 1,
                 kernel: 3,
+                padding: Padding::Same,
                 pool,
                 residual: false,
                 dense: vec![],
                 block: BlockConfig::default(),
             };
             let [h, w] = expected;
-            let sizes = config.stage_sizes(input).expect("large enough");
-            assert_eq!(sizes.last(), Some(&[h, w, 5]));
+            let sizes = config.sizes(input).expect("large enough");
+            assert_eq!(sizes.concat().last(), Some(&[h, w, 5]));
             let model = ModelConfig::Cnn(config).init(input, 4, &start);
             let model: Model = model.expect("large enough");
             assert_eq!(model.head().weight.val().dims(), [1, h * w * 5, 4]);

@@ -10,6 +10,7 @@ use ablate_models::dropout::{Dropout, DropoutConfig, Placement};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
+use ablate_models::ops::{Geometry, Padding};
 use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::ModelConfig;
 use ablate_models::{Activation, Pass, Start, ops};
@@ -148,18 +149,34 @@ fn linear_layers() {
 fn convolutions() {
     for_each_device(|device| {
         let start = pair(device);
-        for kernel in [1, 2, 3, 5] {
+        let mut geometries = [1, 2, 3, 5].map(Geometry::same).to_vec();
+        for (kernel, stride, padding) in [
+            (1, 2, Padding::Same),
+            (3, 2, Padding::Same),
+            (2, 1, Padding::Valid),
+            (3, 2, Padding::Valid),
+        ] {
+            geometries.push(Geometry {
+                kernel,
+                stride,
+                padding,
+            });
+        }
+        for geometry in geometries {
             for [n, h, w, inputs, outputs] in [
                 [2, 4, 3, 2, 3],
                 [1, 1, 1, 1, 1],
                 [1, 3, 5, 1, 2],
                 [1, 2, 1, 3, 1],
             ] {
+                if geometry.output(h) * geometry.output(w) == 0 {
+                    continue;
+                }
                 for bias in [None, Some(0.1)] {
                     let config = Conv2dConfig {
                         inputs,
                         outputs,
-                        kernel,
+                        geometry,
                         bias,
                         init: WeightInit::HeNormal,
                     };
@@ -309,12 +326,17 @@ fn whole_perceptrons() {
 fn whole_convolutional_nets_plain_and_residual() {
     for_each_device(|device| {
         let start = pair(device);
-        let shapes = [(Pool::Max, false), (Pool::Average, true)];
+        let shapes = [
+            (Pool::Max, false),
+            (Pool::Average, true),
+            (Pool::Stride, true),
+        ];
         for (block, (pool, residual)) in blocks().into_iter().zip(shapes.into_iter().cycle()) {
             let config = ModelConfig::Cnn(CnnConfig {
                 channels: vec![2],
                 convs: 2,
                 kernel: 3,
+                padding: Padding::Same,
                 pool,
                 residual,
                 dense: vec![3],
@@ -341,14 +363,19 @@ proptest! {
         [n, h, w] in [1usize..3, 1..6, 1..6],
         [inputs, outputs] in [1usize..4, 1..4],
         kernel in 1usize..6,
+        stride in 1usize..4,
+        valid in any::<bool>(),
         bias in any::<bool>(),
     ) {
+        let padding = if valid { Padding::Valid } else { Padding::Same };
+        let geometry = Geometry { kernel, stride, padding };
+        prop_assume!(geometry.output(h) * geometry.output(w) > 0);
         for_each_device(|device| {
             let start = double(device);
             let config = Conv2dConfig {
                 inputs,
                 outputs,
-                kernel,
+                geometry,
                 bias: bias.then_some(0.0),
                 init: WeightInit::HeUniform,
             };

@@ -3,7 +3,9 @@
 
 use ablate_models::activation::Activation;
 use ablate_models::block::Position;
-use ablate_models::ops::{self, AdamStep, Masks, TailSpec, plain};
+use ablate_models::ops::{
+    self, AdamStep, BlockParameters, Geometry, Masks, Padding, TailSpec, plain,
+};
 use ablate_models::streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use proptest::prelude::*;
@@ -34,8 +36,13 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 
 /// Differences are relative to the largest value.
 fn assert_close(name: &str, ours: &[f64], theirs: &[f64], bound: f64) {
+    assert_close_to(name, ours, theirs, bound, 1e-3);
+}
+
+/// Differences are relative to the largest value, or to `least` where all are smaller.
+fn assert_close_to(name: &str, ours: &[f64], theirs: &[f64], bound: f64, least: f64) {
     assert_eq!(ours.len(), theirs.len(), "{name}: sizes");
-    let size = theirs.iter().fold(1e-3f64, |a, b| a.max(b.abs()));
+    let size = theirs.iter().fold(least, |a, b| a.max(b.abs()));
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
         let difference = (a - b).abs() / size;
         assert!(
@@ -69,9 +76,31 @@ fn compare<const D: usize>(
     ours: impl Fn(&[Tensor<3>]) -> Tensor<D>,
     reference: impl Fn(&[Tensor<3>]) -> Tensor<D>,
 ) {
+    compare_to(name, inputs, bound, 1e-3, ours, reference);
+}
+
+/// [`compare`] for blocks: their inputs are of size one, and a norm cancels some gradients to zero
+/// (those of a bias in front of it, for one), whose rounding is not relative to themselves.
+fn compare_blocks<const D: usize>(
+    inputs: &[Tensor<3>],
+    bound: f64,
+    ours: impl Fn(&[Tensor<3>]) -> Tensor<D>,
+    reference: impl Fn(&[Tensor<3>]) -> Tensor<D>,
+) {
+    compare_to("block", inputs, bound, 1.0, ours, reference);
+}
+
+fn compare_to<const D: usize>(
+    name: &str,
+    inputs: &[Tensor<3>],
+    bound: f64,
+    least: f64,
+    ours: impl Fn(&[Tensor<3>]) -> Tensor<D>,
+    reference: impl Fn(&[Tensor<3>]) -> Tensor<D>,
+) {
     let (ours, theirs) = (run(inputs, ours), run(inputs, reference));
     for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
-        assert_close(&format!("{name} {i}"), a, b, bound);
+        assert_close_to(&format!("{name} {i}"), a, b, bound, least);
     }
 }
 
@@ -117,8 +146,10 @@ proptest! {
     #[test]
     fn convolutions_equal_the_plain_version(
         r in 1usize..3, n in 1usize..4, h in 1usize..8, w in 1usize..8, c in 1usize..6,
-        outputs in 1usize..7, kernel in 1usize..6, bias: bool,
+        outputs in 1usize..7, geometry in geometry(), bias: bool,
     ) {
+        prop_assume!(geometry.output(h) * geometry.output(w) > 0);
+        let kernel = geometry.kernel;
         on_every_device(|device, dtype, bound| {
             let inputs = [
                 tensor([r, n, h * w * c], 1, device, dtype),
@@ -132,8 +163,8 @@ proptest! {
                 "conv",
                 used,
                 bound,
-                |t| ops::conv2d(x(t), t[1].clone(), b(t), kernel),
-                |t| plain::conv2d(x(t), t[1].clone(), b(t), kernel),
+                |t| ops::conv2d(x(t), t[1].clone(), b(t), geometry),
+                |t| plain::conv2d(x(t), t[1].clone(), b(t), geometry),
             );
         });
     }
@@ -173,51 +204,64 @@ proptest! {
     }
 
     #[test]
-    fn tails_equal_the_layers_one_by_one(
-        r in 1usize..4, rows in 2usize..70, c in 1usize..70,
-        activation in prop::sample::select(Activation::ALL.to_vec()),
-        norm: bool, scale: bool, center: bool, after: bool, drops: bool,
+    fn dense_blocks_equal_their_operations_one_by_one(
+        [r, rows] in [1usize..4, 8..70], [inputs, c] in [4usize..12, 1..70],
+        tail in tail(), has in parameters(),
     ) {
-        let position = if after { Position::After } else { Position::Before };
         on_every_device(|device, dtype, bound| {
-            let stream = |seed| Stream::new(seed, Purpose::Mask, "d");
-            let masks = Masks {
-                streams: (0..r as u64).map(stream).collect(),
-                step: 3,
-                threshold: 20_000,
-                shared_rows: 1,
-            };
-            let spec = TailSpec {
-                activation,
-                epsilon: norm.then_some(1e-5),
-                position,
-                dropout: drops.then_some(masks),
-            };
-            let mut inputs = vec![tensor([r, rows, c], 1, device, dtype)];
-            if norm && scale {
-                inputs.push(tensor([r, 1, c], 2, device, dtype));
-            }
-            if norm && center {
-                inputs.push(tensor([r, 1, c], 3, device, dtype));
-            }
-            let affine = |t: &[Tensor<3>]| {
-                let flat = |i: usize| t[i].clone().squeeze_dim(1);
-                let scales = (norm && scale).then(|| flat(1));
-                (scales, (norm && center).then(|| flat(1 + usize::from(scale))))
-            };
-            // Statistics over few rows amplify rounding where a channel hardly varies.
-            let bound = if norm { 30.0 * bound } else { bound };
-            compare(
-                "tail",
+            let spec = tail.spec(r, 1);
+            let has = if spec.epsilon.is_some() { has } else { [has[0], false, false] };
+            let inputs = inputs_of([r, rows, inputs], [inputs, c], has, device, dtype);
+            let bound = if spec.epsilon.is_some() { 30.0 * bound } else { bound };
+            compare_blocks(
                 &inputs,
                 bound,
                 |t| {
-                    let (scale, center) = affine(t);
-                    ops::tail(t[0].clone(), scale, center, spec.clone()).y
+                    let p = parameters_of(t, has);
+                    ops::dense_block(t[0].clone(), t[1].clone(), p, spec.clone()).y
                 },
                 |t| {
-                    let (scale, center) = affine(t);
-                    reference_tail(t[0].clone(), scale, center, &spec)
+                    let p = parameters_of(t, has);
+                    let z = plain::linear(t[0].clone(), t[1].clone(), p.bias.clone());
+                    reference_tail(z, &p, &spec, 1)
+                },
+            );
+        });
+    }
+
+    #[test]
+    fn convolution_blocks_equal_their_operations_one_by_one(
+        [r, n, h, w] in [1usize..3, 1..4, 2..9, 2..9], [inputs, c] in [1usize..4, 1..40],
+        geometry in geometry(), tail in tail(), has in parameters(), pool: bool, spatial: bool,
+    ) {
+        let (height, width) = (geometry.output(h), geometry.output(w));
+        let smallest = if pool { 2 } else { 1 };
+        prop_assume!(height >= smallest && width >= smallest);
+        // Few rows or short sums have variances near zero, which amplify rounding without bound.
+        let (rows, terms) = (n * height * width, geometry.kernel.pow(2) * inputs);
+        prop_assume!(!tail.norm || (rows >= 8 && terms >= 4));
+        on_every_device(|device, dtype, bound| {
+            let mut spec = tail.spec(r, if spatial { height * width } else { 1 });
+            spec.pool = pool && spec.dropout.is_none();
+            let has = if spec.epsilon.is_some() { has } else { [has[0], false, false] };
+            let patch = geometry.kernel.pow(2) * inputs;
+            let inputs_of = inputs_of([r, n, h * w * inputs], [patch, c], has, device, dtype);
+            let x = |t: &[Tensor<3>]| t[0].clone().reshape([r, n, h, w, inputs]);
+            let bound = if spec.epsilon.is_some() { 30.0 * bound } else { bound };
+            compare_blocks(
+                &inputs_of,
+                bound,
+                |t| {
+                    let p = parameters_of(t, has);
+                    ops::conv_block(x(t), t[1].clone(), p, geometry, spec.clone()).y
+                },
+                |t| {
+                    let p = parameters_of(t, has);
+                    let z = plain::conv2d(x(t), t[1].clone(), p.bias.clone(), geometry);
+                    let rows = z.reshape([r, n * height * width, c]);
+                    let y = reference_tail(rows, &p, &spec, height * width);
+                    let y = y.reshape([r, n, height, width, c]);
+                    if spec.pool { plain::max_pool2d(y) } else { y }
                 },
             );
         });
@@ -246,25 +290,126 @@ proptest! {
     }
 }
 
+fn geometry() -> impl Strategy<Value = Geometry> {
+    let padding = prop::sample::select(vec![Padding::Same, Padding::Valid]);
+    (1usize..6, 1usize..4, padding).prop_map(|(kernel, stride, padding)| Geometry {
+        kernel,
+        stride,
+        padding,
+    })
+}
+
+/// What follows the weights in a test.
+#[derive(Clone, Debug)]
+struct Tail {
+    activation: Activation,
+    norm: bool,
+    after: bool,
+    drops: bool,
+}
+
+fn tail() -> impl Strategy<Value = Tail> {
+    let activation = prop::sample::select(Activation::ALL.to_vec());
+    let all = (activation, any::<bool>(), any::<bool>(), any::<bool>());
+    all.prop_map(|(activation, norm, after, drops)| Tail {
+        activation,
+        norm,
+        after,
+        drops,
+    })
+}
+
+impl Tail {
+    fn spec(&self, replicas: usize, shared_rows: usize) -> TailSpec {
+        let stream = |seed| Stream::new(seed, Purpose::Mask, "d");
+        let masks = Masks {
+            streams: (0..replicas as u64).map(stream).collect(),
+            step: 3,
+            threshold: 20_000,
+            shared_rows,
+        };
+        TailSpec {
+            activation: self.activation,
+            epsilon: self.norm.then_some(1e-5),
+            position: if self.after {
+                Position::After
+            } else {
+                Position::Before
+            },
+            dropout: self.drops.then_some(masks),
+            pool: false,
+        }
+    }
+}
+
+/// Whether there are a bias, a scale and a center.
+fn parameters() -> impl Strategy<Value = [bool; 3]> {
+    prop::array::uniform3(any::<bool>())
+}
+
+/// Input, weights, and the parameters that are there.
+fn inputs_of(
+    x: [usize; 3],
+    [rows, c]: [usize; 2],
+    has: [bool; 3],
+    device: &Device,
+    dtype: DType,
+) -> Vec<Tensor<3>> {
+    let r = x[0];
+    let mut inputs = vec![
+        tensor(x, 1, device, dtype),
+        tensor([r, rows, c], 2, device, dtype),
+    ];
+    for (i, has) in has.into_iter().enumerate() {
+        if has {
+            inputs.push(tensor([r, 1, c], 3 + i as u64, device, dtype));
+        }
+    }
+    inputs
+}
+
+fn parameters_of(inputs: &[Tensor<3>], has: [bool; 3]) -> BlockParameters {
+    let mut rest = inputs[2..].iter();
+    let mut next = |has: bool| {
+        let tensor = if has { rest.next() } else { None };
+        tensor.map(|tensor| tensor.clone().squeeze_dim(1))
+    };
+    BlockParameters {
+        bias: next(has[0]),
+        scale: next(has[1]),
+        center: next(has[2]),
+        statistics: None,
+    }
+}
+
 /// Norm, activation and dropout as burn operations.
 fn reference_tail(
     x: Tensor<3>,
-    scale: Option<Tensor<2>>,
-    center: Option<Tensor<2>>,
+    p: &BlockParameters,
     spec: &TailSpec,
+    positions: usize,
 ) -> Tensor<3> {
     let norm = |x: Tensor<3>| {
         let Some(epsilon) = spec.epsilon else {
             return x;
         };
-        let centered = x.clone() - x.mean_dim(1);
-        let variance = centered.clone().square().mean_dim(1);
-        let mut y = centered / (variance + epsilon).sqrt();
-        if let Some(scale) = scale {
-            y = y * scale.unsqueeze_dim(1);
+        let (mean, variance) = match &p.statistics {
+            Some([mean, variance]) => (
+                mean.clone().unsqueeze_dim(1),
+                variance.clone().unsqueeze_dim(1),
+            ),
+            None => {
+                let mean = x.clone().mean_dim(1);
+                let variance = (x.clone() - mean.clone()).square().mean_dim(1);
+                (mean, variance)
+            }
+        };
+        let mut y = (x - mean) / (variance + epsilon).sqrt();
+        if let Some(scale) = &p.scale {
+            y = y * scale.clone().unsqueeze_dim(1);
         }
-        if let Some(center) = center {
-            y = y + center.unsqueeze_dim(1);
+        if let Some(center) = &p.center {
+            y = y + center.clone().unsqueeze_dim(1);
         }
         y
     };
@@ -275,9 +420,11 @@ fn reference_tail(
     let Some(masks) = &spec.dropout else {
         return y;
     };
-    let [_, rows, c] = y.dims();
+    let [r, rows, c] = y.dims();
+    let shared = masks.shared_rows;
+    assert!(shared == 1 || shared == positions);
     let keep = 1.0 / (1.0 - f64::from(masks.threshold) / 65536.0);
-    let mut factors = Vec::new();
+    let mut factors: Vec<f64> = Vec::new();
     for stream in &masks.streams {
         let numbers = (0..).flat_map(|chunk| stream.half_words(masks.step, chunk));
         let factor = |u| {
@@ -287,11 +434,115 @@ fn reference_tail(
                 keep
             }
         };
-        factors.extend(numbers.take(rows * c).map(factor));
+        let drawn: Vec<f64> = numbers.take(rows / shared * c).map(factor).collect();
+        let rows = drawn
+            .chunks(c)
+            .flat_map(|row| std::iter::repeat_n(row, shared));
+        factors.extend(rows.flatten());
     }
-    let data = TensorData::new(factors, y.dims()).convert_dtype(y.dtype());
+    let data = TensorData::new(factors, [r, rows, c]).convert_dtype(y.dtype());
     let mask = Tensor::<3>::from_data(data, (&y.device(), y.dtype()));
     y * mask
+}
+
+/// Sizes that are cut into several tasks: column blocks of dense layers, tiles of images.
+#[test]
+fn blocks_cut_into_tasks_equal_their_operations_one_by_one() {
+    for (device, (dtype, bound)) in devices().into_iter().zip(PRECISIONS) {
+        let tail = Tail {
+            activation: Activation::Silu,
+            norm: true,
+            after: false,
+            drops: true,
+        };
+        let spec = tail.spec(1, 1);
+        let has = [true; 3];
+        let inputs = inputs_of([1, 70, 300], [300, 650], has, &device, dtype);
+        compare_blocks(
+            &inputs,
+            100.0 * bound,
+            |t| {
+                ops::dense_block(
+                    t[0].clone(),
+                    t[1].clone(),
+                    parameters_of(t, has),
+                    spec.clone(),
+                )
+                .y
+            },
+            |t| {
+                let p = parameters_of(t, has);
+                let z = plain::linear(t[0].clone(), t[1].clone(), p.bias.clone());
+                reference_tail(z, &p, &spec, 1)
+            },
+        );
+        let geometry = Geometry::same(3);
+        let (n, h, w, c) = (40, 13, 12, 7);
+        let inputs = inputs_of([1, n, h * w * c], [9 * c, 20], has, &device, dtype);
+        let x = |t: &[Tensor<3>]| t[0].clone().reshape([1, n, h, w, c]);
+        for pool in [false, true] {
+            let mut spec = spec.clone();
+            spec.pool = pool;
+            if pool {
+                spec.dropout = None;
+            }
+            compare_blocks(
+                &inputs,
+                100.0 * bound,
+                |t| {
+                    ops::conv_block(
+                        x(t),
+                        t[1].clone(),
+                        parameters_of(t, has),
+                        geometry,
+                        spec.clone(),
+                    )
+                    .y
+                },
+                |t| {
+                    let p = parameters_of(t, has);
+                    let z = plain::conv2d(x(t), t[1].clone(), p.bias.clone(), geometry);
+                    let y = reference_tail(z.reshape([1, n * h * w, 20]), &p, &spec, h * w);
+                    let y = y.reshape([1, n, h, w, 20]);
+                    if pool { plain::max_pool2d(y) } else { y }
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn given_statistics_take_the_place_of_the_batchs() {
+    let device = Device::flex();
+    let draw = |shape: [usize; 3], tag| tensor(shape, tag, &device, DType::F32);
+    let flat = |tag| -> Tensor<2> { draw([2, 1, 5], tag).squeeze_dim(1) };
+    let p = BlockParameters {
+        bias: Some(flat(3)),
+        scale: Some(flat(4)),
+        center: None,
+        statistics: Some([flat(5), flat(6).abs()]),
+    };
+    for after in [false, true] {
+        let spec = Tail {
+            activation: Activation::Tanh,
+            norm: true,
+            after,
+            drops: false,
+        };
+        let spec = spec.spec(2, 1);
+        // One row: its own variance would be zero.
+        let (x, w) = (draw([2, 1, 4], 1), draw([2, 4, 5], 2));
+        let ours = ops::dense_block(x.clone(), w.clone(), p.clone(), spec.clone()).y;
+        let theirs = reference_tail(plain::linear(x, w, p.bias.clone()), &p, &spec, 1);
+        assert_close("dense", &values(ours), &values(theirs), 1e-5);
+        let x = draw([2, 3, 4 * 4 * 2], 1).reshape([2, 3, 4, 4, 2]);
+        let w = draw([2, 2 * 9, 5], 2);
+        let geometry = Geometry::same(3);
+        let ours = ops::conv_block(x.clone(), w.clone(), p.clone(), geometry, spec.clone()).y;
+        let z = plain::conv2d(x, w, p.bias.clone(), geometry).reshape([2, 48, 5]);
+        let theirs = reference_tail(z, &p, &spec, 16);
+        assert_close("convolution", &values(ours), &values(theirs), 1e-5);
+    }
 }
 
 #[test]
@@ -300,14 +551,24 @@ fn a_nan_reaches_the_output_of_every_kernel() {
     let nan = |shape: [usize; 3]| Tensor::<3>::full(shape, f32::NAN, &device);
     let any_nan = |v: Vec<f64>| v.iter().any(|x| x.is_nan());
     for activation in Activation::ALL {
-        let spec = TailSpec {
+        let tail = Tail {
             activation,
-            epsilon: None,
-            position: Position::Before,
-            dropout: None,
+            norm: false,
+            after: false,
+            drops: false,
         };
-        let y = ops::tail(nan([1, 2, 40]), None, None, spec).y;
+        let none = BlockParameters::default;
+        let w = Tensor::ones([1, 3, 40], &device);
+        let y = ops::dense_block(nan([1, 2, 3]), w, none(), tail.spec(1, 1)).y;
         assert!(any_nan(values(y.inner())), "{}", activation.name());
+        let (x, w) = (
+            nan([1, 1, 4]).reshape([1, 1, 2, 2, 1]),
+            Tensor::ones([1, 1, 9], &device),
+        );
+        let mut spec = tail.spec(1, 1);
+        spec.pool = true;
+        let y = ops::conv_block(x, w, none(), Geometry::same(1), spec).y;
+        assert!(any_nan(values(y.inner())), "{} pooled", activation.name());
     }
     let pooled = ops::max_pool2d(nan([1, 1, 4]).reshape([1, 1, 2, 2, 1]));
     assert!(any_nan(values(pooled.inner())));

@@ -3,9 +3,10 @@
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
+use ablate_models::Start;
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
-use ablate_models::{Start, ops};
+use ablate_models::ops::{self, Geometry, Padding};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use support::normals;
 use support::testing::{assert_close, for_each_device, values};
@@ -17,18 +18,28 @@ fn starts(device: &Device) -> [(Start, f64); 2] {
 }
 
 /// The convolution by its definition.
-fn naive_conv(x: &[f64], weight: &[f64], bias: Option<&[f64]>, sizes: [usize; 7]) -> Vec<f64> {
-    let [replicas, n, h, w, inputs, outputs, kernel] = sizes;
-    let before = (kernel - 1) / 2;
+fn naive_conv(
+    x: &[f64],
+    weight: &[f64],
+    bias: Option<&[f64]>,
+    [replicas, n, h, w, inputs, outputs]: [usize; 6],
+    geometry: Geometry,
+) -> Vec<f64> {
+    let (kernel, before) = (geometry.kernel, geometry.around().0);
+    let (height, width) = (geometry.output(h), geometry.output(w));
     let mut y = Vec::new();
-    for at in 0..replicas * n * h * w * outputs {
+    for at in 0..replicas * n * height * width * outputs {
         let (o, place) = (at % outputs, at / outputs);
-        let (column, row, image) = (place % w, place / w % h, place / (w * h));
+        let (column, row, image) = (
+            place % width,
+            place / width % height,
+            place / (width * height),
+        );
         let r = image / n;
         let mut sum = bias.map_or(0.0, |bias| bias[r * outputs + o]);
         for patch in 0..kernel * kernel * inputs {
             let (c, k) = (patch % inputs, patch / inputs);
-            let from = |place: usize, k: usize| (place + k).checked_sub(before);
+            let from = |place: usize, k: usize| (place * geometry.stride + k).checked_sub(before);
             let (Some(i), Some(j)) = (from(row, k / kernel), from(column, k % kernel)) else {
                 continue;
             };
@@ -46,7 +57,7 @@ fn naive_conv(x: &[f64], weight: &[f64], bias: Option<&[f64]>, sizes: [usize; 7]
 fn convolutions_agree_with_the_loop() {
     for_each_device(|device| {
         for (start, bound) in starts(device) {
-            for kernel in [1, 2, 3, 4, 5, 7] {
+            for geometry in geometries(&[1, 2, 3, 4, 5, 7]) {
                 for [n, h, w, inputs, outputs] in [
                     [2, 4, 5, 3, 2],
                     [1, 1, 1, 1, 1],
@@ -54,7 +65,10 @@ fn convolutions_agree_with_the_loop() {
                     [1, 7, 2, 2, 1],
                     [5, 9, 8, 4, 17],
                 ] {
-                    let rows = kernel * kernel * inputs;
+                    if geometry.output(h) * geometry.output(w) == 0 {
+                        continue;
+                    }
+                    let rows = geometry.kernel.pow(2) * inputs;
                     let x = normals("x", 2 * n * h * w * inputs);
                     let weight = normals("weight", 2 * rows * outputs);
                     let bias = normals("bias", 2 * outputs);
@@ -63,17 +77,35 @@ fn convolutions_agree_with_the_loop() {
                             start.tensor(x.clone(), [2, n, h, w, inputs]),
                             start.tensor(weight.clone(), [2, rows, outputs]),
                             bias.clone().map(|bias| start.tensor(bias, [2, outputs])),
-                            kernel,
+                            geometry,
                         );
-                        assert_eq!(y.dims(), [2, n, h, w, outputs]);
-                        let sizes = [2, n, h, w, inputs, outputs, kernel];
-                        let expected = naive_conv(&x, &weight, bias.as_deref(), sizes);
+                        let size = [geometry.output(h), geometry.output(w)];
+                        assert_eq!(y.dims(), [2, n, size[0], size[1], outputs]);
+                        let sizes = [2, n, h, w, inputs, outputs];
+                        let expected = naive_conv(&x, &weight, bias.as_deref(), sizes, geometry);
                         assert_close(&values(y), &expected, bound * 10.0);
                     }
                 }
             }
         }
     });
+}
+
+/// Every stride up to 3 and padding, for kernels of these sizes.
+fn geometries(kernels: &[usize]) -> Vec<Geometry> {
+    let mut all = Vec::new();
+    for &kernel in kernels {
+        for stride in 1..=3 {
+            for padding in [Padding::Same, Padding::Valid] {
+                all.push(Geometry {
+                    kernel,
+                    stride,
+                    padding,
+                });
+            }
+        }
+    }
+    all
 }
 
 #[test]

@@ -9,6 +9,7 @@ use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{Dropout, DropoutConfig};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{LayerNormConfig, NormConfig};
+use ablate_models::ops::Padding;
 use ablate_models::zoo::{Model, ModelConfig};
 use ablate_models::{Activation, Pass, Start};
 use burn::tensor::{DType, Device, Tensor};
@@ -203,6 +204,7 @@ fn stacked_models() -> Vec<(ModelConfig, usize)> {
             channels: channels.to_vec(),
             convs,
             kernel: 3,
+            padding: Padding::Same,
             pool,
             residual: convs > 1,
             dense: vec![],

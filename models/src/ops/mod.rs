@@ -3,13 +3,15 @@
 
 mod cpu;
 mod extension;
+mod geometry;
 pub mod plain;
 
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::{Device, Int, Tensor};
 pub use cpu::adam::AdamStep;
 pub use cpu::tail::{Masks, TailSpec};
-use extension::{AdamState, Kernels, Optional, ScaleCenter};
+use extension::{AdamState, ChannelParameters, Kernels, Optional};
+pub use geometry::{Geometry, Padding};
 pub use plain::avg_pool2d;
 
 /// Whether the kernels of this crate run on `device`.
@@ -50,22 +52,151 @@ pub fn linear(x: Tensor<3>, weight: Tensor<3>, bias: Option<Tensor<2>>) -> Tenso
     if !has_kernels(&x.device()) {
         return plain::linear(x, weight, bias);
     }
-    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-    Tensor::from_dispatch(Dispatch::zoo_linear(x, weight, optional(bias)))
+    block(
+        x,
+        weight,
+        BlockParameters {
+            bias,
+            ..BlockParameters::default()
+        },
+        BlockSpec::default(),
+    )
+    .y
 }
 
-/// 2-d convolution with stride 1 that keeps the size; see [`plain::conv2d`] for the shapes.
+/// 2-d convolution; see [`plain::conv2d`] for the shapes.
 pub fn conv2d(
     x: Tensor<5>,
     weight: Tensor<3>,
     bias: Option<Tensor<2>>,
-    kernel: usize,
+    geometry: Geometry,
 ) -> Tensor<5> {
     if !has_kernels(&x.device()) {
-        return plain::conv2d(x, weight, bias, kernel);
+        return plain::conv2d(x, weight, bias, geometry);
     }
+    let spec = BlockSpec {
+        geometry: Some(geometry),
+        tail: None,
+    };
+    block(
+        x,
+        weight,
+        BlockParameters {
+            bias,
+            ..BlockParameters::default()
+        },
+        spec,
+    )
+    .y
+}
+
+/// What a block does in one operation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BlockSpec {
+    /// How a convolution moves; `None` for a dense layer.
+    geometry: Option<Geometry>,
+    /// What follows the weights.
+    tail: Option<TailSpec>,
+}
+
+/// What a block has beside its weights, `[replicas, outputs]` each.
+#[derive(Clone, Debug, Default)]
+pub struct BlockParameters {
+    /// Added to the product.
+    pub bias: Option<Tensor<2>>,
+    /// The norm's learned scale; 1 where absent.
+    pub scale: Option<Tensor<2>>,
+    /// The norm's learned center; 0 where absent.
+    pub center: Option<Tensor<2>>,
+    /// Mean and biased variance to normalize with; those of the batch where absent.
+    pub statistics: Option<[Tensor<2>; 2]>,
+}
+
+/// What a block gives.
+#[derive(Debug)]
+pub struct BlockOutput<const D: usize> {
+    /// The output.
+    pub y: Tensor<D>,
+    /// The mean that the norm used, `[replicas, outputs]`; means nothing without a norm.
+    pub mean: Tensor<2>,
+    /// The biased variance that the norm used, `[replicas, outputs]`; means nothing without a norm.
+    pub variance: Tensor<2>,
+}
+
+/// A dense layer and what follows it in one operation each way. Only for devices that
+/// [`has_kernels`]; elsewhere the layers do the same one by one.
+///
+/// # Shapes
+/// - `x`: `[replicas, rows, inputs]`
+/// - `weight`: `[replicas, inputs, outputs]`
+/// - output: `[replicas, rows, outputs]`
+///
+/// # Panics
+/// If the device has no kernels, or the tail pools.
+pub fn dense_block(
+    x: Tensor<3>,
+    weight: Tensor<3>,
+    parameters: BlockParameters,
+    tail: TailSpec,
+) -> BlockOutput<3> {
+    assert!(!tail.pool, "rows are not pooled");
+    let spec = BlockSpec {
+        geometry: None,
+        tail: Some(tail),
+    };
+    block(x, weight, parameters, spec)
+}
+
+/// A convolution and what follows it in one operation each way, as [`dense_block`] is for a dense
+/// layer.
+///
+/// # Shapes
+/// As for [`plain::conv2d`]; pooling halves height and width of the output, rounded down.
+///
+/// # Panics
+/// If the device has no kernels, or the tail pools behind dropout.
+pub fn conv_block(
+    x: Tensor<5>,
+    weight: Tensor<3>,
+    parameters: BlockParameters,
+    geometry: Geometry,
+    tail: TailSpec,
+) -> BlockOutput<5> {
+    assert!(
+        !(tail.pool && tail.dropout.is_some()),
+        "dropout is not pooled here"
+    );
+    let spec = BlockSpec {
+        geometry: Some(geometry),
+        tail: Some(tail),
+    };
+    block(x, weight, parameters, spec)
+}
+
+fn block<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<3>,
+    parameters: BlockParameters,
+    spec: BlockSpec,
+) -> BlockOutput<D> {
+    let (mean, variance) = match parameters.statistics {
+        Some([mean, variance]) => (Some(mean), Some(variance)),
+        None => (None, None),
+    };
+    let parameters = ChannelParameters {
+        bias: optional(parameters.bias),
+        scale: optional(parameters.scale),
+        center: optional(parameters.center),
+        mean: optional(mean),
+        variance: optional(variance),
+    };
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-    Tensor::from_dispatch(Dispatch::zoo_conv2d(x, weight, optional(bias), kernel))
+    let (y, mean, variance) = Dispatch::zoo_block(x, weight, parameters, spec);
+    BlockOutput {
+        y: Tensor::from_dispatch(y),
+        mean: Tensor::from_dispatch(mean),
+        variance: Tensor::from_dispatch(variance),
+    }
 }
 
 /// 2x2 max pooling with stride 2; see [`plain::max_pool2d`].
@@ -83,44 +214,6 @@ pub fn cross_entropy(logits: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
     }
     let (logits, labels) = (logits.into_dispatch(), labels.into_dispatch());
     Tensor::from_dispatch(Dispatch::zoo_cross_entropy(logits, labels))
-}
-
-/// What a [`tail`] gives.
-#[derive(Debug)]
-pub struct TailOutput {
-    /// The block's output, `[replicas, rows, channels]`.
-    pub y: Tensor<3>,
-    /// Mean of the batch, `[replicas, channels]`; means nothing without a norm.
-    pub mean: Tensor<2>,
-    /// Biased variance of the batch, `[replicas, channels]`; means nothing without a norm.
-    pub variance: Tensor<2>,
-}
-
-/// Batch norm with batch statistics, activation and dropout in one pass each way. Only for devices
-/// that [`has_kernels`]; elsewhere the layers do the same one by one.
-///
-/// # Shapes
-/// - `x`: `[replicas, rows, channels]`
-/// - `scale`, `center`: `[replicas, channels]`
-///
-/// # Panics
-/// If the device has no kernels.
-pub fn tail(
-    x: Tensor<3>,
-    scale: Option<Tensor<2>>,
-    center: Option<Tensor<2>>,
-    spec: TailSpec,
-) -> TailOutput {
-    let affine = ScaleCenter {
-        scale: optional(scale),
-        center: optional(center),
-    };
-    let (y, mean, variance) = Dispatch::zoo_tail(x.into_dispatch(), affine, spec);
-    TailOutput {
-        y: Tensor::from_dispatch(y),
-        mean: Tensor::from_dispatch(mean),
-        variance: Tensor::from_dispatch(variance),
-    }
 }
 
 /// One step of Adam or AdamW (Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019,

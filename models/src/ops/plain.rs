@@ -1,27 +1,27 @@
 //! Plain burn versions: differentiable, for every backend, and the reference in tests.
 
-use super::AdamStep;
+use super::{AdamStep, Geometry};
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
-/// 2-d convolution, stride 1, same size: patches gathered side by side, then one matrix product a
-/// replica.
+/// 2-d convolution: patches gathered side by side, then one matrix product a replica.
 ///
 /// # Shapes
 /// - `x`: `[replicas, batch, height, width, inputs]`
-/// - `weight`: `[replicas, kernel * kernel * inputs, outputs]`
+/// - `weight`: `[replicas, kernel * kernel * inputs, outputs]`, rows in the order (kernel row,
+///   kernel column, input)
 /// - `bias`: `[replicas, outputs]`
-/// - output: `[replicas, batch, height, width, outputs]`
+/// - output: `[replicas, batch, height, width, outputs]`, the last height and width as
+///   [`Geometry::output`] says
 pub fn conv2d(
     x: Tensor<5>,
     weight: Tensor<3>,
     bias: Option<Tensor<2>>,
-    kernel: usize,
+    geometry: Geometry,
 ) -> Tensor<5> {
-    let [r, n, h, w, c] = x.dims();
     let [_, rows, outputs] = weight.dims();
-    let patches = patches(x, kernel).reshape([r, n * h * w, rows]);
-    debug_assert_eq!(rows, kernel * kernel * c);
-    let mut y = patches.matmul(weight);
+    let patches = patches(x, geometry);
+    let [r, n, h, w, _] = patches.dims();
+    let mut y = patches.reshape([r, n * h * w, rows]).matmul(weight);
     if let Some(bias) = bias {
         y = y + bias.unsqueeze_dim(1);
     }
@@ -29,25 +29,29 @@ pub fn conv2d(
 }
 
 /// `[r, n, h, w, c]` to `[r, n, h, w, kernel * kernel * c]`, zeros outside.
-fn patches(x: Tensor<5>, kernel: usize) -> Tensor<5> {
-    if kernel == 1 {
-        return x;
-    }
+fn patches(x: Tensor<5>, geometry: Geometry) -> Tensor<5> {
     let [_, _, h, w, _] = x.dims();
-    let before = (kernel - 1) / 2;
-    let padded = pad(
-        pad(x, 2, before, kernel - 1 - before),
-        3,
-        before,
-        kernel - 1 - before,
-    );
-    let mut shifted = Vec::with_capacity(kernel * kernel);
-    for row in 0..kernel {
-        for column in 0..kernel {
-            shifted.push(padded.clone().narrow(2, row, h).narrow(3, column, w));
+    let (before, after) = geometry.around();
+    let padded = pad(pad(x, 2, before, after), 3, before, after);
+    let mut shifted = Vec::with_capacity(geometry.kernel * geometry.kernel);
+    for row in 0..geometry.kernel {
+        for column in 0..geometry.kernel {
+            let rows = every(padded.clone(), 2, row, geometry.stride, geometry.output(h));
+            let both = every(rows, 3, column, geometry.stride, geometry.output(w));
+            shifted.push(both);
         }
     }
     Tensor::cat(shifted, 4)
+}
+
+/// Every `stride`-th place along `dim` from `from` on, `count` of them.
+fn every(x: Tensor<5>, dim: usize, from: usize, stride: usize, count: usize) -> Tensor<5> {
+    if stride == 1 {
+        return x.narrow(dim, from, count);
+    }
+    let places: Vec<i64> = (0..count).map(|i| (from + i * stride) as i64).collect();
+    let places = Tensor::<1, Int>::from_data(places.as_slice(), &x.device());
+    x.select(dim, places)
 }
 
 fn pad(x: Tensor<5>, dim: usize, before: usize, after: usize) -> Tensor<5> {

@@ -10,6 +10,7 @@ use ablate_models::fold::{FoldError, fold_scales};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
 use ablate_models::norm::{BatchNormConfig, Norm, NormConfig};
+use ablate_models::ops::Padding;
 use ablate_models::zoo::{Model, ModelConfig};
 use ablate_models::{Activation, Pass, Start};
 use burn::module::Module;
@@ -144,6 +145,7 @@ fn residual_connections_and_other_positions_have_no_fold() {
             channels: vec![2],
             convs: 2,
             kernel: 3,
+            padding: Padding::Same,
             pool: Pool::Max,
             residual: true,
             dense: vec![],
@@ -263,6 +265,7 @@ fn through_a_zero_padded_convolution_only_the_scale_folds() {
                 channels: vec![3, 4],
                 convs: 1,
                 kernel,
+                padding: Padding::Same,
                 pool: Pool::None,
                 residual: false,
                 dense: vec![5],

@@ -9,6 +9,7 @@ use ablate_models::block::BlockConfig;
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
+use ablate_models::ops::Padding;
 use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::ModelConfig;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -66,6 +67,7 @@ pub(crate) fn cnn(pool: Pool, block: BlockConfig) -> ModelConfig {
         channels: vec![3, 4],
         convs: 1,
         kernel: 3,
+        padding: Padding::Same,
         pool,
         residual: false,
         dense: vec![5],

@@ -1,8 +1,8 @@
 //! A step of Adam in one pass over parameter, gradient and moments.
 
+use super::parallel::for_each;
 use super::real::Real;
 use super::vector::Kernel;
-use rayon::prelude::*;
 
 /// Settings of a step.
 #[derive(Clone, Debug)]
@@ -23,6 +23,9 @@ pub struct AdamStep {
     pub step: i32,
 }
 
+/// Numbers that one task moves, at most.
+const PART: usize = 1 << 16;
+
 /// Moves `value`, `first` and `second`, each of equal blocks a replica.
 pub(crate) fn step<T: Real>(
     s: &AdamStep,
@@ -34,13 +37,22 @@ pub(crate) fn step<T: Real>(
     let block = value.len() / s.rates.len();
     let correction1 = 1.0 - s.beta1.powi(s.step);
     let correction2 = 1.0 - s.beta2.powi(s.step);
-    value
-        .par_chunks_mut(block)
-        .zip(gradient.par_chunks(block))
-        .zip(first.par_chunks_mut(block))
-        .zip(second.par_chunks_mut(block))
-        .zip(&s.rates)
-        .for_each(|((((value, gradient), first), second), &rate)| {
+    // Parts of a block move alike: how it is cut changes nothing.
+    let part = block.min(PART).max(1);
+    let parts = |v| <[T]>::chunks_mut(v, block.max(1)).flat_map(move |v| v.chunks_mut(part));
+    let rates = s
+        .rates
+        .iter()
+        .flat_map(|rate| std::iter::repeat_n(rate, block.div_ceil(part)));
+    let gradients = gradient.chunks(block.max(1)).flat_map(|g| g.chunks(part));
+    let tasks = parts(value)
+        .zip(gradients)
+        .zip(parts(first))
+        .zip(parts(second))
+        .zip(rates);
+    for_each(
+        tasks.collect(),
+        |((((value, gradient), first), second), &rate)| {
             T::run(Step {
                 value,
                 gradient,
@@ -53,7 +65,8 @@ pub(crate) fn step<T: Real>(
                 rate: T::of(rate),
                 shrink: T::of(rate * s.shrinkage),
             });
-        });
+        },
+    );
 }
 
 struct Step<'a, T> {

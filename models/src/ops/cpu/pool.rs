@@ -1,5 +1,6 @@
 //! 2x2 max pooling with stride 2 that remembers which corner won.
 
+use super::buffers::Buffer;
 use super::real::Real;
 use super::vector::Kernel;
 use rayon::prelude::*;
@@ -25,11 +26,11 @@ impl Sizes {
 }
 
 /// The maxima, and for each the corner (0 to 3, row-major) that first attains it.
-pub(crate) fn forward<T: Real>(s: Sizes, x: &[T]) -> (Vec<T>, Vec<u8>) {
+pub(crate) fn forward<T: Real>(s: Sizes, x: &[T]) -> (Buffer<T>, Buffer<u8>) {
     let (h, w) = s.output();
     let (c, size) = (s.channels, h * w * s.channels);
-    let mut y = vec![T::ZERO; s.images * size];
-    let mut winners = vec![0u8; s.images * size];
+    let mut y = Buffer::unspecified(s.images * size);
+    let mut winners = Buffer::zeros(s.images * size);
     y.par_chunks_mut(size)
         .zip(winners.par_chunks_mut(size))
         .zip(x.par_chunks(s.height * s.width * c))
@@ -75,10 +76,10 @@ fn keep_larger<T: Real>(y: &mut [T], winners: &mut [u8], x: &[T], corner: u8) {
 }
 
 /// The gradient of the input: each output's goes to the corner that won.
-pub(crate) fn backward<T: Real>(s: Sizes, dy: &[T], winners: &[u8]) -> Vec<T> {
+pub(crate) fn backward<T: Real>(s: Sizes, dy: &[T], winners: &[u8]) -> Buffer<T> {
     let (h, w) = s.output();
     let (c, size) = (s.channels, h * w * s.channels);
-    let mut dx = vec![T::ZERO; s.images * s.height * s.width * c];
+    let mut dx = Buffer::zeros(s.images * s.height * s.width * c);
     dx.par_chunks_mut(s.height * s.width * c)
         .zip(dy.par_chunks(size))
         .zip(winners.par_chunks(size))

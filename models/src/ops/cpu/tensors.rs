@@ -1,5 +1,6 @@
 //! What the kernels need of a CPU backend: its tensors as slices, and slices as its tensors.
 
+use super::buffers::Buffer;
 use super::real::Real;
 use burn::backend::Backend;
 use burn::backend::tensor::{FloatTensor, IntTensor};
@@ -16,8 +17,21 @@ pub(crate) trait CpuTensors: Backend {
     /// If the tensor is not row-major or of another type.
     fn values<T: Real>(tensor: &FloatTensor<Self>) -> &[T];
 
-    /// The values of a tensor that is needed no more; without a copy where nobody else holds it.
-    fn take<T: Real>(tensor: FloatTensor<Self>) -> Vec<T>;
+    /// The values of a row-major tensor, to be changed; copied first where someone else holds the
+    /// tensor too.
+    ///
+    /// # Panics
+    /// If the tensor is not row-major or of another type.
+    fn values_mut<T: Real>(tensor: &mut FloatTensor<Self>) -> &mut [T];
+
+    /// Runs `f` on the values of a tensor that is needed no more; on a copy where someone else
+    /// holds it.
+    ///
+    /// # Panics
+    /// If the tensor is not row-major or of another type.
+    fn consume<T: Real, R>(mut tensor: FloatTensor<Self>, f: impl FnOnce(&mut [T]) -> R) -> R {
+        f(Self::values_mut(&mut tensor))
+    }
 
     /// The values of an integer tensor.
     fn integers(tensor: IntTensor<Self>) -> Vec<i64>;
@@ -26,9 +40,90 @@ pub(crate) trait CpuTensors: Backend {
     fn build<T: Real>(values: Vec<T>, shape: Shape) -> FloatTensor<Self> {
         Self::float_from_data(TensorData::new(values, shape), &Self::Device::default())
     }
+
+    /// A tensor of `values`, row-major, whose memory goes back to the pool.
+    fn lend<T: Real>(values: Buffer<T>, shape: Shape) -> FloatTensor<Self> {
+        let data = TensorData::from_bytes(lent::bytes(values), shape, T::dtype());
+        Self::float_from_data(data, &Self::Device::default())
+    }
 }
 
 const NOT_ROW_MAJOR: &str = "kernels take row-major tensors";
+#[cfg(feature = "ndarray")]
+const ONE_TYPE: &str = "kernels take tensors of one type";
+
+mod lent {
+    use crate::ops::cpu::buffers::Buffer;
+    use crate::ops::cpu::real::Real;
+    use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
+    use std::mem::MaybeUninit;
+    use std::sync::Arc;
+
+    /// The alignment that burn's own allocations have; a buffer has more.
+    const ALIGN: usize = align_of::<u128>();
+
+    /// A buffer of the pool behind burn's bytes, shared until someone writes.
+    struct Lent<T: Real>(Arc<Buffer<T>>);
+
+    pub(super) fn bytes<T: Real>(values: Buffer<T>) -> Bytes {
+        let length = values.bytes().len();
+        // SAFETY: `Lent::memory` gives exactly these bytes, and all of a buffer is initialized.
+        unsafe { Bytes::from_controller(Box::new(Lent(Arc::new(values))), length) }
+    }
+
+    impl<T: Real> AllocationController for Lent<T> {
+        fn alloc_align(&self) -> usize {
+            ALIGN
+        }
+
+        fn property(&self) -> AllocationProperty {
+            AllocationProperty::Other
+        }
+
+        unsafe fn memory_mut(
+            &mut self,
+            policy: AccessPolicy,
+        ) -> Result<&mut [MaybeUninit<u8>], AccessError> {
+            if Arc::get_mut(&mut self.0).is_none() && !policy.copy_allowed() {
+                return Err(AccessError::WouldCopy);
+            }
+            let bytes = Arc::make_mut(&mut self.0).bytes_mut();
+            // SAFETY: the two have one layout, and the caller writes initialized bytes only.
+            Ok(unsafe { &mut *(std::ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) })
+        }
+
+        fn memory(&self, _: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
+            let bytes = std::ptr::from_ref(self.0.bytes());
+            // SAFETY: the two have one layout, and nothing is written through a shared borrow.
+            Ok(unsafe { &*(bytes as *const [MaybeUninit<u8>]) })
+        }
+
+        fn duplicate(&self) -> Option<Box<dyn AllocationController>> {
+            Some(Box::new(Self(Arc::clone(&self.0))))
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn copies_share_the_buffer_until_one_is_written() {
+            let mut values = Buffer::<f32>::zeros(3);
+            values[1] = 2.0;
+            let first = bytes(values);
+            let mut second = first.clone();
+            assert_eq!(first.as_ptr(), second.as_ptr());
+            bytemuck::cast_slice_mut::<u8, f32>(&mut second)[0] = 5.0;
+            assert_eq!(bytemuck::cast_slice::<u8, f32>(&first), [0.0, 2.0, 0.0]);
+            assert_eq!(bytemuck::cast_slice::<u8, f32>(&second), [5.0, 2.0, 0.0]);
+            // Nobody shares it now, so that writing again copies nothing.
+            let at = second.as_ptr();
+            second[0] = 1;
+            assert_eq!(second.as_ptr(), at);
+        }
+    }
+}
 
 #[cfg(feature = "flex")]
 mod flex {
@@ -51,10 +146,9 @@ mod flex {
             tensor.as_slice().expect(NOT_ROW_MAJOR)
         }
 
-        fn take<T: Real>(tensor: FlexTensor) -> Vec<T> {
-            let data = Self::row_major(tensor).into_data();
-            data.try_into_vec()
-                .expect("kernels take tensors of one type")
+        fn values_mut<T: Real>(tensor: &mut FlexTensor) -> &mut [T] {
+            let (start, end) = tensor.layout().contiguous_offsets().expect(NOT_ROW_MAJOR);
+            &mut tensor.storage_mut()[start..end]
         }
 
         fn integers(tensor: FlexTensor) -> Vec<i64> {
@@ -77,7 +171,8 @@ mod ndarray {
         reason = "burn-ndarray is deprecated upstream in favour of burn-flex; both are supported here"
     )]
 
-    use super::{CpuTensors, NOT_ROW_MAJOR};
+    use super::{CpuTensors, NOT_ROW_MAJOR, ONE_TYPE};
+    use crate::ops::cpu::buffers::Buffer;
     use crate::ops::cpu::real::Real;
     use burn::backend::NdArray;
     use burn::backend::ndarray::NdArrayTensor;
@@ -106,12 +201,33 @@ mod ndarray {
                 NdArrayTensor::F64(s) if TypeId::of::<T>() == TypeId::of::<f64>() => {
                     bytemuck::cast_slice(s.view().to_slice().expect(NOT_ROW_MAJOR))
                 }
-                _ => panic!("kernels take tensors of one type"),
+                _ => panic!("{ONE_TYPE}"),
             }
         }
 
-        fn take<T: Real>(tensor: NdArrayTensor) -> Vec<T> {
-            Self::values::<T>(&Self::row_major(tensor)).to_vec()
+        fn values_mut<T: Real>(tensor: &mut NdArrayTensor) -> &mut [T] {
+            match tensor {
+                NdArrayTensor::F32(s) if TypeId::of::<T>() == TypeId::of::<f32>() => {
+                    let values = s.ensure_owned().as_slice_mut().expect(NOT_ROW_MAJOR);
+                    bytemuck::cast_slice_mut(values)
+                }
+                NdArrayTensor::F64(s) if TypeId::of::<T>() == TypeId::of::<f64>() => {
+                    let values = s.ensure_owned().as_slice_mut().expect(NOT_ROW_MAJOR);
+                    bytemuck::cast_slice_mut(values)
+                }
+                _ => panic!("{ONE_TYPE}"),
+            }
+        }
+
+        fn consume<T: Real, R>(mut tensor: NdArrayTensor, f: impl FnOnce(&mut [T]) -> R) -> R {
+            if !tensor.is_borrowed() {
+                return f(Self::values_mut(&mut tensor));
+            }
+            // burn lends no bytes of ours to be written, so they are copied: into reused memory.
+            let values = Self::values(&tensor);
+            let mut copy = Buffer::unspecified(values.len());
+            copy.copy_from_slice(values);
+            f(&mut copy)
         }
 
         fn integers(tensor: NdArrayTensor) -> Vec<i64> {

@@ -1,13 +1,15 @@
 //! Derivatives of the kernels' operations.
 
 use super::{
-    AdamState, Kernels, Optional, ScaleCenter, by_type, conv_sizes, dims, linear_sizes,
-    loss_forward, pool_forward, pool_sizes, rm, slice, tail_forward, tail_sizes,
+    AdamState, BlockInput, ChannelParameters, Kernels, Optional, block_forward, by_type, dims,
+    loss_forward, pool_forward, pool_sizes, rm, statistics,
 };
+use crate::ops::BlockSpec;
 use crate::ops::cpu::adam::AdamStep;
-use crate::ops::cpu::tail::{self, TailSpec};
+use crate::ops::cpu::block::{self, Saved};
+use crate::ops::cpu::buffers::Buffer;
+use crate::ops::cpu::pool;
 use crate::ops::cpu::tensors::CpuTensors;
-use crate::ops::cpu::{conv, linear, pool};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
@@ -15,68 +17,53 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, AutodiffBackend, Backend, TensorMetadata};
 use burn::tensor::{DType, Shape};
+use std::any::Any;
 use std::sync::Arc;
 
 impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
-    fn zoo_linear(
+    fn zoo_block(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
-        b: Optional<Self>,
-    ) -> FloatTensor<Self> {
-        let run = |x, w, b| B::zoo_linear(x, w, b);
-        affine_map::<B, C, _>(x, w, b, LinearBackward, run)
-    }
-
-    fn zoo_conv2d(
-        x: FloatTensor<Self>,
-        w: FloatTensor<Self>,
-        b: Optional<Self>,
-        kernel: usize,
-    ) -> FloatTensor<Self> {
-        let run = |x, w, b| B::zoo_conv2d(x, w, b, kernel);
-        affine_map::<B, C, _>(x, w, b, ConvBackward { kernel }, run)
-    }
-
-    fn zoo_tail(
-        x: FloatTensor<Self>,
-        affine: ScaleCenter<Self>,
-        spec: TailSpec,
+        parameters: ChannelParameters<Self>,
+        spec: BlockSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let inner = |t: &Optional<Self>| match t {
-            Optional::Given(t) => Optional::Given(rm::<B>(t.primitive().clone())),
+        let inner = |tensor: &Optional<Self>| match tensor {
+            Optional::Given(tensor) => Optional::Given(tensor.primitive().clone()),
             Optional::Absent => Optional::Absent,
         };
-        let given = ScaleCenter {
-            scale: inner(&affine.scale),
-            center: inner(&affine.center),
+        let given = ChannelParameters {
+            bias: inner(&parameters.bias),
+            scale: inner(&parameters.scale),
+            center: inner(&parameters.center),
+            mean: inner(&parameters.mean),
+            variance: inner(&parameters.variance),
         };
-        let input = rm::<B>(x.primitive().clone());
-        let out = by_type!(input, T => tail_forward::<B, T>(&input, &given, &spec));
-        let state = TailState {
-            x: input,
-            affine: given,
-            mean: out.mean.clone(),
-            variance: out.variance.clone(),
-            kept: Arc::new(out.kept),
-            spec,
-        };
-        let constant = |t| <Self as AutodiffBackend>::from_inner(t);
-        let y = match (affine.scale, affine.center) {
-            (Optional::Given(scale), Optional::Given(center)) => finish::<B, C, _, 3>(
-                TailBackward,
-                [x.node(), scale.node(), center.node()],
-                state,
-                out.y,
-            ),
-            (Optional::Given(only), Optional::Absent)
-            | (Optional::Absent, Optional::Given(only)) => {
-                finish::<B, C, _, 2>(TailBackward, [x.node(), only.node()], state, out.y)
-            }
-            (Optional::Absent, Optional::Absent) => {
-                finish::<B, C, _, 1>(TailBackward, [x.node()], state, out.y)
-            }
-        };
-        (y, constant(out.mean), constant(out.variance))
+        let input = BlockInput::<B>::new(x.primitive().clone(), w.primitive().clone(), given);
+        let learned = [&parameters.bias, &parameters.scale, &parameters.center];
+        let given = learned.into_iter().filter_map(Optional::as_ref);
+        let nodes: Vec<_> = given.map(|tensor| tensor.node()).collect();
+        let constant = |tensor| <Self as AutodiffBackend>::from_inner(tensor);
+        by_type!(input.x, T => {
+            let (y, saved) = block_forward::<B, T>(&input, &spec);
+            let [mean, variance] = statistics::<B, T>(&input, &saved);
+            let state = BlockState {
+                input,
+                saved: Arc::new(saved) as Arc<dyn Any + Send + Sync>,
+                spec,
+            };
+            let (x, w) = (x.node(), w.node());
+            let y = match <[Guard; 3]>::try_from(nodes) {
+                Ok([a, b, c]) => finish::<B, C, _, 5>(BlockBackward, [x, w, a, b, c], state, y),
+                Err(nodes) => match <[Guard; 2]>::try_from(nodes) {
+                    Ok([a, b]) => finish::<B, C, _, 4>(BlockBackward, [x, w, a, b], state, y),
+                    Err(nodes) => match <[Guard; 1]>::try_from(nodes) {
+                        Ok([a]) => finish::<B, C, _, 3>(BlockBackward, [x, w, a], state, y),
+                        Err(_) => finish::<B, C, _, 2>(BlockBackward, [x, w], state, y),
+                    },
+                },
+            };
+            (y, constant(mean), constant(variance))
+        })
     }
 
     fn zoo_max_pool2d(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -128,151 +115,50 @@ where
     }
 }
 
-/// Records a map that is affine in its input: input, weights and perhaps a bias.
-fn affine_map<B, C, S>(
-    x: FloatTensor<Autodiff<B, C>>,
-    w: FloatTensor<Autodiff<B, C>>,
-    b: Optional<Autodiff<B, C>>,
-    step: S,
-    run: impl Fn(FloatTensor<B>, FloatTensor<B>, Optional<B>) -> FloatTensor<B>,
-) -> FloatTensor<Autodiff<B, C>>
-where
-    B: CpuTensors,
-    C: CheckpointStrategy,
-    S: Backward<B, 2, State = AffineState<B>> + Backward<B, 3, State = AffineState<B>>,
-{
-    let state = AffineState::<B> {
-        x: rm::<B>(x.primitive().clone()),
-        w: rm::<B>(w.primitive().clone()),
-    };
-    let (input, weights) = (state.x.clone(), state.w.clone());
-    match b {
-        Optional::Given(b) => {
-            let y = run(input, weights, Optional::Given(b.primitive().clone()));
-            finish::<B, C, S, 3>(step, [x.node(), w.node(), b.node()], state, y)
-        }
-        Optional::Absent => {
-            let y = run(input, weights, Optional::Absent);
-            finish::<B, C, S, 2>(step, [x.node(), w.node()], state, y)
-        }
-    }
-}
-
-/// What the backward pass of a linear map or convolution reads.
+/// What the backward pass of a block reads.
 #[derive(Clone, Debug)]
-struct AffineState<B: Backend> {
-    x: FloatTensor<B>,
-    w: FloatTensor<B>,
+struct BlockState<B: Backend> {
+    input: BlockInput<B>,
+    /// A [`Saved`] of the element type.
+    saved: Arc<dyn Any + Send + Sync>,
+    spec: BlockSpec,
 }
 
+/// Parents: input, weights, and those of bias, scale and center that are there.
 #[derive(Clone, Copy, Debug)]
-struct LinearBackward;
+struct BlockBackward;
 
-impl<B: CpuTensors, const N: usize> Backward<B, N> for LinearBackward {
-    type State = AffineState<B>;
+impl<B: CpuTensors, const N: usize> Backward<B, N> for BlockBackward {
+    type State = BlockState<B>;
 
     fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = rm::<B>(grads.consume::<B>(&ops.node));
-        let AffineState { x, w } = ops.state;
-        let s = linear_sizes(&x.shape(), &w.shape());
+        let BlockState { input, saved, spec } = ops.state;
+        let s = input.sizes(&spec);
         by_type!(dy, T => {
-            let (xs, ws, dys) = (B::values::<T>(&x), B::values::<T>(&w), B::values::<T>(&dy));
-            if let Some(node) = &ops.parents[0] {
-                let dx = linear::input_gradient(s, dys, ws);
-                grads.register::<B>(node.id, B::build(dx, x.shape()));
+            let saved = saved.downcast_ref::<Saved<T>>().expect("one element type throughout");
+            let (x, p) = (B::values::<T>(&input.x), input.parameters::<T>());
+            let wants_x = ops.parents[0].is_some();
+            let out = B::consume::<T, _>(dy, |dy| {
+                block::backward(&s, x, &p, spec.tail.as_ref(), saved, dy, wants_x)
+            });
+            if let (Some(node), Some(dx)) = (&ops.parents[0], out.x) {
+                grads.register::<B>(node.id, B::lend(dx, input.x.shape()));
             }
             if let Some(node) = &ops.parents[1] {
-                let dw = linear::weight_gradient(s, xs, dys);
-                grads.register::<B>(node.id, B::build(dw, w.shape()));
+                grads.register::<B>(node.id, B::lend(out.weight, input.w.shape()));
             }
-            if let Some(Some(node)) = ops.parents.get(2) {
-                let db = linear::bias_gradient(s, dys);
-                grads.register::<B>(node.id, B::build(db, Shape::new([s.replicas, s.outputs])));
-            }
-        });
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct ConvBackward {
-    kernel: usize,
-}
-
-impl<B: CpuTensors, const N: usize> Backward<B, N> for ConvBackward {
-    type State = AffineState<B>;
-
-    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let dy = rm::<B>(grads.consume::<B>(&ops.node));
-        let AffineState { x, w } = ops.state;
-        let s = conv_sizes(&x.shape(), &w.shape(), self.kernel);
-        by_type!(dy, T => {
-            let (xs, ws, dys) = (B::values::<T>(&x), B::values::<T>(&w), B::values::<T>(&dy));
-            if let Some(node) = &ops.parents[0] {
-                let dx = conv::input_gradient(s, dys, ws);
-                grads.register::<B>(node.id, B::build(dx, x.shape()));
-            }
-            if let Some(node) = &ops.parents[1] {
-                let dw = conv::weight_gradient(s, xs, dys);
-                grads.register::<B>(node.id, B::build(dw, w.shape()));
-            }
-            if let Some(Some(node)) = ops.parents.get(2) {
-                let rows = linear::Sizes {
-                    replicas: s.replicas,
-                    rows: s.batch * s.height * s.width,
-                    inputs: 0,
-                    outputs: s.outputs,
-                };
-                let db = linear::bias_gradient(rows, dys);
-                grads.register::<B>(node.id, B::build(db, Shape::new([s.replicas, s.outputs])));
-            }
-        });
-    }
-}
-
-/// What the backward pass of a tail reads.
-#[derive(Clone, Debug)]
-struct TailState<B: Backend> {
-    x: FloatTensor<B>,
-    affine: ScaleCenter<B>,
-    mean: FloatTensor<B>,
-    variance: FloatTensor<B>,
-    kept: Arc<Vec<u8>>,
-    spec: TailSpec,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct TailBackward;
-
-impl<B: CpuTensors, const N: usize> Backward<B, N> for TailBackward {
-    type State = TailState<B>;
-
-    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let dy = rm::<B>(grads.consume::<B>(&ops.node));
-        let state = ops.state;
-        let s = tail_sizes(&state.x.shape());
-        let (scale, center) = (state.affine.scale.as_ref(), state.affine.center.as_ref());
-        by_type!(dy, T => {
-            let saved = tail::Saved {
-                x: B::values::<T>(&state.x),
-                scale: slice::<B, T>(scale),
-                center: slice::<B, T>(center),
-                mean: B::values::<T>(&state.mean),
-                variance: B::values::<T>(&state.variance),
-                kept: &state.kept,
-            };
-            let out = tail::backward(s, &state.spec, saved, B::values::<T>(&dy));
-            let channels = Shape::new([s.replicas, s.channels]);
-            let mut register = |index: usize, values: Vec<T>, shape: Shape| {
-                if let Some(Some(node)) = ops.parents.get(index) {
-                    grads.register::<B>(node.id, B::build(values, shape));
+            let channels = Shape::new([s.replicas, s.outputs]);
+            let given = [
+                (p.bias, out.bias),
+                (p.scale, out.scale),
+                (p.center, out.center),
+            ];
+            let given = given.into_iter().filter(|(parameter, _)| parameter.is_some());
+            for (node, (_, values)) in ops.parents[2..].iter().zip(given) {
+                if let Some(node) = node {
+                    grads.register::<B>(node.id, B::build(values, channels.clone()));
                 }
-            };
-            register(0, out.dx, state.x.shape());
-            if scale.is_some() {
-                register(1, out.scale, channels.clone());
-            }
-            if center.is_some() {
-                register(1 + usize::from(scale.is_some()), out.center, channels);
             }
         });
     }
@@ -283,7 +169,7 @@ struct PoolBackward;
 
 impl<B: CpuTensors> Backward<B, 1> for PoolBackward {
     /// Shape of the input and the winning corners.
-    type State = (Shape, Arc<Vec<u8>>);
+    type State = (Shape, Arc<Buffer<u8>>);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let dy = rm::<B>(grads.consume::<B>(&ops.node));
@@ -291,7 +177,7 @@ impl<B: CpuTensors> Backward<B, 1> for PoolBackward {
         let (shape, winners) = ops.state;
         by_type!(dy, T => {
             let dx = pool::backward(pool_sizes(&shape), B::values::<T>(&dy), &winners);
-            grads.register::<B>(node.id, B::build(dx, shape));
+            grads.register::<B>(node.id, B::lend(dx, shape));
         });
     }
 }

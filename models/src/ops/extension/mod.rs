@@ -10,11 +10,13 @@
 
 mod autodiff;
 
+use crate::ops::BlockSpec;
 use crate::ops::cpu::adam::{self, AdamStep};
+use crate::ops::cpu::block::{self, Image, Parameters, Saved, Sizes};
+use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::real::Real;
-use crate::ops::cpu::tail::{self, TailSpec};
 use crate::ops::cpu::tensors::CpuTensors;
-use crate::ops::cpu::{conv, linear, loss, pool};
+use crate::ops::cpu::{loss, pool};
 #[cfg(feature = "flex")]
 use burn::backend::Flex;
 #[cfg(feature = "ndarray")]
@@ -41,13 +43,20 @@ impl<B: Backend> Optional<B> {
     }
 }
 
-/// A norm's learned scale and center.
+/// What a block has beside its weights, `[replicas, outputs]` each.
 #[derive(ExtensionType, Clone, Debug)]
-pub(crate) struct ScaleCenter<B: Backend> {
+pub(crate) struct ChannelParameters<B: Backend> {
+    #[extension_type]
+    pub(crate) bias: Optional<B>,
     #[extension_type]
     pub(crate) scale: Optional<B>,
     #[extension_type]
     pub(crate) center: Optional<B>,
+    /// Statistics to normalize with in place of the batch's: both or none.
+    #[extension_type]
+    pub(crate) mean: Optional<B>,
+    #[extension_type]
+    pub(crate) variance: Optional<B>,
 }
 
 /// What a step of Adam reads and writes.
@@ -65,26 +74,13 @@ pub(crate) struct AdamState<B: Backend> {
     Autodiff
 )]
 pub(crate) trait Kernels: Backend {
-    /// `x W + b`; see [`crate::ops::linear`].
-    fn zoo_linear(
+    /// Output, mean and biased variance that the norm used; the last two mean nothing without a
+    /// norm. See [`crate::ops::dense_block`] and [`crate::ops::conv_block`].
+    fn zoo_block(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
-        #[extension_type] b: Optional<Self>,
-    ) -> FloatTensor<Self>;
-
-    /// See [`crate::ops::conv2d`].
-    fn zoo_conv2d(
-        x: FloatTensor<Self>,
-        w: FloatTensor<Self>,
-        #[extension_type] b: Optional<Self>,
-        kernel: usize,
-    ) -> FloatTensor<Self>;
-
-    /// Output, batch mean and biased batch variance; the last two mean nothing without a norm.
-    fn zoo_tail(
-        x: FloatTensor<Self>,
-        #[extension_type] affine: ScaleCenter<Self>,
-        spec: TailSpec,
+        #[extension_type] parameters: ChannelParameters<Self>,
+        spec: BlockSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`crate::ops::max_pool2d`].
@@ -121,32 +117,18 @@ use by_type;
 macro_rules! implement {
     ($backend:ty) => {
         impl Kernels for $backend {
-            fn zoo_linear(
+            fn zoo_block(
                 x: FloatTensor<Self>,
                 w: FloatTensor<Self>,
-                b: Optional<Self>,
-            ) -> FloatTensor<Self> {
-                by_type!(x, T => linear_forward::<Self, T>(&rm::<Self>(x), &rm::<Self>(w), &b))
-            }
-
-            fn zoo_conv2d(
-                x: FloatTensor<Self>,
-                w: FloatTensor<Self>,
-                b: Optional<Self>,
-                kernel: usize,
-            ) -> FloatTensor<Self> {
-                let (x, w) = (rm::<Self>(x), rm::<Self>(w));
-                by_type!(x, T => conv_forward::<Self, T>(&x, &w, &b, kernel))
-            }
-
-            fn zoo_tail(
-                x: FloatTensor<Self>,
-                affine: ScaleCenter<Self>,
-                spec: TailSpec,
+                parameters: ChannelParameters<Self>,
+                spec: BlockSpec,
             ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-                let x = rm::<Self>(x);
-                let out = by_type!(x, T => tail_forward::<Self, T>(&x, &affine, &spec));
-                (out.y, out.mean, out.variance)
+                let input = BlockInput::<Self>::new(x, w, parameters);
+                by_type!(input.x, T => {
+                    let (y, saved) = block_forward::<Self, T>(&input, &spec);
+                    let [mean, variance] = statistics::<Self, T>(&input, &saved);
+                    (y, mean, variance)
+                })
             }
 
             fn zoo_max_pool2d(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -183,107 +165,104 @@ fn rm<B: CpuTensors>(tensor: FloatTensor<B>) -> FloatTensor<B> {
     B::row_major(tensor)
 }
 
-fn slice<B: CpuTensors, T: Real>(tensor: Option<&FloatTensor<B>>) -> &[T] {
-    tensor.map_or(&[], |tensor| B::values::<T>(tensor))
-}
-
 fn dims<const D: usize>(shape: &Shape) -> [usize; D] {
     shape.dims()
 }
 
-fn linear_sizes(x: &Shape, w: &Shape) -> linear::Sizes {
-    let ([replicas, rows, inputs], [_, _, outputs]) = (dims(x), dims(w));
-    linear::Sizes {
-        replicas,
-        rows,
-        inputs,
-        outputs,
+/// A block's tensors, row-major.
+#[derive(Clone, Debug)]
+struct BlockInput<B: Backend> {
+    x: FloatTensor<B>,
+    w: FloatTensor<B>,
+    parameters: ChannelParameters<B>,
+}
+
+impl<B: CpuTensors> BlockInput<B> {
+    fn new(x: FloatTensor<B>, w: FloatTensor<B>, parameters: ChannelParameters<B>) -> Self {
+        let row_major = |tensor: Optional<B>| match tensor {
+            Optional::Given(tensor) => Optional::Given(rm::<B>(tensor)),
+            Optional::Absent => Optional::Absent,
+        };
+        Self {
+            x: rm::<B>(x),
+            w: rm::<B>(w),
+            parameters: ChannelParameters {
+                bias: row_major(parameters.bias),
+                scale: row_major(parameters.scale),
+                center: row_major(parameters.center),
+                mean: row_major(parameters.mean),
+                variance: row_major(parameters.variance),
+            },
+        }
+    }
+
+    fn parameters<T: Real>(&self) -> Parameters<'_, T> {
+        fn values<B: CpuTensors, T: Real>(tensor: &Optional<B>) -> Option<&[T]> {
+            tensor.as_ref().map(|tensor| B::values(tensor))
+        }
+        let p = &self.parameters;
+        Parameters {
+            weight: B::values(&self.w),
+            bias: values(&p.bias),
+            scale: values(&p.scale),
+            center: values(&p.center),
+            statistics: values(&p.mean).zip(values(&p.variance)).map(<[_; 2]>::from),
+        }
+    }
+
+    fn sizes(&self, spec: &BlockSpec) -> Sizes {
+        let [replicas, _, outputs] = dims(&self.w.shape());
+        let (batch, inputs, image) = match spec.geometry {
+            None => {
+                let [_, batch, inputs] = dims(&self.x.shape());
+                (batch, inputs, None)
+            }
+            Some(geometry) => {
+                let [_, batch, height, width, inputs] = dims(&self.x.shape());
+                let image = Image {
+                    height,
+                    width,
+                    geometry,
+                };
+                (batch, inputs, Some(image))
+            }
+        };
+        Sizes {
+            replicas,
+            batch,
+            image,
+            inputs,
+            outputs,
+        }
     }
 }
 
-fn linear_forward<B: CpuTensors, T: Real>(
-    x: &FloatTensor<B>,
-    w: &FloatTensor<B>,
-    b: &Optional<B>,
-) -> FloatTensor<B> {
-    let s = linear_sizes(&x.shape(), &w.shape());
-    let b = b.as_ref().map(|b| rm::<B>(b.clone()));
-    let bias = b.as_ref().map(|b| B::values::<T>(b));
-    let y = linear::forward(s, B::values::<T>(x), B::values::<T>(w), bias);
-    B::build(y, Shape::new([s.replicas, s.rows, s.outputs]))
-}
-
-fn conv_sizes(x: &Shape, w: &Shape, kernel: usize) -> conv::Sizes {
-    let [replicas, batch, height, width, inputs] = dims(x);
-    let [_, _, outputs] = dims(w);
-    conv::Sizes {
-        replicas,
-        batch,
-        height,
-        width,
-        inputs,
-        outputs,
-        kernel,
-    }
-}
-
-fn conv_forward<B: CpuTensors, T: Real>(
-    x: &FloatTensor<B>,
-    w: &FloatTensor<B>,
-    b: &Optional<B>,
-    kernel: usize,
-) -> FloatTensor<B> {
-    let s = conv_sizes(&x.shape(), &w.shape(), kernel);
-    let b = b.as_ref().map(|b| rm::<B>(b.clone()));
-    let bias = b.as_ref().map(|b| B::values::<T>(b));
-    let y = conv::forward(s, B::values::<T>(x), B::values::<T>(w), bias);
-    B::build(
-        y,
-        Shape::new([s.replicas, s.batch, s.height, s.width, s.outputs]),
-    )
-}
-
-/// What a tail gives and saves.
-struct TailOutput<B: CpuTensors> {
-    y: FloatTensor<B>,
-    mean: FloatTensor<B>,
-    variance: FloatTensor<B>,
-    kept: Vec<u8>,
-}
-
-fn tail_sizes(x: &Shape) -> tail::Sizes {
-    let [replicas, rows, channels] = dims(x);
-    tail::Sizes {
-        replicas,
-        rows,
-        channels,
-    }
-}
-
-fn tail_forward<B: CpuTensors, T: Real>(
-    x: &FloatTensor<B>,
-    affine: &ScaleCenter<B>,
-    spec: &TailSpec,
-) -> TailOutput<B> {
-    let s = tail_sizes(&x.shape());
-    let (scale, center) = (affine.scale.as_ref(), affine.center.as_ref());
-    let out = tail::forward(
-        s,
-        spec,
-        B::values::<T>(x),
-        slice::<B, T>(scale),
-        slice::<B, T>(center),
-    );
-    let statistics = |mut values: Vec<T>| {
-        values.resize(s.replicas * s.channels, T::ZERO);
-        B::build(values, Shape::new([s.replicas, s.channels]))
+fn block_forward<B: CpuTensors, T: Real>(
+    input: &BlockInput<B>,
+    spec: &BlockSpec,
+) -> (FloatTensor<B>, Saved<T>) {
+    let s = input.sizes(spec);
+    let tail = spec.tail.as_ref();
+    let x = B::values::<T>(&input.x);
+    let out = block::forward(&s, x, &input.parameters(), tail);
+    let shape = match s.output(tail) {
+        None => Shape::new([s.replicas, s.batch, s.outputs]),
+        Some((height, width)) => Shape::new([s.replicas, s.batch, height, width, s.outputs]),
     };
-    TailOutput {
-        y: B::build(out.y, x.shape()),
-        mean: statistics(out.mean),
-        variance: statistics(out.variance),
-        kept: out.kept,
-    }
+    (B::lend(out.y, shape), out.saved)
+}
+
+/// Mean and variance that the norm used, zeros without one.
+fn statistics<B: CpuTensors, T: Real>(
+    input: &BlockInput<B>,
+    saved: &Saved<T>,
+) -> [FloatTensor<B>; 2] {
+    let [replicas, _, outputs] = dims(&input.w.shape());
+    [&saved.mean, &saved.variance].map(|values| {
+        let mut values = values.clone();
+        values.resize(replicas * outputs, T::ZERO);
+        B::build(values, Shape::new([replicas, outputs]))
+    })
 }
 
 fn pool_sizes(x: &Shape) -> pool::Sizes {
@@ -296,10 +275,10 @@ fn pool_sizes(x: &Shape) -> pool::Sizes {
     }
 }
 
-fn pool_forward<B: CpuTensors, T: Real>(x: &FloatTensor<B>) -> (FloatTensor<B>, Vec<u8>) {
+fn pool_forward<B: CpuTensors, T: Real>(x: &FloatTensor<B>) -> (FloatTensor<B>, Buffer<u8>) {
     let [r, n, h, w, c] = dims(&x.shape());
     let (y, winners) = pool::forward(pool_sizes(&x.shape()), B::values::<T>(x));
-    (B::build(y, Shape::new([r, n, h / 2, w / 2, c])), winners)
+    (B::lend(y, Shape::new([r, n, h / 2, w / 2, c])), winners)
 }
 
 /// Losses and the logits' gradient.
@@ -325,20 +304,14 @@ fn adam_step<B: CpuTensors, T: Real>(
     gradient: FloatTensor<B>,
     step: &AdamStep,
 ) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
-    let shape = state.value.shape();
     let gradient = rm::<B>(gradient);
-    let (mut value, mut first, mut second) = (
-        B::take::<T>(state.value),
-        B::take::<T>(state.first),
-        B::take::<T>(state.second),
-    );
+    let [mut value, mut first, mut second] = [state.value, state.first, state.second].map(rm::<B>);
     adam::step(
         step,
-        &mut value,
-        B::values::<T>(&gradient),
-        &mut first,
-        &mut second,
+        B::values_mut::<T>(&mut value),
+        B::values(&gradient),
+        B::values_mut(&mut first),
+        B::values_mut(&mut second),
     );
-    let build = |values| B::build(values, shape.clone());
-    (build(value), build(first), build(second))
+    (value, first, second)
 }

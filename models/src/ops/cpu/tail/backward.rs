@@ -1,178 +1,232 @@
-//! The backward pass.
+//! The backward pass: first to the norm's output, with the sums that the norm's gradient needs of
+//! all rows, then through the norm.
 
-use super::functions::{Function, with_function};
-use super::rows::{Line, in_blocks, inverse};
-use super::{Sizes, TailSpec, block, blocks};
-use crate::block::Position;
-use crate::ops::cpu::real::Real;
+use super::maps::{Channels, Map};
+use super::pooling::Windows;
+use super::strips::{ROWS, Strip, in_blocks, strips};
+use super::{Real, Sums};
+use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::vector::Kernel;
-use rayon::prelude::*;
 
-/// What the backward pass needs of the forward pass; empty slices as there.
-#[derive(Clone, Copy)]
-pub(crate) struct Saved<'a, T> {
-    pub(crate) x: &'a [T],
-    pub(crate) scale: &'a [T],
-    pub(crate) center: &'a [T],
-    pub(crate) mean: &'a [T],
-    pub(crate) variance: &'a [T],
-    pub(crate) kept: &'a [u8],
+/// Turns the gradient of the output into that of the norm's output, in place, and sums over the
+/// rows: it, and its product with the normalized value.
+pub(super) struct First<'a, 'b, T, M> {
+    pub(super) map: M,
+    pub(super) channels: &'a Channels<T>,
+    pub(super) x: Columns<'a, T>,
+    pub(super) d: &'a mut ColumnsMut<'b, T>,
+    pub(super) sums: &'a mut [T],
+    pub(super) products: &'a mut [T],
 }
 
-/// The gradients; those by scale and center are empty without a norm.
-pub(crate) struct Backward<T> {
-    pub(crate) dx: Vec<T>,
-    pub(crate) scale: Vec<T>,
-    pub(crate) center: Vec<T>,
-}
-
-/// The gradients by `x`, scale and center.
-pub(crate) fn backward<T: Real>(
-    s: Sizes,
-    spec: &TailSpec,
-    saved: Saved<T>,
-    dy: &[T],
-) -> Backward<T> {
-    let c = s.channels;
-    let sums = if spec.epsilon.is_some() {
-        s.replicas * c
-    } else {
-        0
-    };
-    let mut out = Backward {
-        dx: vec![T::ZERO; s.replicas * s.block()],
-        scale: vec![T::ZERO; sums],
-        center: vec![T::ZERO; sums],
-    };
-    let tasks = blocks(&mut out.dx, s.block(), s.replicas)
-        .into_iter()
-        .zip(blocks(&mut out.scale, c, s.replicas))
-        .zip(blocks(&mut out.center, c, s.replicas))
-        .enumerate();
-    let tasks: Vec<_> = tasks.collect();
-    tasks.into_par_iter().for_each(|(r, ((dx, ds), dc))| {
-        T::run(BackwardOne {
-            spec,
-            dy: block(dy, r, s.block()),
-            kept: block(saved.kept, r, s.block()),
-            dx,
-            ds,
-            dc,
-            replica: Replica {
-                x: block(saved.x, r, s.block()),
-                scale: block(saved.scale, r, c),
-                center: block(saved.center, r, c),
-                mean: block(saved.mean, r, c),
-                variance: block(saved.variance, r, c),
-                channels: c,
-            },
-        });
-    });
-    out
-}
-
-/// One replica's backward pass.
-struct BackwardOne<'a, T> {
-    spec: &'a TailSpec,
-    dy: &'a [T],
-    kept: &'a [u8],
-    dx: &'a mut [T],
-    ds: &'a mut [T],
-    dc: &'a mut [T],
-    replica: Replica<'a, T>,
-}
-
-impl<T: Real> Kernel for BackwardOne<'_, T> {
+impl<T: Real, M: Map<T>> Kernel for First<'_, '_, T, M> {
     #[inline(always)]
-    fn run(self) {
-        let Self {
-            spec,
-            dy,
-            kept,
-            dx,
-            ds,
-            dc,
-            replica,
-        } = self;
-        match &spec.dropout {
-            Some(masks) => {
-                let factor = T::of(masks.factor());
-                for ((d, &g), &k) in dx.iter_mut().zip(dy).zip(kept) {
-                    *d = if k == 0 { T::ZERO } else { g * factor };
+    fn run(mut self) {
+        strips(self.x.width(), &mut self);
+    }
+}
+
+impl<T: Real, M: Map<T>> Strip for First<'_, '_, T, M> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, from: usize) {
+        let (map, channels) = (self.map, self.channels.lanes::<L>(from));
+        let [sums, products] = in_blocks::<T, L, 2>(self.x.rows(), |row, [sums, products]| {
+            let x = self.x.lanes::<L>(row, from);
+            let d = self.d.lanes_mut::<L>(row, from);
+            for i in 0..L {
+                d[i] = map.after_norm(x[i], d[i], channels[i]);
+                sums[i] += d[i];
+                products[i] += d[i] * map.normal(x[i], channels[i]);
+            }
+        });
+        self.sums[from..from + L].copy_from_slice(&sums);
+        self.products[from..from + L].copy_from_slice(&products);
+    }
+}
+
+/// [`First`] behind 2x2 max pooling: only the winner of a window has a gradient.
+pub(super) struct FirstPooled<'a, 'b, T, M> {
+    pub(super) map: M,
+    pub(super) channels: &'a Channels<T>,
+    pub(super) windows: Windows,
+    pub(super) x: Columns<'a, T>,
+    pub(super) winners: Columns<'a, u8>,
+    pub(super) d: &'a mut ColumnsMut<'b, T>,
+    pub(super) sums: &'a mut [T],
+    pub(super) products: &'a mut [T],
+}
+
+impl<T: Real, M: Map<T>> Kernel for FirstPooled<'_, '_, T, M> {
+    #[inline(always)]
+    fn run(mut self) {
+        strips(self.x.width(), &mut self);
+    }
+}
+
+impl<T: Real, M: Map<T>> Strip for FirstPooled<'_, '_, T, M> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, from: usize) {
+        let (map, channels) = (self.map, self.channels.lanes::<L>(from));
+        let mut totals = [[T::ZERO; L]; 2];
+        let mut sums = [[T::ZERO; L]; 2];
+        self.windows.each(|window, corners| {
+            let winner = self.winners.lanes::<L>(window, from);
+            let mut x = *self.x.lanes::<L>(corners[0], from);
+            for corner in 1..4 {
+                let other = self.x.lanes::<L>(corners[corner], from);
+                for i in 0..L {
+                    x[i] = if winner[i] == corner as u8 {
+                        other[i]
+                    } else {
+                        x[i]
+                    };
                 }
             }
-            None => dx.copy_from_slice(dy),
-        }
-        with_function!(spec.activation, f => match (spec.epsilon, spec.position) {
-            (None, _) => {
-                for (d, &x) in dx.iter_mut().zip(replica.x) {
-                    *d *= f.slope(x);
-                }
+            let d = self.d.lanes_mut::<L>(window, from);
+            for i in 0..L {
+                d[i] = map.after_norm(x[i], d[i], channels[i]);
+                sums[0][i] += d[i];
+                sums[1][i] += d[i] * map.normal(x[i], channels[i]);
             }
-            (Some(epsilon), Position::Before) => replica.before(f, epsilon, dx, ds, dc),
-            (Some(epsilon), Position::After) => replica.after(f, epsilon, dx, ds, dc),
+            if window % ROWS == ROWS - 1 {
+                add(&mut totals, &mut sums);
+            }
         });
+        add(&mut totals, &mut sums);
+        self.sums[from..from + L].copy_from_slice(&totals[0]);
+        self.products[from..from + L].copy_from_slice(&totals[1]);
     }
 }
 
-/// One replica's side of the backward pass.
-struct Replica<'a, T> {
-    x: &'a [T],
-    scale: &'a [T],
-    center: &'a [T],
-    mean: &'a [T],
-    variance: &'a [T],
-    channels: usize,
+/// Moves `sums` into `totals`.
+#[inline(always)]
+fn add<T: Real, const L: usize>(totals: &mut [[T; L]; 2], sums: &mut [[T; L]; 2]) {
+    for (total, sum) in totals.iter_mut().zip(sums) {
+        for i in 0..L {
+            total[i] += sum[i];
+            sum[i] = T::ZERO;
+        }
+    }
 }
 
-impl<T: Real> Replica<'_, T> {
-    fn line(&self, epsilon: f64) -> Line<T> {
-        Line::new(self.mean, self.variance, epsilon, self.scale, self.center)
-    }
+/// Turns the gradient of the norm's output into that of `x`, in place.
+pub(super) struct Second<'a, 'b, T, M> {
+    pub(super) map: M,
+    pub(super) channels: &'a Channels<T>,
+    pub(super) x: Columns<'a, T>,
+    pub(super) means: &'a Sums<T>,
+    pub(super) d: &'a mut ColumnsMut<'b, T>,
+}
 
-    /// `y = f(scale x^ + center)`; `dx` comes in as the gradient of `y`.
+impl<T: Real, M: Map<T>> Kernel for Second<'_, '_, T, M> {
     #[inline(always)]
-    fn before<F: Function<T>>(&self, f: F, epsilon: f64, dx: &mut [T], ds: &mut [T], dc: &mut [T]) {
-        let c = self.channels;
-        let line = self.line(epsilon);
-        line.multiply(self.x, dx, |z| f.slope(z));
-        let inverse = inverse(self.variance, epsilon);
-        let terms = |d: T, x: T, mean: T, inverse: T| (d, d * ((x - mean) * inverse));
-        in_blocks([dx, self.x], [self.mean, &inverse], terms, dc, ds);
-        let (sums, projections) = self.per_row(dc, ds);
-        let (mean, slope) = (&self.mean[..c], &line.slope[..c]);
-        let (inverse, sums, projections) = (&inverse[..c], &sums[..c], &projections[..c]);
-        for (d, x) in dx.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
-            for i in 0..c {
-                let normal = (x[i] - mean[i]) * inverse[i];
-                d[i] = (d[i] - sums[i] - normal * projections[i]) * slope[i];
+    fn run(mut self) {
+        strips(self.x.width(), &mut self);
+    }
+}
+
+impl<T: Real, M: Map<T>> Strip for Second<'_, '_, T, M> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, from: usize) {
+        let (map, channels) = (self.map, self.channels.lanes::<L>(from));
+        let sums: &[T; L] = lanes(&self.means.plain, from);
+        let products: &[T; L] = lanes(&self.means.products, from);
+        for row in 0..self.x.rows() {
+            let x = self.x.lanes::<L>(row, from);
+            let d = self.d.lanes_mut::<L>(row, from);
+            for i in 0..L {
+                let normal = map.normal(x[i], channels[i]);
+                let gradient = (d[i] - sums[i] - normal * products[i]) * channels[i].slope;
+                d[i] = gradient * map.before_norm(x[i]);
             }
         }
     }
+}
 
-    /// `y = scale h^ + center` with `h = f(x)`; `dx` comes in as the gradient of `y`.
+/// [`Second`] behind 2x2 max pooling: from the gradients of the windows to those of all places.
+pub(super) struct SecondPooled<'a, 'b, T, M> {
+    pub(super) map: M,
+    pub(super) channels: &'a Channels<T>,
+    pub(super) windows: Windows,
+    pub(super) x: Columns<'a, T>,
+    pub(super) winners: Columns<'a, u8>,
+    pub(super) d: Columns<'a, T>,
+    pub(super) means: &'a Sums<T>,
+    pub(super) dx: &'a mut ColumnsMut<'b, T>,
+}
+
+impl<T: Real, M: Map<T>> Kernel for SecondPooled<'_, '_, T, M> {
     #[inline(always)]
-    fn after<F: Function<T>>(&self, f: F, epsilon: f64, dx: &mut [T], ds: &mut [T], dc: &mut [T]) {
-        let c = self.channels;
-        let line = self.line(epsilon);
-        let inverse = inverse(self.variance, epsilon);
-        let normal = |x: T, mean: T, inverse: T| (f.value(x) - mean) * inverse;
-        let terms = |d: T, x: T, mean: T, inverse: T| (d, d * normal(x, mean, inverse));
-        in_blocks([dx, self.x], [self.mean, &inverse], terms, dc, ds);
-        let (sums, projections) = self.per_row(dc, ds);
-        let (mean, slope) = (&self.mean[..c], &line.slope[..c]);
-        let (inverse, sums, projections) = (&inverse[..c], &sums[..c], &projections[..c]);
-        for (d, x) in dx.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
-            for i in 0..c {
-                let h = normal(x[i], mean[i], inverse[i]);
-                d[i] = (d[i] - sums[i] - h * projections[i]) * slope[i] * f.slope(x[i]);
-            }
-        }
+    fn run(mut self) {
+        strips(self.x.width(), &mut self);
     }
+}
 
-    fn per_row(&self, dc: &[T], ds: &[T]) -> (Vec<T>, Vec<T>) {
-        let share = T::of(self.channels as f64 / self.x.len() as f64);
-        let shared = |v: &[T]| v.iter().map(|&v| v * share).collect();
-        (shared(dc), shared(ds))
+impl<T: Real, M: Map<T>> Strip for SecondPooled<'_, '_, T, M> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, from: usize) {
+        let (map, channels) = (self.map, self.channels.lanes::<L>(from));
+        let sums: &[T; L] = lanes(&self.means.plain, from);
+        let products: &[T; L] = lanes(&self.means.products, from);
+        let x = self.x;
+        let mut write = |place: usize, d: &[T; L]| {
+            let x = x.lanes::<L>(place, from);
+            let dx = self.dx.lanes_mut::<L>(place, from);
+            for i in 0..L {
+                let normal = map.normal(x[i], channels[i]);
+                let gradient = (d[i] - sums[i] - normal * products[i]) * channels[i].slope;
+                dx[i] = gradient * map.before_norm(x[i]);
+            }
+        };
+        self.windows.each(|window, corners| {
+            let d = self.d.lanes::<L>(window, from);
+            let winner = self.winners.lanes::<L>(window, from);
+            for (corner, place) in corners.into_iter().enumerate() {
+                let mut own = [T::ZERO; L];
+                for i in 0..L {
+                    own[i] = if winner[i] == corner as u8 {
+                        d[i]
+                    } else {
+                        T::ZERO
+                    };
+                }
+                write(place, &own);
+            }
+        });
+        self.windows
+            .each_outside(|place| write(place, &[T::ZERO; L]));
+    }
+}
+
+/// `L` values from `from` on.
+#[inline(always)]
+fn lanes<T, const L: usize>(values: &[T], from: usize) -> &[T; L] {
+    values[from..from + L].try_into().expect("L values")
+}
+
+/// The sum of each channel over the rows.
+pub(super) struct SumRows<'a, T> {
+    pub(super) x: Columns<'a, T>,
+    pub(super) sums: &'a mut [T],
+}
+
+impl<T: Real> Kernel for SumRows<'_, T> {
+    #[inline(always)]
+    fn run(mut self) {
+        strips(self.x.width(), &mut self);
+    }
+}
+
+impl<T: Real> Strip for SumRows<'_, T> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, from: usize) {
+        let x = self.x;
+        let [sums] = in_blocks::<T, L, 1>(x.rows(), |row, [sums]| {
+            let x = x.lanes::<L>(row, from);
+            for i in 0..L {
+                sums[i] += x[i];
+            }
+        });
+        self.sums[from..from + L].copy_from_slice(&sums);
     }
 }

@@ -1,126 +1,118 @@
-//! The forward pass.
+//! The forward pass: moments, then norm, activation and pooling.
 
-use super::functions::{Function, with_function};
-use super::masks::draw;
-use super::rows::{Line, map, moments};
-use super::{Sizes, TailSpec, block, blocks};
-use crate::block::Position;
-use crate::ops::cpu::real::Real;
+use super::Real;
+use super::maps::{Channels, Map};
+use super::pooling::Windows;
+use super::strips::{Strip, in_blocks, strips};
+use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::vector::Kernel;
-use rayon::prelude::*;
 
-/// What the forward pass gives and the backward pass needs.
-pub(crate) struct Forward<T> {
-    pub(crate) y: Vec<T>,
-    /// Batch mean, `[replicas, channels]`; empty without a norm.
-    pub(crate) mean: Vec<T>,
-    /// Biased batch variance, `[replicas, channels]`; empty without a norm.
-    pub(crate) variance: Vec<T>,
-    /// Whether an element is kept, one byte an element; empty without dropout.
-    pub(crate) kept: Vec<u8>,
+/// The mean of each channel over the rows, and the sum of squared differences from it.
+pub(super) struct Moments<'a, T, M> {
+    pub(super) map: M,
+    pub(super) x: Columns<'a, T>,
+    pub(super) mean: &'a mut [T],
+    pub(super) squares: &'a mut [T],
 }
 
-/// # Shapes
-/// `x` and the output `[replicas, rows, channels]`; `scale` and `center` `[replicas, channels]` or
-/// empty.
-pub(crate) fn forward<T: Real>(
-    s: Sizes,
-    spec: &TailSpec,
-    x: &[T],
-    scale: &[T],
-    center: &[T],
-) -> Forward<T> {
-    let c = s.channels;
-    let statistics = if spec.epsilon.is_some() {
-        s.replicas * c
-    } else {
-        0
-    };
-    let masked = if spec.dropout.is_some() {
-        s.replicas * s.block()
-    } else {
-        0
-    };
-    let mut out = Forward {
-        y: vec![T::ZERO; s.replicas * s.block()],
-        mean: vec![T::ZERO; statistics],
-        variance: vec![T::ZERO; statistics],
-        kept: vec![0; masked],
-    };
-    let tasks = blocks(&mut out.y, s.block(), s.replicas)
-        .into_iter()
-        .zip(blocks(&mut out.mean, c, s.replicas))
-        .zip(blocks(&mut out.variance, c, s.replicas))
-        .zip(blocks(&mut out.kept, s.block(), s.replicas))
-        .enumerate();
-    let tasks: Vec<_> = tasks.collect();
-    tasks
-        .into_par_iter()
-        .for_each(|(r, (((y, mean), variance), kept))| {
-            T::run(ForwardOne {
-                spec,
-                r,
-                channels: c,
-                x: block(x, r, s.block()),
-                scale: block(scale, r, c),
-                center: block(center, r, c),
-                y,
-                mean,
-                variance,
-                kept,
-            });
-        });
-    out
-}
-
-/// One replica's forward pass.
-struct ForwardOne<'a, T> {
-    spec: &'a TailSpec,
-    r: usize,
-    channels: usize,
-    x: &'a [T],
-    scale: &'a [T],
-    center: &'a [T],
-    y: &'a mut [T],
-    mean: &'a mut [T],
-    variance: &'a mut [T],
-    kept: &'a mut [u8],
-}
-
-impl<T: Real> Kernel for ForwardOne<'_, T> {
+impl<T: Real, M: Map<T>> Kernel for Moments<'_, T, M> {
     #[inline(always)]
-    fn run(self) {
-        let Self {
-            spec,
-            r,
-            channels,
-            x,
-            scale,
-            center,
-            y,
-            mean,
-            variance,
-            kept,
-        } = self;
-        with_function!(spec.activation, f => match (spec.epsilon, spec.position) {
-            (None, _) => map(x, y, |x| f.value(x)),
-            (Some(epsilon), Position::Before) => {
-                moments(x, mean, variance);
-                let line = Line::new(mean, variance, epsilon, scale, center);
-                line.map(x, y, |z| f.value(z));
-            }
-            (Some(epsilon), Position::After) => {
-                map(x, y, |x| f.value(x));
-                moments(y, mean, variance);
-                Line::new(mean, variance, epsilon, scale, center).map_in_place(y);
+    fn run(mut self) {
+        strips(self.x.width(), &mut self);
+    }
+}
+
+impl<T: Real, M: Map<T>> Strip for Moments<'_, T, M> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, from: usize) {
+        let (x, map) = (self.x, self.map);
+        let share = T::of(1.0 / x.rows() as f64);
+        let [mut mean] = in_blocks::<T, L, 1>(x.rows(), |row, [sums]| {
+            let x = x.lanes::<L>(row, from);
+            for i in 0..L {
+                sums[i] += map.statistic(x[i]);
             }
         });
-        if let Some(masks) = &spec.dropout {
-            draw(masks, r, channels, kept);
-            let factor = T::of(masks.factor());
-            for (y, &k) in y.iter_mut().zip(kept.iter()) {
-                *y = if k == 0 { T::ZERO } else { *y * factor };
+        for m in &mut mean {
+            *m *= share;
+        }
+        let [squares] = in_blocks::<T, L, 1>(x.rows(), |row, [sums]| {
+            let x = x.lanes::<L>(row, from);
+            for i in 0..L {
+                let d = map.statistic(x[i]) - mean[i];
+                sums[i] += d * d;
+            }
+        });
+        self.mean[from..from + L].copy_from_slice(&mean);
+        self.squares[from..from + L].copy_from_slice(&squares);
+    }
+}
+
+/// Norm and activation of every row.
+pub(super) struct Apply<'a, 'b, T, M> {
+    pub(super) map: M,
+    pub(super) channels: &'a Channels<T>,
+    pub(super) x: Columns<'a, T>,
+    pub(super) y: &'a mut ColumnsMut<'b, T>,
+}
+
+impl<T: Real, M: Map<T>> Kernel for Apply<'_, '_, T, M> {
+    #[inline(always)]
+    fn run(mut self) {
+        strips(self.x.width(), &mut self);
+    }
+}
+
+impl<T: Real, M: Map<T>> Strip for Apply<'_, '_, T, M> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, from: usize) {
+        let channels = self.channels.lanes::<L>(from);
+        for row in 0..self.x.rows() {
+            let x = self.x.lanes::<L>(row, from);
+            let y = self.y.lanes_mut::<L>(row, from);
+            for i in 0..L {
+                y[i] = self.map.value(x[i], channels[i]);
             }
         }
+    }
+}
+
+/// Norm, activation and 2x2 max pooling, and which corner of each window won.
+pub(super) struct ApplyPooled<'a, 'b, 'c, T, M> {
+    pub(super) map: M,
+    pub(super) channels: &'a Channels<T>,
+    pub(super) windows: Windows,
+    pub(super) x: Columns<'a, T>,
+    pub(super) y: &'a mut ColumnsMut<'b, T>,
+    pub(super) winners: &'a mut ColumnsMut<'c, u8>,
+}
+
+impl<T: Real, M: Map<T>> Kernel for ApplyPooled<'_, '_, '_, T, M> {
+    #[inline(always)]
+    fn run(mut self) {
+        strips(self.x.width(), &mut self);
+    }
+}
+
+impl<T: Real, M: Map<T>> Strip for ApplyPooled<'_, '_, '_, T, M> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, from: usize) {
+        let channels = self.channels.lanes::<L>(from);
+        self.windows.each(|window, corners| {
+            let mut best = [T::ZERO; L];
+            let mut winner = [0u8; L];
+            for (corner, place) in corners.into_iter().enumerate() {
+                let x = self.x.lanes::<L>(place, from);
+                for i in 0..L {
+                    let value = self.map.value(x[i], channels[i]);
+                    // Written so that a NaN on either side is kept, not skipped.
+                    let keep = corner > 0 && (best[i] >= value || best[i].is_nan());
+                    winner[i] = if keep { winner[i] } else { corner as u8 };
+                    best[i] = if keep { best[i] } else { value };
+                }
+            }
+            *self.y.lanes_mut::<L>(window, from) = best;
+            *self.winners.lanes_mut::<L>(window, from) = winner;
+        });
     }
 }

@@ -1,5 +1,8 @@
 //! Dropout masks drawn in place.
 
+use super::{Place, Real};
+use crate::ops::cpu::columns::{Columns, ColumnsMut};
+use crate::ops::cpu::vector::Kernel;
 use crate::streams::Stream;
 
 /// Where dropout's masks come from.
@@ -15,6 +18,9 @@ pub struct Masks {
     pub shared_rows: usize,
 }
 
+/// Numbers that [`Stream::half_words`] draws at once.
+const CHUNK: usize = 128;
+
 impl Masks {
     /// The factor of a kept element.
     pub(super) fn factor(&self) -> f64 {
@@ -22,35 +28,75 @@ impl Masks {
     }
 }
 
-/// Whether each element of replica `r` is kept.
-#[inline(always)]
-pub(super) fn draw(masks: &Masks, r: usize, channels: usize, kept: &mut [u8]) {
-    let stream = &masks.streams[r];
-    let keep = |u: u16| u8::from(u32::from(u) >= masks.threshold);
-    if masks.shared_rows == 1 {
-        for (chunk, kept) in kept.chunks_mut(128).enumerate() {
-            let numbers = stream.half_words(masks.step, chunk as u64);
-            for (k, u) in kept.iter_mut().zip(numbers) {
-                *k = keep(u);
+/// Draws whether each element is kept, for a block of columns.
+pub(super) struct Draw<'a, 'b> {
+    pub(super) masks: &'a Masks,
+    pub(super) place: Place,
+    pub(super) kept: &'a mut ColumnsMut<'b, u8>,
+}
+
+impl Kernel for Draw<'_, '_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { masks, place, kept } = self;
+        let mut numbers = Numbers {
+            stream: &masks.streams[place.r],
+            step: masks.step,
+            threshold: masks.threshold,
+            chunk: u64::MAX,
+            kept: [0; CHUNK],
+        };
+        for i in 0..kept.rows() {
+            let row = (place.row + i) / masks.shared_rows;
+            numbers.copy(row * place.columns + place.column, kept.row_mut(i));
+        }
+    }
+}
+
+/// The mask numbers of one layer and step, a chunk at hand.
+struct Numbers<'a> {
+    stream: &'a Stream,
+    step: u64,
+    threshold: u32,
+    chunk: u64,
+    kept: [u8; CHUNK],
+}
+
+impl Numbers<'_> {
+    /// Copies what numbers from the `from`-th on say.
+    #[inline(always)]
+    fn copy(&mut self, mut from: usize, mut out: &mut [u8]) {
+        while !out.is_empty() {
+            let (chunk, at) = ((from / CHUNK) as u64, from % CHUNK);
+            if chunk != self.chunk {
+                let numbers = self.stream.half_words(self.step, chunk);
+                for (kept, number) in self.kept.iter_mut().zip(numbers) {
+                    *kept = u8::from(u32::from(number) >= self.threshold);
+                }
+                self.chunk = chunk;
             }
-        }
-        return;
-    }
-    let image = masks.shared_rows * channels;
-    let numbers = kept.len() / masks.shared_rows;
-    let mut mask = vec![0u8; numbers];
-    for (chunk, mask) in mask.chunks_mut(128).enumerate() {
-        let numbers = stream.half_words(masks.step, chunk as u64);
-        for (k, u) in mask.iter_mut().zip(numbers) {
-            *k = keep(u);
+            let n = out.len().min(CHUNK - at);
+            let (now, rest) = out.split_at_mut(n);
+            now.copy_from_slice(&self.kept[at..at + n]);
+            (out, from) = (rest, from + n);
         }
     }
-    for (kept, mask) in kept
-        .chunks_exact_mut(image)
-        .zip(mask.chunks_exact(channels))
-    {
-        for row in kept.chunks_exact_mut(channels) {
-            row.copy_from_slice(mask);
+}
+
+/// Multiplies what is kept by `factor`, and sets the rest to zero.
+pub(super) struct Drop<'a, 'b, T> {
+    pub(super) factor: T,
+    pub(super) kept: Columns<'a, u8>,
+    pub(super) y: &'a mut ColumnsMut<'b, T>,
+}
+
+impl<T: Real> Kernel for Drop<'_, '_, T> {
+    #[inline(always)]
+    fn run(self) {
+        for i in 0..self.y.rows() {
+            for (y, &k) in self.y.row_mut(i).iter_mut().zip(self.kept.row(i)) {
+                *y = if k == 0 { T::ZERO } else { *y * self.factor };
+            }
         }
     }
 }

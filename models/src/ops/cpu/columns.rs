@@ -1,0 +1,201 @@
+//! Blocks of columns of a row-major matrix: what one task works on while others work beside it.
+
+use std::marker::PhantomData;
+
+/// Neighbouring columns of a row-major matrix.
+#[derive(Debug)]
+pub(crate) struct Columns<'a, T> {
+    /// The first value of the first row.
+    start: *const T,
+    rows: usize,
+    stride: usize,
+    width: usize,
+    of: PhantomData<&'a [T]>,
+}
+
+impl<T> Clone for Columns<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Columns<'_, T> {}
+
+impl<'a, T> Columns<'a, T> {
+    /// All `width` columns.
+    pub(crate) fn whole(values: &'a [T], width: usize) -> Self {
+        Self::of(values, width, 0, width)
+    }
+
+    /// `width` columns from `from` on, of a matrix of `stride` columns.
+    ///
+    /// # Panics
+    /// If there are not so many columns or the values are not whole rows.
+    pub(crate) fn of(values: &'a [T], stride: usize, from: usize, width: usize) -> Self {
+        assert!(from + width <= stride && values.len().is_multiple_of(stride));
+        Self {
+            // Not dereferenced where there are no rows, so it need not stay inside.
+            start: values.as_ptr().wrapping_add(from),
+            rows: values.len() / stride,
+            stride,
+            width,
+            of: PhantomData,
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The first value of the first row.
+    pub(crate) fn as_ptr(&self) -> *const T {
+        self.start
+    }
+
+    /// Row `i`.
+    #[inline(always)]
+    pub(crate) fn row(&self, i: usize) -> &'a [T] {
+        assert!(i < self.rows);
+        // SAFETY: a block lies inside a shared borrow of `rows` whole rows of `stride` elements
+        // (`of`), or is all that an exclusive block holds (`ColumnsMut::read`): elements
+        // `i * stride .. i * stride + width` from `start` on are in it for `i < rows`.
+        unsafe { std::slice::from_raw_parts(self.start.add(i * self.stride), self.width) }
+    }
+
+    /// The `L` values from column `from` on in row `i`.
+    #[inline(always)]
+    pub(crate) fn lanes<const L: usize>(&self, i: usize, from: usize) -> &'a [T; L] {
+        self.row(i)[from..from + L].try_into().expect("L values")
+    }
+}
+
+/// Neighbouring columns of a row-major matrix, to be written.
+#[derive(Debug)]
+pub(crate) struct ColumnsMut<'a, T> {
+    /// The first value of the first row.
+    start: *mut T,
+    rows: usize,
+    stride: usize,
+    width: usize,
+    of: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: a block is an exclusive borrow of its elements (see `split`), which may be sent where the
+// elements may.
+unsafe impl<T: Send> Send for ColumnsMut<'_, T> {}
+
+impl<'a, T> ColumnsMut<'a, T> {
+    /// All `width` columns.
+    pub(crate) fn whole(values: &'a mut [T], width: usize) -> Self {
+        let mut blocks = Self::split(values, width, width);
+        blocks.pop().expect("one block")
+    }
+
+    /// Blocks of `block` columns (the last may be narrower) of a matrix of `stride` columns.
+    ///
+    /// # Panics
+    /// If a size is zero or the values are not whole rows.
+    pub(crate) fn split(values: &'a mut [T], stride: usize, block: usize) -> Vec<Self> {
+        assert!(stride > 0 && block > 0 && values.len().is_multiple_of(stride));
+        let (rows, start) = (values.len() / stride, values.as_mut_ptr());
+        let part = |from: usize| Self {
+            // Not dereferenced where there are no rows, so it need not stay inside.
+            start: start.wrapping_add(from),
+            rows,
+            stride,
+            width: block.min(stride - from),
+            of: PhantomData,
+        };
+        (0..stride).step_by(block).map(part).collect()
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The first value of the first row.
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
+        self.start
+    }
+
+    /// This block's part of row `i`.
+    #[inline(always)]
+    pub(crate) fn row_mut(&mut self, i: usize) -> &mut [T] {
+        assert!(i < self.rows);
+        // SAFETY: `split` borrowed whole rows of `stride` elements exclusively, and blocks of one
+        // split share no column: elements `i * stride .. i * stride + width` from `start` on lie
+        // inside that borrow for `i < rows`, and belong to this block alone. The result borrows
+        // `self` exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.stride), self.width) }
+    }
+
+    /// The block to be read; nothing writes while that lives.
+    pub(crate) fn read(&self) -> Columns<'_, T> {
+        Columns {
+            start: self.start,
+            rows: self.rows,
+            stride: self.stride,
+            width: self.width,
+            of: PhantomData,
+        }
+    }
+
+    /// The `L` values from column `from` on in row `i`.
+    #[inline(always)]
+    pub(crate) fn lanes_mut<const L: usize>(&mut self, i: usize, from: usize) -> &mut [T; L] {
+        (&mut self.row_mut(i)[from..from + L])
+            .try_into()
+            .expect("L values")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_written_from_several_threads_give_the_whole_matrix() {
+        let (rows, stride) = (7, 10);
+        let mut values = vec![0; rows * stride];
+        let blocks = ColumnsMut::split(&mut values, stride, 4);
+        std::thread::scope(|scope| {
+            for (b, mut block) in blocks.into_iter().enumerate() {
+                scope.spawn(move || {
+                    for i in 0..block.rows() {
+                        for (j, value) in block.row_mut(i).iter_mut().enumerate() {
+                            *value += i * stride + 4 * b + j;
+                        }
+                    }
+                });
+            }
+        });
+        let expected: Vec<_> = (0..rows * stride).collect();
+        assert_eq!(values, expected);
+        let right = Columns::of(&values, stride, 8, 2);
+        assert_eq!(right.lanes::<2>(3, 0), &[38, 39]);
+        assert_eq!((right.rows(), right.width()), (7, 2));
+    }
+
+    #[test]
+    fn no_rows_give_blocks_without_rows() {
+        let blocks = ColumnsMut::<f32>::split(&mut [], 5, 2);
+        let widths: Vec<_> = blocks.iter().map(|b| (b.rows(), b.width())).collect();
+        assert_eq!(widths, [(0, 2), (0, 2), (0, 1)]);
+    }
+}
