@@ -3,12 +3,12 @@
 use super::exit::Failure;
 use super::select::Selection;
 use crate::device;
+use crate::run::cores;
 use crate::spec::Spec;
 use clap::{Args, ValueEnum};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::thread;
 
 /// The device of committed results.
 pub(crate) const DEFAULT_DEVICE: &str = "flex";
@@ -132,18 +132,4 @@ impl RunSettings {
     pub(crate) fn jobs(&self) -> usize {
         self.jobs.map_or_else(cores, usize::from)
     }
-}
-
-/// Cores that this process may use: those that the system grants it, a cgroup's quota included, and
-/// no more than `RAYON_NUM_THREADS`.
-pub(crate) fn cores() -> usize {
-    let most = std::env::var("RAYON_NUM_THREADS").ok();
-    let most = most.and_then(|n| n.trim().parse().ok()).filter(|n| *n > 0);
-    let granted = thread::available_parallelism().map_or(1, usize::from);
-    granted.min(most.unwrap_or(usize::MAX))
-}
-
-/// Threads for each of `jobs` jobs at the same time.
-pub(crate) fn threads_a_job(jobs: usize) -> usize {
-    (cores() / jobs.max(1)).max(1)
 }

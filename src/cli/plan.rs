@@ -1,6 +1,6 @@
 //! `ablate plan`.
 
-use super::arguments::{Format, FormatArg, RunSettings, threads_a_job};
+use super::arguments::{Format, FormatArg, RunSettings};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::folder::summary_of;
@@ -9,6 +9,7 @@ use super::work::Work;
 use crate::analysis::{Forecast, SpreadSource, Summary, forecast};
 use crate::plan::warnings;
 use crate::report::format::{counted, decimals, fixed};
+use crate::run::threads_a_job;
 use crate::run::trainer::Trainer;
 use crate::spec::{Contrast, Expect};
 use crate::train::BurnTrainer;

@@ -1,6 +1,6 @@
 //! `ablate run`.
 
-use super::arguments::{Results, ResultsArg, RunSettings, cores, threads_a_job};
+use super::arguments::{Results, ResultsArg, RunSettings};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
@@ -13,7 +13,7 @@ use crate::provenance::{Provenance, Revision, Setting};
 use crate::report::format::counted;
 use crate::report::{brief, overview_table};
 use crate::run::trainer::StopFlag;
-use crate::run::{Reproduction, RunOptions, RunReport, run_spec, runs};
+use crate::run::{Reproduction, RunOptions, RunReport, cores, run_spec, runs, threads_a_job};
 use crate::train::BurnTrainer;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! `ablate verify`.
 
-use super::arguments::{ResultsArg, cores, threads_a_job};
+use super::arguments::ResultsArg;
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
@@ -12,7 +12,7 @@ use crate::plan::{Plan, PlannedCell};
 use crate::provenance::FINGERPRINT;
 use crate::record::{CellRecord, Outcome};
 use crate::run::trainer::StopFlag;
-use crate::run::{Reproduction, RunOptions, run_spec, runs};
+use crate::run::{Reproduction, RunOptions, cores, run_spec, runs, threads_a_job};
 use crate::spec::Spec;
 use crate::train::BurnTrainer;
 use std::collections::BTreeSet;

@@ -9,6 +9,7 @@
 //! A fresh clone has `runs.jsonl` and no journal: the run trains everything and then says whether
 //! it got the same numbers ([`Reproduction`]), unless it is asked to adopt them.
 
+mod cores;
 pub mod events;
 #[doc(hidden)]
 pub mod fake;
@@ -20,6 +21,7 @@ pub mod runs;
 mod schedule;
 pub mod trainer;
 
+pub use cores::{cores, threads_a_job};
 pub use events::Events;
 pub use lines::RecordError;
 pub use reproduction::Reproduction;

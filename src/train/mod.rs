@@ -6,8 +6,12 @@ pub mod optimizer;
 mod probes;
 pub mod schedule;
 pub mod scores;
+mod threads;
+mod training;
 
-use crate::data;
+pub use training::Training;
+
+use crate::data::{self, Dataset};
 use crate::device;
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::run::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
@@ -19,7 +23,7 @@ use optimizer::Optimizer;
 use probes::Probes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use threads::Threads;
 
 /// Trains jobs with burn.
 #[derive(Clone, Copy, Debug)]
@@ -27,37 +31,32 @@ pub struct BurnTrainer {
     threads: usize,
 }
 
-/// Steps timed together for an estimate.
-const TIMED_STEPS: usize = 5;
-
 /// Why a job cannot be trained.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TrainError {
+pub enum TrainError {
+    /// Its device cannot be had.
     #[error(transparent)]
     Device(#[from] device::DeviceError),
+    /// Its data cannot be had.
     #[error(transparent)]
     Data(#[from] data::DataError),
+    /// Its model cannot be built.
     #[error(transparent)]
     Model(#[from] ablate_models::ConfigError),
+    /// A batch is larger than the training split.
     #[error("`train.batch_size` is {batch}, but there are only {examples} training examples")]
-    Batch { batch: usize, examples: usize },
+    Batch {
+        /// Examples a step.
+        batch: usize,
+        /// Examples there are.
+        examples: usize,
+    },
 }
 
 impl BurnTrainer {
     /// A trainer whose kernels use `threads` threads a job.
     pub const fn new(threads: usize) -> Self {
         Self { threads }
-    }
-
-    /// Runs `f` with the kernels' thread pool around it, so that jobs beside each other do not
-    /// share one.
-    fn install<R: Send>(self, f: impl FnOnce() -> R + Send) -> R {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads);
-        match pool.build() {
-            Ok(pool) => pool.install(f),
-            // Without threads to be had, the caller's will do.
-            Err(_) => f(),
-        }
     }
 }
 
@@ -68,7 +67,8 @@ impl Trainer for BurnTrainer {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
-        self.install(|| match Lockstep::new(job) {
+        let begin = || Lockstep::new(job, &data::load(job.data.name)?);
+        Threads::new(self.threads).install(|| match begin() {
             Ok(lockstep) => lockstep.run(progress, stop),
             Err(error) => {
                 let failed = |cell| failed(job, cell, &error);
@@ -78,11 +78,8 @@ impl Trainer for BurnTrainer {
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {
-        self.install(|| {
-            Lockstep::new(job)
-                .ok()
-                .map(|mut lockstep| lockstep.estimate())
-        })
+        let training = Training::new(job, self.threads).ok();
+        training.map(|mut training| training.estimate())
     }
 }
 
@@ -115,9 +112,9 @@ pub(crate) struct Lockstep<'a> {
 }
 
 impl<'a> Lockstep<'a> {
-    pub(crate) fn new(job: &'a Job) -> Result<Self, TrainError> {
+    fn new(job: &'a Job, dataset: &Arc<Dataset>) -> Result<Self, TrainError> {
         let device = device::open(&job.device)?.autodiff();
-        let batches = load(job, &device, DType::F32)?;
+        let batches = load(job, dataset, &device, DType::F32)?;
         let examples = batches.len(Part::Train);
         let batch = job.train.batch_size;
         if batch > examples {
@@ -210,27 +207,6 @@ impl<'a> Lockstep<'a> {
             }
         }
     }
-
-    /// Seconds the whole job takes, from a few steps and one evaluation.
-    fn estimate(&mut self) -> f64 {
-        let orders = self.batches.orders(0);
-        let mut timed = || {
-            let started = Instant::now();
-            for i in 0..TIMED_STEPS {
-                let losses = self.step(&orders, i % self.steps_per_epoch);
-                let _ = host_f64(losses);
-            }
-            started.elapsed().as_secs_f64() / TIMED_STEPS as f64
-        };
-        timed();
-        let step = timed().min(timed());
-        let started = Instant::now();
-        let _ = self.net.scores(&self.batches, Part::Test);
-        let examples = self.batches.len(Part::Test) + self.batches.len(Part::Validation);
-        let share = examples as f64 / self.batches.len(Part::Test) as f64;
-        let evaluation = started.elapsed().as_secs_f64() * share;
-        self.job.train.epochs as f64 * (self.steps_per_epoch as f64 * step + evaluation)
-    }
 }
 
 fn seeds(job: &Job) -> Vec<u64> {
@@ -238,13 +214,18 @@ fn seeds(job: &Job) -> Vec<u64> {
 }
 
 /// The data of every cell; cells of one seed share theirs.
-pub(crate) fn load(job: &Job, device: &Device, dtype: DType) -> Result<Batches, TrainError> {
+pub(crate) fn load(
+    job: &Job,
+    dataset: &Arc<Dataset>,
+    device: &Device,
+    dtype: DType,
+) -> Result<Batches, TrainError> {
     let mut by_seed: HashMap<u64, Arc<data::Prepared>> = HashMap::new();
     let mut replicas = Vec::with_capacity(job.cells.len());
     for seed in seeds(job) {
         let prepared = match by_seed.get(&seed) {
             Some(prepared) => Arc::clone(prepared),
-            None => Arc::new(data::prepare(&job.data, seed)?),
+            None => Arc::new(data::prepare_from(Arc::clone(dataset), &job.data, seed)?),
         };
         by_seed.insert(seed, Arc::clone(&prepared));
         replicas.push((seed, prepared));

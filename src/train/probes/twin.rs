@@ -4,6 +4,7 @@
 //! twins stay equal up to rounding; elsewhere they part at once.
 
 use super::{Values, put_all};
+use crate::data;
 use crate::run::trainer::Job;
 use crate::train::batch::Part;
 use crate::train::net::{Net, host_f64};
@@ -19,7 +20,7 @@ const LOOK_AT: [usize; 3] = [1, 10, STEPS];
 
 pub(super) fn measure(job: &Job, out: &mut [Values]) -> Result<(), TrainError> {
     let device = crate::device::open(&job.device)?.autodiff();
-    let batches = load(job, &device, DType::F64)?;
+    let batches = load(job, &data::load(job.data.name)?, &device, DType::F64)?;
     let seeds: Vec<u64> = job.cells.iter().map(|cell| cell.seed).collect();
     let twin = |bias| {
         let start = Start::new(seeds.clone(), &device).double();

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Where the time of a training step goes: samples of the call stack, grouped by what was being done.
+#
+#   benches/profile.sh [OUTPUT.md] [WORK...]
+#
+# OUTPUT is results/speed/profile.md unless given; WORK is a part of a work's name, as for
+# `--only` of the speed benchmark. DEVICE (default flex) and SECONDS_EACH (default 10) are read from
+# the environment. Needs Linux's perf.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+output="${1:-results/speed/profile.md}"
+shift || true
+works=("$@")
+if [ ${#works[@]} -eq 0 ]; then
+  works=(cnn-28x28-32x64-128-batch128-replicas1 mlp-64x128x128-batch32-replicas10)
+fi
+device="${DEVICE:-flex}"
+seconds="${SECONDS_EACH:-10}"
+
+if ! command -v perf >/dev/null; then
+  echo "profile.sh: \`perf\` is not installed; install your system's package of it (Debian: linux-perf)" >&2
+  exit 5
+fi
+
+rate=999 # samples a second and core
+# Loading the data and building the nets is over by then.
+skip_ms=3000
+samples="$(mktemp -d)"
+trap 'rm -rf "$samples"' EXIT
+
+program="$(cargo bench --profile dev --bench speed --no-run --message-format=json 2>/dev/null |
+  sed -n 's/.*"name":"speed".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
+if [ ! -x "$program" ]; then
+  echo "profile.sh: the benchmark cannot be built; see \`cargo bench --profile dev --bench speed --no-run\`" >&2
+  exit 1
+fi
+
+# One line a sample: its time, then the call stack from the innermost function on, with ` < `
+# between. Names stay mangled, because that tells the instances of a generic function apart.
+stacks() {
+  perf script --no-demangle -i "$1" -F time,ip,sym,dso 2>/dev/null | awk '
+    /^[[:space:]]*$/ { next }
+    /^[[:space:]]*[0-9.]+:/ { if (stack != "") print stack; stack = $1; sub(/:/, "", stack); next }
+    {
+      frame = $0
+      sub(/^[[:space:]]*[0-9a-f]+[[:space:]]+/, "", frame)
+      kernel = frame ~ /\(\[[^)]*\)$/
+      sub(/ \([^)]*\)$/, "", frame)
+      stack = stack " < " (kernel ? "kernel:" : "") frame
+    }
+    END { if (stack != "") print stack }'
+}
+
+# The first function, from the innermost on, that says what was being done decides. What runs in the
+# kernel is told apart first. Work that one thread took from another has lost its caller: it counts
+# as what the same instance of a function does elsewhere.
+group() {
+  awk -v cores="$(nproc)" -v rate="$rate" '
+    BEGIN {
+      FS = " < "
+      n = 0
+      rule("matrix multiply", "gemm|matmul|matrixmultiply")
+      rule("allocation", "malloc|calloc|realloc|cfree|_int_free|mmap|munmap|madvise")
+      rule("random numbers", "streams::|threefry|masks::|half_words|dropout::")
+      rule("pooling", "::pool::")
+      rule("norm, activation, dropout", "::tail::|activation|::norm::|::block::")
+      rule("loss", "::loss::|cross_entropy|softmax")
+      rule("optimizer", "::adam|optimizer")
+      rule("convolutions, beside the product", "::conv::|ConvBackward|::patches")
+      rule("linear layers, beside the product", "::linear::")
+      rule("data", "train::batch|ablate::data|from_data")
+      rule("burn and autodiff", "burn")
+    }
+    function rule(name, pattern) { names[n] = name; patterns[n] = pattern; n++ }
+    function readable(frame) { gsub(/[0-9]+|\.\./, "::", frame); return frame }
+    # The group of the sample, or nothing; `at` is the function that told.
+    function place(  i, k, name) {
+      at = 0
+      if ($2 ~ /^kernel:/) {
+        for (i = 2; i <= NF && $i ~ /^kernel:/; i++)
+          if ($i ~ /page_fault|mmap|munmap|madvise|brk|mremap|exit_mm/) return "page faults (kernel)"
+        return "other work of the kernel"
+      }
+      for (i = 2; i <= NF; i++) {
+        name = readable($i)
+        # Further out than this, every stack has a thread that once waited.
+        if (i <= 4 && name ~ /rayon_core::(sleep|latch|registry::WorkerThread::(wait|find))|crossbeam|sched_yield/)
+          return "waiting for work"
+        for (k = 0; k < n; k++)
+          if (name ~ patterns[k]) { at = i; return names[k] }
+      }
+      return ""
+    }
+    {
+      if (first == "" || $1 < first) first = $1
+      if ($1 > last) last = $1
+      all++
+      group = place()
+      if (group == "") { lost[++losts] = $0; next }
+      count[group]++
+      for (i = 2; i < at; i++) if ($i ~ /17h[0-9a-f]+E$/) {
+        seen[$i, group]++
+        if (seen[$i, group] > most[$i]) { most[$i] = seen[$i, group]; means[$i] = group }
+      }
+    }
+    END {
+      for (l = 1; l <= losts; l++) {
+        frames = split(lost[l], frame, FS)
+        group = "rest"
+        for (i = 2; i <= frames && group == "rest"; i++) if (frame[i] in means) group = means[frame[i]]
+        count[group]++
+      }
+      for (group in count) printf "%.1f\t%s\n", 100 * count[group] / all, group
+      printf "%d\tsamples, %.2f of %d cores busy\n", all, all / rate / (last - first), cores
+    }'
+}
+
+table() {
+  local work="$1" data="$samples/perf.data"
+  perf record --quiet --event cpu-clock --freq "$rate" --call-graph dwarf,16384 --delay "$skip_ms" \
+    --output "$data" -- "$program" --no-peers --parts compared --only "$work" --device "$device" \
+    --rounds 1 --seconds "$seconds" >"$samples/out" 2>"$samples/err" || { cat "$samples/err" >&2; exit 1; }
+  stacks "$data" | group | sort -rn >"$samples/groups"
+  printf '\n## %s\n\n' "$work"
+  printf '| share of the time | what |\n| ----------------: | ---- |\n'
+  awk -F '\t' '$2 !~ /^samples/ { printf "| %s %% | %s |\n", $1, $2 }' "$samples/groups"
+  awk -F '\t' '$2 ~ /^samples/ { printf "\n%s %s.\n", $1, $2 }' "$samples/groups"
+}
+
+mkdir -p "$(dirname "$output")"
+new="$samples/new.md"
+{
+  printf '# Where the time of a training step goes\n\n'
+  printf 'Device `%s`, %s cores (%s), revision `%s`. Made by `benches/profile.sh %s`.\n' "$device" \
+    "$(nproc)" "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)" \
+    "$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- . ':(exclude)results' || echo ', with changes')" "$output"
+  printf 'Shares are of the CPU time of all threads while the nets train; loading the data is left out.\n'
+  for work in "${works[@]}"; do table "$work"; done
+} >"$new"
+# Renamed within one folder, so that a reader finds the old file or the new one.
+cp "$new" "$output.new" && mv "$output.new" "$output"

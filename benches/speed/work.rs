@@ -1,0 +1,295 @@
+//! The training steps that are timed.
+
+use ablate::data::{self, DataError, Dataset, Examples};
+use ablate::plan::{Job, JobCell};
+use ablate::spec::{DataConfig, DataName};
+use ablate_models::Activation;
+use ablate_models::block::{BlockConfig, Position};
+use ablate_models::cnn::{CnnConfig, Pool};
+use ablate_models::dropout::DropoutConfig;
+use ablate_models::mlp::MlpConfig;
+use ablate_models::norm::{BatchNormConfig, NormConfig};
+use ablate_models::zoo::ModelConfig;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Classes of every data set here.
+const CLASSES: usize = 10;
+/// Share of dropped units in dense blocks.
+const DROPOUT: f64 = 0.3;
+/// Adam's learning rate.
+const LEARNING_RATE: f64 = 1e-3;
+/// Examples of a data set made for a size that no data set has.
+const MADE: usize = 4096;
+
+/// A training step of every replica of a net: batch norm, dropout of 0.3 in dense blocks, mean
+/// cross-entropy, Adam.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Work {
+    /// The net.
+    pub(crate) net: Net,
+    /// Height and width of the images, which have one channel.
+    pub(crate) side: usize,
+    /// Examples a step and replica.
+    pub(crate) batch: usize,
+    /// Nets that train side by side, each on batches of its own.
+    pub(crate) replicas: usize,
+    /// The activation.
+    pub(crate) activation: Activation,
+    /// Where the norm stands.
+    pub(crate) position: Position,
+}
+
+/// A kind of net with its sizes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Net {
+    /// Dense layers of the given widths.
+    Mlp { hidden: Vec<usize> },
+    /// 3x3 convolutions of the given channels, each with 2x2 max pooling, then dense layers.
+    Cnn {
+        channels: Vec<usize>,
+        dense: Vec<usize>,
+    },
+}
+
+/// What a peer has to know of a work.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Task<'a> {
+    net: &'a Net,
+    side: usize,
+    batch: usize,
+    replicas: usize,
+    classes: usize,
+    dropout: f64,
+    learning_rate: f64,
+    /// Examples in memory that batches are gathered from.
+    examples: usize,
+}
+
+impl Work {
+    pub(crate) fn mlp(side: usize, hidden: &[usize], batch: usize, replicas: usize) -> Self {
+        let hidden = hidden.to_vec();
+        Self::of(Net::Mlp { hidden }, side, batch, replicas)
+    }
+
+    /// The convolutional net with 32 and 64 channels and a dense layer of 128.
+    pub(crate) fn cnn(side: usize, batch: usize, replicas: usize) -> Self {
+        let (channels, dense) = (vec![32, 64], vec![128]);
+        Self::of(Net::Cnn { channels, dense }, side, batch, replicas)
+    }
+
+    fn of(net: Net, side: usize, batch: usize, replicas: usize) -> Self {
+        Self {
+            net,
+            side,
+            batch,
+            replicas,
+            activation: Activation::Relu,
+            position: Position::Before,
+        }
+    }
+
+    /// The same with another activation and another place of the norm.
+    pub(crate) fn with(&self, activation: Activation, position: Position) -> Self {
+        Self {
+            activation,
+            position,
+            ..self.clone()
+        }
+    }
+
+    /// A short name without spaces, the same for the same work.
+    pub(crate) fn name(&self) -> String {
+        let join = |sizes: &[usize]| {
+            let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
+            sizes.join("x")
+        };
+        let net = match &self.net {
+            Net::Mlp { hidden } => format!("mlp-{}x{}", self.side * self.side, join(hidden)),
+            Net::Cnn { channels, dense } => {
+                let image = format!("{0}x{0}", self.side);
+                format!("cnn-{image}-{}-{}", join(channels), join(dense))
+            }
+        };
+        format!("{net}-batch{}-replicas{}", self.batch, self.replicas)
+    }
+
+    /// The work in words.
+    pub(crate) fn title(&self) -> String {
+        let join = |sizes: &[usize]| {
+            let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
+            sizes.join("-")
+        };
+        let net = match &self.net {
+            Net::Mlp { hidden } => {
+                format!("MLP {}-{}-{CLASSES}", self.side * self.side, join(hidden))
+            }
+            Net::Cnn { channels, dense } => format!(
+                "CNN {} on {side}x{side}, dense {}",
+                join(channels),
+                join(dense),
+                side = self.side
+            ),
+        };
+        let replicas = match self.replicas {
+            1 => "one replica".to_owned(),
+            n => format!("{n} replicas"),
+        };
+        format!("{net}, batch {}, {replicas}", self.batch)
+    }
+
+    /// The model of each replica.
+    pub(crate) fn model(&self) -> ModelConfig {
+        let block = BlockConfig {
+            norm: NormConfig::Batch(BatchNormConfig::default()),
+            activation: self.activation,
+            position: self.position,
+            dropout: DropoutConfig {
+                rate: DROPOUT,
+                ..DropoutConfig::default()
+            },
+            ..BlockConfig::default()
+        };
+        match self.net.clone() {
+            Net::Mlp { hidden } => ModelConfig::Mlp(MlpConfig { hidden, block }),
+            Net::Cnn { channels, dense } => ModelConfig::Cnn(CnnConfig {
+                channels,
+                convs: 1,
+                kernel: 3,
+                pool: Pool::Max,
+                residual: false,
+                dense,
+                block,
+            }),
+        }
+    }
+
+    /// Trained numbers and forward multiply-adds an example, of one replica.
+    pub(crate) fn cost(&self) -> ablate_models::zoo::Cost {
+        let image = [self.side, self.side, 1];
+        (self.model().cost(image, CLASSES)).expect("the images are large enough for the net")
+    }
+
+    /// Trained numbers of all replicas.
+    pub(crate) fn parameters(&self) -> usize {
+        self.replicas * self.cost().parameters
+    }
+
+    /// Multiply-adds of all replicas' linear maps and convolutions in a step: forward, and twice as
+    /// many backward.
+    pub(crate) fn multiply_adds(&self) -> f64 {
+        3.0 * (self.cost().multiply_adds * self.batch * self.replicas) as f64
+    }
+
+    fn data(&self) -> DataConfig {
+        let name = match self.side {
+            8 => "digits",
+            _ => "mnist",
+        };
+        serde_json::from_value(serde_json::json!({ "name": name })).expect("a data set")
+    }
+
+    /// Real images of the work's size: the embedded digits, MNIST, or MNIST tiled or cut.
+    pub(crate) fn dataset(&self) -> Result<Arc<Dataset>, DataError> {
+        let found = data::load(self.data().name)?;
+        if found.height == self.side && found.width == self.side {
+            return Ok(found);
+        }
+        let mut pixels = Vec::with_capacity(MADE * self.side * self.side);
+        for example in 0..MADE {
+            let image = found.train.image(example, found.features());
+            for y in 0..self.side {
+                let row = &image[y % found.height * found.width..][..found.width];
+                pixels.extend((0..self.side).map(|x| row[x % found.width]));
+            }
+        }
+        let labels = found.train.labels[..MADE].to_vec();
+        Ok(Arc::new(Dataset {
+            name: DataName::Mnist,
+            height: self.side,
+            width: self.side,
+            train: Examples { pixels, labels },
+            test: None,
+            ..*found
+        }))
+    }
+
+    /// What a peer has to do to do the same.
+    pub(crate) fn task(&self, dataset: &Dataset) -> Task<'_> {
+        Task {
+            net: &self.net,
+            side: self.side,
+            batch: self.batch,
+            replicas: self.replicas,
+            classes: CLASSES,
+            dropout: DROPOUT,
+            learning_rate: LEARNING_RATE,
+            examples: dataset.train.len(),
+        }
+    }
+
+    /// The work as the runner would get it: one job for each of `most` workers, or fewer.
+    pub(crate) fn jobs(&self, device: &str, most: usize) -> Vec<Job> {
+        let workers = most.clamp(1, self.replicas);
+        let train = serde_json::json!({ "epochs": 1, "batch_size": self.batch });
+        let cell = |seed: usize| JobCell {
+            id: String::new(),
+            seed: seed as u64,
+            learning_rate: LEARNING_RATE,
+        };
+        (0..workers)
+            .map(|k| Job {
+                arm: self.name(),
+                device: device.to_owned(),
+                data: self.data(),
+                model: self.model(),
+                train: serde_json::from_value(train.clone()).expect("a training"),
+                probes: Vec::new(),
+                cells: (k..self.replicas).step_by(workers).map(cell).collect(),
+            })
+            .collect()
+    }
+}
+
+/// A work that is compared with the peers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Compared {
+    /// The work.
+    pub(crate) work: Work,
+    /// The ratio of times that we want to reach.
+    pub(crate) goal: Option<f64>,
+}
+
+/// Everything that is compared with the peers.
+pub(crate) fn compared() -> Vec<Compared> {
+    let row = |work, goal| Compared { work, goal };
+    vec![
+        row(Work::mlp(8, &[128, 128], 32, 10), Some(3.0)),
+        row(Work::mlp(28, &[256, 256], 128, 10), Some(1.7)),
+        row(Work::mlp(28, &[512, 512], 128, 1), Some(2.0)),
+        row(Work::mlp(28, &[128, 128], 64, 1), None),
+        row(Work::cnn(28, 128, 1), Some(2.5)),
+        row(Work::cnn(28, 32, 4), Some(2.5)),
+    ]
+}
+
+/// The works whose activation and norm are varied.
+pub(crate) fn varied() -> [Work; 2] {
+    [Work::mlp(8, &[128, 128], 32, 10), Work::cnn(28, 128, 1)]
+}
+
+/// The activations and places of the norm to vary over; the first is what the others are held
+/// against.
+pub(crate) fn variations() -> Vec<(Activation, Position)> {
+    let activations = [
+        Activation::Relu,
+        Activation::Sigmoid,
+        Activation::Gelu,
+        Activation::Silu,
+    ];
+    let places = [Position::Before, Position::After];
+    let pairs = |position| activations.map(|activation| (activation, position));
+    places.into_iter().flat_map(pairs).collect()
+}

@@ -1,0 +1,93 @@
+//! A job in training step by step, for whoever times it.
+
+use super::{Lockstep, Part, Threads, TrainError, host_f64};
+use crate::data::{self, Dataset};
+use crate::run::trainer::Job;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Steps timed together for an estimate.
+const TIMED_STEPS: usize = 5;
+
+/// The cells of a job in training, with threads of their own. It takes the very steps that
+/// [`BurnTrainer`](super::BurnTrainer) takes, in the same order, but as many as it is asked to.
+pub struct Training<'a> {
+    lockstep: Lockstep<'a>,
+    threads: Threads,
+    /// The order of the examples in the current epoch, one list a replica.
+    orders: Vec<Vec<u32>>,
+    epoch: usize,
+    /// Steps taken of the current epoch.
+    taken: usize,
+}
+
+impl<'a> Training<'a> {
+    /// The nets of `job` before their first step, whose kernels use `threads` threads.
+    ///
+    /// # Errors
+    /// If the device, the data or the model cannot be had, or there are fewer training examples
+    /// than a batch takes.
+    pub fn new(job: &'a Job, threads: usize) -> Result<Self, TrainError> {
+        Self::on(&data::load(job.data.name)?, job, threads)
+    }
+
+    /// The same on a data set that is at hand, whatever name `job` gives.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn on(dataset: &Arc<Dataset>, job: &'a Job, threads: usize) -> Result<Self, TrainError> {
+        let threads = Threads::new(threads);
+        let lockstep = threads.install(|| Lockstep::new(job, dataset))?;
+        Ok(Self {
+            orders: lockstep.batches.orders(0),
+            lockstep,
+            threads,
+            epoch: 0,
+            taken: 0,
+        })
+    }
+
+    /// Takes `n` steps, one after the other, and waits for the last one to end; the loss of each
+    /// replica at that step.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    pub fn steps(&mut self, n: usize) -> Vec<f64> {
+        let (lockstep, orders) = (&mut self.lockstep, &mut self.orders);
+        let (epoch, taken) = (&mut self.epoch, &mut self.taken);
+        let losses = self.threads.install(|| {
+            let mut losses = None;
+            for _ in 0..n {
+                if *taken == lockstep.steps_per_epoch {
+                    *epoch += 1;
+                    *taken = 0;
+                    *orders = lockstep.batches.orders(*epoch);
+                }
+                losses = Some(lockstep.step(orders, *taken));
+                *taken += 1;
+            }
+            losses.map(host_f64)
+        });
+        losses.expect("at least one step")
+    }
+
+    /// Seconds the whole job takes, from a few steps and one evaluation.
+    pub(super) fn estimate(&mut self) -> f64 {
+        let mut timed = || {
+            let started = Instant::now();
+            self.steps(TIMED_STEPS);
+            started.elapsed().as_secs_f64() / TIMED_STEPS as f64
+        };
+        timed();
+        let step = timed().min(timed());
+        let lockstep = &self.lockstep;
+        let (net, batches) = (&lockstep.net, &lockstep.batches);
+        let started = Instant::now();
+        let _ = self.threads.install(|| net.scores(batches, Part::Test));
+        let examples = batches.len(Part::Test) + batches.len(Part::Validation);
+        let share = examples as f64 / batches.len(Part::Test) as f64;
+        let evaluation = started.elapsed().as_secs_f64() * share;
+        let steps = lockstep.steps_per_epoch as f64;
+        lockstep.job.train.epochs as f64 * (steps * step + evaluation)
+    }
+}
