@@ -110,31 +110,35 @@ impl Patches {
         let to = (size + before).saturating_sub(start).min(geometry.kernel);
         (from, to.max(from), (start + from).saturating_sub(before))
     }
+}
 
-    /// Calls `f` for every row of every patch: where it starts in the patches, and the part that is
-    /// inside the image: its first number and end in that row, and where it starts in `x`.
-    #[inline(always)]
-    fn each_row(&self, images: usize, mut f: impl FnMut(usize, usize, usize, usize)) {
-        let (k, c) = (self.image.geometry.kernel, self.channels);
-        let (height, width) = self.image.output();
-        let mut row = 0;
-        for image in 0..images {
+/// Runs `$body` for every row of every patch of `$images` images: `$row`, where it starts in the
+/// patches; `$from` and `$to`, the part of it that is inside the image; and `$at`, where that part
+/// starts in the images.
+macro_rules! each_row {
+    ($patches:expr, $images:expr, |$row:ident, $from:ident, $to:ident, $at:ident| $body:block) => {{
+        let patches: Patches = $patches;
+        let (k, c) = (patches.image.geometry.kernel, patches.channels);
+        let (height, width) = patches.image.output();
+        let mut $row = 0;
+        for image in 0..$images {
             for i in 0..height {
-                let (top, bottom, first) = self.inside(i, self.image.height);
+                let (top, bottom, first) = patches.inside(i, patches.image.height);
                 for j in 0..width {
-                    let (left, right, column) = self.inside(j, self.image.width);
+                    let (left, right, column) = patches.inside(j, patches.image.width);
                     for ky in 0..k {
-                        let there = (top..bottom).contains(&ky);
-                        let end = if there { right } else { left };
-                        let line = image * self.image.height + (first + ky).saturating_sub(top);
-                        let at = (line * self.image.width + column) * c;
-                        f(row, left * c, end * c, at);
-                        row += k * c;
+                        let there = ky >= top && ky < bottom;
+                        let $from = left * c;
+                        let $to = if there { right * c } else { left * c };
+                        let line = image * patches.image.height + (first + ky).saturating_sub(top);
+                        let $at = (line * patches.image.width + column) * c;
+                        $body
+                        $row += k * c;
                     }
                 }
             }
         }
-    }
+    }};
 }
 
 struct GatherRows<'a, T> {
@@ -148,7 +152,7 @@ impl<T: Real> Kernel for GatherRows<'_, T> {
     fn run(self) {
         let Self { patches, x, out } = self;
         let length = patches.image.geometry.kernel * patches.channels;
-        patches.each_row(x.len() / patches.pixels(), |row, from, to, at| {
+        each_row!(patches, x.len() / patches.pixels(), |row, from, to, at| {
             let out = &mut out[row..row + length];
             out[..from].fill(T::ZERO);
             let inside = &mut out[from..to];
@@ -173,15 +177,19 @@ impl<T: Real> Kernel for Scatter<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { patches, from, dx } = self;
-        patches.each_row(dx.len() / patches.pixels(), |row, first, to, at| {
-            let n = to - first;
-            if n > 0 {
-                let p = &from[row + first..row + to];
-                for (d, &p) in dx[at..at + n].iter_mut().zip(p) {
-                    *d += p;
+        each_row!(
+            patches,
+            dx.len() / patches.pixels(),
+            |row, first, to, at| {
+                let n = to - first;
+                if n > 0 {
+                    let p = &from[row + first..row + to];
+                    for (d, &p) in dx[at..at + n].iter_mut().zip(p) {
+                        *d += p;
+                    }
                 }
             }
-        });
+        );
     }
 }
 

@@ -1,8 +1,9 @@
 //! The backward pass: first to the norm's output, with the sums that the norm's gradient needs of
 //! all rows, then through the norm.
 
-use super::maps::{Channels, Map};
-use super::pooling::Windows;
+use super::functions::choose;
+use super::maps::{Channels, Map, lanes};
+use super::pooling::{Windows, each_window};
 use super::strips::{ROWS, Strip, in_blocks, strips};
 use super::{Real, Sums};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
@@ -30,13 +31,13 @@ impl<T: Real, M: Map<T>> Strip for First<'_, '_, T, M> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, from: usize) {
         let (map, channels) = (self.map, self.channels.lanes::<L>(from));
-        let [sums, products] = in_blocks::<T, L, 2>(self.x.rows(), |row, [sums, products]| {
+        let [sums, products] = in_blocks!(self.x.rows(), |row, sums: [[T; L]; 2]| {
             let x = self.x.lanes::<L>(row, from);
             let d = self.d.lanes_mut::<L>(row, from);
             for i in 0..L {
-                d[i] = map.after_norm(x[i], d[i], channels[i]);
-                sums[i] += d[i];
-                products[i] += d[i] * map.normal(x[i], channels[i]);
+                d[i] = map.after_norm(x[i], d[i], channels.at(i));
+                sums[0][i] += d[i];
+                sums[1][i] += d[i] * map.normal(x[i], channels.at(i));
             }
         });
         self.sums[from..from + L].copy_from_slice(&sums);
@@ -69,24 +70,20 @@ impl<T: Real, M: Map<T>> Strip for FirstPooled<'_, '_, T, M> {
         let (map, channels) = (self.map, self.channels.lanes::<L>(from));
         let mut totals = [[T::ZERO; L]; 2];
         let mut sums = [[T::ZERO; L]; 2];
-        self.windows.each(|window, corners| {
-            let winner = self.winners.lanes::<L>(window, from);
+        each_window!(self.windows, |window, corners| {
+            let winner = wide(self.winners.lanes::<L>(window, from));
             let mut x = *self.x.lanes::<L>(corners[0], from);
             for corner in 1..4 {
                 let other = self.x.lanes::<L>(corners[corner], from);
                 for i in 0..L {
-                    x[i] = if winner[i] == corner as u8 {
-                        other[i]
-                    } else {
-                        x[i]
-                    };
+                    x[i] = choose(winner[i] == corner as u32, other[i], x[i]);
                 }
             }
             let d = self.d.lanes_mut::<L>(window, from);
             for i in 0..L {
-                d[i] = map.after_norm(x[i], d[i], channels[i]);
+                d[i] = map.after_norm(x[i], d[i], channels.at(i));
                 sums[0][i] += d[i];
-                sums[1][i] += d[i] * map.normal(x[i], channels[i]);
+                sums[1][i] += d[i] * map.normal(x[i], channels.at(i));
             }
             if window % ROWS == ROWS - 1 {
                 add(&mut totals, &mut sums);
@@ -135,8 +132,8 @@ impl<T: Real, M: Map<T>> Strip for Second<'_, '_, T, M> {
             let x = self.x.lanes::<L>(row, from);
             let d = self.d.lanes_mut::<L>(row, from);
             for i in 0..L {
-                let normal = map.normal(x[i], channels[i]);
-                let gradient = (d[i] - sums[i] - normal * products[i]) * channels[i].slope;
+                let normal = map.normal(x[i], channels.at(i));
+                let gradient = (d[i] - sums[i] - normal * products[i]) * channels.at(i).slope;
                 d[i] = gradient * map.before_norm(x[i]);
             }
         }
@@ -168,40 +165,41 @@ impl<T: Real, M: Map<T>> Strip for SecondPooled<'_, '_, T, M> {
         let (map, channels) = (self.map, self.channels.lanes::<L>(from));
         let sums: &[T; L] = lanes(&self.means.plain, from);
         let products: &[T; L] = lanes(&self.means.products, from);
-        let x = self.x;
-        let mut write = |place: usize, d: &[T; L]| {
-            let x = x.lanes::<L>(place, from);
-            let dx = self.dx.lanes_mut::<L>(place, from);
-            for i in 0..L {
-                let normal = map.normal(x[i], channels[i]);
-                let gradient = (d[i] - sums[i] - normal * products[i]) * channels[i].slope;
-                dx[i] = gradient * map.before_norm(x[i]);
-            }
-        };
-        self.windows.each(|window, corners| {
+        each_window!(self.windows, |window, corners| {
             let d = self.d.lanes::<L>(window, from);
-            let winner = self.winners.lanes::<L>(window, from);
-            for (corner, place) in corners.into_iter().enumerate() {
-                let mut own = [T::ZERO; L];
+            let winner = wide(self.winners.lanes::<L>(window, from));
+            for corner in 0..4 {
+                let x = self.x.lanes::<L>(corners[corner], from);
+                let dx = self.dx.lanes_mut::<L>(corners[corner], from);
                 for i in 0..L {
-                    own[i] = if winner[i] == corner as u8 {
-                        d[i]
-                    } else {
-                        T::ZERO
-                    };
+                    let own = choose(winner[i] == corner as u32, d[i], T::ZERO);
+                    let normal = map.normal(x[i], channels.at(i));
+                    let gradient = (own - sums[i] - normal * products[i]) * channels.at(i).slope;
+                    dx[i] = gradient * map.before_norm(x[i]);
                 }
-                write(place, &own);
             }
         });
-        self.windows
-            .each_outside(|place| write(place, &[T::ZERO; L]));
+        for place in self.windows.outside() {
+            let x = self.x.lanes::<L>(place, from);
+            let dx = self.dx.lanes_mut::<L>(place, from);
+            for i in 0..L {
+                let normal = map.normal(x[i], channels.at(i));
+                let gradient = (-sums[i] - normal * products[i]) * channels.at(i).slope;
+                dx[i] = gradient * map.before_norm(x[i]);
+            }
+        }
     }
 }
 
-/// `L` values from `from` on.
+/// The numbers in as many bits as single precision has: comparisons of narrower ones do not make
+/// masks for its vectors.
 #[inline(always)]
-fn lanes<T, const L: usize>(values: &[T], from: usize) -> &[T; L] {
-    values[from..from + L].try_into().expect("L values")
+fn wide<const L: usize>(narrow: &[u8; L]) -> [u32; L] {
+    let mut wide = [0; L];
+    for i in 0..L {
+        wide[i] = narrow[i].into();
+    }
+    wide
 }
 
 /// The sum of each channel over the rows.
@@ -221,10 +219,10 @@ impl<T: Real> Strip for SumRows<'_, T> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, from: usize) {
         let x = self.x;
-        let [sums] = in_blocks::<T, L, 1>(x.rows(), |row, [sums]| {
+        let [sums] = in_blocks!(x.rows(), |row, sums: [[T; L]; 1]| {
             let x = x.lanes::<L>(row, from);
             for i in 0..L {
-                sums[i] += x[i];
+                sums[0][i] += x[i];
             }
         });
         self.sums[from..from + L].copy_from_slice(&sums);

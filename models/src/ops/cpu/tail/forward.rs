@@ -2,7 +2,7 @@
 
 use super::Real;
 use super::maps::{Channels, Map};
-use super::pooling::Windows;
+use super::pooling::{Windows, each_window};
 use super::strips::{Strip, in_blocks, strips};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::vector::Kernel;
@@ -27,20 +27,20 @@ impl<T: Real, M: Map<T>> Strip for Moments<'_, T, M> {
     fn run<const L: usize>(&mut self, from: usize) {
         let (x, map) = (self.x, self.map);
         let share = T::of(1.0 / x.rows() as f64);
-        let [mut mean] = in_blocks::<T, L, 1>(x.rows(), |row, [sums]| {
+        let [mut mean] = in_blocks!(x.rows(), |row, sums: [[T; L]; 1]| {
             let x = x.lanes::<L>(row, from);
             for i in 0..L {
-                sums[i] += map.statistic(x[i]);
+                sums[0][i] += map.statistic(x[i]);
             }
         });
         for m in &mut mean {
             *m *= share;
         }
-        let [squares] = in_blocks::<T, L, 1>(x.rows(), |row, [sums]| {
+        let [squares] = in_blocks!(x.rows(), |row, sums: [[T; L]; 1]| {
             let x = x.lanes::<L>(row, from);
             for i in 0..L {
                 let d = map.statistic(x[i]) - mean[i];
-                sums[i] += d * d;
+                sums[0][i] += d * d;
             }
         });
         self.mean[from..from + L].copy_from_slice(&mean);
@@ -71,7 +71,7 @@ impl<T: Real, M: Map<T>> Strip for Apply<'_, '_, T, M> {
             let x = self.x.lanes::<L>(row, from);
             let y = self.y.lanes_mut::<L>(row, from);
             for i in 0..L {
-                y[i] = self.map.value(x[i], channels[i]);
+                y[i] = self.map.value(x[i], channels.at(i));
             }
         }
     }
@@ -98,21 +98,24 @@ impl<T: Real, M: Map<T>> Strip for ApplyPooled<'_, '_, '_, T, M> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, from: usize) {
         let channels = self.channels.lanes::<L>(from);
-        self.windows.each(|window, corners| {
+        each_window!(self.windows, |window, corners| {
             let mut best = [T::ZERO; L];
-            let mut winner = [0u8; L];
-            for (corner, place) in corners.into_iter().enumerate() {
-                let x = self.x.lanes::<L>(place, from);
+            let mut winner = [0u32; L];
+            for corner in 0..4 {
+                let x = self.x.lanes::<L>(corners[corner], from);
                 for i in 0..L {
-                    let value = self.map.value(x[i], channels[i]);
+                    let value = self.map.value(x[i], channels.at(i));
                     // Written so that a NaN on either side is kept, not skipped.
                     let keep = corner > 0 && (best[i] >= value || best[i].is_nan());
-                    winner[i] = if keep { winner[i] } else { corner as u8 };
+                    winner[i] = if keep { winner[i] } else { corner as u32 };
                     best[i] = if keep { best[i] } else { value };
                 }
             }
             *self.y.lanes_mut::<L>(window, from) = best;
-            *self.winners.lanes_mut::<L>(window, from) = winner;
+            let winners = self.winners.lanes_mut::<L>(window, from);
+            for i in 0..L {
+                winners[i] = winner[i] as u8;
+            }
         });
     }
 }

@@ -26,8 +26,9 @@ macro_rules! functions {
     )*};
 }
 
+/// `yes` or `no`, both of which are there: a load inside a branch would not become a vector's.
 #[inline(always)]
-fn choose<T: Real>(test: bool, yes: T, no: T) -> T {
+pub(super) fn choose<T: Real>(test: bool, yes: T, no: T) -> T {
     if test { yes } else { no }
 }
 

@@ -74,14 +74,42 @@ impl<T: Real> Channels<T> {
         self.shift.len()
     }
 
+    /// `L` channels from `from` on.
     #[inline(always)]
-    pub(super) fn lanes<const L: usize>(&self, from: usize) -> [Channel<T>; L] {
-        std::array::from_fn(|i| Channel {
-            shift: self.shift[from + i],
-            inverse: self.inverse[from + i],
-            slope: self.slope[from + i],
-            offset: self.offset[from + i],
-        })
+    pub(super) fn lanes<const L: usize>(&self, from: usize) -> Lanes<T, L> {
+        Lanes {
+            shift: *lanes(&self.shift, from),
+            inverse: *lanes(&self.inverse, from),
+            slope: *lanes(&self.slope, from),
+            offset: *lanes(&self.offset, from),
+        }
+    }
+}
+
+/// `L` values from `from` on.
+#[inline(always)]
+pub(super) fn lanes<T, const L: usize>(values: &[T], from: usize) -> &[T; L] {
+    values[from..from + L].try_into().expect("L values")
+}
+
+/// Channels side by side, each quantity in an array of its own, as vectors need it.
+#[derive(Clone, Copy)]
+pub(super) struct Lanes<T, const L: usize> {
+    shift: [T; L],
+    inverse: [T; L],
+    slope: [T; L],
+    offset: [T; L],
+}
+
+impl<T: Real, const L: usize> Lanes<T, L> {
+    #[inline(always)]
+    pub(super) fn at(&self, i: usize) -> Channel<T> {
+        Channel {
+            shift: self.shift[i],
+            inverse: self.inverse[i],
+            slope: self.slope[i],
+            offset: self.offset[i],
+        }
     }
 }
 

@@ -10,38 +10,44 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Calls `f` with every window and the places of its corners, row-major.
-    #[inline(always)]
-    pub(super) fn each(self, mut f: impl FnMut(usize, [usize; 4])) {
-        let mut window = 0;
-        for image in 0..self.images {
-            for i in 0..self.height / 2 {
-                let line = (image * self.height + 2 * i) * self.width;
-                for j in 0..self.width / 2 {
+    /// Every place that is in no window.
+    pub(super) fn outside(self) -> impl Iterator<Item = usize> {
+        let Self {
+            images,
+            height,
+            width,
+        } = self;
+        let all_inside = height.is_multiple_of(2) && width.is_multiple_of(2);
+        let lines = if all_inside { 0 } else { images * height };
+        (0..lines).flat_map(move |line| {
+            let last = height % 2 == 1 && line % height == height - 1;
+            let from = if last { 0 } else { width / 2 * 2 };
+            (from..width).map(move |column| line * width + column)
+        })
+    }
+}
+
+/// Runs `$body` for every window of `$windows` and the places of its corners, row-major.
+macro_rules! each_window {
+    ($windows:expr, |$window:ident, $corners:ident| $body:block) => {{
+        let windows: $crate::ops::cpu::tail::pooling::Windows = $windows;
+        let mut $window = 0;
+        for image in 0..windows.images {
+            for i in 0..windows.height / 2 {
+                let line = (image * windows.height + 2 * i) * windows.width;
+                for j in 0..windows.width / 2 {
                     let first = line + 2 * j;
-                    let below = first + self.width;
-                    f(window, [first, first + 1, below, below + 1]);
-                    window += 1;
+                    let below = first + windows.width;
+                    let $corners = [first, first + 1, below, below + 1];
+                    $body
+                    $window += 1;
                 }
             }
         }
-    }
-
-    /// Calls `f` with every place that is in no window.
-    #[inline(always)]
-    pub(super) fn each_outside(self, mut f: impl FnMut(usize)) {
-        if self.height.is_multiple_of(2) && self.width.is_multiple_of(2) {
-            return;
-        }
-        for line in 0..self.images * self.height {
-            let last = self.height % 2 == 1 && line % self.height == self.height - 1;
-            let from = if last { 0 } else { self.width / 2 * 2 };
-            for column in from..self.width {
-                f(line * self.width + column);
-            }
-        }
-    }
+    }};
 }
+
+pub(super) use each_window;
 
 #[cfg(test)]
 mod tests {
@@ -57,7 +63,7 @@ mod tests {
             };
             let mut seen = vec![0; 2 * height * width];
             let mut count = 0;
-            windows.each(|window, corners| {
+            each_window!(windows, |window, corners| {
                 assert_eq!(window, count);
                 count += 1;
                 let [a, b, c, d] = corners;
@@ -67,11 +73,11 @@ mod tests {
                 }
             });
             assert_eq!(count, 2 * (height / 2) * (width / 2));
-            windows.each_outside(|place| {
+            for place in windows.outside() {
                 seen[place] += 1;
                 let (row, column) = (place / width % height, place % width);
                 assert!(row >= height / 2 * 2 || column >= width / 2 * 2);
-            });
+            }
             assert!(seen.iter().all(|&n| n == 1), "{height}x{width}: {seen:?}");
         }
     }

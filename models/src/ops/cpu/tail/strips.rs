@@ -26,26 +26,29 @@ pub(super) fn strips(width: usize, strip: &mut impl Strip) {
 /// Rows summed directly before they enter a sum of blocks, which keeps rounding errors small.
 pub(super) const ROWS: usize = 64;
 
-/// `sums` in, and `total`, plus `terms` of every row below `rows`, in blocks of [`ROWS`].
-#[inline(always)]
-pub(super) fn in_blocks<T: super::Real, const L: usize, const N: usize>(
-    rows: usize,
-    mut add: impl FnMut(usize, &mut [[T; L]; N]),
-) -> [[T; L]; N] {
-    let mut totals = [[T::ZERO; L]; N];
-    let mut from = 0;
-    while from < rows {
-        let to = rows.min(from + ROWS);
-        let mut sums = [[T::ZERO; L]; N];
-        for row in from..to {
-            add(row, &mut sums);
-        }
-        for (total, sum) in totals.iter_mut().zip(&sums) {
-            for i in 0..L {
-                total[i] += sum[i];
+/// Sums over rows in blocks of [`ROWS`]: runs `$body` for every `$row` below `$rows`, which adds to
+/// the arrays `$sums`; gives the totals.
+///
+/// Loops here are macros, not functions of closures: what is not inlined is not compiled for the
+/// machine's vectors, and no attribute makes closures inline.
+macro_rules! in_blocks {
+    ($rows:expr, |$row:ident, $sums:ident: [[$t:ty; $l:expr]; $n:expr]| $body:block) => {{
+        let rows = $rows;
+        let mut totals = [[<$t>::ZERO; $l]; $n];
+        let mut from = 0;
+        while from < rows {
+            let to = rows.min(from + $crate::ops::cpu::tail::strips::ROWS);
+            let mut $sums = [[<$t>::ZERO; $l]; $n];
+            for $row in from..to $body
+            for k in 0..$n {
+                for i in 0..$l {
+                    totals[k][i] += $sums[k][i];
+                }
             }
+            from = to;
         }
-        from = to;
-    }
-    totals
+        totals
+    }};
 }
+
+pub(super) use in_blocks;
