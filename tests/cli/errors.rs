@@ -66,7 +66,7 @@ fn more_pooling_than_there_are_pixels_is_found_before_the_run() {
     bad_spec(
         "kind = \"mlp\"\nhidden = [16]",
         "kind = \"cnn\"\nchannels = [4, 4, 4, 4, 4]",
-        "`model.channels` pools an image of 8x8 down to nothing",
+        "`model.channels` leave nothing of an image of 8x8",
     );
 }
 

@@ -38,6 +38,12 @@ pub(crate) trait Real:
     /// The standard normal distribution function.
     fn normal_cdf(self) -> Self;
 
+    /// `yes` or `no`.
+    #[inline(always)]
+    fn choose(test: bool, yes: Self, no: Self) -> Self {
+        if test { yes } else { no }
+    }
+
     #[inline(always)]
     #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
     fn is_nan(self) -> bool {

@@ -66,7 +66,7 @@ pub(crate) struct Saved<T> {
     /// Whether dropout kept an element.
     kept: Buffer<u8>,
     /// Which corner of a window won.
-    winners: Buffer<u8>,
+    winners: Buffer<T>,
 }
 
 /// The gradients; what was not asked for or is not there is empty.

@@ -1,7 +1,6 @@
 //! The backward pass: first to the norm's output, with the sums that the norm's gradient needs of
 //! all rows, then through the norm.
 
-use super::functions::choose;
 use super::maps::{Channels, Map, lanes};
 use super::pooling::{Windows, each_window};
 use super::strips::{ROWS, Strip, in_blocks, strips};
@@ -51,7 +50,7 @@ pub(super) struct FirstPooled<'a, 'b, T, M> {
     pub(super) channels: &'a Channels<T>,
     pub(super) windows: Windows,
     pub(super) x: Columns<'a, T>,
-    pub(super) winners: Columns<'a, u8>,
+    pub(super) winners: Columns<'a, T>,
     pub(super) d: &'a mut ColumnsMut<'b, T>,
     pub(super) sums: &'a mut [T],
     pub(super) products: &'a mut [T],
@@ -70,13 +69,16 @@ impl<T: Real, M: Map<T>> Strip for FirstPooled<'_, '_, T, M> {
         let (map, channels) = (self.map, self.channels.lanes::<L>(from));
         let mut totals = [[T::ZERO; L]; 2];
         let mut sums = [[T::ZERO; L]; 2];
+        // Hidden from the compiler, which would unroll the choice into single numbers.
+        let length = std::hint::black_box(L);
         each_window!(self.windows, |window, corners| {
-            let winner = wide(self.winners.lanes::<L>(window, from));
+            let winner = self.winners.lanes::<L>(window, from);
             let mut x = *self.x.lanes::<L>(corners[0], from);
             for corner in 1..4 {
-                let other = self.x.lanes::<L>(corners[corner], from);
-                for i in 0..L {
-                    x[i] = choose(winner[i] == corner as u32, other[i], x[i]);
+                let other = &self.x.lanes::<L>(corners[corner], from)[..length];
+                let ours = x[..length].iter_mut().zip(other).zip(&winner[..length]);
+                for ((x, &other), &winner) in ours {
+                    *x = T::choose(winner == T::of(corner as f64), other, *x);
                 }
             }
             let d = self.d.lanes_mut::<L>(window, from);
@@ -146,7 +148,7 @@ pub(super) struct SecondPooled<'a, 'b, T, M> {
     pub(super) channels: &'a Channels<T>,
     pub(super) windows: Windows,
     pub(super) x: Columns<'a, T>,
-    pub(super) winners: Columns<'a, u8>,
+    pub(super) winners: Columns<'a, T>,
     pub(super) d: Columns<'a, T>,
     pub(super) means: &'a Sums<T>,
     pub(super) dx: &'a mut ColumnsMut<'b, T>,
@@ -167,12 +169,12 @@ impl<T: Real, M: Map<T>> Strip for SecondPooled<'_, '_, T, M> {
         let products: &[T; L] = lanes(&self.means.products, from);
         each_window!(self.windows, |window, corners| {
             let d = self.d.lanes::<L>(window, from);
-            let winner = wide(self.winners.lanes::<L>(window, from));
+            let winner = self.winners.lanes::<L>(window, from);
             for corner in 0..4 {
                 let x = self.x.lanes::<L>(corners[corner], from);
                 let dx = self.dx.lanes_mut::<L>(corners[corner], from);
                 for i in 0..L {
-                    let own = choose(winner[i] == corner as u32, d[i], T::ZERO);
+                    let own = T::choose(winner[i] == T::of(corner as f64), d[i], T::ZERO);
                     let normal = map.normal(x[i], channels.at(i));
                     let gradient = (own - sums[i] - normal * products[i]) * channels.at(i).slope;
                     dx[i] = gradient * map.before_norm(x[i]);
@@ -189,17 +191,6 @@ impl<T: Real, M: Map<T>> Strip for SecondPooled<'_, '_, T, M> {
             }
         }
     }
-}
-
-/// The numbers in as many bits as single precision has: comparisons of narrower ones do not make
-/// masks for its vectors.
-#[inline(always)]
-fn wide<const L: usize>(narrow: &[u8; L]) -> [u32; L] {
-    let mut wide = [0; L];
-    for i in 0..L {
-        wide[i] = narrow[i].into();
-    }
-    wide
 }
 
 /// The sum of each channel over the rows.

@@ -78,44 +78,41 @@ impl<T: Real, M: Map<T>> Strip for Apply<'_, '_, T, M> {
 }
 
 /// Norm, activation and 2x2 max pooling, and which corner of each window won.
-pub(super) struct ApplyPooled<'a, 'b, 'c, T, M> {
+pub(super) struct ApplyPooled<'a, 'b, T, M> {
     pub(super) map: M,
     pub(super) channels: &'a Channels<T>,
     pub(super) windows: Windows,
     pub(super) x: Columns<'a, T>,
     pub(super) y: &'a mut ColumnsMut<'b, T>,
-    pub(super) winners: &'a mut ColumnsMut<'c, u8>,
+    pub(super) winners: &'a mut ColumnsMut<'b, T>,
 }
 
-impl<T: Real, M: Map<T>> Kernel for ApplyPooled<'_, '_, '_, T, M> {
+impl<T: Real, M: Map<T>> Kernel for ApplyPooled<'_, '_, T, M> {
     #[inline(always)]
     fn run(mut self) {
         strips(self.x.width(), &mut self);
     }
 }
 
-impl<T: Real, M: Map<T>> Strip for ApplyPooled<'_, '_, '_, T, M> {
+impl<T: Real, M: Map<T>> Strip for ApplyPooled<'_, '_, T, M> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, from: usize) {
         let channels = self.channels.lanes::<L>(from);
         each_window!(self.windows, |window, corners| {
             let mut best = [T::ZERO; L];
-            let mut winner = [0u32; L];
+            let mut winner = [T::ZERO; L];
             for corner in 0..4 {
                 let x = self.x.lanes::<L>(corners[corner], from);
                 for i in 0..L {
                     let value = self.map.value(x[i], channels.at(i));
                     // Written so that a NaN on either side is kept, not skipped.
-                    let keep = corner > 0 && (best[i] >= value || best[i].is_nan());
-                    winner[i] = if keep { winner[i] } else { corner as u32 };
-                    best[i] = if keep { best[i] } else { value };
+                    let keep = (corner > 0) & ((best[i] >= value) | best[i].is_nan());
+                    winner[i] = T::choose(keep, winner[i], T::of(corner as f64));
+                    best[i] = T::choose(keep, best[i], value);
                 }
             }
             *self.y.lanes_mut::<L>(window, from) = best;
-            let winners = self.winners.lanes_mut::<L>(window, from);
-            for i in 0..L {
-                winners[i] = winner[i] as u8;
-            }
+            *self.winners.lanes_mut::<L>(window, from) = winner;
         });
     }
 }

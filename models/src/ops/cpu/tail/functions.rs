@@ -26,12 +26,6 @@ macro_rules! functions {
     )*};
 }
 
-/// `yes` or `no`, both of which are there: a load inside a branch would not become a vector's.
-#[inline(always)]
-pub(super) fn choose<T: Real>(test: bool, yes: T, no: T) -> T {
-    if test { yes } else { no }
-}
-
 #[inline(always)]
 fn logistic<T: Real>(x: T) -> T {
     T::ONE / (T::ONE + (-x).exp())
@@ -39,9 +33,9 @@ fn logistic<T: Real>(x: T) -> T {
 
 // Comparisons are written so that NaN falls through to a branch that keeps it.
 functions! {
-    Relu: |x| choose(x <= T::ZERO, T::ZERO, x), choose(x > T::ZERO, T::ONE, T::ZERO);
-    LeakyRelu: |x| choose(x > T::ZERO, x, x * T::of(LEAKY_SLOPE)),
-        choose(x > T::ZERO, T::ONE, T::of(LEAKY_SLOPE));
+    Relu: |x| T::choose(x <= T::ZERO, T::ZERO, x), T::choose(x > T::ZERO, T::ONE, T::ZERO);
+    LeakyRelu: |x| T::choose(x > T::ZERO, x, x * T::of(LEAKY_SLOPE)),
+        T::choose(x > T::ZERO, T::ONE, T::of(LEAKY_SLOPE));
     Sigmoid: |x| logistic(x), { let y = logistic(x); y * (T::ONE - y) };
     Tanh: |x| x.tanh(), { let y = x.tanh(); T::ONE - y * y };
     Gelu: |x| x * x.normal_cdf(), {
@@ -52,8 +46,8 @@ functions! {
         let y = logistic(x);
         y * (T::ONE + x * (T::ONE - y))
     };
-    Elu: |x| choose(x > T::ZERO, x, choose(x > T::ZERO, T::ZERO, x).exp_m1_of_negative()),
-        choose(x > T::ZERO, T::ONE, choose(x > T::ZERO, T::ZERO, x).exp());
+    Elu: |x| T::choose(x > T::ZERO, x, T::choose(x > T::ZERO, T::ZERO, x).exp_m1_of_negative()),
+        T::choose(x > T::ZERO, T::ONE, T::choose(x > T::ZERO, T::ZERO, x).exp());
     Identity: |x| x, { let _ = x; T::ONE };
 }
 

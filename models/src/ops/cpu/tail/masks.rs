@@ -1,6 +1,5 @@
 //! Dropout masks drawn in place.
 
-use super::functions::choose;
 use super::{Place, Real};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::vector::Kernel;
@@ -96,7 +95,7 @@ impl<T: Real> Kernel for Drop<'_, '_, T> {
     fn run(self) {
         for i in 0..self.y.rows() {
             for (y, &k) in self.y.row_mut(i).iter_mut().zip(self.kept.row(i)) {
-                *y = choose(u32::from(k) == 0, T::ZERO, *y * self.factor);
+                *y = T::choose(u32::from(k) == 0, T::ZERO, *y * self.factor);
             }
         }
     }

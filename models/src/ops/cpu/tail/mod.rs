@@ -89,14 +89,14 @@ pub(crate) fn apply<T: Real>(
 }
 
 /// Norm, activation and pooling of `x`, and the corner (0 to 3, row-major) that first attains each
-/// maximum.
-pub(crate) fn apply_pooled<T: Real>(
+/// maximum; a number of the same type, so that comparing it makes a mask for the others.
+pub(crate) fn apply_pooled<'a, T: Real>(
     spec: &TailSpec,
     channels: &Channels<T>,
     windows: Windows,
     x: Columns<T>,
-    y: &mut ColumnsMut<T>,
-    winners: &mut ColumnsMut<u8>,
+    y: &mut ColumnsMut<'a, T>,
+    winners: &mut ColumnsMut<'a, T>,
 ) {
     with_map!(spec, map => T::run(forward::ApplyPooled { map, channels, windows, x, y, winners }));
 }
@@ -185,7 +185,7 @@ pub(crate) fn to_norm_pooled<T: Real>(
     channels: &Channels<T>,
     windows: Windows,
     x: Columns<T>,
-    winners: Columns<u8>,
+    winners: Columns<T>,
     d: &mut ColumnsMut<T>,
 ) -> Sums<T> {
     let mut out = Sums::zeros(channels.len());
@@ -215,7 +215,7 @@ pub(crate) fn through_norm_pooled<T: Real>(
     channels: &Channels<T>,
     windows: Windows,
     x: Columns<T>,
-    (winners, d): (Columns<u8>, Columns<T>),
+    (winners, d): (Columns<T>, Columns<T>),
     means: &Sums<T>,
     dx: &mut ColumnsMut<T>,
 ) {

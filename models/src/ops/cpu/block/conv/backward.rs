@@ -1,0 +1,270 @@
+//! The backward pass.
+
+use super::{Job, nth, parts};
+use crate::ops::cpu::block::{Gradients, Image, Parameters, Saved, Sizes, channels};
+use crate::ops::cpu::buffers::Buffer;
+use crate::ops::cpu::columns::{Columns, ColumnsMut};
+use crate::ops::cpu::matmul::{Matrix, multiply};
+use crate::ops::cpu::parallel::for_each;
+use crate::ops::cpu::real::Real;
+use crate::ops::cpu::tail::{self, Channels, Sums, TailSpec};
+
+/// Sums over all images that are taken side by side, at most.
+const GROUPS: usize = 16;
+
+/// What one replica's backward pass reads and writes.
+struct ReplicaGradients<'a, T> {
+    r: usize,
+    read: Read<'a, T>,
+    /// Comes in as the gradient of the output.
+    d: &'a mut [T],
+    dx: &'a mut [T],
+    weight: &'a mut [T],
+    bias: &'a mut [T],
+    scale: &'a mut [T],
+    center: &'a mut [T],
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the one caller passes on what it was given"
+)]
+pub(in crate::ops::cpu::block) fn backward<T: Real>(
+    s: &Sizes,
+    image: Image,
+    x: &[T],
+    p: &Parameters<T>,
+    tail: Option<&TailSpec>,
+    saved: &Saved<T>,
+    dy: &mut [T],
+    wants_x: bool,
+) -> Gradients<T> {
+    let job = Job::new(s, image, p, tail);
+    let n = s.replicas;
+    let mut out = Gradients::new(s, p, tail);
+    let mut dx = wants_x.then(|| Buffer::unspecified(n * s.input()));
+    let arrays = parts(dy, n)
+        .zip(parts(dx.as_deref_mut().unwrap_or_default(), n))
+        .zip(parts(&mut out.weight, n))
+        .zip(parts(&mut out.bias, n))
+        .zip(parts(&mut out.scale, n))
+        .zip(parts(&mut out.center, n))
+        .enumerate();
+    let replica = |(r, (((((d, dx), weight), bias), scale), center))| ReplicaGradients {
+        r,
+        read: Read {
+            x: nth(x, r, s.input()),
+            z: nth(&saved.z, r, saved.z.len() / n),
+            kept: nth(&saved.kept, r, saved.kept.len() / n),
+            winners: nth(&saved.winners, r, saved.winners.len() / n),
+        },
+        d,
+        dx,
+        weight,
+        bias,
+        scale,
+        center,
+    };
+    for_each(arrays.map(replica).collect(), |g| {
+        backward_replica(&job, saved, g);
+    });
+    out.x = dx;
+    out
+}
+
+fn backward_replica<T: Real>(job: &Job<T>, saved: &Saved<T>, g: ReplicaGradients<T>) {
+    let (s, c, r) = (job.s, job.s.outputs, g.r);
+    let [in_x, _, in_y] = job.sizes();
+    let norm = job.tail.map(|spec| {
+        let statistics = saved.statistics(s, spec, (r, 0), c);
+        let channels = channels(s, spec, job.p, (r, 0), statistics, c);
+        let sums = to_norm(job, spec, &channels, &g.read, g.d);
+        if spec.epsilon.is_none() {
+            return (spec, channels, Sums::zeros(c));
+        }
+        copy(&sums.products, g.scale);
+        copy(&sums.plain, g.center);
+        (spec, channels, sums.per_row(s.rows()))
+    });
+    let norm = norm.as_ref().map(|(spec, channels, means)| Norm {
+        spec,
+        channels,
+        means,
+    });
+    // The first group's sums go where the result does, the others' beside it.
+    let group = s.batch.div_ceil(job.tile).div_ceil(GROUPS);
+    let groups = s.batch.div_ceil(job.tile * group);
+    let mut more = Buffer::unspecified((groups - 1) * s.weights());
+    let mut biases = vec![T::ZERO; groups * g.bias.len()];
+    let weights = std::iter::once(&mut *g.weight).chain(more.chunks_mut(s.weights()));
+    let mut dx = g.dx.chunks_mut(group * in_x);
+    let mut bias = parts(&mut biases, groups);
+    let task = |(i, (d, weight))| Group {
+        first: i * group,
+        d,
+        dx: dx.next().unwrap_or_default(),
+        weight,
+        bias: bias.next().unwrap_or_default(),
+    };
+    let d = g.d.chunks_mut(group * in_y).zip(weights).enumerate();
+    let tasks = d.map(task).collect();
+    drop(bias);
+    for_each(tasks, |group| of_group(job, r, &g.read, norm, group));
+    for more in more.chunks(s.weights()) {
+        tail::add(g.weight, more);
+    }
+    for more in biases.chunks(c) {
+        tail::add(g.bias, more);
+    }
+}
+
+/// What a replica's backward pass reads, all tiles one after the other.
+#[derive(Clone, Copy)]
+struct Read<'a, T> {
+    x: &'a [T],
+    z: &'a [T],
+    kept: &'a [u8],
+    winners: &'a [T],
+}
+
+/// Copies into what is there.
+fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    if !to.is_empty() {
+        to.copy_from_slice(from);
+    }
+}
+
+/// Turns the gradient of a replica's output into that of the norm's output, and its sums.
+fn to_norm<T: Real>(
+    job: &Job<T>,
+    spec: &TailSpec,
+    channels: &Channels<T>,
+    read: &Read<T>,
+    d: &mut [T],
+) -> Sums<T> {
+    let c = job.s.outputs;
+    let [in_x, in_z, in_y] = job.sizes();
+    let mut sums = vec![Sums::zeros(c); d.len().div_ceil(in_y)];
+    let tiles = d.chunks_mut(in_y).zip(&mut sums).enumerate().collect();
+    for_each(
+        tiles,
+        |(i, (d, sums)): (usize, (&mut [T], &mut Sums<T>))| {
+            let z = job.columns(nth(read.z, i, in_z));
+            let mut d = ColumnsMut::whole(d, c);
+            if let Some(masks) = &spec.dropout {
+                let kept = Columns::whole(nth(read.kept, i, in_z), c);
+                tail::drop(masks, kept, &mut d);
+            }
+            *sums = if spec.pool {
+                let images = nth(read.x, i, in_x).len() / job.patches.pixels();
+                let winners = Columns::whole(nth(read.winners, i, in_y), c);
+                tail::to_norm_pooled(spec, channels, job.s.windows(images), z, winners, &mut d)
+            } else {
+                tail::to_norm(spec, channels, z, &mut d)
+            };
+        },
+    );
+    let mut total = Sums::zeros(c);
+    sums.iter().for_each(|sums| total.add(sums));
+    total
+}
+
+/// What leads back through a norm.
+#[derive(Clone, Copy)]
+struct Norm<'a, T> {
+    spec: &'a TailSpec,
+    channels: &'a Channels<T>,
+    means: &'a Sums<T>,
+}
+
+impl<T: Real> Norm<'_, T> {
+    /// The gradient of tile `i`'s product, from that of its norm's output: in place, or in `room`
+    /// behind pooling.
+    fn back<'a>(
+        self,
+        job: &Job<T>,
+        read: &Read<T>,
+        i: usize,
+        d: &'a mut [T],
+        room: &'a mut Option<Buffer<T>>,
+    ) -> &'a [T] {
+        let (spec, c) = (self.spec, job.s.outputs);
+        let [in_x, in_z, in_y] = job.sizes();
+        let z = nth(read.z, i, in_z);
+        if spec.pool {
+            let images = nth(read.x, i, in_x).len() / job.patches.pixels();
+            let winners = Columns::whole(nth(read.winners, i, in_y), c);
+            let room = room.get_or_insert_with(|| Buffer::unspecified(in_z));
+            let dz = &mut room[..z.len()];
+            tail::through_norm_pooled(
+                spec,
+                self.channels,
+                job.s.windows(images),
+                job.columns(z),
+                (winners, job.columns(d)),
+                self.means,
+                &mut ColumnsMut::whole(dz, c),
+            );
+            return dz;
+        }
+        if spec.epsilon.is_some() {
+            let d = &mut ColumnsMut::whole(&mut *d, c);
+            tail::through_norm(spec, self.channels, job.columns(z), self.means, d);
+        }
+        d
+    }
+}
+
+/// Tiles whose gradients of the weights are summed one after the other.
+struct Group<'a, T> {
+    /// The number of the first tile.
+    first: usize,
+    d: &'a mut [T],
+    dx: &'a mut [T],
+    weight: &'a mut [T],
+    bias: &'a mut [T],
+}
+
+fn of_group<T: Real>(job: &Job<T>, r: usize, read: &Read<T>, norm: Option<Norm<T>>, g: Group<T>) {
+    let (s, patches) = (job.s, &job.patches);
+    let (c, patch) = (s.outputs, s.patch());
+    let [in_x, _, in_y] = job.sizes();
+    let mut weight = ColumnsMut::whole(g.weight, c);
+    let mut dx = g.dx.chunks_mut(in_x);
+    let mut room = Buffer::unspecified(patches.room(job.tile));
+    let mut d_room = None;
+    for (i, d) in g.d.chunks_mut(in_y).enumerate() {
+        let tile = g.first + i;
+        let dz = match norm {
+            Some(norm) => norm.back(job, read, tile, d, &mut d_room),
+            None => d,
+        };
+        if !g.bias.is_empty() {
+            tail::add(g.bias, &tail::sum_rows(job.columns(dz)));
+        }
+        let places = dz.len() / c;
+        let x = nth(read.x, tile, in_x);
+        let room = &mut room[..patches.room(x.len() / patches.pixels())];
+        let dz = Matrix::new(dz, places, c);
+        multiply(&mut weight, patches.gather(x, room).t(), dz, i > 0);
+        let Some(dx) = dx.next() else { continue };
+        if room.is_empty() {
+            // The patches are the image, and so are their gradients.
+            multiply(
+                &mut ColumnsMut::whole(dx, patch),
+                dz,
+                job.weight(r).t(),
+                false,
+            );
+        } else {
+            multiply(
+                &mut ColumnsMut::whole(room, patch),
+                dz,
+                job.weight(r).t(),
+                false,
+            );
+            dx.fill(T::ZERO);
+            patches.scatter(room, dx);
+        }
+    }
+}
