@@ -93,7 +93,7 @@ pub(crate) fn name(device: &str) -> String {
     format!("ablate {device}")
 }
 
-/// Seconds-long timing of `work` alone on `device`: milliseconds a step in each of `rounds`.
+/// Times `work` on `device` with nothing beside it: milliseconds a step in each of `rounds`.
 pub(crate) fn alone(
     work: &Work,
     device: &str,

@@ -25,6 +25,11 @@ impl Legend {
                 _ => arm.label.clone(),
             })
             .collect();
+        Self::new(entries)
+    }
+
+    /// One entry a series, in their order.
+    pub(super) fn new(entries: Vec<String>) -> Self {
         let widest = entries
             .iter()
             .map(|e| text_width(e, LABEL))

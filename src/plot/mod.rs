@@ -1,4 +1,5 @@
-//! Figures as SVG: accuracy curves, and the paired differences behind each verdict.
+//! Figures as SVG: accuracy curves, the paired differences behind each verdict, and cost against
+//! size.
 //!
 //! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
 //! 2008) that read on white, and every curve has a dash pattern beside its colour.
@@ -9,11 +10,13 @@ mod clip;
 mod curves;
 mod differences;
 mod legend;
+mod scaling;
 mod style;
 mod swarm;
 
 pub use curves::curves;
 pub use differences::differences;
+pub use scaling::{Cost, CostPanel, CostSeries, scaling};
 
 /// A figure that could not be drawn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@ mod markdown;
 mod overview;
 mod probes;
 mod splice;
-mod table;
+pub mod table;
 mod tables;
 
 pub use brief::brief;

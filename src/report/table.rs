@@ -2,7 +2,7 @@
 
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+pub enum Align {
     /// Words.
     Left,
     /// Numbers.
@@ -11,14 +11,14 @@ pub(super) enum Align {
 
 /// A table in the making.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub struct Table {
     align: Vec<Align>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with the given columns.
-    pub(super) fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
+    pub fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
         let (header, align) = columns
             .into_iter()
             .map(|(name, align)| (escape(name), align))
@@ -30,14 +30,14 @@ impl Table {
     }
 
     /// Adds a row; missing cells stay empty, cells beyond the last column are dropped.
-    pub(super) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+    pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
         let mut row: Vec<String> = cells.into_iter().map(|c| escape(c.as_ref())).collect();
         row.resize(self.align.len(), String::new());
         self.rows.push(row);
     }
 
     /// The table as Markdown, with a line break at its end.
-    pub(super) fn render(&self) -> String {
+    pub fn render(&self) -> String {
         let width = |column: usize| {
             let cells = self.rows.iter().map(|row| row[column].chars().count());
             cells.max().unwrap_or(0).max(3)

@@ -1,0 +1,97 @@
+"""What a peer says and hears: one JSON object a line, requests on stdin, answers on stdout.
+
+A peer first says who it is. Then it answers requests one by one and works at nothing else:
+
+    {"work": {...}, "variant": "eager", "seconds": 1.0}
+        -> {"milliseconds": 4.2, "steps": 238, "parameters": 282100}
+    {"work": {...}, "variant": "eager", "memory": 10}
+        -> {"bytes": 123456, "parameters": 282100}
+
+The first request for a variant builds and compiles it. `milliseconds` is the time of one training step
+of all replicas, `memory` the number of steps to take while looking at the peak of resident memory,
+`bytes` that peak beyond what was resident before the model was built. What cannot be done is
+answered by {"error": "..."}.
+"""
+
+import json
+import os
+import sys
+import time
+
+
+class Contestant:
+    """A model in training: `step()` takes a step, `wait()` returns once all steps have ended."""
+
+    def __init__(self, step, wait, parameters):
+        self.step = step
+        self.wait = wait
+        self.parameters = parameters
+        self.step_seconds = None
+
+    def steps(self, n):
+        """Seconds that `n` steps take."""
+        started = time.perf_counter()
+        for _ in range(n):
+            self.step()
+        self.wait()
+        return time.perf_counter() - started
+
+
+def serve(hello, build):
+    """Answers requests until stdin ends. `build(work, variant)` gives a Contestant."""
+    # Libraries may print; only answers belong on stdout.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(message):
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+
+    say(hello)
+    built = {}
+    for line in sys.stdin:
+        try:
+            say(answer(json.loads(line), built, build))
+        except Exception as error:  # whatever a library throws is the answer
+            say({"error": f"{type(error).__name__}: {error}"[:2000]})
+
+
+def answer(request, built, build):
+    work, variant = request["work"], request["variant"]
+    key = json.dumps([work, variant])
+    if "memory" in request:
+        return memory(work, variant, request["memory"], build)
+    if key not in built:
+        contestant = build(work, variant)
+        contestant.steps(3)
+        contestant.step_seconds = contestant.steps(3) / 3
+        built[key] = contestant
+    contestant = built[key]
+    n = max(1, round(request["seconds"] / contestant.step_seconds))
+    contestant.step_seconds = contestant.steps(n) / n
+    return {
+        "milliseconds": 1e3 * contestant.step_seconds,
+        "steps": n,
+        "parameters": contestant.parameters,
+    }
+
+
+def memory(work, variant, steps, build):
+    before = []
+    contestant = build(work, variant, lambda: before.append(status("VmRSS")))
+    # Compilers need memory of their own; the peak is that of the steps.
+    contestant.steps(5)
+    with open("/proc/self/clear_refs", "w") as peak:
+        peak.write("5")
+    contestant.steps(steps)
+    return {"bytes": status("VmHWM") - before[0], "parameters": contestant.parameters}
+
+
+def status(field):
+    """A field of Linux's /proc/self/status, in bytes."""
+    with open("/proc/self/status") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name == field:
+                return 1024 * int(value.split()[0])
+    raise KeyError(field)

@@ -1,0 +1,155 @@
+"""Training steps in PyTorch. Variants are words joined by spaces:
+
+    eager | vmap     a loop over the replicas, or one batched net (torch.func)
+    compiled         through torch.compile (Inductor)
+    channels-last    convolutions in the memory format that PyTorch recommends for CPUs
+"""
+
+import copy
+import platform
+
+import torch
+from protocol import Contestant, serve
+from torch import nn
+from torch.func import functional_call, grad, stack_module_state, vmap
+
+
+def dense(inputs, units, work, running):
+    return [
+        nn.Linear(inputs, units, bias=False),
+        nn.BatchNorm1d(units, track_running_stats=running),
+        nn.ReLU(),
+        nn.Dropout(work["dropout"]),
+    ]
+
+
+def net(work, running=True):
+    """Norms replace the biases in front of them."""
+    layers, shape = [], work["net"]
+    width = work["side"] ** 2
+    hidden = shape["hidden"] if shape["kind"] == "mlp" else shape["dense"]
+    if shape["kind"] == "cnn":
+        channels, side = 1, work["side"]
+        for outputs in shape["channels"]:
+            layers += [
+                nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
+                nn.BatchNorm2d(outputs, track_running_stats=running),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+            channels, side = outputs, side // 2
+        layers.append(nn.Flatten())
+        width = channels * side * side
+    for units in hidden:
+        layers += dense(width, units, work, running)
+        width = units
+    layers.append(nn.Linear(width, work["classes"]))
+    return nn.Sequential(*layers)
+
+
+class Batches:
+    """Batches gathered from examples in memory, in a new order each epoch."""
+
+    def __init__(self, work):
+        side, n = work["side"], work["examples"]
+        self.batch = work["batch"]
+        image = (1, side, side) if work["net"]["kind"] == "cnn" else (side * side,)
+        self.images = torch.randn(n, *image)
+        self.labels = torch.randint(work["classes"], (n,))
+        self.at, self.order = n, None
+
+    def indices(self):
+        if self.at + self.batch > len(self.labels):
+            self.order, self.at = torch.randperm(len(self.labels)), 0
+        self.at += self.batch
+        return self.order[self.at - self.batch : self.at]
+
+    def next(self):
+        indices = self.indices()
+        return self.images[indices], self.labels[indices]
+
+
+def adam(parameters, work):
+    return torch.optim.Adam(parameters, work["learning_rate"], fused=True)
+
+
+def loop(work, words):
+    batches = [Batches(work)]
+    batches += [copy.copy(batches[0]) for _ in range(work["replicas"] - 1)]
+
+    def build():
+        last = "channels-last" in words
+        replicas = []
+        for own in batches:
+            model = net(work)
+            if last:
+                model = model.to(memory_format=torch.channels_last)
+            step = torch.compile(model) if "compiled" in words else model
+            replicas.append((own, step, adam(model.parameters(), work)))
+
+        def step():
+            for own, model, optimizer in replicas:
+                x, y = own.next()
+                if last:
+                    x = x.contiguous(memory_format=torch.channels_last)
+                optimizer.zero_grad(set_to_none=True)
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+
+        parameters = sum(p.numel() for _, m, _ in replicas for p in m.parameters())
+        return Contestant(step, lambda: None, parameters)
+
+    return build
+
+
+def batched(work, words):
+    batches = [Batches(work)]
+    batches += [copy.copy(batches[0]) for _ in range(work["replicas"] - 1)]
+
+    def build():
+        # As PyTorch's notes on vmap have it, norms keep no running averages.
+        models = [net(work, running=False) for _ in batches]
+        base = copy.deepcopy(models[0]).to("meta")
+        state, buffers = stack_module_state(models)
+        for value in state.values():
+            value.requires_grad_(True)
+
+        def loss(state, buffers, x, y):
+            return nn.functional.cross_entropy(functional_call(base, (state, buffers), (x,)), y)
+
+        gradients = vmap(grad(loss), randomness="different")
+        if "compiled" in words:
+            gradients = torch.compile(gradients)
+        optimizer = adam(state.values(), work)
+        images, labels = batches[0].images, batches[0].labels
+
+        def step():
+            indices = torch.stack([own.indices() for own in batches])
+            found = gradients(state, buffers, images[indices], labels[indices])
+            for name, value in state.items():
+                value.grad = found[name]
+            optimizer.step()
+
+        return Contestant(step, lambda: None, sum(p.numel() for p in state.values()))
+
+    return build
+
+
+def build(work, variant, ready=lambda: None):
+    words = variant.split()
+    make = (batched if "vmap" in words else loop)(work, words)
+    ready()
+    return make()
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    serve(
+        {
+            "library": "PyTorch",
+            "version": torch.__version__,
+            "python": platform.python_version(),
+            "threads": torch.get_num_threads(),
+        },
+        build,
+    )
