@@ -75,6 +75,12 @@ pub(crate) fn here(device: &str) -> Result<i64, Failure> {
     let work = work();
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
     let jobs = work.jobs(device, ablate::run::cores());
+    // A step of another size first, as the peers take one, so that all code is there already.
+    let small = Work {
+        batch: 2,
+        ..work.clone()
+    };
+    Ours::new(device, &small.jobs(device, 1), &dataset)?.steps(1)?;
     let before = status("VmRSS")?;
     let mut ours = Ours::new(device, &jobs, &dataset)?;
     ours.steps(5)?;
