@@ -1,10 +1,10 @@
 //! Cost against replicas, width, batch and image side.
 
-use crate::contest::Failure;
-use crate::ours::{self, alone};
-use crate::ratio::{median, power};
-use crate::record::{Curve, CurvePoint, rounded};
-use crate::work::Work;
+use super::contest::Failure;
+use super::ours::{self, alone};
+use super::ratio::{median, power};
+use super::record::{Curve, CurvePoint, rounded};
+use super::work::Work;
 use ablate::plot::{Cost, CostPanel, CostSeries, scaling};
 
 /// Measures a point, of this share of the usual length.

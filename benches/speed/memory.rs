@@ -1,10 +1,10 @@
 //! Peak resident memory of a training step, each contestant in a process of its own.
 
-use crate::contest::Failure;
-use crate::ours::{self, Ours};
-use crate::peer::{PEERS, Process, Variant};
-use crate::record::Memory;
-use crate::work::Work;
+use super::contest::Failure;
+use super::ours::{self, Ours};
+use super::peer::{PEERS, Process, Variant};
+use super::record::Memory;
+use super::work::Work;
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
@@ -44,7 +44,7 @@ pub(crate) fn measure(
         for variant in peer.variants(&work) {
             let process = Rc::new(RefCell::new(Process::start(peer, python)?));
             let variant = Variant::new(&process, variant, work.task(&dataset), work.parameters());
-            let name = crate::contest::Contestant::name(&variant).to_owned();
+            let name = super::contest::Contestant::name(&variant).to_owned();
             tell(&name);
             found.push(memory(name, variant.memory(STEPS)));
         }

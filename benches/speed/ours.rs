@@ -1,7 +1,7 @@
 //! This project's side: jobs beside each other, as the runner has them.
 
-use crate::contest::{Contestant, Failure};
-use crate::work::Work;
+use super::contest::{Contestant, Failure};
+use super::work::Work;
 use ablate::data::Dataset;
 use ablate::plan::Job;
 use ablate::run::threads_a_job;

@@ -1,8 +1,8 @@
 //! The other libraries: one Python process each, which works only when asked to.
 
-use crate::contest::{Contestant, Failure};
-use crate::record::Library;
-use crate::work::{Net, Task, Work};
+use super::contest::{Contestant, Failure};
+use super::record::Library;
+use super::work::{Net, Task, Work};
 use serde::Deserialize;
 use serde_json::json;
 use std::cell::RefCell;

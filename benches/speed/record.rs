@@ -1,7 +1,7 @@
 //! `speed.json`: every number that was taken, and where.
 
-use crate::contest::{Failure, Score};
-use crate::work::Work;
+use super::contest::{Failure, Score};
+use super::work::Work;
 use ablate::files::{check_writable, write_atomic};
 use ablate::provenance::{Build, Machine, Revision};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! `report.md`, from the record alone.
 
-use crate::ratio::{Ratio, median, quartiles, ratio};
-use crate::record::{Comparison, Memory, Record, Times, Variation};
+use super::ratio::{Ratio, median, quartiles, ratio};
+use super::record::{Comparison, Memory, Record, Times, Variation};
 use ablate::report::format::{compact, fixed};
 use ablate::report::table::{Align, Table};
 use ablate_models::Activation;
@@ -52,7 +52,7 @@ pub(crate) fn tables(record: &Record) -> String {
     }
     if !record.memory.is_empty() {
         out += &format!("\n## Memory\n\n{}", memory(&record.memory));
-    } else if !crate::memory::is_measured() {
+    } else if !super::memory::is_measured() {
         out += "\n## Memory\n\nNot measured: only Linux tells the peak of a process.\n";
     }
     if !record.curves.is_empty() {
@@ -73,7 +73,7 @@ fn setting(record: &Record) -> String {
         None => "unknown".to_owned(),
     };
     let peer =
-        |l: &crate::record::Library| format!("{} {} ({} threads)", l.library, l.version, l.threads);
+        |l: &super::record::Library| format!("{} {} ({} threads)", l.library, l.version, l.threads);
     let peers: Vec<String> = record.libraries.iter().map(peer).collect();
     let mut table = Table::new([("taken", Align::Left), ("with", Align::Left)]);
     table.row(["machine", &format!("{cpu}, {}", record.machine.os)]);
@@ -251,7 +251,7 @@ fn variations(varied: &[Variation]) -> String {
     let mut columns = vec![("activation", Align::Left), ("norm", Align::Left)];
     columns.extend(headers.iter().map(|header| (header.as_str(), Align::Right)));
     let mut table = Table::new(columns);
-    let times = |of: &(crate::work::Work, String), activation, position| {
+    let times = |of: &(super::work::Work, String), activation, position| {
         let work = of.0.with(activation, position);
         let found = varied
             .iter()
@@ -307,7 +307,7 @@ fn memory(peaks: &[Memory]) -> String {
     format!(
         "Peak resident memory while taking steps of {}, beyond what was resident before the model was \
          built; each in a process of its own, after its first steps.\n\n{}",
-        crate::memory::work().title(),
+        super::memory::work().title(),
         table.render()
     )
 }
