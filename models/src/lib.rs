@@ -13,6 +13,7 @@ pub mod mlp;
 pub mod norm;
 pub mod ops;
 pub mod pass;
+pub mod running;
 pub mod streams;
 #[cfg(test)]
 #[path = "../tests/support/testing.rs"]
