@@ -60,14 +60,14 @@ group() {
       FS = " < "
       n = 0
       rule("matrix multiply", "gemm|matmul|matrixmultiply")
-      rule("allocation", "malloc|calloc|realloc|cfree|_int_free|mmap|munmap|madvise")
+      rule("allocation", "malloc|calloc|realloc|cfree|_int_free|mmap|munmap|madvise|::buffers::")
       rule("random numbers", "streams::|threefry|masks::|half_words|dropout::")
-      rule("pooling", "::pool::")
-      rule("norm, activation, dropout", "::tail::|activation|::norm::|::block::")
+      rule("pooling", "::pool::|pooling|pooled")
+      rule("norm, activation, dropout", "::tail::|activation|::norm::|ablate_models::block::")
       rule("loss", "::loss::|cross_entropy|softmax")
       rule("optimizer", "::adam|optimizer")
-      rule("convolutions, beside the product", "::conv::|ConvBackward|::patches")
-      rule("linear layers, beside the product", "::linear::")
+      rule("convolutions, beside the product", "::conv::|ConvBackward|::patches|block::conv")
+      rule("linear layers, beside the product", "::linear::|block::dense")
       rule("data", "train::batch|ablate::data|from_data")
       rule("burn and autodiff", "burn")
     }

@@ -123,7 +123,7 @@ pub(crate) fn figure(curves: &[Curve]) -> Result<String, Failure> {
             .for_each(|panel| panel.series.extend(curve.series()));
     }
     let caption = format!(
-        "Median of {ROUNDS} measures a point. Dotted: time in proportion to the multiply-adds of the \
+        "Median of {ROUNDS} measures a point. Thin grey dots: time in proportion to the multiply-adds of the \
          step, through the last point; a curve above it on the left is the fixed cost of a step."
     );
     scaling(

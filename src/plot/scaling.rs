@@ -156,7 +156,7 @@ fn size_ticks(panel: &CostPanel) -> Vec<(f64, String)> {
 /// Powers of ten inside `range` of logarithms, with 2 and 5 between where they are few.
 fn cost_ticks(range: Range) -> Vec<(f64, String)> {
     let factors: &[f64] = match range.span() {
-        span if span < 2.0 => &[1.0, 2.0, 5.0],
+        span if span < 2.3 => &[1.0, 2.0, 5.0],
         _ => &[1.0],
     };
     let powers = range.low.floor() as i32..=range.high.ceil() as i32;
