@@ -60,7 +60,8 @@ fn the_suites_hold_what_they_are_said_to_hold() {
     assert_eq!(names("standard"), standard);
     assert_eq!(names("mnist"), ["mnist-cnn", "mnist-mlp"]);
     assert_eq!(names("smoke"), ["smoke"]);
-    assert_eq!(committed().len(), 11, "an experiment is in no suite");
+    assert_eq!(names("claims"), ["bn-position-interaction"]);
+    assert_eq!(committed().len(), 12, "an experiment is in no suite");
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn every_batch_fits_into_the_training_split() {
 fn every_accuracy_margin_of_the_suites_is_more_than_one_test_image() {
     for spec in in_suite("standard").iter().chain(&in_suite("mnist")) {
         for contrast in &spec.contrasts {
-            let data = &arm(spec, &contrast.control).data;
+            let data = &arm(spec, &contrast.weights[0].arm).data;
             let train = entry(data.name).train.iter().sum();
             let test = entry(data.name).test.map(|counts| counts.iter().sum());
             let images = data::Sizes::new(data, train, test).unwrap().test;

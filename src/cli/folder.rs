@@ -5,7 +5,8 @@ use super::exit::Failure;
 use crate::analysis::Summary;
 use crate::files::{FileError, write_atomic};
 use crate::report::{
-    self, CURVES_FILE, DIFFERENCES_FILE, Derived, REPORT_FILE, SUMMARY_FILE, overview,
+    self, CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, Derived, INTERACTION_FILE, REPORT_FILE,
+    SUMMARY_FILE, overview,
 };
 use crate::run::runs;
 use crate::spec::Spec;
@@ -17,7 +18,14 @@ use std::path::{Path, PathBuf};
 const OVERVIEW_FILE: &str = "README.md";
 
 /// Every file that may be derived from records.
-const DERIVED: [&str; 4] = [SUMMARY_FILE, REPORT_FILE, CURVES_FILE, DIFFERENCES_FILE];
+const DERIVED: [&str; 6] = [
+    SUMMARY_FILE,
+    REPORT_FILE,
+    CURVES_FILE,
+    DIFFERENCES_FILE,
+    INTERACTION_FILE,
+    DOSE_FILE,
+];
 
 /// What a derived file should hold; `None` where it should not be there.
 #[derive(Clone, Debug, PartialEq, Eq)]

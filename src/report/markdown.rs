@@ -2,10 +2,9 @@
 
 use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
-use super::{CURVES_FILE, probes, tables};
+use super::{CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, INTERACTION_FILE, factors, probes, tables};
 use crate::analysis::{ContrastSummary, Summary};
 use crate::spec::{Arm, DataName, Spec, TestSplit};
-use crate::stats::Verdict;
 use serde::Serialize;
 
 /// The report of `summary`, with links to `figures` (file names beside it).
@@ -27,9 +26,11 @@ pub fn report(spec: &Spec, summary: &Summary, figures: &[&str]) -> String {
         setup(spec)
     ));
     parts.push(tables::arms(summary));
+    parts.extend(factors::section(summary));
     if !summary.contrasts.is_empty() {
         parts.push("## Contrasts".to_owned());
         parts.push(IMPROVEMENT.to_owned());
+        parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
         parts.push(tables::contrasts(summary));
         parts.push(contrast_notes(&summary.contrasts));
         parts.push(TESTS.to_owned());
@@ -60,6 +61,10 @@ const IMPROVEMENT: &str = "Improvement is the difference between treatment and c
 seed, signed so that positive is better for the treatment: treatment minus control for accuracy, \
 control minus treatment for NLL and ECE. The margin is the smallest difference that matters.";
 
+const FACTORIAL: &str = "An effect of a factor is the improvement of one level over another, its mean \
+over the cells of the other factors taken seed by seed. An interaction is a difference of such \
+improvements: how much more the first level gains at one level of the other factor than at another.";
+
 const TESTS: &str = "BCa: bias-corrected and accelerated bootstrap. Sign-flip: two-sided \
 randomization test of no difference. TOST: two one-sided tests of a difference outside the margin. \
 *For* and *against*: p of the test that would support or contradict the prediction, Holm-adjusted \
@@ -77,15 +82,17 @@ fn claim(summary: &Summary) -> Option<String> {
 }
 
 pub(super) fn verdict(summary: &Summary) -> String {
-    let primary: Vec<&ContrastSummary> = summary.contrasts.iter().filter(|c| c.primary).collect();
+    let primary: Vec<&ContrastSummary> = summary
+        .contrasts
+        .iter()
+        .filter(|c| c.contrast.primary)
+        .collect();
     let Some(verdict) = summary.verdict else {
         return "**No verdict**: no contrast of this experiment is primary.".to_owned();
     };
     let word = capitalized(verdict_word(verdict));
     let tell = |contrast: &ContrastSummary| {
-        let undecided = contrast.verdict == Verdict::Undecided;
-        let power = power(contrast).filter(|_| undecided);
-        let power = power.map_or(String::new(), |p| format!(" {p}"));
+        let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
         format!("{}{power}", sentence(summary, contrast))
     };
     match primary.as_slice() {
@@ -95,7 +102,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
                 format!(
                     "**{}** (`{}`): {}",
                     verdict_word(c.verdict),
-                    c.name,
+                    c.contrast.name,
                     tell(c)
                 )
             });
@@ -116,10 +123,14 @@ fn capitalized(word: &str) -> String {
 }
 
 fn figure(file: &str) -> String {
-    let what = if file == CURVES_FILE {
-        "Accuracy against epoch for every arm"
-    } else {
-        "Improvement of every contrast, seed by seed, with its interval and margin"
+    let what = match file {
+        CURVES_FILE => "Accuracy against epoch for every arm",
+        DIFFERENCES_FILE => {
+            "Improvement of every contrast, seed by seed, with its interval and margin"
+        }
+        INTERACTION_FILE => "Score at every level of one factor, a line for each level of another",
+        DOSE_FILE => "Score against the factor with numbers for levels",
+        _ => "Figure",
     };
     format!("![{what}]({file})")
 }
@@ -188,7 +199,8 @@ fn tag(value: &impl Serialize) -> String {
 fn contrast_notes(contrasts: &[ContrastSummary]) -> String {
     list(contrasts.iter().map(|contrast| {
         let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
-        format!("`{}`: {}{power}", contrast.name, one_line(&contrast.note))
+        let asked = &contrast.contrast;
+        format!("`{}`: {}{power}", asked.name, one_line(&asked.note))
     }))
 }
 

@@ -4,13 +4,14 @@ use super::finding::{
     improvement_decimals, metric_decimals, prediction_word, shown_interval, verdict_word,
 };
 use super::format::{decimals, fixed, interval, mean_sd, p_value, signed};
+use super::subject::short;
 use super::table::Align::{Left, Right};
 use super::table::Table;
 use crate::analysis::{ArmSummary, RateSummary, Spread, Summary};
 use crate::spec::{Metric, Published};
 
 /// What stands in a cell without a value.
-const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 pub(super) fn arms(summary: &Summary) -> String {
     let all = |f: fn(&ArmSummary) -> usize| summary.arms.iter().any(|a| f(a) > 0);
@@ -55,7 +56,7 @@ pub(super) fn arms(summary: &Summary) -> String {
 pub(super) fn contrasts(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
-        ("treatment against control", Left),
+        ("compared", Left),
         ("improvement in", Left),
         ("predicted", Left),
         ("margin", Right),
@@ -66,13 +67,14 @@ pub(super) fn contrasts(summary: &Summary) -> String {
     for contrast in &summary.contrasts {
         let d = improvement_decimals(contrast);
         let mean = contrast.decision.as_ref().map(|r| signed(r.mean, d));
-        let role = if contrast.primary { "" } else { " (secondary)" };
+        let asked = &contrast.contrast;
+        let role = if asked.primary { "" } else { " (secondary)" };
         table.row([
-            format!("`{}`{role}", contrast.name),
-            format!("`{}` against `{}`", contrast.treatment, contrast.control),
-            format!("{} ({})", contrast.metric.label(), contrast.metric.unit()),
-            prediction_word(contrast.expect).to_owned(),
-            contrast.margin.to_string(),
+            format!("`{}`{role}", asked.name),
+            short(&asked.comparison, &asked.weights),
+            format!("{} ({})", asked.metric.label(), asked.metric.unit()),
+            prediction_word(asked.expect).to_owned(),
+            asked.margin.to_string(),
             mean.unwrap_or_else(|| NONE.to_owned()),
             shown_interval(contrast).map_or(NONE.to_owned(), |i| interval(i, d)),
             format!("**{}**", verdict_word(contrast.verdict)),
@@ -98,7 +100,7 @@ fn middle(decimals: impl Iterator<Item = usize>) -> Option<usize> {
 pub(super) fn tests(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
-        ("pairs", Right),
+        ("seeds", Right),
         ("95 % BCa interval", Right),
         ("p sign-flip", Right),
         ("p TOST", Right),
@@ -109,7 +111,7 @@ pub(super) fn tests(summary: &Summary) -> String {
         ("detectable margin", Right),
     ]);
     for contrast in &summary.contrasts {
-        let name = format!("`{}`", contrast.name);
+        let name = format!("`{}`", contrast.contrast.name);
         let Some(r) = &contrast.decision else {
             table.row([name, contrast.improvements.len().to_string()]);
             continue;
@@ -198,11 +200,7 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
         let test = summary.arm(&theirs.arm).and_then(|arm| arm.test.as_ref());
         let ours = test.map(|t| t.of_metric(theirs.metric));
         let d = metric_decimals(theirs.metric);
-        let unit = if theirs.metric == Metric::TestNll {
-            "nats"
-        } else {
-            "%"
-        };
+        let unit = theirs.metric.scale();
         table.row([
             format!("`{}`", theirs.arm),
             format!("{} ({unit})", theirs.metric.label()),

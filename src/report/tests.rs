@@ -1,8 +1,9 @@
 use super::{Derived, derive, overview, overview_table};
-use crate::analysis::fixture::{diverge, records, set_accuracy, spec};
+use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Summary, summarize};
 use crate::record::CellRecord;
 use crate::spec::{Expect, Spec};
+use crate::stats::Verdict;
 use proptest::prelude::*;
 
 fn derived(spec: &Spec, records: &[CellRecord]) -> Derived {
@@ -82,6 +83,103 @@ fn undecided_and_equivalent_contrasts_say_what_the_design_could_have_seen() {
     assert!(
         few.contains("no two-sided sign-flip p can be below 0.0625"),
         "{few}"
+    );
+}
+
+#[test]
+fn power_stands_beside_every_verdict_that_is_undecided_or_rests_on_equivalence() {
+    // Undecided; equivalent; better, contradicted because any improvement is below the margin.
+    for (expect, values) in [
+        (Expect::Better, [1.0, -1.0, 2.0, -2.0, 0.5, -0.4, 0.1, 0.2]),
+        (Expect::Differs, [1.0, -1.0, 2.0, -2.0, 0.5, -0.4, 0.1, 0.2]),
+        (
+            Expect::Equivalent,
+            [1.0, -1.0, 2.0, -2.0, 0.5, -0.4, 0.1, 0.2],
+        ),
+        (
+            Expect::Equivalent,
+            [0.01, -0.01, 0.02, -0.02, 0.01, -0.01, 0.0, 0.01],
+        ),
+        (
+            Expect::Better,
+            [0.01, -0.01, 0.02, -0.02, 0.01, -0.01, 0.0, 0.01],
+        ),
+    ] {
+        let report = improved(expect, &values);
+        let (verdict, _) = report.split_once("How to read it").unwrap();
+        assert!(
+            verdict.contains("and 80 % power, 8 pairs show"),
+            "{verdict}"
+        );
+        let (_, notes) = report.split_once("## Contrasts").unwrap();
+        assert!(notes.contains("and 80 % power, 8 pairs show"), "{notes}");
+    }
+    let clear = improved(Expect::Better, &[1.0, 2.0, 1.5, 2.5, 1.0, 2.0, 1.5, 2.5]);
+    assert!(!clear.contains("80 % power, 8 pairs"), "{clear}");
+}
+
+#[test]
+fn interactions_come_with_their_power_too() {
+    let spec = crossed(8, 1);
+    let mut records = records(&spec);
+    for (k, record) in records.iter_mut().enumerate() {
+        record.epochs[0].test.accuracy = 90.0 + (k * k % 7) as f64;
+    }
+    let derived = derived(&spec, &records);
+    let undecided = derived
+        .summary
+        .contrasts
+        .iter()
+        .filter(|c| c.verdict == Verdict::Undecided);
+    let count = undecided.count();
+    assert!(count > 0);
+    assert!(
+        derived
+            .report_md
+            .matches("80 % power, 8 seeds show")
+            .count()
+            >= 2 * count
+    );
+    let page = overview(&[derived.summary]);
+    assert!(
+        page.contains("could have seen") && page.contains("points |"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_report_on_factors_has_cell_means_effects_and_figures() {
+    let spec = crossed(6, 1);
+    let derived = derived(&spec, &records(&spec));
+    let report = &derived.report_md;
+    for part in [
+        "](interaction.svg)",
+        "](dose-response.svg)",
+        "| norm factor | act factor |",
+        "norm: `batch` against `none`, act: `tanh` minus `relu`",
+        "norm factor: batch label against none label, with tanh label rather than relu label, mean \
+         over width factor: difference of improvements in test accuracy",
+        "norm factor: batch label against none label, at relu label, mean over width factor",
+    ] {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+    let (_, section) = report.split_once("## Factors").unwrap();
+    let (section, _) = section.split_once("## Contrasts").unwrap();
+    assert_eq!(section.matches("| batch label").count(), 2);
+    assert_eq!(section.matches("against `none`").count(), 3);
+}
+
+#[test]
+fn a_design_with_a_cell_left_out_says_how_many_effects_need_it() {
+    let mut spec = crossed(4, 1);
+    spec.arms.retain(|arm| arm.name != "none-tanh-8");
+    spec.contrasts = vec![spec.contrasts.remove(1)];
+    let report = derived(&spec, &records(&spec)).report_md;
+    let (_, section) = report.split_once("## Factors").unwrap();
+    assert!(section.contains("– |"), "{section}");
+    assert!(
+        section.contains("6 effects need a cell that is left out"),
+        "{section}"
     );
 }
 

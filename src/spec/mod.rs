@@ -1,19 +1,25 @@
 //! An experiment as its author wrote it: question, claim, data, model, training, arms, contrasts.
 //!
-//! The domain types are here, in `data` and in `train`. A file becomes one of them in steps, a
-//! module each: `tree` parses TOML into nodes that know their line, `merge` lays arms and overrides
-//! over the base, `reader` and `wire` read the merged tables strictly, `build` converts them, and
-//! `check` holds what no type can say. `files` finds and loads files.
+//! The domain types are here, in `data`, `train`, `factors` and `comparison`. A file becomes one of
+//! them in steps, a module each: `tree` parses TOML into nodes that know their line, `merge` lays
+//! arms and overrides over the base, `reader` and `wire` read the merged tables strictly, `cross`
+//! makes arms of factors, `compare` weights of contrasts, `build` converts the rest, and `check`
+//! holds what no type can say. `files` finds and loads files.
 
 mod build;
 mod check;
+mod compare;
+mod comparison;
+mod cross;
 mod data;
 mod error;
+mod factors;
 mod fault;
 mod files;
 mod merge;
 mod overrides;
 mod reader;
+mod scalar;
 mod train;
 mod tree;
 mod wire;
@@ -21,8 +27,12 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use comparison::pair;
+pub use comparison::{Between, Comparison, Held, Weight};
 pub use data::{DataConfig, DataName, Scale, TestSplit};
 pub use error::SpecError;
+pub use factors::{Factor, Level};
 pub use files::{all, find, names};
 pub use overrides::{Override, OverrideError};
 pub use train::{Moments, Optimizer, ParameterGroup, Schedule, TrainConfig};
@@ -52,7 +62,10 @@ pub struct Spec {
     pub suites: Vec<String>,
     /// Seeds, without repeats, in the order of the file.
     pub seeds: Vec<u64>,
-    /// Arms in the order of the file.
+    /// Factors in the order of the file; empty where every arm is written out.
+    pub factors: Vec<Factor>,
+    /// Arms: the combinations of the factors, the last factor running fastest, then those that are
+    /// written out.
     pub arms: Vec<Arm>,
     /// Contrasts in the order of the file.
     pub contrasts: Vec<Contrast>,
@@ -67,6 +80,8 @@ pub struct Arm {
     pub name: String,
     /// Words for tables and legends.
     pub label: String,
+    /// The level of each factor, by index; empty for an arm that is written out.
+    pub levels: Vec<usize>,
     /// The data.
     pub data: DataConfig,
     /// The model.
@@ -112,18 +127,19 @@ impl Probe {
     }
 }
 
-/// A planned comparison of two arms, paired by seed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A planned comparison of arms, paired by seed: a weighted sum of their scores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Contrast {
     /// Name; unique in the spec; `[a-z0-9-]+`.
     pub name: String,
-    /// Arm whose effect it is.
-    pub treatment: String,
-    /// Arm it is compared with.
-    pub control: String,
+    /// What is compared.
+    pub comparison: Comparison,
+    /// What that makes of the arms' scores at each seed.
+    pub weights: Vec<Weight>,
     /// The measured quantity.
     pub metric: Metric,
-    /// What the claim predicts of treatment minus control.
+    /// What the claim predicts of the weighted sum, turned so that positive is better.
     pub expect: Expect,
     /// Smallest difference that matters, in the metric's unit (points for accuracies); positive.
     pub margin: f64,
@@ -168,6 +184,14 @@ impl Metric {
     pub const fn unit(self) -> &'static str {
         match self {
             Self::TestAccuracy | Self::TestEce => "points",
+            Self::TestNll => "nats",
+        }
+    }
+
+    /// Unit of a value.
+    pub const fn scale(self) -> &'static str {
+        match self {
+            Self::TestAccuracy | Self::TestEce => "%",
             Self::TestNll => "nats",
         }
     }

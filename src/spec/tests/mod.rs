@@ -1,5 +1,6 @@
 //! Reading whole specs: what a valid file becomes, and what the README says.
 
+mod factors;
 mod fuzz;
 mod mistakes;
 
@@ -373,6 +374,21 @@ fn the_readme_explains_every_key() {
                 format!("`{key}."),
             ];
             assert!(named.iter().any(|name| readme.contains(name)), "{key}");
+            explained += 1;
+        }
+    }
+    let crossed = factors::crossed();
+    for (old, new) in [
+        ("key = \"model.block.position\"", "zzz = 1"),
+        ("name = \"leaky\"", "name = \"leaky\"\nzzz = 1"),
+    ] {
+        assert!(crossed.contains(old), "{old:?}");
+        let error = parse(&crossed.replacen(old, new, 1))
+            .unwrap_err()
+            .to_string();
+        let (_, keys) = error.split_once("valid keys there are ").expect(&error);
+        for key in keys.split(", ") {
+            assert!(readme.contains(key), "{key}");
             explained += 1;
         }
     }
