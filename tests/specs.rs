@@ -256,3 +256,16 @@ fn links_in_the_documentation_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_claim_that_an_experiment_names_is_in_the_file_of_claims() {
+    let claims =
+        spec::Claim::load_all(&root().join("experiments")).unwrap_or_else(|e| panic!("{e}"));
+    let names: Vec<&str> = claims.iter().map(|claim| claim.name.as_str()).collect();
+    assert_eq!(names, ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]);
+    for spec in committed() {
+        for name in spec.claim.iter().chain(&spec.bears_on) {
+            assert!(names.contains(&name.as_str()), "{}: {name}", spec.name);
+        }
+    }
+}

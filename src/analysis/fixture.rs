@@ -67,6 +67,7 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
         title: "Is the bias needed?".to_owned(),
         question: "Does a bias before batch norm change anything?".to_owned(),
         claim: Some("C6".to_owned()),
+        bears_on: Vec::new(),
         sentence: Some("With `center=True` the layer needs no bias".to_owned()),
         reading: "Equivalent within the margin supports the claim.".to_owned(),
         suites: vec!["standard".to_owned()],
@@ -81,7 +82,8 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
         published: vec![Published {
             arm: "a".to_owned(),
             metric: Metric::TestAccuracy,
-            source: "Somebody 2016, table 1".to_owned(),
+            source: "Somebody 2016".to_owned(),
+            place: Some("table 1".to_owned()),
             value: 97.9,
             sd: Some(0.1),
             n: Some(5),

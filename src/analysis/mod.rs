@@ -10,7 +10,9 @@ mod contrast;
 mod effects;
 mod error;
 mod forecast;
+mod scope;
 mod scoreboard;
+mod standing;
 mod warnings;
 
 pub use cells::Cells;
@@ -18,6 +20,7 @@ pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use forecast::{Forecast, SpreadSource, forecast};
 pub use scoreboard::Scoreboard;
+pub use standing::{Standing, standing};
 
 use crate::record::{CellRecord, Outcome, Scores};
 use crate::spec::{Arm, Contrast, Factor, Metric, Published, Spec};
@@ -35,12 +38,17 @@ pub struct Summary {
     pub title: String,
     /// Which claim it tests, if any.
     pub claim: Option<String>,
+    /// Further claims on which it bears.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bears_on: Vec<String>,
     /// The claim's sentence.
     pub sentence: Option<String>,
     /// What is asked.
     pub question: String,
     /// How to read each outcome, as written before the run.
     pub reading: String,
+    /// What the results are about: nets, data, training.
+    pub scope: String,
     /// Device that every cell ran on.
     pub device: String,
     /// Seeds of the spec.
@@ -196,9 +204,11 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         name: spec.name.clone(),
         title: spec.title.clone(),
         claim: spec.claim.clone(),
+        bears_on: spec.bears_on.clone(),
         sentence: spec.sentence.clone(),
         question: spec.question.clone(),
         reading: spec.reading.clone(),
+        scope: scope::scope(spec),
         device: cells.device().to_owned(),
         seeds: spec.seeds.clone(),
         verdict: combine(primary),

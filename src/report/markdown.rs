@@ -4,11 +4,9 @@ use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
 use super::{CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, INTERACTION_FILE, factors, probes, tables};
 use crate::analysis::{ContrastSummary, Summary};
-use crate::spec::{Arm, DataName, Spec, TestSplit};
-use serde::Serialize;
 
 /// The report of `summary`, with links to `figures` (file names beside it).
-pub fn report(spec: &Spec, summary: &Summary, figures: &[&str]) -> String {
+pub fn report(summary: &Summary, figures: &[&str]) -> String {
     let mut parts = vec![
         format!("# {}", one_line(&summary.title)),
         summary.question.trim().to_owned(),
@@ -22,8 +20,8 @@ pub fn report(spec: &Spec, summary: &Summary, figures: &[&str]) -> String {
     parts.extend(figures.iter().map(|file| figure(file)));
     parts.push("## Arms".to_owned());
     parts.push(format!(
-        "Test scores after the last epoch, mean ± SD over seeds. {}",
-        setup(spec)
+        "Test scores after the last epoch, mean ± SD over seeds. {}.",
+        capitalized(&summary.scope)
     ));
     parts.push(tables::arms(summary));
     parts.extend(factors::section(summary));
@@ -40,7 +38,7 @@ pub fn report(spec: &Spec, summary: &Summary, figures: &[&str]) -> String {
     parts.extend(probe_section(summary));
     if let Some(table) = tables::published(summary) {
         parts.push("## Published results beside ours".to_owned());
-        parts.push("Nothing was chosen by them.".to_owned());
+        parts.push("They choose and decide nothing.".to_owned());
         parts.push(table);
     }
     if !summary.warnings.is_empty() {
@@ -115,7 +113,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
     }
 }
 
-fn capitalized(word: &str) -> String {
+pub(super) fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or(String::new(), |first| {
         first.to_uppercase().chain(chars).collect()
@@ -133,67 +131,6 @@ fn figure(file: &str) -> String {
         _ => "Figure",
     };
     format!("![{what}]({file})")
-}
-
-/// What every arm has in common; parts that are a factor of the experiment are said to differ.
-fn setup(spec: &Spec) -> String {
-    let data = shared(spec, |arm| {
-        let subset = arm.data.subset.map_or("training part".to_owned(), |n| {
-            format!("{n} training examples")
-        });
-        let validation = if arm.data.validation > 0.0 {
-            format!(
-                " with {} % held out for validation",
-                100.0 * arm.data.validation
-            )
-        } else {
-            " without a validation split".to_owned()
-        };
-        let folds = match arm.data.test {
-            TestSplit::Standard if arm.data.name != DataName::Digits => String::new(),
-            _ => format!("tested on one of {} folds a seed, ", arm.data.folds),
-        };
-        format!(
-            "data `{}`: {folds}{subset}{validation}",
-            tag(&arm.data.name)
-        )
-    });
-    let epochs = shared(spec, |arm| {
-        super::format::counted(arm.train.epochs, "epoch")
-    });
-    let batch = shared(spec, |arm| format!("batches of {}", arm.train.batch_size));
-    let optimizer = shared(spec, |arm| {
-        format!("optimizer `{}`", tag(&arm.train.optimizer))
-    });
-    let parts: Vec<String> = [
-        (data, "data"),
-        (epochs, "epochs"),
-        (batch, "batch size"),
-        (optimizer, "optimizer"),
-    ]
-    .into_iter()
-    .map(|(text, what)| text.unwrap_or_else(|| format!("{what} by arm")))
-    .collect();
-    format!("{}.", capitalized(&parts.join("; ")))
-}
-
-fn shared(spec: &Spec, describe: impl Fn(&Arm) -> String) -> Option<String> {
-    let mut all = spec.arms.iter().map(describe);
-    let first = all.next()?;
-    all.all(|other| other == first).then_some(first)
-}
-
-/// The name of an enum's variant as specs write it.
-fn tag(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        Ok(serde_json::Value::Object(map)) => map
-            .get("kind")
-            .and_then(|k| k.as_str())
-            .unwrap_or_default()
-            .to_owned(),
-        _ => String::new(),
-    }
 }
 
 fn contrast_notes(contrasts: &[ContrastSummary]) -> String {

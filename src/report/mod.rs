@@ -2,6 +2,7 @@
 //! folder. The caller writes them, or compares them with what is there.
 
 mod brief;
+mod claims;
 mod factors;
 pub mod finding;
 pub mod format;
@@ -14,6 +15,7 @@ pub mod table;
 mod tables;
 
 pub use brief::brief;
+pub use claims::{CLAIMS_FOLDER, claim_file, claim_page};
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
@@ -111,7 +113,7 @@ pub fn derive(spec: &Spec, records: &[CellRecord]) -> Result<Derived, DeriveErro
         source,
     })?;
     Ok(Derived {
-        report_md: report(spec, &summary, &names),
+        report_md: report(&summary, &names),
         summary_json: json + "\n",
         summary,
         figures,

@@ -1,15 +1,30 @@
 //! One row an experiment: what became of each claim.
 
+use super::claims::claims_table;
 use super::finding::{effect, identical, margin, sight, verdict_word};
 use super::table::Align::{Left, Right};
 use super::table::{Table, one_line};
 use crate::analysis::{ContrastSummary, Summary};
+use crate::spec::Claim;
 use std::cmp::Ordering;
 
-/// The page `results/README.md`. `summaries` may come in any order.
-pub fn overview(summaries: &[Summary]) -> String {
+/// The page `results/README.md`: where every claim stands, then every experiment. `summaries` may
+/// come in any order.
+pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
+    let claims = match claims.is_empty() {
+        true => String::new(),
+        false => format!(
+            "## Claims\n\n\
+             *Supported* takes every experiment that tests the claim, *contradicted* one that \
+             contradicts it and none that supports it; with both it *depends on the conditions*. The \
+             page behind each link has the scope and the evidence.\n\n\
+             {}\n## Experiments\n\n",
+            claims_table(claims, summaries, "")
+        ),
+    };
     format!(
         "# Results\n\n\
+         {claims}\
          One row an experiment, by claim. A claim is supported or contradicted by its primary \
          contrasts; *undecided* means that the data allow both. Improvements are signed so that \
          positive is better for the treatment, with 95 % t intervals over seeds. *Could have seen* is \
@@ -53,7 +68,7 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
 }
 
 /// By claim, experiments without one last; then by name.
-fn by_claim(a: &Summary, b: &Summary) -> Ordering {
+pub(super) fn by_claim(a: &Summary, b: &Summary) -> Ordering {
     let key = |s: &Summary| {
         let number = s
             .claim

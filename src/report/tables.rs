@@ -26,8 +26,15 @@ pub(super) fn arms(summary: &Summary) -> String {
         ("seeds", Right),
         ("diverged", Right),
     ];
+    let published = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
+        .into_iter()
+        .filter(|metric| summary.published.iter().any(|p| p.metric == *metric));
+    let published: Vec<(Metric, String)> = published
+        .map(|m| (m, format!("published {} ({})", m.label(), m.scale())))
+        .collect();
     columns.extend(failed.then_some(("failed", Right)));
     columns.extend(missing.then_some(("not run", Right)));
+    columns.extend(published.iter().map(|(_, name)| (name.as_str(), Right)));
     let mut table = Table::new(columns);
     let decimals = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
         .map(|m| (m, column_decimals(summary, m)));
@@ -48,6 +55,11 @@ pub(super) fn arms(summary: &Summary) -> String {
         ];
         row.extend(failed.then(|| arm.failed.to_string()));
         row.extend(missing.then(|| arm.missing.to_string()));
+        row.extend(published.iter().map(|(metric, _)| {
+            let of_arm = |p: &&Published| p.arm == arm.name && p.metric == *metric;
+            let rows = summary.published.iter().filter(of_arm);
+            rows.map(published_value).collect::<Vec<_>>().join("<br>")
+        }));
         table.row(row);
     }
     table.render()
@@ -204,7 +216,7 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
         table.row([
             format!("`{}`", theirs.arm),
             format!("{} ({unit})", theirs.metric.label()),
-            theirs.source.clone(),
+            source(theirs),
             published_value(theirs),
             ours.map_or(NONE.to_owned(), |s| mean_sd(s, decimals(s.sd, d))),
             ours.map_or(NONE.to_owned(), |s| difference(s, theirs.value, d)),
@@ -215,6 +227,14 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
 
 fn difference(ours: &Spread, theirs: f64, otherwise: usize) -> String {
     signed(ours.mean - theirs, decimals(ours.sd, otherwise))
+}
+
+/// Who says it, and where.
+fn source(theirs: &Published) -> String {
+    match &theirs.place {
+        Some(place) => format!("{}, {place}", theirs.source),
+        None => theirs.source.clone(),
+    }
 }
 
 /// As published: its digits are its own.

@@ -201,6 +201,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         title: "Fake".to_owned(),
         question: "Does the machinery work?".to_owned(),
         claim: None,
+        bears_on: Vec::new(),
         sentence: None,
         reading: String::new(),
         suites: Vec::new(),

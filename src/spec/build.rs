@@ -1,5 +1,6 @@
 //! From a parsed document to a checked spec.
 
+use super::claims::ClaimName;
 use super::compare::Design;
 use super::cross::{Cell, Crossing};
 use super::fault::Fault;
@@ -8,7 +9,7 @@ use super::overrides::Override;
 use super::reader::read;
 use super::tree::{Node, Origin, Value};
 use super::wire::{ArmTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
-use super::{Arm, Probe, Spec, SpecError, check};
+use super::{Arm, CLAIMS_FILE, Probe, Spec, SpecError, check};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{ModelConfig, PRESETS};
@@ -57,6 +58,11 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
              `bn-bias.toml`",
         ));
     }
+    if CLAIMS_FILE.strip_suffix(".toml") == Some(name) {
+        return Err(Fault::said(
+            "is the name of the file of claims, not of an experiment; call it something else",
+        ));
+    }
     let mut root = Node::document(text)?;
     for set in overrides {
         merge(&mut root, set.node().clone());
@@ -85,7 +91,8 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
         path: path.to_owned(),
         title: document.title,
         question: document.question,
-        claim: document.claim.map(|claim| format!("{claim:?}")),
+        claim: document.claim.map(ClaimName::text),
+        bears_on: document.bears_on.into_iter().map(ClaimName::text).collect(),
         sentence: document.sentence,
         reading: document.reading,
         suites: document.suites,

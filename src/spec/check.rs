@@ -121,6 +121,20 @@ pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     if spec.claim.is_some() && spec.sentence.is_none() {
         return flaw("sentence", "is missing; a spec with a `claim` quotes it");
     }
+    if let Some(i) =
+        (spec.bears_on.iter().enumerate()).position(|(i, claim)| spec.bears_on[..i].contains(claim))
+    {
+        let message = format!("repeats `{}`", spec.bears_on[i]);
+        return flaw(&format!("bears_on.{i}"), message);
+    }
+    let own = spec
+        .bears_on
+        .iter()
+        .position(|claim| Some(claim) == spec.claim.as_ref());
+    if let Some(i) = own {
+        let message = "is the `claim` itself; leave it out";
+        return flaw(&format!("bears_on.{i}"), message);
+    }
     names(&spec.suites, |i| format!("suites.{i}"))?;
     same_cells(&spec.arms)?;
     for (i, contrast) in spec.contrasts.iter().enumerate() {
@@ -180,7 +194,9 @@ fn texts(spec: &Spec) -> Result<(), ConfigError> {
         (spec.contrasts.iter().enumerate()).map(|(i, c)| (format!("contrasts.{i}.note"), &c.note));
     let sources = (spec.published.iter().enumerate())
         .map(|(i, p)| (format!("published.{i}.source"), &p.source));
-    for (key, text) in top.chain(labels).chain(notes).chain(sources) {
+    let places = (spec.published.iter().enumerate())
+        .filter_map(|(i, p)| Some((format!("published.{i}.place"), p.place.as_ref()?)));
+    for (key, text) in top.chain(labels).chain(notes).chain(sources).chain(places) {
         if text.trim().is_empty() {
             return flaw(&key, "is empty");
         }

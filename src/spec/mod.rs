@@ -8,6 +8,7 @@
 
 mod build;
 mod check;
+mod claims;
 mod compare;
 mod comparison;
 mod cross;
@@ -27,6 +28,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use claims::Claim;
 #[cfg(test)]
 pub(crate) use comparison::pair;
 pub use comparison::{Between, Comparison, Held, Weight};
@@ -41,6 +43,9 @@ use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// File of the claims, in the folder of experiments; no experiment can have its name.
+pub const CLAIMS_FILE: &str = "claims.toml";
+
 /// A checked experiment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
@@ -54,6 +59,8 @@ pub struct Spec {
     pub question: String,
     /// Which claim it tests: `C1` ... `C7`, or none.
     pub claim: Option<String>,
+    /// Further claims on which its results bear, without testing their sentences.
+    pub bears_on: Vec<String>,
     /// The claim's sentence.
     pub sentence: Option<String>,
     /// How to read each outcome, written before the run.
@@ -224,8 +231,11 @@ pub struct Published {
     pub arm: String,
     /// The measured quantity.
     pub metric: Metric,
-    /// Author, year, place in the text.
+    /// Author and year.
     pub source: String,
+    /// Place in the text: a table, a figure, a page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// The published value.
     pub value: f64,
     /// Its standard deviation, if given.

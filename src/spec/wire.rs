@@ -1,5 +1,6 @@
 //! The tables of a spec file as serde types, strict and without checks across keys.
 
+use super::claims::ClaimName;
 use super::compare::ContrastTable;
 use super::cross::{ExcludeTable, FactorTable};
 use super::{
@@ -21,7 +22,9 @@ use std::marker::PhantomData;
 pub(super) struct Document {
     pub(super) title: String,
     pub(super) question: String,
-    pub(super) claim: Option<Claim>,
+    pub(super) claim: Option<ClaimName>,
+    #[serde(default)]
+    pub(super) bears_on: Vec<ClaimName>,
     pub(super) sentence: Option<String>,
     pub(super) reading: String,
     #[serde(default)]
@@ -45,18 +48,6 @@ pub(super) struct Document {
     pub(super) contrasts: Vec<ContrastTable>,
     #[serde(default)]
     pub(super) published: Vec<Published>,
-}
-
-/// The claims that a spec can test.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub(super) enum Claim {
-    C1,
-    C2,
-    C3,
-    C4,
-    C5,
-    C6,
-    C7,
 }
 
 #[derive(Deserialize)]

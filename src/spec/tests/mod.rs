@@ -69,7 +69,8 @@ note = "N."
 [[published]]
 arm = "bias"
 metric = "test_accuracy"
-source = "Somebody (2015), table 1"
+source = "Somebody (2015)"
+place = "table 1"
 value = 98.5
 sd = 0.1
 n = 5
@@ -361,7 +362,7 @@ fn the_readme_explains_every_key() {
         ("set.model.block.bias = \"on\"", "zzz = 1"),
         ("set.model.block.bias = \"on\"", "set.zzz = 1"),
         ("treatment = \"no-bias\"", "zzz = 1"),
-        ("source = \"Somebody (2015), table 1\"", "zzz = 1"),
+        ("source = \"Somebody (2015)\"", "zzz = 1"),
     ] {
         assert!(BASE.contains(old), "{old:?}");
         let error = parse(&BASE.replacen(old, new, 1)).unwrap_err().to_string();
