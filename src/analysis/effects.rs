@@ -1,7 +1,7 @@
 //! Effects of the factors as they came out: described for the reader, not tested.
 
 use super::{Improvement, Scoreboard};
-use crate::spec::{Between, Comparison, Metric, Spec};
+use crate::spec::{Between, Comparison, Metric, Spec, When};
 use crate::stats::{Interval, Rule, Sample, t_interval};
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +97,7 @@ fn effect(
     metric: Metric,
 ) -> Option<EffectSummary> {
     let weights = comparison.weights(&spec.factors, &spec.arms, &[]).ok()?;
-    let (improvements, _) = scores.improvements(&weights, metric).ok()?;
+    let (improvements, _) = scores.improvements(&weights, metric, When::Last).ok()?;
     let values = |d: &Improvement| d.value;
     let sample = Sample::new(improvements.iter().map(values).collect()).ok()?;
     Some(EffectSummary {

@@ -3,7 +3,7 @@
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
     Arm, Between, Comparison, Contrast, DataConfig, DataName, Expect, Factor, Held, Level, Metric,
-    Optimizer, Published, Scale, Schedule, Spec, TestSplit, TrainConfig, pair,
+    Optimizer, Published, Scale, Schedule, Spec, TestSplit, TrainConfig, When, pair,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::streams::{Purpose, Stream};
@@ -50,6 +50,7 @@ pub(crate) fn contrast(treatment: &str, control: &str, expect: Expect) -> Contra
         comparison: Comparison::arms(treatment, control),
         weights: pair(treatment, control),
         metric: Metric::TestAccuracy,
+        when: When::Last,
         expect,
         margin: 0.25,
         primary: true,

@@ -68,8 +68,13 @@ fn spread(
 ) -> (Option<f64>, SpreadSource) {
     let same = |c: &&super::ContrastSummary| {
         let known = &c.contrast;
-        (&known.name, known.metric, &known.weights)
-            == (&contrast.name, contrast.metric, &contrast.weights)
+        (&known.name, known.metric, known.when, &known.weights)
+            == (
+                &contrast.name,
+                contrast.metric,
+                contrast.when,
+                &contrast.weights,
+            )
     };
     let known = recorded.and_then(|summary| summary.contrasts.iter().find(same));
     if let Some(sd) = known.and_then(|c| c.decision.as_ref()?.sd) {

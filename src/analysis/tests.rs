@@ -1,7 +1,7 @@
 use super::fixture::{crossed, diverge, records, set_accuracy, spec};
 use super::{AnalysisError, Summary, summarize};
 use crate::record::{CellRecord, Outcome};
-use crate::spec::{Expect, Metric, Spec};
+use crate::spec::{Expect, Metric, Spec, When};
 use crate::stats::Verdict;
 use proptest::prelude::*;
 
@@ -392,4 +392,25 @@ fn a_summary_with_factors_survives_json() {
     let summary = summarize(&spec, &records(&spec)).unwrap();
     let json = serde_json::to_string_pretty(&summary).unwrap();
     assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
+}
+
+#[test]
+fn a_contrast_at_equal_accuracy_reads_each_arm_where_it_gets_there() {
+    let mut spec = spec(2, 3, 3);
+    spec.contrasts[0].metric = Metric::TestNll;
+    let mut records = records(&spec);
+    for record in &mut records {
+        let curve = match record.arm.as_str() {
+            "a" => [(80.0, 0.9), (90.0, 0.5), (90.0, 0.7)],
+            _ => [(91.0, 0.4), (92.0, 0.6), (95.0, 0.8)],
+        };
+        for (epoch, (accuracy, nll)) in record.epochs.iter_mut().zip(curve) {
+            (epoch.test.accuracy, epoch.test.nll) = (accuracy, nll);
+        }
+    }
+    let value = |spec: &Spec| summarize(spec, &records).unwrap().contrasts[0].improvements[0].value;
+    // Control minus treatment: 0.7 - 0.8 in the end; 0.5 - 0.4 where each first has 90 %.
+    assert!((value(&spec) + 0.1).abs() < 1e-12);
+    spec.contrasts[0].when = When::EqualAccuracy;
+    assert!((value(&spec) - 0.1).abs() < 1e-12);
 }

@@ -229,7 +229,7 @@ impl fmt::Display for Digits {
 mod tests {
     use super::*;
     use crate::run::fake::spec;
-    use crate::spec::{Comparison, pair};
+    use crate::spec::{Comparison, When, pair};
 
     fn contrast(name: &str, expect: Expect, margin: f64) -> Contrast {
         Contrast {
@@ -237,6 +237,7 @@ mod tests {
             comparison: Comparison::arms("a", "b"),
             weights: pair("a", "b"),
             metric: Metric::TestAccuracy,
+            when: When::Last,
             expect,
             margin,
             primary: true,

@@ -7,7 +7,7 @@ use super::overview::by_claim;
 use super::subject::short;
 use super::table::Align::{Left, Right};
 use super::table::{Table, one_line};
-use crate::analysis::{ContrastSummary, Standing, Summary, standing};
+use crate::analysis::{ContrastSummary, Spread, Standing, Summary, standing};
 use crate::spec::Claim;
 use crate::stats::Verdict;
 
@@ -50,7 +50,8 @@ pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
     let both: Vec<&Summary> = tests.iter().chain(&bears).copied().collect();
     if let Some(table) = probes(claim, &both) {
         parts.push("## Probes".to_owned());
-        parts.push("Mean ± SD over seeds, and the largest value over seeds.".to_owned());
+        parts.push("Mean over seeds, from the block (or step) with the smallest to that with the largest, and the \
+             largest value over all seeds and blocks.".to_owned());
         parts.push(table);
     }
     parts.push("## What the suite cannot say".to_owned());
@@ -194,7 +195,7 @@ fn evidence(contrasts: &[ContrastSummary]) -> String {
         table.row([
             format!("`{}`{role}", asked.name),
             short(&asked.comparison, &asked.weights),
-            asked.metric.label().to_owned(),
+            asked.quantity(),
             prediction_word(asked.expect).to_owned(),
             effect.unwrap_or_else(|| "too few seeds".to_owned()),
             asked.margin.to_string(),
@@ -205,36 +206,45 @@ fn evidence(contrasts: &[ContrastSummary]) -> String {
     table.render()
 }
 
-/// Every measured value that bears on the claim; `None` without any.
+/// Every measured name that bears on the claim, a row an arm; `None` without any.
 fn probes(claim: &Claim, summaries: &[&Summary]) -> Option<String> {
     let mut table = Table::new([
         ("probe", Left),
         ("experiment", Left),
         ("arm", Left),
-        ("mean ± SD", Right),
+        ("mean", Right),
         ("largest", Right),
-        ("seeds", Right),
     ]);
     let mut any = false;
     for wanted in &claim.probes {
-        for summary in summaries {
-            for arm in &summary.arms {
-                let group = |name: &&String| name.split('.').next() == Some(wanted);
-                let found = arm.probes.keys().filter(group);
-                for name in found {
-                    let probe = &arm.probes[name];
-                    any = true;
-                    table.row([
-                        format!("`{name}`"),
-                        link(summary),
-                        format!("`{}`", arm.name),
-                        compact_mean_sd(probe),
-                        compact(probe.max),
-                        probe.n.to_string(),
-                    ]);
-                }
-            }
+        let arms = (summaries.iter()).flat_map(|s| s.arms.iter().map(move |arm| (s, arm)));
+        for (summary, arm) in arms {
+            let group = |(name, _): &(&String, &Spread)| name.split('.').next() == Some(wanted);
+            let parts: Vec<&Spread> = arm.probes.iter().filter(group).map(|(_, p)| p).collect();
+            let Some(largest) = parts.iter().map(|part| part.max).reduce(f64::max) else {
+                continue;
+            };
+            any = true;
+            table.row([
+                format!("`{wanted}`"),
+                link(summary),
+                format!("`{}`", arm.name),
+                means(&parts),
+                compact(largest),
+            ]);
         }
     }
     any.then(|| table.render())
+}
+
+/// From the smallest mean of the parts to the largest.
+fn means(parts: &[&Spread]) -> String {
+    let means = || parts.iter().map(|part| part.mean);
+    let least = means().reduce(f64::min).map_or(String::new(), compact);
+    let most = means().reduce(f64::max).map_or(String::new(), compact);
+    match parts {
+        [one] => compact_mean_sd(one),
+        _ if least == most => least,
+        _ => format!("{least} to {most}"),
+    }
 }

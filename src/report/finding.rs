@@ -85,7 +85,7 @@ pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
     let asked = &contrast.contrast;
     let who = subject(summary, &asked.comparison, &asked.weights);
     let unit = asked.comparison.unit();
-    let metric = contrast.contrast.metric.label();
+    let metric = asked.quantity();
     let Some((decision, effect)) = contrast.decision.as_ref().zip(effect(contrast)) else {
         return format!(
             "{who}: {} cannot decide anything.",

@@ -84,7 +84,7 @@ pub(super) fn contrasts(summary: &Summary) -> String {
         table.row([
             format!("`{}`{role}", asked.name),
             short(&asked.comparison, &asked.weights),
-            format!("{} ({})", asked.metric.label(), asked.metric.unit()),
+            format!("{} ({})", asked.quantity(), asked.metric.unit()),
             prediction_word(asked.expect).to_owned(),
             asked.margin.to_string(),
             mean.unwrap_or_else(|| NONE.to_owned()),

@@ -335,7 +335,7 @@ fn a_claims_page_has_sentence_overall_line_evidence_and_limits() {
         "## Other experiments that bear on it",
         "### [other](../other/report.md)",
         "## Probes",
-        "`saturated.1`",
+        "| `saturated` ",
         "## What the suite cannot say",
         "- Whether it holds for you.",
     ];

@@ -5,7 +5,7 @@
 
 use super::fault::{list, nearest};
 use super::tree::brief;
-use super::{Arm, Comparison, Contrast, Probe, Published, Spec};
+use super::{Arm, Comparison, Contrast, Metric, Probe, Published, Spec, When};
 use ablate_models::ConfigError;
 use ablate_models::block::BlockConfig;
 use ablate_models::norm::NormConfig;
@@ -229,6 +229,11 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
             key,
             format!("compares `{plus}` with `{minus}`, which are the same recipe"),
         );
+    }
+    if contrast.when == When::EqualAccuracy && contrast.metric == Metric::TestAccuracy {
+        let message = "is `equal_accuracy`, at which there is no difference in `test_accuracy`; \
+                       compare `test_nll` or `test_ece`";
+        return flaw("when", message);
     }
     if contrast.margin > 0.0 && contrast.margin.is_finite() {
         return Ok(());

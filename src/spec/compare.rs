@@ -6,7 +6,7 @@ use super::cross::{Crossing, level_names};
 use super::fault::Fault;
 use super::scalar::{Scalar, Scalars};
 use super::tree::{Node, brief};
-use super::{Arm, Contrast, Expect, Factor, Metric};
+use super::{Arm, Contrast, Expect, Factor, Metric, When};
 use ablate_models::ConfigError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ pub(super) struct ContrastTable {
     between: Option<BTreeMap<String, Vec<Scalar>>>,
     weights: Option<BTreeMap<String, f64>>,
     metric: Metric,
+    #[serde(default)]
+    when: When,
     expect: Expect,
     margin: f64,
     #[serde(default = "on")]
@@ -72,6 +74,7 @@ impl Design<'_> {
             comparison,
             weights,
             metric: table.metric,
+            when: table.when,
             expect: table.expect,
             margin: table.margin,
             primary: table.primary,

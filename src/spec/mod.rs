@@ -146,6 +146,9 @@ pub struct Contrast {
     pub weights: Vec<Weight>,
     /// The measured quantity.
     pub metric: Metric,
+    /// At which epoch it is read.
+    #[serde(default, skip_serializing_if = "When::is_last")]
+    pub when: When,
     /// What the claim predicts of the weighted sum, turned so that positive is better.
     pub expect: Expect,
     /// Smallest difference that matters, in the metric's unit (points for accuracies); positive.
@@ -156,7 +159,34 @@ pub struct Contrast {
     pub note: String,
 }
 
-/// A quantity that contrasts compare; always from the last epoch.
+impl Contrast {
+    /// The measured quantity in words, and when it is read if not at the end.
+    pub fn quantity(&self) -> String {
+        match self.when {
+            When::Last => self.metric.label().to_owned(),
+            When::EqualAccuracy => format!("{} at equal test accuracy", self.metric.label()),
+        }
+    }
+}
+
+/// At which epoch the arms of a contrast are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// The last one.
+    #[default]
+    Last,
+    /// Seed by seed, where each arm first reaches the test accuracy that all of them reach.
+    EqualAccuracy,
+}
+
+impl When {
+    fn is_last(&self) -> bool {
+        *self == Self::Last
+    }
+}
+
+/// A quantity that contrasts compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {

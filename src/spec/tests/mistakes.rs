@@ -118,6 +118,8 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
         kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | leave one out
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
+        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`
+        margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
         expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | it is one of `better`, `worse`, `equivalent`, `differs`
         claim = "C6" | claim = "C8" | C8 | claim | cannot be `C8`; it is one of `C1`, `C2`, `C3`, `C4`, `C5`, `C6`, `C7`
         claim = "C6" | claim = "C6"\nbears_on = ["C9"] | C9 | bears_on[0] | cannot be `C9`; it is one of `C1`
