@@ -359,7 +359,7 @@ fn caption(layout: &Layout<'_>, view: &View) -> String {
     };
     format!(
         "Faint dot: one seed. Large dot and bar: mean and its 95 % t interval over {seeds}.{averaged}\
-         {parallel} Seeds are shared by all cells, so differences are surer than the bars suggest; \
-         the contrasts have their intervals.{hidden}"
+         {parallel} All cells share their seeds: judge differences by the contrasts, not by whether \
+         bars overlap.{hidden}"
     )
 }

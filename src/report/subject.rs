@@ -24,12 +24,13 @@ pub fn subject(summary: &Summary, comparison: &Comparison, weights: &[Weight]) -
             between,
         } => {
             let words = Words(&summary.factors);
-            let mut text = format!(
-                "{}: {} against {}",
-                words.factor(factor),
-                words.level(factor, treatment),
-                words.level(factor, control)
-            );
+            let name = words.factor(factor);
+            let levels = [treatment, control].map(|level| words.level(factor, level));
+            let mut text = levels.join(" against ");
+            // `dropout rate 0.5 against dropout rate 0` names its factor already.
+            if !levels.iter().any(|level| level.contains(&name)) {
+                text = format!("{name}: {text}");
+            }
             if !between.is_empty() {
                 text = format!("{text}, {}", words.between(between));
             }

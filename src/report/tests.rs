@@ -413,3 +413,17 @@ proptest! {
         prop_assert_eq!(derived(&spec, &shuffled), derived(&spec, &records(&spec)));
     }
 }
+
+#[test]
+fn an_effect_names_its_factor_once() {
+    let mut spec = crossed(3, 1);
+    for level in &mut spec.factors[0].levels {
+        level.label = format!("norm factor {}", level.name);
+    }
+    let report = derived(&spec, &records(&spec)).report_md;
+    assert!(
+        report.contains(" norm factor batch against norm factor none, "),
+        "{report}"
+    );
+    assert!(!report.contains("norm factor: norm factor"), "{report}");
+}
