@@ -60,7 +60,8 @@ fn the_suites_hold_what_they_are_said_to_hold() {
     assert_eq!(names("standard"), standard);
     assert_eq!(names("mnist"), ["mnist-cnn", "mnist-mlp"]);
     assert_eq!(names("smoke"), ["smoke"]);
-    assert_eq!(committed().len(), 11, "an experiment is in no suite");
+    assert_eq!(names("claims"), ["bn-position-interaction"]);
+    assert_eq!(committed().len(), 12, "an experiment is in no suite");
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn every_batch_fits_into_the_training_split() {
 fn every_accuracy_margin_of_the_suites_is_more_than_one_test_image() {
     for spec in in_suite("standard").iter().chain(&in_suite("mnist")) {
         for contrast in &spec.contrasts {
-            let data = &arm(spec, &contrast.control).data;
+            let data = &arm(spec, &contrast.weights[0].arm).data;
             let train = entry(data.name).train.iter().sum();
             let test = entry(data.name).test.map(|counts| counts.iter().sum());
             let images = data::Sizes::new(data, train, test).unwrap().test;
@@ -252,6 +253,19 @@ fn links_in_the_documentation_lead_somewhere() {
             if !target.starts_with("http") && !target.starts_with("results/") {
                 assert!(folder.join(target).exists(), "{page}: {target}");
             }
+        }
+    }
+}
+
+#[test]
+fn every_claim_that_an_experiment_names_is_in_the_file_of_claims() {
+    let claims =
+        spec::Claim::load_all(&root().join("experiments")).unwrap_or_else(|e| panic!("{e}"));
+    let names: Vec<&str> = claims.iter().map(|claim| claim.name.as_str()).collect();
+    assert_eq!(names, ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]);
+    for spec in committed() {
+        for name in spec.claim.iter().chain(&spec.bears_on) {
+            assert!(names.contains(&name.as_str()), "{}: {name}", spec.name);
         }
     }
 }

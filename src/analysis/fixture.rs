@@ -2,8 +2,8 @@
 
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
-    Arm, Contrast, DataConfig, DataName, Expect, Metric, Optimizer, Published, Scale, Schedule,
-    Spec, TestSplit, TrainConfig,
+    Arm, Between, Comparison, Contrast, DataConfig, DataName, Expect, Factor, Held, Level, Metric,
+    Optimizer, Published, Scale, Schedule, Spec, TestSplit, TrainConfig, When, pair,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::streams::{Purpose, Stream};
@@ -16,6 +16,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
     Arm {
         name: name.to_owned(),
         label: format!("{name} label"),
+        levels: Vec::new(),
         data: DataConfig {
             name: DataName::Mnist,
             test: TestSplit::Standard,
@@ -46,9 +47,10 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
 pub(crate) fn contrast(treatment: &str, control: &str, expect: Expect) -> Contrast {
     Contrast {
         name: format!("{treatment}-vs-{control}"),
-        treatment: treatment.to_owned(),
-        control: control.to_owned(),
+        comparison: Comparison::arms(treatment, control),
+        weights: pair(treatment, control),
         metric: Metric::TestAccuracy,
+        when: When::Last,
         expect,
         margin: 0.25,
         primary: true,
@@ -66,10 +68,12 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
         title: "Is the bias needed?".to_owned(),
         question: "Does a bias before batch norm change anything?".to_owned(),
         claim: Some("C6".to_owned()),
+        bears_on: Vec::new(),
         sentence: Some("With `center=True` the layer needs no bias".to_owned()),
         reading: "Equivalent within the margin supports the claim.".to_owned(),
         suites: vec!["standard".to_owned()],
         seeds: (0..seeds).collect(),
+        factors: Vec::new(),
         arms: names.iter().map(|name| arm(name, epochs)).collect(),
         contrasts: names
             .iter()
@@ -79,12 +83,75 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
         published: vec![Published {
             arm: "a".to_owned(),
             metric: Metric::TestAccuracy,
-            source: "Somebody 2016, table 1".to_owned(),
+            source: "Somebody 2016".to_owned(),
+            place: Some("table 1".to_owned()),
             value: 97.9,
             sd: Some(0.1),
             n: Some(5),
         }],
     }
+}
+
+/// A spec of three crossed factors, `norm` {none, batch} x `act` {relu, tanh} x `width` {8, 32} with
+/// arms `none-relu-width-8`, ..., and three contrasts: the main effect of the norm, its effect with
+/// ReLU, and its interaction with the activation.
+pub(crate) fn crossed(seeds: u64, epochs: usize) -> Spec {
+    let level = |name: &str, value: Option<f64>| Level {
+        name: name.to_owned(),
+        label: format!("{name} label"),
+        value,
+    };
+    let factor = |name: &str, levels: [Level; 2]| Factor {
+        name: name.to_owned(),
+        label: format!("{name} factor"),
+        levels: levels.to_vec(),
+    };
+    let mut spec = spec(0, seeds, epochs);
+    spec.published.clear();
+    spec.factors = vec![
+        factor("norm", [level("none", None), level("batch", None)]),
+        factor("act", [level("relu", None), level("tanh", None)]),
+        factor("width", [level("8", Some(8.0)), level("32", Some(32.0))]),
+    ];
+    for cell in [0, 1, 2, 3, 4, 5, 6, 7].map(|k| [k / 4, k / 2 % 2, k % 2]) {
+        let parts = cell.iter().zip(&spec.factors);
+        let names: Vec<&str> = parts.map(|(&l, f)| f.levels[l].name.as_str()).collect();
+        let mut arm = arm(&names.join("-"), epochs);
+        arm.levels = cell.to_vec();
+        spec.arms.push(arm);
+    }
+    let comparison = |at: Vec<Held>, between: Vec<Between>| Comparison::Effect {
+        factor: "norm".to_owned(),
+        treatment: "batch".to_owned(),
+        control: "none".to_owned(),
+        at,
+        between,
+    };
+    let relu = Held {
+        factor: "act".to_owned(),
+        levels: vec!["relu".to_owned()],
+    };
+    let tanh = Between {
+        factor: "act".to_owned(),
+        first: "tanh".to_owned(),
+        second: "relu".to_owned(),
+    };
+    spec.contrasts = [
+        ("main", comparison(Vec::new(), Vec::new())),
+        ("simple", comparison(vec![relu], Vec::new())),
+        ("interaction", comparison(Vec::new(), vec![tanh])),
+    ]
+    .into_iter()
+    .map(|(name, comparison)| Contrast {
+        name: name.to_owned(),
+        weights: comparison
+            .weights(&spec.factors, &spec.arms, &[])
+            .expect("a full design"),
+        comparison,
+        ..contrast("a", "b", Expect::Better)
+    })
+    .collect();
+    spec
 }
 
 /// One record a cell of `spec`: curves that rise to about 97 %, arm by arm 0.05 points higher,

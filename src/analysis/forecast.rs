@@ -33,7 +33,7 @@ pub struct Forecast {
 pub enum SpreadSource {
     /// The paired differences of recorded results.
     Recorded,
-    /// Seed deviations that are usual for such arms, as if pairing removed nothing.
+    /// Seed deviations that are usual for such arms, as if pairing removed nothing of them.
     Assumed,
     /// Nothing.
     Unknown,
@@ -67,20 +67,31 @@ fn spread(
     recorded: Option<&Summary>,
 ) -> (Option<f64>, SpreadSource) {
     let same = |c: &&super::ContrastSummary| {
-        (&c.name, c.metric) == (&contrast.name, contrast.metric)
-            && (&c.treatment, &c.control) == (&contrast.treatment, &contrast.control)
+        let known = &c.contrast;
+        (&known.name, known.metric, known.when, &known.weights)
+            == (
+                &contrast.name,
+                contrast.metric,
+                contrast.when,
+                &contrast.weights,
+            )
     };
     let known = recorded.and_then(|summary| summary.contrasts.iter().find(same));
     if let Some(sd) = known.and_then(|c| c.decision.as_ref()?.sd) {
         return (Some(sd), SpreadSource::Recorded);
     }
-    let usual = |name: &str| {
-        let arm = spec.arms.iter().find(|arm| arm.name == name)?;
-        (contrast.metric == Metric::TestAccuracy).then(|| usual_sd(arm))?
-    };
-    match (usual(&contrast.treatment), usual(&contrast.control)) {
-        (Some(t), Some(c)) => (Some(t.hypot(c)), SpreadSource::Assumed),
-        _ => (None, SpreadSource::Unknown),
+    if contrast.metric != Metric::TestAccuracy {
+        return (None, SpreadSource::Unknown);
+    }
+    let parts = contrast
+        .arms(&spec.arms)
+        .map(|(arm, weight)| Some(weight * usual_sd(arm)?));
+    match parts.collect::<Option<Vec<f64>>>() {
+        Some(parts) => {
+            let sd = parts.into_iter().fold(0.0, f64::hypot);
+            (Some(sd), SpreadSource::Assumed)
+        }
+        None => (None, SpreadSource::Unknown),
     }
 }
 

@@ -7,16 +7,23 @@
 mod cells;
 mod choose;
 mod contrast;
+mod effects;
 mod error;
 mod forecast;
+mod scope;
+mod scoreboard;
+mod standing;
 mod warnings;
 
 pub use cells::Cells;
+pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use forecast::{Forecast, SpreadSource, forecast};
+pub use scoreboard::Scoreboard;
+pub use standing::{Standing, standing};
 
 use crate::record::{CellRecord, Outcome, Scores};
-use crate::spec::{Arm, Expect, Metric, Published, Spec};
+use crate::spec::{Arm, Contrast, Factor, Metric, Published, Spec};
 use crate::stats::{Decision, Sample, Verdict, combine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,12 +38,17 @@ pub struct Summary {
     pub title: String,
     /// Which claim it tests, if any.
     pub claim: Option<String>,
+    /// Further claims on which it bears.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bears_on: Vec<String>,
     /// The claim's sentence.
     pub sentence: Option<String>,
     /// What is asked.
     pub question: String,
     /// How to read each outcome, as written before the run.
     pub reading: String,
+    /// What the results are about: nets, data, training.
+    pub scope: String,
     /// Device that every cell ran on.
     pub device: String,
     /// Seeds of the spec.
@@ -45,6 +57,12 @@ pub struct Summary {
     pub verdict: Option<Verdict>,
     /// Contrasts in the order of the spec.
     pub contrasts: Vec<ContrastSummary>,
+    /// Factors in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
+    /// Effects and interactions of the factors, described; empty without factors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<EffectSummary>,
     /// Arms in the order of the spec.
     pub arms: Vec<ArmSummary>,
     /// Results of others.
@@ -61,6 +79,9 @@ pub struct ArmSummary {
     pub name: String,
     /// Words for tables.
     pub label: String,
+    /// The level of each factor, by index; empty for an arm that is written out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<usize>,
     /// The chosen learning rate.
     pub learning_rate: f64,
     /// Every rate that was tried, in the order of the spec.
@@ -129,32 +150,19 @@ pub struct Spread {
 
 /// One contrast and what the decision rule says of it.
 ///
-/// Differences are *improvements*: positive where the treatment is the better one. That is
-/// treatment minus control for accuracies, control minus treatment for NLL and calibration error.
+/// Differences are *improvements*: positive where the treatment is the better one. That is the
+/// weighted sum of the arms' scores for accuracies (treatment minus control), and its negative for
+/// NLL and calibration error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContrastSummary {
-    /// Name.
-    pub name: String,
-    /// Arm whose effect it is.
-    pub treatment: String,
-    /// Arm it is compared with.
-    pub control: String,
-    /// The measured quantity.
-    pub metric: Metric,
-    /// What the claim predicts.
-    pub expect: Expect,
-    /// Smallest difference that matters, in the metric's unit.
-    pub margin: f64,
-    /// Whether the claim's verdict rests on it.
-    pub primary: bool,
-    /// Why it is in the spec.
-    pub note: String,
+    /// What is compared, and what is predicted of it.
+    pub contrast: Contrast,
     /// The verdict; `undecided` when there is no decision.
     pub verdict: Verdict,
     /// Estimates and tests; absent with fewer than two pairs.
     pub decision: Option<Decision>,
-    /// Seeds at which both arms finished, with the improvement at each.
+    /// Seeds at which every arm finished, with the improvement at each.
     pub improvements: Vec<Improvement>,
     /// Seeds left out because an arm diverged, failed or has no record there.
     pub left_out: Vec<u64>,
@@ -184,10 +192,11 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         .enumerate()
         .map(|(a, arm)| summarize_arm(arm, cells.grid(a)))
         .collect::<Result<Vec<_>, _>>()?;
-    let contrasts = contrast::decide_all(spec, &cells, &arms)?;
+    let scores = Scoreboard::new(spec, &cells, &arms);
+    let contrasts = contrast::decide_all(spec, &scores)?;
     let primary: Vec<Verdict> = contrasts
         .iter()
-        .filter(|c| c.primary)
+        .filter(|c| c.contrast.primary)
         .map(|c| c.verdict)
         .collect();
     let warnings = warnings::collect(spec, &cells, &arms, &contrasts);
@@ -195,12 +204,16 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         name: spec.name.clone(),
         title: spec.title.clone(),
         claim: spec.claim.clone(),
+        bears_on: spec.bears_on.clone(),
         sentence: spec.sentence.clone(),
         question: spec.question.clone(),
         reading: spec.reading.clone(),
+        scope: scope::scope(spec),
         device: cells.device().to_owned(),
         seeds: spec.seeds.clone(),
         verdict: combine(primary),
+        effects: effects::describe(spec, &scores),
+        factors: spec.factors.clone(),
         contrasts,
         arms,
         published: spec.published.clone(),
@@ -217,6 +230,7 @@ fn summarize_arm(arm: &Arm, grid: &[cells::Row<'_>]) -> Result<ArmSummary, Analy
     Ok(ArmSummary {
         name: arm.name.clone(),
         label: arm.label.clone(),
+        levels: arm.levels.clone(),
         learning_rate: arm.learning_rates[chosen],
         grid: rates,
         n: done.len(),
@@ -289,5 +303,7 @@ impl Summary {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

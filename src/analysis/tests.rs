@@ -1,7 +1,7 @@
-use super::fixture::{diverge, records, set_accuracy, spec};
+use super::fixture::{crossed, diverge, records, set_accuracy, spec};
 use super::{AnalysisError, Summary, summarize};
 use crate::record::{CellRecord, Outcome};
-use crate::spec::{Expect, Metric, Spec};
+use crate::spec::{Expect, Metric, Spec, When};
 use crate::stats::Verdict;
 use proptest::prelude::*;
 
@@ -326,4 +326,91 @@ proptest! {
         diverge(&mut sorted, "b", 2);
         prop_assert_eq!(summarize(&spec, &records), summarize(&spec, &sorted));
     }
+}
+
+#[test]
+fn a_contrast_is_the_weighted_sum_of_its_arms_at_each_seed() {
+    let spec = crossed(4, 1);
+    let mut records = records(&spec);
+    for (k, record) in records.iter_mut().enumerate() {
+        record.epochs[0].test.accuracy = (k * k) as f64 % 37.0;
+    }
+    let summary = summarize(&spec, &records).unwrap();
+    let score = |arm: &str, seed: u64| {
+        let record = records.iter().find(|r| r.arm == arm && r.seed == seed);
+        record.unwrap().epochs[0].test.accuracy
+    };
+    for contrast in &summary.contrasts {
+        for improvement in &contrast.improvements {
+            let terms = contrast.contrast.weights.iter();
+            let by_hand: f64 = terms
+                .map(|term| term.weight * score(&term.arm, improvement.seed))
+                .sum();
+            assert!((improvement.value - by_hand).abs() < 1e-12);
+        }
+    }
+    let gain = |act: &str, seed: u64| {
+        let at = |norm: &str, width: u32| score(&format!("{norm}-{act}-{width}"), seed);
+        (at("batch", 8) + at("batch", 32) - at("none", 8) - at("none", 32)) / 2.0
+    };
+    for seed in 0..4 {
+        let value = |k: usize| summary.contrasts[k].improvements[seed as usize].value;
+        let (relu, tanh) = (gain("relu", seed), gain("tanh", seed));
+        assert!((value(0) - (relu + tanh) / 2.0).abs() < 1e-12);
+        assert!((value(1) - relu).abs() < 1e-12);
+        assert!((value(2) - (tanh - relu)).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_seed_that_one_cell_lost_is_left_out_of_the_effects_that_need_the_cell() {
+    let spec = crossed(4, 1);
+    let mut records = records(&spec);
+    diverge(&mut records, "none-tanh-8", 2);
+    let summary = summarize(&spec, &records).unwrap();
+    let left_out: Vec<&[u64]> = (summary.contrasts.iter())
+        .map(|c| &c.left_out[..])
+        .collect();
+    assert_eq!(left_out, [&[2][..], &[], &[2]], "the second holds ReLU");
+    assert!(summary.effects.iter().all(|e| e.n == 3));
+}
+
+#[test]
+fn a_design_without_a_cell_describes_what_does_not_need_it() {
+    let mut spec = crossed(4, 1);
+    spec.arms.retain(|arm| arm.name != "none-tanh-8");
+    spec.contrasts.remove(2);
+    spec.contrasts.remove(0);
+    let summary = summarize(&spec, &records(&spec)).unwrap();
+    assert_eq!(summary.effects, []);
+    assert!(summary.contrasts[0].decision.is_some());
+}
+
+#[test]
+fn a_summary_with_factors_survives_json() {
+    let spec = crossed(3, 1);
+    let summary = summarize(&spec, &records(&spec)).unwrap();
+    let json = serde_json::to_string_pretty(&summary).unwrap();
+    assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
+}
+
+#[test]
+fn a_contrast_at_equal_accuracy_reads_each_arm_where_it_gets_there() {
+    let mut spec = spec(2, 3, 3);
+    spec.contrasts[0].metric = Metric::TestNll;
+    let mut records = records(&spec);
+    for record in &mut records {
+        let curve = match record.arm.as_str() {
+            "a" => [(80.0, 0.9), (90.0, 0.5), (90.0, 0.7)],
+            _ => [(91.0, 0.4), (92.0, 0.6), (95.0, 0.8)],
+        };
+        for (epoch, (accuracy, nll)) in record.epochs.iter_mut().zip(curve) {
+            (epoch.test.accuracy, epoch.test.nll) = (accuracy, nll);
+        }
+    }
+    let value = |spec: &Spec| summarize(spec, &records).unwrap().contrasts[0].improvements[0].value;
+    // Control minus treatment: 0.7 - 0.8 in the end; 0.5 - 0.4 where each first has 90 %.
+    assert!((value(&spec) + 0.1).abs() < 1e-12);
+    spec.contrasts[0].when = When::EqualAccuracy;
+    assert!((value(&spec) - 0.1).abs() < 1e-12);
 }

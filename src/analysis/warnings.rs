@@ -84,9 +84,9 @@ fn left_out(contrast: &ContrastSummary) -> Option<String> {
     };
     Some(format!(
         "Contrast `{}` leaves out {}, where an arm did not finish, and rests on {}.{undecided}",
-        contrast.name,
+        contrast.contrast.name,
         counted(contrast.left_out.len(), "seed"),
-        counted(n, "pair"),
+        counted(n, contrast.contrast.comparison.unit()),
     ))
 }
 
@@ -96,23 +96,23 @@ fn floor(contrasts: &[ContrastSummary]) -> Option<String> {
     let alpha = Rule::default().alpha;
     let tests = contrasts.iter().filter(|c| c.decision.is_some()).count();
     let strictest = alpha / tests.max(1) as f64;
-    let decision = contrasts
+    let (unit, decision) = contrasts
         .iter()
-        .filter(|c| c.expect != Expect::Equivalent)
-        .filter_map(|c| c.decision.as_ref())
-        .min_by_key(|d| d.n)?;
-    let (floor, pairs) = (decision.p_sign_flip_floor, counted(decision.n, "pair"));
+        .filter(|c| c.contrast.expect != Expect::Equivalent)
+        .filter_map(|c| Some((c.contrast.comparison.unit(), c.decision.as_ref()?)))
+        .min_by_key(|(_, decision)| decision.n)?;
+    let (floor, pairs) = (decision.p_sign_flip_floor, counted(decision.n, unit));
     let needed = sign_flip_seeds(strictest);
     if floor >= alpha {
         Some(format!(
             "With {pairs} no two-sided sign-flip p can be below {floor}, so no difference can be shown; \
-             {} would take {needed} pairs or more.",
+             {} would take {needed} {unit}s or more.",
             counted(tests, "contrast")
         ))
     } else if floor >= strictest {
         Some(format!(
             "With {pairs} no two-sided sign-flip p can be below {floor}, which Holm's adjustment over \
-             {} can carry above {alpha}; {needed} pairs or more are safe.",
+             {} can carry above {alpha}; {needed} {unit}s or more are safe.",
             counted(tests, "contrast")
         ))
     } else {

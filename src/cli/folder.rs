@@ -5,10 +5,11 @@ use super::exit::Failure;
 use crate::analysis::Summary;
 use crate::files::{FileError, write_atomic};
 use crate::report::{
-    self, CURVES_FILE, DIFFERENCES_FILE, Derived, REPORT_FILE, SUMMARY_FILE, overview,
+    self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, Derived, INTERACTION_FILE,
+    REPORT_FILE, SUMMARY_FILE, claim_file, claim_page, overview,
 };
 use crate::run::runs;
-use crate::spec::Spec;
+use crate::spec::{Claim, Spec};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,14 @@ use std::path::{Path, PathBuf};
 const OVERVIEW_FILE: &str = "README.md";
 
 /// Every file that may be derived from records.
-const DERIVED: [&str; 4] = [SUMMARY_FILE, REPORT_FILE, CURVES_FILE, DIFFERENCES_FILE];
+const DERIVED: [&str; 6] = [
+    SUMMARY_FILE,
+    REPORT_FILE,
+    CURVES_FILE,
+    DIFFERENCES_FILE,
+    INTERACTION_FILE,
+    DOSE_FILE,
+];
 
 /// What a derived file should hold; `None` where it should not be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +47,12 @@ impl Target {
     /// Makes it so; whether anything changed.
     pub(crate) fn write(&self) -> Result<bool, FileError> {
         match &self.content {
-            Some(content) => write_atomic(&self.path, content.as_bytes()),
+            Some(content) => {
+                if let Some(folder) = self.path.parent() {
+                    fs::create_dir_all(folder).map_err(FileError::of("create", folder))?;
+                }
+                write_atomic(&self.path, content.as_bytes())
+            }
             None if self.path.exists() => {
                 fs::remove_file(&self.path).map_err(FileError::of("remove", &self.path))?;
                 Ok(true)
@@ -77,12 +90,26 @@ pub(crate) fn targets(derived: &Derived, results: &Path) -> Vec<Target> {
         .collect()
 }
 
-/// The overview page.
-pub(crate) fn overview_target(summaries: &[Summary], results: &Path) -> Target {
-    Target {
+/// The overview page and the pages of the claims. Where no experiment tests or bears on any claim
+/// there are no pages of claims.
+pub(crate) fn overview_targets(
+    claims: &[Claim],
+    summaries: &[Summary],
+    results: &Path,
+) -> Vec<Target> {
+    let any = summaries
+        .iter()
+        .any(|s| s.claim.is_some() || !s.bears_on.is_empty());
+    let claims = if any { claims } else { &[] };
+    let mut targets = vec![Target {
         path: results.join(OVERVIEW_FILE),
-        content: Some(overview(summaries)),
-    }
+        content: Some(overview(claims, summaries)),
+    }];
+    targets.extend(claims.iter().map(|claim| Target {
+        path: results.join(CLAIMS_FOLDER).join(claim_file(&claim.name)),
+        content: Some(claim_page(claim, summaries)),
+    }));
+    targets
 }
 
 /// Every summary in `results`, with those in `fresh` in place of what is on the disk. One that

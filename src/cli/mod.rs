@@ -67,7 +67,7 @@ Environment:
 
 /// Paired ablation experiments on dropout and batch normalization.
 ///
-/// An experiment is a TOML file: a question, arms that differ in one factor, and what the claim
+/// An experiment is a TOML file: a question, arms or factors to cross, and what the claim
 /// predicts. `ablate` trains every arm with the same seeds, compares them pair by pair, and says
 /// whether the claim is supported, contradicted or undecided. Without a verb it runs the standard
 /// suite.

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::provenance::{self, FINGERPRINT, Provenance};
 use crate::report::{overview_table, splice};
 use crate::run::runs;
-use crate::spec::Spec;
+use crate::spec::{Claim, Spec};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,8 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
         }
     }
     let summaries = folder::summaries(&results, &summaries, console);
-    targets.push(folder::overview_target(&summaries, &results));
+    let claims = Claim::load_all(&args.selection.experiments)?;
+    targets.extend(folder::overview_targets(&claims, &summaries, &results));
     for page in &args.splice {
         targets.push(spliced(page, &summaries, &results)?);
     }

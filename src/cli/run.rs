@@ -14,6 +14,7 @@ use crate::report::format::counted;
 use crate::report::{brief, overview_table};
 use crate::run::trainer::StopFlag;
 use crate::run::{Reproduction, RunOptions, RunReport, cores, run_spec, runs, threads_a_job};
+use crate::spec::Claim;
 use crate::train::BurnTrainer;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
     args.settings.check_device()?;
     let (works, results) = args.work()?;
     prepare(&works, &results, console)?;
+    let claims = Claim::load_all(&args.selection.experiments)?;
     let stop = signals::catch(console)?;
 
     console.start_bar(works.iter().flat_map(|w| &w.jobs).map(units).sum());
@@ -61,7 +63,7 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
             return Err(Failure::new(Code::Stopped, message));
         }
         failed += report.failed;
-        let summary = publish(work, &results.folder, console)?;
+        let summary = publish(work, &claims, &results.folder, console)?;
         tell(work, &report, &results.folder, console);
         console.data(&brief(&summary))?;
         summaries.push(summary);
@@ -138,14 +140,21 @@ fn train(
     Ok(report)
 }
 
-/// Derives and writes the files of an experiment and the overview.
-fn publish(work: &Work, results: &Path, console: &Console) -> Result<Summary, Failure> {
+/// Derives and writes the files of an experiment, the overview and the pages of the claims.
+fn publish(
+    work: &Work,
+    claims: &[Claim],
+    results: &Path,
+    console: &Console,
+) -> Result<Summary, Failure> {
     let derived = folder::derive(&work.plan.spec, results, console)?;
     for target in folder::targets(&derived, results) {
         target.write()?;
     }
     let summaries = folder::summaries(results, std::slice::from_ref(&derived.summary), console);
-    folder::overview_target(&summaries, results).write()?;
+    for target in folder::overview_targets(claims, &summaries, results) {
+        target.write()?;
+    }
     Ok(derived.summary)
 }
 

@@ -1,10 +1,8 @@
 //! What can be said against a design before it is run, from the spec alone.
 
-use crate::spec::{Contrast, DataConfig, DataName, Expect, Metric, Spec, TestSplit};
+use crate::spec::{Arm, Contrast, DataConfig, DataName, Expect, Metric, Spec, TestSplit};
+use crate::stats::{Rule, sign_flip_floor, sign_flip_seeds};
 use std::fmt;
-
-/// Error rate of a spec's family of contrasts.
-const ALPHA: f64 = 0.05;
 
 /// Fewest seeds of an experiment of the standard suite.
 const STANDARD_SEEDS: usize = 10;
@@ -42,10 +40,10 @@ pub enum Warning {
     UnequalTuning {
         /// The contrast.
         contrast: String,
-        /// Learning rates of the treatment.
-        treatment: usize,
-        /// Learning rates of the control.
-        control: usize,
+        /// Learning rates of the arm with the fewest.
+        fewest: usize,
+        /// Learning rates of the arm with the most.
+        most: usize,
     },
     /// The arms of a contrast are tested on different images, so that pairing them by seed removes
     /// nothing.
@@ -88,12 +86,12 @@ impl fmt::Display for Warning {
             ),
             Self::UnequalTuning {
                 contrast,
-                treatment,
-                control,
+                fewest,
+                most,
             } => write!(
                 f,
-                "contrast `{contrast}`: the treatment chooses among {treatment} learning rates, \
-                 the control among {control}"
+                "contrast `{contrast}`: one of its arms chooses among {fewest} learning rates, \
+                 another among {most}"
             ),
             Self::Unpaired { contrast } => write!(
                 f,
@@ -108,18 +106,18 @@ impl Warning {
     pub fn advice(&self) -> String {
         match self {
             Self::SignFlipFloor { level, .. } => {
-                format!("use at least {} seeds", seeds_for(*level))
+                format!("use at least {} seeds", sign_flip_seeds(*level))
             }
             Self::FewSeeds { .. } => format!("use at least {STANDARD_SEEDS} seeds"),
             Self::MarginBelowStep { .. } => {
                 "widen the margin, add seeds, or compare `test_nll`, which has no steps".to_owned()
             }
             Self::UnequalTuning { .. } => {
-                "give both arms as many `learning_rates`, so that neither wins by being tuned better"
+                "give its arms as many learning rates, so that none wins by being tuned better"
                     .to_owned()
             }
             Self::Unpaired { .. } => {
-                "give both arms one `data.name`, `data.test` and `data.folds`".to_owned()
+                "give its arms one `data.name`, `data.test` and `data.folds`".to_owned()
             }
         }
     }
@@ -141,12 +139,16 @@ pub fn warnings(spec: &Spec) -> Vec<Warning> {
 }
 
 /// Equivalences are tested by TOST, which has no such floor. Were all of them rejected first, Holm
-/// would still hold the first difference to `ALPHA / differences`.
+/// would still hold the first difference to the level over their number.
 fn sign_flip(spec: &Spec) -> Option<Warning> {
     let differs = |c: &&Contrast| c.expect != Expect::Equivalent;
     let contrasts = spec.contrasts.iter().filter(differs).count();
-    let (floor, level) = (sign_flip_floor(spec.seeds.len()), ALPHA / contrasts as f64);
-    (contrasts > 0 && floor > level).then_some(Warning::SignFlipFloor {
+    if contrasts == 0 {
+        return None;
+    }
+    let level = Rule::default().alpha / contrasts as f64;
+    let floor = sign_flip_floor(spec.seeds.len());
+    (floor >= level).then_some(Warning::SignFlipFloor {
         seeds: spec.seeds.len(),
         contrasts,
         floor,
@@ -154,55 +156,43 @@ fn sign_flip(spec: &Spec) -> Option<Warning> {
     })
 }
 
+/// One image of one seed moves the mean by the weight of its arm.
 fn margin(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
-    let (treatment, control) = arms(spec, contrast)?;
-    let images = test_images(&treatment.data).max(test_images(&control.data));
-    let step = 100.0 / (images.max(1) * spec.seeds.len().max(1)) as f64;
-    (contrast.metric == Metric::TestAccuracy && contrast.margin < step).then(|| {
-        Warning::MarginBelowStep {
-            contrast: contrast.name.clone(),
-            margin: contrast.margin,
-            step,
-        }
+    if contrast.metric != Metric::TestAccuracy {
+        return None;
+    }
+    let image = |(arm, weight): (&Arm, f64)| 100.0 * weight.abs() / test_images(&arm.data) as f64;
+    let smallest = contrast.arms(&spec.arms).map(image).reduce(f64::min)?;
+    let step = smallest / spec.seeds.len().max(1) as f64;
+    (contrast.margin < step).then(|| Warning::MarginBelowStep {
+        contrast: contrast.name.clone(),
+        margin: contrast.margin,
+        step,
     })
 }
 
 fn tuning(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
-    let (treatment, control) = arms(spec, contrast)?;
-    let (treatment, control) = (treatment.learning_rates.len(), control.learning_rates.len());
-    (treatment != control).then(|| Warning::UnequalTuning {
+    let rates = || (contrast.arms(&spec.arms)).map(|(arm, _)| arm.learning_rates.len());
+    let (fewest, most) = (rates().min()?, rates().max()?);
+    (fewest != most).then(|| Warning::UnequalTuning {
         contrast: contrast.name.clone(),
-        treatment,
-        control,
+        fewest,
+        most,
     })
 }
 
 fn pairing(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
-    let (treatment, control) = arms(spec, contrast)?;
     let test_set = |d: &DataConfig| {
         let folds = on_folds(d).then_some(d.folds);
         (d.name, folds)
     };
-    (test_set(&treatment.data) != test_set(&control.data)).then(|| Warning::Unpaired {
+    let mut sets = contrast
+        .arms(&spec.arms)
+        .map(|(arm, _)| test_set(&arm.data));
+    let first = sets.next()?;
+    sets.any(|set| set != first).then(|| Warning::Unpaired {
         contrast: contrast.name.clone(),
     })
-}
-
-fn arms<'s>(spec: &'s Spec, c: &Contrast) -> Option<(&'s crate::spec::Arm, &'s crate::spec::Arm)> {
-    let find = |name: &str| spec.arms.iter().find(|arm| arm.name == name);
-    Some((find(&c.treatment)?, find(&c.control)?))
-}
-
-/// Smallest two-sided p-value of the exact sign-flip test over `n` pairs: two of `2^n` sign
-/// patterns are as extreme as all pairs of one sign.
-fn sign_flip_floor(n: usize) -> f64 {
-    2f64.powi(1 - i32::try_from(n).unwrap_or(i32::MAX)).min(1.0)
-}
-
-fn seeds_for(level: f64) -> usize {
-    (1..)
-        .find(|&n| sign_flip_floor(n) <= level)
-        .unwrap_or(usize::MAX)
 }
 
 /// Whether the test images are a fold of the training file.
@@ -216,11 +206,12 @@ fn test_images(data: &DataConfig) -> usize {
         DataName::Digits => (1_797, 0),
         DataName::Mnist | DataName::FashionMnist | DataName::Kmnist => (60_000, 10_000),
     };
-    if on_folds(data) {
+    let images = if on_folds(data) {
         train / data.folds.max(1)
     } else {
         test
-    }
+    };
+    images.max(1)
 }
 
 /// A small number with as many places as it takes to show the asked-for significant digits.
@@ -238,13 +229,15 @@ impl fmt::Display for Digits {
 mod tests {
     use super::*;
     use crate::run::fake::spec;
+    use crate::spec::{Comparison, When, pair};
 
     fn contrast(name: &str, expect: Expect, margin: f64) -> Contrast {
         Contrast {
             name: name.into(),
-            treatment: "a".into(),
-            control: "b".into(),
+            comparison: Comparison::arms("a", "b"),
+            weights: pair("a", "b"),
             metric: Metric::TestAccuracy,
+            when: When::Last,
             expect,
             margin,
             primary: true,
@@ -335,8 +328,8 @@ mod tests {
                 &found[..],
                 [
                     Warning::UnequalTuning {
-                        treatment: 2,
-                        control: 1,
+                        fewest: 1,
+                        most: 2,
                         ..
                     },
                     Warning::Unpaired { .. }

@@ -27,6 +27,8 @@ const PANEL_HEAD: f64 = 34.0;
 struct Panel<'a> {
     title: String,
     metric: Metric,
+    /// Whether its rows are differences of improvements.
+    interactions: bool,
     rows: Vec<&'a ContrastSummary>,
 }
 
@@ -67,13 +69,19 @@ const CAPTION: &str = "Dot: one seed, treatment and control paired. Diamond and 
 interval. Shaded: differences smaller than the margin. Positive: the treatment is better (for NLL and \
 ECE: lower).";
 
-/// By metric, then by the size of the differences; contrasts keep their order.
+/// By metric, improvements before interactions, then by the size of the differences; contrasts keep
+/// their order.
 fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
     let mut out = Vec::new();
-    for metric in [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce] {
+    let metrics = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce];
+    for (metric, interactions) in metrics.into_iter().flat_map(|m| [(m, false), (m, true)]) {
+        let belongs = |c: &&ContrastSummary| {
+            c.contrast.metric == metric && c.contrast.comparison.is_interaction() == interactions
+        };
         let rows: Vec<&ContrastSummary> = contrasts
             .iter()
-            .filter(|c| c.metric == metric && !c.improvements.is_empty())
+            .filter(belongs)
+            .filter(|c| !c.improvements.is_empty())
             .collect();
         let mut sizes: Vec<f64> = rows.iter().map(|c| size(c)).collect();
         sizes.sort_by(f64::total_cmp);
@@ -98,8 +106,12 @@ fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
                 ", larger differences on their own axis"
             };
             out.push(Panel {
-                title: format!("Improvement in {}{scale}", metric.label()),
+                title: match interactions {
+                    false => format!("Improvement in {}{scale}", metric.label()),
+                    true => format!("Interaction in {}{scale}", metric.label()),
+                },
                 metric,
+                interactions,
                 rows,
             });
         }
@@ -111,7 +123,7 @@ fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
 fn extent(contrast: &ContrastSummary) -> impl Iterator<Item = f64> {
     let interval = shown_interval(contrast);
     let bounds = interval.into_iter().flat_map(|i| [i.low, i.high]);
-    let margin = [-contrast.margin, contrast.margin];
+    let margin = [-contrast.contrast.margin, contrast.contrast.margin];
     contrast
         .improvements
         .iter()
@@ -162,16 +174,27 @@ impl Panel<'_> {
             canvas.text(&text, at, Type::new(SMALL, INK, Anchor::Middle));
         }
         let foot = frame.bottom + 32.0;
-        let unit = format!("improvement ({})", self.metric.unit());
+        let what = match self.interactions {
+            false => "improvement",
+            true => "difference of improvements",
+        };
+        let unit = format!("{what} ({})", self.metric.unit());
         let middle = (frame.left + frame.right) / 2.0;
         canvas.text(&unit, (middle, foot), Type::new(LABEL, INK, Anchor::Middle));
+        let (left, right) = match self.interactions {
+            false => ("← control better", "treatment better →"),
+            true => (
+                "← gains less at the first level",
+                "gains more at the first level →",
+            ),
+        };
         canvas.text(
-            "← control better",
+            left,
             (frame.left, foot),
             Type::new(SMALL, SOFT, Anchor::Start),
         );
         canvas.text(
-            "treatment better →",
+            right,
             (frame.right, foot),
             Type::new(SMALL, SOFT, Anchor::End),
         );
@@ -194,7 +217,7 @@ fn label(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
         Type::new(SMALL, INK, Anchor::End),
     );
     let room = WIDTH - 2.0 * EDGE - 40.0 - text_width(&numbers, SMALL);
-    let name = shorten(&contrast.name, LABEL * 1.08, room);
+    let name = shorten(&contrast.contrast.name, LABEL * 1.08, room);
     let left = EDGE + 8.0;
     canvas.text(
         &name,
@@ -204,7 +227,7 @@ fn label(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
     let verdict = format!(
         "{} (predicted: {})",
         verdict_word(contrast.verdict),
-        prediction_word(contrast.expect)
+        prediction_word(contrast.contrast.expect)
     );
     let start = left + text_width(&name, LABEL * 1.08) + 14.0;
     let room = WIDTH - EDGE - 20.0 - text_width(&numbers, SMALL) - start;
@@ -227,7 +250,10 @@ fn color(verdict: Verdict) -> RGBColor {
 }
 
 fn strip(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, frame: &Frame, grid: &[f64]) {
-    let (low, high) = (frame.px(-contrast.margin), frame.px(contrast.margin));
+    let (low, high) = (
+        frame.px(-contrast.contrast.margin),
+        frame.px(contrast.contrast.margin),
+    );
     canvas.rectangle((low, frame.top), (high, frame.bottom), SHADE);
     for value in grid {
         let x = frame.px(*value);

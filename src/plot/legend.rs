@@ -1,4 +1,4 @@
-//! The legend of the curves.
+//! The legend of a figure with lines.
 
 use super::canvas::{Anchor, Canvas, Type, shorten, text_width};
 use super::style::{EDGE, INK, LABEL, WIDTH, series};
@@ -6,7 +6,7 @@ use crate::analysis::ArmSummary;
 
 const LEGEND_ROW: f64 = 21.0;
 
-/// Names of the arms below the panels, in two columns where they fit.
+/// Names of the lines below the panels, in two columns where they fit.
 pub(super) struct Legend {
     entries: Vec<String>,
     columns: usize,

@@ -1,5 +1,5 @@
-//! Figures as SVG: accuracy curves, the paired differences behind each verdict, and cost against
-//! size.
+//! Figures as SVG: accuracy curves, the paired differences behind each verdict, the cells of a
+//! crossed design as interaction and dose-response plots, and cost against size.
 //!
 //! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
 //! 2008) that read on white, and every curve has a dash pattern beside its colour.
@@ -9,6 +9,8 @@ mod canvas;
 mod clip;
 mod curves;
 mod differences;
+mod factorial;
+mod layout;
 mod legend;
 mod scaling;
 mod style;
@@ -16,6 +18,7 @@ mod swarm;
 
 pub use curves::curves;
 pub use differences::differences;
+pub use factorial::{dose_response, interaction};
 pub use scaling::{Cost, CostPanel, CostSeries, scaling};
 
 /// A figure that could not be drawn.

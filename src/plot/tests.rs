@@ -1,6 +1,6 @@
-use super::{curves, differences};
-use crate::analysis::fixture::{diverge, records, set_accuracy, spec};
-use crate::analysis::{Cells, summarize};
+use super::{curves, differences, dose_response, interaction};
+use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
+use crate::analysis::{Cells, Scoreboard, summarize};
 use crate::record::CellRecord;
 use crate::spec::{Expect, Metric, Spec};
 use std::collections::HashSet;
@@ -280,4 +280,119 @@ fn figures_are_the_same_bytes_each_time() {
     let spec = spec(3, 4, 5);
     let records = records(&spec);
     assert_eq!(drawn(&spec, &records), drawn(&spec, &records));
+}
+
+fn factorial(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>) {
+    let summary = summarize(spec, records).expect("records of one run");
+    let cells = Cells::sort(spec, records).expect("records of one run");
+    let scores = Scoreboard::new(spec, &cells, &summary.arms);
+    (
+        interaction(&summary, &scores).expect("a figure"),
+        dose_response(&summary, &scores).expect("a figure"),
+    )
+}
+
+#[test]
+fn an_interaction_plot_has_a_line_a_level_a_panel_a_level_and_a_dot_a_seed() {
+    let spec = crossed(5, 1);
+    let svg = factorial(&spec, &records(&spec)).0.expect("two factors");
+    assert_sound(&svg);
+    // Norm on the axis, a line for each activation, a panel for each width.
+    assert_eq!(count(&svg, "class=\"series\""), 4);
+    assert_eq!(count(&svg, "class=\"interval\""), 8);
+    assert_eq!(count(&svg, "<circle"), 8 * 5 + 8);
+    let texts = texts(&svg);
+    for label in [
+        "norm factor",
+        "none label",
+        "batch label",
+        "relu label",
+        "tanh label",
+        "8 label",
+        "32 label",
+        "test accuracy (%)",
+    ] {
+        assert!(texts.contains(&label), "{label}: {texts:?}");
+    }
+    let caption = texts.join(" ");
+    assert!(
+        caption.contains("95 % t interval over 5 seeds"),
+        "{caption}"
+    );
+}
+
+#[test]
+fn a_dose_stands_at_its_place_on_the_axis() {
+    let mut spec = crossed(5, 1);
+    let svg = factorial(&spec, &records(&spec)).1.expect("a width");
+    assert_sound(&svg);
+    assert!(texts(&svg).contains(&"width factor"));
+    spec.factors[2].levels[1].value = Some(800.0);
+    let svg = factorial(&spec, &records(&spec)).1.expect("a width");
+    let texts = texts(&svg);
+    assert!(
+        texts.contains(&"width factor, logarithmic scale"),
+        "{texts:?}"
+    );
+    assert!(texts.contains(&"8") && texts.contains(&"800"), "{texts:?}");
+}
+
+#[test]
+fn the_planned_interaction_decides_the_axes_and_further_factors_are_averaged_over() {
+    let mut spec = crossed(4, 1);
+    let level = spec.factors[2].levels[0].clone();
+    spec.factors[2].levels.extend(vec![level; 3]);
+    for (k, level) in spec.factors[2].levels.iter_mut().enumerate() {
+        level.name = k.to_string();
+        level.value = None;
+    }
+    // Five levels are too many for panels; three of them have no cells, so no mean can be taken.
+    assert_eq!(factorial(&spec, &records(&spec)), (None, None));
+    spec.factors[2].levels.truncate(2);
+    spec.contrasts.remove(2);
+    let svg = factorial(&spec, &records(&spec)).0.expect("two factors");
+    assert!(texts(&svg).contains(&"norm factor"), "the first factor");
+}
+
+#[test]
+fn cells_without_results_leave_gaps_and_none_at_all_no_figure() {
+    let spec = crossed(2, 1);
+    let mut records = records(&spec);
+    (0..2).for_each(|seed| diverge(&mut records, "none-relu-8", seed));
+    let svg = factorial(&spec, &records).0.expect("seven cells");
+    assert_sound(&svg);
+    assert_eq!(count(&svg, "class=\"series\""), 3, "one point is no line");
+    for arm in &spec.arms {
+        (0..2).for_each(|seed| diverge(&mut records, &arm.name, seed));
+    }
+    assert_eq!(factorial(&spec, &records), (None, None));
+    let plain = self::spec(2, 3, 1);
+    assert_eq!(factorial(&plain, &self::records(&plain)), (None, None));
+}
+
+#[test]
+fn a_seed_far_off_does_not_squash_the_cells_and_is_counted() {
+    let spec = crossed(40, 8);
+    let mut records = records(&spec);
+    set_accuracy(&mut records, "none-relu-8", 0, 12.0);
+    let svg = factorial(&spec, &records).0.expect("a figure");
+    assert_sound(&svg);
+    let caption = texts(&svg).join(" ");
+    assert!(caption.contains("One dot lies outside."), "{caption}");
+}
+
+#[test]
+fn interactions_have_their_own_axis_of_differences() {
+    let spec = crossed(6, 1);
+    let svg = differences_of(&spec, &records(&spec));
+    assert_sound(&svg);
+    let texts = texts(&svg);
+    for label in [
+        "Improvement in test accuracy",
+        "Interaction in test accuracy",
+        "difference of improvements (points)",
+        "gains more at the first level →",
+    ] {
+        assert!(texts.contains(&label), "{label}: {texts:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Results in plain sentences.
 
 use super::format::{counted, decimals, fixed, interval, signed};
+use super::subject::subject;
 use crate::analysis::{ContrastSummary, Summary};
 use crate::spec::{Expect, Metric};
 use crate::stats::{Interval, Verdict};
@@ -26,8 +27,8 @@ pub fn prediction_word(expect: Expect) -> &'static str {
 
 /// The prediction, with the margin where it is part of it.
 fn prediction(contrast: &ContrastSummary) -> String {
-    let word = prediction_word(contrast.expect);
-    match contrast.expect {
+    let word = prediction_word(contrast.contrast.expect);
+    match contrast.contrast.expect {
         Expect::Equivalent => format!("{word} within ±{}", margin(contrast)),
         _ => word.to_owned(),
     }
@@ -35,7 +36,11 @@ fn prediction(contrast: &ContrastSummary) -> String {
 
 /// The margin with its unit.
 pub fn margin(contrast: &ContrastSummary) -> String {
-    format!("{} {}", contrast.margin, contrast.metric.unit())
+    format!(
+        "{} {}",
+        contrast.contrast.margin,
+        contrast.contrast.metric.unit()
+    )
 }
 
 /// Decimals that a metric is shown with where there is no spread to go by.
@@ -49,7 +54,7 @@ pub fn metric_decimals(metric: Metric) -> usize {
 /// Decimals for the improvements of a contrast.
 pub fn improvement_decimals(contrast: &ContrastSummary) -> usize {
     let sd = contrast.decision.as_ref().and_then(|d| d.sd);
-    decimals(sd, metric_decimals(contrast.metric))
+    decimals(sd, metric_decimals(contrast.contrast.metric))
 }
 
 /// The interval to show: Student's t, or the bootstrap's where there is none.
@@ -65,7 +70,7 @@ pub fn effect(contrast: &ContrastSummary) -> Option<String> {
     Some(format!(
         "{} {} (95 % interval {})",
         signed(decision.mean, d),
-        contrast.metric.unit(),
+        contrast.contrast.metric.unit(),
         interval(shown_interval(contrast)?, d)
     ))
 }
@@ -77,35 +82,33 @@ pub fn identical(contrast: &ContrastSummary) -> bool {
 
 /// One sentence on a contrast: who against whom, how much, how sure, and what was predicted.
 pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
-    let label = |name: &str| {
-        let label = summary.arm(name).map_or(name, |arm| arm.label.as_str());
-        super::table::one_line(label)
-    };
-    let who = format!(
-        "{} against {}",
-        label(&contrast.treatment),
-        label(&contrast.control)
-    );
-    let metric = contrast.metric.label();
+    let asked = &contrast.contrast;
+    let who = subject(summary, &asked.comparison, &asked.weights);
+    let unit = asked.comparison.unit();
+    let metric = asked.quantity();
     let Some((decision, effect)) = contrast.decision.as_ref().zip(effect(contrast)) else {
         return format!(
             "{who}: {} cannot decide anything.",
-            counted(contrast.improvements.len(), "finished pair")
+            counted(contrast.improvements.len(), &format!("finished {unit}"))
         );
     };
     let measured = if identical(contrast) {
         format!(
             "exactly the same {metric} in all {}",
-            counted(decision.n, "pair")
+            counted(decision.n, unit)
         )
     } else {
-        let pairs = counted(decision.n, "pair");
+        let pairs = counted(decision.n, unit);
+        let what = match asked.comparison.is_interaction() {
+            true => "difference of improvements",
+            false => "improvement",
+        };
         format!(
-            "improvement in {metric} {}, {pairs})",
+            "{what} in {metric} {}, {pairs})",
             effect.trim_end_matches(')')
         )
     };
-    let negligible = if decision.negligible && contrast.expect != Expect::Equivalent {
+    let negligible = if decision.negligible && contrast.contrast.expect != Expect::Equivalent {
         format!(
             " The difference is shown to be smaller than the margin of {}.",
             margin(contrast)
@@ -119,36 +122,67 @@ pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
     )
 }
 
-/// What the design could have seen; for every contrast that is undecided or predicts equivalence.
+/// What the design could have seen: for every contrast that is undecided, that predicts equivalence,
+/// or that is contradicted by it. `None` for the others, and where every pair came out equal.
 pub fn power(contrast: &ContrastSummary) -> Option<String> {
-    let equivalent = contrast.expect == Expect::Equivalent;
-    if contrast.verdict != Verdict::Undecided && !equivalent {
-        return None;
-    }
+    let asked = &contrast.contrast;
+    let equivalent = asked.expect == Expect::Equivalent;
     let decision = contrast.decision.as_ref()?;
-    let d = improvement_decimals(contrast);
-    let unit = contrast.metric.unit();
-    let pairs = counted(decision.n, "pair");
-    if decision.sd == Some(0.0) {
+    let undecided = contrast.verdict == Verdict::Undecided;
+    if !(undecided || equivalent || ruled_out(contrast)) || decision.sd == Some(0.0) {
         return None;
     }
-    let sizes = (
-        decision.detectable_margin.filter(|_| equivalent),
-        decision.detectable,
+    let d = improvement_decimals(contrast);
+    let unit = asked.metric.unit();
+    let pairs = counted(decision.n, asked.comparison.unit());
+    let difference = decision
+        .detectable
+        .map(|size| format!("a difference of {} {unit}", fixed(size, d)));
+    let margin = decision.detectable_margin.map(|size| {
+        format!(
+            "equivalence within {} {unit} if there is no difference",
+            fixed(size, d)
+        )
+    });
+    let sizes: Vec<String> = match equivalent {
+        true => margin.into_iter().chain(difference).collect(),
+        false => difference.into_iter().chain(margin).collect(),
+    };
+    let sight = format!(
+        "With this spread and 80 % power, {pairs} show {}.",
+        sizes.join(", and ")
     );
-    Some(match sizes {
-        (Some(margin), _) => format!(
-            "With this spread, {pairs} show equivalence within {} {unit} with 80 % power if there is \
-             no difference.",
-            fixed(margin, d)
-        ),
-        (None, Some(difference)) if !equivalent => format!(
-            "With this spread, {pairs} show a difference of {} {unit} with 80 % power.",
-            fixed(difference, d)
-        ),
-        _ => format!(
-            "With {pairs} no difference, however large, reaches the level that Holm's adjustment asks of \
-             the smallest p."
-        ),
+    let floor = format!(
+        "With {pairs} no difference, however large, reaches the level that Holm's adjustment asks of \
+         the smallest p."
+    );
+    let any_difference = equivalent || decision.detectable.is_some();
+    Some(match (sizes.is_empty(), any_difference) {
+        (true, _) => floor,
+        (false, true) => sight,
+        (false, false) => format!("{floor} {sight}"),
     })
+}
+
+/// Whether a prediction of a difference fell because a difference that matters was ruled out.
+fn ruled_out(contrast: &ContrastSummary) -> bool {
+    let decision = contrast.decision.as_ref();
+    contrast.verdict == Verdict::Contradicted && decision.is_some_and(|d| d.negligible)
+}
+
+/// The same in a cell of a table; empty where [`power`] says nothing.
+pub(super) fn sight(contrast: &ContrastSummary) -> String {
+    let Some((decision, _)) = contrast.decision.as_ref().zip(power(contrast)) else {
+        return String::new();
+    };
+    let (d, unit) = (
+        improvement_decimals(contrast),
+        contrast.contrast.metric.unit(),
+    );
+    let equivalent = contrast.contrast.expect == Expect::Equivalent;
+    match (equivalent, decision.detectable, decision.detectable_margin) {
+        (true, _, Some(margin)) => format!("within ±{} {unit}", fixed(margin, d)),
+        (false, Some(size), _) => format!("{} {unit}", fixed(size, d)),
+        _ => "none, however large".to_owned(),
+    }
 }

@@ -2,14 +2,11 @@
 
 use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
-use super::{CURVES_FILE, probes, tables};
+use super::{CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, INTERACTION_FILE, factors, probes, tables};
 use crate::analysis::{ContrastSummary, Summary};
-use crate::spec::{Arm, DataName, Spec, TestSplit};
-use crate::stats::Verdict;
-use serde::Serialize;
 
 /// The report of `summary`, with links to `figures` (file names beside it).
-pub fn report(spec: &Spec, summary: &Summary, figures: &[&str]) -> String {
+pub fn report(summary: &Summary, figures: &[&str]) -> String {
     let mut parts = vec![
         format!("# {}", one_line(&summary.title)),
         summary.question.trim().to_owned(),
@@ -23,13 +20,15 @@ pub fn report(spec: &Spec, summary: &Summary, figures: &[&str]) -> String {
     parts.extend(figures.iter().map(|file| figure(file)));
     parts.push("## Arms".to_owned());
     parts.push(format!(
-        "Test scores after the last epoch, mean ± SD over seeds. {}",
-        setup(spec)
+        "Test scores after the last epoch, mean ± SD over seeds. {}.",
+        capitalized(&summary.scope)
     ));
     parts.push(tables::arms(summary));
+    parts.extend(factors::section(summary));
     if !summary.contrasts.is_empty() {
         parts.push("## Contrasts".to_owned());
         parts.push(IMPROVEMENT.to_owned());
+        parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
         parts.push(tables::contrasts(summary));
         parts.push(contrast_notes(&summary.contrasts));
         parts.push(TESTS.to_owned());
@@ -39,7 +38,7 @@ pub fn report(spec: &Spec, summary: &Summary, figures: &[&str]) -> String {
     parts.extend(probe_section(summary));
     if let Some(table) = tables::published(summary) {
         parts.push("## Published results beside ours".to_owned());
-        parts.push("Nothing was chosen by them.".to_owned());
+        parts.push("They choose and decide nothing.".to_owned());
         parts.push(table);
     }
     if !summary.warnings.is_empty() {
@@ -60,6 +59,10 @@ const IMPROVEMENT: &str = "Improvement is the difference between treatment and c
 seed, signed so that positive is better for the treatment: treatment minus control for accuracy, \
 control minus treatment for NLL and ECE. The margin is the smallest difference that matters.";
 
+const FACTORIAL: &str = "An effect of a factor is the improvement of one level over another, its mean \
+over the cells of the other factors taken seed by seed. An interaction is a difference of such \
+improvements: how much more the first level gains at one level of the other factor than at another.";
+
 const TESTS: &str = "BCa: bias-corrected and accelerated bootstrap. Sign-flip: two-sided \
 randomization test of no difference. TOST: two one-sided tests of a difference outside the margin. \
 *For* and *against*: p of the test that would support or contradict the prediction, Holm-adjusted \
@@ -77,15 +80,17 @@ fn claim(summary: &Summary) -> Option<String> {
 }
 
 pub(super) fn verdict(summary: &Summary) -> String {
-    let primary: Vec<&ContrastSummary> = summary.contrasts.iter().filter(|c| c.primary).collect();
+    let primary: Vec<&ContrastSummary> = summary
+        .contrasts
+        .iter()
+        .filter(|c| c.contrast.primary)
+        .collect();
     let Some(verdict) = summary.verdict else {
         return "**No verdict**: no contrast of this experiment is primary.".to_owned();
     };
     let word = capitalized(verdict_word(verdict));
     let tell = |contrast: &ContrastSummary| {
-        let undecided = contrast.verdict == Verdict::Undecided;
-        let power = power(contrast).filter(|_| undecided);
-        let power = power.map_or(String::new(), |p| format!(" {p}"));
+        let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
         format!("{}{power}", sentence(summary, contrast))
     };
     match primary.as_slice() {
@@ -95,7 +100,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
                 format!(
                     "**{}** (`{}`): {}",
                     verdict_word(c.verdict),
-                    c.name,
+                    c.contrast.name,
                     tell(c)
                 )
             });
@@ -108,7 +113,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
     }
 }
 
-fn capitalized(word: &str) -> String {
+pub(super) fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or(String::new(), |first| {
         first.to_uppercase().chain(chars).collect()
@@ -116,79 +121,23 @@ fn capitalized(word: &str) -> String {
 }
 
 fn figure(file: &str) -> String {
-    let what = if file == CURVES_FILE {
-        "Accuracy against epoch for every arm"
-    } else {
-        "Improvement of every contrast, seed by seed, with its interval and margin"
+    let what = match file {
+        CURVES_FILE => "Accuracy against epoch for every arm",
+        DIFFERENCES_FILE => {
+            "Improvement of every contrast, seed by seed, with its interval and margin"
+        }
+        INTERACTION_FILE => "Score at every level of one factor, a line for each level of another",
+        DOSE_FILE => "Score against the factor with numbers for levels",
+        _ => "Figure",
     };
     format!("![{what}]({file})")
-}
-
-/// What every arm has in common; parts that are a factor of the experiment are said to differ.
-fn setup(spec: &Spec) -> String {
-    let data = shared(spec, |arm| {
-        let subset = arm.data.subset.map_or("training part".to_owned(), |n| {
-            format!("{n} training examples")
-        });
-        let validation = if arm.data.validation > 0.0 {
-            format!(
-                " with {} % held out for validation",
-                100.0 * arm.data.validation
-            )
-        } else {
-            " without a validation split".to_owned()
-        };
-        let folds = match arm.data.test {
-            TestSplit::Standard if arm.data.name != DataName::Digits => String::new(),
-            _ => format!("tested on one of {} folds a seed, ", arm.data.folds),
-        };
-        format!(
-            "data `{}`: {folds}{subset}{validation}",
-            tag(&arm.data.name)
-        )
-    });
-    let epochs = shared(spec, |arm| {
-        super::format::counted(arm.train.epochs, "epoch")
-    });
-    let batch = shared(spec, |arm| format!("batches of {}", arm.train.batch_size));
-    let optimizer = shared(spec, |arm| {
-        format!("optimizer `{}`", tag(&arm.train.optimizer))
-    });
-    let parts: Vec<String> = [
-        (data, "data"),
-        (epochs, "epochs"),
-        (batch, "batch size"),
-        (optimizer, "optimizer"),
-    ]
-    .into_iter()
-    .map(|(text, what)| text.unwrap_or_else(|| format!("{what} by arm")))
-    .collect();
-    format!("{}.", capitalized(&parts.join("; ")))
-}
-
-fn shared(spec: &Spec, describe: impl Fn(&Arm) -> String) -> Option<String> {
-    let mut all = spec.arms.iter().map(describe);
-    let first = all.next()?;
-    all.all(|other| other == first).then_some(first)
-}
-
-/// The name of an enum's variant as specs write it.
-fn tag(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        Ok(serde_json::Value::Object(map)) => map
-            .get("kind")
-            .and_then(|k| k.as_str())
-            .unwrap_or_default()
-            .to_owned(),
-        _ => String::new(),
-    }
 }
 
 fn contrast_notes(contrasts: &[ContrastSummary]) -> String {
     list(contrasts.iter().map(|contrast| {
         let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
-        format!("`{}`: {}{power}", contrast.name, one_line(&contrast.note))
+        let asked = &contrast.contrast;
+        format!("`{}`: {}{power}", asked.name, one_line(&asked.note))
     }))
 }
 

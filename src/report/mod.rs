@@ -2,21 +2,26 @@
 //! folder. The caller writes them, or compares them with what is there.
 
 mod brief;
+mod claims;
+mod factors;
 pub mod finding;
 pub mod format;
 mod markdown;
 mod overview;
 mod probes;
 mod splice;
+mod subject;
 pub mod table;
 mod tables;
 
 pub use brief::brief;
+pub use claims::{CLAIMS_FOLDER, claim_file, claim_page};
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
+pub use subject::subject;
 
-use crate::analysis::{AnalysisError, Cells, Summary, summarize};
+use crate::analysis::{AnalysisError, Cells, Scoreboard, Summary, summarize};
 use crate::plot::{self, PlotError};
 use crate::record::CellRecord;
 use crate::spec::Spec;
@@ -29,6 +34,11 @@ pub const REPORT_FILE: &str = "report.md";
 pub const CURVES_FILE: &str = "curves.svg";
 /// File name of the paired differences in a results folder.
 pub const DIFFERENCES_FILE: &str = "differences.svg";
+
+/// File name of the interaction plot in a results folder.
+pub const INTERACTION_FILE: &str = "interaction.svg";
+/// File name of the dose-response plot in a results folder.
+pub const DOSE_FILE: &str = "dose-response.svg";
 
 /// Everything that is derived from one experiment's records.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,13 +100,20 @@ pub fn derive(spec: &Spec, records: &[CellRecord]) -> Result<Derived, DeriveErro
     if let Some(svg) = plot::differences(&summary)? {
         figures.push((DIFFERENCES_FILE, svg));
     }
+    let scores = Scoreboard::new(spec, &cells, &summary.arms);
+    if let Some(svg) = plot::interaction(&summary, &scores)? {
+        figures.push((INTERACTION_FILE, svg));
+    }
+    if let Some(svg) = plot::dose_response(&summary, &scores)? {
+        figures.push((DOSE_FILE, svg));
+    }
     let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
     let json = serde_json::to_string_pretty(&summary).map_err(|source| DeriveError::Json {
         spec: spec.name.clone(),
         source,
     })?;
     Ok(Derived {
-        report_md: report(spec, &summary, &names),
+        report_md: report(&summary, &names),
         summary_json: json + "\n",
         summary,
         figures,

@@ -1,19 +1,36 @@
 //! One row an experiment: what became of each claim.
 
-use super::finding::{effect, identical, margin, verdict_word};
+use super::claims::claims_table;
+use super::finding::{effect, identical, margin, sight, verdict_word};
 use super::table::Align::{Left, Right};
 use super::table::{Table, one_line};
 use crate::analysis::{ContrastSummary, Summary};
+use crate::spec::Claim;
 use std::cmp::Ordering;
 
-/// The page `results/README.md`. `summaries` may come in any order.
-pub fn overview(summaries: &[Summary]) -> String {
+/// The page `results/README.md`: where every claim stands, then every experiment. `summaries` may
+/// come in any order.
+pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
+    let claims = match claims.is_empty() {
+        true => String::new(),
+        false => format!(
+            "## Claims\n\n\
+             *Supported* takes every experiment that tests the claim, *contradicted* one that \
+             contradicts it and none that supports it; with both it *depends on the conditions*. The \
+             page behind each link has the scope and the evidence.\n\n\
+             {}\n## Experiments\n\n",
+            claims_table(claims, summaries, "")
+        ),
+    };
     format!(
         "# Results\n\n\
+         {claims}\
          One row an experiment, by claim. A claim is supported or contradicted by its primary \
          contrasts; *undecided* means that the data allow both. Improvements are signed so that \
-         positive is better for the treatment, with 95 % t intervals over seeds. The report behind \
-         each link has the evidence.\n\n\
+         positive is better for the treatment, with 95 % t intervals over seeds. *Could have seen* is \
+         what the design shows with 80 % power at the observed spread, beside every contrast that is \
+         undecided or whose verdict rests on equivalence: the smallest difference, or the smallest \
+         margin of equivalence (±). The report behind each link has the evidence.\n\n\
          {}\n\
          Made by `ablate report`; edits to this page are overwritten.\n",
         overview_table(summaries, "")
@@ -29,12 +46,13 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
         ("verdict", Left),
         ("improvement (95 % interval)", Left),
         ("margin", Left),
+        ("could have seen", Left),
         ("seeds", Right),
     ]);
     let mut sorted: Vec<&Summary> = summaries.iter().collect();
     sorted.sort_by(|a, b| by_claim(a, b));
     for summary in sorted {
-        let primary = || summary.contrasts.iter().filter(|c| c.primary);
+        let primary = || summary.contrasts.iter().filter(|c| c.contrast.primary);
         table.row([
             summary.claim.clone().unwrap_or_default(),
             one_line(summary.sentence.as_ref().unwrap_or(&summary.question)),
@@ -42,6 +60,7 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
             format!("**{}**", summary.verdict.map_or("none", verdict_word)),
             lines(primary().map(|c| effect_cell(c, primary().count() > 1))),
             margins(primary()),
+            lines(primary().map(sight)),
             summary.seeds.len().to_string(),
         ]);
     }
@@ -49,7 +68,7 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
 }
 
 /// By claim, experiments without one last; then by name.
-fn by_claim(a: &Summary, b: &Summary) -> Ordering {
+pub(super) fn by_claim(a: &Summary, b: &Summary) -> Ordering {
     let key = |s: &Summary| {
         let number = s
             .claim
@@ -68,7 +87,7 @@ fn effect_cell(contrast: &ContrastSummary, named: bool) -> String {
         None => "too few pairs".to_owned(),
     };
     if named {
-        format!("`{}`: {effect}", contrast.name)
+        format!("`{}`: {effect}", contrast.contrast.name)
     } else {
         effect
     }

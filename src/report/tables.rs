@@ -4,13 +4,14 @@ use super::finding::{
     improvement_decimals, metric_decimals, prediction_word, shown_interval, verdict_word,
 };
 use super::format::{decimals, fixed, interval, mean_sd, p_value, signed};
+use super::subject::short;
 use super::table::Align::{Left, Right};
 use super::table::Table;
 use crate::analysis::{ArmSummary, RateSummary, Spread, Summary};
 use crate::spec::{Metric, Published};
 
 /// What stands in a cell without a value.
-const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 pub(super) fn arms(summary: &Summary) -> String {
     let all = |f: fn(&ArmSummary) -> usize| summary.arms.iter().any(|a| f(a) > 0);
@@ -25,8 +26,15 @@ pub(super) fn arms(summary: &Summary) -> String {
         ("seeds", Right),
         ("diverged", Right),
     ];
+    let published = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
+        .into_iter()
+        .filter(|metric| summary.published.iter().any(|p| p.metric == *metric));
+    let published: Vec<(Metric, String)> = published
+        .map(|m| (m, format!("published {} ({})", m.label(), m.scale())))
+        .collect();
     columns.extend(failed.then_some(("failed", Right)));
     columns.extend(missing.then_some(("not run", Right)));
+    columns.extend(published.iter().map(|(_, name)| (name.as_str(), Right)));
     let mut table = Table::new(columns);
     let decimals = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
         .map(|m| (m, column_decimals(summary, m)));
@@ -47,6 +55,11 @@ pub(super) fn arms(summary: &Summary) -> String {
         ];
         row.extend(failed.then(|| arm.failed.to_string()));
         row.extend(missing.then(|| arm.missing.to_string()));
+        row.extend(published.iter().map(|(metric, _)| {
+            let of_arm = |p: &&Published| p.arm == arm.name && p.metric == *metric;
+            let rows = summary.published.iter().filter(of_arm);
+            rows.map(published_value).collect::<Vec<_>>().join("<br>")
+        }));
         table.row(row);
     }
     table.render()
@@ -55,7 +68,7 @@ pub(super) fn arms(summary: &Summary) -> String {
 pub(super) fn contrasts(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
-        ("treatment against control", Left),
+        ("compared", Left),
         ("improvement in", Left),
         ("predicted", Left),
         ("margin", Right),
@@ -66,13 +79,14 @@ pub(super) fn contrasts(summary: &Summary) -> String {
     for contrast in &summary.contrasts {
         let d = improvement_decimals(contrast);
         let mean = contrast.decision.as_ref().map(|r| signed(r.mean, d));
-        let role = if contrast.primary { "" } else { " (secondary)" };
+        let asked = &contrast.contrast;
+        let role = if asked.primary { "" } else { " (secondary)" };
         table.row([
-            format!("`{}`{role}", contrast.name),
-            format!("`{}` against `{}`", contrast.treatment, contrast.control),
-            format!("{} ({})", contrast.metric.label(), contrast.metric.unit()),
-            prediction_word(contrast.expect).to_owned(),
-            contrast.margin.to_string(),
+            format!("`{}`{role}", asked.name),
+            short(&asked.comparison, &asked.weights),
+            format!("{} ({})", asked.quantity(), asked.metric.unit()),
+            prediction_word(asked.expect).to_owned(),
+            asked.margin.to_string(),
             mean.unwrap_or_else(|| NONE.to_owned()),
             shown_interval(contrast).map_or(NONE.to_owned(), |i| interval(i, d)),
             format!("**{}**", verdict_word(contrast.verdict)),
@@ -98,7 +112,7 @@ fn middle(decimals: impl Iterator<Item = usize>) -> Option<usize> {
 pub(super) fn tests(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
-        ("pairs", Right),
+        ("seeds", Right),
         ("95 % BCa interval", Right),
         ("p sign-flip", Right),
         ("p TOST", Right),
@@ -109,7 +123,7 @@ pub(super) fn tests(summary: &Summary) -> String {
         ("detectable margin", Right),
     ]);
     for contrast in &summary.contrasts {
-        let name = format!("`{}`", contrast.name);
+        let name = format!("`{}`", contrast.contrast.name);
         let Some(r) = &contrast.decision else {
             table.row([name, contrast.improvements.len().to_string()]);
             continue;
@@ -198,15 +212,11 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
         let test = summary.arm(&theirs.arm).and_then(|arm| arm.test.as_ref());
         let ours = test.map(|t| t.of_metric(theirs.metric));
         let d = metric_decimals(theirs.metric);
-        let unit = if theirs.metric == Metric::TestNll {
-            "nats"
-        } else {
-            "%"
-        };
+        let unit = theirs.metric.scale();
         table.row([
             format!("`{}`", theirs.arm),
             format!("{} ({unit})", theirs.metric.label()),
-            theirs.source.clone(),
+            source(theirs),
             published_value(theirs),
             ours.map_or(NONE.to_owned(), |s| mean_sd(s, decimals(s.sd, d))),
             ours.map_or(NONE.to_owned(), |s| difference(s, theirs.value, d)),
@@ -217,6 +227,14 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
 
 fn difference(ours: &Spread, theirs: f64, otherwise: usize) -> String {
     signed(ours.mean - theirs, decimals(ours.sd, otherwise))
+}
+
+/// Who says it, and where.
+fn source(theirs: &Published) -> String {
+    match &theirs.place {
+        Some(place) => format!("{}, {place}", theirs.source),
+        None => theirs.source.clone(),
+    }
 }
 
 /// As published: its digits are its own.

@@ -1,8 +1,9 @@
-use super::{Derived, derive, overview, overview_table};
-use crate::analysis::fixture::{diverge, records, set_accuracy, spec};
+use super::{Derived, claim_page, derive, overview, overview_table};
+use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Summary, summarize};
 use crate::record::CellRecord;
-use crate::spec::{Expect, Spec};
+use crate::spec::{Claim, Expect, Spec};
+use crate::stats::Verdict;
 use proptest::prelude::*;
 
 fn derived(spec: &Spec, records: &[CellRecord]) -> Derived {
@@ -82,6 +83,103 @@ fn undecided_and_equivalent_contrasts_say_what_the_design_could_have_seen() {
     assert!(
         few.contains("no two-sided sign-flip p can be below 0.0625"),
         "{few}"
+    );
+}
+
+#[test]
+fn power_stands_beside_every_verdict_that_is_undecided_or_rests_on_equivalence() {
+    // Undecided; equivalent; better, contradicted because any improvement is below the margin.
+    for (expect, values) in [
+        (Expect::Better, [1.0, -1.0, 2.0, -2.0, 0.5, -0.4, 0.1, 0.2]),
+        (Expect::Differs, [1.0, -1.0, 2.0, -2.0, 0.5, -0.4, 0.1, 0.2]),
+        (
+            Expect::Equivalent,
+            [1.0, -1.0, 2.0, -2.0, 0.5, -0.4, 0.1, 0.2],
+        ),
+        (
+            Expect::Equivalent,
+            [0.01, -0.01, 0.02, -0.02, 0.01, -0.01, 0.0, 0.01],
+        ),
+        (
+            Expect::Better,
+            [0.01, -0.01, 0.02, -0.02, 0.01, -0.01, 0.0, 0.01],
+        ),
+    ] {
+        let report = improved(expect, &values);
+        let (verdict, _) = report.split_once("How to read it").unwrap();
+        assert!(
+            verdict.contains("and 80 % power, 8 pairs show"),
+            "{verdict}"
+        );
+        let (_, notes) = report.split_once("## Contrasts").unwrap();
+        assert!(notes.contains("and 80 % power, 8 pairs show"), "{notes}");
+    }
+    let clear = improved(Expect::Better, &[1.0, 2.0, 1.5, 2.5, 1.0, 2.0, 1.5, 2.5]);
+    assert!(!clear.contains("80 % power, 8 pairs"), "{clear}");
+}
+
+#[test]
+fn interactions_come_with_their_power_too() {
+    let spec = crossed(8, 1);
+    let mut records = records(&spec);
+    for (k, record) in records.iter_mut().enumerate() {
+        record.epochs[0].test.accuracy = 90.0 + (k * k % 7) as f64;
+    }
+    let derived = derived(&spec, &records);
+    let undecided = derived
+        .summary
+        .contrasts
+        .iter()
+        .filter(|c| c.verdict == Verdict::Undecided);
+    let count = undecided.count();
+    assert!(count > 0);
+    assert!(
+        derived
+            .report_md
+            .matches("80 % power, 8 seeds show")
+            .count()
+            >= 2 * count
+    );
+    let page = overview(&[], &[derived.summary]);
+    assert!(
+        page.contains("could have seen") && page.contains("points |"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_report_on_factors_has_cell_means_effects_and_figures() {
+    let spec = crossed(6, 1);
+    let derived = derived(&spec, &records(&spec));
+    let report = &derived.report_md;
+    for part in [
+        "](interaction.svg)",
+        "](dose-response.svg)",
+        "| norm factor | act factor |",
+        "norm: `batch` against `none`, act: `tanh` minus `relu`",
+        "norm factor: batch label against none label, with tanh label rather than relu label, mean \
+         over width factor: difference of improvements in test accuracy",
+        "norm factor: batch label against none label, at relu label, mean over width factor",
+    ] {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+    let (_, section) = report.split_once("## Factors").unwrap();
+    let (section, _) = section.split_once("## Contrasts").unwrap();
+    assert_eq!(section.matches("| batch label").count(), 2);
+    assert_eq!(section.matches("against `none`").count(), 3);
+}
+
+#[test]
+fn a_design_with_a_cell_left_out_says_how_many_effects_need_it() {
+    let mut spec = crossed(4, 1);
+    spec.arms.retain(|arm| arm.name != "none-tanh-8");
+    spec.contrasts = vec![spec.contrasts.remove(1)];
+    let report = derived(&spec, &records(&spec)).report_md;
+    let (_, section) = report.split_once("## Factors").unwrap();
+    assert!(section.contains("– |"), "{section}");
+    assert!(
+        section.contains("6 effects need a cell that is left out"),
+        "{section}"
     );
 }
 
@@ -190,7 +288,7 @@ fn an_overview_is_ordered_by_claim_whatever_the_order_of_the_summaries() {
         (Some("C1"), "dropout"),
     ];
     let mut summaries: Vec<Summary> = some.iter().map(|(c, n)| summary(*c, n)).collect();
-    let page = overview(&summaries);
+    let page = overview(&[], &summaries);
     let places: Vec<Option<usize>> = ["[dropout]", "[bias]", "[ten]", "[tricks]"]
         .iter()
         .map(|name| page.find(name))
@@ -200,14 +298,100 @@ fn an_overview_is_ordered_by_claim_whatever_the_order_of_the_summaries() {
         "{page}"
     );
     summaries.reverse();
-    assert_eq!(overview(&summaries), page);
+    assert_eq!(overview(&[], &summaries), page);
     assert!(overview_table(&summaries, "results/").contains("](results/bias/report.md)"));
+}
+
+fn claim(name: &str) -> Claim {
+    Claim {
+        name: name.to_owned(),
+        sentence: "A sentence with a | in it.".to_owned(),
+        kind: "accuracy".to_owned(),
+        probes: vec!["saturated".to_owned()],
+        limits: vec!["Whether it holds for you.".to_owned()],
+    }
+}
+
+#[test]
+fn a_claims_page_has_sentence_overall_line_evidence_and_limits() {
+    let mut bears = summary(Some("C1"), "other");
+    bears.bears_on = vec!["C6".to_owned()];
+    let mut against = summary(Some("C6"), "against");
+    against.verdict = Some(Verdict::Contradicted);
+    let mut summaries = vec![bears, summary(Some("C6"), "for"), against];
+    summaries[1].verdict = Some(Verdict::Supported);
+    let page = claim_page(&claim("C6"), &summaries);
+    let order = [
+        "# C6",
+        "> A sentence with a | in it.",
+        "**Depends on the conditions.**",
+        "- **supported** in [for](../for/report.md): dense net 32; data `mnist`",
+        "- **contradicted** in [against](../against/report.md)",
+        "## Experiments that test it",
+        "### [against](../against/report.md): contradicted",
+        "How to read it (written before the run): Equivalent within the margin",
+        "`b-vs-a`",
+        "### [for](../for/report.md): supported",
+        "## Other experiments that bear on it",
+        "### [other](../other/report.md)",
+        "## Probes",
+        "| `saturated` ",
+        "## What the suite cannot say",
+        "- Whether it holds for you.",
+    ];
+    let places: Vec<Option<usize>> = order.iter().map(|part| page.find(part)).collect();
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{places:?}\n{page}"
+    );
+    assert!(
+        !page.contains("fold_error"),
+        "a probe that the claim does not name\n{page}"
+    );
+    summaries.reverse();
+    assert_eq!(claim_page(&claim("C6"), &summaries), page);
+}
+
+#[test]
+fn a_claim_that_nothing_tests_says_so() {
+    let page = claim_page(&claim("C2"), &[summary(Some("C6"), "bias")]);
+    assert!(page.contains("**Not tested yet.**"), "{page}");
+    assert!(
+        !page.contains("## Experiments") && !page.contains("## Probes"),
+        "{page}"
+    );
+}
+
+#[test]
+fn the_overview_sums_up_the_claims() {
+    let mut bias = summary(Some("C6"), "bias");
+    bias.verdict = Some(Verdict::Supported);
+    let page = overview(&[claim("C2"), claim("C6")], &[bias]);
+    assert!(page.contains("| [C2](claims/C2.md) |"), "{page}");
+    assert!(page.contains("**not tested yet**"), "{page}");
+    assert!(page.contains("[bias](bias/report.md): supported"), "{page}");
+}
+
+#[test]
+fn published_results_stand_in_the_table_of_arms_and_change_nothing_else() {
+    let mut spec = spec(2, 6, 1);
+    let with = derived(&spec, &records(&spec));
+    let (_, arms) = with.report_md.split_once("## Arms").unwrap();
+    let (arms, rest) = arms.split_once("## Contrasts").unwrap();
+    assert!(arms.contains("published test accuracy (%)"), "{arms}");
+    assert!(arms.contains("97.9 ± 0.1 (n = 5)"), "{arms}");
+    assert!(rest.contains("Somebody 2016, table 1"), "{rest}");
+    spec.published.clear();
+    let without = derived(&spec, &records(&spec));
+    assert!(!without.report_md.contains("published"));
+    assert_eq!(with.summary.contrasts, without.summary.contrasts);
+    assert_eq!(with.summary.arms, without.summary.arms);
 }
 
 #[test]
 fn an_overview_names_the_contrasts_where_there_are_several() {
     let spec = spec(3, 6, 1);
-    let page = overview(&[summarize(&spec, &records(&spec)).unwrap()]);
+    let page = overview(&[], &[summarize(&spec, &records(&spec)).unwrap()]);
     assert!(
         page.contains("`b-vs-a`: ") && page.contains("<br>`c-vs-a`: "),
         "{page}"
@@ -228,4 +412,18 @@ proptest! {
         let spec = spec(3, 3, 4);
         prop_assert_eq!(derived(&spec, &shuffled), derived(&spec, &records(&spec)));
     }
+}
+
+#[test]
+fn an_effect_names_its_factor_once() {
+    let mut spec = crossed(3, 1);
+    for level in &mut spec.factors[0].levels {
+        level.label = format!("norm factor {}", level.name);
+    }
+    let report = derived(&spec, &records(&spec)).report_md;
+    assert!(
+        report.contains(" norm factor batch against norm factor none, "),
+        "{report}"
+    );
+    assert!(!report.contains("norm factor: norm factor"), "{report}");
 }

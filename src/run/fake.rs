@@ -170,6 +170,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
     let arm = |(index, name): (usize, &&str)| Arm {
         name: (*name).to_owned(),
         label: name.to_uppercase(),
+        levels: Vec::new(),
         data: DataConfig {
             name: DataName::Digits,
             test: TestSplit::Standard,
@@ -200,10 +201,12 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         title: "Fake".to_owned(),
         question: "Does the machinery work?".to_owned(),
         claim: None,
+        bears_on: Vec::new(),
         sentence: None,
         reading: String::new(),
         suites: Vec::new(),
         seeds: (1..=seeds as u64).collect(),
+        factors: Vec::new(),
         arms: arms.iter().enumerate().map(arm).collect(),
         contrasts: Vec::new(),
         published: Vec::new(),

@@ -1,12 +1,15 @@
 //! From a parsed document to a checked spec.
 
+use super::claims::ClaimName;
+use super::compare::Design;
+use super::cross::{Cell, Crossing};
 use super::fault::Fault;
 use super::merge::merge;
 use super::overrides::Override;
 use super::reader::read;
 use super::tree::{Node, Origin, Value};
-use super::wire::{ArmTable, ContrastTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
-use super::{Arm, Contrast, Probe, Spec, SpecError, check};
+use super::wire::{ArmTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
+use super::{Arm, CLAIMS_FILE, Probe, Spec, SpecError, check};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{ModelConfig, PRESETS};
@@ -55,6 +58,11 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
              `bn-bias.toml`",
         ));
     }
+    if CLAIMS_FILE.strip_suffix(".toml") == Some(name) {
+        return Err(Fault::said(
+            "is the name of the file of claims, not of an experiment; call it something else",
+        ));
+    }
     let mut root = Node::document(text)?;
     for set in overrides {
         merge(&mut root, set.node().clone());
@@ -65,26 +73,33 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
         OneOrMany::One(count) => check::counted_seeds(count),
         OneOrMany::Many(list) => check::listed_seeds(list),
     };
-    check::arm_count(document.arms.len()).map_err(|error| place(&root, &error))?;
-    let arm_nodes = root.get("arms").map_or(&[][..], Node::items);
-    let arms = (document.arms.into_iter().zip(arm_nodes))
-        .map(|(table, node)| {
-            let name = table.name.clone();
-            arm(&root, table, node, overrides).map_err(|fault| fault.in_arm(&name))
-        })
+    let crossing = Crossing::new(&root, document.factors, &document.exclude)?;
+    let arms = arms(&root, &crossing, document.arms, overrides)?;
+    check::arm_names(&arms).map_err(|error| place(&root, &error))?;
+    let design = Design {
+        crossing: &crossing,
+        arms: &arms,
+    };
+    let written = root.get("contrasts").map_or(&[][..], Node::items);
+    let names = document.contrasts.iter().map(|table| table.name.as_str());
+    check::contrast_names(names).map_err(|error| place(&root, &error))?;
+    let contrasts = (document.contrasts.into_iter().zip(written))
+        .map(|(table, node)| design.contrast(table, node))
         .collect::<Result<_, _>>()?;
     let spec = Spec {
         name: name.to_owned(),
         path: path.to_owned(),
         title: document.title,
         question: document.question,
-        claim: document.claim.map(|claim| format!("{claim:?}")),
+        claim: document.claim.map(ClaimName::text),
+        bears_on: document.bears_on.into_iter().map(ClaimName::text).collect(),
         sentence: document.sentence,
         reading: document.reading,
         suites: document.suites,
         seeds: seeds.map_err(|error| place(&root, &error))?,
+        factors: crossing.factors,
         arms,
-        contrasts: document.contrasts.into_iter().map(Into::into).collect(),
+        contrasts,
         published: document.published,
     };
     check::spec(&spec).map_err(|error| place(&root, &error))?;
@@ -92,30 +107,42 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
     Ok(spec)
 }
 
-impl From<ContrastTable> for Contrast {
-    fn from(table: ContrastTable) -> Self {
-        Self {
-            name: table.name,
-            treatment: table.treatment,
-            control: table.control,
-            metric: table.metric,
-            expect: table.expect,
-            margin: table.margin,
-            primary: table.primary,
-            note: table.note,
-        }
+/// The combinations of the factors, then the arms that are written out.
+fn arms(
+    root: &Node,
+    crossing: &Crossing,
+    tables: Vec<ArmTable>,
+    overrides: &[Override],
+) -> Result<Vec<Arm>, Fault> {
+    let cells = crossing.cells().count();
+    check::arm_count(cells + tables.len()).map_err(|error| place(root, &error))?;
+    let mut arms = Vec::new();
+    for cell in crossing.cells() {
+        let arm = arm(root, &cell, overrides);
+        arms.push(arm.map_err(|fault| crossing.blame(fault).in_arm(&cell.name))?);
     }
+    let written = root.get("arms").map_or(&[][..], Node::items);
+    for (table, node) in tables.into_iter().zip(written) {
+        let cell = Cell {
+            label: table.label.unwrap_or_else(|| table.name.clone()),
+            name: table.name,
+            levels: Vec::new(),
+            nodes: node.get("set").into_iter().collect(),
+        };
+        arms.push(arm(root, &cell, overrides).map_err(|fault| fault.in_arm(&cell.name))?);
+    }
+    Ok(arms)
 }
 
 /// Merges, reads and checks one arm.
-fn arm(root: &Node, table: ArmTable, node: &Node, overrides: &[Override]) -> Result<Arm, Fault> {
+fn arm(root: &Node, cell: &Cell<'_>, overrides: &[Override]) -> Result<Arm, Fault> {
     let recipe_keys = ["data", "model", "train", "probes"];
     let base = recipe_keys
         .iter()
         .filter_map(|&key| Some((key.to_owned(), root.get(key)?.clone())));
     let mut merged = Node::root(base.collect());
-    if let Some(set) = node.get("set") {
-        merge(&mut merged, set.clone());
+    for &node in &cell.nodes {
+        merge(&mut merged, node.clone());
     }
     for set in overrides {
         if set.node().get("seeds").is_none() {
@@ -130,8 +157,9 @@ fn arm(root: &Node, table: ArmTable, node: &Node, overrides: &[Override]) -> Res
     } = recipe(&merged)?;
     let (train, learning_rates) = train.split();
     let arm = Arm {
-        label: table.label.unwrap_or_else(|| table.name.clone()),
-        name: table.name,
+        name: cell.name.clone(),
+        label: cell.label.clone(),
+        levels: cell.levels.clone(),
         data,
         model,
         train,
@@ -244,15 +272,14 @@ fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Fault> {
     let Some((arm, message)) = check::idle_probe(arms) else {
         return Ok(());
     };
-    let own = format!("arms.{arm}.set.probes");
+    let cells = arms.iter().filter(|arm| !arm.levels.is_empty()).count();
+    let arm = arm.checked_sub(cells);
+    let own = arm.map(|arm| format!("arms.{arm}.set.probes"));
     let written = root
         .get("arms")
-        .and_then(|arms| arms.items().get(arm)?.get("set")?.get("probes"));
-    let key = if written.is_some() {
-        own.as_str()
-    } else {
-        "probes"
-    };
+        .and_then(|arms| arms.items().get(arm?)?.get("set")?.get("probes"));
+    let key = own.filter(|_| written.is_some());
+    let key = key.as_deref().unwrap_or("probes");
     Err(Fault::said(&message).at(&root.locate(key)))
 }
 

@@ -5,7 +5,7 @@
 
 use super::fault::{list, nearest};
 use super::tree::brief;
-use super::{Arm, Contrast, Probe, Published, Spec};
+use super::{Arm, Comparison, Contrast, Metric, Probe, Published, Spec, When};
 use ablate_models::ConfigError;
 use ablate_models::block::BlockConfig;
 use ablate_models::norm::NormConfig;
@@ -66,7 +66,10 @@ pub(super) fn listed_seeds(seeds: Vec<u64>) -> Result<Vec<u64>, ConfigError> {
 /// Whether there are arms, and not too many.
 pub(super) fn arm_count(count: usize) -> Result<(), ConfigError> {
     match count {
-        0 => flaw("arms", "is empty; add at least one `[[arms]]`"),
+        0 => flaw(
+            "arms",
+            "is empty; add at least one `[[arms]]`, or `[[factors]]`",
+        ),
         1..=MAX_ARMS => Ok(()),
         _ => flaw(
             "arms",
@@ -112,17 +115,28 @@ fn learning_rates(arm: &Arm) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Checks everything but the recipes.
+/// Checks everything but the recipes and the names of arms and contrasts.
 pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     texts(spec)?;
     if spec.claim.is_some() && spec.sentence.is_none() {
         return flaw("sentence", "is missing; a spec with a `claim` quotes it");
     }
+    if let Some(i) =
+        (spec.bears_on.iter().enumerate()).position(|(i, claim)| spec.bears_on[..i].contains(claim))
+    {
+        let message = format!("repeats `{}`", spec.bears_on[i]);
+        return flaw(&format!("bears_on.{i}"), message);
+    }
+    let own = spec
+        .bears_on
+        .iter()
+        .position(|claim| Some(claim) == spec.claim.as_ref());
+    if let Some(i) = own {
+        let message = "is the `claim` itself; leave it out";
+        return flaw(&format!("bears_on.{i}"), message);
+    }
     names(&spec.suites, |i| format!("suites.{i}"))?;
-    let arms: Vec<_> = spec.arms.iter().map(|arm| &arm.name).collect();
-    names(&arms, |i| format!("arms.{i}.name"))?;
-    let contrasts: Vec<_> = spec.contrasts.iter().map(|c| &c.name).collect();
-    names(&contrasts, |i| format!("contrasts.{i}.name"))?;
+    same_cells(&spec.arms)?;
     for (i, contrast) in spec.contrasts.iter().enumerate() {
         self::contrast(contrast, &spec.arms)
             .map_err(|error| under(&format!("contrasts.{i}"), error))?;
@@ -132,6 +146,36 @@ pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
             .map_err(|error| under(&format!("published.{i}"), error))?;
     }
     Ok(())
+}
+
+/// The arms that are no combination of factors, in the order of `arms` in the file.
+pub(super) fn written_out(arms: &[Arm]) -> impl Iterator<Item = &Arm> {
+    arms.iter().filter(|arm| arm.levels.is_empty())
+}
+
+/// Combinations have been named, and checked for it, by their factors.
+pub(super) fn arm_names(arms: &[Arm]) -> Result<(), ConfigError> {
+    let own: Vec<&String> = written_out(arms).map(|arm| &arm.name).collect();
+    names(&own, |i| format!("arms.{i}.name"))?;
+    let mut cells = arms.iter().filter(|arm| !arm.levels.is_empty());
+    match cells.find_map(|cell| own.iter().position(|name| **name == cell.name)) {
+        None => Ok(()),
+        Some(i) => flaw(
+            &format!("arms.{i}.name"),
+            format!(
+                "is the name of a combination of the factors, too: `{}`",
+                own[i]
+            ),
+        ),
+    }
+}
+
+pub(super) fn contrast_names<'a>(
+    contrasts: impl Iterator<Item = &'a str>,
+) -> Result<(), ConfigError> {
+    names(&contrasts.collect::<Vec<_>>(), |i| {
+        format!("contrasts.{i}.name")
+    })
 }
 
 fn texts(spec: &Spec) -> Result<(), ConfigError> {
@@ -144,12 +188,15 @@ fn texts(spec: &Spec) -> Result<(), ConfigError> {
     let top = top
         .into_iter()
         .filter_map(|(key, text)| Some((key.to_owned(), text?)));
-    let labels = (spec.arms.iter().enumerate()).map(|(i, a)| (format!("arms.{i}.label"), &a.label));
+    let labels =
+        (written_out(&spec.arms).enumerate()).map(|(i, a)| (format!("arms.{i}.label"), &a.label));
     let notes =
         (spec.contrasts.iter().enumerate()).map(|(i, c)| (format!("contrasts.{i}.note"), &c.note));
     let sources = (spec.published.iter().enumerate())
         .map(|(i, p)| (format!("published.{i}.source"), &p.source));
-    for (key, text) in top.chain(labels).chain(notes).chain(sources) {
+    let places = (spec.published.iter().enumerate())
+        .filter_map(|(i, p)| Some((format!("published.{i}.place"), p.place.as_ref()?)));
+    for (key, text) in top.chain(labels).chain(notes).chain(sources).chain(places) {
         if text.trim().is_empty() {
             return flaw(&key, "is empty");
         }
@@ -173,22 +220,20 @@ fn names<S: AsRef<str>>(names: &[S], key: impl Fn(usize) -> String) -> Result<()
 }
 
 fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
-    let treatment = known_arm("treatment", &contrast.treatment, arms)?;
-    let control = known_arm("control", &contrast.control, arms)?;
-    if treatment.name == control.name {
+    if let Some((plus, minus)) = compares_nothing(contrast, arms) {
+        let key = match contrast.comparison {
+            Comparison::Sum => "weights",
+            Comparison::Arms { .. } | Comparison::Effect { .. } => "control",
+        };
         return flaw(
-            "control",
-            format!("is the treatment, `{}`; compare two arms", control.name),
+            key,
+            format!("compares `{plus}` with `{minus}`, which are the same recipe"),
         );
     }
-    if same_recipe(treatment, control) {
-        return flaw(
-            "control",
-            format!(
-                "compares `{}` with `{}`, which are the same recipe",
-                treatment.name, control.name
-            ),
-        );
+    if contrast.when == When::EqualAccuracy && contrast.metric == Metric::TestAccuracy {
+        let message = "is `equal_accuracy`, at which there is no difference in `test_accuracy`; \
+                       compare `test_nll` or `test_ece`";
+        return flaw("when", message);
     }
     if contrast.margin > 0.0 && contrast.margin.is_finite() {
         return Ok(());
@@ -199,6 +244,40 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     )
 }
 
+/// Two arms of one recipe that a contrast weighs against each other, where the weights of every
+/// recipe add up to 0, so that its differences are 0 whatever is trained.
+fn compares_nothing<'a>(contrast: &'a Contrast, arms: &'a [Arm]) -> Option<(&'a str, &'a str)> {
+    let terms: Vec<(&Arm, f64)> = contrast.arms(arms).collect();
+    let rest = |arm: &Arm| -> f64 {
+        let same = terms.iter().filter(|(other, _)| same_recipe(arm, other));
+        same.map(|(_, weight)| weight).sum()
+    };
+    if terms.iter().any(|(arm, _)| rest(arm).abs() > 1e-9) {
+        return None;
+    }
+    let plus = terms.iter().find(|(_, weight)| *weight > 0.0)?.0;
+    let minus = (terms.iter()).find(|(arm, weight)| *weight < 0.0 && same_recipe(plus, arm))?;
+    Some((&plus.name, &minus.0.name))
+}
+
+/// Two combinations of the factors that are trained alike.
+fn same_cells(arms: &[Arm]) -> Result<(), ConfigError> {
+    let cells: Vec<&Arm> = arms.iter().filter(|arm| !arm.levels.is_empty()).collect();
+    for (i, arm) in cells.iter().enumerate() {
+        if let Some(other) = cells[..i].iter().find(|other| same_recipe(arm, other)) {
+            return flaw(
+                "factors",
+                format!(
+                    "make the same recipe of `{}` and of `{}`; let their levels differ, or leave \
+                     one out with `exclude`",
+                    other.name, arm.name
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
 fn same_recipe(a: &Arm, b: &Arm) -> bool {
     a.data == b.data
         && a.model == b.model
@@ -207,7 +286,8 @@ fn same_recipe(a: &Arm, b: &Arm) -> bool {
 }
 
 fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
-    known_arm("arm", &published.arm, arms)?;
+    let names: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
+    known("arm", &published.arm, &names, "arm")?;
     if !published.value.is_finite() {
         return flaw("value", format!("must be finite, not {}", published.value));
     }
@@ -220,17 +300,28 @@ fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn known_arm<'a>(key: &str, name: &str, arms: &'a [Arm]) -> Result<&'a Arm, ConfigError> {
-    if let Some(arm) = arms.iter().find(|arm| arm.name == name) {
-        return Ok(arm);
+/// Index of `name` among `names`, each of which is a `what`.
+pub(super) fn known(
+    key: &str,
+    name: &str,
+    names: &[&str],
+    what: &str,
+) -> Result<usize, ConfigError> {
+    if let Some(found) = names.iter().position(|known| *known == name) {
+        return Ok(found);
     }
-    let names: Vec<_> = arms.iter().map(|arm| arm.name.as_str()).collect();
-    let advice = match nearest(name, &names) {
+    let advice = match nearest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("arms are {}", list(&names)),
+        None => {
+            let (kind, of) = what
+                .split_once(' ')
+                .map_or((what, ""), |(kind, of)| (kind, of));
+            let space = if of.is_empty() { "" } else { " " };
+            format!("{kind}s{space}{of} are {}", list(names))
+        }
     };
     let name = brief(name);
-    flaw(key, format!("names `{name}`, which is no arm; {advice}"))
+    flaw(key, format!("names `{name}`, which is no {what}; {advice}"))
 }
 
 /// A probe that measures something on none of the arms that ask for it: the first of those arms,

@@ -87,7 +87,10 @@ impl Fault {
     /// Says that the fault is in the recipe of `arm`, unless its place shows that.
     pub(super) fn in_arm(mut self, arm: &str) -> Self {
         let key = self.origin.as_ref().map_or("", |origin| &origin.key);
-        if self.typed().is_none() && !key.starts_with("arms[") {
+        let shows = ["arms[", "factors["]
+            .iter()
+            .any(|start| key.starts_with(start));
+        if self.typed().is_none() && !shows {
             self.context.push_str(&format!(" (arm `{arm}`)"));
         }
         self
@@ -108,6 +111,19 @@ impl Fault {
             Place::CommandLine(text) => Some(text),
             Place::File | Place::Line(_) => None,
         }
+    }
+
+    /// Whether it is that `key`, as a whole, is not known.
+    pub(super) fn is_unknown_key(&self, key: &str) -> bool {
+        matches!(*self.what, What::UnknownKey { .. }) && self.key() == key
+    }
+
+    /// The same fault at another place.
+    pub(super) fn moved(mut self, place: &Place) -> Self {
+        if let Some(origin) = &mut self.origin {
+            origin.place = place.clone();
+        }
+        self
     }
 
     pub(super) fn is_missing_key(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Finding and loading spec files.
 
 use super::fault::{list, nearest};
-use super::{Override, Spec, SpecError, check};
+use super::{CLAIMS_FILE, Override, Spec, SpecError, check};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ impl Spec {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, SpecError> {
+pub(super) fn read_text(path: &Path) -> Result<String, SpecError> {
     let unreadable =
         |error: io::Error| SpecError::file_level(path, format!("the spec cannot be read: {error}"));
     let mut bytes = Vec::new();
@@ -69,7 +69,7 @@ pub fn find(name_or_path: &str, experiments_dir: &Path) -> Result<PathBuf, SpecE
     Err(SpecError::file_level(&path, message))
 }
 
-/// The names of the spec files in `experiments_dir`, sorted.
+/// The names of the spec files in `experiments_dir`, sorted; the file of claims is none.
 ///
 /// # Errors
 /// If the folder cannot be read.
@@ -85,6 +85,7 @@ pub fn names(experiments_dir: &Path) -> Result<Vec<String>, SpecError> {
             .extension()
             .is_some_and(|extension| extension == EXTENSION);
         let stem = path.file_stem().map(|stem| stem.to_string_lossy());
+        let is_spec = is_spec && !path.ends_with(CLAIMS_FILE);
         if let Some(stem) = stem.filter(|stem| is_spec && !stem.starts_with('.')) {
             names.push(stem.into_owned());
         }
@@ -129,6 +130,7 @@ mod tests {
             ("a.toml", spec),
             ("README.md", b"#"),
             (".c.toml", b"["),
+            (CLAIMS_FILE, b"[[claims]]"),
         ]);
         let specs = all(folder.path()).unwrap();
         let names: Vec<_> = specs.iter().map(|spec| spec.name.as_str()).collect();
@@ -173,11 +175,13 @@ mod tests {
             ("large.toml", &large),
             ("bytes.toml", b"title = \"\xff\""),
             ("Odd Name.toml", SPEC.as_bytes()),
+            (CLAIMS_FILE, SPEC.as_bytes()),
         ]);
         for (name, part) in [
             ("large.toml", "larger than 1 MiB"),
             ("bytes.toml", "not UTF-8"),
             ("Odd Name.toml", "lower-case letters, digits and `-`"),
+            (CLAIMS_FILE, "the file of claims"),
             ("absent.toml", "cannot be read"),
             (".", "cannot be read"),
         ] {

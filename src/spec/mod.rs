@@ -1,19 +1,26 @@
 //! An experiment as its author wrote it: question, claim, data, model, training, arms, contrasts.
 //!
-//! The domain types are here, in `data` and in `train`. A file becomes one of them in steps, a
-//! module each: `tree` parses TOML into nodes that know their line, `merge` lays arms and overrides
-//! over the base, `reader` and `wire` read the merged tables strictly, `build` converts them, and
-//! `check` holds what no type can say. `files` finds and loads files.
+//! The domain types are here, in `data`, `train`, `factors` and `comparison`. A file becomes one of
+//! them in steps, a module each: `tree` parses TOML into nodes that know their line, `merge` lays
+//! arms and overrides over the base, `reader` and `wire` read the merged tables strictly, `cross`
+//! makes arms of factors, `compare` weights of contrasts, `build` converts the rest, and `check`
+//! holds what no type can say. `files` finds and loads files.
 
 mod build;
 mod check;
+mod claims;
+mod compare;
+mod comparison;
+mod cross;
 mod data;
 mod error;
+mod factors;
 mod fault;
 mod files;
 mod merge;
 mod overrides;
 mod reader;
+mod scalar;
 mod train;
 mod tree;
 mod wire;
@@ -21,8 +28,13 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use claims::Claim;
+#[cfg(test)]
+pub(crate) use comparison::pair;
+pub use comparison::{Between, Comparison, Held, Weight};
 pub use data::{DataConfig, DataName, Scale, TestSplit};
 pub use error::SpecError;
+pub use factors::{Factor, Level};
 pub use files::{all, find, names};
 pub use overrides::{Override, OverrideError};
 pub use train::{Moments, Optimizer, ParameterGroup, Schedule, TrainConfig};
@@ -30,6 +42,9 @@ pub use train::{Moments, Optimizer, ParameterGroup, Schedule, TrainConfig};
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// File of the claims, in the folder of experiments; no experiment can have its name.
+pub const CLAIMS_FILE: &str = "claims.toml";
 
 /// A checked experiment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,6 +59,8 @@ pub struct Spec {
     pub question: String,
     /// Which claim it tests: `C1` ... `C7`, or none.
     pub claim: Option<String>,
+    /// Further claims on which its results bear, without testing their sentences.
+    pub bears_on: Vec<String>,
     /// The claim's sentence.
     pub sentence: Option<String>,
     /// How to read each outcome, written before the run.
@@ -52,7 +69,10 @@ pub struct Spec {
     pub suites: Vec<String>,
     /// Seeds, without repeats, in the order of the file.
     pub seeds: Vec<u64>,
-    /// Arms in the order of the file.
+    /// Factors in the order of the file; empty where every arm is written out.
+    pub factors: Vec<Factor>,
+    /// Arms: the combinations of the factors, the last factor running fastest, then those that are
+    /// written out.
     pub arms: Vec<Arm>,
     /// Contrasts in the order of the file.
     pub contrasts: Vec<Contrast>,
@@ -67,6 +87,8 @@ pub struct Arm {
     pub name: String,
     /// Words for tables and legends.
     pub label: String,
+    /// The level of each factor, by index; empty for an arm that is written out.
+    pub levels: Vec<usize>,
     /// The data.
     pub data: DataConfig,
     /// The model.
@@ -112,18 +134,22 @@ impl Probe {
     }
 }
 
-/// A planned comparison of two arms, paired by seed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A planned comparison of arms, paired by seed: a weighted sum of their scores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Contrast {
     /// Name; unique in the spec; `[a-z0-9-]+`.
     pub name: String,
-    /// Arm whose effect it is.
-    pub treatment: String,
-    /// Arm it is compared with.
-    pub control: String,
+    /// What is compared.
+    pub comparison: Comparison,
+    /// What that makes of the arms' scores at each seed.
+    pub weights: Vec<Weight>,
     /// The measured quantity.
     pub metric: Metric,
-    /// What the claim predicts of treatment minus control.
+    /// At which epoch it is read.
+    #[serde(default, skip_serializing_if = "When::is_last")]
+    pub when: When,
+    /// What the claim predicts of the weighted sum, turned so that positive is better.
     pub expect: Expect,
     /// Smallest difference that matters, in the metric's unit (points for accuracies); positive.
     pub margin: f64,
@@ -133,7 +159,34 @@ pub struct Contrast {
     pub note: String,
 }
 
-/// A quantity that contrasts compare; always from the last epoch.
+impl Contrast {
+    /// The measured quantity in words, and when it is read if not at the end.
+    pub fn quantity(&self) -> String {
+        match self.when {
+            When::Last => self.metric.label().to_owned(),
+            When::EqualAccuracy => format!("{} at equal test accuracy", self.metric.label()),
+        }
+    }
+}
+
+/// At which epoch the arms of a contrast are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// The last one.
+    #[default]
+    Last,
+    /// Seed by seed, where each arm first reaches the test accuracy that all of them reach.
+    EqualAccuracy,
+}
+
+impl When {
+    fn is_last(&self) -> bool {
+        *self == Self::Last
+    }
+}
+
+/// A quantity that contrasts compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -172,6 +225,14 @@ impl Metric {
         }
     }
 
+    /// Unit of a value.
+    pub const fn scale(self) -> &'static str {
+        match self {
+            Self::TestAccuracy | Self::TestEce => "%",
+            Self::TestNll => "nats",
+        }
+    }
+
     /// Whether a higher value is a better one.
     pub const fn higher_is_better(self) -> bool {
         matches!(self, Self::TestAccuracy)
@@ -200,8 +261,11 @@ pub struct Published {
     pub arm: String,
     /// The measured quantity.
     pub metric: Metric,
-    /// Author, year, place in the text.
+    /// Author and year.
     pub source: String,
+    /// Place in the text: a table, a figure, a page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// The published value.
     pub value: f64,
     /// Its standard deviation, if given.

@@ -53,11 +53,10 @@ impl FromStr for Override {
             ));
         };
         let (key, value) = (key.trim(), value.trim());
-        let segments: Vec<&str> = key.split('.').collect();
-        if segments.len() > MAX_SEGMENTS || !segments.iter().all(|segment| is_bare(segment)) {
+        let Some(segments) = segments(key) else {
             let key = brief(key);
             return error(format!("`{key}` is not a dotted key, as in `train.epochs`"));
-        }
+        };
         if !ROOTS.contains(&segments[0]) {
             return error(unknown_root(segments[0]));
         }
@@ -98,8 +97,15 @@ fn parse_value(key: &str, text: &str, origin: &Origin) -> Result<Node, OverrideE
     })
 }
 
+/// The segments of a dotted key of a sound size; one at least.
+pub(super) fn segments(key: &str) -> Option<Vec<&str>> {
+    let segments: Vec<&str> = key.split('.').collect();
+    let sound = segments.len() <= MAX_SEGMENTS && segments.iter().all(|segment| is_bare(segment));
+    sound.then_some(segments)
+}
+
 /// `leaf` below one table for each segment.
-fn nest(segments: &[&str], leaf: Node, place: &Place) -> Node {
+pub(super) fn nest(segments: &[&str], leaf: Node, place: &Place) -> Node {
     let Some((first, rest)) = segments.split_first() else {
         return leaf;
     };

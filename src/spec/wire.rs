@@ -1,8 +1,10 @@
 //! The tables of a spec file as serde types, strict and without checks across keys.
 
+use super::claims::ClaimName;
+use super::compare::ContrastTable;
+use super::cross::{ExcludeTable, FactorTable};
 use super::{
-    DataConfig, Expect, Metric, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule,
-    TrainConfig,
+    DataConfig, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule, TrainConfig,
 };
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
@@ -20,7 +22,9 @@ use std::marker::PhantomData;
 pub(super) struct Document {
     pub(super) title: String,
     pub(super) question: String,
-    pub(super) claim: Option<Claim>,
+    pub(super) claim: Option<ClaimName>,
+    #[serde(default)]
+    pub(super) bears_on: Vec<ClaimName>,
     pub(super) sentence: Option<String>,
     pub(super) reading: String,
     #[serde(default)]
@@ -35,23 +39,15 @@ pub(super) struct Document {
     #[serde(rename = "probes")]
     _probes: Option<IgnoredAny>,
     #[serde(default)]
+    pub(super) factors: Vec<FactorTable>,
+    #[serde(default)]
+    pub(super) exclude: Vec<ExcludeTable>,
+    #[serde(default)]
     pub(super) arms: Vec<ArmTable>,
     #[serde(default)]
     pub(super) contrasts: Vec<ContrastTable>,
     #[serde(default)]
     pub(super) published: Vec<Published>,
-}
-
-/// The claims that a spec can test.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub(super) enum Claim {
-    C1,
-    C2,
-    C3,
-    C4,
-    C5,
-    C6,
-    C7,
 }
 
 #[derive(Deserialize)]
@@ -63,10 +59,10 @@ pub(super) struct ArmTable {
     _set: Option<SetTable>,
 }
 
-/// What an arm may set.
+/// What an arm or a level may set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SetTable {
+pub(super) struct SetTable {
     #[serde(rename = "data")]
     _data: Option<IgnoredAny>,
     #[serde(rename = "model")]
@@ -75,24 +71,6 @@ struct SetTable {
     _train: Option<IgnoredAny>,
     #[serde(rename = "probes")]
     _probes: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ContrastTable {
-    pub(super) name: String,
-    pub(super) treatment: String,
-    pub(super) control: String,
-    pub(super) metric: Metric,
-    pub(super) expect: Expect,
-    pub(super) margin: f64,
-    #[serde(default = "on")]
-    pub(super) primary: bool,
-    pub(super) note: String,
-}
-
-const fn on() -> bool {
-    true
 }
 
 /// An arm's complete recipe: base, arm and overrides merged.

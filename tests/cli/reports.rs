@@ -155,3 +155,34 @@ fn a_verification_passes_on_what_was_trained_and_fails_on_what_was_not() {
     let done = bench.run("verify").ends(4);
     done.says("error: tiny: reproduced 0 of 3 cells bit for bit");
 }
+
+const CLAIMS: &str = "[[claims]]\nname = \"C1\"\nsentence = \"It helps\"\nkind = \"accuracy\"\n\
+                      limits = [\"Much.\"]\n\n[[claims]]\nname = \"C2\"\nsentence = \"It \
+                      spreads\"\nkind = \"mechanism\"\nlimits = [\"More.\"]\n";
+
+#[test]
+fn claims_have_pages_which_a_check_covers() {
+    let bench = Bench::new();
+    bench.write("experiments/claims.toml", CLAIMS);
+    bench.change_tiny(
+        "question = \"Does it run?\"",
+        "question = \"Does it run?\"\nclaim = \"C1\"\nsentence = \"It helps\"",
+    );
+    bench.run("run tiny -q").ends(0);
+    let page = bench.text("results/claims/C1.md");
+    assert!(page.contains("[tiny](../tiny/report.md)"), "{page}");
+    assert!(
+        bench
+            .text("results/claims/C2.md")
+            .contains("Not tested yet")
+    );
+    assert!(bench.text("results/README.md").contains("claims/C1.md"));
+    bench.run("report --check").ends(0);
+    bench.write("results/claims/C1.md", "edited");
+    bench.run("report --check").ends(4).says("claims/C1.md");
+    bench.run("report").ends(0);
+    assert_eq!(bench.text("results/claims/C1.md"), page);
+    bench.run("check all").ends(0).shows("tiny.toml");
+    bench.write("experiments/claims.toml", CLAIMS.replace("kind", "kinds"));
+    bench.run("report").ends(2).says("claims[0].kinds");
+}

@@ -1,5 +1,6 @@
 //! No text makes the reading panic or lose its place.
 
+use super::factors::crossed;
 use super::{BASE, FILE, parse};
 use crate::spec::{Override, Spec};
 use proptest::prelude::*;
@@ -29,6 +30,8 @@ const SCRAPS: &[&str] = &[
     "0x7f",
     "2020-01-01",
     "set.",
+    "[[factors]]",
+    "between.",
     "\0",
     "true",
 ];
@@ -94,9 +97,10 @@ proptest! {
 
     #[test]
     fn no_mutation_of_a_spec_makes_the_reading_panic(
+        base in prop_oneof![Just(BASE.to_owned()), Just(crossed())],
         mutations in prop::collection::vec(mutation(), 1..6),
     ) {
-        let text = mutations.iter().fold(BASE.to_owned(), |text, m| mutate(&text, m));
+        let text = mutations.iter().fold(base, |text, m| mutate(&text, m));
         match parse(&text) {
             Ok(spec) => prop_assert!(!spec.arms.is_empty() && !spec.seeds.is_empty()),
             Err(error) => {

@@ -118,8 +118,11 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
         kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | leave one out
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
+        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`
+        margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
         expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | it is one of `better`, `worse`, `equivalent`, `differs`
         claim = "C6" | claim = "C8" | C8 | claim | cannot be `C8`; it is one of `C1`, `C2`, `C3`, `C4`, `C5`, `C6`, `C7`
+        claim = "C6" | claim = "C6"\nbears_on = ["C9"] | C9 | bears_on[0] | cannot be `C9`; it is one of `C1`
         ["train_test_gap"] | ["gap"] | gap | probes[0] | it is one of `train_test_gap`, `saturation`
         "#,
     );
@@ -181,6 +184,9 @@ fn names_that_do_not_fit_together_are_refused_with_advice() {
         arm = "bias" | arm = "b" | arm = "b" | published[0].arm | names `b`, which is no arm
         name = "bias" | name = "Bias" | Bias | arms[0].name | lower-case letters, digits and `-`, not `Bias`
         name = "no-bias-vs-bias" | name = "a b" | a b | contrasts[0].name | not `a b`
+        claim = "C6" | claim = "C6"\nbears_on = ["C6"] | bears_on | bears_on[0] | is the `claim` itself
+        claim = "C6" | claim = "C6"\nbears_on = ["C1", "C1"] | bears_on | bears_on[1] | repeats `C1`
+        place = "table 1" | place = " " | place | published[0].place | is empty
         suites = ["standard"] | suites = ["a", "a"] | suites | suites[1] | repeats `a`
         suites = ["standard"] | suites = ["A"] | suites | suites[0] | not `A`
         sentence = "S." | sentence = " " | sentence | sentence | is empty

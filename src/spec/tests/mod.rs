@@ -1,5 +1,6 @@
 //! Reading whole specs: what a valid file becomes, and what the README says.
 
+mod factors;
 mod fuzz;
 mod mistakes;
 
@@ -68,7 +69,8 @@ note = "N."
 [[published]]
 arm = "bias"
 metric = "test_accuracy"
-source = "Somebody (2015), table 1"
+source = "Somebody (2015)"
+place = "table 1"
 value = 98.5
 sd = 0.1
 n = 5
@@ -360,7 +362,7 @@ fn the_readme_explains_every_key() {
         ("set.model.block.bias = \"on\"", "zzz = 1"),
         ("set.model.block.bias = \"on\"", "set.zzz = 1"),
         ("treatment = \"no-bias\"", "zzz = 1"),
-        ("source = \"Somebody (2015), table 1\"", "zzz = 1"),
+        ("source = \"Somebody (2015)\"", "zzz = 1"),
     ] {
         assert!(BASE.contains(old), "{old:?}");
         let error = parse(&BASE.replacen(old, new, 1)).unwrap_err().to_string();
@@ -373,6 +375,21 @@ fn the_readme_explains_every_key() {
                 format!("`{key}."),
             ];
             assert!(named.iter().any(|name| readme.contains(name)), "{key}");
+            explained += 1;
+        }
+    }
+    let crossed = factors::crossed();
+    for (old, new) in [
+        ("key = \"model.block.position\"", "zzz = 1"),
+        ("name = \"leaky\"", "name = \"leaky\"\nzzz = 1"),
+    ] {
+        assert!(crossed.contains(old), "{old:?}");
+        let error = parse(&crossed.replacen(old, new, 1))
+            .unwrap_err()
+            .to_string();
+        let (_, keys) = error.split_once("valid keys there are ").expect(&error);
+        for key in keys.split(", ") {
+            assert!(readme.contains(key), "{key}");
             explained += 1;
         }
     }

@@ -1,0 +1,104 @@
+//! What the results of an experiment are about, in a line.
+
+use crate::spec::{Arm, DataName, Spec, TestSplit};
+use ablate_models::zoo::ModelConfig;
+use serde::Serialize;
+
+/// More different nets than these are not listed.
+const MOST_SHAPES: usize = 3;
+
+/// What every arm has in common; parts that are a factor of the experiment are said to differ.
+pub(super) fn scope(spec: &Spec) -> String {
+    let data = shared(spec, |arm| {
+        let subset = arm.data.subset.map_or("training part".to_owned(), |n| {
+            format!("{n} training examples")
+        });
+        let validation = if arm.data.validation > 0.0 {
+            format!(
+                " with {} % held out for validation",
+                100.0 * arm.data.validation
+            )
+        } else {
+            " without a validation split".to_owned()
+        };
+        let folds = match arm.data.test {
+            TestSplit::Standard if arm.data.name != DataName::Digits => String::new(),
+            _ => format!("tested on one of {} folds a seed, ", arm.data.folds),
+        };
+        format!(
+            "data `{}`: {folds}{subset}{validation}",
+            tag(&arm.data.name)
+        )
+    });
+    let epochs = shared(spec, |arm| match arm.train.epochs {
+        1 => "1 epoch".to_owned(),
+        epochs => format!("{epochs} epochs"),
+    });
+    let batch = shared(spec, |arm| format!("batches of {}", arm.train.batch_size));
+    let optimizer = shared(spec, |arm| {
+        format!("optimizer `{}`", tag(&arm.train.optimizer))
+    });
+    let parts: Vec<String> = [
+        (nets(spec), "nets"),
+        (data, "data"),
+        (epochs, "epochs"),
+        (batch, "batch size"),
+        (optimizer, "optimizer"),
+    ]
+    .into_iter()
+    .map(|(text, what)| text.unwrap_or_else(|| format!("{what} by arm")))
+    .collect();
+    parts.join("; ")
+}
+
+/// The shapes of the nets, up to three different ones.
+fn nets(spec: &Spec) -> Option<String> {
+    let mut shapes: Vec<String> = Vec::new();
+    for arm in &spec.arms {
+        let shape = shape(&arm.model);
+        if !shapes.contains(&shape) {
+            shapes.push(shape);
+        }
+    }
+    (1..=MOST_SHAPES)
+        .contains(&shapes.len())
+        .then(|| shapes.join(" and "))
+}
+
+fn shape(model: &ModelConfig) -> String {
+    let sizes = |sizes: &[usize]| {
+        let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
+        sizes.join("-")
+    };
+    match model {
+        ModelConfig::Mlp(config) if config.hidden.is_empty() => "linear classifier".to_owned(),
+        ModelConfig::Mlp(config) => format!("dense net {}", sizes(&config.hidden)),
+        ModelConfig::Cnn(config) if config.dense.is_empty() => {
+            format!("convolutional net {}", sizes(&config.channels))
+        }
+        ModelConfig::Cnn(config) => format!(
+            "convolutional net {} with dense {}",
+            sizes(&config.channels),
+            sizes(&config.dense)
+        ),
+    }
+}
+
+fn shared(spec: &Spec, describe: impl Fn(&Arm) -> String) -> Option<String> {
+    let mut all = spec.arms.iter().map(describe);
+    let first = all.next()?;
+    all.all(|other| other == first).then_some(first)
+}
+
+/// The name of an enum's variant as specs write it.
+fn tag(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        Ok(serde_json::Value::Object(map)) => map
+            .get("kind")
+            .and_then(|k| k.as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,250 @@
+//! A page a claim: the sentence, what every experiment says of it, and what none can say.
+
+use super::finding::{effect, prediction_word, sight, verdict_word};
+use super::format::{compact, compact_mean_sd};
+use super::markdown::{capitalized, list};
+use super::overview::by_claim;
+use super::subject::short;
+use super::table::Align::{Left, Right};
+use super::table::{Table, one_line};
+use crate::analysis::{ContrastSummary, Spread, Standing, Summary, standing};
+use crate::spec::Claim;
+use crate::stats::Verdict;
+
+/// Folder of the pages, in the folder of results.
+pub const CLAIMS_FOLDER: &str = "claims";
+
+/// File name of the page on `claim`.
+pub fn claim_file(claim: &str) -> String {
+    format!("{claim}.md")
+}
+
+/// The page on `claim`. `summaries` may come in any order.
+pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
+    let sorted = in_order(summaries);
+    let tests: Vec<&Summary> = sorted
+        .iter()
+        .copied()
+        .filter(|s| is_test(s, claim))
+        .collect();
+    let bears: Vec<&Summary> = sorted
+        .iter()
+        .copied()
+        .filter(|s| bears_on(s, claim))
+        .collect();
+    let mut parts = vec![
+        format!("# {}", claim.name),
+        format!("> {}", one_line(&claim.sentence)),
+        format!("Kind of claim: {}.", one_line(&claim.kind)),
+        overall(claim, &tests),
+    ];
+    if !tests.is_empty() {
+        parts.push("## Experiments that test it".to_owned());
+        parts.extend(tests.iter().flat_map(|summary| experiment(summary)));
+    }
+    if !bears.is_empty() {
+        parts.push("## Other experiments that bear on it".to_owned());
+        parts.push("They test another sentence, and do not enter the verdict above.".to_owned());
+        parts.extend(bears.iter().flat_map(|summary| experiment(summary)));
+    }
+    let both: Vec<&Summary> = tests.iter().chain(&bears).copied().collect();
+    if let Some(table) = probes(claim, &both) {
+        parts.push("## Probes".to_owned());
+        parts.push("Mean over seeds, from the block (or step) with the smallest to that with the largest, and the \
+             largest value over all seeds and blocks.".to_owned());
+        parts.push(table);
+    }
+    parts.push("## What the suite cannot say".to_owned());
+    parts.push(list(claim.limits.iter().map(|limit| one_line(limit))));
+    parts.push("Made by `ablate report`; edits to this page are overwritten.".to_owned());
+    let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
+    parts.join("\n\n") + "\n"
+}
+
+/// One row a claim, for a page from which the results folder is `prefix`.
+pub(super) fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> String {
+    let mut table = Table::new([
+        ("claim", Left),
+        ("sentence", Left),
+        ("overall", Left),
+        ("experiments", Left),
+    ]);
+    for claim in claims {
+        let sorted = in_order(summaries);
+        let tests = sorted.iter().filter(|summary| is_test(summary, claim));
+        let cells: Vec<String> = tests
+            .map(|s| {
+                let verdict = s.verdict.map_or("none", verdict_word);
+                format!(
+                    "[{0}]({prefix}{0}/{1}): {verdict}",
+                    s.name,
+                    super::REPORT_FILE
+                )
+            })
+            .collect();
+        table.row([
+            format!(
+                "[{0}]({prefix}{CLAIMS_FOLDER}/{1})",
+                claim.name,
+                claim_file(&claim.name)
+            ),
+            one_line(&claim.sentence),
+            format!("**{}**", standing_words(standing(&claim.name, summaries))),
+            cells.join("<br>"),
+        ]);
+    }
+    table.render()
+}
+
+fn in_order(summaries: &[Summary]) -> Vec<&Summary> {
+    let mut sorted: Vec<&Summary> = summaries.iter().collect();
+    sorted.sort_by(|a, b| by_claim(a, b));
+    sorted
+}
+
+fn is_test(summary: &Summary, claim: &Claim) -> bool {
+    summary.claim.as_ref() == Some(&claim.name)
+}
+
+fn bears_on(summary: &Summary, claim: &Claim) -> bool {
+    summary.bears_on.contains(&claim.name)
+}
+
+const fn standing_words(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Untested => "not tested yet",
+        Standing::Supported => "supported",
+        Standing::Contradicted => "contradicted",
+        Standing::Conditional => "depends on the conditions",
+        Standing::Undecided => "undecided",
+    }
+}
+
+/// The standing, and the scope in which each verdict was reached.
+fn overall(claim: &Claim, tests: &[&Summary]) -> String {
+    let standing = standing(&claim.name, tests.iter().copied());
+    let word = capitalized(standing_words(standing));
+    let meaning = match standing {
+        Standing::Untested => "No experiment here has a verdict on it.",
+        Standing::Supported => "Every experiment that tests it supports it.",
+        Standing::Contradicted => {
+            "As a general sentence it fails where an experiment contradicts it, and none supports it."
+        }
+        Standing::Conditional => {
+            "It holds where an experiment supports it and fails where one contradicts it."
+        }
+        Standing::Undecided => "Not every experiment could decide, and none contradicts it.",
+    };
+    let verdicts = [
+        Verdict::Supported,
+        Verdict::Contradicted,
+        Verdict::Undecided,
+    ];
+    let lines = verdicts.into_iter().flat_map(|verdict| {
+        let of = move |summary: &&&Summary| summary.verdict == Some(verdict);
+        tests.iter().filter(of).map(move |summary| {
+            format!(
+                "**{}** in {}: {}; {}",
+                verdict_word(verdict),
+                link(summary),
+                summary.scope,
+                super::format::counted(summary.seeds.len(), "seed")
+            )
+        })
+    });
+    format!("**{word}.** {meaning}\n\n{}", list(lines))
+}
+
+fn link(summary: &Summary) -> String {
+    format!("[{0}](../{0}/{1})", summary.name, super::REPORT_FILE)
+}
+
+/// Heading, what would have supported and contradicted, and the evidence.
+fn experiment(summary: &Summary) -> Vec<String> {
+    let verdict = summary.verdict.map_or("no verdict", verdict_word);
+    let mut parts = vec![
+        format!("### {}: {verdict}", link(summary)),
+        one_line(&summary.question),
+        format!("{}.", capitalized(&summary.scope)),
+        format!(
+            "How to read it (written before the run): {}",
+            one_line(&summary.reading)
+        ),
+    ];
+    if !summary.contrasts.is_empty() {
+        parts.push(evidence(&summary.contrasts));
+    }
+    parts
+}
+
+fn evidence(contrasts: &[ContrastSummary]) -> String {
+    let mut table = Table::new([
+        ("contrast", Left),
+        ("compared", Left),
+        ("in", Left),
+        ("predicted", Left),
+        ("improvement (95 % interval)", Left),
+        ("margin", Right),
+        ("could have seen", Left),
+        ("verdict", Left),
+    ]);
+    for contrast in contrasts {
+        let asked = &contrast.contrast;
+        let role = if asked.primary { "" } else { " (secondary)" };
+        let effect = effect(contrast).map(|text| text.replace("95 % interval ", ""));
+        table.row([
+            format!("`{}`{role}", asked.name),
+            short(&asked.comparison, &asked.weights),
+            asked.quantity(),
+            prediction_word(asked.expect).to_owned(),
+            effect.unwrap_or_else(|| "too few seeds".to_owned()),
+            asked.margin.to_string(),
+            sight(contrast),
+            format!("**{}**", verdict_word(contrast.verdict)),
+        ]);
+    }
+    table.render()
+}
+
+/// Every measured name that bears on the claim, a row an arm; `None` without any.
+fn probes(claim: &Claim, summaries: &[&Summary]) -> Option<String> {
+    let mut table = Table::new([
+        ("probe", Left),
+        ("experiment", Left),
+        ("arm", Left),
+        ("mean", Right),
+        ("largest", Right),
+    ]);
+    let mut any = false;
+    for wanted in &claim.probes {
+        let arms = (summaries.iter()).flat_map(|s| s.arms.iter().map(move |arm| (s, arm)));
+        for (summary, arm) in arms {
+            let group = |(name, _): &(&String, &Spread)| name.split('.').next() == Some(wanted);
+            let parts: Vec<&Spread> = arm.probes.iter().filter(group).map(|(_, p)| p).collect();
+            let Some(largest) = parts.iter().map(|part| part.max).reduce(f64::max) else {
+                continue;
+            };
+            any = true;
+            table.row([
+                format!("`{wanted}`"),
+                link(summary),
+                format!("`{}`", arm.name),
+                means(&parts),
+                compact(largest),
+            ]);
+        }
+    }
+    any.then(|| table.render())
+}
+
+/// From the smallest mean of the parts to the largest.
+fn means(parts: &[&Spread]) -> String {
+    let means = || parts.iter().map(|part| part.mean);
+    let least = means().reduce(f64::min).map_or(String::new(), compact);
+    let most = means().reduce(f64::max).map_or(String::new(), compact);
+    match parts {
+        [one] => compact_mean_sd(one),
+        _ if least == most => least,
+        _ => format!("{least} to {most}"),
+    }
+}

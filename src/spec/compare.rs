@@ -1,0 +1,286 @@
+//! From the tables of contrasts to weights of arms.
+
+use super::check::{flaw, known};
+use super::comparison::{Between, Comparison, Gap, Held, Weight};
+use super::cross::{Crossing, level_names};
+use super::fault::Fault;
+use super::scalar::{Scalar, Scalars};
+use super::tree::{Node, brief};
+use super::{Arm, Contrast, Expect, Factor, Metric, When};
+use ablate_models::ConfigError;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Weights may miss a sum of 0 by this share of their sizes, for thirds written in decimals.
+const SLACK: f64 = 1e-6;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContrastTable {
+    pub(super) name: String,
+    treatment: Option<Scalar>,
+    control: Option<Scalar>,
+    effect: Option<String>,
+    at: Option<BTreeMap<String, Scalars>>,
+    between: Option<BTreeMap<String, Vec<Scalar>>>,
+    weights: Option<BTreeMap<String, f64>>,
+    metric: Metric,
+    #[serde(default)]
+    when: When,
+    expect: Expect,
+    margin: f64,
+    #[serde(default = "on")]
+    primary: bool,
+    note: String,
+}
+
+const fn on() -> bool {
+    true
+}
+
+/// What a contrast may refer to.
+pub(super) struct Design<'a> {
+    pub(super) crossing: &'a Crossing,
+    pub(super) arms: &'a [Arm],
+}
+
+impl Design<'_> {
+    /// Reads the contrast that stands at `node`.
+    pub(super) fn contrast(&self, table: ContrastTable, node: &Node) -> Result<Contrast, Fault> {
+        let place = |error: ConfigError| Fault::said(&error.message).at(&node.locate(&error.key));
+        let (comparison, sum) = match &table.weights {
+            Some(weights) => {
+                alone(&table, node)?;
+                (Comparison::Sum, self.sum(weights).map_err(place)?)
+            }
+            None => {
+                let required = |key: &str, value: &Option<Scalar>| {
+                    let missing = || Fault::missing_key(key, &[]).at(&node.origin);
+                    value.as_ref().map(Scalar::name).ok_or_else(missing)
+                };
+                let treatment = required("treatment", &table.treatment)?;
+                let control = required("control", &table.control)?;
+                let comparison = match &table.effect {
+                    Some(effect) => self.effect(&table, effect, treatment, control),
+                    None => self.pair(&table, treatment, control),
+                };
+                (comparison.map_err(place)?, Vec::new())
+            }
+        };
+        let weights = comparison.weights(&self.crossing.factors, self.arms, &sum);
+        let weights = weights.map_err(|gap| place(self.explain(&gap)))?;
+        Ok(Contrast {
+            name: table.name,
+            comparison,
+            weights,
+            metric: table.metric,
+            when: table.when,
+            expect: table.expect,
+            margin: table.margin,
+            primary: table.primary,
+            note: table.note,
+        })
+    }
+
+    fn pair(
+        &self,
+        table: &ContrastTable,
+        treatment: String,
+        control: String,
+    ) -> Result<Comparison, ConfigError> {
+        for (key, there) in [
+            ("at", table.at.is_some()),
+            ("between", table.between.is_some()),
+        ] {
+            if there {
+                return flaw(
+                    key,
+                    "needs an `effect`, the factor whose levels are compared",
+                );
+            }
+        }
+        self.arm("treatment", &treatment)?;
+        self.arm("control", &control)?;
+        if treatment == control {
+            let message = format!("is the treatment, `{control}`; compare two arms");
+            return flaw("control", message);
+        }
+        Ok(Comparison::Arms { treatment, control })
+    }
+
+    fn effect(
+        &self,
+        table: &ContrastTable,
+        effect: &str,
+        treatment: String,
+        control: String,
+    ) -> Result<Comparison, ConfigError> {
+        let varied = self.factor("effect", effect)?;
+        level("treatment", &treatment, varied)?;
+        level("control", &control, varied)?;
+        if treatment == control {
+            let message = format!("is the treatment, `{control}`; compare two levels");
+            return flaw("control", message);
+        }
+        let mut at = Vec::new();
+        for (name, levels) in table.at.iter().flatten() {
+            at.push(self.held(name, levels, effect)?);
+        }
+        let mut between = Vec::new();
+        for (name, levels) in table.between.iter().flatten() {
+            if at.iter().any(|held| held.factor == *name) {
+                let message = "is held with `at`, too; leave one out";
+                return flaw(&format!("between.{name}"), message);
+            }
+            between.push(self.pair_of_levels(name, levels, effect)?);
+        }
+        let order = |name: &str| self.crossing.factors.iter().position(|f| f.name == name);
+        at.sort_by_key(|held| order(&held.factor));
+        between.sort_by_key(|pair| order(&pair.factor));
+        Ok(Comparison::Effect {
+            factor: effect.to_owned(),
+            treatment,
+            control,
+            at,
+            between,
+        })
+    }
+
+    fn held(&self, name: &str, levels: &Scalars, effect: &str) -> Result<Held, ConfigError> {
+        let key = format!("at.{name}");
+        let factor = self.other_factor(&key, name, effect)?;
+        let names: Vec<String> = levels.0.iter().map(Scalar::name).collect();
+        if names.is_empty() {
+            return flaw(
+                &key,
+                "is empty; name a level, or leave it out to average over all",
+            );
+        }
+        for (i, level) in names.iter().enumerate() {
+            self::level(&key, level, factor)?;
+            if names[..i].contains(level) {
+                return flaw(&key, format!("names `{}` twice", brief(level)));
+            }
+        }
+        Ok(Held {
+            factor: name.to_owned(),
+            levels: names,
+        })
+    }
+
+    fn pair_of_levels(
+        &self,
+        name: &str,
+        levels: &[Scalar],
+        effect: &str,
+    ) -> Result<Between, ConfigError> {
+        let key = format!("between.{name}");
+        let factor = self.other_factor(&key, name, effect)?;
+        let [first, second] = levels else {
+            let message = format!("must be two levels, not {}", levels.len());
+            return flaw(&key, message);
+        };
+        let (first, second) = (first.name(), second.name());
+        level(&key, &first, factor)?;
+        level(&key, &second, factor)?;
+        if first == second {
+            return flaw(&key, format!("names `{}` twice", brief(&first)));
+        }
+        Ok(Between {
+            factor: name.to_owned(),
+            first,
+            second,
+        })
+    }
+
+    fn sum(&self, weights: &BTreeMap<String, f64>) -> Result<Vec<Weight>, ConfigError> {
+        for (name, weight) in weights {
+            self.arm(&format!("weights.{name}"), name)?;
+            if !(weight.is_finite() && *weight != 0.0) {
+                let message = format!("must be finite and not 0, not {weight}");
+                return flaw(&format!("weights.{name}"), message);
+            }
+        }
+        let total: f64 = weights.values().sum();
+        let size: f64 = weights.values().map(|weight| weight.abs()).sum();
+        if weights.is_empty() || total.abs() > SLACK * size {
+            let message = format!("must add up to 0, so that equal arms give 0, not to {total}");
+            return flaw("weights", message);
+        }
+        let in_order = self.arms.iter().filter_map(|arm| {
+            Some(Weight {
+                arm: arm.name.clone(),
+                weight: *weights.get(&arm.name)?,
+            })
+        });
+        Ok(in_order.collect())
+    }
+
+    fn arm(&self, key: &str, name: &str) -> Result<usize, ConfigError> {
+        let names: Vec<&str> = self.arms.iter().map(|arm| arm.name.as_str()).collect();
+        known(key, name, &names, "arm")
+    }
+
+    fn factor(&self, key: &str, name: &str) -> Result<&Factor, ConfigError> {
+        let factors = &self.crossing.factors;
+        if factors.is_empty() {
+            return flaw(key, "names a factor, but there are no `[[factors]]`");
+        }
+        let names: Vec<&str> = factors.iter().map(|factor| factor.name.as_str()).collect();
+        Ok(&factors[known(key, name, &names, "factor")?])
+    }
+
+    fn other_factor(&self, key: &str, name: &str, effect: &str) -> Result<&Factor, ConfigError> {
+        let factor = self.factor(key, name)?;
+        match name == effect {
+            true => flaw(key, "is the factor of the `effect` itself"),
+            false => Ok(factor),
+        }
+    }
+
+    /// Why a comparison has no weights.
+    fn explain(&self, gap: &Gap) -> ConfigError {
+        let message = match gap {
+            Gap::Unknown => "names a level that there is not".to_owned(),
+            Gap::Cell(cell) => {
+                let levels = cell.iter().zip(&self.crossing.factors);
+                let names: Vec<String> = levels
+                    .map(|(&level, factor)| {
+                        format!("`{}` = `{}`", factor.name, factor.levels[level].name)
+                    })
+                    .collect();
+                format!(
+                    "needs the combination {}, which `exclude` leaves out; hold a factor with `at`",
+                    names.join(", ")
+                )
+            }
+        };
+        ConfigError {
+            key: "effect".to_owned(),
+            message,
+        }
+    }
+}
+
+/// Nothing else may say what is compared.
+fn alone(table: &ContrastTable, node: &Node) -> Result<(), Fault> {
+    let others = [
+        ("treatment", table.treatment.is_some()),
+        ("control", table.control.is_some()),
+        ("effect", table.effect.is_some()),
+        ("at", table.at.is_some()),
+        ("between", table.between.is_some()),
+    ];
+    match others.iter().find(|(_, there)| *there) {
+        None => Ok(()),
+        Some((key, _)) => Err(
+            Fault::said("stands beside `weights`, which say all; leave one out")
+                .at(&node.locate(key)),
+        ),
+    }
+}
+
+fn level(key: &str, name: &str, factor: &Factor) -> Result<usize, ConfigError> {
+    let what = format!("level of `{}`", factor.name);
+    known(key, name, &level_names(factor), &what)
+}
