@@ -221,7 +221,7 @@ fn the_report_says_where_we_are_slower_and_where_short_of_a_goal() {
     for line in [
         "MLP 64-16-10, batch 32, 2 replicas on ablate ndarray: 0.80 (0.80 to 0.80)",
         "MLP 64-16-10, batch 32, 2 replicas on ablate flex: 2.00 (2.00 to 2.00), goal 3.0",
-        "TypeError: no",
+        "- MLP 64-16-10, batch 32, 2 replicas in PyTorch vmap: TypeError: no",
         "1.25 (1.25 to 1.25)",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

@@ -8,9 +8,12 @@ use serde_json::json;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::rc::Rc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/speed");
 
@@ -59,11 +62,16 @@ impl Peer {
     }
 }
 
+/// Longest wait for an answer beside the seconds asked for: compiling takes a minute.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// A running process of a peer.
 pub(crate) struct Process {
+    peer: Peer,
+    python: PathBuf,
     child: Child,
     requests: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    answers: Receiver<String>,
     errors: File,
     /// Who it says it is.
     pub(crate) library: Library,
@@ -89,56 +97,82 @@ impl Process {
             .spawn()
             .map_err(|e| cannot(e.to_string()))?;
         let requests = child.stdin.take();
-        let mut answers = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        let heard = answers.read_line(&mut line).map_err(|e| e.to_string());
-        let library = heard.and_then(|_| {
-            serde_json::from_str(&line).map_err(|_| format!("it said `{}`", line.trim()))
-        });
-        let mut errors = errors;
-        match library {
-            Ok(library) => Ok(Self {
-                child,
-                requests,
-                answers,
-                errors,
-                library,
-            }),
-            Err(why) => {
-                // It may still run; it is of no use.
-                let _ = child.kill();
-                let _ = child.wait();
-                let last = last_line(&mut errors);
-                Err(cannot(last.unwrap_or(why)))
-            }
-        }
+        let answers = lines(child.stdout.take().expect("it is piped"));
+        // Held from here on, so that no way out leaves it running.
+        let mut process = Self {
+            peer,
+            python: python.to_owned(),
+            child,
+            requests,
+            answers,
+            errors,
+            library: Library::default(),
+        };
+        let said = process.hear(PATIENCE).map_err(|Failure(why)| cannot(why))?;
+        process.library = serde_json::from_str(&said)
+            .map_err(|_| cannot(format!("it said `{}`", said.trim())))?;
+        Ok(process)
     }
 
-    fn ask(&mut self, request: &serde_json::Value) -> Result<Answer, Failure> {
+    /// The answer to `request`, which should take about `seconds` beside building and compiling.
+    /// A process that does not answer is replaced by a new one.
+    fn ask(&mut self, request: &serde_json::Value, seconds: f64) -> Result<Answer, Failure> {
         let mut line = request.to_string();
         line.push('\n');
         let requests = self
             .requests
             .as_mut()
             .expect("it is closed at the end only");
-        let mut answer = String::new();
-        let heard = (requests.write_all(line.as_bytes()))
-            .and_then(|()| requests.flush())
-            .and_then(|()| self.answers.read_line(&mut answer));
-        match heard {
-            Ok(n) if n > 0 => Answer::parse(&answer),
-            Ok(_) | Err(_) => {
-                let last = last_line(&mut self.errors).unwrap_or_default();
-                Err(Failure(format!("the process ended: {last}")))
+        // Where it has ended, hearing says why.
+        let _ = requests.write_all(line.as_bytes());
+        let _ = requests.flush();
+        match self.hear(PATIENCE + Duration::from_secs_f64(10.0 * seconds)) {
+            Ok(answer) => Answer::parse(&answer),
+            Err(failure) => {
+                *self = Self::start(self.peer, &self.python)?;
+                Err(failure)
             }
         }
     }
+
+    /// Its next line, unless it ends or stays silent for longer than `patience`.
+    fn hear(&mut self, patience: Duration) -> Result<String, Failure> {
+        self.answers.recv_timeout(patience).map_err(|e| match e {
+            RecvTimeoutError::Timeout => {
+                Failure(format!("it gave no answer in {} s", patience.as_secs()))
+            }
+            RecvTimeoutError::Disconnected => {
+                let last = last_line(&mut self.errors).unwrap_or_default();
+                Failure(format!("the process ended: {last}"))
+            }
+        })
+    }
+}
+
+/// The lines of `output` as they come.
+fn lines(output: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The end of its input is what ends it; a compiler's helpers go with it.
+        // The end of its input ends it, and a compiler's helpers with it, unless it is stuck.
         drop(self.requests.take());
+        for _ in 0..50 {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
@@ -226,15 +260,16 @@ impl<'a> Variant<'a> {
         }
     }
 
-    fn ask(&self, key: &str, value: serde_json::Value) -> Result<Answer, Failure> {
+    fn ask(&self, key: &str, value: serde_json::Value, seconds: f64) -> Result<Answer, Failure> {
         let mut request = json!({ "work": self.task, "variant": self.variant });
         request[key] = value;
-        self.process.borrow_mut().ask(&request)
+        self.process.borrow_mut().ask(&request, seconds)
     }
 
     /// Bytes at the peak of `steps` steps beyond what was there before the model.
     pub(crate) fn memory(&self, steps: usize) -> Result<i64, Failure> {
-        self.ask("memory", steps.into())?.bytes(self.parameters)
+        self.ask("memory", steps.into(), 0.0)?
+            .bytes(self.parameters)
     }
 }
 
@@ -250,7 +285,7 @@ impl Contestant for Variant<'_> {
     }
 
     fn measure(&mut self, seconds: f64) -> Result<f64, Failure> {
-        let answer = self.ask("seconds", seconds.into())?;
+        let answer = self.ask("seconds", seconds.into(), seconds)?;
         answer.milliseconds(self.parameters)
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Record {
 }
 
 /// Who a peer is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Library {
     pub(crate) library: String,

@@ -176,6 +176,7 @@ fn verdict(compared: &[Comparison]) -> String {
         return String::new();
     }
     let mut out = String::new();
+    let failed = failed(compared);
     if slower.is_empty() {
         out += "\nNowhere here are we slower than the best peer.\n";
     } else {
@@ -184,6 +185,9 @@ fn verdict(compared: &[Comparison]) -> String {
             slower.concat()
         );
     }
+    if !failed.is_empty() {
+        out += &format!("\nNot timed, so no part of the best:\n\n{failed}");
+    }
     if !short.is_empty() {
         out += &format!(
             "\nHere we are faster, but short of the goal:\n\n{}",
@@ -191,6 +195,18 @@ fn verdict(compared: &[Comparison]) -> String {
         );
     }
     out
+}
+
+/// The peers that failed, a line each.
+fn failed(compared: &[Comparison]) -> String {
+    let lines = compared.iter().flat_map(|comparison| {
+        comparison.peers.iter().filter_map(|times| {
+            let error = times.error.as_ref()?;
+            let (title, name) = (comparison.work.title(), &times.name);
+            Some(format!("- {title} in {name}: {error}\n"))
+        })
+    });
+    lines.collect()
 }
 
 fn everyone(compared: &[Comparison]) -> String {
