@@ -1,6 +1,7 @@
 //! Configurable MLP and CNN blocks on burn, with a replica axis and named random streams.
 
 pub mod activation;
+pub mod affine;
 pub mod block;
 pub mod cnn;
 pub mod conv;

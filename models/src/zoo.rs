@@ -69,12 +69,7 @@ impl ModelConfig {
     pub fn cost(&self, input: [usize; 3], classes: usize) -> Result<Cost, ConfigError> {
         let mut cost = Cost::default();
         let block = self.block();
-        let affine = match &block.norm {
-            NormConfig::None => 0,
-            NormConfig::Batch(c) => usize::from(c.scale) + usize::from(c.center),
-            NormConfig::Layer(c) => usize::from(c.scale) + usize::from(c.center),
-            NormConfig::Group(c) => usize::from(c.scale) + usize::from(c.center),
-        };
+        let affine = usize::from(block.norm.has_scale()) + usize::from(block.norm.has_center());
         let mut width: usize = input.iter().product();
         let hidden = match self {
             Self::Mlp(c) => &c.hidden,

@@ -5,6 +5,7 @@ mod support;
 
 use ablate_models::Start;
 use ablate_models::activation::Activation;
+use ablate_models::affine::AffineConfig;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{DropoutConfig, Placement};
@@ -41,6 +42,7 @@ fn norms() -> Vec<NormConfig> {
             scale: false,
             ..GroupNormConfig::default()
         }),
+        NormConfig::Affine(AffineConfig::default()),
     ]
 }
 

@@ -7,8 +7,6 @@ use super::fault::{list, nearest};
 use super::tree::brief;
 use super::{Arm, Comparison, Contrast, Metric, Probe, Published, Spec, When};
 use ablate_models::ConfigError;
-use ablate_models::block::BlockConfig;
-use ablate_models::norm::NormConfig;
 use ablate_models::zoo::ModelConfig;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -350,16 +348,7 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
         Probe::Saturation | Probe::Homogeneity => blocks > 0,
         Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
         Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
-        Probe::ScaleFold => blocks > 0 && has_scale(block),
-    }
-}
-
-fn has_scale(block: &BlockConfig) -> bool {
-    match &block.norm {
-        NormConfig::None => false,
-        NormConfig::Batch(config) => config.scale,
-        NormConfig::Layer(config) => config.scale,
-        NormConfig::Group(config) => config.scale,
+        Probe::ScaleFold => blocks > 0 && block.norm.has_scale(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::cross::{ExcludeTable, FactorTable};
 use super::{
     DataConfig, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule, TrainConfig,
 };
+use ablate_models::affine::AffineConfig;
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
@@ -95,6 +96,7 @@ pub(super) enum NormTable {
     Batch(BatchNormConfig),
     Layer(LayerNormConfig),
     Group(GroupNormConfig),
+    Affine(AffineConfig),
 }
 
 /// A table with no keys but its `kind`.
@@ -160,6 +162,7 @@ impl From<NormTable> for NormConfig {
             NormTable::Batch(config) => Self::Batch(config),
             NormTable::Layer(config) => Self::Layer(config),
             NormTable::Group(config) => Self::Group(config),
+            NormTable::Affine(config) => Self::Affine(config),
         }
     }
 }
@@ -255,6 +258,7 @@ mod tests {
             NormConfig::Batch(c) => NormTable::Batch(c),
             NormConfig::Layer(c) => NormTable::Layer(c),
             NormConfig::Group(c) => NormTable::Group(c),
+            NormConfig::Affine(c) => NormTable::Affine(c),
         };
         let batch = NormConfig::Batch(BatchNormConfig::default());
         assert_eq!(NormConfig::from(norm(batch.clone())), batch);
