@@ -25,6 +25,8 @@ pub enum Purpose {
     LabelNoise,
     /// Resampling in the statistics.
     Resample,
+    /// What a probe looks at; the path is the probe's.
+    Probe,
 }
 
 impl Purpose {
@@ -37,6 +39,7 @@ impl Purpose {
             Self::Split => "split",
             Self::LabelNoise => "label-noise",
             Self::Resample => "resample",
+            Self::Probe => "probe",
         }
     }
 }

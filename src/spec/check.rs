@@ -233,6 +233,18 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
                        compare `test_nll` or `test_ece`";
         return flaw("when", message);
     }
+    if let Metric::Probe(measure) = &contrast.metric {
+        for (arm, _) in contrast.arms(arms) {
+            measure.check(arm)?;
+        }
+    }
+    if contrast.when == When::EqualAccuracy && !contrast.metric.at_every_epoch() {
+        let message = format!(
+            "is `equal_accuracy`, but `{}` is measured after the last epoch only",
+            contrast.metric.name()
+        );
+        return flaw("when", message);
+    }
     if contrast.margin > 0.0 && contrast.margin.is_finite() {
         return Ok(());
     }

@@ -18,7 +18,9 @@ mod factors;
 mod fault;
 mod files;
 mod merge;
+mod metric;
 mod overrides;
+mod quantity;
 mod reader;
 mod scalar;
 mod train;
@@ -36,7 +38,9 @@ pub use data::{DataConfig, DataName, Scale, TestSplit};
 pub use error::SpecError;
 pub use factors::{Factor, Level};
 pub use files::{all, find, names};
+pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
+pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use train::{Moments, Optimizer, ParameterGroup, Schedule, TrainConfig};
 
 use ablate_models::zoo::ModelConfig;
@@ -163,7 +167,7 @@ impl Contrast {
     /// The measured quantity in words, and when it is read if not at the end.
     pub fn quantity(&self) -> String {
         match self.when {
-            When::Last => self.metric.label().to_owned(),
+            When::Last => self.metric.label().into_owned(),
             When::EqualAccuracy => format!("{} at equal test accuracy", self.metric.label()),
         }
     }
@@ -183,59 +187,6 @@ pub enum When {
 impl When {
     fn is_last(&self) -> bool {
         *self == Self::Last
-    }
-}
-
-/// A quantity that contrasts compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Test accuracy in percent; higher is better.
-    TestAccuracy,
-    /// Test negative log-likelihood in nats; lower is better.
-    TestNll,
-    /// Test expected calibration error in percent; lower is better.
-    TestEce,
-}
-
-impl Metric {
-    /// Name in specs and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TestAccuracy => "test_accuracy",
-            Self::TestNll => "test_nll",
-            Self::TestEce => "test_ece",
-        }
-    }
-
-    /// Words for tables.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::TestAccuracy => "test accuracy",
-            Self::TestNll => "test NLL",
-            Self::TestEce => "test ECE",
-        }
-    }
-
-    /// Unit of a difference.
-    pub const fn unit(self) -> &'static str {
-        match self {
-            Self::TestAccuracy | Self::TestEce => "points",
-            Self::TestNll => "nats",
-        }
-    }
-
-    /// Unit of a value.
-    pub const fn scale(self) -> &'static str {
-        match self {
-            Self::TestAccuracy | Self::TestEce => "%",
-            Self::TestNll => "nats",
-        }
-    }
-
-    /// Whether a higher value is a better one.
-    pub const fn higher_is_better(self) -> bool {
-        matches!(self, Self::TestAccuracy)
     }
 }
 

@@ -20,7 +20,7 @@ use batch::{Batches, Part};
 use burn::tensor::{DType, Device};
 use net::{Net, host_f64};
 use optimizer::Optimizer;
-use probes::Probes;
+use probes::{Moment, Probes, Run};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use threads::Threads;
@@ -93,6 +93,8 @@ fn record(job: &Job, cell: &JobCell, outcome: Outcome) -> CellRecord {
         outcome,
         epochs: Vec::new(),
         probes: BTreeMap::new(),
+        traces: BTreeMap::new(),
+        series: BTreeMap::new(),
     }
 }
 
@@ -121,10 +123,16 @@ impl<'a> Lockstep<'a> {
             return Err(TrainError::Batch { batch, examples });
         }
         let done = |cell| record(job, cell, Outcome::Done);
+        let net = build(job, &job.model, &batches, Start::new(seeds(job), &device))?;
+        let run = Run {
+            job,
+            net: &net,
+            batches: &batches,
+        };
         Ok(Self {
-            net: build(job, &job.model, &batches, Start::new(seeds(job), &device))?,
+            probes: Probes::begin(&run),
+            net,
             steps_per_epoch: examples / batch,
-            probes: Probes::new(job),
             records: job.cells.iter().map(done).collect(),
             batches,
             job,
@@ -135,20 +143,35 @@ impl<'a> Lockstep<'a> {
         for epoch in 0..self.job.train.epochs {
             let losses = self.epoch(epoch, stop)?;
             self.close_epoch(epoch + 1, &losses);
-            progress.epoch_done(self.job, epoch + 1);
             if self.alive().next().is_none() {
+                progress.epoch_done(self.job, epoch + 1);
                 break;
             }
+            self.probe_epoch();
+            progress.epoch_done(self.job, epoch + 1);
         }
-        let (net, batches) = (&self.net, &self.batches);
-        let values = self.probes.finish(self.job, net, batches, stop)?;
-        for (record, values) in self.records.iter_mut().zip(values) {
+        let run = Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        };
+        let found = self.probes.finish(&run, stop)?;
+        for (record, findings) in self.records.iter_mut().zip(found) {
             if record.outcome == Outcome::Done {
-                let finite = values.into_iter().filter(|(_, value)| value.is_finite());
-                record.probes = finite.collect();
+                findings.write(record);
             }
         }
         Some(self.records)
+    }
+
+    /// Lets the probes look at the nets between two epochs.
+    fn probe_epoch(&mut self) {
+        let run = Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        };
+        self.probes.epoch_done(&run);
     }
 
     fn alive(&self) -> impl Iterator<Item = &CellRecord> {
@@ -182,8 +205,26 @@ impl<'a> Lockstep<'a> {
         let step = self.net.steps();
         let factor = schedule::factor(&train.schedule, step, self.steps_per_epoch, train.epochs);
         let probes = &mut self.probes;
-        let watch = |model: &_, gradients: &_| probes.after_backward(model, gradients);
-        self.net.step(pixels, labels, factor, watch).losses
+        if probes.is_empty() {
+            return self.net.step(pixels, labels, factor, |_, _| ()).losses;
+        }
+        let batch = (pixels.clone(), labels.clone());
+        let watch = |model: &_, gradients: &_| {
+            probes.after_backward(&Moment {
+                model,
+                gradients,
+                pixels: &batch.0,
+                labels: &batch.1,
+                step,
+            });
+        };
+        let losses = self.net.step(pixels, labels, factor, watch).losses;
+        probes.after_step(&Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        });
+        losses
     }
 
     /// Scores the nets at the end of `epoch` (from 1) and writes it down, or marks as diverged.

@@ -87,7 +87,11 @@ impl<'a> Training<'a> {
         let examples = batches.len(Part::Test) + batches.len(Part::Validation);
         let share = examples as f64 / batches.len(Part::Test) as f64;
         let evaluation = started.elapsed().as_secs_f64() * share;
+        let started = Instant::now();
+        self.threads.install(|| self.lockstep.probe_epoch());
+        let probes = started.elapsed().as_secs_f64();
+        let lockstep = &self.lockstep;
         let steps = lockstep.steps_per_epoch as f64;
-        lockstep.job.train.epochs as f64 * (steps * step + evaluation)
+        lockstep.job.train.epochs as f64 * (steps * step + evaluation + probes)
     }
 }
