@@ -2,7 +2,9 @@
 
 use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
-use super::{CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, INTERACTION_FILE, factors, probes, tables};
+use super::{
+    CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, INTERACTION_FILE, factors, identities, probes, tables,
+};
 use crate::analysis::{ContrastSummary, Summary};
 
 /// The report of `summary`, with links to `figures` (file names beside it).
@@ -35,6 +37,7 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
         parts.push(tables::tests(summary));
     }
     parts.extend(grid(summary));
+    parts.extend(identities::section(summary));
     parts.extend(probe_section(summary));
     if let Some(table) = tables::published(summary) {
         parts.push("## Published results beside ours".to_owned());

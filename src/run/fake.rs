@@ -207,6 +207,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
             schedule: Schedule::default(),
             weight_decay: 0.0,
             decay_on: vec![ParameterGroup::Weight],
+            evaluate_by: crate::spec::Statistics::default(),
         },
         learning_rates: vec![0.01],
         probes: vec![Probe::TrainTestGap],
@@ -225,6 +226,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         factors: Vec::new(),
         arms: arms.iter().enumerate().map(arm).collect(),
         contrasts: Vec::new(),
+        identities: Vec::new(),
         published: Vec::new(),
     }
 }

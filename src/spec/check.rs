@@ -7,6 +7,7 @@ use super::fault::{list, nearest};
 use super::tree::brief;
 use super::{Arm, Comparison, Contrast, Metric, Probe, Published, Spec, When};
 use ablate_models::ConfigError;
+use ablate_models::norm::NormConfig;
 use ablate_models::zoo::ModelConfig;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -139,6 +140,10 @@ pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
         self::contrast(contrast, &spec.arms)
             .map_err(|error| under(&format!("contrasts.{i}"), error))?;
     }
+    for (i, identity) in spec.identities.iter().enumerate() {
+        let checked = identity.check(&spec.arms);
+        checked.map_err(|error| under(&format!("identities.{i}"), error))?;
+    }
     for (i, published) in spec.published.iter().enumerate() {
         self::published(published, &spec.arms)
             .map_err(|error| under(&format!("published.{i}"), error))?;
@@ -192,9 +197,20 @@ fn texts(spec: &Spec) -> Result<(), ConfigError> {
         (spec.contrasts.iter().enumerate()).map(|(i, c)| (format!("contrasts.{i}.note"), &c.note));
     let sources = (spec.published.iter().enumerate())
         .map(|(i, p)| (format!("published.{i}.source"), &p.source));
+    let identities = spec.identities.iter().enumerate();
+    let identities = identities.flat_map(|(i, identity)| {
+        let texts = [("statement", &identity.statement), ("note", &identity.note)];
+        texts.map(|(key, text)| (format!("identities.{i}.{key}"), text))
+    });
     let places = (spec.published.iter().enumerate())
         .filter_map(|(i, p)| Some((format!("published.{i}.place"), p.place.as_ref()?)));
-    for (key, text) in top.chain(labels).chain(notes).chain(sources).chain(places) {
+    for (key, text) in top
+        .chain(labels)
+        .chain(notes)
+        .chain(identities)
+        .chain(sources)
+        .chain(places)
+    {
         if text.trim().is_empty() {
             return flaw(&key, "is empty");
         }
@@ -361,6 +377,13 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
         Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
         Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
         Probe::ScaleFold => blocks > 0 && block.norm.has_scale(),
+        Probe::Activations | Probe::GradientLandscape | Probe::Identities => blocks > 0,
+        Probe::EvaluationModes | Probe::RunningAverages | Probe::VarianceShift => {
+            blocks > 0 && matches!(block.norm, NormConfig::Batch(_))
+        }
+        Probe::LearnedParameters => {
+            blocks > 0 && (block.norm.has_scale() || block.norm.has_center())
+        }
     }
 }
 
@@ -372,6 +395,13 @@ const fn lack(probe: Probe) -> &'static str {
         Probe::BiasGradient => "no arm that has it has a block with a bias",
         Probe::BiasTwin => "no arm that has it has a norm",
         Probe::ScaleFold => "no arm that has it has a norm with a scale",
+        Probe::Activations | Probe::GradientLandscape | Probe::Identities => {
+            "no arm that has it has a hidden block"
+        }
+        Probe::EvaluationModes | Probe::RunningAverages | Probe::VarianceShift => {
+            "no arm that has it has a batch norm"
+        }
+        Probe::LearnedParameters => "no arm that has it has a norm with a scale or a center",
     }
 }
 

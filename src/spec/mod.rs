@@ -17,11 +17,13 @@ mod error;
 mod factors;
 mod fault;
 mod files;
+mod identity;
 mod merge;
 mod metric;
 mod overrides;
 mod quantity;
 mod reader;
+mod rows;
 mod scalar;
 mod train;
 mod tree;
@@ -38,10 +40,11 @@ pub use data::{DataConfig, DataName, Scale, TestSplit};
 pub use error::SpecError;
 pub use factors::{Factor, Level};
 pub use files::{all, find, names};
+pub use identity::Identity;
 pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
 pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
-pub use train::{Moments, Optimizer, ParameterGroup, Schedule, TrainConfig};
+pub use train::{Moments, Optimizer, ParameterGroup, Schedule, Statistics, TrainConfig};
 
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
@@ -80,6 +83,8 @@ pub struct Spec {
     pub arms: Vec<Arm>,
     /// Contrasts in the order of the file.
     pub contrasts: Vec<Contrast>,
+    /// Identities under test.
+    pub identities: Vec<Identity>,
     /// Results of others, to lay beside ours.
     pub published: Vec<Published>,
 }
@@ -122,6 +127,23 @@ pub enum Probe {
     ScaleFold,
     /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` of the block's activation.
     Homogeneity,
+    /// The trained net evaluated by running, cumulative and exact statistics, and by those of test
+    /// batches: as they come, of one example, of one class.
+    EvaluationModes,
+    /// How far running averages are from the statistics of the training split, over steps, and from
+    /// which step on they serve.
+    RunningAverages,
+    /// Distribution of the learned scales and centers over the units of each block.
+    LearnedParameters,
+    /// Distribution of what enters the activations of each block.
+    Activations,
+    /// Change of loss and gradient along the gradient, and of a layer's gradient under the steps of
+    /// the layers in front of it.
+    GradientLandscape,
+    /// Variance that each batch norm sees with dropout over that without, and what the formula says.
+    VarianceShift,
+    /// The identities behind the claims, on nets like the arm's, in double precision.
+    Identities,
 }
 
 impl Probe {
@@ -134,6 +156,13 @@ impl Probe {
             Self::BiasTwin => "bias_twin",
             Self::ScaleFold => "scale_fold",
             Self::Homogeneity => "homogeneity",
+            Self::EvaluationModes => "evaluation_modes",
+            Self::RunningAverages => "running_averages",
+            Self::LearnedParameters => "learned_parameters",
+            Self::Activations => "activations",
+            Self::GradientLandscape => "gradient_landscape",
+            Self::VarianceShift => "variance_shift",
+            Self::Identities => "identities",
         }
     }
 }

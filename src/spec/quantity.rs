@@ -5,6 +5,10 @@
 
 use super::check::flaw;
 use super::fault::{list, nearest};
+use super::rows::{
+    COVARIATE_COSINE, SUFFICIENT_BATCHES, activation, by_mode, gained, gap, identity, landscape,
+    layer, learned, shift,
+};
 use super::tree::brief;
 use super::{Arm, Measure, Probe};
 use ablate_models::ConfigError;
@@ -92,6 +96,8 @@ pub enum Axis {
     Share(&'static str),
     /// Steps, from 1.
     Steps,
+    /// The steps 1, 2, 5, 10, 20, 50, ...
+    Looks,
     /// Ranks, from 1.
     Rank(&'static str),
 }
@@ -222,9 +228,112 @@ pub const QUANTITIES: &[Quantity] = &[
         AtEnd,
         Parts::Net,
     ),
+    by_mode(
+        "accuracy_by",
+        "test accuracy by statistics",
+        Unit::Percent,
+        Higher,
+    ),
+    by_mode("nll_by", "test NLL by statistics", Unit::Nats, Lower),
+    SUFFICIENT_BATCHES,
+    gap(
+        "mean_gap",
+        "distance of running and exact mean in standard deviations",
+    ),
+    gap("variance_gap", "log-ratio of running and exact variance"),
+    gained("accuracy_running", "accuracy by running averages"),
+    gained("accuracy_exact", "accuracy by exact statistics"),
+    learned("scale_low", "5 % point of the scales"),
+    learned("scale_median", "median of the scales"),
+    learned("scale_high", "95 % point of the scales"),
+    learned("scale_sd", "standard deviation of the scales"),
+    learned("center_low", "5 % point of the centers"),
+    learned("center_median", "median of the centers"),
+    learned("center_high", "95 % point of the centers"),
+    learned("center_sd", "standard deviation of the centers"),
+    activation(
+        "preactivation_low",
+        "5 % point of what enters the activation",
+    ),
+    activation(
+        "preactivation_median",
+        "median of what enters the activation",
+    ),
+    activation(
+        "preactivation_high",
+        "95 % point of what enters the activation",
+    ),
+    activation(
+        "preactivation_sd",
+        "standard deviation of what enters the activation",
+    ),
+    landscape(
+        "loss_range",
+        "range of the loss along the gradient",
+        Unit::Nats,
+    ),
+    landscape(
+        "gradient_change",
+        "change of the gradient along itself",
+        Unit::Number,
+    ),
+    landscape(
+        "relative_gradient_change",
+        "relative change of the gradient along itself",
+        Unit::Number,
+    ),
+    landscape(
+        "smoothness",
+        "change of the gradient over the way gone",
+        Unit::Number,
+    ),
+    layer(
+        "covariate_shift",
+        "change of the gradient under the layers in front",
+    ),
+    COVARIATE_COSINE,
+    shift("variance_shift", "variance with dropout over that without"),
+    shift("variance_shift_formula", "the same by the formula"),
+    identity("bias_outputs", "difference that a bias makes"),
+    identity("bias_slope", "gradient of a bias over that of a weight"),
+    identity(
+        "fold_scale_before",
+        "error of folding scales before the activation",
+    ),
+    identity(
+        "fold_scale_behind",
+        "error of folding scales behind the activation",
+    ),
+    identity(
+        "fold_both_behind",
+        "error of folding scales and centers behind it",
+    ),
+    identity(
+        "size_outputs",
+        "difference that three times the weights make",
+    ),
+    identity("size_with_epsilon", "the same with nine times the epsilon"),
+    identity("size_slope", "cosine of weights and their gradient"),
+    identity(
+        "population_variance",
+        "error of the population's variance from batches",
+    ),
+    identity(
+        "population_within",
+        "error of the mean batch variance alone",
+    ),
+    identity("start_weight", "error of the start value's weight"),
+    identity(
+        "start_after_one",
+        "weight of the start value after one batch",
+    ),
+    identity("dropped_update", "way of a dropped unit over the longest"),
+    identity("dropped_share", "share of units dropped for a whole batch"),
+    identity("dropout_variance", "error of the variance behind dropout"),
+    identity("dropout_shift", "shift of the variance by dropout"),
 ];
 
-const fn row(
+pub(super) const fn row(
     probe: Probe,
     name: &'static str,
     label: &'static str,

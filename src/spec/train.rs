@@ -24,6 +24,29 @@ pub struct TrainConfig {
     /// Which parameters decay. Default: weights only.
     #[serde(default = "weights_only")]
     pub decay_on: Vec<ParameterGroup>,
+    /// By which statistics batch norms evaluate the net. Default: running averages.
+    #[serde(default, skip_serializing_if = "Statistics::is_running")]
+    pub evaluate_by: Statistics,
+}
+
+/// By which statistics batch norms evaluate a net.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistics {
+    /// The running averages that training left.
+    #[default]
+    Running,
+    /// Taken anew: the mean of the batch means and of the unbiased batch variances over one epoch
+    /// (Ioffe and Szegedy 2015, algorithm 2).
+    Cumulative,
+    /// Taken anew: mean and variance of the whole training split, norm by norm.
+    Exact,
+}
+
+impl Statistics {
+    fn is_running(&self) -> bool {
+        *self == Self::Running
+    }
 }
 
 pub(super) fn weights_only() -> Vec<ParameterGroup> {

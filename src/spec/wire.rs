@@ -4,7 +4,8 @@ use super::claims::ClaimName;
 use super::compare::ContrastTable;
 use super::cross::{ExcludeTable, FactorTable};
 use super::{
-    DataConfig, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule, TrainConfig,
+    DataConfig, Identity, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule,
+    Statistics, TrainConfig,
 };
 use ablate_models::affine::AffineConfig;
 use ablate_models::cnn::CnnConfig;
@@ -47,6 +48,8 @@ pub(super) struct Document {
     pub(super) arms: Vec<ArmTable>,
     #[serde(default)]
     pub(super) contrasts: Vec<ContrastTable>,
+    #[serde(default)]
+    pub(super) identities: Vec<Identity>,
     #[serde(default)]
     pub(super) published: Vec<Published>,
 }
@@ -114,6 +117,8 @@ pub(super) struct TrainTable {
     schedule: Option<ScheduleTable>,
     weight_decay: Option<f64>,
     decay_on: Option<Vec<ParameterGroup>>,
+    #[serde(default)]
+    evaluate_by: Statistics,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +203,7 @@ impl TrainTable {
             schedule: self.schedule.map(Into::into).unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or_default(),
             decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
+            evaluate_by: self.evaluate_by,
         };
         let learning_rates = match self.learning_rate {
             OneOrMany::One(rate) => vec![rate],

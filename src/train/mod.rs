@@ -1,11 +1,15 @@
 //! Training: cells of one job in lockstep as one stacked model.
 
 pub(crate) mod batch;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod net;
 pub mod optimizer;
+mod parameters;
 mod probes;
 pub mod schedule;
 pub mod scores;
+mod statistics;
 mod threads;
 mod training;
 
@@ -229,7 +233,8 @@ impl<'a> Lockstep<'a> {
 
     /// Scores the nets at the end of `epoch` (from 1) and writes it down, or marks as diverged.
     fn close_epoch(&mut self, epoch: usize, losses: &[f64]) {
-        let score = |part| self.net.scores(&self.batches, part);
+        let model = statistics::evaluated(self.job, self.net.model(), &self.batches);
+        let score = |part| net::scores(&model, &self.batches, part);
         let validation = (self.batches.len(Part::Validation) > 0).then(|| score(Part::Validation));
         let test = score(Part::Test);
         for (r, record) in self.records.iter_mut().enumerate() {

@@ -3,6 +3,8 @@
 use super::{Lockstep, Part, Threads, TrainError, host_f64};
 use crate::data::{self, Dataset};
 use crate::run::trainer::Job;
+use crate::train::net::scores;
+use crate::train::statistics::evaluated;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,7 +85,10 @@ impl<'a> Training<'a> {
         let lockstep = &self.lockstep;
         let (net, batches) = (&lockstep.net, &lockstep.batches);
         let started = Instant::now();
-        let _ = self.threads.install(|| net.scores(batches, Part::Test));
+        let _ = self.threads.install(|| {
+            let model = evaluated(lockstep.job, net.model(), batches);
+            scores(&model, batches, Part::Test)
+        });
         let examples = batches.len(Part::Test) + batches.len(Part::Validation);
         let share = examples as f64 / batches.len(Part::Test) as f64;
         let evaluation = started.elapsed().as_secs_f64() * share;

@@ -20,14 +20,24 @@ impl Findings {
         self.values.insert(name.to_owned(), value);
     }
 
-    #[expect(dead_code, reason = "no probe looks at every epoch yet")]
+    /// The value called `name`.
+    #[cfg(test)]
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        self.values.get(name).copied()
+    }
+
+    /// The values of each epoch called `name`.
+    #[cfg(test)]
+    pub(crate) fn traced(&self, name: &str) -> &[f64] {
+        self.traces.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// Notes the value of this epoch; every epoch must have one.
     pub(crate) fn trace(&mut self, name: &str, value: f64) {
         let trace = self.traces.entry(name.to_owned()).or_default();
         trace.push(short(value));
     }
 
-    #[expect(dead_code, reason = "no probe leaves a curve yet")]
     /// Notes a curve or a histogram.
     pub(crate) fn series(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
         let values = values.into_iter().map(short).collect();
