@@ -29,6 +29,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
         model: ModelConfig::Mlp(MlpConfig {
             hidden: vec![32],
             block: ablate_models::block::BlockConfig::default(),
+            last_block: None,
         }),
         train: TrainConfig {
             epochs,

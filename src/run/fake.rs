@@ -183,6 +183,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         model: ModelConfig::Mlp(MlpConfig {
             hidden: vec![8 + index],
             block: Default::default(),
+            last_block: None,
         }),
         train: TrainConfig {
             epochs: 2,

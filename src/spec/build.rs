@@ -303,7 +303,14 @@ mod tests {
             ..Default::default()
         };
         let hidden = vec![7, 5];
-        vec![("small", ModelConfig::Mlp(MlpConfig { hidden, block }))]
+        vec![(
+            "small",
+            ModelConfig::Mlp(MlpConfig {
+                hidden,
+                block,
+                last_block: None,
+            }),
+        )]
     }
 
     fn expanded(text: &str) -> Result<Node, Fault> {

@@ -265,6 +265,7 @@ mod tests {
         let mlp = ModelConfig::Mlp(MlpConfig {
             hidden: vec![1],
             block: Default::default(),
+            last_block: None,
         });
         assert_eq!(ModelConfig::from(model(mlp.clone())), mlp);
     }
