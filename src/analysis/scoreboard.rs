@@ -85,7 +85,18 @@ fn read<'e>(arms: &[&'e [EpochRecord]], when: When) -> Option<Vec<&'e EpochRecor
     match when {
         When::Last => arms.iter().map(|epochs| epochs.last()).collect(),
         When::EqualAccuracy => at_equal_accuracy(arms),
+        When::Epoch(n) => at(arms, |e| e.step.is_none() && e.epoch == n),
+        When::Step(n) => at(arms, |e| e.step == Some(n)),
     }
+}
+
+fn at<'e>(
+    arms: &[&'e [EpochRecord]],
+    is_it: impl Fn(&EpochRecord) -> bool,
+) -> Option<Vec<&'e EpochRecord>> {
+    arms.iter()
+        .map(|epochs| epochs.iter().find(|e| is_it(e)))
+        .collect()
 }
 
 /// For each arm the first epoch whose test accuracy is at least what all arms reach: the smallest of
@@ -117,6 +128,7 @@ mod tests {
     fn curve(accuracies: &[f64]) -> Vec<EpochRecord> {
         let epoch = |(k, &accuracy): (usize, &f64)| EpochRecord {
             epoch: k + 1,
+            step: None,
             train_loss: 0.0,
             validation: None,
             test: Scores {
@@ -150,6 +162,26 @@ mod tests {
             Some(vec![2, 1, 2])
         );
         assert_eq!(matched(&[&[90.0], &[]]), None);
+    }
+
+    #[test]
+    fn a_contrast_reads_the_evaluation_that_it_asks_for() {
+        let mut first = curve(&[50.0, 60.0, 70.0]);
+        let mut second = curve(&[51.0, 61.0, 71.0]);
+        let accuracies = |arms: [&[EpochRecord]; 2], when| -> Option<Vec<f64>> {
+            let found = read(&arms, when)?;
+            Some(found.iter().map(|e| e.test.accuracy).collect())
+        };
+        let arms = [&first[..], &second[..]];
+        assert_eq!(accuracies(arms, When::Epoch(2)), Some(vec![60.0, 61.0]));
+        assert_eq!(accuracies(arms, When::Last), Some(vec![70.0, 71.0]));
+        assert_eq!(accuracies(arms, When::Step(2)), None);
+        for epoch in first.iter_mut().chain(&mut second) {
+            epoch.step = Some(100 * epoch.epoch);
+        }
+        let arms = [&first[..], &second[..]];
+        assert_eq!(accuracies(arms, When::Step(200)), Some(vec![60.0, 61.0]));
+        assert_eq!(accuracies(arms, When::Epoch(2)), None);
     }
 
     #[test]

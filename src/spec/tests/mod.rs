@@ -198,7 +198,7 @@ fn an_override_reaches_every_arm_and_wins_over_what_arms_set() {
     let spec = parse_with(&text, &["train.epochs=3", "seeds=2", "probes=[]"]).unwrap();
     assert_eq!(spec.seeds, [0, 1]);
     for arm in &spec.arms {
-        assert_eq!(arm.train.epochs, 3);
+        assert_eq!(arm.train.length, Length::Epochs(3));
         assert_eq!(arm.probes, []);
     }
 }

@@ -8,6 +8,7 @@ use crate::data;
 use crate::run::trainer::Job;
 use crate::train::batch::Part;
 use crate::train::net::{Net, host_f64};
+use crate::train::schedule::Pace;
 use crate::train::{TrainError, build, load};
 use ablate_models::Start;
 use ablate_models::block::Bias;
@@ -38,7 +39,7 @@ pub(super) fn measure(job: &Job, out: &mut [Values]) -> Result<(), TrainError> {
         }
         let advance = |net: &mut Net| -> Tensor<3> {
             let (pixels, labels) = batches.train(&orders, at * n, n);
-            net.step(pixels, labels, 1.0, |_, _| ()).logits
+            net.step(pixels, labels, Pace::CONSTANT, |_, _| ()).logits
         };
         let difference = host_f64(advance(&mut with) - advance(&mut without));
         let each = difference.len() / largest.len();
@@ -54,9 +55,8 @@ pub(super) fn measure(job: &Job, out: &mut [Values]) -> Result<(), TrainError> {
 
 fn with_bias(model: &ModelConfig, bias: Bias) -> ModelConfig {
     let mut model = model.clone();
-    match &mut model {
-        ModelConfig::Mlp(c) => c.block.bias = bias,
-        ModelConfig::Cnn(c) => c.block.bias = bias,
+    for block in model.blocks_mut() {
+        block.bias = bias;
     }
     model
 }
