@@ -43,7 +43,10 @@ pub fn curves(
     summary: &Summary,
 ) -> Result<Option<String>, PlotError> {
     let panels = panels(spec, cells, summary);
-    let unit = spec.arms.first().map_or("epoch", |arm| arm.train.length.unit());
+    let unit = spec
+        .arms
+        .first()
+        .map_or("epoch", |arm| arm.train.length.unit());
     let Some(view) = View::of(&panels, unit) else {
         return Ok(None);
     };
@@ -159,8 +162,12 @@ impl View {
     /// The first fifth of the epochs does not set the accuracy axis: it would squash the rest.
     fn of(panels: &[Panel], unit: &'static str) -> Option<Self> {
         let curves = || panels.iter().flat_map(|p| &p.curves);
-        let end = curves().filter_map(|c| c.places.last()).fold(0.0, |a, &b| b.max(a));
-        let first = curves().filter_map(|c| c.places.first()).fold(end, |a, &b| b.min(a));
+        let end = curves()
+            .filter_map(|c| c.places.last())
+            .fold(0.0, |a, &b| b.max(a));
+        let first = curves()
+            .filter_map(|c| c.places.first())
+            .fold(end, |a, &b| b.min(a));
         curves().next()?;
         let skipped = |c: &Curve| {
             if c.means.len() < 4 {
@@ -220,9 +227,7 @@ fn draw_panel(canvas: &mut Canvas<'_>, panel: &Panel, frame: &Frame, first: bool
         .collect();
     let [start, end] = view.span;
     let marked = epoch_ticks(end, 7).into_iter().filter(|&at| at >= start);
-    let x: Vec<_> = marked
-        .map(|at| (at as f64, at.to_string()))
-        .collect();
+    let x: Vec<_> = marked.map(|at| (at as f64, at.to_string())).collect();
     frame.y_ticks(canvas, &y, first);
     frame.x_ticks(canvas, &x);
     let middle = (frame.left + frame.right) / 2.0;
