@@ -25,6 +25,36 @@ pub struct CellRecord {
     /// Values of the probes by name, e.g. `train_accuracy`, `saturated.0`, `fold_error`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub probes: BTreeMap<String, f64>,
+    /// What probes measured after every epoch, one value an epoch, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub traces: BTreeMap<String, Vec<f64>>,
+    /// Curves and histograms that probes left, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub series: BTreeMap<String, Vec<f64>>,
+}
+
+/// Most names in each of a record's `probes`, `traces` and `series`.
+pub const MOST_NAMES: usize = 256;
+/// Longest of a record's `series`.
+pub const LONGEST_SERIES: usize = 1024;
+
+impl CellRecord {
+    /// Every probe's value at the end of the run, by name: those measured then, and the last ones of
+    /// those measured after every epoch.
+    pub fn at_end(&self) -> impl Iterator<Item = (&str, f64)> {
+        let measured = self
+            .probes
+            .iter()
+            .map(|(name, &value)| (name.as_str(), value));
+        let traced = self.traces.iter();
+        measured.chain(traced.filter_map(|(name, values)| Some((name.as_str(), *values.last()?))))
+    }
+
+    /// The value of the probe's quantity `name` after epoch number `index` (from 0), where it was
+    /// measured after every epoch.
+    pub fn after_epoch(&self, name: &str, index: usize) -> Option<f64> {
+        self.traces.get(name)?.get(index).copied()
+    }
 }
 
 /// How a cell ended.

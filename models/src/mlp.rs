@@ -114,13 +114,22 @@ pub struct Mlp {
 }
 
 impl Mlp {
+    /// What enters the hidden blocks.
+    ///
+    /// # Shapes
+    /// `[replicas, batch, inputs]` to the same.
+    pub fn features(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        match &self.input_dropout {
+            Some(dropout) => dropout.forward(x, 1, pass),
+            None => x,
+        }
+    }
+
     /// # Shapes
     /// - `x`: `[replicas, batch, inputs]`
     /// - output: logits, `[replicas, batch, classes]`
-    pub fn forward(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<3> {
-        if let Some(dropout) = &self.input_dropout {
-            x = dropout.forward(x, 1, pass);
-        }
+    pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        let mut x = self.features(x, pass);
         for block in &self.blocks {
             x = block.forward(x, pass);
         }

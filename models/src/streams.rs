@@ -27,6 +27,8 @@ pub enum Purpose {
     Trained,
     /// Resampling in the statistics.
     Resample,
+    /// What a probe looks at; the path is the probe's.
+    Probe,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Self::LabelNoise => "label-noise",
             Self::Trained => "trained",
             Self::Resample => "resample",
+            Self::Probe => "probe",
         }
     }
 }

@@ -161,6 +161,17 @@ impl Model {
         }
     }
 
+    /// What enters the dense blocks, channels fastest.
+    ///
+    /// # Shapes
+    /// As [`Self::forward`]; the output is flat.
+    pub fn features(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        match self {
+            Self::Mlp(m) => m.features(x, pass),
+            Self::Cnn(m) => m.features(x, pass),
+        }
+    }
+
     /// The convolution blocks, from the input on.
     pub fn conv_blocks(&self) -> impl Iterator<Item = &ConvBlock> {
         let stages = match self {

@@ -213,6 +213,8 @@ fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
             ("saturated.0".to_owned(), 0.01 * (seed + 1) as f64),
             ("saturated.1".to_owned(), 0.02 * (seed + 1) as f64),
         ]),
+        traces: BTreeMap::new(),
+        series: BTreeMap::new(),
     }
 }
 
@@ -239,4 +241,6 @@ pub(crate) fn diverge(records: &mut [CellRecord], arm: &str, seed: u64) {
     cell.outcome = Outcome::Diverged { epoch: 1 };
     cell.epochs.clear();
     cell.probes.clear();
+    cell.traces.clear();
+    cell.series.clear();
 }

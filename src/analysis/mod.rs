@@ -246,8 +246,8 @@ fn summarize_arm(arm: &Arm, grid: &[cells::Row<'_>]) -> Result<ArmSummary, Analy
 
 fn probes(done: &[&CellRecord]) -> BTreeMap<String, Spread> {
     let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (name, value) in done.iter().flat_map(|r| &r.probes) {
-        values.entry(name).or_default().push(*value);
+    for (name, value) in done.iter().flat_map(|r| r.at_end()) {
+        values.entry(name).or_default().push(value);
     }
     values
         .into_iter()
@@ -283,13 +283,17 @@ impl ScoreSummary {
             ece: Spread::of(scores.iter().map(|s| s.ece))?,
         })
     }
+}
 
-    /// The spread of the score that `metric` names.
-    pub fn of_metric(&self, metric: Metric) -> &Spread {
+impl ArmSummary {
+    /// The spread of what `metric` names; `None` where the arm does not have it.
+    pub fn spread(&self, metric: &Metric) -> Option<&Spread> {
+        let test = self.test.as_ref();
         match metric {
-            Metric::TestAccuracy => &self.accuracy,
-            Metric::TestNll => &self.nll,
-            Metric::TestEce => &self.ece,
+            Metric::TestAccuracy => test.map(|t| &t.accuracy),
+            Metric::TestNll => test.map(|t| &t.nll),
+            Metric::TestEce => test.map(|t| &t.ece),
+            Metric::Probe(measure) => self.probes.get(&measure.name()),
         }
     }
 }

@@ -26,22 +26,24 @@ pub(super) fn arms(summary: &Summary) -> String {
         ("seeds", Right),
         ("diverged", Right),
     ];
-    let published = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
+    let published = Metric::SCORES
         .into_iter()
         .filter(|metric| summary.published.iter().any(|p| p.metric == *metric));
     let published: Vec<(Metric, String)> = published
-        .map(|m| (m, format!("published {} ({})", m.label(), m.scale())))
+        .map(|m| {
+            let heading = format!("published {} ({})", m.label(), m.scale());
+            (m, heading)
+        })
         .collect();
     columns.extend(failed.then_some(("failed", Right)));
     columns.extend(missing.then_some(("not run", Right)));
     columns.extend(published.iter().map(|(_, name)| (name.as_str(), Right)));
     let mut table = Table::new(columns);
-    let decimals = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
-        .map(|m| (m, column_decimals(summary, m)));
+    let decimals = Metric::SCORES.map(|m| (column_decimals(summary, &m), m));
     for arm in &summary.arms {
-        let [accuracy, nll, ece] = decimals.map(|(metric, decimals)| {
-            let spread = arm.test.as_ref().map(|t| t.of_metric(metric));
-            spread.map_or(NONE.to_owned(), |s| mean_sd(s, decimals))
+        let [accuracy, nll, ece] = decimals.each_ref().map(|(decimals, metric)| {
+            let spread = arm.spread(metric);
+            spread.map_or(NONE.to_owned(), |s| mean_sd(s, *decimals))
         });
         let mut row = vec![
             format!("`{}`", arm.name),
@@ -97,10 +99,10 @@ pub(super) fn contrasts(summary: &Summary) -> String {
 
 /// One number of decimals for a column: that of the arm in the middle, so that an arm that went
 /// astray does not set it.
-fn column_decimals(summary: &Summary, metric: Metric) -> usize {
+fn column_decimals(summary: &Summary, metric: &Metric) -> usize {
     let otherwise = metric_decimals(metric);
-    let scores = summary.arms.iter().filter_map(|arm| arm.test.as_ref());
-    middle(scores.map(|t| decimals(t.of_metric(metric).sd, otherwise))).unwrap_or(otherwise)
+    let spreads = summary.arms.iter().filter_map(|arm| arm.spread(metric));
+    middle(spreads.map(|s| decimals(s.sd, otherwise))).unwrap_or(otherwise)
 }
 
 fn middle(decimals: impl Iterator<Item = usize>) -> Option<usize> {
@@ -209,9 +211,10 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
         ("ours minus published", Right),
     ]);
     for theirs in &summary.published {
-        let test = summary.arm(&theirs.arm).and_then(|arm| arm.test.as_ref());
-        let ours = test.map(|t| t.of_metric(theirs.metric));
-        let d = metric_decimals(theirs.metric);
+        let ours = summary
+            .arm(&theirs.arm)
+            .and_then(|arm| arm.spread(&theirs.metric));
+        let d = metric_decimals(&theirs.metric);
         let unit = theirs.metric.scale();
         table.row([
             format!("`{}`", theirs.arm),

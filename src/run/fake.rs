@@ -3,8 +3,8 @@
 use super::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
-    Arm, DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, Scale, Schedule,
-    Spec, TestSplit, TrainConfig,
+    Arm, DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, QUANTITIES,
+    Quantity, Scale, Schedule, Spec, TestSplit, Timing, TrainConfig,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::streams::{Purpose, Stream};
@@ -15,6 +15,8 @@ use std::sync::Mutex;
 
 /// Test images of the fake; accuracies are multiples of `100 / IMAGES`.
 const IMAGES: f64 = 360.0;
+/// Values in a series of the fake.
+const SERIES: usize = 9;
 
 /// Returns curves computed from an arm's recipe, a seed and a learning rate: the same numbers in
 /// any stack, in any order, on any thread. Chosen cells misbehave.
@@ -150,11 +152,21 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
         validation: (job.data.validation > 0.0).then(|| scores(0.5, epoch)),
         test: scores(0.0, epoch),
     });
-    let probe = |probe: &Probe| {
-        let name = format!("{probe:?}");
-        let value = draw(cell.seed, &format!("{own}{name}"));
-        (name, value)
+    let measured = |timing: fn(Timing) -> Option<usize>| {
+        let asked = move |q: &&Quantity| job.probes.contains(&q.probe);
+        let sized = QUANTITIES.iter().filter(asked);
+        sized
+            .filter_map(move |q| Some((q.names(&job.model), timing(q.timing)?)))
+            .flat_map(|(names, n)| names.into_iter().map(move |name| (name, n)))
     };
+    let list = |(name, n): (String, usize)| {
+        let n = if n == 0 { job.train.evaluations().len() } else { n };
+        let values = (0..n).map(|k| draw(cell.seed, &format!("{own}{name}{k}")));
+        (name.clone(), values.collect::<Vec<f64>>())
+    };
+    let at_end = |timing| (timing == Timing::AtEnd).then_some(1);
+    let every_epoch = |timing| (timing == Timing::EveryEpoch).then_some(0);
+    let series = |timing| matches!(timing, Timing::Series(_)).then_some(SERIES);
     CellRecord {
         id: cell.id.clone(),
         arm: job.arm.clone(),
@@ -163,7 +175,11 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
         device: job.device.clone(),
         outcome: Outcome::Done,
         epochs: epochs.collect(),
-        probes: job.probes.iter().map(probe).collect(),
+        probes: (measured(at_end).map(list))
+            .map(|(name, values)| (name, values[0]))
+            .collect(),
+        traces: measured(every_epoch).map(list).collect(),
+        series: measured(series).map(list).collect(),
     }
 }
 

@@ -141,6 +141,8 @@ fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
         },
         epochs: Vec::new(),
         probes: BTreeMap::new(),
+        traces: BTreeMap::new(),
+        series: BTreeMap::new(),
     }
 }
 

@@ -238,6 +238,16 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     }
     for (arm, _) in contrast.arms(arms) {
         self::when(contrast.when, arm)?;
+        if let Metric::Probe(measure) = &contrast.metric {
+            measure.check(arm)?;
+        }
+    }
+    if !matches!(contrast.when, When::Last) && !contrast.metric.at_every_epoch() {
+        let message = format!(
+            "asks for an evaluation before the end, but `{}` is measured there only",
+            contrast.metric.name()
+        );
+        return flaw("when", message);
     }
     if contrast.margin > 0.0 && contrast.margin.is_finite() {
         return Ok(());

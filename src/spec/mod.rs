@@ -18,7 +18,9 @@ mod factors;
 mod fault;
 mod files;
 mod merge;
+mod metric;
 mod overrides;
+mod quantity;
 mod reader;
 mod scalar;
 mod train;
@@ -37,7 +39,9 @@ pub use data::{DataConfig, DataName, Scale, TestSplit};
 pub use error::SpecError;
 pub use factors::{Factor, Level};
 pub use files::{all, find, names};
+pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
+pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use train::{
     Evaluate, Length, Moments, Optimizer, ParameterGroup, Schedule, TrainConfig, Trained,
 };
@@ -165,7 +169,7 @@ pub struct Contrast {
 impl Contrast {
     /// The measured quantity in words, and when it is read if not at the end.
     pub fn quantity(&self) -> String {
-        self.when.read(self.metric.label())
+        self.when.read(&self.metric.label())
     }
 }
 
@@ -199,59 +203,6 @@ impl When {
             Self::Step(1) => format!("{quantity} after 1 step"),
             Self::Step(n) => format!("{quantity} after {n} steps"),
         }
-    }
-}
-
-/// A quantity that contrasts compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Test accuracy in percent; higher is better.
-    TestAccuracy,
-    /// Test negative log-likelihood in nats; lower is better.
-    TestNll,
-    /// Test expected calibration error in percent; lower is better.
-    TestEce,
-}
-
-impl Metric {
-    /// Name in specs and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TestAccuracy => "test_accuracy",
-            Self::TestNll => "test_nll",
-            Self::TestEce => "test_ece",
-        }
-    }
-
-    /// Words for tables.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::TestAccuracy => "test accuracy",
-            Self::TestNll => "test NLL",
-            Self::TestEce => "test ECE",
-        }
-    }
-
-    /// Unit of a difference.
-    pub const fn unit(self) -> &'static str {
-        match self {
-            Self::TestAccuracy | Self::TestEce => "points",
-            Self::TestNll => "nats",
-        }
-    }
-
-    /// Unit of a value.
-    pub const fn scale(self) -> &'static str {
-        match self {
-            Self::TestAccuracy | Self::TestEce => "%",
-            Self::TestNll => "nats",
-        }
-    }
-
-    /// Whether a higher value is a better one.
-    pub const fn higher_is_better(self) -> bool {
-        matches!(self, Self::TestAccuracy)
     }
 }
 

@@ -22,7 +22,7 @@ use batch::{Batches, Part};
 use burn::tensor::{DType, Device};
 use net::{Net, host_f64};
 use optimizer::Optimizer;
-use probes::Probes;
+use probes::{Moment, Probes, Run};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -96,6 +96,8 @@ fn record(job: &Job, cell: &JobCell, outcome: Outcome) -> CellRecord {
         outcome,
         epochs: Vec::new(),
         probes: BTreeMap::new(),
+        traces: BTreeMap::new(),
+        series: BTreeMap::new(),
     }
 }
 
@@ -124,10 +126,16 @@ impl<'a> Lockstep<'a> {
             return Err(TrainError::Batch { batch, examples });
         }
         let done = |cell| record(job, cell, Outcome::Done);
+        let net = build(job, &job.model, &batches, Start::new(seeds(job), &device))?;
+        let run = Run {
+            job,
+            net: &net,
+            batches: &batches,
+        };
         Ok(Self {
-            net: build(job, &job.model, &batches, Start::new(seeds(job), &device))?,
+            probes: Probes::begin(&run),
+            net,
             steps_per_epoch: examples / batch,
-            probes: Probes::new(job),
             records: job.cells.iter().map(done).collect(),
             batches,
             job,
@@ -141,21 +149,36 @@ impl<'a> Lockstep<'a> {
             let to = length.in_steps(place, self.steps_per_epoch);
             let losses = self.steps(from..to, progress, stop)?;
             self.evaluate(to, &losses);
-            progress.advanced(self.job, place);
             from = to;
             if self.alive().next().is_none() {
+                progress.advanced(self.job, place);
                 break;
             }
+            self.probe_epoch();
+            progress.advanced(self.job, place);
         }
-        let (net, batches) = (&self.net, &self.batches);
-        let values = self.probes.finish(self.job, net, batches, stop)?;
-        for (record, values) in self.records.iter_mut().zip(values) {
+        let run = Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        };
+        let found = self.probes.finish(&run, stop)?;
+        for (record, findings) in self.records.iter_mut().zip(found) {
             if record.outcome == Outcome::Done {
-                let finite = values.into_iter().filter(|(_, value)| value.is_finite());
-                record.probes = finite.collect();
+                findings.write(record);
             }
         }
         Some(self.records)
+    }
+
+    /// Lets the probes look at the nets between two epochs.
+    fn probe_epoch(&mut self) {
+        let run = Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        };
+        self.probes.epoch_done(&run);
     }
 
     fn alive(&self) -> impl Iterator<Item = &CellRecord> {
@@ -203,8 +226,26 @@ impl<'a> Lockstep<'a> {
         let steps = train.length.steps(self.steps_per_epoch);
         let pace = schedule::pace(&train.schedule, step, self.steps_per_epoch, steps);
         let probes = &mut self.probes;
-        let watch = |model: &_, gradients: &_| probes.after_backward(model, gradients);
-        self.net.step(pixels, labels, pace, watch).losses
+        if probes.is_empty() {
+            return self.net.step(pixels, labels, pace, |_, _| ()).losses;
+        }
+        let batch = (pixels.clone(), labels.clone());
+        let watch = |model: &_, gradients: &_| {
+            probes.after_backward(&Moment {
+                model,
+                gradients,
+                pixels: &batch.0,
+                labels: &batch.1,
+                step,
+            });
+        };
+        let losses = self.net.step(pixels, labels, pace, watch).losses;
+        probes.after_step(&Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        });
+        losses
     }
 
     /// Scores the nets after `step` steps and writes it down, or marks as diverged.

@@ -87,8 +87,12 @@ impl<'a> Training<'a> {
         let examples = batches.len(Part::Test) + batches.len(Part::Validation);
         let share = examples as f64 / batches.len(Part::Test) as f64;
         let evaluation = started.elapsed().as_secs_f64() * share;
+        let started = Instant::now();
+        self.threads.install(|| self.lockstep.probe_epoch());
+        let probes = started.elapsed().as_secs_f64();
+        let lockstep = &self.lockstep;
         let train = &lockstep.job.train;
         let steps = train.length.steps(lockstep.steps_per_epoch) as f64;
-        steps * step + train.evaluations().len() as f64 * evaluation
+        steps * step + train.evaluations().len() as f64 * (evaluation + probes)
     }
 }

@@ -120,6 +120,11 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
         margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`
         margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
+        metric = "test_accuracy" | metric = "probe:acuracy_gap" | acuracy | contrasts[no-bias-vs-bias].metric | cannot be `probe:acuracy_gap`; did you mean `probe:accuracy_gap`?
+        metric = "test_accuracy" | metric = "probe:x" | probe:x | contrasts[no-bias-vs-bias].metric | probes measure `probe:train_accuracy`
+        metric = "test_accuracy" | metric = "probe:dead.blocks.0" | probe:dead | contrasts[no-bias-vs-bias].metric | the arm `no-bias` does not have `saturation` among its `probes`
+        metric = "test_accuracy" | metric = "probe:accuracy_gap.blocks.0" | probe:acc | contrasts[no-bias-vs-bias].metric | does not have; it has `probe:accuracy_gap`
+        metric = "test_accuracy" | metric = "probe:accuracy_gap"\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | `probe:accuracy_gap` is measured after the last epoch only
         expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | it is one of `better`, `worse`, `equivalent`, `differs`
         claim = "C6" | claim = "C8" | C8 | claim | cannot be `C8`; it is one of `C1`, `C2`, `C3`, `C4`, `C5`, `C6`, `C7`
         claim = "C6" | claim = "C6"\nbears_on = ["C9"] | C9 | bears_on[0] | cannot be `C9`; it is one of `C1`

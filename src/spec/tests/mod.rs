@@ -312,8 +312,8 @@ fn names_in_code_are_the_names_in_files() {
     ] {
         assert_eq!(shown(probe), probe.name());
     }
-    for metric in [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce] {
-        assert_eq!(shown(metric), metric.name());
+    for metric in Metric::SCORES {
+        assert_eq!(shown(&metric), metric.name());
     }
     use ParameterGroup::{Bias, Center, Scale, Weight};
     for group in [Weight, Bias, Scale, Center] {
