@@ -160,7 +160,11 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
             .flat_map(|(names, n)| names.into_iter().map(move |name| (name, n)))
     };
     let list = |(name, n): (String, usize)| {
-        let n = if n == 0 { job.train.evaluations().len() } else { n };
+        let n = if n == 0 {
+            job.train.evaluations().len()
+        } else {
+            n
+        };
         let values = (0..n).map(|k| draw(cell.seed, &format!("{own}{name}{k}")));
         (name.clone(), values.collect::<Vec<f64>>())
     };

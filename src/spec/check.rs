@@ -83,9 +83,25 @@ pub(super) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
     arm.data.check().map_err(|error| under("data", error))?;
     arm.model.check().map_err(|error| under("model", error))?;
     arm.train.check().map_err(|error| under("train", error))?;
+    ghosts(arm)?;
     learning_rates(arm)?;
     if let Some(probe) = first_repeat(&arm.probes) {
         return flaw("probes", format!("names `{}` twice", probe.name()));
+    }
+    Ok(())
+}
+
+/// Every batch is made of whole ghost batches.
+fn ghosts(arm: &Arm) -> Result<(), ConfigError> {
+    let batch = arm.train.batch_size;
+    for block in arm.model.blocks() {
+        if let NormConfig::Batch(norm) = &block.norm
+            && let Some(ghost) = norm.ghost
+            && !batch.is_multiple_of(ghost)
+        {
+            let message = format!("is {ghost}, which does not divide `train.batch_size` = {batch}");
+            return flaw("model.block.norm.ghost", message);
+        }
     }
     Ok(())
 }
