@@ -202,6 +202,7 @@ mod tests {
                 bias: Bias::Off,
                 ..BlockConfig::default()
             },
+            last_block: None,
         };
         let mut mlp = config.init(2, 1, start)?;
         let block = &mut mlp.blocks[0];

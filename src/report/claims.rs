@@ -46,13 +46,12 @@ pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
         format!("Kind of claim: {}.", one_line(&claim.kind)),
         overall(claim, &tests),
         "## What would decide it".to_owned(),
-        list([
-            format!("It would be supported by: {}", one_line(&claim.supports)),
-            format!(
-                "It would be contradicted by: {}",
-                one_line(&claim.contradicts)
-            ),
-        ]),
+        format!(
+            "- It would be supported by: {}
+- It would be contradicted by: {}",
+            one_line(&claim.supports),
+            one_line(&claim.contradicts)
+        ),
     ];
     parts.extend(exactly(claim, &sorted));
     if !tests.is_empty() {

@@ -82,9 +82,25 @@ pub(super) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
     arm.data.check().map_err(|error| under("data", error))?;
     arm.model.check().map_err(|error| under("model", error))?;
     arm.train.check().map_err(|error| under("train", error))?;
+    ghosts(arm)?;
     learning_rates(arm)?;
     if let Some(probe) = first_repeat(&arm.probes) {
         return flaw("probes", format!("names `{}` twice", probe.name()));
+    }
+    Ok(())
+}
+
+/// Every batch is made of whole ghost batches.
+fn ghosts(arm: &Arm) -> Result<(), ConfigError> {
+    let batch = arm.train.batch_size;
+    for block in arm.model.blocks() {
+        if let NormConfig::Batch(norm) = &block.norm
+            && let Some(ghost) = norm.ghost
+            && !batch.is_multiple_of(ghost)
+        {
+            let message = format!("is {ghost}, which does not divide `train.batch_size` = {batch}");
+            return flaw("model.block.norm.ghost", message);
+        }
     }
     Ok(())
 }
@@ -136,6 +152,7 @@ pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     }
     names(&spec.suites, |i| format!("suites.{i}"))?;
     same_cells(&spec.arms)?;
+    one_unit(&spec.arms)?;
     for (i, contrast) in spec.contrasts.iter().enumerate() {
         self::contrast(contrast, &spec.arms)
             .map_err(|error| under(&format!("contrasts.{i}"), error))?;
@@ -249,14 +266,15 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
                        compare `test_nll` or `test_ece`";
         return flaw("when", message);
     }
-    if let Metric::Probe(measure) = &contrast.metric {
-        for (arm, _) in contrast.arms(arms) {
+    for (arm, _) in contrast.arms(arms) {
+        self::when(contrast.when, arm)?;
+        if let Metric::Probe(measure) = &contrast.metric {
             measure.check(arm)?;
         }
     }
-    if contrast.when == When::EqualAccuracy && !contrast.metric.at_every_epoch() {
+    if !matches!(contrast.when, When::Last) && !contrast.metric.at_every_epoch() {
         let message = format!(
-            "is `equal_accuracy`, but `{}` is measured after the last epoch only",
+            "asks for an evaluation before the end, but `{}` is measured there only",
             contrast.metric.name()
         );
         return flaw("when", message);
@@ -267,6 +285,26 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     flaw(
         "margin",
         format!("must be positive and finite, not {}", contrast.margin),
+    )
+}
+
+/// Whether `arm` is scored at `when`.
+fn when(when: When, arm: &Arm) -> Result<(), ConfigError> {
+    let (wanted, unit) = match when {
+        When::Last | When::EqualAccuracy => return Ok(()),
+        When::Epoch(n) => (n, "epoch"),
+        When::Step(n) => (n, "step"),
+    };
+    let train = &arm.train;
+    if train.length.unit() == unit && train.evaluations().contains(&wanted) {
+        return Ok(());
+    }
+    flaw(
+        "when",
+        format!(
+            "is {unit} {wanted}, at which `{}` is not scored; see `train.evaluate_at`",
+            arm.name
+        ),
     )
 }
 
@@ -304,6 +342,27 @@ fn same_cells(arms: &[Arm]) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Arms that count their training in epochs beside arms that count it in steps would share no axis.
+fn one_unit(arms: &[Arm]) -> Result<(), ConfigError> {
+    let Some(first) = arms.first() else {
+        return Ok(());
+    };
+    let other = |arm: &&Arm| !arm.train.length.is_in_the_unit_of(first.train.length);
+    match arms.iter().find(other) {
+        None => Ok(()),
+        Some(arm) => flaw(
+            "arms",
+            format!(
+                "count their training in {}s (`{}`) and in {}s (`{}`); use one unit",
+                first.train.length.unit(),
+                first.name,
+                arm.train.length.unit(),
+                arm.name
+            ),
+        ),
+    }
+}
+
 fn same_recipe(a: &Arm, b: &Arm) -> bool {
     a.data == b.data
         && a.model == b.model
@@ -323,7 +382,13 @@ fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
     if published.n == Some(0) {
         return flaw("n", "must be at least 1");
     }
-    Ok(())
+    if published.when == When::EqualAccuracy {
+        return flaw("when", "must be `last`, an epoch or a step");
+    }
+    match arms.iter().find(|arm| arm.name == published.arm) {
+        Some(arm) => when(published.when, arm),
+        None => Ok(()),
+    }
 }
 
 /// Index of `name` among `names`, each of which is a `what`.

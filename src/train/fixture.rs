@@ -74,7 +74,8 @@ pub(crate) fn net(job: &Job, values: &[(&str, &[f64])]) -> Net {
     let start = Start::new([0], &device()).double();
     let model = job.model.init([1, 2, 1], 2, &start);
     let model = set(model.expect("can be built"), values);
-    Net::new(model, Optimizer::new(&job.train, &[0.1]))
+    let optimizer = Optimizer::new(&job.train, &[0.1], &model, &[0]);
+    Net::new(model, optimizer, 1.0)
 }
 
 /// `model` with the parameters that `values` names by path; the other trained ones are zero.
@@ -124,6 +125,7 @@ pub(crate) fn mlp(hidden: &[usize], norm: NormConfig, activation: Activation) ->
             bias: Bias::Off,
             ..BlockConfig::default()
         },
+        last_block: None,
     })
 }
 

@@ -3,8 +3,10 @@
 use super::{Lab, STEPS, Sink, largest, relative};
 use crate::train::TrainError;
 use crate::train::net::{Net, host_f64};
+use crate::train::probes::twin::with_bias;
+use crate::train::schedule::Pace;
 use ablate_models::block::Bias;
-use ablate_models::zoo::{Model, ModelConfig};
+use ablate_models::zoo::Model;
 use burn::tensor::{Gradients, Tensor};
 
 /// Trains twins, with biases in the hidden blocks and without, and compares their logits at every
@@ -20,7 +22,7 @@ pub(super) fn measure(lab: &Lab<'_>, out: &mut Sink<'_>) -> Result<(), TrainErro
     for step in 0..STEPS {
         let advance = |net: &mut Net, watch: &mut dyn FnMut(&Model, &Gradients)| {
             let (pixels, labels) = lab.batch(step, n);
-            host_f64(net.step(pixels, labels, 1.0, watch).logits)
+            host_f64(net.step(pixels, labels, Pace::CONSTANT, watch).logits)
         };
         let mut see = |model: &Model, gradients: &Gradients| {
             raise(&mut slope, &bias_slopes(model, gradients, lab.replicas()));
@@ -57,13 +59,4 @@ fn bias_slopes(model: &Model, gradients: &Gradients, replicas: usize) -> Vec<f64
         raise(&mut most, &ratio);
     }
     most
-}
-
-fn with_bias(model: &ModelConfig, bias: Bias) -> ModelConfig {
-    let mut model = model.clone();
-    match &mut model {
-        ModelConfig::Mlp(c) => c.block.bias = bias,
-        ModelConfig::Cnn(c) => c.block.bias = bias,
-    }
-    model
 }

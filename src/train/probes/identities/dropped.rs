@@ -4,6 +4,7 @@
 use super::{Lab, Sink, largest};
 use crate::train::TrainError;
 use crate::train::net::host_f64;
+use crate::train::schedule::Pace;
 use ablate_models::Pass;
 use ablate_models::block::DenseBlock;
 use ablate_models::dropout::Placement;
@@ -27,7 +28,7 @@ pub(super) fn measure(lab: &Lab<'_>, out: &mut Sink<'_>) -> Result<(), TrainErro
         let kept = kept(net.model(), lab, step, 1);
         let before = incoming(net.model());
         let (pixels, labels) = lab.batch(step, 1);
-        net.step(pixels, labels, 1.0, |_, _| ());
+        net.step(pixels, labels, Pace::CONSTANT, |_, _| ());
         let ways = ways(&before, &incoming(net.model()), lab.replicas());
         for ((moved, ways), kept) in moved.iter_mut().zip(ways).zip(kept) {
             let most = largest(ways.iter().copied());

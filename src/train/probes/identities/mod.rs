@@ -18,6 +18,7 @@ use crate::device;
 use crate::run::trainer::Job;
 use crate::train::batch::{Batches, Part};
 use crate::train::net::{Net, host_f64};
+use crate::train::schedule::Pace;
 use crate::train::{TrainError, build, load};
 use ablate_models::zoo::{Model, ModelConfig};
 use ablate_models::{Pass, Start};
@@ -98,7 +99,7 @@ impl<'a> Lab<'a> {
         let n = self.job.train.batch_size;
         for step in 0..steps {
             let (pixels, labels) = self.batch(step, n);
-            net.step(pixels, labels, 1.0, |_, _| ());
+            net.step(pixels, labels, Pace::CONSTANT, |_, _| ());
         }
     }
 

@@ -79,15 +79,14 @@ fn fresh(lab: &Lab<'_>, net: &Net, config: &ModelConfig) -> Result<Model, TrainE
 /// The same model, but that its averages hold the last batch alone; `None` without a batch norm.
 fn at_once(model: &ModelConfig) -> Option<ModelConfig> {
     let mut model = model.clone();
-    let block = match &mut model {
-        ModelConfig::Mlp(c) => &mut c.block,
-        ModelConfig::Cnn(c) => &mut c.block,
-    };
-    let NormConfig::Batch(norm) = &mut block.norm else {
-        return None;
-    };
-    norm.momentum = 1.0;
-    Some(model)
+    let mut any = false;
+    for block in model.blocks_mut() {
+        if let NormConfig::Batch(norm) = &mut block.norm {
+            norm.momentum = 1.0;
+            any = true;
+        }
+    }
+    any.then_some(model)
 }
 
 /// Means, then variances, of the batch norms one after the other, `[replicas * channels]` each.
