@@ -125,6 +125,8 @@ pub enum Probe {
     ScaleFold,
     /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` of the block's activation.
     Homogeneity,
+    /// Mean step of the validation accuracy between evaluations, over the second half of training.
+    Roughness,
 }
 
 impl Probe {
@@ -137,6 +139,7 @@ impl Probe {
             Self::BiasTwin => "bias_twin",
             Self::ScaleFold => "scale_fold",
             Self::Homogeneity => "homogeneity",
+            Self::Roughness => "roughness",
         }
     }
 }

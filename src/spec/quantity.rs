@@ -222,6 +222,15 @@ pub const QUANTITIES: &[Quantity] = &[
         AtEnd,
         Parts::Net,
     ),
+    row(
+        Probe::Roughness,
+        "validation_roughness",
+        "mean step of the validation accuracy",
+        Unit::Percent,
+        Lower,
+        AtEnd,
+        Parts::Net,
+    ),
 ];
 
 const fn row(

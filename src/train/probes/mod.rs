@@ -8,6 +8,7 @@ mod findings;
 mod fold;
 mod gap;
 mod homogeneity;
+mod roughness;
 mod saturation;
 mod twin;
 
@@ -69,6 +70,7 @@ fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
         Probe::BiasTwin => Box::new(twin::Twin),
         Probe::ScaleFold => Box::new(fold::Fold),
         Probe::Homogeneity => Box::new(homogeneity::Homogeneity),
+        Probe::Roughness => Box::new(roughness::Roughness::default()),
     }
 }
 
