@@ -148,6 +148,8 @@ pub enum Probe {
     VarianceShift,
     /// The identities behind the claims, on nets like the arm's, in double precision.
     Identities,
+    /// Mean step of the validation accuracy between evaluations, over the second half of training.
+    Roughness,
 }
 
 impl Probe {
@@ -167,6 +169,7 @@ impl Probe {
             Self::GradientLandscape => "gradient_landscape",
             Self::VarianceShift => "variance_shift",
             Self::Identities => "identities",
+            Self::Roughness => "roughness",
         }
     }
 }

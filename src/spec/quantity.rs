@@ -331,6 +331,15 @@ pub const QUANTITIES: &[Quantity] = &[
     identity("dropped_share", "share of units dropped for a whole batch"),
     identity("dropout_variance", "error of the variance behind dropout"),
     identity("dropout_shift", "shift of the variance by dropout"),
+    row(
+        Probe::Roughness,
+        "validation_roughness",
+        "mean step of the validation accuracy",
+        Unit::Percent,
+        Lower,
+        AtEnd,
+        Parts::Net,
+    ),
 ];
 
 pub(super) const fn row(

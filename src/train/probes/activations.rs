@@ -15,9 +15,16 @@ const EXAMPLES: usize = 256;
 
 pub(super) struct Activations;
 
-/// Everything that entered the activations, `[replicas, rows, channels]` a chunk, by path.
+/// What entered an activation, `[replicas, rows, channels]`.
+struct Chunk {
+    values: Vec<f64>,
+    /// Values a replica.
+    each: usize,
+}
+
+/// Everything that entered the activations, by path.
 #[derive(Default)]
-struct Inputs(RefCell<BTreeMap<String, Vec<(usize, Vec<f64>)>>>);
+struct Inputs(RefCell<BTreeMap<String, Vec<Chunk>>>);
 
 impl Observer for Inputs {
     fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
@@ -25,7 +32,8 @@ impl Observer for Inputs {
             let each = value.dims()[1] * value.dims()[2];
             let mut seen = self.0.borrow_mut();
             let chunks = seen.entry(path.to_owned()).or_default();
-            chunks.push((each, host_f64(value.clone())));
+            let values = host_f64(value.clone());
+            chunks.push(Chunk { values, each });
         }
     }
 }
@@ -45,7 +53,7 @@ impl Watcher for Activations {
         for (path, chunks) in inputs.0.into_inner() {
             for (r, findings) in found.iter_mut().enumerate() {
                 let own = chunks.iter();
-                let own = own.flat_map(|(each, all)| &all[r * each..(r + 1) * each]);
+                let own = own.flat_map(|c| &c.values[r * c.each..(r + 1) * c.each]);
                 let values = Quantiles::of(own.copied().collect());
                 values.trace("preactivation", &path, findings);
             }

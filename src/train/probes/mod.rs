@@ -15,6 +15,7 @@ mod landscape;
 mod learned;
 mod modes;
 mod quantiles;
+mod roughness;
 mod saturation;
 mod shift;
 mod twin;
@@ -84,6 +85,7 @@ fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
         Probe::GradientLandscape => Box::new(landscape::Landscape::default()),
         Probe::VarianceShift => Box::new(shift::Shift),
         Probe::Identities => Box::new(identities::Identities),
+        Probe::Roughness => Box::new(roughness::Roughness::default()),
     }
 }
 
