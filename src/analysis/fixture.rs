@@ -37,6 +37,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
             schedule: Schedule::Constant,
             weight_decay: 0.0,
             decay_on: Vec::new(),
+            max_norm: None,
         },
         learning_rates: vec![0.01],
         probes: Vec::new(),

@@ -207,6 +207,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
             schedule: Schedule::default(),
             weight_decay: 0.0,
             decay_on: vec![ParameterGroup::Weight],
+            max_norm: None,
         },
         learning_rates: vec![0.01],
         probes: vec![Probe::TrainTestGap],

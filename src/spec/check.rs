@@ -230,9 +230,17 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
             format!("compares `{plus}` with `{minus}`, which are the same recipe"),
         );
     }
-    if contrast.when == When::EqualAccuracy && contrast.metric == Metric::TestAccuracy {
-        let message = "is `equal_accuracy`, at which there is no difference in `test_accuracy`; \
-                       compare `test_nll` or `test_ece`";
+    let matched = match contrast.when {
+        When::Last => None,
+        When::EqualAccuracy => Some(Metric::TestAccuracy),
+        When::EqualNll => Some(Metric::TestNll),
+    };
+    if matched.as_ref() == Some(&contrast.metric) {
+        let message = format!(
+            "is `{}`, at which there is no difference in `{}`; compare something else",
+            contrast.when.name(),
+            contrast.metric.name()
+        );
         return flaw("when", message);
     }
     if let Metric::Probe(measure) = &contrast.metric {
@@ -240,9 +248,10 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
             measure.check(arm)?;
         }
     }
-    if contrast.when == When::EqualAccuracy && !contrast.metric.at_every_epoch() {
+    if matched.is_some() && !contrast.metric.at_every_epoch() {
         let message = format!(
-            "is `equal_accuracy`, but `{}` is measured after the last epoch only",
+            "is `{}`, but `{}` is measured after the last epoch only",
+            contrast.when.name(),
             contrast.metric.name()
         );
         return flaw("when", message);
@@ -363,6 +372,11 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
         Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
         Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
         Probe::ScaleFold => blocks > 0 && has_scale(block),
+        Probe::EqualTraining => blocks > 0,
+        Probe::CoAdaptation => {
+            let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
+            blocks > 0 && !own
+        }
     }
 }
 
@@ -377,8 +391,11 @@ fn has_scale(block: &BlockConfig) -> bool {
 
 const fn lack(probe: Probe) -> &'static str {
     match probe {
-        Probe::TrainTestGap | Probe::Saturation | Probe::Homogeneity => {
+        Probe::TrainTestGap | Probe::Saturation | Probe::Homogeneity | Probe::EqualTraining => {
             "no arm that has it has a hidden block"
+        }
+        Probe::CoAdaptation => {
+            "no arm that has it has hidden blocks without a norm over the units of an example"
         }
         Probe::BiasGradient => "no arm that has it has a block with a bias",
         Probe::BiasTwin => "no arm that has it has a norm",

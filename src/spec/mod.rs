@@ -122,6 +122,11 @@ pub enum Probe {
     ScaleFold,
     /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` of the block's activation.
     Homogeneity,
+    /// Whether units repair each other: interactions of pairs, removal of units one after the other,
+    /// cancellation and correlation.
+    CoAdaptation,
+    /// How evenly the units of each block are trained.
+    EqualTraining,
 }
 
 impl Probe {
@@ -134,6 +139,8 @@ impl Probe {
             Self::BiasTwin => "bias_twin",
             Self::ScaleFold => "scale_fold",
             Self::Homogeneity => "homogeneity",
+            Self::CoAdaptation => "co_adaptation",
+            Self::EqualTraining => "equal_training",
         }
     }
 }
@@ -169,6 +176,7 @@ impl Contrast {
         match self.when {
             When::Last => self.metric.label().into_owned(),
             When::EqualAccuracy => format!("{} at equal test accuracy", self.metric.label()),
+            When::EqualNll => format!("{} at equal test NLL", self.metric.label()),
         }
     }
 }
@@ -182,6 +190,19 @@ pub enum When {
     Last,
     /// Seed by seed, where each arm first reaches the test accuracy that all of them reach.
     EqualAccuracy,
+    /// Seed by seed, where each arm first reaches the test NLL that all of them reach.
+    EqualNll,
+}
+
+impl When {
+    /// Name in specs and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::EqualAccuracy => "equal_accuracy",
+            Self::EqualNll => "equal_nll",
+        }
+    }
 }
 
 impl When {

@@ -110,7 +110,7 @@ pub enum Parts {
 }
 
 use Direction::{Higher, Lower};
-use Timing::AtEnd;
+use Timing::{AtEnd, EveryEpoch};
 
 /// Everything that probes measure.
 pub const QUANTITIES: &[Quantity] = &[
@@ -222,7 +222,154 @@ pub const QUANTITIES: &[Quantity] = &[
         AtEnd,
         Parts::Net,
     ),
+    row(
+        Probe::CoAdaptation,
+        "negative_share",
+        "share of negative interactions of units",
+        Unit::Percent,
+        Lower,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "negative_share_mean",
+        "share of negative interactions, units at their means",
+        Unit::Percent,
+        Lower,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "negative_within",
+        "share of negative interactions within layers",
+        Unit::Percent,
+        Lower,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "negative_across",
+        "share of negative interactions across layers",
+        Unit::Percent,
+        Lower,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "interaction",
+        "mean interaction of two units",
+        Unit::Nats,
+        Higher,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "interaction_mean",
+        "mean interaction of two units, at their means",
+        Unit::Nats,
+        Higher,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "ablation_area",
+        "mean accuracy while units are removed",
+        Unit::Percent,
+        Higher,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "ablation_area_mean",
+        "mean accuracy while units are set to their means",
+        Unit::Percent,
+        Higher,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "cancellation",
+        "size of terms over size of sums",
+        Unit::Number,
+        Lower,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "correlation",
+        "mean size of correlations of units",
+        Unit::Number,
+        Lower,
+        EveryEpoch,
+        Parts::Net,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "ablation_curve",
+        "accuracy without units",
+        Unit::Percent,
+        Higher,
+        REMOVED,
+        Parts::Blocks,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "ablation_curve_mean",
+        "accuracy with units at their means",
+        Unit::Percent,
+        Higher,
+        REMOVED,
+        Parts::Blocks,
+    ),
+    row(
+        Probe::CoAdaptation,
+        "interaction_quantiles",
+        "interaction of two units",
+        Unit::Nats,
+        Higher,
+        Timing::Series(Axis::Share("share of pairs")),
+        Parts::Net,
+    ),
+    row(
+        Probe::EqualTraining,
+        "update_gini",
+        "Gini coefficient of the units' updates",
+        Unit::Number,
+        Lower,
+        EveryEpoch,
+        Parts::NetAndBlocks,
+    ),
+    row(
+        Probe::EqualTraining,
+        "strength_gini",
+        "Gini coefficient of the units' strengths",
+        Unit::Number,
+        Lower,
+        EveryEpoch,
+        Parts::NetAndBlocks,
+    ),
+    row(
+        Probe::EqualTraining,
+        "update_shares",
+        "share of all updates",
+        Unit::Share,
+        Higher,
+        Timing::Series(Axis::Share("share of units, the least updated first")),
+        Parts::Blocks,
+    ),
 ];
+
+/// Along curves of removal.
+const REMOVED: Timing = Timing::Series(Axis::Share("share of the block's units removed"));
 
 const fn row(
     probe: Probe,

@@ -118,7 +118,7 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
         kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | leave one out
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
-        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`
+        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`, `equal_nll`
         margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
         metric = "test_accuracy" | metric = "probe:acuracy_gap" | acuracy | contrasts[no-bias-vs-bias].metric | cannot be `probe:acuracy_gap`; did you mean `probe:accuracy_gap`?
         metric = "test_accuracy" | metric = "probe:x" | probe:x | contrasts[no-bias-vs-bias].metric | probes measure `probe:train_accuracy`
@@ -155,6 +155,7 @@ fn numbers_out_of_range_are_refused_wherever_they_stand() {
         [0.001, 0.01] | [0.1, 0.10] | learning_rate | train.learning_rate | has 0.1 twice
         epochs = 5 | epochs = 5\nweight_decay = -0.1 | weight_decay | train.weight_decay | must be at least 0 and finite, not -0.1
         epochs = 5 | epochs = 5\nweight_decay = inf | weight_decay | train.weight_decay | finite, not inf
+        epochs = 5 | epochs = 5\nmax_norm = 0 | max_norm | train.max_norm | must be positive and finite, not 0
         epochs = 5 | epochs = 5\ndecay_on = ["bias", "bias"] | decay_on | train.decay_on | names `bias` twice
         epochs = 5 | epochs = 5\nweight_decay = 1\ndecay_on = [] | decay_on | train.decay_on | is empty
         momentum = 0.9 | momentum = 1.0 | momentum = 1.0 | train.optimizer.momentum | below 1, not 1
