@@ -19,7 +19,8 @@ pub struct CellRecord {
     pub device: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// One entry an epoch, from epoch 1; a diverged cell ends early.
+    /// One entry an evaluation, from the first on; after every epoch where training does not say
+    /// otherwise. A diverged cell ends early.
     pub epochs: Vec<EpochRecord>,
     /// Values of the probes by name, e.g. `train_accuracy`, `saturated.0`, `fold_error`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -74,20 +75,31 @@ pub enum Outcome {
     },
 }
 
-/// Measurements at the end of an epoch.
+/// Measurements at the end of an epoch, or after a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpochRecord {
-    /// Epoch, from 1.
+    /// Whole epochs done.
     pub epoch: usize,
-    /// Mean loss over the epoch's steps, as trained (with dropout, batch statistics), in nats.
+    /// Steps done, where training counts in steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+    /// Mean loss over the steps since the last evaluation, as trained (with dropout, batch
+    /// statistics), in nats.
     pub train_loss: f64,
     /// On the validation split, in evaluation mode; absent where there is no validation split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Scores>,
-    /// On the test set, in evaluation mode. Drawn in curves; only the last epoch's enters a
-    /// contrast, and nothing is chosen by it.
+    /// On the test set, in evaluation mode. Drawn in curves; a contrast reads the last one, or the
+    /// one that it asks for, and nothing is chosen by it.
     pub test: Scores,
+}
+
+impl EpochRecord {
+    /// When it was taken, in the unit in which the training counts.
+    pub fn place(&self) -> usize {
+        self.step.unwrap_or(self.epoch)
+    }
 }
 
 /// Scores of a net on a set.

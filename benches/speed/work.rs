@@ -153,7 +153,11 @@ impl Work {
             ..BlockConfig::default()
         };
         match self.net.clone() {
-            Net::Mlp { hidden } => ModelConfig::Mlp(MlpConfig { hidden, block }),
+            Net::Mlp { hidden } => ModelConfig::Mlp(MlpConfig {
+                hidden,
+                block,
+                last_block: None,
+            }),
             Net::Cnn { channels, dense } => ModelConfig::Cnn(CnnConfig {
                 channels,
                 convs: 1,

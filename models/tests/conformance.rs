@@ -104,6 +104,7 @@ fn models() -> Vec<ModelConfig> {
         let mlp = ModelConfig::Mlp(MlpConfig {
             hidden: vec![8, 6],
             block: block.clone(),
+            last_block: None,
         });
         [
             mlp,

@@ -77,13 +77,18 @@ impl<'a> Scoreboard<'a> {
     }
 }
 
-/// The score of each arm at the epoch at which it is read; `None` where one has none.
+/// The score of each arm at the evaluation at which it is read; `None` where one has none.
 fn read(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f64>> {
     let epochs: Vec<&[EpochRecord]> = arms.iter().map(|arm| arm.epochs.as_slice()).collect();
+    let at = |is_it: &dyn Fn(&EpochRecord) -> bool| -> Option<Vec<usize>> {
+        epochs.iter().map(|e| e.iter().position(is_it)).collect()
+    };
     let indices = match when {
         When::Last => epochs.iter().map(|e| e.len().checked_sub(1)).collect(),
         When::EqualAccuracy => at_equal(&epochs, |epoch| epoch.test.accuracy),
         When::EqualNll => at_equal(&epochs, |epoch| -epoch.test.nll),
+        When::Epoch(n) => at(&|e| e.step.is_none() && e.epoch == n),
+        When::Step(n) => at(&|e| e.step == Some(n)),
     };
     let scores = arms.iter().zip(indices?);
     scores.map(|(arm, at)| score(metric, arm, at)).collect()
@@ -127,6 +132,7 @@ mod tests {
     fn curve(accuracies: &[f64]) -> Vec<EpochRecord> {
         let epoch = |(k, &accuracy): (usize, &f64)| EpochRecord {
             epoch: k + 1,
+            step: None,
             train_loss: 0.0,
             validation: None,
             test: Scores {
@@ -160,6 +166,28 @@ mod tests {
             Some(vec![2, 1, 2])
         );
         assert_eq!(matched(&[&[90.0], &[]]), None);
+    }
+
+    #[test]
+    fn a_contrast_reads_the_evaluation_that_it_asks_for() {
+        let record = |accuracies: &[f64], in_steps: bool| {
+            let mut record = records(&spec(1, 1, 1)).remove(0);
+            record.epochs = curve(accuracies);
+            for epoch in &mut record.epochs {
+                epoch.step = in_steps.then_some(100 * epoch.epoch);
+            }
+            record
+        };
+        let accuracies = |in_steps, when| {
+            let first = record(&[50.0, 60.0, 70.0], in_steps);
+            let second = record(&[51.0, 61.0, 71.0], in_steps);
+            read(&[&first, &second], &Metric::TestAccuracy, when)
+        };
+        assert_eq!(accuracies(false, When::Epoch(2)), Some(vec![60.0, 61.0]));
+        assert_eq!(accuracies(false, When::Last), Some(vec![70.0, 71.0]));
+        assert_eq!(accuracies(false, When::Step(200)), None);
+        assert_eq!(accuracies(true, When::Step(200)), Some(vec![60.0, 61.0]));
+        assert_eq!(accuracies(true, When::Epoch(2)), None);
     }
 
     #[test]

@@ -117,22 +117,25 @@ fn line(record: &CellRecord, bytes: &mut Vec<u8>) -> Result<(), String> {
 /// or epochs that are not those of its outcome.
 pub(super) fn check(record: &CellRecord) -> Result<(), String> {
     finite("learning_rate", record.learning_rate)?;
-    for (index, epoch) in record.epochs.iter().enumerate() {
-        if epoch.epoch != index + 1 {
-            let found = epoch.epoch;
-            return Err(format!(
-                "epoch {found} stands where epoch {} should",
-                index + 1
-            ));
+    let mut last = 0;
+    for epoch in &record.epochs {
+        if epoch.step.is_some() != record.epochs[0].step.is_some() {
+            return Err("it counts some evaluations in steps and some in epochs".to_owned());
         }
+        let place = epoch.place();
+        if place <= last {
+            return Err(format!("an evaluation at {place} follows one at {last}"));
+        }
+        last = place;
         check_epoch(epoch)?;
     }
     check_probes(record)?;
     match record.outcome {
-        Outcome::Diverged { epoch } if record.epochs.len() >= epoch => Err(format!(
-            "it diverged in epoch {epoch}, but has {} whole epochs",
-            record.epochs.len()
-        )),
+        Outcome::Diverged { epoch } if record.epochs.last().is_some_and(|e| e.epoch >= epoch) => {
+            Err(format!(
+                "it diverged in epoch {epoch}, but has an evaluation after it"
+            ))
+        }
         _ => Ok(()),
     }
 }
@@ -219,6 +222,7 @@ mod tests {
             outcome: Outcome::Done,
             epochs: vec![EpochRecord {
                 epoch: 1,
+                step: None,
                 train_loss: 0.25,
                 validation: Some(test),
                 test,
@@ -301,12 +305,34 @@ mod tests {
 
     #[test]
     fn epochs_must_fit_each_other_and_the_outcome() {
-        let mut gap = record();
-        gap.epochs[0].epoch = 2;
-        assert!(check(&gap).unwrap_err().contains("where epoch 1 should"));
+        let untraced = || {
+            let mut record = record();
+            record.traces.clear();
+            record
+        };
+        let mut still = untraced();
+        still.epochs.push(still.epochs[0].clone());
+        let why = check(&still).unwrap_err();
+        assert!(why.contains("an evaluation at 1 follows one at 1"), "{why}");
+        still.epochs[1].epoch = 5;
+        assert_eq!(check(&still), Ok(()));
+        still.epochs[1].step = Some(600);
+        assert!(check(&still).unwrap_err().contains("some in epochs"));
+        // Three evaluations in the first epoch, by steps.
+        let mut steps = untraced();
+        steps.epochs = vec![steps.epochs[0].clone(); 3];
+        for (i, epoch) in steps.epochs.iter_mut().enumerate() {
+            (epoch.epoch, epoch.step) = (0, Some(100 * (i + 1)));
+        }
+        steps.outcome = Outcome::Diverged { epoch: 1 };
+        assert_eq!(check(&steps), Ok(()));
         let mut diverged = record();
         diverged.outcome = Outcome::Diverged { epoch: 1 };
-        assert!(check(&diverged).unwrap_err().contains("has 1 whole epochs"));
+        assert!(
+            check(&diverged)
+                .unwrap_err()
+                .contains("an evaluation after it")
+        );
         diverged.outcome = Outcome::Diverged { epoch: 2 };
         assert_eq!(check(&diverged), Ok(()));
     }

@@ -83,9 +83,25 @@ pub(super) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
     arm.data.check().map_err(|error| under("data", error))?;
     arm.model.check().map_err(|error| under("model", error))?;
     arm.train.check().map_err(|error| under("train", error))?;
+    ghosts(arm)?;
     learning_rates(arm)?;
     if let Some(probe) = first_repeat(&arm.probes) {
         return flaw("probes", format!("names `{}` twice", probe.name()));
+    }
+    Ok(())
+}
+
+/// Every batch is made of whole ghost batches.
+fn ghosts(arm: &Arm) -> Result<(), ConfigError> {
+    let batch = arm.train.batch_size;
+    for block in arm.model.blocks() {
+        if let NormConfig::Batch(norm) = &block.norm
+            && let Some(ghost) = norm.ghost
+            && !batch.is_multiple_of(ghost)
+        {
+            let message = format!("is {ghost}, which does not divide `train.batch_size` = {batch}");
+            return flaw("model.block.norm.ghost", message);
+        }
     }
     Ok(())
 }
@@ -137,6 +153,7 @@ pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     }
     names(&spec.suites, |i| format!("suites.{i}"))?;
     same_cells(&spec.arms)?;
+    one_unit(&spec.arms)?;
     for (i, contrast) in spec.contrasts.iter().enumerate() {
         self::contrast(contrast, &spec.arms)
             .map_err(|error| under(&format!("contrasts.{i}"), error))?;
@@ -231,27 +248,26 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
         );
     }
     let matched = match contrast.when {
-        When::Last => None,
-        When::EqualAccuracy => Some(Metric::TestAccuracy),
-        When::EqualNll => Some(Metric::TestNll),
+        When::EqualAccuracy => Some(("equal_accuracy", Metric::TestAccuracy)),
+        When::EqualNll => Some(("equal_nll", Metric::TestNll)),
+        When::Last | When::Epoch(_) | When::Step(_) => None,
     };
-    if matched.as_ref() == Some(&contrast.metric) {
+    if let Some((name, metric)) = matched.filter(|(_, metric)| *metric == contrast.metric) {
+        let metric = metric.name();
         let message = format!(
-            "is `{}`, at which there is no difference in `{}`; compare something else",
-            contrast.when.name(),
-            contrast.metric.name()
+            "is `{name}`, at which there is no difference in `{metric}`; compare something else"
         );
         return flaw("when", message);
     }
-    if let Metric::Probe(measure) = &contrast.metric {
-        for (arm, _) in contrast.arms(arms) {
+    for (arm, _) in contrast.arms(arms) {
+        self::when(contrast.when, arm)?;
+        if let Metric::Probe(measure) = &contrast.metric {
             measure.check(arm)?;
         }
     }
-    if matched.is_some() && !contrast.metric.at_every_epoch() {
+    if !matches!(contrast.when, When::Last) && !contrast.metric.at_every_epoch() {
         let message = format!(
-            "is `{}`, but `{}` is measured after the last epoch only",
-            contrast.when.name(),
+            "asks for an evaluation before the end, but `{}` is measured there only",
             contrast.metric.name()
         );
         return flaw("when", message);
@@ -262,6 +278,26 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     flaw(
         "margin",
         format!("must be positive and finite, not {}", contrast.margin),
+    )
+}
+
+/// Whether `arm` is scored at `when`.
+fn when(when: When, arm: &Arm) -> Result<(), ConfigError> {
+    let (wanted, unit) = match when {
+        When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
+        When::Epoch(n) => (n, "epoch"),
+        When::Step(n) => (n, "step"),
+    };
+    let train = &arm.train;
+    if train.length.unit() == unit && train.evaluations().contains(&wanted) {
+        return Ok(());
+    }
+    flaw(
+        "when",
+        format!(
+            "is {unit} {wanted}, at which `{}` is not scored; see `train.evaluate_at`",
+            arm.name
+        ),
     )
 }
 
@@ -299,6 +335,27 @@ fn same_cells(arms: &[Arm]) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Arms that count their training in epochs beside arms that count it in steps would share no axis.
+fn one_unit(arms: &[Arm]) -> Result<(), ConfigError> {
+    let Some(first) = arms.first() else {
+        return Ok(());
+    };
+    let other = |arm: &&Arm| !arm.train.length.is_in_the_unit_of(first.train.length);
+    match arms.iter().find(other) {
+        None => Ok(()),
+        Some(arm) => flaw(
+            "arms",
+            format!(
+                "count their training in {}s (`{}`) and in {}s (`{}`); use one unit",
+                first.train.length.unit(),
+                first.name,
+                arm.train.length.unit(),
+                arm.name
+            ),
+        ),
+    }
+}
+
 fn same_recipe(a: &Arm, b: &Arm) -> bool {
     a.data == b.data
         && a.model == b.model
@@ -318,7 +375,13 @@ fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
     if published.n == Some(0) {
         return flaw("n", "must be at least 1");
     }
-    Ok(())
+    if matches!(published.when, When::EqualAccuracy | When::EqualNll) {
+        return flaw("when", "must be `last`, an epoch or a step");
+    }
+    match arms.iter().find(|arm| arm.name == published.arm) {
+        Some(arm) => when(published.when, arm),
+        None => Ok(()),
+    }
 }
 
 /// Index of `name` among `names`, each of which is a `what`.

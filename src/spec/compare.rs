@@ -6,7 +6,8 @@ use super::cross::{Crossing, level_names};
 use super::fault::Fault;
 use super::scalar::{Scalar, Scalars};
 use super::tree::{Node, brief};
-use super::{Arm, Contrast, Expect, Factor, Metric, When};
+use super::when::WhenTable;
+use super::{Arm, Contrast, Expect, Factor, Metric};
 use ablate_models::ConfigError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub(super) struct ContrastTable {
     weights: Option<BTreeMap<String, f64>>,
     metric: Metric,
     #[serde(default)]
-    when: When,
+    when: WhenTable,
     expect: Expect,
     margin: f64,
     #[serde(default = "on")]
@@ -74,7 +75,7 @@ impl Design<'_> {
             comparison,
             weights,
             metric: table.metric,
-            when: table.when,
+            when: table.when.0,
             expect: table.expect,
             margin: table.margin,
             primary: table.primary,

@@ -25,6 +25,7 @@ mod reader;
 mod scalar;
 mod train;
 mod tree;
+mod when;
 mod wire;
 
 #[cfg(test)]
@@ -41,7 +42,9 @@ pub use files::{all, find, names};
 pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
 pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
-pub use train::{Moments, Optimizer, ParameterGroup, Schedule, TrainConfig};
+pub use train::{
+    Evaluate, Length, Moments, Optimizer, ParameterGroup, Schedule, TrainConfig, Trained,
+};
 
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
@@ -157,7 +160,7 @@ pub struct Contrast {
     pub weights: Vec<Weight>,
     /// The measured quantity.
     pub metric: Metric,
-    /// At which epoch it is read.
+    /// At which evaluation it is read.
     #[serde(default, skip_serializing_if = "When::is_last")]
     pub when: When,
     /// What the claim predicts of the weighted sum, turned so that positive is better.
@@ -173,16 +176,12 @@ pub struct Contrast {
 impl Contrast {
     /// The measured quantity in words, and when it is read if not at the end.
     pub fn quantity(&self) -> String {
-        match self.when {
-            When::Last => self.metric.label().into_owned(),
-            When::EqualAccuracy => format!("{} at equal test accuracy", self.metric.label()),
-            When::EqualNll => format!("{} at equal test NLL", self.metric.label()),
-        }
+        self.when.read(&self.metric.label())
     }
 }
 
-/// At which epoch the arms of a contrast are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// At which evaluation the arms of a contrast are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// The last one.
@@ -192,22 +191,28 @@ pub enum When {
     EqualAccuracy,
     /// Seed by seed, where each arm first reaches the test NLL that all of them reach.
     EqualNll,
-}
-
-impl When {
-    /// Name in specs and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Last => "last",
-            Self::EqualAccuracy => "equal_accuracy",
-            Self::EqualNll => "equal_nll",
-        }
-    }
+    /// The one after so many epochs.
+    Epoch(usize),
+    /// The one after so many steps, where training counts in steps.
+    Step(usize),
 }
 
 impl When {
     fn is_last(&self) -> bool {
         *self == Self::Last
+    }
+
+    /// `quantity`, and when it is read if not at the end.
+    pub fn read(self, quantity: &str) -> String {
+        match self {
+            Self::Last => quantity.to_owned(),
+            Self::EqualAccuracy => format!("{quantity} at equal test accuracy"),
+            Self::EqualNll => format!("{quantity} at equal test NLL"),
+            Self::Epoch(1) => format!("{quantity} after 1 epoch"),
+            Self::Epoch(n) => format!("{quantity} after {n} epochs"),
+            Self::Step(1) => format!("{quantity} after 1 step"),
+            Self::Step(n) => format!("{quantity} after {n} steps"),
+        }
     }
 }
 
@@ -246,4 +251,11 @@ pub struct Published {
     /// Over how many runs, if given.
     #[serde(default)]
     pub n: Option<u32>,
+    /// Which of our evaluations it is laid beside. Default: the last.
+    #[serde(
+        default,
+        deserialize_with = "when::deserialize",
+        skip_serializing_if = "When::is_last"
+    )]
+    pub when: When,
 }

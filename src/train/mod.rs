@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod net;
 pub mod optimizer;
 mod probes;
+mod restrict;
 pub mod schedule;
 pub mod scores;
 mod threads;
@@ -15,6 +16,7 @@ use crate::data::{self, Dataset};
 use crate::device;
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::run::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
+use crate::spec::Length;
 use ablate_models::Start;
 use batch::{Batches, Part};
 use burn::tensor::{DType, Device};
@@ -22,6 +24,7 @@ use net::{Net, host_f64};
 use optimizer::Optimizer;
 use probes::{Moment, Probes, Run};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use threads::Threads;
 
@@ -140,15 +143,19 @@ impl<'a> Lockstep<'a> {
     }
 
     fn run(mut self, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>> {
-        for epoch in 0..self.job.train.epochs {
-            let losses = self.epoch(epoch, stop)?;
-            self.close_epoch(epoch + 1, &losses);
+        let length = self.job.train.length;
+        let mut from = 0;
+        for place in self.job.train.evaluations() {
+            let to = length.in_steps(place, self.steps_per_epoch);
+            let losses = self.steps(from..to, progress, stop)?;
+            self.evaluate(to, &losses);
+            from = to;
             if self.alive().next().is_none() {
-                progress.epoch_done(self.job, epoch + 1);
+                progress.advanced(self.job, place);
                 break;
             }
             self.probe_epoch();
-            progress.epoch_done(self.job, epoch + 1);
+            progress.advanced(self.job, place);
         }
         let run = Run {
             job: self.job,
@@ -179,22 +186,35 @@ impl<'a> Lockstep<'a> {
         self.records.iter().filter(done)
     }
 
-    /// Trains one epoch (from 0); the mean loss of each replica over its steps.
-    fn epoch(&mut self, epoch: usize, stop: &StopFlag) -> Option<Vec<f64>> {
-        let orders = self.batches.orders(epoch);
+    /// Takes the steps of `range` (from 0); the mean loss of each replica over them.
+    fn steps(
+        &mut self,
+        range: Range<usize>,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Option<Vec<f64>> {
+        let each = self.steps_per_epoch;
+        let in_epochs = matches!(self.job.train.length, Length::Epochs(_));
+        let mut orders = self.batches.orders(range.start / each);
         let mut total = None;
-        for i in 0..self.steps_per_epoch {
+        for step in range.clone() {
             if stop.stopped() {
                 return None;
             }
-            let losses = self.step(&orders, i);
+            if step % each == 0 && step > range.start {
+                orders = self.batches.orders(step / each);
+                if in_epochs {
+                    progress.advanced(self.job, step / each);
+                }
+            }
+            let losses = self.step(&orders, step % each);
             total = Some(match total {
                 Some(total) => total + losses,
                 None => losses,
             });
         }
-        let total = host_f64(total.expect("an epoch has a step"));
-        let steps = self.steps_per_epoch as f64;
+        let total = host_f64(total.expect("an evaluation follows a step"));
+        let steps = range.len() as f64;
         Some(total.into_iter().map(|loss| loss / steps).collect())
     }
 
@@ -203,10 +223,11 @@ impl<'a> Lockstep<'a> {
         let n = train.batch_size;
         let (pixels, labels) = self.batches.train(orders, i * n, n);
         let step = self.net.steps();
-        let factor = schedule::factor(&train.schedule, step, self.steps_per_epoch, train.epochs);
+        let steps = train.length.steps(self.steps_per_epoch);
+        let pace = schedule::pace(&train.schedule, step, self.steps_per_epoch, steps);
         let probes = &mut self.probes;
         if probes.is_empty() {
-            return self.net.step(pixels, labels, factor, |_, _| ()).losses;
+            return self.net.step(pixels, labels, pace, |_, _| ()).losses;
         }
         let batch = (pixels.clone(), labels.clone());
         let watch = |model: &_, gradients: &_| {
@@ -218,7 +239,7 @@ impl<'a> Lockstep<'a> {
                 step,
             });
         };
-        let losses = self.net.step(pixels, labels, factor, watch).losses;
+        let losses = self.net.step(pixels, labels, pace, watch).losses;
         probes.after_step(&Run {
             job: self.job,
             net: &self.net,
@@ -227,8 +248,10 @@ impl<'a> Lockstep<'a> {
         losses
     }
 
-    /// Scores the nets at the end of `epoch` (from 1) and writes it down, or marks as diverged.
-    fn close_epoch(&mut self, epoch: usize, losses: &[f64]) {
+    /// Scores the nets after `step` steps and writes it down, or marks as diverged.
+    fn evaluate(&mut self, step: usize, losses: &[f64]) {
+        let each = self.steps_per_epoch;
+        let in_steps = matches!(self.job.train.length, Length::Steps(_));
         let score = |part| self.net.scores(&self.batches, part);
         let validation = (self.batches.len(Part::Validation) > 0).then(|| score(Part::Validation));
         let test = score(Part::Test);
@@ -239,12 +262,16 @@ impl<'a> Lockstep<'a> {
             let validation: Option<Option<Scores>> = validation.as_ref().map(|scores| scores[r]);
             match (losses[r].is_finite(), validation, test[r]) {
                 (true, None | Some(Some(_)), Some(test)) => record.epochs.push(EpochRecord {
-                    epoch,
+                    epoch: step / each,
+                    step: in_steps.then_some(step),
                     train_loss: losses[r],
                     validation: validation.flatten(),
                     test,
                 }),
-                _ => record.outcome = Outcome::Diverged { epoch },
+                _ => {
+                    let epoch = (step - 1) / each + 1;
+                    record.outcome = Outcome::Diverged { epoch };
+                }
             }
         }
     }
@@ -284,5 +311,6 @@ pub(crate) fn build(
     let (input, classes) = batches.shape();
     let model = model.init(input, classes, &start)?;
     let rates: Vec<f64> = job.cells.iter().map(|cell| cell.learning_rate).collect();
-    Ok(Net::new(model, Optimizer::new(&job.train, &rates)))
+    let optimizer = Optimizer::new(&job.train, &rates, &model, &start.seeds);
+    Ok(Net::new(model, optimizer, job.train.loss_scale))
 }

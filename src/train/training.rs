@@ -91,7 +91,8 @@ impl<'a> Training<'a> {
         self.threads.install(|| self.lockstep.probe_epoch());
         let probes = started.elapsed().as_secs_f64();
         let lockstep = &self.lockstep;
-        let steps = lockstep.steps_per_epoch as f64;
-        lockstep.job.train.epochs as f64 * (steps * step + evaluation + probes)
+        let train = &lockstep.job.train;
+        let steps = train.length.steps(lockstep.steps_per_epoch) as f64;
+        steps * step + train.evaluations().len() as f64 * (evaluation + probes)
     }
 }

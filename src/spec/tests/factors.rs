@@ -1,7 +1,7 @@
 //! Factors, the arms they make, and contrasts of them.
 
 use super::{BASE, FILE, block, parse, parse_with, readme};
-use crate::spec::{Comparison, Spec};
+use crate::spec::{Comparison, Length, Spec};
 use ablate_models::block::Position;
 
 /// The base with factors in place of its arms, and contrasts of them.
@@ -271,7 +271,11 @@ fn weights_written_out_are_the_contrast() {
 #[test]
 fn an_override_reaches_every_combination_and_may_not_undo_a_factor() {
     let spec = parse_with(&crossed(), &["train.epochs=3"]).unwrap();
-    assert!(spec.arms.iter().all(|arm| arm.train.epochs == 3));
+    assert!(
+        spec.arms
+            .iter()
+            .all(|arm| arm.train.length == Length::Epochs(3))
+    );
     let error = parse_with(&crossed(), &["model.block.position=after"]).unwrap_err();
     let shown = error.to_string();
     for part in [

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 struct Silent;
 
 impl Progress for Silent {
-    fn epoch_done(&self, _job: &Job, _epoch: usize) {}
+    fn advanced(&self, _job: &Job, _done: usize) {}
 }
 
 fn every_probe() -> Vec<Probe> {

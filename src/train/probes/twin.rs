@@ -9,6 +9,7 @@ use crate::data;
 use crate::run::trainer::Job;
 use crate::train::batch::Part;
 use crate::train::net::{Net, host_f64};
+use crate::train::schedule::Pace;
 use crate::train::{TrainError, build, load};
 use ablate_models::Start;
 use ablate_models::block::Bias;
@@ -50,7 +51,7 @@ fn measure(job: &Job, found: &mut [Findings]) -> Result<(), TrainError> {
         }
         let advance = |net: &mut Net| -> Tensor<3> {
             let (pixels, labels) = batches.train(&orders, at * n, n);
-            net.step(pixels, labels, 1.0, |_, _| ()).logits
+            net.step(pixels, labels, Pace::CONSTANT, |_, _| ()).logits
         };
         let difference = host_f64(advance(&mut with) - advance(&mut without));
         let each = difference.len() / largest.len();
@@ -68,9 +69,8 @@ fn measure(job: &Job, found: &mut [Findings]) -> Result<(), TrainError> {
 
 fn with_bias(model: &ModelConfig, bias: Bias) -> ModelConfig {
     let mut model = model.clone();
-    match &mut model {
-        ModelConfig::Mlp(c) => c.block.bias = bias,
-        ModelConfig::Cnn(c) => c.block.bias = bias,
+    for block in model.blocks_mut() {
+        block.bias = bias;
     }
     model
 }

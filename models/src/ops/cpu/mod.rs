@@ -9,6 +9,7 @@ mod matmul;
 mod parallel;
 pub(crate) mod pool;
 pub(crate) mod real;
+pub(crate) mod sgd;
 pub(crate) mod tail;
 pub(crate) mod tensors;
 mod vector;
