@@ -431,6 +431,7 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
     };
     match probe {
         Probe::TrainTestGap => true,
+        Probe::Roughness => arm.data.validation > 0.0 && arm.train.evaluations().len() > 1,
         Probe::Saturation | Probe::Homogeneity => blocks > 0,
         Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
         Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
@@ -460,6 +461,7 @@ const fn lack(probe: Probe) -> &'static str {
         Probe::CoAdaptation => {
             "no arm that has it has hidden blocks without a norm over the units of an example"
         }
+        Probe::Roughness => "no arm that has it is scored twice on a validation split",
         Probe::BiasGradient => "no arm that has it has a block with a bias",
         Probe::BiasTwin => "no arm that has it has a norm",
         Probe::ScaleFold => "no arm that has it has a norm with a scale",

@@ -130,6 +130,8 @@ pub enum Probe {
     CoAdaptation,
     /// How evenly the units of each block are trained.
     EqualTraining,
+    /// Mean step of the validation accuracy between evaluations, over the second half of training.
+    Roughness,
 }
 
 impl Probe {
@@ -144,6 +146,7 @@ impl Probe {
             Self::Homogeneity => "homogeneity",
             Self::CoAdaptation => "co_adaptation",
             Self::EqualTraining => "equal_training",
+            Self::Roughness => "roughness",
         }
     }
 }

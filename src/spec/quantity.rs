@@ -143,6 +143,7 @@ pub const QUANTITIES: &[Quantity] = &[
     row(Probe::EqualTraining, "update_gini", "Gini coefficient of the units' updates", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "strength_gini", "Gini coefficient of the units' strengths", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, the least updated first")), Parts::Blocks),
+    row(Probe::Roughness, "validation_roughness", "mean step of the validation accuracy", Unit::Percent, Lower, AtEnd, Parts::Net),
 ];
 
 /// Along curves of removal.

@@ -124,7 +124,7 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         margin = 0.5 | margin = 0.5\nwhen = { epok = 5 } | when | contrasts[no-bias-vs-bias].when | valid keys there are `epoch`, `step`
         margin = 0.5 | margin = 0.5\nwhen = {} | when | contrasts[no-bias-vs-bias].when | give an `epoch` or a `step`
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 1, step = 2 } | when | contrasts[no-bias-vs-bias].when | not both
-        block.bias = "on" | train.steps = 9 | train.steps | arms[bias].set.train.steps | stands beside `train.epochs`; leave one out
+        set.model.block.bias = "on" | set.train.steps = 9 | train.steps | arms[bias].set.train.steps | stands beside `train.epochs`; leave one out
         epochs = 5 | epochs = 5\nevaluate_every = 1\nevaluate_at = [2] | evaluate_at | train.evaluate_at | stands beside `train.evaluate_every`
         margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
         metric = "test_accuracy" | metric = "probe:acuracy_gap" | acuracy | contrasts[no-bias-vs-bias].metric | cannot be `probe:acuracy_gap`; did you mean `probe:accuracy_gap`?

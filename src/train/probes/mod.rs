@@ -10,6 +10,7 @@ mod findings;
 mod fold;
 mod gap;
 mod homogeneity;
+mod roughness;
 mod saturation;
 mod twin;
 
@@ -73,6 +74,7 @@ fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
         Probe::Homogeneity => Box::new(homogeneity::Homogeneity),
         Probe::CoAdaptation => Box::new(co_adaptation::CoAdaptation::begin(run)),
         Probe::EqualTraining => Box::new(equal_training::EqualTraining::begin(run)),
+        Probe::Roughness => Box::new(roughness::Roughness::default()),
     }
 }
 
