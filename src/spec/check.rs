@@ -267,7 +267,7 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     }
     if !matches!(contrast.when, When::Last) && !contrast.metric.at_every_epoch() {
         let message = format!(
-            "asks for an evaluation before the end, but `{}` is measured there only",
+            "asks for an evaluation before the end, but `{}` is measured after the last epoch only",
             contrast.metric.name()
         );
         return flaw("when", message);
