@@ -217,6 +217,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
             weight_decay: 0.0,
             decay_on: vec![ParameterGroup::Weight],
             evaluate_by: crate::spec::Statistics::default(),
+            max_norm: None,
             loss_scale: 1.0,
             only: None,
         },

@@ -5,10 +5,9 @@
 
 use super::fault::{list, nearest};
 use super::tree::brief;
-use super::{Arm, Comparison, Contrast, Metric, Probe, Published, Spec, When};
+use super::{Arm, Comparison, Contrast, Metric, Published, Spec, When};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
-use ablate_models::zoo::ModelConfig;
 use std::collections::HashSet;
 use std::hash::Hash;
 
@@ -261,9 +260,16 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
             format!("compares `{plus}` with `{minus}`, which are the same recipe"),
         );
     }
-    if contrast.when == When::EqualAccuracy && contrast.metric == Metric::TestAccuracy {
-        let message = "is `equal_accuracy`, at which there is no difference in `test_accuracy`; \
-                       compare `test_nll` or `test_ece`";
+    let matched = match contrast.when {
+        When::EqualAccuracy => Some(("equal_accuracy", Metric::TestAccuracy)),
+        When::EqualNll => Some(("equal_nll", Metric::TestNll)),
+        When::Last | When::Epoch(_) | When::Step(_) => None,
+    };
+    if let Some((name, metric)) = matched.filter(|(_, metric)| *metric == contrast.metric) {
+        let metric = metric.name();
+        let message = format!(
+            "is `{name}`, at which there is no difference in `{metric}`; compare something else"
+        );
         return flaw("when", message);
     }
     for (arm, _) in contrast.arms(arms) {
@@ -274,7 +280,7 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     }
     if !matches!(contrast.when, When::Last) && !contrast.metric.at_every_epoch() {
         let message = format!(
-            "asks for an evaluation before the end, but `{}` is measured there only",
+            "asks for an evaluation before the end, but `{}` is measured after the last epoch only",
             contrast.metric.name()
         );
         return flaw("when", message);
@@ -291,7 +297,7 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
 /// Whether `arm` is scored at `when`.
 fn when(when: When, arm: &Arm) -> Result<(), ConfigError> {
     let (wanted, unit) = match when {
-        When::Last | When::EqualAccuracy => return Ok(()),
+        When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
         When::Epoch(n) => (n, "epoch"),
         When::Step(n) => (n, "step"),
     };
@@ -382,7 +388,7 @@ fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
     if published.n == Some(0) {
         return flaw("n", "must be at least 1");
     }
-    if published.when == When::EqualAccuracy {
+    if matches!(published.when, When::EqualAccuracy | When::EqualNll) {
         return flaw("when", "must be `last`, an epoch or a step");
     }
     match arms.iter().find(|arm| arm.name == published.arm) {
@@ -413,63 +419,6 @@ pub(super) fn known(
     };
     let name = brief(name);
     flaw(key, format!("names `{name}`, which is no {what}; {advice}"))
-}
-
-/// A probe that measures something on none of the arms that ask for it: the first of those arms,
-/// and what the probe lacks.
-pub(super) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
-    for (i, arm) in arms.iter().enumerate() {
-        for &probe in &arm.probes {
-            let asks = |arm: &&Arm| arm.probes.contains(&probe);
-            if !arms.iter().filter(asks).any(|arm| applies(probe, arm)) {
-                let lack = lack(probe);
-                let message = format!("has `{}`, but {lack}", probe.name());
-                return Some((i, message));
-            }
-        }
-    }
-    None
-}
-
-fn applies(probe: Probe, arm: &Arm) -> bool {
-    let (block, blocks) = match &arm.model {
-        ModelConfig::Mlp(config) => (&config.block, config.hidden.len()),
-        ModelConfig::Cnn(config) => (&config.block, config.channels.len() + config.dense.len()),
-    };
-    match probe {
-        Probe::TrainTestGap => true,
-        Probe::Roughness => arm.data.validation > 0.0 && arm.train.evaluations().len() > 1,
-        Probe::Saturation | Probe::Homogeneity => blocks > 0,
-        Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
-        Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
-        Probe::ScaleFold => blocks > 0 && block.norm.has_scale(),
-        Probe::Activations | Probe::GradientLandscape | Probe::Identities => blocks > 0,
-        Probe::EvaluationModes | Probe::RunningAverages | Probe::VarianceShift => {
-            blocks > 0 && matches!(block.norm, NormConfig::Batch(_))
-        }
-        Probe::LearnedParameters => {
-            blocks > 0 && (block.norm.has_scale() || block.norm.has_center())
-        }
-    }
-}
-
-const fn lack(probe: Probe) -> &'static str {
-    match probe {
-        Probe::TrainTestGap | Probe::Saturation | Probe::Homogeneity => {
-            "no arm that has it has a hidden block"
-        }
-        Probe::Roughness => "no arm that has it is scored twice on a validation split",
-        Probe::BiasGradient => "no arm that has it has a block with a bias",
-        Probe::BiasTwin => "no arm that has it has a norm",
-        Probe::ScaleFold => "no arm that has it has a norm with a scale",
-        Probe::Activations | Probe::GradientLandscape | Probe::Identities => {
-            "no arm that has it has a hidden block"
-        }
-        Probe::EvaluationModes | Probe::RunningAverages | Probe::VarianceShift => {
-            "no arm that has it has a batch norm"
-        }
-        Probe::LearnedParameters => "no arm that has it has a norm with a scale or a center",
-    }
 }
 
 /// The same error below a parent key.

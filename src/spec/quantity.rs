@@ -5,10 +5,6 @@
 
 use super::check::flaw;
 use super::fault::{list, nearest};
-use super::rows::{
-    COVARIATE_COSINE, SUFFICIENT_BATCHES, activation, by_mode, gained, gap, identity, landscape,
-    layer, learned, shift,
-};
 use super::tree::brief;
 use super::{Arm, Measure, Probe};
 use ablate_models::ConfigError;
@@ -54,8 +50,8 @@ impl Unit {
         match self {
             Self::Percent => "%",
             Self::Nats => "nats",
-            Self::Share => "of 1",
-            Self::Number => "pure number",
+            Self::Share => "share",
+            Self::Number => "units",
             Self::Other(words) => words,
         }
     }
@@ -116,233 +112,105 @@ pub enum Parts {
 }
 
 use Direction::{Higher, Lower};
-use Timing::AtEnd;
+use Timing::{AtEnd, EveryEpoch};
 
-/// Everything that probes measure.
+/// Everything that probes measure, a line each.
+#[rustfmt::skip]
 pub const QUANTITIES: &[Quantity] = &[
-    row(
-        Probe::TrainTestGap,
-        "train_accuracy",
-        "training accuracy",
-        Unit::Percent,
-        Higher,
-        AtEnd,
-        Parts::Net,
-    ),
-    row(
-        Probe::TrainTestGap,
-        "train_nll",
-        "training NLL",
-        Unit::Nats,
-        Lower,
-        AtEnd,
-        Parts::Net,
-    ),
-    row(
-        Probe::TrainTestGap,
-        "accuracy_gap",
-        "training minus test accuracy",
-        Unit::Percent,
-        Lower,
-        AtEnd,
-        Parts::Net,
-    ),
-    row(
-        Probe::TrainTestGap,
-        "nll_gap",
-        "test minus training NLL",
-        Unit::Nats,
-        Lower,
-        AtEnd,
-        Parts::Net,
-    ),
-    row(
-        Probe::Saturation,
-        "inactive",
-        "share of inactive pairs of unit and example",
-        Unit::Share,
-        Lower,
-        AtEnd,
-        Parts::Blocks,
-    ),
-    row(
-        Probe::Saturation,
-        "dead",
-        "share of dead units",
-        Unit::Share,
-        Lower,
-        AtEnd,
-        Parts::Blocks,
-    ),
-    row(
-        Probe::BiasGradient,
-        "bias_gradient",
-        "largest gradient of a bias",
-        Unit::Number,
-        Lower,
-        AtEnd,
-        Parts::Blocks,
-    ),
-    row(
-        Probe::BiasGradient,
-        "weight_gradient",
-        "largest gradient of a weight",
-        Unit::Number,
-        Lower,
-        AtEnd,
-        Parts::Blocks,
-    ),
-    row(
-        Probe::BiasGradient,
-        "bias_drift",
-        "largest way of a bias from its start",
-        Unit::Number,
-        Lower,
-        AtEnd,
-        Parts::Blocks,
-    ),
-    row(
-        Probe::BiasTwin,
-        "bias_twin",
-        "largest difference of the logits of twins",
-        Unit::Number,
-        Lower,
-        AtEnd,
-        Parts::Named(&["step_1", "step_10", "step_50"]),
-    ),
-    row(
-        Probe::ScaleFold,
-        "fold_error",
-        "relative error of the fold",
-        Unit::Number,
-        Lower,
-        AtEnd,
-        Parts::Net,
-    ),
-    row(
-        Probe::Homogeneity,
-        "homogeneity_error",
-        "H of the activation",
-        Unit::Number,
-        Lower,
-        AtEnd,
-        Parts::Net,
-    ),
-    by_mode(
-        "accuracy_by",
-        "test accuracy by statistics",
-        Unit::Percent,
-        Higher,
-    ),
-    by_mode("nll_by", "test NLL by statistics", Unit::Nats, Lower),
-    SUFFICIENT_BATCHES,
-    gap(
-        "mean_gap",
-        "distance of running and exact mean in standard deviations",
-    ),
-    gap("variance_gap", "log-ratio of running and exact variance"),
-    gained("accuracy_running", "accuracy by running averages"),
-    gained("accuracy_exact", "accuracy by exact statistics"),
-    learned("scale_low", "5 % point of the scales"),
-    learned("scale_median", "median of the scales"),
-    learned("scale_high", "95 % point of the scales"),
-    learned("scale_sd", "standard deviation of the scales"),
-    learned("center_low", "5 % point of the centers"),
-    learned("center_median", "median of the centers"),
-    learned("center_high", "95 % point of the centers"),
-    learned("center_sd", "standard deviation of the centers"),
-    activation(
-        "preactivation_low",
-        "5 % point of what enters the activation",
-    ),
-    activation(
-        "preactivation_median",
-        "median of what enters the activation",
-    ),
-    activation(
-        "preactivation_high",
-        "95 % point of what enters the activation",
-    ),
-    activation(
-        "preactivation_sd",
-        "standard deviation of what enters the activation",
-    ),
-    landscape(
-        "loss_range",
-        "range of the loss along the gradient",
-        Unit::Nats,
-    ),
-    landscape(
-        "gradient_change",
-        "change of the gradient along itself",
-        Unit::Number,
-    ),
-    landscape(
-        "relative_gradient_change",
-        "relative change of the gradient along itself",
-        Unit::Number,
-    ),
-    landscape(
-        "smoothness",
-        "change of the gradient over the way gone",
-        Unit::Number,
-    ),
-    layer(
-        "covariate_shift",
-        "change of the gradient under the layers in front",
-    ),
-    COVARIATE_COSINE,
-    shift("variance_shift", "variance with dropout over that without"),
-    shift("variance_shift_formula", "the same by the formula"),
-    identity("bias_outputs", "difference that a bias makes"),
-    identity("bias_slope", "gradient of a bias over that of a weight"),
-    identity(
-        "fold_scale_before",
-        "error of folding scales before the activation",
-    ),
-    identity(
-        "fold_scale_behind",
-        "error of folding scales behind the activation",
-    ),
-    identity(
-        "fold_both_behind",
-        "error of folding scales and centers behind it",
-    ),
-    identity(
-        "size_outputs",
-        "difference that three times the weights make",
-    ),
-    identity("size_with_epsilon", "the same with nine times the epsilon"),
-    identity("size_slope", "cosine of weights and their gradient"),
-    identity(
-        "population_variance",
-        "error of the population's variance from batches",
-    ),
-    identity(
-        "population_within",
-        "error of the mean batch variance alone",
-    ),
-    identity("start_weight", "error of the start value's weight"),
-    identity(
-        "start_after_one",
-        "weight of the start value after one batch",
-    ),
-    identity("dropped_update", "way of a dropped unit over the longest"),
-    identity("dropped_share", "share of units dropped for a whole batch"),
-    identity("dropout_variance", "error of the variance behind dropout"),
-    identity("dropout_shift", "shift of the variance by dropout"),
-    row(
-        Probe::Roughness,
-        "validation_roughness",
-        "mean step of the validation accuracy",
-        Unit::Percent,
-        Lower,
-        AtEnd,
-        Parts::Net,
-    ),
+    row(Probe::TrainTestGap, "train_accuracy", "training accuracy", Unit::Percent, Higher, AtEnd, Parts::Net),
+    row(Probe::TrainTestGap, "train_nll", "training NLL", Unit::Nats, Lower, AtEnd, Parts::Net),
+    row(Probe::TrainTestGap, "accuracy_gap", "training minus test accuracy", Unit::Percent, Lower, AtEnd, Parts::Net),
+    row(Probe::TrainTestGap, "nll_gap", "test minus training NLL", Unit::Nats, Lower, AtEnd, Parts::Net),
+    row(Probe::Saturation, "inactive", "share of inactive pairs of unit and example", Unit::Share, Lower, AtEnd, Parts::Blocks),
+    row(Probe::Saturation, "dead", "share of dead units", Unit::Share, Lower, AtEnd, Parts::Blocks),
+    row(Probe::BiasGradient, "bias_gradient", "largest gradient of a bias", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::BiasGradient, "weight_gradient", "largest gradient of a weight", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::BiasGradient, "bias_drift", "largest way of a bias from its start", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::BiasTwin, "bias_twin", "largest difference of the logits of twins", Unit::Number, Lower, AtEnd, Parts::Named(&["step_1", "step_10", "step_50"])),
+    row(Probe::ScaleFold, "fold_error", "relative error of the fold", Unit::Number, Lower, AtEnd, Parts::Net),
+    row(Probe::Homogeneity, "homogeneity_error", "H of the activation", Unit::Number, Lower, AtEnd, Parts::Net),
+    row(Probe::CoAdaptation, "negative_share", "share of negative interactions of units", Unit::Percent, Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "negative_share_mean", "share of negative interactions, units at their means", Unit::Percent, Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "negative_within", "share of negative interactions within layers", Unit::Percent, Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "negative_across", "share of negative interactions across layers", Unit::Percent, Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "interaction", "mean interaction of two units", Unit::Nats, Higher, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "interaction_mean", "mean interaction of two units, at their means", Unit::Nats, Higher, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "ablation_area", "mean accuracy while units are removed", Unit::Percent, Higher, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "ablation_area_mean", "mean accuracy while units are set to their means", Unit::Percent, Higher, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "cancellation", "size of terms over size of sums", Unit::Other("times"), Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "correlation", "mean size of correlations of units", Unit::Other("r"), Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "ablation_curve", "accuracy without units", Unit::Percent, Higher, REMOVED, Parts::Blocks),
+    row(Probe::CoAdaptation, "ablation_curve_mean", "accuracy with units at their means", Unit::Percent, Higher, REMOVED, Parts::Blocks),
+    row(Probe::CoAdaptation, "interaction_quantiles", "interaction of two units", Unit::Nats, Higher, Timing::Series(Axis::Share("share of pairs")), Parts::Net),
+    row(Probe::EqualTraining, "update_gini", "Gini coefficient of the units' updates", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
+    row(Probe::EqualTraining, "strength_gini", "Gini coefficient of the units' strengths", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
+    row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, the least updated first")), Parts::Blocks),
+    row(Probe::EvaluationModes, "accuracy_by", "test accuracy by statistics", Unit::Percent, Higher, AtEnd, MODES),
+    row(Probe::EvaluationModes, "nll_by", "test NLL by statistics", Unit::Nats, Lower, AtEnd, MODES),
+    row(Probe::RunningAverages, "sufficient_batches", "batches until running averages serve", Unit::Other("batches"), Lower, AtEnd, Parts::Net),
+    row(Probe::RunningAverages, "mean_gap", "distance of running and exact mean, in standard deviations", Unit::Number, Lower, LOOKS, Parts::Blocks),
+    row(Probe::RunningAverages, "variance_gap", "size of the log-ratio of running and exact variance", Unit::Number, Lower, LOOKS, Parts::Blocks),
+    row(Probe::RunningAverages, "accuracy_running", "validation accuracy by running averages", Unit::Percent, Higher, LOOKS, Parts::Net),
+    row(Probe::RunningAverages, "accuracy_exact", "validation accuracy by exact statistics", Unit::Percent, Higher, LOOKS, Parts::Net),
+    row(Probe::LearnedParameters, "scale_low", "5 % point of the scales", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "scale_median", "median of the scales", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "scale_high", "95 % point of the scales", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "scale_sd", "standard deviation of the scales", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "center_low", "5 % point of the centers", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "center_median", "median of the centers", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "center_high", "95 % point of the centers", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "center_sd", "standard deviation of the centers", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::Activations, "preactivation_low", "5 % point of what enters the activation", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::Activations, "preactivation_median", "median of what enters the activation", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::Activations, "preactivation_high", "95 % point of what enters the activation", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::Activations, "preactivation_sd", "standard deviation of what enters the activation", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::GradientLandscape, "loss_range", "range of the loss along the gradient", Unit::Nats, Lower, EveryEpoch, Parts::Net),
+    row(Probe::GradientLandscape, "gradient_change", "change of the gradient along itself", Unit::Number, Lower, EveryEpoch, Parts::Net),
+    row(Probe::GradientLandscape, "relative_gradient_change", "relative change of the gradient along itself", Unit::Number, Lower, EveryEpoch, Parts::Net),
+    row(Probe::GradientLandscape, "smoothness", "change of the gradient over the way gone", Unit::Number, Lower, EveryEpoch, Parts::Net),
+    row(Probe::GradientLandscape, "covariate_shift", "change of the gradient under the layers in front", Unit::Number, Lower, EveryEpoch, Parts::Blocks),
+    row(Probe::GradientLandscape, "covariate_cosine", "cosine of the gradient before and after the layers in front move", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::VarianceShift, "variance_shift", "variance with dropout over that without", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::VarianceShift, "variance_shift_formula", "the same by the formula", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::Identities, "bias_outputs", "difference that a bias makes", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "bias_slope", "gradient of a bias over that of a weight", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "fold_scale_before", "error of folding scales before the activation", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "fold_scale_behind", "error of folding scales behind the activation", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "fold_both_behind", "error of folding scales and centers behind the activation", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "size_outputs", "difference that three times the weights make", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "size_with_epsilon", "the same with nine times the epsilon", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "size_slope", "cosine of weights and their gradient", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "population_variance", "error of the population's variance from batches", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "population_within", "error of the mean batch variance alone", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "start_weight", "error of the start value's weight", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "start_after_one", "weight of the start value after one batch", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "dropped_update", "way of a dropped unit over the longest", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "dropped_share", "share of units dropped for a whole batch", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "dropout_variance", "error of the variance behind dropout", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "dropout_shift", "shift of the variance by dropout", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Roughness, "validation_roughness", "mean step of the validation accuracy", Unit::Percent, Lower, AtEnd, Parts::Net),
 ];
 
-pub(super) const fn row(
+/// Ways to evaluate a net.
+const MODES: Parts = Parts::Named(&[
+    "running",
+    "cumulative",
+    "exact",
+    "batch",
+    "batch-of-one",
+    "batch-of-a-class",
+]);
+
+/// Over the steps 1, 2, 5, 10, 20, 50, ...
+const LOOKS: Timing = Timing::Series(Axis::Looks);
+
+/// The devices that compute in double precision.
+const DEVICES: Parts = Parts::Named(&["flex", "ndarray"]);
+
+/// Along curves of removal.
+const REMOVED: Timing = Timing::Series(Axis::Share("share of the block's units removed"));
+
+const fn row(
     probe: Probe,
     name: &'static str,
     label: &'static str,

@@ -31,6 +31,10 @@ pub struct TrainConfig {
     /// By which statistics batch norms evaluate the net. Default: running averages.
     #[serde(default, skip_serializing_if = "Statistics::is_running")]
     pub evaluate_by: Statistics,
+    /// Largest norm of the incoming weights of a hidden unit (Srivastava et al. 2014, section 5.1);
+    /// longer ones are shrunk to it after every step. Default: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<f64>,
     /// What the loss is multiplied by before gradients are taken; recorded losses are in nats.
     /// Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -338,6 +342,13 @@ impl TrainConfig {
                 format!("must be at least 0 and finite, not {}", self.weight_decay),
             );
         }
+        if let Some(most) = self
+            .max_norm
+            .filter(|most| !(*most > 0.0 && most.is_finite()))
+        {
+            let message = format!("must be positive and finite, not {most}");
+            return flaw("max_norm", message);
+        }
         if let Some(group) = first_repeat(&self.decay_on) {
             return flaw("decay_on", format!("names `{}` twice", group.name()));
         }
@@ -483,6 +494,7 @@ mod tests {
             weight_decay: 0.0,
             evaluate_by: Statistics::default(),
             decay_on: weights_only(),
+            max_norm: None,
             loss_scale: 1.0,
             only: None,
         }

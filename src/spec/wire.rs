@@ -124,6 +124,7 @@ pub(super) struct TrainTable {
     decay_on: Option<Vec<ParameterGroup>>,
     #[serde(default)]
     evaluate_by: Statistics,
+    max_norm: Option<f64>,
     loss_scale: Option<f64>,
     only: Option<Vec<Trained>>,
 }
@@ -233,6 +234,7 @@ impl TrainTable {
             weight_decay: self.weight_decay.unwrap_or_default(),
             decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
             evaluate_by: self.evaluate_by,
+            max_norm: self.max_norm,
             loss_scale: self.loss_scale.unwrap_or_else(super::train::one),
             only: self.only,
         };

@@ -5,6 +5,8 @@
 
 mod activations;
 mod bias;
+mod co_adaptation;
+mod equal_training;
 mod findings;
 mod fold;
 mod gap;
@@ -85,6 +87,8 @@ fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
         Probe::GradientLandscape => Box::new(landscape::Landscape::default()),
         Probe::VarianceShift => Box::new(shift::Shift),
         Probe::Identities => Box::new(identities::Identities),
+        Probe::CoAdaptation => Box::new(co_adaptation::CoAdaptation::begin(run)),
+        Probe::EqualTraining => Box::new(equal_training::EqualTraining::begin(run)),
         Probe::Roughness => Box::new(roughness::Roughness::default()),
     }
 }
