@@ -6,7 +6,6 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 const WORDS: [&str; 2] = ["last", "equal_accuracy"];
-const KEYS: [&str; 2] = ["epoch", "step"];
 
 /// `"last"`, `"equal_accuracy"`, `{ epoch = 5 }` or `{ step = 100 }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +45,10 @@ impl<'de> Visitor<'de> for WhenVisitor {
             let read = match key.as_str() {
                 "epoch" => When::Epoch(map.next_value()?),
                 "step" => When::Step(map.next_value()?),
-                other => return Err(de::Error::unknown_field(other, &KEYS)),
+                other => {
+                    let message = format!("has the key `{other}`; give an `epoch` or a `step`");
+                    return Err(de::Error::custom(message));
+                }
             };
             if found.replace(read).is_some() {
                 return Err(de::Error::custom(
