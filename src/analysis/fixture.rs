@@ -40,6 +40,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
             schedule: Schedule::Constant,
             weight_decay: 0.0,
             decay_on: Vec::new(),
+            max_norm: None,
             loss_scale: 1.0,
             only: None,
         },

@@ -279,7 +279,7 @@ fn moments(spec: &Spec, arm: &Arm, done: &[&CellRecord]) -> Vec<MomentSummary> {
     );
     let mut places: Vec<(usize, When)> = asked
         .filter_map(|when| match when {
-            When::Last | When::EqualAccuracy => None,
+            When::Last | When::EqualAccuracy | When::EqualNll => None,
             When::Epoch(n) | When::Step(n) => Some((n, when)),
         })
         .collect();

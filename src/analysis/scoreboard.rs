@@ -85,7 +85,8 @@ fn read(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f64>> {
     };
     let indices = match when {
         When::Last => epochs.iter().map(|e| e.len().checked_sub(1)).collect(),
-        When::EqualAccuracy => at_equal_accuracy(&epochs),
+        When::EqualAccuracy => at_equal(&epochs, |epoch| epoch.test.accuracy),
+        When::EqualNll => at_equal(&epochs, |epoch| -epoch.test.nll),
         When::Epoch(n) => at(&|e| e.step.is_none() && e.epoch == n),
         When::Step(n) => at(&|e| e.step == Some(n)),
     };
@@ -93,16 +94,15 @@ fn read(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f64>> {
     scores.map(|(arm, at)| score(metric, arm, at)).collect()
 }
 
-/// For each arm the first epoch whose test accuracy is at least what all arms reach: the smallest of
-/// their largest accuracies. Epochs by index; `None` where an arm has none.
+/// For each arm the first epoch whose `score` is at least what all arms reach: the smallest of their
+/// largest scores. Epochs by index; `None` where an arm has none.
 ///
-/// The match is no closer than an epoch: an arm may jump past the accuracy that it is matched at.
-fn at_equal_accuracy(arms: &[&[EpochRecord]]) -> Option<Vec<usize>> {
-    let accuracy = |epoch: &EpochRecord| epoch.test.accuracy;
-    let best = |epochs: &&[EpochRecord]| epochs.iter().map(accuracy).reduce(f64::max);
+/// The match is no closer than an epoch: an arm may jump past the score that it is matched at.
+fn at_equal(arms: &[&[EpochRecord]], score: impl Fn(&EpochRecord) -> f64) -> Option<Vec<usize>> {
+    let best = |epochs: &&[EpochRecord]| epochs.iter().map(&score).reduce(f64::max);
     let reached = arms.iter().map(best).collect::<Option<Vec<f64>>>()?;
     let target = reached.into_iter().reduce(f64::min)?;
-    let first = |epochs: &&[EpochRecord]| epochs.iter().position(|e| accuracy(e) >= target);
+    let first = |epochs: &&[EpochRecord]| epochs.iter().position(|e| score(e) >= target);
     arms.iter().map(first).collect()
 }
 
@@ -147,7 +147,7 @@ mod tests {
     fn matched(curves: &[&[f64]]) -> Option<Vec<usize>> {
         let curves: Vec<Vec<EpochRecord>> = curves.iter().map(|c| curve(c)).collect();
         let slices: Vec<&[EpochRecord]> = curves.iter().map(Vec::as_slice).collect();
-        let found = at_equal_accuracy(&slices)?;
+        let found = at_equal(&slices, |epoch| epoch.test.accuracy)?;
         Some(found.iter().map(|index| index + 1).collect())
     }
 
@@ -214,6 +214,8 @@ mod tests {
             Some(vec![1.0, 4.0])
         );
         assert_eq!(read(&arms, &end, When::Last), Some(vec![2.0, 4.0]));
+        // NLLs of both curves are 0 and 1, so both have what they reach at once.
+        assert_eq!(read(&arms, &trace, When::EqualNll), Some(vec![1.0, 3.0]));
         // The first arm is matched before the end, where nothing of it was measured.
         assert_eq!(read(&arms, &end, When::EqualAccuracy), None);
     }

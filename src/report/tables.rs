@@ -212,7 +212,7 @@ pub(super) fn moments(summary: &Summary) -> Option<String> {
     }
     times.sort_by_key(|when| match when {
         When::Epoch(n) | When::Step(n) => *n,
-        When::Last | When::EqualAccuracy => usize::MAX,
+        When::Last | When::EqualAccuracy | When::EqualNll => usize::MAX,
     });
     let names: Vec<String> = times
         .iter()

@@ -216,6 +216,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
             schedule: Schedule::default(),
             weight_decay: 0.0,
             decay_on: vec![ParameterGroup::Weight],
+            max_norm: None,
             loss_scale: 1.0,
             only: None,
         },

@@ -247,9 +247,16 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
             format!("compares `{plus}` with `{minus}`, which are the same recipe"),
         );
     }
-    if contrast.when == When::EqualAccuracy && contrast.metric == Metric::TestAccuracy {
-        let message = "is `equal_accuracy`, at which there is no difference in `test_accuracy`; \
-                       compare `test_nll` or `test_ece`";
+    let matched = match contrast.when {
+        When::EqualAccuracy => Some(("equal_accuracy", Metric::TestAccuracy)),
+        When::EqualNll => Some(("equal_nll", Metric::TestNll)),
+        When::Last | When::Epoch(_) | When::Step(_) => None,
+    };
+    if let Some((name, metric)) = matched.filter(|(_, metric)| *metric == contrast.metric) {
+        let metric = metric.name();
+        let message = format!(
+            "is `{name}`, at which there is no difference in `{metric}`; compare something else"
+        );
         return flaw("when", message);
     }
     for (arm, _) in contrast.arms(arms) {
@@ -260,7 +267,7 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     }
     if !matches!(contrast.when, When::Last) && !contrast.metric.at_every_epoch() {
         let message = format!(
-            "asks for an evaluation before the end, but `{}` is measured there only",
+            "asks for an evaluation before the end, but `{}` is measured after the last epoch only",
             contrast.metric.name()
         );
         return flaw("when", message);
@@ -277,7 +284,7 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
 /// Whether `arm` is scored at `when`.
 fn when(when: When, arm: &Arm) -> Result<(), ConfigError> {
     let (wanted, unit) = match when {
-        When::Last | When::EqualAccuracy => return Ok(()),
+        When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
         When::Epoch(n) => (n, "epoch"),
         When::Step(n) => (n, "step"),
     };
@@ -368,7 +375,7 @@ fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
     if published.n == Some(0) {
         return flaw("n", "must be at least 1");
     }
-    if published.when == When::EqualAccuracy {
+    if matches!(published.when, When::EqualAccuracy | When::EqualNll) {
         return flaw("when", "must be `last`, an epoch or a step");
     }
     match arms.iter().find(|arm| arm.name == published.arm) {
@@ -429,6 +436,11 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
         Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
         Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
         Probe::ScaleFold => blocks > 0 && has_scale(block),
+        Probe::EqualTraining => blocks > 0,
+        Probe::CoAdaptation => {
+            let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
+            blocks > 0 && !own
+        }
     }
 }
 
@@ -443,8 +455,11 @@ fn has_scale(block: &BlockConfig) -> bool {
 
 const fn lack(probe: Probe) -> &'static str {
     match probe {
-        Probe::TrainTestGap | Probe::Saturation | Probe::Homogeneity => {
+        Probe::TrainTestGap | Probe::Saturation | Probe::Homogeneity | Probe::EqualTraining => {
             "no arm that has it has a hidden block"
+        }
+        Probe::CoAdaptation => {
+            "no arm that has it has hidden blocks without a norm over the units of an example"
         }
         Probe::Roughness => "no arm that has it is scored twice on a validation split",
         Probe::BiasGradient => "no arm that has it has a block with a bias",

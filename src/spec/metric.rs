@@ -191,7 +191,7 @@ mod tests {
             dead.label(),
             "share of dead units of blocks.1 (lower is better)"
         );
-        assert_eq!((dead.unit(), dead.scale()), ("of 1", "of 1"));
+        assert_eq!((dead.unit(), dead.scale()), ("share", "share"));
         assert!(!dead.higher_is_better() && !dead.at_every_epoch());
         assert!(read("probe:train_accuracy").unwrap().higher_is_better());
     }

@@ -129,6 +129,11 @@ pub enum Probe {
     ScaleFold,
     /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` of the block's activation.
     Homogeneity,
+    /// Whether units repair each other: interactions of pairs, removal of units one after the other,
+    /// cancellation and correlation.
+    CoAdaptation,
+    /// How evenly the units of each block are trained.
+    EqualTraining,
     /// Mean step of the validation accuracy between evaluations, over the second half of training.
     Roughness,
 }
@@ -143,6 +148,8 @@ impl Probe {
             Self::BiasTwin => "bias_twin",
             Self::ScaleFold => "scale_fold",
             Self::Homogeneity => "homogeneity",
+            Self::CoAdaptation => "co_adaptation",
+            Self::EqualTraining => "equal_training",
             Self::Roughness => "roughness",
         }
     }
@@ -189,6 +196,8 @@ pub enum When {
     Last,
     /// Seed by seed, where each arm first reaches the test accuracy that all of them reach.
     EqualAccuracy,
+    /// Seed by seed, where each arm first reaches the test NLL that all of them reach.
+    EqualNll,
     /// The one after so many epochs.
     Epoch(usize),
     /// The one after so many steps, where training counts in steps.
@@ -205,6 +214,7 @@ impl When {
         match self {
             Self::Last => quantity.to_owned(),
             Self::EqualAccuracy => format!("{quantity} at equal test accuracy"),
+            Self::EqualNll => format!("{quantity} at equal test NLL"),
             Self::Epoch(1) => format!("{quantity} after 1 epoch"),
             Self::Epoch(n) => format!("{quantity} after {n} epochs"),
             Self::Step(1) => format!("{quantity} after 1 step"),

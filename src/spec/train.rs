@@ -28,6 +28,10 @@ pub struct TrainConfig {
     /// Which parameters decay. Default: weights only.
     #[serde(default = "weights_only")]
     pub decay_on: Vec<ParameterGroup>,
+    /// Largest norm of the incoming weights of a hidden unit (Srivastava et al. 2014, section 5.1);
+    /// longer ones are shrunk to it after every step. Default: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<f64>,
     /// What the loss is multiplied by before gradients are taken; recorded losses are in nats.
     /// Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -315,6 +319,13 @@ impl TrainConfig {
                 format!("must be at least 0 and finite, not {}", self.weight_decay),
             );
         }
+        if let Some(most) = self
+            .max_norm
+            .filter(|most| !(*most > 0.0 && most.is_finite()))
+        {
+            let message = format!("must be positive and finite, not {most}");
+            return flaw("max_norm", message);
+        }
         if let Some(group) = first_repeat(&self.decay_on) {
             return flaw("decay_on", format!("names `{}` twice", group.name()));
         }
@@ -459,6 +470,7 @@ mod tests {
             schedule: Schedule::default(),
             weight_decay: 0.0,
             decay_on: weights_only(),
+            max_norm: None,
             loss_scale: 1.0,
             only: None,
         }

@@ -5,9 +5,9 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
-const WORDS: [&str; 2] = ["last", "equal_accuracy"];
+const WORDS: [&str; 3] = ["last", "equal_accuracy", "equal_nll"];
 
-/// `"last"`, `"equal_accuracy"`, `{ epoch = 5 }` or `{ step = 100 }`.
+/// `"last"`, `"equal_accuracy"`, `"equal_nll"`, `{ epoch = 5 }` or `{ step = 100 }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct WhenTable(pub(super) When);
 
@@ -28,13 +28,14 @@ impl<'de> Visitor<'de> for WhenVisitor {
     type Value = WhenTable;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`last`, `equal_accuracy`, or a table such as `{ epoch = 5 }`")
+        f.write_str("`last`, `equal_accuracy`, `equal_nll`, or a table such as `{ epoch = 5 }`")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<WhenTable, E> {
         match text {
             "last" => Ok(WhenTable(When::Last)),
             "equal_accuracy" => Ok(WhenTable(When::EqualAccuracy)),
+            "equal_nll" => Ok(WhenTable(When::EqualNll)),
             other => Err(E::unknown_variant(other, &WORDS)),
         }
     }

@@ -120,6 +120,7 @@ pub(super) struct TrainTable {
     schedule: Option<ScheduleTable>,
     weight_decay: Option<f64>,
     decay_on: Option<Vec<ParameterGroup>>,
+    max_norm: Option<f64>,
     loss_scale: Option<f64>,
     only: Option<Vec<Trained>>,
 }
@@ -227,6 +228,7 @@ impl TrainTable {
             schedule: self.schedule.map(Into::into).unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or_default(),
             decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
+            max_norm: self.max_norm,
             loss_scale: self.loss_scale.unwrap_or_else(super::train::one),
             only: self.only,
         };

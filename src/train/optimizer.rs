@@ -14,6 +14,7 @@ pub struct Optimizer {
     config: Config,
     weight_decay: f64,
     decay_on: Vec<ParameterGroup>,
+    max_norm: Option<f64>,
     rates: Vec<f64>,
     restriction: Restriction,
     slots: Vec<Slot>,
@@ -34,6 +35,7 @@ impl Optimizer {
             config: config.optimizer.clone(),
             weight_decay: config.weight_decay,
             decay_on: config.decay_on.clone(),
+            max_norm: config.max_norm,
             rates: learning_rates.to_vec(),
             restriction: Restriction::new(config.only.as_deref(), model, seeds),
             slots: Vec::new(),
@@ -126,6 +128,11 @@ impl ModuleMapper for Walk<'_> {
         if !self.optimizer.restriction.moves(group) {
             return param;
         }
+        let hidden = !self.path.iter().any(|name| name == "head");
+        let bound = self
+            .optimizer
+            .max_norm
+            .filter(|_| hidden && group == Some(ParameterGroup::Weight));
         let Some(gradient) = param.val().grad_remove(self.gradients) else {
             return param;
         };
@@ -142,9 +149,22 @@ impl ModuleMapper for Walk<'_> {
             let optimizer = &mut *self.optimizer;
             let gradient = optimizer.restriction.mask(index, gradient);
             let new = optimizer.update(index, group, value, gradient, self.pace);
-            Tensor::from_inner(new.reshape(shape)).require_grad()
+            let new = new.reshape(shape);
+            let new = match bound {
+                Some(most) => shrunk(new, most),
+                None => new,
+            };
+            Tensor::from_inner(new).require_grad()
         })
     }
+}
+
+/// Weights, `[replicas, inputs, units]`, in which no unit's norm is above `most`.
+fn shrunk<const D: usize>(weight: Tensor<D>, most: f64) -> Tensor<D> {
+    let norms = weight.clone().square().sum_dim(1).sqrt();
+    // A unit without any weight would divide by zero; it is below the bound as well.
+    let factor = (norms.clamp_min(most).recip() * most).clamp_max(1.0);
+    weight * factor
 }
 
 /// The role of a parameter, from the last part of its path.
@@ -155,5 +175,28 @@ pub(super) fn group(name: &str) -> Option<ParameterGroup> {
         "scale" => Some(ParameterGroup::Scale),
         "center" => Some(ParameterGroup::Center),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_beyond_the_bound_are_shrunk_to_it_and_the_others_stay() {
+        let device = crate::device::open("flex").unwrap();
+        // Norms of the three units: 5, 1 and 0.
+        let weight =
+            burn::tensor::TensorData::new(vec![3.0f32, 0.6, 0.0, 4.0, 0.8, 0.0], [1, 2, 3]);
+        let found = shrunk(Tensor::<3>::from_data(weight, &device), 2.0);
+        let found: Vec<f32> = crate::train::net::host(found);
+        let expected = [1.2, 0.6, 0.0, 1.6, 0.8, 0.0];
+        assert!(
+            found
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-6),
+            "{found:?}"
+        );
     }
 }

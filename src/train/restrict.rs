@@ -174,6 +174,7 @@ mod tests {
             schedule: Schedule::Constant,
             weight_decay: 0.0,
             decay_on: Vec::new(),
+            max_norm: None,
             loss_scale: 1.0,
             only,
         };

@@ -118,13 +118,13 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
         kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | leave one out
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
-        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`
+        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`, `equal_nll`
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 9 } | when | contrasts[no-bias-vs-bias].when | is epoch 9, at which `no-bias` is not scored; see `train.evaluate_at`
         margin = 0.5 | margin = 0.5\nwhen = { step = 5 } | when | contrasts[no-bias-vs-bias].when | is step 5, at which `no-bias` is not scored
         margin = 0.5 | margin = 0.5\nwhen = { epok = 5 } | when | contrasts[no-bias-vs-bias].when | has the key `epok`; give an `epoch` or a `step`
         margin = 0.5 | margin = 0.5\nwhen = {} | when | contrasts[no-bias-vs-bias].when | give an `epoch` or a `step`
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 1, step = 2 } | when | contrasts[no-bias-vs-bias].when | not both
-        block.bias = "on" | train.steps = 9 | train.steps | arms[bias].set.train.steps | stands beside `train.epochs`; leave one out
+        set.model.block.bias = "on" | set.train.steps = 9 | train.steps | arms[bias].set.train.steps | stands beside `train.epochs`; leave one out
         epochs = 5 | epochs = 5\nevaluate_every = 1\nevaluate_at = [2] | evaluate_at | train.evaluate_at | stands beside `train.evaluate_every`
         margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
         metric = "test_accuracy" | metric = "probe:acuracy_gap" | acuracy | contrasts[no-bias-vs-bias].metric | cannot be `probe:acuracy_gap`; did you mean `probe:accuracy_gap`?
@@ -179,6 +179,7 @@ fn numbers_out_of_range_are_refused_wherever_they_stand() {
         hidden = [16, 8] | hidden = []\nlast_block.bias = "off" | last_block | model.last_block | needs a hidden layer
         epochs = 5 | epochs = 5\nweight_decay = -0.1 | weight_decay | train.weight_decay | must be at least 0 and finite, not -0.1
         epochs = 5 | epochs = 5\nweight_decay = inf | weight_decay | train.weight_decay | finite, not inf
+        epochs = 5 | epochs = 5\nmax_norm = 0 | max_norm | train.max_norm | must be positive and finite, not 0
         epochs = 5 | epochs = 5\ndecay_on = ["bias", "bias"] | decay_on | train.decay_on | names `bias` twice
         epochs = 5 | epochs = 5\nweight_decay = 1\ndecay_on = [] | decay_on | train.decay_on | is empty
         momentum = 0.9 | momentum = 1.0 | momentum = 1.0 | train.optimizer.momentum | below 1, not 1

@@ -309,6 +309,8 @@ fn names_in_code_are_the_names_in_files() {
         Probe::BiasTwin,
         Probe::ScaleFold,
         Probe::Homogeneity,
+        Probe::CoAdaptation,
+        Probe::EqualTraining,
     ] {
         assert_eq!(shown(probe), probe.name());
     }

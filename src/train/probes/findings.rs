@@ -20,14 +20,12 @@ impl Findings {
         self.values.insert(name.to_owned(), value);
     }
 
-    #[expect(dead_code, reason = "no probe looks at every epoch yet")]
     /// Notes the value of this epoch; every epoch must have one.
     pub(crate) fn trace(&mut self, name: &str, value: f64) {
         let trace = self.traces.entry(name.to_owned()).or_default();
         trace.push(short(value));
     }
 
-    #[expect(dead_code, reason = "no probe leaves a curve yet")]
     /// Notes a curve or a histogram.
     pub(crate) fn series(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
         let values = values.into_iter().map(short).collect();

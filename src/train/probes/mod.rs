@@ -4,6 +4,8 @@
 //! the catalogue of `spec` for each quantity it measures.
 
 mod bias;
+mod co_adaptation;
+mod equal_training;
 mod findings;
 mod fold;
 mod gap;
@@ -70,6 +72,8 @@ fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
         Probe::BiasTwin => Box::new(twin::Twin),
         Probe::ScaleFold => Box::new(fold::Fold),
         Probe::Homogeneity => Box::new(homogeneity::Homogeneity),
+        Probe::CoAdaptation => Box::new(co_adaptation::CoAdaptation::begin(run)),
+        Probe::EqualTraining => Box::new(equal_training::EqualTraining::begin(run)),
         Probe::Roughness => Box::new(roughness::Roughness::default()),
     }
 }
