@@ -1,6 +1,8 @@
 //! When a contrast is read, as a file writes it: a word, or a table with one number.
 
-use super::When;
+use super::check::flaw;
+use super::{Arm, When};
+use ablate_models::ConfigError;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -20,6 +22,26 @@ impl<'de> Deserialize<'de> for WhenTable {
 /// For fields of [`When`] in files that may be written by hand.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<When, D::Error> {
     WhenTable::deserialize(deserializer).map(|table| table.0)
+}
+
+/// Whether `arm` is scored at `when`.
+pub(super) fn scored(when: When, arm: &Arm) -> Result<(), ConfigError> {
+    let (wanted, unit) = match when {
+        When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
+        When::Epoch(n) => (n, "epoch"),
+        When::Step(n) => (n, "step"),
+    };
+    let train = &arm.train;
+    if train.length.unit() == unit && train.evaluations().contains(&wanted) {
+        return Ok(());
+    }
+    flaw(
+        "when",
+        format!(
+            "is {unit} {wanted}, at which `{}` is not scored; see `train.evaluate_at`",
+            arm.name
+        ),
+    )
 }
 
 struct WhenVisitor;
