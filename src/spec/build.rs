@@ -9,7 +9,7 @@ use super::overrides::Override;
 use super::reader::read;
 use super::tree::{Node, Origin, Value};
 use super::wire::{ArmTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
-use super::{Arm, CLAIMS_FILE, Probe, Spec, SpecError, check};
+use super::{Arm, CLAIMS_FILE, Probe, Spec, SpecError, check, probe};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{ModelConfig, PRESETS};
@@ -287,7 +287,7 @@ fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Fault> {
 }
 
 fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Fault> {
-    let Some((arm, message)) = check::idle_probe(arms) else {
+    let Some((arm, message)) = probe::idle_probe(arms) else {
         return Ok(());
     };
     let cells = arms.iter().filter(|arm| !arm.levels.is_empty()).count();

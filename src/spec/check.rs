@@ -5,11 +5,9 @@
 
 use super::fault::{list, nearest};
 use super::tree::brief;
-use super::{Arm, Comparison, Contrast, Metric, Probe, Published, Spec, When, when};
+use super::{Arm, Comparison, Contrast, Metric, Published, Spec, When, when};
 use ablate_models::ConfigError;
-use ablate_models::block::BlockConfig;
 use ablate_models::norm::NormConfig;
-use ablate_models::zoo::ModelConfig;
 use std::collections::HashSet;
 use std::hash::Hash;
 
@@ -386,66 +384,6 @@ pub(super) fn known(
     };
     let name = brief(name);
     flaw(key, format!("names `{name}`, which is no {what}; {advice}"))
-}
-
-/// A probe that measures something on none of the arms that ask for it: the first of those arms,
-/// and what the probe lacks.
-pub(super) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
-    for (i, arm) in arms.iter().enumerate() {
-        for &probe in &arm.probes {
-            let asks = |arm: &&Arm| arm.probes.contains(&probe);
-            if !arms.iter().filter(asks).any(|arm| applies(probe, arm)) {
-                let lack = lack(probe);
-                let message = format!("has `{}`, but {lack}", probe.name());
-                return Some((i, message));
-            }
-        }
-    }
-    None
-}
-
-fn applies(probe: Probe, arm: &Arm) -> bool {
-    let (block, blocks) = match &arm.model {
-        ModelConfig::Mlp(config) => (&config.block, config.hidden.len()),
-        ModelConfig::Cnn(config) => (&config.block, config.channels.len() + config.dense.len()),
-    };
-    match probe {
-        Probe::TrainTestGap => true,
-        Probe::Roughness => arm.data.validation > 0.0 && arm.train.evaluations().len() > 1,
-        Probe::Saturation | Probe::Homogeneity => blocks > 0,
-        Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
-        Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
-        Probe::ScaleFold => blocks > 0 && has_scale(block),
-        Probe::EqualTraining => blocks > 0,
-        Probe::CoAdaptation => {
-            let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
-            blocks > 0 && !own
-        }
-    }
-}
-
-fn has_scale(block: &BlockConfig) -> bool {
-    match &block.norm {
-        NormConfig::None => false,
-        NormConfig::Batch(config) => config.scale,
-        NormConfig::Layer(config) => config.scale,
-        NormConfig::Group(config) => config.scale,
-    }
-}
-
-const fn lack(probe: Probe) -> &'static str {
-    match probe {
-        Probe::TrainTestGap | Probe::Saturation | Probe::Homogeneity | Probe::EqualTraining => {
-            "no arm that has it has a hidden block"
-        }
-        Probe::CoAdaptation => {
-            "no arm that has it has hidden blocks without a norm over the units of an example"
-        }
-        Probe::Roughness => "no arm that has it is scored twice on a validation split",
-        Probe::BiasGradient => "no arm that has it has a block with a bias",
-        Probe::BiasTwin => "no arm that has it has a norm",
-        Probe::ScaleFold => "no arm that has it has a norm with a scale",
-    }
 }
 
 /// The same error below a parent key.

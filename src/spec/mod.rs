@@ -21,6 +21,7 @@ mod files;
 mod merge;
 mod metric;
 mod overrides;
+mod probe;
 mod quantity;
 mod reader;
 mod scalar;
@@ -43,6 +44,7 @@ pub use figure::{Figure, Panels};
 pub use files::{all, find, names};
 pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
+pub use probe::Probe;
 pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use train::{
     Evaluate, Length, Moments, Optimizer, ParameterGroup, Schedule, TrainConfig, Trained,
@@ -110,49 +112,6 @@ pub struct Arm {
     pub learning_rates: Vec<f64>,
     /// What is measured beside accuracy.
     pub probes: Vec<Probe>,
-}
-
-/// What is measured beside accuracy, NLL and ECE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Probe {
-    /// Accuracy and NLL on the training split in evaluation mode, and their gap to the test set.
-    TrainTestGap,
-    /// Share of saturated and of dead units in each block on validation data.
-    Saturation,
-    /// Largest `|dL/db|` over all steps, for each block with a bias.
-    BiasGradient,
-    /// Largest absolute difference of the training logits between two nets like the arm's, one with
-    /// biases in its blocks and one without, over their first steps in double precision.
-    BiasTwin,
-    /// Fold the scales of the trained net into the next layer's weights and compare the logits.
-    ScaleFold,
-    /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` of the block's activation.
-    Homogeneity,
-    /// Whether units repair each other: interactions of pairs, removal of units one after the other,
-    /// cancellation and correlation.
-    CoAdaptation,
-    /// How evenly the units of each block are trained.
-    EqualTraining,
-    /// Mean step of the validation accuracy between evaluations, over the second half of training.
-    Roughness,
-}
-
-impl Probe {
-    /// Name in specs and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TrainTestGap => "train_test_gap",
-            Self::Saturation => "saturation",
-            Self::BiasGradient => "bias_gradient",
-            Self::BiasTwin => "bias_twin",
-            Self::ScaleFold => "scale_fold",
-            Self::Homogeneity => "homogeneity",
-            Self::CoAdaptation => "co_adaptation",
-            Self::EqualTraining => "equal_training",
-            Self::Roughness => "roughness",
-        }
-    }
 }
 
 /// A planned comparison of arms, paired by seed: a weighted sum of their scores.
