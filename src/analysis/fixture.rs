@@ -98,6 +98,7 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
             n: Some(5),
             when: When::Last,
         }],
+        figure: None,
     }
 }
 

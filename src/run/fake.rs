@@ -240,6 +240,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         contrasts: Vec::new(),
         identities: Vec::new(),
         published: Vec::new(),
+        figure: None,
     }
 }
 

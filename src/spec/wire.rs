@@ -4,6 +4,7 @@ use super::claims::ClaimName;
 use super::compare::ContrastTable;
 use super::cross::{ExcludeTable, FactorTable};
 use super::fault::Fault;
+use super::figure::FigureTable;
 use super::tree::Node;
 use super::{
     DataConfig, Evaluate, Identity, Length, Moments, Optimizer, ParameterGroup, Probe, Published,
@@ -54,6 +55,7 @@ pub(super) struct Document {
     pub(super) identities: Vec<Identity>,
     #[serde(default)]
     pub(super) published: Vec<Published>,
+    pub(super) figure: Option<FigureTable>,
 }
 
 #[derive(Deserialize)]
