@@ -1,12 +1,14 @@
 //! The element types of the kernels, with elementary functions that vectors can take part in.
 
 use super::vector::{self, Kernel};
+use super::vectors::Vectors;
 use burn::tensor::Element;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
 /// `f32` or `f64`.
 pub(crate) trait Real:
     Element
+    + Vectors
     + bytemuck::Pod
     + Copy
     + Default
