@@ -109,6 +109,8 @@ pub(crate) enum Onto<'a, T> {
 ///
 /// # Panics
 /// If the sizes do not fit.
+// Not inlined, so that profiles show it.
+#[inline(never)]
 pub(crate) fn product<T: Real>(
     out: &mut ColumnsMut<T>,
     left: Left<T>,

@@ -7,6 +7,8 @@ use super::vector::Kernel;
 ///
 /// # Panics
 /// If the sizes differ or the values are not whole rows.
+// Not inlined, so that profiles show it.
+#[inline(never)]
 pub(crate) fn transpose<T: Real>(from: &[T], columns: usize, out: &mut [T]) {
     assert!(columns > 0 && from.len().is_multiple_of(columns) && from.len() == out.len());
     T::run(Transpose { from, columns, out });
