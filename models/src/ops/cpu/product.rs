@@ -305,3 +305,117 @@ struct Place {
     /// Its first column.
     from: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whole numbers, so that sums are exact in any order.
+    fn numbers<T: Real>(count: usize) -> Vec<T> {
+        let number = |i: usize| T::of(((i * 7919) % 17) as f64 - 8.0);
+        (0..count).map(number).collect()
+    }
+
+    /// `left right` number by number.
+    fn expected<T: Real>(left: &Left<T>, right: Columns<T>) -> Vec<T> {
+        let mut out = Vec::new();
+        for row in 0..left.rows() {
+            let (g, r) = (row / left.rows.count, row % left.rows.count);
+            for column in 0..right.width() {
+                let mut sum = T::ZERO;
+                for k in 0..left.inner() {
+                    let (s, n) = (k / left.numbers.count, k % left.numbers.count);
+                    let at = [
+                        g * left.groups.step,
+                        r * left.rows.step,
+                        s * left.segments.step,
+                        n * left.numbers.step,
+                    ];
+                    sum += left.values[at.iter().sum::<usize>()] * right.row(k)[column];
+                }
+                out.push(sum);
+            }
+        }
+        out
+    }
+
+    fn holds<T: Real + std::fmt::Debug>(left: Left<T>, width: usize) {
+        // A block of columns in the middle, on both sides.
+        let (inner, stride) = (left.inner(), width + 5);
+        let values = numbers(inner * stride);
+        let right = Columns::of(&values, stride, 3, width);
+        let sums = expected(&left, right);
+        let row = numbers::<T>(width);
+        for onto in [Onto::Nothing, Onto::Itself, Onto::Row(&row)] {
+            let start = numbers::<T>(left.rows() * stride);
+            let mut out = start.clone();
+            let mut blocks = ColumnsMut::split(&mut out, stride, 1.max(width));
+            product(&mut blocks[0], left, right, onto);
+            for (i, (out, start)) in out.chunks(stride).zip(start.chunks(stride)).enumerate() {
+                for j in 0..width {
+                    let onto = match onto {
+                        Onto::Nothing => T::ZERO,
+                        Onto::Itself => start[j],
+                        Onto::Row(row) => row[j],
+                    };
+                    assert_eq!(out[j], sums[i * width + j] + onto, "row {i}, column {j}");
+                }
+                assert_eq!(out[width..], start[width..], "what is beside it stays");
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_is_its_sum_for_all_sizes_of_tiles() {
+        for (rows, inner) in [(1, 1), (2, 5), (7, 3), (8, 1), (9, 4), (13, 2), (23, 6)] {
+            for width in [1, 2, 7, 8, 15, 16, 17, 31, 33, 48, 64, 79] {
+                let single = numbers::<f32>(rows * inner);
+                holds(Left::row_major(&single, rows, inner), width);
+                holds(Left::transposed(&single, inner, rows), width);
+                let double = numbers::<f64>(rows * inner);
+                holds(Left::row_major(&double, rows, inner), width);
+                holds(Left::transposed(&double, inner, rows), width);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_in_groups_and_numbers_in_segments_are_found() {
+        let values = numbers::<f32>(200);
+        let (groups, rows) = (Spaced::new(3, 20), Spaced::new(9, 2));
+        let (segments, row) = (Spaced::new(2, 50), Spaced::new(4, 1));
+        holds(Left::new(&values, [groups, rows], [segments, row]), 20);
+        holds(Left::new(&values, [segments, row], [groups, rows]), 20);
+    }
+
+    #[test]
+    #[should_panic(expected = "of 11")]
+    fn a_factor_that_reaches_beyond_its_values_is_refused() {
+        Left::row_major(&[0.0f32; 11], 3, 4);
+    }
+
+    #[test]
+    fn sums_do_not_depend_on_how_the_product_is_cut() {
+        let (rows, inner, width) = (11, 37, 70);
+        let wave = |i: usize| (i as f32 * 0.37).sin();
+        let left: Vec<f32> = (0..rows * inner).map(wave).collect();
+        let right: Vec<f32> = (0..inner * width).map(|i| wave(i + 5)).collect();
+        let mut whole = vec![0.0; rows * width];
+        product(
+            &mut ColumnsMut::whole(&mut whole, width),
+            Left::row_major(&left, rows, inner),
+            Columns::whole(&right, width),
+            Onto::Nothing,
+        );
+        let mut parts = vec![0.0; rows * width];
+        for (b, mut out) in ColumnsMut::split(&mut parts, width, 9)
+            .into_iter()
+            .enumerate()
+        {
+            let columns = Columns::of(&right, width, 9 * b, out.width());
+            let left = Left::row_major(&left, rows, inner);
+            product(&mut out, left, columns, Onto::Nothing);
+        }
+        assert_eq!(whole, parts);
+    }
+}
