@@ -302,8 +302,8 @@ impl Tail {
     }
 
     /// What one operation on `device` does for this tail in `pass`; `None` where the layers are
-    /// needed one by one: where there are no kernels, someone watches, or a gradient through running
-    /// statistics may be wanted.
+    /// needed one by one: where there are no kernels, someone watches, statistics are those of ghost
+    /// batches, or a gradient through running statistics may be wanted.
     fn fused(&self, device: &Device, pass: &Pass, positions: usize) -> Option<TailSpec> {
         let norm = match &self.norm {
             None => None,
@@ -312,7 +312,10 @@ impl Tail {
         };
         let drops_early = self.dropout.is_some() && self.placement != Placement::End;
         let differentiates = pass.mode() == Mode::Evaluate && device.is_autodiff();
-        if pass.is_watched() || drops_early || differentiates || !ops::has_kernels(device) {
+        let ghosts = norm.is_some_and(|norm| norm.config.ghost.is_some())
+            && matches!(pass.mode(), Mode::Train { .. });
+        let plain = pass.is_watched() || drops_early || ghosts || differentiates;
+        if plain || !ops::has_kernels(device) {
             return None;
         }
         let masks = |step| self.dropout.as_ref().map(|d| d.masks(positions, step));
@@ -347,9 +350,9 @@ impl Tail {
 
     /// The output, after the running averages took in the statistics of `rows` rows.
     fn finish<const D: usize>(&self, out: BlockOutput<D>, rows: usize, pass: &Pass) -> Tensor<D> {
-        if let (Some(Norm::Batch(norm)), Mode::Train { .. }) = (&self.norm, pass.mode()) {
-            norm.running
-                .update(&norm.config, out.mean, out.variance, rows);
+        if let (Some(Norm::Batch(norm)), Mode::Train { step }) = (&self.norm, pass.mode()) {
+            let seen = [out.mean, out.variance];
+            norm.running.update(&norm.config, seen, rows, step);
         }
         out.y
     }

@@ -247,10 +247,12 @@ impl Stage {
 }
 
 impl Cnn {
+    /// What enters the dense blocks.
+    ///
     /// # Shapes
     /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
-    /// - output: logits, `[replicas, batch, classes]`
-    pub fn forward(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+    /// - output: the same of the last stage
+    pub fn features(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<3> {
         if let Some(dropout) = &self.input_dropout {
             x = dropout.forward(x, 1, pass);
         }
@@ -260,7 +262,14 @@ impl Cnn {
         for stage in &self.stages {
             images = stage.forward(images, pass);
         }
-        let mut x: Tensor<3> = images.flatten(2, 4);
+        images.flatten(2, 4)
+    }
+
+    /// # Shapes
+    /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
+    /// - output: logits, `[replicas, batch, classes]`
+    pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        let mut x = self.features(x, pass);
         for block in &self.dense {
             x = block.forward(x, pass);
         }

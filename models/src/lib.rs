@@ -1,7 +1,9 @@
 //! Configurable MLP and CNN blocks on burn, with a replica axis and named random streams.
 
+pub mod ablation;
 pub mod activation;
 pub mod block;
+pub mod chain;
 pub mod cnn;
 pub mod conv;
 pub mod dropout;

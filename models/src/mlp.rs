@@ -11,7 +11,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// A stack of equal dense blocks and a linear head with a bias.
+/// A stack of dense blocks, equal but for the last one where it is given, and a linear head with a
+/// bias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MlpConfig {
@@ -20,16 +21,44 @@ pub struct MlpConfig {
     /// What surrounds the weights of each hidden layer.
     #[serde(default)]
     pub block: BlockConfig,
+    /// What surrounds the weights of the last hidden layer, if not the same. It keeps the activation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_block: Option<BlockConfig>,
 }
 
 impl MlpConfig {
     /// # Errors
-    /// If a layer has no units or the block cannot be built.
+    /// If a layer has no units, a block cannot be built, or the last block has no layer, drops inputs
+    /// or has another activation.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.hidden.contains(&0) {
             return Err(ConfigError::new("hidden", "has a layer of 0 units"));
         }
-        self.block.check().map_err(|e| e.under("block"))
+        self.block.check().map_err(|e| e.under("block"))?;
+        let Some(last) = &self.last_block else {
+            return Ok(());
+        };
+        last.check().map_err(|e| e.under("last_block"))?;
+        if self.hidden.is_empty() {
+            return Err(ConfigError::new("last_block", "needs a hidden layer"));
+        }
+        if last.activation != self.block.activation {
+            let message = "differs from `block.activation`; all hidden layers share theirs";
+            return Err(ConfigError::new("last_block.activation", message));
+        }
+        if last.dropout.input_rate != self.block.dropout.input_rate {
+            let message = "differs from `block.dropout.input_rate`; set it there alone";
+            return Err(ConfigError::new("last_block.dropout.input_rate", message));
+        }
+        Ok(())
+    }
+
+    /// What surrounds the weights of hidden layer `i`, from 0.
+    pub fn block_of(&self, i: usize) -> &BlockConfig {
+        match &self.last_block {
+            Some(last) if i + 1 == self.hidden.len() => last,
+            _ => &self.block,
+        }
     }
 }
 
@@ -44,7 +73,7 @@ impl MlpConfig {
         let mut blocks = Vec::with_capacity(self.hidden.len());
         for (i, &units) in self.hidden.iter().enumerate() {
             blocks.push(
-                self.block
+                self.block_of(i)
                     .dense(&format!("blocks.{i}"), width, units, start)?,
             );
             width = units;
@@ -85,13 +114,22 @@ pub struct Mlp {
 }
 
 impl Mlp {
+    /// What enters the hidden blocks.
+    ///
+    /// # Shapes
+    /// `[replicas, batch, inputs]` to the same.
+    pub fn features(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        match &self.input_dropout {
+            Some(dropout) => dropout.forward(x, 1, pass),
+            None => x,
+        }
+    }
+
     /// # Shapes
     /// - `x`: `[replicas, batch, inputs]`
     /// - output: logits, `[replicas, batch, classes]`
-    pub fn forward(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<3> {
-        if let Some(dropout) = &self.input_dropout {
-            x = dropout.forward(x, 1, pass);
-        }
+    pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        let mut x = self.features(x, pass);
         for block in &self.blocks {
             x = block.forward(x, pass);
         }

@@ -51,6 +51,17 @@ impl NormConfig {
         matches!(self, Self::Batch(c) if c.center)
     }
 
+    /// How many numbers it learns for each channel.
+    pub fn learned_vectors(&self) -> usize {
+        let [scale, center] = match self {
+            Self::None => [false; 2],
+            Self::Batch(c) => [c.scale, c.center],
+            Self::Layer(c) => [c.scale, c.center],
+            Self::Group(c) => [c.scale, c.center],
+        };
+        usize::from(scale) + usize::from(center)
+    }
+
     /// Whether there is a norm at all.
     pub fn is_some(&self) -> bool {
         !matches!(self, Self::None)
@@ -91,6 +102,35 @@ pub struct BatchNormConfig {
     /// Average the unbiased variance (`n - 1`), as PyTorch does, or the biased one (`n`), as burn
     /// and the paper's training step do. Default: biased.
     pub running_variance: RunningVariance,
+    /// How the weight of the new batch goes over the steps. Default: constant.
+    pub averaging: Averaging,
+    /// Examples of which the training statistics are taken together (ghost batch normalization,
+    /// Hoffer et al. 2017); must divide the batch. Default: the whole batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ghost: Option<usize>,
+}
+
+/// How the weight of the new batch in a running average goes over the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Averaging {
+    /// It is the momentum throughout.
+    #[default]
+    Constant,
+    /// It falls to the momentum: the decay at step `t` (from 0) is
+    /// `min(1 - momentum, (1 + t) / (10 + t))`, as in TensorFlow's `ExponentialMovingAverage` with
+    /// `num_updates`.
+    Ramp,
+}
+
+impl Averaging {
+    /// The weight of the batch of step `step` (from 0).
+    pub fn weight(self, momentum: f64, step: u64) -> f64 {
+        match self {
+            Self::Constant => momentum,
+            Self::Ramp => momentum.max(9.0 / (10.0 + step as f64)),
+        }
+    }
 }
 
 /// Which variance estimate enters the running average.
@@ -113,18 +153,26 @@ impl Default for BatchNormConfig {
             epsilon: 1e-5,
             bias_correction: false,
             running_variance: RunningVariance::default(),
+            averaging: Averaging::default(),
+            ghost: None,
         }
     }
 }
 
 impl BatchNormConfig {
     /// # Errors
-    /// If `momentum` is outside `(0, 1]` or `epsilon` is not positive and finite.
+    /// If `momentum` is outside `(0, 1]`, `epsilon` is not positive and finite, or `ghost` is 0.
     pub fn check(&self) -> Result<(), ConfigError> {
         if !(self.momentum > 0.0 && self.momentum <= 1.0) {
             return Err(ConfigError::new(
                 "norm.momentum",
                 format!("must be above 0 and at most 1, not {}", self.momentum),
+            ));
+        }
+        if self.ghost == Some(0) {
+            return Err(ConfigError::new(
+                "norm.ghost",
+                "must be at least 1; leave it out for the whole batch",
             ));
         }
         positive("norm.epsilon", self.epsilon)
@@ -247,7 +295,7 @@ impl Norm {
     /// - output: as `x`
     pub fn forward(&self, x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
         match self {
-            Self::Batch(norm) => norm.forward(x, pass),
+            Self::Batch(norm) => norm.forward_images(x, positions, pass),
             Self::Group(norm) => norm.forward(x, positions),
         }
     }
@@ -301,24 +349,45 @@ pub struct BatchNorm {
 
 impl BatchNorm {
     /// # Shapes
-    /// `[replicas, rows, channels]` to the same; statistics are over the rows.
+    /// `[replicas, rows, channels]` to the same; statistics are over the rows, in training with
+    /// ghost batches over the rows of each of them.
+    ///
+    /// # Panics
+    /// If the ghost batches do not divide the rows.
     pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
-        match pass.mode() {
-            Mode::Evaluate => {
+        self.forward_images(x, 1, pass)
+    }
+
+    /// The same for `[replicas, batch * positions, channels]`, positions fastest.
+    fn forward_images(&self, x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
+        match (pass.mode(), self.config.ghost) {
+            (Mode::Evaluate, _) => {
                 let (mean, variance) = self.running.estimates();
                 self.normalize(x - mean.unsqueeze_dim(1), variance.unsqueeze_dim(1))
             }
-            mode => {
-                let rows = x.dims()[1];
-                let mean = x.clone().mean_dim(1);
-                let centered = x - mean.clone();
-                let variance = centered.clone().square().mean_dim(1);
-                if matches!(mode, Mode::Train { .. }) {
-                    let flat = |t: &Tensor<3>| t.clone().squeeze_dim(1);
-                    self.running
-                        .update(&self.config, flat(&mean), flat(&variance), rows);
-                }
+            (Mode::EvaluateOnBatch, _) => {
+                let (centered, _, variance) = standardized(x);
                 self.normalize(centered, variance)
+            }
+            (Mode::Train { step }, ghost) => {
+                let [r, rows, c] = x.dims();
+                let part = ghost.map_or(rows, |examples| examples * positions);
+                assert!(
+                    rows.is_multiple_of(part),
+                    "ghost batches of {part} rows do not divide {rows}"
+                );
+                // Each ghost batch passes as a replica of its own.
+                let ghosts = rows / part;
+                let (centered, mean, variance) = standardized(x.reshape([r * ghosts, part, c]));
+                let over_ghosts = |t: &Tensor<3>| -> Tensor<2> {
+                    let each: Tensor<3> = t.clone().reshape([r, ghosts, c]);
+                    each.mean_dim(1).squeeze_dim(1)
+                };
+                let seen = [over_ghosts(&mean), over_ghosts(&variance)];
+                self.running.update(&self.config, seen, part, step);
+                let inverse = (variance + self.config.epsilon).sqrt().recip();
+                self.affine
+                    .forward((centered * inverse).reshape([r, rows, c]))
             }
         }
     }
@@ -327,6 +396,14 @@ impl BatchNorm {
         let inverse = (variance + self.config.epsilon).sqrt().recip();
         self.affine.forward(centered * inverse)
     }
+}
+
+/// What is left of the rows without their mean, the mean, and the biased variance.
+fn standardized(x: Tensor<3>) -> (Tensor<3>, Tensor<3>, Tensor<3>) {
+    let mean = x.clone().mean_dim(1);
+    let centered = x - mean.clone();
+    let variance = centered.clone().square().mean_dim(1);
+    (centered, mean, variance)
 }
 
 /// Group normalization (Wu and He 2018, section 3.1); with one group, layer normalization.
@@ -607,6 +684,77 @@ mod tests {
             assert_eq!(on_batch, values(norm.forward(x, &Pass::train(0))));
             assert_ne!(estimates(&norm), [[0.0, 0.0], [1.0, 1.0]]);
             assert_ne!(on_batch, evaluated);
+        });
+    }
+
+    #[test]
+    fn ghost_batches_are_normalized_each_by_its_own_statistics() {
+        for_each_device(|device| {
+            let start = start(device);
+            let config = BatchNormConfig {
+                momentum: 1.0,
+                epsilon: 1e-300,
+                ghost: Some(2),
+                ..BatchNormConfig::default()
+            };
+            let norm = batch_norm(&config, 1, &start);
+            // Pairs around 2 and 10 with deviations 1 and 4; all four have mean 6 and variance 24.5.
+            let x: Tensor<3> = start.tensor(vec![1.0, 3.0, 6.0, 14.0], [1, 4, 1]);
+            let y = values(norm.forward(x.clone(), &Pass::train(0)));
+            assert_close(&y, &[-1.0, 1.0, -1.0, 1.0], 1e-14);
+            let [mean, variance] = estimates(&norm);
+            assert_close(&mean, &[6.0], 1e-14);
+            assert_close(&variance, &[(1.0 + 16.0) / 2.0], 1e-14);
+            let whole = values(norm.forward(x, &Pass::evaluate_on_batch()));
+            assert_close(&whole[..1], &[-5.0 / 24.5f64.sqrt()], 1e-14);
+        });
+    }
+
+    #[test]
+    fn a_ghost_batch_of_images_holds_all_their_positions() {
+        for_each_device(|device| {
+            let start = start(device);
+            let of = |ghost| BatchNormConfig {
+                ghost,
+                ..BatchNormConfig::default()
+            };
+            let norm = |ghost| Norm::Batch(batch_norm(&of(ghost), 1, &start));
+            let numbers: Vec<f64> = (0..12).map(|i| f64::from(i * i)).collect();
+            // Two replicas of two images of three positions.
+            let x: Tensor<3> = start.tensor(numbers.clone(), [2, 6, 1]);
+            let ghosts = norm(Some(1)).forward(x.clone(), 3, &Pass::train(0));
+            let images: Tensor<3> = start.tensor(numbers, [4, 3, 1]);
+            let alone = norm(None).forward(images, 3, &Pass::train(0));
+            assert_close(&values(ghosts), &values(alone), 1e-14);
+            let both = norm(Some(2)).forward(x.clone(), 3, &Pass::train(0));
+            let whole = norm(None).forward(x, 3, &Pass::train(0));
+            assert_eq!(values(both), values(whole));
+        });
+    }
+
+    #[test]
+    fn a_ramp_takes_the_first_batches_with_the_weights_of_its_decay() {
+        // Decays (1 + t) / (10 + t): 1/10 at the first batch, 2/11 at the second.
+        assert!((Averaging::Ramp.weight(0.002, 0) - 0.9).abs() < 1e-15);
+        assert!((Averaging::Ramp.weight(0.002, 1) - 9.0 / 11.0).abs() < 1e-15);
+        // 0.998 is reached where 9 / (10 + t) is 0.002.
+        assert!(Averaging::Ramp.weight(0.002, 4489) > 0.002);
+        assert_eq!(Averaging::Ramp.weight(0.002, 4490), 0.002);
+        assert_eq!(Averaging::Constant.weight(0.002, 0), 0.002);
+        for_each_device(|device| {
+            let config = BatchNormConfig {
+                momentum: 0.002,
+                averaging: Averaging::Ramp,
+                ..BatchNormConfig::default()
+            };
+            let [mean, variance] = two_batches(&config, &start(device));
+            // Batches of mean 1 and 5 and variance 1 and 8, the start at 0 and 1.
+            let second = 9.0 / 11.0;
+            let expected = [
+                2.0 / 11.0 * 0.9 * 1.0 + second * 5.0,
+                2.0 / 11.0 * (0.1 * 1.0 + 0.9 * 1.0) + second * 8.0,
+            ];
+            assert_close(&[mean[0], variance[0]], &expected, 1e-14);
         });
     }
 

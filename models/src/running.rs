@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 
 /// Exponential running averages of a batch norm's statistics.
 ///
-/// After `t` batches the start value has the weight `(1 - momentum)^t` in them; bias correction
-/// divides by what remains, as Adam does (Kingma and Ba 2015, section 3).
+/// After `t` batches the start value has the weight `(1 - momentum)^t` in them (with
+/// [`Averaging::Ramp`](crate::norm::Averaging::Ramp) far less); bias correction divides by what remains, as Adam does (Kingma and Ba 2015, section 3).
 #[derive(Module, Debug)]
 pub struct Running {
     mean: RunningState<Tensor<2>>,
@@ -44,15 +44,16 @@ impl Running {
         (mean / share.clone(), variance / share + start)
     }
 
-    /// Takes in the statistics of a batch of `rows` rows, `[replicas, channels]` each.
+    /// Takes in mean and variance of a batch, `[replicas, channels]` each, taken over `rows` rows
+    /// at `step`. Statistics of ghost batches come as their means.
     pub(crate) fn update(
         &self,
         config: &BatchNormConfig,
-        mean: Tensor<2>,
-        variance: Tensor<2>,
+        [mean, variance]: [Tensor<2>; 2],
         rows: usize,
+        step: u64,
     ) {
-        let m = config.momentum;
+        let m = config.averaging.weight(config.momentum, step);
         let spread = match config.running_variance {
             RunningVariance::Biased => 1.0,
             // One row has no unbiased variance; it enters as it is.

@@ -27,8 +27,12 @@ pub enum Purpose {
     Split,
     /// Which labels are replaced, and by what.
     LabelNoise,
+    /// Which single weights are trained where not all are.
+    Trained,
     /// Resampling in the statistics.
     Resample,
+    /// What a probe looks at; the path is the probe's.
+    Probe,
 }
 
 impl Purpose {
@@ -40,7 +44,9 @@ impl Purpose {
             Self::Mask => "mask",
             Self::Split => "split",
             Self::LabelNoise => "label-noise",
+            Self::Trained => "trained",
             Self::Resample => "resample",
+            Self::Probe => "probe",
         }
     }
 }

@@ -35,6 +35,28 @@ impl ModelConfig {
 }
 
 impl ModelConfig {
+    /// Every block configuration that is used.
+    pub fn blocks(&self) -> Vec<&BlockConfig> {
+        match self {
+            Self::Mlp(c) => match &c.last_block {
+                Some(last) if c.hidden.len() == 1 => vec![last],
+                Some(last) => vec![&c.block, last],
+                None => vec![&c.block],
+            },
+            Self::Cnn(c) => vec![&c.block],
+        }
+    }
+
+    /// Every block configuration that is used, to be changed.
+    pub fn blocks_mut(&mut self) -> Vec<&mut BlockConfig> {
+        match self {
+            Self::Mlp(c) => std::iter::once(&mut c.block)
+                .chain(&mut c.last_block)
+                .collect(),
+            Self::Cnn(c) => vec![&mut c.block],
+        }
+    }
+
     /// Builds the model for images of `input` (height, width, channels) and `classes` classes,
     /// one replica a seed.
     ///
@@ -54,7 +76,8 @@ impl ModelConfig {
         }
     }
 
-    /// What surrounds the weights of each hidden layer.
+    /// What surrounds the weights of each hidden layer, the last one where it has a block of its own
+    /// left aside.
     pub const fn block(&self) -> &BlockConfig {
         match self {
             Self::Mlp(c) => &c.block,
@@ -68,18 +91,14 @@ impl ModelConfig {
     /// If pooling leaves nothing of the image.
     pub fn cost(&self, input: [usize; 3], classes: usize) -> Result<Cost, ConfigError> {
         let mut cost = Cost::default();
-        let block = self.block();
-        let affine = match &block.norm {
-            NormConfig::None => 0,
-            NormConfig::Batch(c) => usize::from(c.scale) + usize::from(c.center),
-            NormConfig::Layer(c) => usize::from(c.scale) + usize::from(c.center),
-            NormConfig::Group(c) => usize::from(c.scale) + usize::from(c.center),
+        let vectors = |block: &BlockConfig, rate| {
+            block.norm.learned_vectors() + usize::from(block.has_bias(rate))
         };
         let mut width: usize = input.iter().product();
         let hidden = match self {
             Self::Mlp(c) => &c.hidden,
             Self::Cnn(c) => {
-                let vectors = affine + usize::from(block.has_bias(block.dropout.conv_rate));
+                let vectors = vectors(&c.block, c.block.dropout.conv_rate);
                 let mut channels = input[2];
                 for sizes in c.sizes(input)? {
                     let (last, convs) = sizes.split_last().expect("a stage has an end");
@@ -93,9 +112,12 @@ impl ModelConfig {
                 &c.dense
             }
         };
-        let vectors = affine + usize::from(block.has_bias(block.dropout.rate));
-        for &units in hidden {
-            cost.add(width * units, 1, vectors * units);
+        for (i, &units) in hidden.iter().enumerate() {
+            let block = match self {
+                Self::Mlp(c) => c.block_of(i),
+                Self::Cnn(c) => &c.block,
+            };
+            cost.add(width * units, 1, vectors(block, block.dropout.rate) * units);
             width = units;
         }
         cost.add(width * classes, 1, classes);
@@ -136,6 +158,17 @@ impl Model {
         match self {
             Self::Mlp(m) => m.forward(x, pass),
             Self::Cnn(m) => m.forward(x, pass),
+        }
+    }
+
+    /// What enters the dense blocks, channels fastest.
+    ///
+    /// # Shapes
+    /// As [`Self::forward`]; the output is flat.
+    pub fn features(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        match self {
+            Self::Mlp(m) => m.features(x, pass),
+            Self::Cnn(m) => m.features(x, pass),
         }
     }
 
@@ -285,6 +318,7 @@ fn mlp(hidden: &[usize], block: BlockConfig) -> ModelConfig {
     ModelConfig::Mlp(MlpConfig {
         hidden: hidden.to_vec(),
         block,
+        last_block: None,
     })
 }
 

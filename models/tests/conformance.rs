@@ -4,8 +4,10 @@
 mod support;
 
 use ablate_models::Start;
+use ablate_models::ablation::{Fill, Subject, Unit};
 use ablate_models::activation::Activation;
 use ablate_models::block::{Bias, BlockConfig, Position};
+use ablate_models::chain::Chain;
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{DropoutConfig, Placement};
 use ablate_models::mlp::MlpConfig;
@@ -15,7 +17,7 @@ use ablate_models::zoo::{Model, ModelConfig, PRESETS, preset};
 use ablate_models::{Pass, ops};
 use burn::tensor::{DType, Int, Tensor};
 use support::testing::{distance, for_each_device, values};
-use support::{gradients, normals, parameters, tensors};
+use support::{edit, gradients, normals, parameters, tensors};
 
 const INPUT: [usize; 3] = [5, 4, 2];
 const CLASSES: usize = 3;
@@ -102,6 +104,7 @@ fn models() -> Vec<ModelConfig> {
         let mlp = ModelConfig::Mlp(MlpConfig {
             hidden: vec![8, 6],
             block: block.clone(),
+            last_block: None,
         });
         [
             mlp,
@@ -284,4 +287,58 @@ fn the_sizes_behind_pooling_are_computed() {
             assert_eq!(model.head().weight.val().dims(), [1, h * w * 5, 4]);
         }
     });
+}
+
+/// Mean loss of each replica in evaluation mode.
+fn losses(model: &Model, x: Tensor<3>, labels: Tensor<2, Int>) -> Vec<f64> {
+    values(ops::cross_entropy(
+        model.forward(x, &Pass::evaluate()),
+        labels,
+    ))
+}
+
+#[test]
+fn the_dense_end_as_plain_numbers_is_the_model_with_all_units_and_with_one_less() {
+    let device = burn::tensor::Device::flex();
+    let start = Start::new([1, 2], &device).double();
+    let features: usize = INPUT.iter().product();
+    let x = || start.tensor(normals("x", 2 * ROWS * features), [2, ROWS, features]);
+    let labels = || labels(&start, CLASSES);
+    let numbers: Vec<usize> = (0..2 * ROWS).map(|i| i * 7 % CLASSES).collect();
+    for config in models() {
+        let model = config.init(INPUT, CLASSES, &start).expect("can be built");
+        // Running statistics that are not those at the start.
+        model.forward(x(), &Pass::train(0));
+        let norm = &config.block().norm;
+        let of_examples = matches!(norm, NormConfig::Layer(_) | NormConfig::Group(_));
+        let Some(chains) = Chain::of(&model) else {
+            assert!(of_examples, "{config:?} has no chain");
+            continue;
+        };
+        assert!(!of_examples, "{config:?} has a chain");
+        let inputs = values(model.features(x(), &Pass::evaluate()));
+        let feeds = model.dense_blocks().len();
+        let removed = Unit { feeds, index: 2 };
+        let subjects = chains.iter().zip(inputs.chunks_exact(inputs.len() / 2));
+        let subjects: Vec<Subject<'_>> = subjects
+            .zip(numbers.chunks_exact(ROWS))
+            .map(|((chain, inputs), labels)| Subject::new(chain, inputs.to_vec(), 1, labels))
+            .collect();
+        let ours: Vec<f64> = subjects.iter().map(|s| s.whole().nll).collect();
+        assert!(distance(&ours, &losses(&model, x(), labels())) < 1e-9);
+        let without = edit(model, |path, weight| {
+            if path.ends_with("head.weight") {
+                let rows = weight.len() / 2 / CLASSES;
+                for row in [2, rows + 2] {
+                    weight[row * CLASSES..(row + 1) * CLASSES].fill(0.0);
+                }
+            }
+        });
+        let less = subjects
+            .iter()
+            .map(|s| s.without(&[removed], Fill::Zero).nll);
+        let less: Vec<f64> = less.collect();
+        assert!(distance(&less, &losses(&without, x(), labels())) < 1e-9);
+        assert!(distance(&less, &ours) > 1e-6, "the unit does nothing");
+    }
 }

@@ -4,7 +4,7 @@
 use ablate_models::activation::Activation;
 use ablate_models::block::Position;
 use ablate_models::ops::{
-    self, AdamStep, BlockParameters, Geometry, Masks, Padding, TailSpec, plain,
+    self, AdamStep, BlockParameters, Geometry, Masks, Padding, SgdStep, TailSpec, plain,
 };
 use ablate_models::streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -285,6 +285,29 @@ proptest! {
             let theirs = plain::adam_step(w, m, v, g, &settings);
             for (a, b) in ours.into_iter().zip(theirs) {
                 assert_close("adam", &values(a), &values(b), bound);
+            }
+        });
+    }
+
+    #[test]
+    fn sgd_equals_the_plain_version(
+        r in 1usize..4, n in 1usize..100, nesterov: bool, has_velocity: bool,
+    ) {
+        on_every_device(|device, dtype, bound| {
+            let draw = |tag| tensor([r, n], tag, device, dtype).inner();
+            let settings = SgdStep {
+                rates: (1..=r).map(|i| 0.01 * i as f64).collect(),
+                momentum: 0.9,
+                nesterov,
+                penalty: 0.01,
+            };
+            let (w, g, v) = (draw(1), draw(2), has_velocity.then(|| draw(3)));
+            let (w1, v1) = ops::sgd_step(w.clone(), v.clone(), g.clone(), settings.clone());
+            let (w2, v2) = plain::sgd_step(w, v, g, &settings);
+            assert_close("sgd", &values(w1), &values(w2), bound);
+            assert_eq!((v1.is_some(), v2.is_some()), (has_velocity, has_velocity));
+            if let (Some(a), Some(b)) = (v1, v2) {
+                assert_close("velocity", &values(a), &values(b), bound);
             }
         });
     }

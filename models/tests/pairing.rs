@@ -99,6 +99,7 @@ fn adding_a_layer_moves_no_other_start_value() {
             let config = ModelConfig::Mlp(MlpConfig {
                 hidden: hidden.to_vec(),
                 block: BlockConfig::default(),
+                last_block: None,
             });
             parameters(&build(&config, &start))
         };
@@ -214,6 +215,7 @@ fn stacked_models() -> Vec<(ModelConfig, usize)> {
     let wide = ModelConfig::Mlp(MlpConfig {
         hidden: vec![160, 130],
         block: block.clone(),
+        last_block: None,
     });
     vec![
         (mlp(block.clone()), ROWS),

@@ -2,7 +2,7 @@
 
 use super::AnalysisError;
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
-use crate::spec::{Arm, Spec};
+use crate::spec::{Arm, Length, Spec};
 use std::collections::HashMap;
 
 /// The records of a spec by place. Seeds stay in the order of the spec, so that every sum over
@@ -149,14 +149,16 @@ fn check_done(arm: &Arm, record: &CellRecord) -> Result<(), AnalysisError> {
     if !is_done(record) {
         return Ok(());
     }
-    let found = record.epochs.last().map_or(0, |e| e.epoch);
-    let in_order = record.epochs.iter().zip(1..).all(|(e, k)| e.epoch == k);
-    if found != arm.train.epochs || found == 0 || !in_order {
+    let places = record.epochs.iter().map(EpochRecord::place);
+    let in_steps = matches!(arm.train.length, Length::Steps(_));
+    let same_unit = record.epochs.iter().all(|e| e.step.is_some() == in_steps);
+    if !same_unit || !places.eq(arm.train.evaluations()) {
         return Err(AnalysisError::WrongLength {
             id: record.id.clone(),
             arm: record.arm.clone(),
-            found,
-            expected: arm.train.epochs,
+            found: record.epochs.last().map_or(0, EpochRecord::place),
+            expected: arm.train.length.count(),
+            unit: arm.train.length.unit(),
         });
     }
     match record.epochs.iter().find(|e| !is_finite(e)) {

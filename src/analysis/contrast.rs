@@ -45,7 +45,7 @@ fn pair(contrast: &Contrast, scores: &Scoreboard<'_>) -> Result<ContrastSummary,
         arm: arm.to_owned(),
     };
     let (improvements, left_out) = scores
-        .improvements(&contrast.weights, contrast.metric, contrast.when)
+        .improvements(&contrast.weights, &contrast.metric, contrast.when)
         .map_err(unknown)?;
     Ok(ContrastSummary {
         contrast: contrast.clone(),

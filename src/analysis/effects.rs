@@ -34,7 +34,7 @@ pub(super) fn describe(spec: &Spec, scores: &Scoreboard<'_>) -> Vec<EffectSummar
     let comparisons = comparisons(spec);
     (metrics(spec).into_iter())
         .flat_map(|metric| {
-            let effect = move |comparison: &Comparison| effect(spec, scores, comparison, metric);
+            let effect = |comparison: &Comparison| effect(spec, scores, comparison, &metric);
             comparisons.iter().filter_map(effect).collect::<Vec<_>>()
         })
         .collect()
@@ -45,7 +45,7 @@ pub(crate) fn metrics(spec: &Spec) -> Vec<Metric> {
     let mut metrics: Vec<Metric> = Vec::new();
     for contrast in &spec.contrasts {
         if !metrics.contains(&contrast.metric) {
-            metrics.push(contrast.metric);
+            metrics.push(contrast.metric.clone());
         }
     }
     if metrics.is_empty() {
@@ -94,7 +94,7 @@ fn effect(
     spec: &Spec,
     scores: &Scoreboard<'_>,
     comparison: &Comparison,
-    metric: Metric,
+    metric: &Metric,
 ) -> Option<EffectSummary> {
     let weights = comparison.weights(&spec.factors, &spec.arms, &[]).ok()?;
     let (improvements, _) = scores.improvements(&weights, metric, When::Last).ok()?;
@@ -102,7 +102,7 @@ fn effect(
     let sample = Sample::new(improvements.iter().map(values).collect()).ok()?;
     Some(EffectSummary {
         comparison: comparison.clone(),
-        metric,
+        metric: metric.clone(),
         n: sample.len(),
         mean: sample.mean(),
         sd: sample.sd(),

@@ -34,17 +34,19 @@ pub enum AnalysisError {
         /// The rate.
         learning_rate: f64,
     },
-    /// A finished cell whose last epoch is not the spec's last.
-    #[error("cell `{id}` of arm `{arm}` is done after epoch {found} of {expected}; run it again")]
+    /// A finished cell that was not evaluated where the spec says.
+    #[error("cell `{id}` of arm `{arm}` is done after {unit} {found} of {expected}; run it again")]
     WrongLength {
         /// The cell.
         id: String,
         /// Its arm.
         arm: String,
-        /// Its last epoch; 0 for none.
+        /// Its last epoch or step; 0 for none.
         found: usize,
-        /// Epochs that the spec asks for.
+        /// Epochs or steps that the spec asks for.
         expected: usize,
+        /// Which of the two it counts in.
+        unit: &'static str,
     },
     /// A finished cell with a score that is not a number.
     #[error(

@@ -2,8 +2,9 @@
 
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
-    Arm, Between, Comparison, Contrast, DataConfig, DataName, Expect, Factor, Held, Level, Metric,
-    Optimizer, Published, Scale, Schedule, Spec, TestSplit, TrainConfig, When, pair,
+    Arm, Between, Comparison, Contrast, DataConfig, DataName, Evaluate, Expect, Factor, Held,
+    Length, Level, Metric, Optimizer, Published, Scale, Schedule, Spec, TestSplit, TrainConfig,
+    When, pair,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::streams::{Purpose, Stream};
@@ -29,14 +30,19 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
         model: ModelConfig::Mlp(MlpConfig {
             hidden: vec![32],
             block: ablate_models::block::BlockConfig::default(),
+            last_block: None,
         }),
         train: TrainConfig {
-            epochs,
+            length: Length::Epochs(epochs),
+            evaluate: Evaluate::Usual,
             batch_size: 64,
             optimizer: Optimizer::default(),
             schedule: Schedule::Constant,
             weight_decay: 0.0,
             decay_on: Vec::new(),
+            max_norm: None,
+            loss_scale: 1.0,
+            only: None,
         },
         learning_rates: vec![0.01],
         probes: Vec::new(),
@@ -88,7 +94,9 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
             value: 97.9,
             sd: Some(0.1),
             n: Some(5),
+            when: When::Last,
         }],
+        figure: None,
     }
 }
 
@@ -169,10 +177,12 @@ pub(crate) fn records(spec: &Spec) -> Vec<CellRecord> {
 }
 
 fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
-    let shared: Vec<f64> = noise(seed, "shared", arm.train.epochs);
-    let own: Vec<f64> = noise(seed, &arm.name, arm.train.epochs);
+    let places = arm.train.evaluations();
+    let shared: Vec<f64> = noise(seed, "shared", places.len());
+    let own: Vec<f64> = noise(seed, &arm.name, places.len());
     let validated = arm.data.validation > 0.0;
-    let epochs = (1..=arm.train.epochs)
+    let in_steps = matches!(arm.train.length, Length::Steps(_));
+    let epochs = (1..=places.len())
         .map(|epoch| {
             let rise = 60.0 * (-1.1 * epoch as f64).exp() * (1.0 + 0.2 * number as f64);
             let wobble = 0.15 * shared[epoch - 1] + 0.1 * own[epoch - 1];
@@ -182,8 +192,10 @@ fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
                 nll: (100.0 - accuracy - shift) / 30.0,
                 ece: 1.0 + 0.1 * own[epoch - 1].abs(),
             };
+            let place = places[epoch - 1];
             EpochRecord {
-                epoch,
+                epoch: if in_steps { 0 } else { place },
+                step: in_steps.then_some(place),
                 train_loss: 2.3 / epoch as f64,
                 validation: validated.then(|| scores(0.2)),
                 test: scores(0.0),
@@ -203,6 +215,8 @@ fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
             ("saturated.0".to_owned(), 0.01 * (seed + 1) as f64),
             ("saturated.1".to_owned(), 0.02 * (seed + 1) as f64),
         ]),
+        traces: BTreeMap::new(),
+        series: BTreeMap::new(),
     }
 }
 
@@ -229,4 +243,6 @@ pub(crate) fn diverge(records: &mut [CellRecord], arm: &str, seed: u64) {
     cell.outcome = Outcome::Diverged { epoch: 1 };
     cell.epochs.clear();
     cell.probes.clear();
+    cell.traces.clear();
+    cell.series.clear();
 }

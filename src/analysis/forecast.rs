@@ -50,7 +50,7 @@ pub fn forecast(spec: &Spec, recorded: Option<&Summary>) -> Vec<Forecast> {
             let sight = Sight::new(spec.seeds.len(), sd, prediction, &rule, level);
             Forecast {
                 contrast: contrast.name.clone(),
-                metric: contrast.metric,
+                metric: contrast.metric.clone(),
                 margin: contrast.margin,
                 sd,
                 source,
@@ -68,10 +68,10 @@ fn spread(
 ) -> (Option<f64>, SpreadSource) {
     let same = |c: &&super::ContrastSummary| {
         let known = &c.contrast;
-        (&known.name, known.metric, known.when, &known.weights)
+        (&known.name, &known.metric, known.when, &known.weights)
             == (
                 &contrast.name,
-                contrast.metric,
+                &contrast.metric,
                 contrast.when,
                 &contrast.weights,
             )

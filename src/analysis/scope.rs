@@ -30,9 +30,11 @@ pub(super) fn scope(spec: &Spec) -> String {
             tag(&arm.data.name)
         )
     });
-    let epochs = shared(spec, |arm| match arm.train.epochs {
-        1 => "1 epoch".to_owned(),
-        epochs => format!("{epochs} epochs"),
+    let length = shared(spec, |arm| {
+        match (arm.train.length.count(), arm.train.length.unit()) {
+            (1, unit) => format!("1 {unit}"),
+            (n, unit) => format!("{n} {unit}s"),
+        }
     });
     let batch = shared(spec, |arm| format!("batches of {}", arm.train.batch_size));
     let optimizer = shared(spec, |arm| {
@@ -41,7 +43,7 @@ pub(super) fn scope(spec: &Spec) -> String {
     let parts: Vec<String> = [
         (nets(spec), "nets"),
         (data, "data"),
-        (epochs, "epochs"),
+        (length, "length of training"),
         (batch, "batch size"),
         (optimizer, "optimizer"),
     ]

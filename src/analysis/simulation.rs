@@ -60,7 +60,7 @@ impl Laboratory {
         let scores = Scoreboard::new(&self.spec, &cells, &self.arms);
         let contrast = &self.spec.contrasts[0];
         let (improvements, _) = scores
-            .improvements(&contrast.weights, contrast.metric, contrast.when)
+            .improvements(&contrast.weights, &contrast.metric, contrast.when)
             .expect("arms of the spec");
         let question = Question {
             differences: Sample::new(improvements.iter().map(|d| d.value).collect()).unwrap(),

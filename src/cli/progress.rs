@@ -20,13 +20,13 @@ pub(crate) struct Watch<'a> {
 #[derive(Debug, Default)]
 struct State {
     done: usize,
-    /// Finished epochs of the jobs that have begun, by their first cell.
-    epochs: HashMap<String, usize>,
+    /// Finished epochs or steps of the jobs that have begun, by their first cell.
+    done_of: HashMap<String, usize>,
 }
 
-/// What the bar counts: epochs of cells.
+/// What the bar counts: epochs or steps of cells.
 pub(crate) fn units(job: &Job) -> u64 {
-    (job.cells.len() * job.train.epochs) as u64
+    (job.cells.len() * job.train.length.count()) as u64
 }
 
 impl<'a> Watch<'a> {
@@ -51,14 +51,16 @@ fn key(job: &Job) -> String {
 }
 
 impl Progress for Watch<'_> {
-    fn epoch_done(&self, job: &Job, epoch: usize) {
-        self.with_state(|state| state.epochs.insert(key(job), epoch));
-        self.console.bar().inc(job.cells.len() as u64);
+    fn advanced(&self, job: &Job, done: usize) {
+        let before = self.with_state(|state| state.done_of.insert(key(job), done));
+        let more = done.saturating_sub(before.unwrap_or(0)) * job.cells.len();
+        self.console.bar().inc(more as u64);
         self.console.say_more(&format!(
-            "{}: `{}` epoch {epoch} of {}, {}",
+            "{}: `{}` {} {done} of {}, {}",
             self.spec,
             job.arm,
-            job.train.epochs,
+            job.train.length.unit(),
+            job.train.length.count(),
             counted(job.cells.len(), "cell"),
         ));
     }
@@ -71,12 +73,12 @@ impl Events for Watch<'_> {
     }
 
     fn job_done(&self, job: &Job, records: &[CellRecord]) {
-        let (done, epochs) = self.with_state(|state| {
+        let (done, reached) = self.with_state(|state| {
             state.done += 1;
-            (state.done, state.epochs.remove(&key(job)).unwrap_or(0))
+            (state.done, state.done_of.remove(&key(job)).unwrap_or(0))
         });
-        // Cells that diverged or failed leave epochs out.
-        let rest = job.train.epochs.saturating_sub(epochs) * job.cells.len();
+        // Cells that diverged or failed leave the rest out.
+        let rest = job.train.length.count().saturating_sub(reached) * job.cells.len();
         self.console.bar().inc(rest as u64);
         if self.console.bar().is_hidden() {
             self.console.say(&format!(

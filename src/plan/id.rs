@@ -73,7 +73,7 @@ mod tests {
                 r#""input_rate":0.0,"placement":"end","rate":0.0,"spatial":false},"init":{"bias":0.0,"#,
                 r#""center":0.0,"weight":"he_normal"},"norm":{"kind":"none"},"position":"before"},"#,
                 r#""hidden":[8],"kind":"mlp"},"numerics":"f","probes":["train_test_gap"],"seed":1,"#,
-                r#""train":{"batch_size":32,"decay_on":["weight"],"epochs":2,"optimizer":{"beta1":0.9,"#,
+                r#""train":{"batch_size":32,"decay_on":["weight"],"length":{"epochs":2},"optimizer":{"beta1":0.9,"#,
                 r#""beta2":0.999,"epsilon":1e-8,"kind":"adam"},"schedule":{"kind":"constant"},"#,
                 r#""weight_decay":0.0}}"#,
             )
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn ids_are_stable() {
         // python3: hashlib.sha256(text).hexdigest()[:20] of the text in the test above.
-        assert_eq!(id_of(&arm()), "9a8853c195ca152fd8b4");
+        assert_eq!(id_of(&arm()), "e207c461020a55b53411");
     }
 
     #[test]

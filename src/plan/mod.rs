@@ -149,6 +149,7 @@ fn stacks(mut cells: Vec<JobCell>, most: usize) -> impl Iterator<Item = Vec<JobC
 mod tests {
     use super::*;
     use crate::run::fake::spec;
+    use crate::spec::Length;
 
     fn plan(replicas: usize) -> Plan {
         Plan::new(&spec(&["a", "b"], 5), "flex", replicas, "f")
@@ -228,7 +229,7 @@ mod tests {
     #[test]
     fn a_changed_arm_leaves_the_ids_of_the_others_alone() {
         let mut changed = spec(&["a", "b"], 5);
-        changed.arms[1].train.epochs += 1;
+        changed.arms[1].train.length = Length::Epochs(3);
         let (before, after) = (plan(1), Plan::new(&changed, "flex", 1, "f"));
         assert_eq!(before.cells[..5], after.cells[..5]);
         assert!((5..10).all(|i| before.cells[i].id != after.cells[i].id));

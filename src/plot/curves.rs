@@ -20,6 +20,8 @@ const CAPTION_ROW: f64 = 16.0;
 /// One arm's curve on one split.
 struct Curve {
     arm: usize,
+    /// Epoch or step of each evaluation.
+    places: Vec<f64>,
     means: Vec<f64>,
     bands: Vec<Option<Interval>>,
 }
@@ -41,7 +43,11 @@ pub fn curves(
     summary: &Summary,
 ) -> Result<Option<String>, PlotError> {
     let panels = panels(spec, cells, summary);
-    let Some(view) = View::of(&panels) else {
+    let unit = spec
+        .arms
+        .first()
+        .map_or("epoch", |arm| arm.train.length.unit());
+    let Some(view) = View::of(&panels, unit) else {
         return Ok(None);
     };
     let legend = Legend::of(&summary.arms);
@@ -50,7 +56,7 @@ pub fn curves(
     let top = 18.0 + 21.0 * heading.len() as f64 + 22.0;
     let below = top + PANEL_HEIGHT + 62.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
-    let title = format!("{}: accuracy against epoch", summary.title);
+    let title = format!("{}: accuracy against {unit}", summary.title);
     let svg = figure(height, &title, |canvas| {
         for (k, line) in heading.iter().enumerate() {
             let at = (EDGE, 20.0 + 21.0 * k as f64);
@@ -62,7 +68,7 @@ pub fn curves(
                 panel,
                 &view.frame(k, panels.len(), top),
                 k == 0,
-                view.epochs,
+                &view,
             );
         }
         legend.draw(canvas, below);
@@ -81,7 +87,7 @@ fn panels(spec: &Spec, cells: &Cells<'_>, summary: &Summary) -> Vec<Panel> {
             let rates = &arm.learning_rates;
             let rate = rates.iter().position(|&r| r == chosen.learning_rate)?;
             let done: Vec<&CellRecord> = cells.finished(a, rate).into_iter().flatten().collect();
-            Curve::of(a, arm.train.epochs, &done, accuracy)
+            Curve::of(a, &arm.train.evaluations(), &done, accuracy)
         })
         .collect()
     };
@@ -103,11 +109,11 @@ fn panels(spec: &Spec, cells: &Cells<'_>, summary: &Summary) -> Vec<Panel> {
 impl Curve {
     fn of(
         arm: usize,
-        epochs: usize,
+        places: &[usize],
         done: &[&CellRecord],
         accuracy: &dyn Fn(&EpochRecord) -> Option<f64>,
     ) -> Option<Self> {
-        let samples = (0..epochs)
+        let samples = (0..places.len())
             .map(|e| {
                 let values: Option<Vec<f64>> =
                     done.iter().map(|r| accuracy(r.epochs.get(e)?)).collect();
@@ -116,16 +122,15 @@ impl Curve {
             .collect::<Option<Vec<_>>>()?;
         Some(Self {
             arm,
+            places: places.iter().map(|&place| place as f64).collect(),
             means: samples.iter().map(Sample::mean).collect(),
             bands: samples.iter().map(|s| t_interval(s, CONFIDENCE)).collect(),
         })
     }
 
     fn points(&self) -> Vec<(f64, f64)> {
-        (1..)
-            .map(f64::from)
-            .zip(self.means.iter().copied())
-            .collect()
+        let places = self.places.iter().copied();
+        places.zip(self.means.iter().copied()).collect()
     }
 
     /// The band's outline; empty without one.
@@ -133,8 +138,9 @@ impl Curve {
         let Some(bands) = self.bands.iter().copied().collect::<Option<Vec<_>>>() else {
             return Vec::new();
         };
-        let upper = (1..).map(f64::from).zip(bands.iter().map(|b| b.high));
-        let lower = (1..).map(f64::from).zip(bands.iter().map(|b| b.low));
+        let places = || self.places.iter().copied();
+        let upper = places().zip(bands.iter().map(|b| b.high));
+        let lower = places().zip(bands.iter().map(|b| b.low));
         let mut lower: Vec<(f64, f64)> = lower.collect();
         lower.reverse();
         upper.chain(lower).collect()
@@ -143,7 +149,10 @@ impl Curve {
 
 /// What of the data is shown.
 struct View {
-    epochs: usize,
+    /// The first evaluation and the end.
+    span: [usize; 2],
+    /// What the horizontal axis counts.
+    unit: &'static str,
     y: Range,
     /// Whether means of early epochs lie below the axis.
     cut: bool,
@@ -151,9 +160,15 @@ struct View {
 
 impl View {
     /// The first fifth of the epochs does not set the accuracy axis: it would squash the rest.
-    fn of(panels: &[Panel]) -> Option<Self> {
+    fn of(panels: &[Panel], unit: &'static str) -> Option<Self> {
         let curves = || panels.iter().flat_map(|p| &p.curves);
-        let epochs = curves().map(|c| c.means.len()).max()?;
+        let end = curves()
+            .filter_map(|c| c.places.last())
+            .fold(0.0, |a, &b| b.max(a));
+        let first = curves()
+            .filter_map(|c| c.places.first())
+            .fold(end, |a, &b| b.min(a));
+        curves().next()?;
         let skipped = |c: &Curve| {
             if c.means.len() < 4 {
                 0
@@ -178,7 +193,8 @@ impl View {
             high: padded.high.min(100.0 + 0.01 * padded.span()),
         };
         Some(Self {
-            epochs,
+            span: [first as usize, end as usize],
+            unit,
             y,
             cut: all.low < y.low,
         })
@@ -189,8 +205,8 @@ impl View {
         let width = room / panels as f64;
         let left = LEFT + k as f64 * (width + GAP);
         let x = Range {
-            low: 1.0,
-            high: self.epochs as f64,
+            low: self.span[0] as f64,
+            high: self.span[1] as f64,
         };
         Frame {
             left,
@@ -203,16 +219,15 @@ impl View {
     }
 }
 
-fn draw_panel(canvas: &mut Canvas<'_>, panel: &Panel, frame: &Frame, first: bool, epochs: usize) {
+fn draw_panel(canvas: &mut Canvas<'_>, panel: &Panel, frame: &Frame, first: bool, view: &View) {
     let (values, decimals) = ticks(frame.y, 6);
     let y: Vec<_> = values
         .iter()
         .map(|v| (*v, format!("{v:.decimals$}")))
         .collect();
-    let x: Vec<_> = epoch_ticks(epochs, 7)
-        .iter()
-        .map(|e| (*e as f64, e.to_string()))
-        .collect();
+    let [start, end] = view.span;
+    let marked = epoch_ticks(end, 7).into_iter().filter(|&at| at >= start);
+    let x: Vec<_> = marked.map(|at| (at as f64, at.to_string())).collect();
     frame.y_ticks(canvas, &y, first);
     frame.x_ticks(canvas, &x);
     let middle = (frame.left + frame.right) / 2.0;
@@ -222,7 +237,7 @@ fn draw_panel(canvas: &mut Canvas<'_>, panel: &Panel, frame: &Frame, first: bool
         Type::new(LABEL, INK, Anchor::Middle).bold(),
     );
     canvas.text(
-        "epoch",
+        view.unit,
         (middle, frame.bottom + 32.0),
         Type::new(LABEL, INK, Anchor::Middle),
     );
@@ -248,7 +263,8 @@ fn draw_panel(canvas: &mut Canvas<'_>, panel: &Panel, frame: &Frame, first: bool
         if let [only] = curve.points()[..] {
             canvas.dot(frame.at(only), 4.0, color, 1.0);
             if let [Some(band)] = curve.bands[..] {
-                let bar = clip::polyline(&[(1.0, band.low), (1.0, band.high)], frame.y);
+                let at = curve.places[0];
+                let bar = clip::polyline(&[(at, band.low), (at, band.high)], frame.y);
                 for bar in bar {
                     let bar: Vec<_> = bar.into_iter().map(|p| frame.at(p)).collect();
                     canvas.line(&bar, color, 1.0, &[], "interval");

@@ -73,10 +73,12 @@ ECE: lower).";
 /// their order.
 fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
     let mut out = Vec::new();
-    let metrics = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce];
+    let mut metrics: Vec<&Metric> = contrasts.iter().map(|c| &c.contrast.metric).collect();
+    metrics.sort();
+    metrics.dedup();
     for (metric, interactions) in metrics.into_iter().flat_map(|m| [(m, false), (m, true)]) {
         let belongs = |c: &&ContrastSummary| {
-            c.contrast.metric == metric && c.contrast.comparison.is_interaction() == interactions
+            c.contrast.metric == *metric && c.contrast.comparison.is_interaction() == interactions
         };
         let rows: Vec<&ContrastSummary> = contrasts
             .iter()
@@ -110,7 +112,7 @@ fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
                     false => format!("Improvement in {}{scale}", metric.label()),
                     true => format!("Interaction in {}{scale}", metric.label()),
                 },
-                metric,
+                metric: metric.clone(),
                 interactions,
                 rows,
             });

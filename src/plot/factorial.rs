@@ -125,7 +125,7 @@ fn draw(
             .collect()
     };
     let drawn: Vec<Lines> = panels.iter().map(lines_of).collect();
-    let Some(view) = View::of(&drawn, layout.metric) else {
+    let Some(view) = View::of(&drawn, &layout.metric) else {
         return Ok(None);
     };
     let legend = Legend::new(names(layout));
@@ -197,7 +197,7 @@ struct View {
 impl View {
     /// All means, their intervals as far as the metric goes, and dots as far as they do not squash
     /// those.
-    fn of(panels: &[Lines], metric: Metric) -> Option<Self> {
+    fn of(panels: &[Lines], metric: &Metric) -> Option<Self> {
         let points = || panels.iter().flatten().flat_map(|(_, points)| points);
         let bounds = points().flat_map(|p| p.interval.map_or([p.mean; 2], |i| [i.low, i.high]));
         let means = Range::of(bounds.chain(points().map(|p| p.mean)))?;
@@ -208,12 +208,14 @@ impl View {
             high: dots.high.min(means.high + room).max(means.high),
         };
         let padded = shown.padded(0.04, 0.5);
-        let most = match metric {
-            Metric::TestAccuracy | Metric::TestEce => 100.0 + 0.01 * padded.span(),
-            Metric::TestNll => f64::INFINITY,
+        let little = 0.01 * padded.span();
+        let (least, most) = match metric {
+            Metric::TestAccuracy | Metric::TestEce => (-little, 100.0 + little),
+            Metric::TestNll => (-little, f64::INFINITY),
+            Metric::Probe(_) => (f64::NEG_INFINITY, f64::INFINITY),
         };
         let range = Range {
-            low: padded.low.max(-0.01 * padded.span()),
+            low: padded.low.max(least),
             high: padded.high.min(most),
         };
         let outside = |v: &&f64| !(range.low..=range.high).contains(*v);

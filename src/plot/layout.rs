@@ -62,7 +62,8 @@ impl<'a> Layout<'a> {
         let panels = rest().find(|&f| summary.factors[f].levels.len() <= MOST_PANELS);
         Self {
             summary,
-            metric: (summary.contrasts.first()).map_or(Metric::TestAccuracy, |c| c.contrast.metric),
+            metric: (summary.contrasts.first())
+                .map_or(Metric::TestAccuracy, |c| c.contrast.metric.clone()),
             x,
             lines,
             panels,
@@ -118,7 +119,7 @@ impl<'a> Layout<'a> {
         };
         let rows: Vec<Vec<Option<f64>>> = (self.summary.arms.iter())
             .filter(|arm| there(&arm.levels))
-            .filter_map(|arm| scores.scores(&arm.name, self.metric))
+            .filter_map(|arm| scores.scores(&arm.name, &self.metric))
             .collect();
         if rows.len() != wanted {
             return None;

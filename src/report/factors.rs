@@ -27,7 +27,7 @@ pub(super) fn section(summary: &Summary) -> Vec<String> {
                 metric.label(),
                 metric.scale()
             ));
-            parts.push(cells(summary, metric));
+            parts.push(cells(summary, &metric));
         }
     }
     parts.push(EFFECTS.to_owned());
@@ -37,7 +37,7 @@ pub(super) fn section(summary: &Summary) -> Vec<String> {
 
 /// The metrics that effects are described in.
 fn metrics(summary: &Summary) -> Vec<Metric> {
-    let mut metrics: Vec<Metric> = summary.effects.iter().map(|e| e.metric).collect();
+    let mut metrics: Vec<Metric> = summary.effects.iter().map(|e| e.metric.clone()).collect();
     metrics.dedup();
     if metrics.is_empty() {
         metrics.push(Metric::TestAccuracy);
@@ -46,7 +46,7 @@ fn metrics(summary: &Summary) -> Vec<Metric> {
 }
 
 /// A column for each level of the last factor, a row for each combination of the others.
-fn cells(summary: &Summary, metric: Metric) -> String {
+fn cells(summary: &Summary, metric: &Metric) -> String {
     let Some((last, others)) = summary.factors.split_last() else {
         return String::new();
     };
@@ -74,13 +74,12 @@ fn cells(summary: &Summary, metric: Metric) -> String {
     table.render()
 }
 
-fn mean(summary: &Summary, row: &[usize], level: usize, metric: Metric) -> String {
+fn mean(summary: &Summary, row: &[usize], level: usize, metric: &Metric) -> String {
     let cell = [row, &[level]].concat();
     let arm = summary.arms.iter().find(|arm| arm.levels == cell);
-    let Some(test) = arm.and_then(|arm| arm.test.as_ref()) else {
+    let Some(spread) = arm.and_then(|arm| arm.spread(metric)) else {
         return NONE.to_owned();
     };
-    let spread = test.of_metric(metric);
     mean_sd(spread, decimals(spread.sd, metric_decimals(metric)))
 }
 
@@ -93,7 +92,7 @@ fn effects(summary: &Summary) -> String {
         ("seeds", Right),
     ]);
     for effect in &summary.effects {
-        let d = decimals(effect.sd, metric_decimals(effect.metric));
+        let d = decimals(effect.sd, metric_decimals(&effect.metric));
         table.row([
             short(&effect.comparison, &[]),
             format!("{} ({})", effect.metric.label(), effect.metric.unit()),

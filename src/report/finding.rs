@@ -44,17 +44,17 @@ pub fn margin(contrast: &ContrastSummary) -> String {
 }
 
 /// Decimals that a metric is shown with where there is no spread to go by.
-pub fn metric_decimals(metric: Metric) -> usize {
+pub fn metric_decimals(metric: &Metric) -> usize {
     match metric {
         Metric::TestAccuracy | Metric::TestEce => 2,
-        Metric::TestNll => 4,
+        Metric::TestNll | Metric::Probe(_) => 4,
     }
 }
 
 /// Decimals for the improvements of a contrast.
 pub fn improvement_decimals(contrast: &ContrastSummary) -> usize {
     let sd = contrast.decision.as_ref().and_then(|d| d.sd);
-    decimals(sd, metric_decimals(contrast.contrast.metric))
+    decimals(sd, metric_decimals(&contrast.contrast.metric))
 }
 
 /// The interval to show: Student's t, or the bootstrap's where there is none.

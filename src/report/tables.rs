@@ -8,7 +8,7 @@ use super::subject::short;
 use super::table::Align::{Left, Right};
 use super::table::Table;
 use crate::analysis::{ArmSummary, RateSummary, Spread, Summary};
-use crate::spec::{Metric, Published};
+use crate::spec::{Metric, Published, When};
 
 /// What stands in a cell without a value.
 pub(super) const NONE: &str = "–";
@@ -26,22 +26,24 @@ pub(super) fn arms(summary: &Summary) -> String {
         ("seeds", Right),
         ("diverged", Right),
     ];
-    let published = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
+    let published = Metric::SCORES
         .into_iter()
         .filter(|metric| summary.published.iter().any(|p| p.metric == *metric));
     let published: Vec<(Metric, String)> = published
-        .map(|m| (m, format!("published {} ({})", m.label(), m.scale())))
+        .map(|m| {
+            let heading = format!("published {} ({})", m.label(), m.scale());
+            (m, heading)
+        })
         .collect();
     columns.extend(failed.then_some(("failed", Right)));
     columns.extend(missing.then_some(("not run", Right)));
     columns.extend(published.iter().map(|(_, name)| (name.as_str(), Right)));
     let mut table = Table::new(columns);
-    let decimals = [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce]
-        .map(|m| (m, column_decimals(summary, m)));
+    let decimals = Metric::SCORES.map(|m| (column_decimals(summary, &m), m));
     for arm in &summary.arms {
-        let [accuracy, nll, ece] = decimals.map(|(metric, decimals)| {
-            let spread = arm.test.as_ref().map(|t| t.of_metric(metric));
-            spread.map_or(NONE.to_owned(), |s| mean_sd(s, decimals))
+        let [accuracy, nll, ece] = decimals.each_ref().map(|(decimals, metric)| {
+            let spread = arm.spread(metric);
+            spread.map_or(NONE.to_owned(), |s| mean_sd(s, *decimals))
         });
         let mut row = vec![
             format!("`{}`", arm.name),
@@ -56,7 +58,8 @@ pub(super) fn arms(summary: &Summary) -> String {
         row.extend(failed.then(|| arm.failed.to_string()));
         row.extend(missing.then(|| arm.missing.to_string()));
         row.extend(published.iter().map(|(metric, _)| {
-            let of_arm = |p: &&Published| p.arm == arm.name && p.metric == *metric;
+            let of_arm =
+                |p: &&Published| p.arm == arm.name && p.metric == *metric && p.when == When::Last;
             let rows = summary.published.iter().filter(of_arm);
             rows.map(published_value).collect::<Vec<_>>().join("<br>")
         }));
@@ -97,10 +100,10 @@ pub(super) fn contrasts(summary: &Summary) -> String {
 
 /// One number of decimals for a column: that of the arm in the middle, so that an arm that went
 /// astray does not set it.
-fn column_decimals(summary: &Summary, metric: Metric) -> usize {
+fn column_decimals(summary: &Summary, metric: &Metric) -> usize {
     let otherwise = metric_decimals(metric);
-    let scores = summary.arms.iter().filter_map(|arm| arm.test.as_ref());
-    middle(scores.map(|t| decimals(t.of_metric(metric).sd, otherwise))).unwrap_or(otherwise)
+    let spreads = summary.arms.iter().filter_map(|arm| arm.spread(metric));
+    middle(spreads.map(|s| decimals(s.sd, otherwise))).unwrap_or(otherwise)
 }
 
 fn middle(decimals: impl Iterator<Item = usize>) -> Option<usize> {
@@ -195,6 +198,44 @@ fn grid_cell(rate: &RateSummary, arm: &ArmSummary, seeds: usize, digits: usize) 
     }
 }
 
+/// Accuracies before the end, at the end and at best; `None` where nobody asked for any.
+pub(super) fn moments(summary: &Summary) -> Option<String> {
+    let mut times: Vec<When> = Vec::new();
+    for moment in summary.arms.iter().flat_map(|arm| &arm.moments) {
+        if !times.contains(&moment.when) {
+            times.push(moment.when);
+        }
+    }
+    let best = summary.arms.iter().any(|arm| arm.best.is_some());
+    if times.is_empty() && !best {
+        return None;
+    }
+    times.sort_by_key(|when| match when {
+        When::Epoch(n) | When::Step(n) => *n,
+        When::Last | When::EqualAccuracy | When::EqualNll => usize::MAX,
+    });
+    let names: Vec<String> = times
+        .iter()
+        .map(|when| when.read("").trim().to_owned())
+        .collect();
+    let mut columns = vec![("arm", Left)];
+    columns.extend(names.iter().map(|name| (name.as_str(), Right)));
+    columns.push(("at the end", Right));
+    columns.extend(best.then_some(("best", Right)));
+    let mut table = Table::new(columns);
+    let digits = column_decimals(summary, &Metric::TestAccuracy);
+    let cell = |spread: Option<&Spread>| spread.map_or(NONE.to_owned(), |s| mean_sd(s, digits));
+    for arm in &summary.arms {
+        let at = |when: When| cell(arm.test_at(when).map(|test| &test.accuracy));
+        let mut row = vec![format!("`{}`", arm.name)];
+        row.extend(times.iter().map(|&when| at(when)));
+        row.push(at(When::Last));
+        row.extend(best.then(|| cell(arm.best.as_ref())));
+        table.row(row);
+    }
+    Some(table.render())
+}
+
 /// Published results beside ours; `None` when there are none.
 pub(super) fn published(summary: &Summary) -> Option<String> {
     if summary.published.is_empty() {
@@ -209,13 +250,14 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
         ("ours minus published", Right),
     ]);
     for theirs in &summary.published {
-        let test = summary.arm(&theirs.arm).and_then(|arm| arm.test.as_ref());
-        let ours = test.map(|t| t.of_metric(theirs.metric));
-        let d = metric_decimals(theirs.metric);
+        let ours = summary
+            .arm(&theirs.arm)
+            .and_then(|arm| arm.spread_at(&theirs.metric, theirs.when));
+        let d = metric_decimals(&theirs.metric);
         let unit = theirs.metric.scale();
         table.row([
             format!("`{}`", theirs.arm),
-            format!("{} ({unit})", theirs.metric.label()),
+            format!("{} ({unit})", theirs.when.read(&theirs.metric.label())),
             source(theirs),
             published_value(theirs),
             ours.map_or(NONE.to_owned(), |s| mean_sd(s, decimals(s.sd, d))),

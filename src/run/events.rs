@@ -26,7 +26,7 @@ pub trait Events: Progress {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn epoch_done(&self, _: &Job, _: usize) {}
+    fn advanced(&self, _: &Job, _: usize) {}
 }
 
 impl Events for Silent {}

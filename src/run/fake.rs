@@ -3,8 +3,8 @@
 use super::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
-    Arm, DataConfig, DataName, Optimizer, ParameterGroup, Probe, Scale, Schedule, Spec, TestSplit,
-    TrainConfig,
+    Arm, DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, QUANTITIES,
+    Quantity, Scale, Schedule, Spec, TestSplit, Timing, TrainConfig,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::streams::{Purpose, Stream};
@@ -15,6 +15,8 @@ use std::sync::Mutex;
 
 /// Test images of the fake; accuracies are multiples of `100 / IMAGES`.
 const IMAGES: f64 = 360.0;
+/// Values in a series of the fake.
+const SERIES: usize = 9;
 
 /// Returns curves computed from an arm's recipe, a seed and a learning rate: the same numbers in
 /// any stack, in any order, on any thread. Chosen cells misbehave.
@@ -75,11 +77,11 @@ impl Trainer for FakeTrainer {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
-        for epoch in 1..=job.train.epochs {
+        for done in job.train.evaluations() {
             if stop.stopped() {
                 return None;
             }
-            progress.epoch_done(job, epoch);
+            progress.advanced(job, done);
         }
         let mut records = Vec::new();
         for mut record in Self::records(job) {
@@ -115,7 +117,7 @@ impl Trainer for FakeTrainer {
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {
-        Some(job.cells.len() as f64 * job.train.epochs as f64)
+        Some(job.cells.len() as f64 * job.train.length.count() as f64)
     }
 }
 
@@ -141,17 +143,34 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
             ece: (100.0 - accuracy) / 10.0,
         }
     };
-    let epochs = (1..=job.train.epochs).map(|epoch| EpochRecord {
-        epoch,
+    let in_steps = matches!(job.train.length, Length::Steps(_));
+    let places = job.train.evaluations().into_iter().zip(1..);
+    let epochs = places.map(|(place, epoch)| EpochRecord {
+        epoch: if in_steps { 0 } else { place },
+        step: in_steps.then_some(place),
         train_loss: (-0.5 * epoch as f64).exp() + draw(cell.seed, &format!("{own}{epoch}")),
         validation: (job.data.validation > 0.0).then(|| scores(0.5, epoch)),
         test: scores(0.0, epoch),
     });
-    let probe = |probe: &Probe| {
-        let name = format!("{probe:?}");
-        let value = draw(cell.seed, &format!("{own}{name}"));
-        (name, value)
+    let measured = |timing: fn(Timing) -> Option<usize>| {
+        let asked = move |q: &&Quantity| job.probes.contains(&q.probe);
+        let sized = QUANTITIES.iter().filter(asked);
+        sized
+            .filter_map(move |q| Some((q.names(&job.model), timing(q.timing)?)))
+            .flat_map(|(names, n)| names.into_iter().map(move |name| (name, n)))
     };
+    let list = |(name, n): (String, usize)| {
+        let n = if n == 0 {
+            job.train.evaluations().len()
+        } else {
+            n
+        };
+        let values = (0..n).map(|k| draw(cell.seed, &format!("{own}{name}{k}")));
+        (name.clone(), values.collect::<Vec<f64>>())
+    };
+    let at_end = |timing| (timing == Timing::AtEnd).then_some(1);
+    let every_epoch = |timing| (timing == Timing::EveryEpoch).then_some(0);
+    let series = |timing| matches!(timing, Timing::Series(_)).then_some(SERIES);
     CellRecord {
         id: cell.id.clone(),
         arm: job.arm.clone(),
@@ -160,7 +179,11 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
         device: job.device.clone(),
         outcome: Outcome::Done,
         epochs: epochs.collect(),
-        probes: job.probes.iter().map(probe).collect(),
+        probes: (measured(at_end).map(list))
+            .map(|(name, values)| (name, values[0]))
+            .collect(),
+        traces: measured(every_epoch).map(list).collect(),
+        series: measured(series).map(list).collect(),
     }
 }
 
@@ -183,14 +206,19 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         model: ModelConfig::Mlp(MlpConfig {
             hidden: vec![8 + index],
             block: Default::default(),
+            last_block: None,
         }),
         train: TrainConfig {
-            epochs: 2,
+            length: Length::Epochs(2),
+            evaluate: Evaluate::Usual,
             batch_size: 32,
             optimizer: Optimizer::default(),
             schedule: Schedule::default(),
             weight_decay: 0.0,
             decay_on: vec![ParameterGroup::Weight],
+            max_norm: None,
+            loss_scale: 1.0,
+            only: None,
         },
         learning_rates: vec![0.01],
         probes: vec![Probe::TrainTestGap],
@@ -210,6 +238,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         arms: arms.iter().enumerate().map(arm).collect(),
         contrasts: Vec::new(),
         published: Vec::new(),
+        figure: None,
     }
 }
 

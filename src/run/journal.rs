@@ -166,6 +166,8 @@ mod tests {
             outcome,
             epochs: Vec::new(),
             probes: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            series: BTreeMap::new(),
         }
     }
 

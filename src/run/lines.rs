@@ -1,7 +1,7 @@
 //! Records as lines of JSON, in the journal and in `runs.jsonl`.
 
 use crate::files::FileError;
-use crate::record::{CellRecord, EpochRecord, Outcome};
+use crate::record::{CellRecord, EpochRecord, LONGEST_SERIES, MOST_NAMES, Outcome};
 use std::path::{Path, PathBuf};
 
 /// Longest line, in bytes: some 50,000 epochs.
@@ -117,26 +117,69 @@ fn line(record: &CellRecord, bytes: &mut Vec<u8>) -> Result<(), String> {
 /// or epochs that are not those of its outcome.
 pub(super) fn check(record: &CellRecord) -> Result<(), String> {
     finite("learning_rate", record.learning_rate)?;
-    for (index, epoch) in record.epochs.iter().enumerate() {
-        if epoch.epoch != index + 1 {
-            let found = epoch.epoch;
+    let mut last = 0;
+    for epoch in &record.epochs {
+        if epoch.step.is_some() != record.epochs[0].step.is_some() {
+            return Err("it counts some evaluations in steps and some in epochs".to_owned());
+        }
+        let place = epoch.place();
+        if place <= last {
+            return Err(format!("an evaluation at {place} follows one at {last}"));
+        }
+        last = place;
+        check_epoch(epoch)?;
+    }
+    check_probes(record)?;
+    match record.outcome {
+        Outcome::Diverged { epoch } if record.epochs.last().is_some_and(|e| e.epoch >= epoch) => {
+            Err(format!(
+                "it diverged in epoch {epoch}, but has an evaluation after it"
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Numbers are finite, traces have one value an epoch, and nothing is larger than a record should be.
+fn check_probes(record: &CellRecord) -> Result<(), String> {
+    for (field, names) in [
+        ("probes", record.probes.len()),
+        ("traces", record.traces.len()),
+        ("series", record.series.len()),
+    ] {
+        if names > MOST_NAMES {
             return Err(format!(
-                "epoch {found} stands where epoch {} should",
-                index + 1
+                "{field} has {names} names; {MOST_NAMES} are allowed"
             ));
         }
-        check_epoch(epoch)?;
     }
     for (name, &value) in &record.probes {
         finite(&format!("probes.{name}"), value)?;
     }
-    match record.outcome {
-        Outcome::Diverged { epoch } if record.epochs.len() >= epoch => Err(format!(
-            "it diverged in epoch {epoch}, but has {} whole epochs",
-            record.epochs.len()
-        )),
-        _ => Ok(()),
+    let epochs = record.epochs.len();
+    for (name, values) in &record.traces {
+        if values.len() != epochs {
+            let n = values.len();
+            return Err(format!("traces.{name} has {n} values for {epochs} epochs"));
+        }
     }
+    for (name, values) in &record.series {
+        if values.len() > LONGEST_SERIES {
+            let n = values.len();
+            return Err(format!(
+                "series.{name} has {n} values; {LONGEST_SERIES} are allowed"
+            ));
+        }
+    }
+    let lists = [("traces", &record.traces), ("series", &record.series)];
+    for (field, lists) in lists {
+        for (name, values) in lists {
+            for &value in values {
+                finite(&format!("{field}.{name}"), value)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_epoch(epoch: &EpochRecord) -> Result<(), String> {
@@ -179,11 +222,14 @@ mod tests {
             outcome: Outcome::Done,
             epochs: vec![EpochRecord {
                 epoch: 1,
+                step: None,
                 train_loss: 0.25,
                 validation: Some(test),
                 test,
             }],
             probes: [("train_accuracy".to_owned(), 99.0)].into(),
+            traces: [("effective_units".to_owned(), vec![3.0])].into(),
+            series: [("ablation_curve".to_owned(), vec![98.0, 50.0, 10.0])].into(),
         }
     }
 
@@ -202,7 +248,8 @@ mod tests {
                 r#""epochs":[{"epoch":1,"train_loss":0.25,"#,
                 r#""validation":{"accuracy":97.5,"nll":0.1,"ece":0.5},"#,
                 r#""test":{"accuracy":97.5,"nll":0.1,"ece":0.5}}],"#,
-                r#""probes":{"train_accuracy":99.0}}"#,
+                r#""probes":{"train_accuracy":99.0},"traces":{"effective_units":[3.0]},"#,
+                r#""series":{"ablation_curve":[98.0,50.0,10.0]}}"#,
                 "\n"
             )
         );
@@ -212,7 +259,7 @@ mod tests {
     #[test]
     fn a_number_that_is_not_finite_is_refused_wherever_it_stands() {
         type Poison = fn(&mut CellRecord, f64);
-        let places: [(&str, Poison); 7] = [
+        let places: [(&str, Poison); 9] = [
             ("learning_rate", |r, x| r.learning_rate = x),
             ("train_loss of epoch 1", |r, x| r.epochs[0].train_loss = x),
             ("validation.nll of epoch 1", |r, x| {
@@ -225,6 +272,12 @@ mod tests {
             ("test.ece of epoch 1", |r, x| r.epochs[0].test.ece = x),
             ("probes.train_accuracy", |r, x| {
                 r.probes.insert("train_accuracy".into(), x);
+            }),
+            ("traces.t", |r, x| {
+                r.traces.insert("t".into(), vec![x]);
+            }),
+            ("series.s", |r, x| {
+                r.series.insert("s".into(), vec![1.0, x]);
             }),
         ];
         for (name, poison) in places {
@@ -252,14 +305,59 @@ mod tests {
 
     #[test]
     fn epochs_must_fit_each_other_and_the_outcome() {
-        let mut gap = record();
-        gap.epochs[0].epoch = 2;
-        assert!(check(&gap).unwrap_err().contains("where epoch 1 should"));
+        let untraced = || {
+            let mut record = record();
+            record.traces.clear();
+            record
+        };
+        let mut still = untraced();
+        still.epochs.push(still.epochs[0].clone());
+        let why = check(&still).unwrap_err();
+        assert!(why.contains("an evaluation at 1 follows one at 1"), "{why}");
+        still.epochs[1].epoch = 5;
+        assert_eq!(check(&still), Ok(()));
+        still.epochs[1].step = Some(600);
+        assert!(check(&still).unwrap_err().contains("some in epochs"));
+        // Three evaluations in the first epoch, by steps.
+        let mut steps = untraced();
+        steps.epochs = vec![steps.epochs[0].clone(); 3];
+        for (i, epoch) in steps.epochs.iter_mut().enumerate() {
+            (epoch.epoch, epoch.step) = (0, Some(100 * (i + 1)));
+        }
+        steps.outcome = Outcome::Diverged { epoch: 1 };
+        assert_eq!(check(&steps), Ok(()));
         let mut diverged = record();
         diverged.outcome = Outcome::Diverged { epoch: 1 };
-        assert!(check(&diverged).unwrap_err().contains("has 1 whole epochs"));
+        assert!(
+            check(&diverged)
+                .unwrap_err()
+                .contains("an evaluation after it")
+        );
         diverged.outcome = Outcome::Diverged { epoch: 2 };
         assert_eq!(check(&diverged), Ok(()));
+    }
+
+    #[test]
+    fn traces_have_one_value_an_epoch_and_series_and_names_are_bounded() {
+        let mut short = record();
+        short.traces.insert("t".into(), vec![1.0, 2.0]);
+        assert_eq!(
+            check(&short).unwrap_err(),
+            "traces.t has 2 values for 1 epochs"
+        );
+        let mut long = record();
+        long.series.insert("s".into(), vec![0.0; LONGEST_SERIES]);
+        assert_eq!(check(&long), Ok(()));
+        long.series
+            .insert("s".into(), vec![0.0; LONGEST_SERIES + 1]);
+        assert!(
+            check(&long)
+                .unwrap_err()
+                .contains("series.s has 1025 values")
+        );
+        let mut many = record();
+        many.probes = (0..=MOST_NAMES).map(|i| (i.to_string(), 0.0)).collect();
+        assert!(check(&many).unwrap_err().contains("probes has 257 names"));
     }
 
     #[test]

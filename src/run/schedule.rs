@@ -4,7 +4,7 @@ use super::events::Events;
 use super::journal::Journal;
 use super::lines::{self, RecordError};
 use super::trainer::{Job, JobCell, StopFlag, Trainer};
-use crate::record::{CellRecord, Outcome};
+use crate::record::{CellRecord, EpochRecord, Outcome};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -117,11 +117,13 @@ fn check(job: &Job, cell: &JobCell, record: &CellRecord) -> Result<(), String> {
             record.id
         ));
     }
-    if record.outcome == Outcome::Done && record.epochs.len() != job.train.epochs {
+    let places = record.epochs.iter().map(EpochRecord::place);
+    let wanted = job.train.evaluations();
+    if record.outcome == Outcome::Done && !places.eq(wanted.iter().copied()) {
         return Err(format!(
-            "the trainer returned {} of {} epochs",
+            "the trainer returned {} of {} evaluations, or not those asked for",
             record.epochs.len(),
-            job.train.epochs
+            wanted.len()
         ));
     }
     lines::check(record)
@@ -139,6 +141,8 @@ fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
         },
         epochs: Vec::new(),
         probes: BTreeMap::new(),
+        traces: BTreeMap::new(),
+        series: BTreeMap::new(),
     }
 }
 
@@ -250,7 +254,7 @@ mod tests {
             reasons[1].contains("returned the record of cell"),
             "{reasons:?}"
         );
-        assert!(reasons[2].contains("1 of 2 epochs"), "{reasons:?}");
+        assert!(reasons[2].contains("1 of 2 evaluations"), "{reasons:?}");
         assert!(reasons[3].contains("gave no reason"), "{reasons:?}");
     }
 }

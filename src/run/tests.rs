@@ -4,6 +4,7 @@ use super::events::Silent;
 use super::fake::{FakeTrainer, Fault, spec};
 use super::trainer::{Job, Progress};
 use super::*;
+use crate::spec::Length;
 use std::fs;
 use std::sync::Mutex;
 use tempfile::TempDir;
@@ -65,12 +66,8 @@ impl Log {
 }
 
 impl Progress for Log {
-    fn epoch_done(&self, job: &Job, epoch: usize) {
-        self.add(format!(
-            "epoch {epoch} of {} x {}",
-            job.arm,
-            job.cells.len()
-        ));
+    fn advanced(&self, job: &Job, done: usize) {
+        self.add(format!("epoch {done} of {} x {}", job.arm, job.cells.len()));
     }
 }
 
@@ -110,7 +107,7 @@ fn a_first_run_trains_every_cell_and_a_second_none() {
 #[test]
 fn a_run_cut_off_at_any_byte_of_its_journal_ends_with_the_same_bytes() {
     let mut small = spec(&["a"], 3);
-    small.arms[0].train.epochs = 1;
+    small.arms[0].train.length = Length::Epochs(1);
     small.arms[0].data.validation = 0.0;
     small.arms[0].probes.clear();
     let plan = Plan::new(&small, "flex", 2, "f");
@@ -180,7 +177,7 @@ fn a_stop_before_the_first_job_trains_nothing() {
 fn a_stop_after_the_last_job_leaves_a_complete_run() {
     struct StopAtEnd<'s>(&'s StopFlag);
     impl Progress for StopAtEnd<'_> {
-        fn epoch_done(&self, _: &Job, _: usize) {}
+        fn advanced(&self, _: &Job, _: usize) {}
     }
     impl Events for StopAtEnd<'_> {
         fn job_done(&self, job: &Job, _: &[CellRecord]) {
@@ -310,7 +307,7 @@ fn adopting_trains_only_what_the_committed_file_does_not_have() {
     fs::remove_file(bench.path(".cells.jsonl")).unwrap();
 
     let mut changed = plan.spec.clone();
-    changed.arms[0].train.epochs = 3;
+    changed.arms[0].train.length = Length::Epochs(3);
     let changed = Plan::new(&changed, "flex", 2, "f");
     bench.options.adopt = true;
     let trainer = FakeTrainer::new();

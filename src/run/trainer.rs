@@ -21,10 +21,10 @@ impl StopFlag {
     }
 }
 
-/// Told of every finished epoch of a job.
+/// Told how far a job is.
 pub trait Progress: Sync {
-    /// `epoch` of `epochs` is done for all `cells` cells of `job`.
-    fn epoch_done(&self, job: &Job, epoch: usize);
+    /// `done` of the epochs or steps of `job` are done for all its cells.
+    fn advanced(&self, job: &Job, done: usize);
 }
 
 /// Trains jobs.

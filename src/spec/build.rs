@@ -9,7 +9,7 @@ use super::overrides::Override;
 use super::reader::read;
 use super::tree::{Node, Origin, Value};
 use super::wire::{ArmTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
-use super::{Arm, CLAIMS_FILE, Probe, Spec, SpecError, check};
+use super::{Arm, CLAIMS_FILE, Probe, Spec, SpecError, check, probe};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{ModelConfig, PRESETS};
@@ -86,7 +86,12 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
     let contrasts = (document.contrasts.into_iter().zip(written))
         .map(|(table, node)| design.contrast(table, node))
         .collect::<Result<_, _>>()?;
+    let figure = match (document.figure, root.get("figure")) {
+        (Some(table), Some(node)) => Some(design.figure(table, node)?),
+        _ => None,
+    };
     let spec = Spec {
+        figure,
         name: name.to_owned(),
         path: path.to_owned(),
         title: document.title,
@@ -155,7 +160,7 @@ fn arm(root: &Node, cell: &Cell<'_>, overrides: &[Override]) -> Result<Arm, Faul
         train,
         probes,
     } = recipe(&merged)?;
-    let (train, learning_rates) = train.split();
+    let (train, learning_rates) = train.split(part(&merged, "train")?)?;
     let arm = Arm {
         name: cell.name.clone(),
         label: cell.label.clone(),
@@ -203,21 +208,34 @@ fn probes(root: &Node) -> Result<Vec<Probe>, Fault> {
     root.get("probes").map_or(Ok(Vec::new()), read)
 }
 
-/// Reads a model. Its norm is read apart from it: the zoo's type for norms is an enum with an
-/// internal tag, in which serde would lose the place of a fault.
+/// Reads a model, the last block laid over the others'. Norms are read apart: the zoo's type for
+/// them is an enum with an internal tag, in which serde would lose the place of a fault.
 fn model(node: &Node) -> Result<ModelConfig, Fault> {
     let mut node = expand_preset(node, &zoo_presets())?;
-    let norm = match take(&mut node, &["block", "norm"]) {
-        Some(norm) => read::<NormTable>(&norm)?.into(),
-        None => NormConfig::None,
-    };
-    let mut model = read::<ModelTable>(&node)?.into();
-    let block = match &mut model {
-        ModelConfig::Mlp(config) => &mut config.block,
-        ModelConfig::Cnn(config) => &mut config.block,
-    };
-    block.norm = norm;
+    lay_last_block(&mut node);
+    let norms = ["block", "last_block"].map(|block| take(&mut node, &[block, "norm"]));
+    let mut model: ModelConfig = read::<ModelTable>(&node)?.into();
+    for (block, norm) in model.blocks_mut().into_iter().zip(norms) {
+        block.norm = match norm {
+            Some(norm) => read::<NormTable>(&norm)?.into(),
+            None => NormConfig::None,
+        };
+    }
     Ok(model)
+}
+
+/// Turns the changes that `last_block` makes to `block` into a whole block.
+fn lay_last_block(node: &mut Node) {
+    let block = node.get("block").cloned();
+    let Value::Table(table) = &mut node.value else {
+        return;
+    };
+    let (Some(mut whole), Some(last)) = (block, table.get_mut("last_block")) else {
+        return;
+    };
+    let changes = std::mem::replace(last, whole.clone());
+    merge(&mut whole, changes);
+    *last = whole;
 }
 
 /// Removes and returns the node at `path`.
@@ -269,7 +287,7 @@ fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Fault> {
 }
 
 fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Fault> {
-    let Some((arm, message)) = check::idle_probe(arms) else {
+    let Some((arm, message)) = probe::idle_probe(arms) else {
         return Ok(());
     };
     let cells = arms.iter().filter(|arm| !arm.levels.is_empty()).count();
@@ -303,7 +321,14 @@ mod tests {
             ..Default::default()
         };
         let hidden = vec![7, 5];
-        vec![("small", ModelConfig::Mlp(MlpConfig { hidden, block }))]
+        vec![(
+            "small",
+            ModelConfig::Mlp(MlpConfig {
+                hidden,
+                block,
+                last_block: None,
+            }),
+        )]
     }
 
     fn expanded(text: &str) -> Result<Node, Fault> {

@@ -5,11 +5,9 @@
 
 use super::fault::{list, nearest};
 use super::tree::brief;
-use super::{Arm, Comparison, Contrast, Metric, Probe, Published, Spec, When};
+use super::{Arm, Comparison, Contrast, Metric, Published, Spec, When, when};
 use ablate_models::ConfigError;
-use ablate_models::block::BlockConfig;
 use ablate_models::norm::NormConfig;
-use ablate_models::zoo::ModelConfig;
 use std::collections::HashSet;
 use std::hash::Hash;
 
@@ -83,9 +81,25 @@ pub(super) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
     arm.data.check().map_err(|error| under("data", error))?;
     arm.model.check().map_err(|error| under("model", error))?;
     arm.train.check().map_err(|error| under("train", error))?;
+    ghosts(arm)?;
     learning_rates(arm)?;
     if let Some(probe) = first_repeat(&arm.probes) {
         return flaw("probes", format!("names `{}` twice", probe.name()));
+    }
+    Ok(())
+}
+
+/// Every batch is made of whole ghost batches.
+fn ghosts(arm: &Arm) -> Result<(), ConfigError> {
+    let batch = arm.train.batch_size;
+    for block in arm.model.blocks() {
+        if let NormConfig::Batch(norm) = &block.norm
+            && let Some(ghost) = norm.ghost
+            && !batch.is_multiple_of(ghost)
+        {
+            let message = format!("is {ghost}, which does not divide `train.batch_size` = {batch}");
+            return flaw("model.block.norm.ghost", message);
+        }
     }
     Ok(())
 }
@@ -137,6 +151,7 @@ pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     }
     names(&spec.suites, |i| format!("suites.{i}"))?;
     same_cells(&spec.arms)?;
+    one_unit(&spec.arms)?;
     for (i, contrast) in spec.contrasts.iter().enumerate() {
         self::contrast(contrast, &spec.arms)
             .map_err(|error| under(&format!("contrasts.{i}"), error))?;
@@ -230,9 +245,29 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
             format!("compares `{plus}` with `{minus}`, which are the same recipe"),
         );
     }
-    if contrast.when == When::EqualAccuracy && contrast.metric == Metric::TestAccuracy {
-        let message = "is `equal_accuracy`, at which there is no difference in `test_accuracy`; \
-                       compare `test_nll` or `test_ece`";
+    let matched = match contrast.when {
+        When::EqualAccuracy => Some(("equal_accuracy", Metric::TestAccuracy)),
+        When::EqualNll => Some(("equal_nll", Metric::TestNll)),
+        When::Last | When::Epoch(_) | When::Step(_) => None,
+    };
+    if let Some((name, metric)) = matched.filter(|(_, metric)| *metric == contrast.metric) {
+        let metric = metric.name();
+        let message = format!(
+            "is `{name}`, at which there is no difference in `{metric}`; compare something else"
+        );
+        return flaw("when", message);
+    }
+    for (arm, _) in contrast.arms(arms) {
+        when::scored(contrast.when, arm)?;
+        if let Metric::Probe(measure) = &contrast.metric {
+            measure.check(arm)?;
+        }
+    }
+    if !matches!(contrast.when, When::Last) && !contrast.metric.at_every_epoch() {
+        let message = format!(
+            "asks for an evaluation before the end, but `{}` is measured after the last epoch only",
+            contrast.metric.name()
+        );
         return flaw("when", message);
     }
     if contrast.margin > 0.0 && contrast.margin.is_finite() {
@@ -278,6 +313,27 @@ fn same_cells(arms: &[Arm]) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Arms that count their training in epochs beside arms that count it in steps would share no axis.
+fn one_unit(arms: &[Arm]) -> Result<(), ConfigError> {
+    let Some(first) = arms.first() else {
+        return Ok(());
+    };
+    let other = |arm: &&Arm| !arm.train.length.is_in_the_unit_of(first.train.length);
+    match arms.iter().find(other) {
+        None => Ok(()),
+        Some(arm) => flaw(
+            "arms",
+            format!(
+                "count their training in {}s (`{}`) and in {}s (`{}`); use one unit",
+                first.train.length.unit(),
+                first.name,
+                arm.train.length.unit(),
+                arm.name
+            ),
+        ),
+    }
+}
+
 fn same_recipe(a: &Arm, b: &Arm) -> bool {
     a.data == b.data
         && a.model == b.model
@@ -297,7 +353,13 @@ fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
     if published.n == Some(0) {
         return flaw("n", "must be at least 1");
     }
-    Ok(())
+    if matches!(published.when, When::EqualAccuracy | When::EqualNll) {
+        return flaw("when", "must be `last`, an epoch or a step");
+    }
+    match arms.iter().find(|arm| arm.name == published.arm) {
+        Some(arm) => when::scored(published.when, arm),
+        None => Ok(()),
+    }
 }
 
 /// Index of `name` among `names`, each of which is a `what`.
@@ -322,56 +384,6 @@ pub(super) fn known(
     };
     let name = brief(name);
     flaw(key, format!("names `{name}`, which is no {what}; {advice}"))
-}
-
-/// A probe that measures something on none of the arms that ask for it: the first of those arms,
-/// and what the probe lacks.
-pub(super) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
-    for (i, arm) in arms.iter().enumerate() {
-        for &probe in &arm.probes {
-            let asks = |arm: &&Arm| arm.probes.contains(&probe);
-            if !arms.iter().filter(asks).any(|arm| applies(probe, arm)) {
-                let lack = lack(probe);
-                let message = format!("has `{}`, but {lack}", probe.name());
-                return Some((i, message));
-            }
-        }
-    }
-    None
-}
-
-fn applies(probe: Probe, arm: &Arm) -> bool {
-    let (block, blocks) = match &arm.model {
-        ModelConfig::Mlp(config) => (&config.block, config.hidden.len()),
-        ModelConfig::Cnn(config) => (&config.block, config.channels.len() + config.dense.len()),
-    };
-    match probe {
-        Probe::TrainTestGap => true,
-        Probe::Saturation | Probe::Homogeneity => blocks > 0,
-        Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
-        Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
-        Probe::ScaleFold => blocks > 0 && has_scale(block),
-    }
-}
-
-fn has_scale(block: &BlockConfig) -> bool {
-    match &block.norm {
-        NormConfig::None => false,
-        NormConfig::Batch(config) => config.scale,
-        NormConfig::Layer(config) => config.scale,
-        NormConfig::Group(config) => config.scale,
-    }
-}
-
-const fn lack(probe: Probe) -> &'static str {
-    match probe {
-        Probe::TrainTestGap | Probe::Saturation | Probe::Homogeneity => {
-            "no arm that has it has a hidden block"
-        }
-        Probe::BiasGradient => "no arm that has it has a block with a bias",
-        Probe::BiasTwin => "no arm that has it has a norm",
-        Probe::ScaleFold => "no arm that has it has a norm with a scale",
-    }
 }
 
 /// The same error below a parent key.

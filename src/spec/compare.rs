@@ -6,7 +6,8 @@ use super::cross::{Crossing, level_names};
 use super::fault::Fault;
 use super::scalar::{Scalar, Scalars};
 use super::tree::{Node, brief};
-use super::{Arm, Contrast, Expect, Factor, Metric, When};
+use super::when::WhenTable;
+use super::{Arm, Contrast, Expect, Factor, Metric};
 use ablate_models::ConfigError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub(super) struct ContrastTable {
     weights: Option<BTreeMap<String, f64>>,
     metric: Metric,
     #[serde(default)]
-    when: When,
+    when: WhenTable,
     expect: Expect,
     margin: f64,
     #[serde(default = "on")]
@@ -74,7 +75,7 @@ impl Design<'_> {
             comparison,
             weights,
             metric: table.metric,
-            when: table.when,
+            when: table.when.0,
             expect: table.expect,
             margin: table.margin,
             primary: table.primary,
@@ -221,7 +222,7 @@ impl Design<'_> {
         known(key, name, &names, "arm")
     }
 
-    fn factor(&self, key: &str, name: &str) -> Result<&Factor, ConfigError> {
+    pub(super) fn factor(&self, key: &str, name: &str) -> Result<&Factor, ConfigError> {
         let factors = &self.crossing.factors;
         if factors.is_empty() {
             return flaw(key, "names a factor, but there are no `[[factors]]`");
@@ -230,7 +231,12 @@ impl Design<'_> {
         Ok(&factors[known(key, name, &names, "factor")?])
     }
 
-    fn other_factor(&self, key: &str, name: &str, effect: &str) -> Result<&Factor, ConfigError> {
+    pub(super) fn other_factor(
+        &self,
+        key: &str,
+        name: &str,
+        effect: &str,
+    ) -> Result<&Factor, ConfigError> {
         let factor = self.factor(key, name)?;
         match name == effect {
             true => flaw(key, "is the factor of the `effect` itself"),
@@ -280,7 +286,7 @@ fn alone(table: &ContrastTable, node: &Node) -> Result<(), Fault> {
     }
 }
 
-fn level(key: &str, name: &str, factor: &Factor) -> Result<usize, ConfigError> {
+pub(super) fn level(key: &str, name: &str, factor: &Factor) -> Result<usize, ConfigError> {
     let what = format!("level of `{}`", factor.name);
     known(key, name, &level_names(factor), &what)
 }

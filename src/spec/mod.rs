@@ -16,13 +16,18 @@ mod data;
 mod error;
 mod factors;
 mod fault;
+mod figure;
 mod files;
 mod merge;
+mod metric;
 mod overrides;
+mod probe;
+mod quantity;
 mod reader;
 mod scalar;
 mod train;
 mod tree;
+mod when;
 mod wire;
 
 #[cfg(test)]
@@ -35,9 +40,15 @@ pub use comparison::{Between, Comparison, Held, Weight};
 pub use data::{DataConfig, DataName, Scale, TestSplit};
 pub use error::SpecError;
 pub use factors::{Factor, Level};
+pub use figure::{Figure, Panels};
 pub use files::{all, find, names};
+pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
-pub use train::{Moments, Optimizer, ParameterGroup, Schedule, TrainConfig};
+pub use probe::Probe;
+pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
+pub use train::{
+    Evaluate, Length, Moments, Optimizer, ParameterGroup, Schedule, TrainConfig, Trained,
+};
 
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
@@ -78,6 +89,8 @@ pub struct Spec {
     pub contrasts: Vec<Contrast>,
     /// Results of others, to lay beside ours.
     pub published: Vec<Published>,
+    /// The figure it asks for beside those that every report has.
+    pub figure: Option<Figure>,
 }
 
 /// One arm: a complete recipe, after its table was merged onto the base.
@@ -101,39 +114,6 @@ pub struct Arm {
     pub probes: Vec<Probe>,
 }
 
-/// What is measured beside accuracy, NLL and ECE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Probe {
-    /// Accuracy and NLL on the training split in evaluation mode, and their gap to the test set.
-    TrainTestGap,
-    /// Share of saturated and of dead units in each block on validation data.
-    Saturation,
-    /// Largest `|dL/db|` over all steps, for each block with a bias.
-    BiasGradient,
-    /// Largest absolute difference of the training logits between two nets like the arm's, one with
-    /// biases in its blocks and one without, over their first steps in double precision.
-    BiasTwin,
-    /// Fold the scales of the trained net into the next layer's weights and compare the logits.
-    ScaleFold,
-    /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` of the block's activation.
-    Homogeneity,
-}
-
-impl Probe {
-    /// Name in specs and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TrainTestGap => "train_test_gap",
-            Self::Saturation => "saturation",
-            Self::BiasGradient => "bias_gradient",
-            Self::BiasTwin => "bias_twin",
-            Self::ScaleFold => "scale_fold",
-            Self::Homogeneity => "homogeneity",
-        }
-    }
-}
-
 /// A planned comparison of arms, paired by seed: a weighted sum of their scores.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,7 +126,7 @@ pub struct Contrast {
     pub weights: Vec<Weight>,
     /// The measured quantity.
     pub metric: Metric,
-    /// At which epoch it is read.
+    /// At which evaluation it is read.
     #[serde(default, skip_serializing_if = "When::is_last")]
     pub when: When,
     /// What the claim predicts of the weighted sum, turned so that positive is better.
@@ -162,15 +142,12 @@ pub struct Contrast {
 impl Contrast {
     /// The measured quantity in words, and when it is read if not at the end.
     pub fn quantity(&self) -> String {
-        match self.when {
-            When::Last => self.metric.label().to_owned(),
-            When::EqualAccuracy => format!("{} at equal test accuracy", self.metric.label()),
-        }
+        self.when.read(&self.metric.label())
     }
 }
 
-/// At which epoch the arms of a contrast are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// At which evaluation the arms of a contrast are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// The last one.
@@ -178,64 +155,30 @@ pub enum When {
     Last,
     /// Seed by seed, where each arm first reaches the test accuracy that all of them reach.
     EqualAccuracy,
+    /// Seed by seed, where each arm first reaches the test NLL that all of them reach.
+    EqualNll,
+    /// The one after so many epochs.
+    Epoch(usize),
+    /// The one after so many steps, where training counts in steps.
+    Step(usize),
 }
 
 impl When {
     fn is_last(&self) -> bool {
         *self == Self::Last
     }
-}
 
-/// A quantity that contrasts compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Test accuracy in percent; higher is better.
-    TestAccuracy,
-    /// Test negative log-likelihood in nats; lower is better.
-    TestNll,
-    /// Test expected calibration error in percent; lower is better.
-    TestEce,
-}
-
-impl Metric {
-    /// Name in specs and files.
-    pub const fn name(self) -> &'static str {
+    /// `quantity`, and when it is read if not at the end.
+    pub fn read(self, quantity: &str) -> String {
         match self {
-            Self::TestAccuracy => "test_accuracy",
-            Self::TestNll => "test_nll",
-            Self::TestEce => "test_ece",
+            Self::Last => quantity.to_owned(),
+            Self::EqualAccuracy => format!("{quantity} at equal test accuracy"),
+            Self::EqualNll => format!("{quantity} at equal test NLL"),
+            Self::Epoch(1) => format!("{quantity} after 1 epoch"),
+            Self::Epoch(n) => format!("{quantity} after {n} epochs"),
+            Self::Step(1) => format!("{quantity} after 1 step"),
+            Self::Step(n) => format!("{quantity} after {n} steps"),
         }
-    }
-
-    /// Words for tables.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::TestAccuracy => "test accuracy",
-            Self::TestNll => "test NLL",
-            Self::TestEce => "test ECE",
-        }
-    }
-
-    /// Unit of a difference.
-    pub const fn unit(self) -> &'static str {
-        match self {
-            Self::TestAccuracy | Self::TestEce => "points",
-            Self::TestNll => "nats",
-        }
-    }
-
-    /// Unit of a value.
-    pub const fn scale(self) -> &'static str {
-        match self {
-            Self::TestAccuracy | Self::TestEce => "%",
-            Self::TestNll => "nats",
-        }
-    }
-
-    /// Whether a higher value is a better one.
-    pub const fn higher_is_better(self) -> bool {
-        matches!(self, Self::TestAccuracy)
     }
 }
 
@@ -274,4 +217,11 @@ pub struct Published {
     /// Over how many runs, if given.
     #[serde(default)]
     pub n: Option<u32>,
+    /// Which of our evaluations it is laid beside. Default: the last.
+    #[serde(
+        default,
+        deserialize_with = "when::deserialize",
+        skip_serializing_if = "When::is_last"
+    )]
+    pub when: When,
 }

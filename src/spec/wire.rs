@@ -3,8 +3,12 @@
 use super::claims::ClaimName;
 use super::compare::ContrastTable;
 use super::cross::{ExcludeTable, FactorTable};
+use super::fault::Fault;
+use super::figure::FigureTable;
+use super::tree::Node;
 use super::{
-    DataConfig, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule, TrainConfig,
+    DataConfig, Evaluate, Length, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule,
+    TrainConfig, Trained,
 };
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
@@ -48,6 +52,7 @@ pub(super) struct Document {
     pub(super) contrasts: Vec<ContrastTable>,
     #[serde(default)]
     pub(super) published: Vec<Published>,
+    pub(super) figure: Option<FigureTable>,
 }
 
 #[derive(Deserialize)]
@@ -105,13 +110,19 @@ pub(super) struct Empty {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TrainTable {
-    epochs: usize,
+    epochs: Option<usize>,
+    steps: Option<usize>,
+    evaluate_every: Option<usize>,
+    evaluate_at: Option<Vec<usize>>,
     batch_size: usize,
     learning_rate: OneOrMany<f64>,
     optimizer: Option<OptimizerTable>,
     schedule: Option<ScheduleTable>,
     weight_decay: Option<f64>,
     decay_on: Option<Vec<ParameterGroup>>,
+    max_norm: Option<f64>,
+    loss_scale: Option<f64>,
+    only: Option<Vec<Trained>>,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +152,10 @@ enum ScheduleTable {
     },
     Exponential {
         factor: f64,
+    },
+    Decay {
+        to: f64,
+        tau: f64,
     },
 }
 
@@ -181,26 +196,47 @@ impl From<ScheduleTable> for Schedule {
             ScheduleTable::Step { every, factor } => Self::Step { every, factor },
             ScheduleTable::Cosine { floor } => Self::Cosine { floor },
             ScheduleTable::Exponential { factor } => Self::Exponential { factor },
+            ScheduleTable::Decay { to, tau } => Self::Decay { to, tau },
         }
     }
 }
 
 impl TrainTable {
-    /// The training, and the learning rates to choose from.
-    pub(super) fn split(self) -> (TrainConfig, Vec<f64>) {
+    /// The training, and the learning rates to choose from; the table was read from `node`.
+    pub(super) fn split(self, node: &Node) -> Result<(TrainConfig, Vec<f64>), Fault> {
+        let twice = |key: &str, other: &str| {
+            let message = format!("stands beside `train.{other}`; leave one out");
+            Err(Fault::said(&message).at(&node.locate(key)))
+        };
+        let length = match (self.epochs, self.steps) {
+            (Some(epochs), None) => Length::Epochs(epochs),
+            (None, Some(steps)) => Length::Steps(steps),
+            (Some(_), Some(_)) => return twice("steps", "epochs"),
+            (None, None) => return Err(Fault::missing_key("epochs", &[]).at(&node.origin)),
+        };
+        let evaluate = match (self.evaluate_every, self.evaluate_at) {
+            (None, None) => Evaluate::Usual,
+            (Some(every), None) => Evaluate::Every(every),
+            (None, Some(places)) => Evaluate::At(places),
+            (Some(_), Some(_)) => return twice("evaluate_at", "evaluate_every"),
+        };
         let train = TrainConfig {
-            epochs: self.epochs,
+            length,
+            evaluate,
             batch_size: self.batch_size,
             optimizer: self.optimizer.map(Into::into).unwrap_or_default(),
             schedule: self.schedule.map(Into::into).unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or_default(),
             decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
+            max_norm: self.max_norm,
+            loss_scale: self.loss_scale.unwrap_or_else(super::train::one),
+            only: self.only,
         };
         let learning_rates = match self.learning_rate {
             OneOrMany::One(rate) => vec![rate],
             OneOrMany::Many(rates) => rates,
         };
-        (train, learning_rates)
+        Ok((train, learning_rates))
     }
 }
 
@@ -265,6 +301,7 @@ mod tests {
         let mlp = ModelConfig::Mlp(MlpConfig {
             hidden: vec![1],
             block: Default::default(),
+            last_block: None,
         });
         assert_eq!(ModelConfig::from(model(mlp.clone())), mlp);
     }

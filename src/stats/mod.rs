@@ -26,6 +26,7 @@
 //! | `signflip` | is the mean difference zero? (exact randomization test) |
 //! | `tost` | is it inside the margin; is it outside? |
 //! | `holm` | several questions at once |
+//! | `inequality` | how unequally something is spread |
 //! | `effect` | standardized effect of paired differences |
 //! | `noncentral`, `power` | what a design can see |
 //! | `verdict` | the rule: supported, contradicted, undecided |
@@ -35,6 +36,7 @@ mod bca;
 mod decision;
 mod effect;
 mod holm;
+mod inequality;
 mod interval;
 mod noncentral;
 pub mod power;
@@ -51,6 +53,7 @@ pub use bca::bca_interval;
 pub use decision::{Decision, Sight, decide};
 pub use effect::paired_effect_size;
 pub use holm::holm;
+pub use inequality::{gini, lorenz};
 pub use interval::{Interval, t_interval};
 pub use noncentral::noncentral_t_cdf;
 pub use power::{

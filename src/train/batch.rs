@@ -49,6 +49,15 @@ impl Batches {
         self.replicas[0].indices(part).len()
     }
 
+    /// The part that probes look at: examples that nothing was trained on and nothing is judged by,
+    /// or the training examples where there is no validation split.
+    pub(crate) fn held_out(&self) -> Part {
+        match self.len(Part::Validation) {
+            0 => Part::Train,
+            _ => Part::Validation,
+        }
+    }
+
     /// The order of the training examples in `epoch` (from 0), one list a replica. Replicas of one
     /// seed share it.
     pub(crate) fn orders(&self, epoch: usize) -> Vec<Vec<u32>> {

@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod net;
 pub mod optimizer;
 mod probes;
+mod restrict;
 pub mod schedule;
 pub mod scores;
 mod threads;
@@ -15,14 +16,17 @@ use crate::data::{self, Dataset};
 use crate::device;
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::run::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
+use crate::spec::Length;
 use ablate_models::Start;
 use batch::{Batches, Part};
 use burn::tensor::{DType, Device};
 use net::{Net, host_f64};
 use optimizer::Optimizer;
-use probes::Probes;
+use probes::{Moment, Probes, Run};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 use threads::Threads;
 
 /// Trains jobs with burn.
@@ -78,8 +82,10 @@ impl Trainer for BurnTrainer {
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {
-        let training = Training::new(job, self.threads).ok();
-        training.map(|mut training| training.estimate())
+        let started = Instant::now();
+        let training = Training::new(job, self.threads).ok()?;
+        let built = started.elapsed().as_secs_f64();
+        Some(built + training.estimate())
     }
 }
 
@@ -93,6 +99,8 @@ fn record(job: &Job, cell: &JobCell, outcome: Outcome) -> CellRecord {
         outcome,
         epochs: Vec::new(),
         probes: BTreeMap::new(),
+        traces: BTreeMap::new(),
+        series: BTreeMap::new(),
     }
 }
 
@@ -121,10 +129,16 @@ impl<'a> Lockstep<'a> {
             return Err(TrainError::Batch { batch, examples });
         }
         let done = |cell| record(job, cell, Outcome::Done);
+        let net = build(job, &job.model, &batches, Start::new(seeds(job), &device))?;
+        let run = Run {
+            job,
+            net: &net,
+            batches: &batches,
+        };
         Ok(Self {
-            net: build(job, &job.model, &batches, Start::new(seeds(job), &device))?,
+            probes: Probes::begin(&run),
+            net,
             steps_per_epoch: examples / batch,
-            probes: Probes::new(job),
             records: job.cells.iter().map(done).collect(),
             batches,
             job,
@@ -132,23 +146,47 @@ impl<'a> Lockstep<'a> {
     }
 
     fn run(mut self, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>> {
-        for epoch in 0..self.job.train.epochs {
-            let losses = self.epoch(epoch, stop)?;
-            self.close_epoch(epoch + 1, &losses);
-            progress.epoch_done(self.job, epoch + 1);
+        let length = self.job.train.length;
+        let mut from = 0;
+        for place in self.job.train.evaluations() {
+            let to = length.in_steps(place, self.steps_per_epoch);
+            let losses = self.steps(from..to, progress, stop)?;
+            self.evaluate(to, &losses);
+            from = to;
             if self.alive().next().is_none() {
+                progress.advanced(self.job, place);
                 break;
             }
+            self.probe_epoch();
+            progress.advanced(self.job, place);
         }
-        let (net, batches) = (&self.net, &self.batches);
-        let values = self.probes.finish(self.job, net, batches, stop)?;
-        for (record, values) in self.records.iter_mut().zip(values) {
+        self.finish(stop)
+    }
+
+    /// Lets the probes look at the trained nets and hands over the records.
+    fn finish(mut self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
+        let run = Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        };
+        let found = self.probes.finish(&run, stop)?;
+        for (record, findings) in self.records.iter_mut().zip(found) {
             if record.outcome == Outcome::Done {
-                let finite = values.into_iter().filter(|(_, value)| value.is_finite());
-                record.probes = finite.collect();
+                findings.write(record);
             }
         }
         Some(self.records)
+    }
+
+    /// Lets the probes look at the nets between two epochs.
+    fn probe_epoch(&mut self) {
+        let run = Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        };
+        self.probes.epoch_done(&run);
     }
 
     fn alive(&self) -> impl Iterator<Item = &CellRecord> {
@@ -156,22 +194,35 @@ impl<'a> Lockstep<'a> {
         self.records.iter().filter(done)
     }
 
-    /// Trains one epoch (from 0); the mean loss of each replica over its steps.
-    fn epoch(&mut self, epoch: usize, stop: &StopFlag) -> Option<Vec<f64>> {
-        let orders = self.batches.orders(epoch);
+    /// Takes the steps of `range` (from 0); the mean loss of each replica over them.
+    fn steps(
+        &mut self,
+        range: Range<usize>,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Option<Vec<f64>> {
+        let each = self.steps_per_epoch;
+        let in_epochs = matches!(self.job.train.length, Length::Epochs(_));
+        let mut orders = self.batches.orders(range.start / each);
         let mut total = None;
-        for i in 0..self.steps_per_epoch {
+        for step in range.clone() {
             if stop.stopped() {
                 return None;
             }
-            let losses = self.step(&orders, i);
+            if step % each == 0 && step > range.start {
+                orders = self.batches.orders(step / each);
+                if in_epochs {
+                    progress.advanced(self.job, step / each);
+                }
+            }
+            let losses = self.step(&orders, step % each);
             total = Some(match total {
                 Some(total) => total + losses,
                 None => losses,
             });
         }
-        let total = host_f64(total.expect("an epoch has a step"));
-        let steps = self.steps_per_epoch as f64;
+        let total = host_f64(total.expect("an evaluation follows a step"));
+        let steps = range.len() as f64;
         Some(total.into_iter().map(|loss| loss / steps).collect())
     }
 
@@ -180,14 +231,35 @@ impl<'a> Lockstep<'a> {
         let n = train.batch_size;
         let (pixels, labels) = self.batches.train(orders, i * n, n);
         let step = self.net.steps();
-        let factor = schedule::factor(&train.schedule, step, self.steps_per_epoch, train.epochs);
+        let steps = train.length.steps(self.steps_per_epoch);
+        let pace = schedule::pace(&train.schedule, step, self.steps_per_epoch, steps);
         let probes = &mut self.probes;
-        let watch = |model: &_, gradients: &_| probes.after_backward(model, gradients);
-        self.net.step(pixels, labels, factor, watch).losses
+        if probes.is_empty() {
+            return self.net.step(pixels, labels, pace, |_, _| ()).losses;
+        }
+        let batch = (pixels.clone(), labels.clone());
+        let watch = |model: &_, gradients: &_| {
+            probes.after_backward(&Moment {
+                model,
+                gradients,
+                pixels: &batch.0,
+                labels: &batch.1,
+                step,
+            });
+        };
+        let losses = self.net.step(pixels, labels, pace, watch).losses;
+        probes.after_step(&Run {
+            job: self.job,
+            net: &self.net,
+            batches: &self.batches,
+        });
+        losses
     }
 
-    /// Scores the nets at the end of `epoch` (from 1) and writes it down, or marks as diverged.
-    fn close_epoch(&mut self, epoch: usize, losses: &[f64]) {
+    /// Scores the nets after `step` steps and writes it down, or marks as diverged.
+    fn evaluate(&mut self, step: usize, losses: &[f64]) {
+        let each = self.steps_per_epoch;
+        let in_steps = matches!(self.job.train.length, Length::Steps(_));
         let score = |part| self.net.scores(&self.batches, part);
         let validation = (self.batches.len(Part::Validation) > 0).then(|| score(Part::Validation));
         let test = score(Part::Test);
@@ -198,12 +270,16 @@ impl<'a> Lockstep<'a> {
             let validation: Option<Option<Scores>> = validation.as_ref().map(|scores| scores[r]);
             match (losses[r].is_finite(), validation, test[r]) {
                 (true, None | Some(Some(_)), Some(test)) => record.epochs.push(EpochRecord {
-                    epoch,
+                    epoch: step / each,
+                    step: in_steps.then_some(step),
                     train_loss: losses[r],
                     validation: validation.flatten(),
                     test,
                 }),
-                _ => record.outcome = Outcome::Diverged { epoch },
+                _ => {
+                    let epoch = (step - 1) / each + 1;
+                    record.outcome = Outcome::Diverged { epoch };
+                }
             }
         }
     }
@@ -243,5 +319,6 @@ pub(crate) fn build(
     let (input, classes) = batches.shape();
     let model = model.init(input, classes, &start)?;
     let rates: Vec<f64> = job.cells.iter().map(|cell| cell.learning_rate).collect();
-    Ok(Net::new(model, Optimizer::new(&job.train, &rates)))
+    let optimizer = Optimizer::new(&job.train, &rates, &model, &start.seeds);
+    Ok(Net::new(model, optimizer, job.train.loss_scale))
 }

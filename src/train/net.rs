@@ -2,6 +2,7 @@
 
 use super::batch::{Batches, Part};
 use super::optimizer::Optimizer;
+use super::schedule::Pace;
 use super::scores::Tally;
 use crate::record::Scores;
 use ablate_models::zoo::Model;
@@ -16,22 +17,25 @@ const CHUNK: usize = 256;
 pub(crate) struct Net {
     model: Option<Model>,
     optimizer: Optimizer,
+    loss_scale: f64,
     step: u64,
 }
 
 /// What a step gave.
 pub(crate) struct Step {
-    /// Loss of each replica, `[replicas]`.
+    /// Loss of each replica in nats, `[replicas]`.
     pub(crate) losses: Tensor<1>,
     /// Logits before the step, `[replicas, batch, classes]`.
     pub(crate) logits: Tensor<3>,
 }
 
 impl Net {
-    pub(crate) fn new(model: Model, optimizer: Optimizer) -> Self {
+    /// A net whose gradients are those of `loss_scale` times the loss.
+    pub(crate) fn new(model: Model, optimizer: Optimizer, loss_scale: f64) -> Self {
         Self {
             model: Some(model),
             optimizer,
+            loss_scale,
             step: 0,
         }
     }
@@ -52,19 +56,24 @@ impl Net {
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
-        factor: f64,
+        pace: Pace,
         watch: impl FnOnce(&Model, &Gradients),
     ) -> Step {
         let logits = self.model().forward(pixels, &Pass::train(self.step));
         let losses = ops::cross_entropy(logits.clone(), labels);
         // Replicas share no parameter, so the sum's gradient is each replica's own.
-        let mut gradients = losses.clone().sum().backward();
+        let sum = losses.clone().sum();
+        let sum = match self.loss_scale {
+            1.0 => sum,
+            scale => sum * scale,
+        };
+        let mut gradients = sum.backward();
         watch(self.model(), &gradients);
         let model = self
             .model
             .take()
             .expect("the model is only away inside a step");
-        self.model = Some(self.optimizer.step(model, &mut gradients, factor));
+        self.model = Some(self.optimizer.step(model, &mut gradients, pace));
         self.step += 1;
         Step {
             losses: losses.inner(),

@@ -1,10 +1,12 @@
 //! SGD, Adam and AdamW for a stack of replicas, each with its own learning rate.
 
+use super::restrict::Restriction;
+use super::schedule::Pace;
 use crate::spec::{Moments, Optimizer as Config, ParameterGroup, TrainConfig};
-use ablate_models::ops::{self, AdamStep};
+use ablate_models::ops::{self, AdamStep, SgdStep};
 use ablate_models::zoo::Model;
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Gradients, Tensor};
 
 /// An optimizer and its moments.
 #[derive(Debug)]
@@ -12,12 +14,14 @@ pub struct Optimizer {
     config: Config,
     weight_decay: f64,
     decay_on: Vec<ParameterGroup>,
+    max_norm: Option<f64>,
     rates: Vec<f64>,
+    restriction: Restriction,
     slots: Vec<Slot>,
     step: i32,
 }
 
-/// Moments of one parameter, `[replicas, elements]` each.
+/// Moments of one parameter, `[replicas, elements]` each; the velocity of SGD is the first.
 #[derive(Clone, Debug, Default)]
 struct Slot {
     first: Option<Tensor<2>>,
@@ -25,25 +29,27 @@ struct Slot {
 }
 
 impl Optimizer {
-    /// An optimizer for as many replicas as there are learning rates.
-    pub fn new(config: &TrainConfig, learning_rates: &[f64]) -> Self {
+    /// An optimizer of `model` for its replicas, each with a seed and a learning rate.
+    pub fn new(config: &TrainConfig, learning_rates: &[f64], model: &Model, seeds: &[u64]) -> Self {
         Self {
             config: config.optimizer.clone(),
             weight_decay: config.weight_decay,
             decay_on: config.decay_on.clone(),
+            max_norm: config.max_norm,
             rates: learning_rates.to_vec(),
+            restriction: Restriction::new(config.only.as_deref(), model, seeds),
             slots: Vec::new(),
             step: 0,
         }
     }
 
-    /// One step along `gradients`, with every learning rate multiplied by `factor`.
-    pub fn step(&mut self, model: Model, gradients: &mut Gradients, factor: f64) -> Model {
+    /// One step along `gradients` at `pace`.
+    pub fn step(&mut self, model: Model, gradients: &mut Gradients, pace: Pace) -> Model {
         self.step += 1;
         let mut walk = Walk {
             optimizer: self,
             gradients,
-            factor,
+            pace,
             index: 0,
             path: Vec::new(),
         };
@@ -57,12 +63,13 @@ impl Optimizer {
         group: Option<ParameterGroup>,
         value: Tensor<2>,
         gradient: Tensor<2>,
-        factor: f64,
+        pace: Pace,
     ) -> Tensor<2> {
         let decays = group.is_some_and(|g| self.decay_on.contains(&g));
         let decay = if decays { self.weight_decay } else { 0.0 };
+        let rates: Vec<f64> = self.rates.iter().map(|&rate| pace.of(rate)).collect();
         let adam = |m: &Moments, penalty: f64, shrinkage: f64| AdamStep {
-            rates: self.rates.iter().map(|rate| rate * factor).collect(),
+            rates: rates.clone(),
             beta1: m.beta1,
             beta2: m.beta2,
             epsilon: m.epsilon,
@@ -72,13 +79,18 @@ impl Optimizer {
         };
         let step = match &self.config {
             Config::Sgd { momentum, nesterov } => {
-                let rate = self.rate(factor, &value.device(), value.dtype());
-                let gradient = match decay {
-                    0.0 => gradient,
-                    decay => gradient + value.clone() * decay,
+                let step = SgdStep {
+                    rates,
+                    momentum: *momentum,
+                    nesterov: *nesterov,
+                    penalty: decay,
                 };
-                let slot = &mut self.slots[index];
-                return value - rate * slot.momentum(gradient, *momentum, *nesterov);
+                let velocity = &mut self.slots[index].first;
+                let had = (*momentum > 0.0)
+                    .then(|| velocity.take().unwrap_or_else(|| value.zeros_like()));
+                let (value, new) = ops::sgd_step(value, had, gradient, step);
+                *velocity = new;
+                return value;
             }
             Config::Adam(m) => adam(m, decay, 0.0),
             Config::Adamw(m) => adam(m, 0.0, decay),
@@ -91,39 +103,13 @@ impl Optimizer {
         slot.second = Some(second);
         value
     }
-
-    /// `[replicas, 1]`.
-    fn rate(&self, factor: f64, device: &Device, dtype: DType) -> Tensor<2> {
-        let rates: Vec<f64> = self.rates.iter().map(|rate| rate * factor).collect();
-        let data = TensorData::new(rates, [self.rates.len(), 1]).convert_dtype(dtype);
-        Tensor::from_data(data, (device, dtype))
-    }
 }
 
-impl Slot {
-    /// Sutskever et al. 2013 in PyTorch's form: the velocity holds gradients, not steps.
-    fn momentum(&mut self, gradient: Tensor<2>, momentum: f64, nesterov: bool) -> Tensor<2> {
-        if momentum == 0.0 {
-            return gradient;
-        }
-        let velocity = match self.first.take() {
-            Some(velocity) => velocity * momentum + gradient.clone(),
-            None => gradient.clone(),
-        };
-        self.first = Some(velocity.clone());
-        if nesterov {
-            gradient + velocity * momentum
-        } else {
-            velocity
-        }
-    }
-}
-
-/// Visits the parameters in order, updating those that have a gradient.
+/// Visits the parameters in order, updating those that have a gradient and may move.
 struct Walk<'a> {
     optimizer: &'a mut Optimizer,
     gradients: &'a mut Gradients,
-    factor: f64,
+    pace: Pace,
     index: usize,
     path: Vec<String>,
 }
@@ -139,6 +125,14 @@ impl ModuleMapper for Walk<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let group = self.path.last().and_then(|name| group(name));
+        if !self.optimizer.restriction.moves(group) {
+            return param;
+        }
+        let hidden = !self.path.iter().any(|name| name == "head");
+        let bound = self
+            .optimizer
+            .max_norm
+            .filter(|_| hidden && group == Some(ParameterGroup::Weight));
         let Some(gradient) = param.val().grad_remove(self.gradients) else {
             return param;
         };
@@ -153,19 +147,56 @@ impl ModuleMapper for Walk<'_> {
             let flat = [shape[0], shape[1..].iter().product()];
             let (value, gradient) = (value.reshape(flat), gradient.reshape(flat));
             let optimizer = &mut *self.optimizer;
-            let new = optimizer.update(index, group, value, gradient, self.factor);
-            Tensor::from_inner(new.reshape(shape)).require_grad()
+            let gradient = optimizer.restriction.mask(index, gradient);
+            let new = optimizer.update(index, group, value, gradient, self.pace);
+            let new = new.reshape(shape);
+            let new = match bound {
+                Some(most) => shrunk(new, most),
+                None => new,
+            };
+            Tensor::from_inner(new).require_grad()
         })
     }
 }
 
+/// Weights, `[replicas, inputs, units]`, in which no unit's norm is above `most`.
+fn shrunk<const D: usize>(weight: Tensor<D>, most: f64) -> Tensor<D> {
+    let norms = weight.clone().square().sum_dim(1).sqrt();
+    // A unit without any weight would divide by zero; it is below the bound as well.
+    let factor = (norms.clamp_min(most).recip() * most).clamp_max(1.0);
+    weight * factor
+}
+
 /// The role of a parameter, from the last part of its path.
-fn group(name: &str) -> Option<ParameterGroup> {
+pub(super) fn group(name: &str) -> Option<ParameterGroup> {
     match name {
         "weight" => Some(ParameterGroup::Weight),
         "bias" => Some(ParameterGroup::Bias),
         "scale" => Some(ParameterGroup::Scale),
         "center" => Some(ParameterGroup::Center),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_beyond_the_bound_are_shrunk_to_it_and_the_others_stay() {
+        let device = crate::device::open("flex").unwrap();
+        // Norms of the three units: 5, 1 and 0.
+        let weight =
+            burn::tensor::TensorData::new(vec![3.0f32, 0.6, 0.0, 4.0, 0.8, 0.0], [1, 2, 3]);
+        let found = shrunk(Tensor::<3>::from_data(weight, &device), 2.0);
+        let found: Vec<f32> = crate::train::net::host(found);
+        let expected = [1.2, 0.6, 0.0, 1.6, 0.8, 0.0];
+        assert!(
+            found
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-6),
+            "{found:?}"
+        );
     }
 }

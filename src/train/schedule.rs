@@ -2,19 +2,48 @@
 
 use crate::spec::Schedule;
 
-/// The factor on the learning rate at `step` (from 0) of a run of `epochs` epochs of
-/// `steps_per_epoch` steps.
-pub fn factor(schedule: &Schedule, step: u64, steps_per_epoch: usize, epochs: usize) -> f64 {
+/// What a schedule makes of a learning rate at one step: `rate * factor + floor`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Multiplies the rate.
+    pub factor: f64,
+    /// Added to it.
+    pub floor: f64,
+}
+
+impl Pace {
+    /// The rate as it is.
+    pub const CONSTANT: Self = Self::times(1.0);
+
+    /// The rate times `factor`.
+    pub const fn times(factor: f64) -> Self {
+        Self { factor, floor: 0.0 }
+    }
+
+    /// The rate to step with.
+    pub fn of(self, rate: f64) -> f64 {
+        rate * self.factor + self.floor
+    }
+}
+
+/// The pace at `step` (from 0) of a run of `steps` steps, `steps_per_epoch` of them an epoch.
+pub fn pace(schedule: &Schedule, step: u64, steps_per_epoch: usize, steps: usize) -> Pace {
     let epoch = step as f64 / steps_per_epoch as f64;
-    match *schedule {
+    Pace::times(match *schedule {
         Schedule::Constant => 1.0,
         Schedule::Step { every, factor } => factor.powi((epoch as usize / every) as i32),
         Schedule::Cosine { floor } => {
-            let done = epoch / epochs as f64;
+            let done = epoch / (steps as f64 / steps_per_epoch as f64);
             floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
         }
         Schedule::Exponential { factor } => factor.powf(epoch),
-    }
+        Schedule::Decay { to, tau } => {
+            return Pace {
+                factor: (-(step as f64) / tau).exp(),
+                floor: to,
+            };
+        }
+    })
 }
 
 #[cfg(test)]
@@ -22,7 +51,9 @@ mod tests {
     use super::*;
 
     fn at(schedule: &Schedule, step: u64) -> f64 {
-        factor(schedule, step, 10, 4)
+        let pace = pace(schedule, step, 10, 40);
+        assert_eq!(pace.floor, 0.0);
+        pace.of(1.0)
     }
 
     #[test]
@@ -46,7 +77,7 @@ mod tests {
         let cosine = Schedule::Cosine { floor: 0.2 };
         assert_eq!(at(&cosine, 0), 1.0);
         assert!((at(&cosine, 20) - 0.6).abs() < 1e-12);
-        assert!((factor(&cosine, 40, 10, 4) - 0.2).abs() < 1e-12);
+        assert!((at(&cosine, 40) - 0.2).abs() < 1e-12);
     }
 
     #[test]
@@ -54,5 +85,17 @@ mod tests {
         let exponential = Schedule::Exponential { factor: 0.5 };
         assert!((at(&exponential, 10) - 0.5).abs() < 1e-12);
         assert!((at(&exponential, 5) - 0.5f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn decay_starts_above_its_end_by_the_rate_and_falls_by_e_in_tau_steps() {
+        let decay = Schedule::Decay {
+            to: 0.0001,
+            tau: 2000.0,
+        };
+        let at = |step| pace(&decay, step, 600, 10_000).of(0.003);
+        assert!((at(0) - 0.0031).abs() < 1e-15);
+        assert!((at(2000) - (0.0001 + 0.003 / std::f64::consts::E)).abs() < 1e-15);
+        assert!((at(9_999) - 0.0001 - 0.003 * (-4.9995f64).exp()).abs() < 1e-12);
     }
 }

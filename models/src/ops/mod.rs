@@ -9,8 +9,9 @@ pub mod plain;
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::{Device, Int, Tensor};
 pub use cpu::adam::AdamStep;
+pub use cpu::sgd::SgdStep;
 pub use cpu::tail::{Masks, TailSpec};
-use extension::{AdamState, ChannelParameters, Kernels, Optional};
+use extension::{AdamState, ChannelParameters, Kernels, Optional, SgdState};
 pub use geometry::{Geometry, Padding};
 pub use plain::avg_pool2d;
 
@@ -238,4 +239,34 @@ pub fn adam_step(
     };
     let (value, first, second) = Dispatch::zoo_adam(state, gradient.into_dispatch(), step);
     [value, first, second].map(Tensor::from_dispatch)
+}
+
+/// One step of SGD, the velocity holding gradients and not steps (Sutskever et al. 2013, in PyTorch's
+/// form): the new value, and the new velocity where there is one.
+///
+/// # Shapes
+/// All `[replicas, elements]`.
+pub fn sgd_step(
+    value: Tensor<2>,
+    velocity: Option<Tensor<2>>,
+    gradient: Tensor<2>,
+    step: SgdStep,
+) -> (Tensor<2>, Option<Tensor<2>>) {
+    if !has_kernels(&value.device()) {
+        return plain::sgd_step(value, velocity, gradient, &step);
+    }
+    let (value, gradient) = (value.into_dispatch(), gradient.into_dispatch());
+    let Some(velocity) = velocity else {
+        let value = Dispatch::zoo_sgd(value, gradient, step);
+        return (Tensor::from_dispatch(value), None);
+    };
+    let state = SgdState {
+        value,
+        velocity: velocity.into_dispatch(),
+    };
+    let (value, velocity) = Dispatch::zoo_sgd_with_momentum(state, gradient, step);
+    (
+        Tensor::from_dispatch(value),
+        Some(Tensor::from_dispatch(velocity)),
+    )
 }

@@ -1,6 +1,6 @@
 //! Plain burn versions: differentiable, for every backend, and the reference in tests.
 
-use super::{AdamStep, Geometry};
+use super::{AdamStep, Geometry, SgdStep};
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
 /// 2-d convolution: patches gathered side by side, then one matrix product a replica.
@@ -139,9 +139,7 @@ pub fn adam_step(
     gradient: Tensor<2>,
     step: &AdamStep,
 ) -> [Tensor<2>; 3] {
-    let rates = TensorData::new(step.rates.clone(), [step.rates.len(), 1]);
-    let rates = rates.convert_dtype(value.dtype());
-    let rate = Tensor::<2>::from_data(rates, (&value.device(), value.dtype()));
+    let rate = column(&step.rates, &value);
     let gradient = gradient + value.clone() * step.penalty;
     let first = first * step.beta1 + gradient.clone() * (1.0 - step.beta1);
     let second = second * step.beta2 + gradient.square() * (1.0 - step.beta2);
@@ -150,4 +148,31 @@ pub fn adam_step(
     let direction = mean / (square.sqrt() + step.epsilon);
     let shrunk = value.clone() - rate.clone() * value * step.shrinkage;
     [shrunk - rate * direction, first, second]
+}
+
+/// One step of SGD; see [`super::sgd_step`].
+pub fn sgd_step(
+    value: Tensor<2>,
+    velocity: Option<Tensor<2>>,
+    gradient: Tensor<2>,
+    step: &SgdStep,
+) -> (Tensor<2>, Option<Tensor<2>>) {
+    let rate = column(&step.rates, &value);
+    let gradient = gradient + value.clone() * step.penalty;
+    let Some(velocity) = velocity else {
+        return (value - rate * gradient, None);
+    };
+    let velocity = velocity * step.momentum + gradient.clone();
+    let direction = match step.nesterov {
+        true => gradient + velocity.clone() * step.momentum,
+        false => velocity.clone(),
+    };
+    (value - rate * direction, Some(velocity))
+}
+
+/// `[replicas, 1]`, of the type and on the device of `like`.
+fn column(numbers: &[f64], like: &Tensor<2>) -> Tensor<2> {
+    let data = TensorData::new(numbers.to_vec(), [numbers.len(), 1]);
+    let data = data.convert_dtype(like.dtype());
+    Tensor::from_data(data, (&like.device(), like.dtype()))
 }

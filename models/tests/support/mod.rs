@@ -58,6 +58,7 @@ pub(crate) fn mlp(block: BlockConfig) -> ModelConfig {
     ModelConfig::Mlp(MlpConfig {
         hidden: vec![7, 6],
         block,
+        last_block: None,
     })
 }
 

@@ -33,7 +33,7 @@ fn unknown_keys_are_named_with_their_path_and_the_nearest_valid_key() {
         r#"
         title | titel = 1\ntitle | titel | titel | unknown key `titel`; did you mean `title`?
         epochs = 5 | epoch = 5 | epoch = 5 | train.epoch | unknown key `train.epoch`; did you mean `train.epochs`?
-        epochs = 5 | zzz = 5 | zzz | train.zzz | valid keys there are `epochs`, `batch_size`, `learning_rate`
+        epochs = 5 | zzz = 5 | zzz | train.zzz | valid keys there are `epochs`, `steps`, `evaluate_every`, `evaluate_at`, `batch_size`, `learning_rate`
         validation = 0.25 | valid = 0.25 | valid = | data.valid | did you mean `data.validation`?
         hidden = | hiden = | hiden | model.hiden | did you mean `model.hidden`?
         activation = | activaton = | activaton | model.block.activaton | did you mean `model.block.activation`?
@@ -118,8 +118,20 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
         kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | leave one out
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
-        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`
+        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`, `equal_nll`
+        margin = 0.5 | margin = 0.5\nwhen = { epoch = 9 } | when | contrasts[no-bias-vs-bias].when | is epoch 9, at which `no-bias` is not scored; see `train.evaluate_at`
+        margin = 0.5 | margin = 0.5\nwhen = { step = 5 } | when | contrasts[no-bias-vs-bias].when | is step 5, at which `no-bias` is not scored
+        margin = 0.5 | margin = 0.5\nwhen = { epok = 5 } | when | contrasts[no-bias-vs-bias].when | has the key `epok`; give an `epoch` or a `step`
+        margin = 0.5 | margin = 0.5\nwhen = {} | when | contrasts[no-bias-vs-bias].when | give an `epoch` or a `step`
+        margin = 0.5 | margin = 0.5\nwhen = { epoch = 1, step = 2 } | when | contrasts[no-bias-vs-bias].when | not both
+        set.model.block.bias = "on" | set.train.steps = 9 | train.steps | arms[bias].set.train.steps | stands beside `train.epochs`; leave one out
+        epochs = 5 | epochs = 5\nevaluate_every = 1\nevaluate_at = [2] | evaluate_at | train.evaluate_at | stands beside `train.evaluate_every`
         margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
+        metric = "test_accuracy" | metric = "probe:acuracy_gap" | acuracy | contrasts[no-bias-vs-bias].metric | cannot be `probe:acuracy_gap`; did you mean `probe:accuracy_gap`?
+        metric = "test_accuracy" | metric = "probe:x" | probe:x | contrasts[no-bias-vs-bias].metric | probes measure `probe:train_accuracy`
+        metric = "test_accuracy" | metric = "probe:dead.blocks.0" | probe:dead | contrasts[no-bias-vs-bias].metric | the arm `no-bias` does not have `saturation` among its `probes`
+        metric = "test_accuracy" | metric = "probe:accuracy_gap.blocks.0" | probe:acc | contrasts[no-bias-vs-bias].metric | does not have; it has `probe:accuracy_gap`
+        metric = "test_accuracy" | metric = "probe:accuracy_gap"\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | `probe:accuracy_gap` is measured after the last epoch only
         expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | it is one of `better`, `worse`, `equivalent`, `differs`
         claim = "C6" | claim = "C8" | C8 | claim | cannot be `C8`; it is one of `C1`, `C2`, `C3`, `C4`, `C5`, `C6`, `C7`
         claim = "C6" | claim = "C6"\nbears_on = ["C9"] | C9 | bears_on[0] | cannot be `C9`; it is one of `C1`
@@ -148,8 +160,26 @@ fn numbers_out_of_range_are_refused_wherever_they_stand() {
         [0.001, 0.01] | inf | learning_rate | train.learning_rate | must be positive and finite, not inf
         [0.001, 0.01] | 0 | learning_rate | train.learning_rate | must be positive and finite, not 0
         [0.001, 0.01] | [0.1, 0.10] | learning_rate | train.learning_rate | has 0.1 twice
+        epochs = 5 | steps = 0 | steps | train.steps | must be at least 1
+        epochs = 5 | epochs = 5\nevaluate_every = 0 | evaluate_every | train.evaluate_every | must be 1 to 5, the epochs of the run, not 0
+        epochs = 5 | steps = 90\nevaluate_every = 91 | evaluate_every | train.evaluate_every | must be 1 to 90, the steps of the run, not 91
+        epochs = 5 | epochs = 5\nevaluate_at = [] | evaluate_at | train.evaluate_at | must be ascending epochs from 1 to 5
+        epochs = 5 | epochs = 5\nevaluate_at = [3, 2] | evaluate_at | train.evaluate_at | must be ascending
+        epochs = 5 | epochs = 5\nevaluate_at = [3, 6] | evaluate_at | train.evaluate_at | must be ascending
+        epochs = 5 | epochs = 5\nloss_scale = 0 | loss_scale | train.loss_scale | must be positive and finite, not 0
+        epochs = 5 | epochs = 5\nonly = [] | only | train.only | is empty
+        epochs = 5 | epochs = 5\nonly = ["scale", "scale"] | only | train.only | names `scale` twice
+        epochs = 5 | epochs = 5\nonly = ["bias", "random_weights"] | only | train.only | stands alone
+        epochs = 5 | epochs = 5\nweight_decay = 1\nonly = ["random_weights"] | weight_decay | train.weight_decay | would move the weights
+        "cosine"\nfloor = 0.1 | "decay"\nto = -1\ntau = 1 | to = | train.schedule.to | at least 0 and finite, not -1
+        "cosine"\nfloor = 0.1 | "decay"\nto = 0\ntau = 0 | tau | train.schedule.tau | must be positive and finite, not 0
+        momentum = 0.2 | ghost = 0 | ghost | model.block.norm.ghost | must be at least 1
+        momentum = 0.2 | ghost = 5 | ghost | model.block.norm.ghost | is 5, which does not divide `train.batch_size` = 32
+        hidden = [16, 8] | hidden = [16, 8]\nlast_block.activation = "relu" | last_block | model.last_block.activation | differs from `block.activation`
+        hidden = [16, 8] | hidden = []\nlast_block.bias = "off" | last_block | model.last_block | needs a hidden layer
         epochs = 5 | epochs = 5\nweight_decay = -0.1 | weight_decay | train.weight_decay | must be at least 0 and finite, not -0.1
         epochs = 5 | epochs = 5\nweight_decay = inf | weight_decay | train.weight_decay | finite, not inf
+        epochs = 5 | epochs = 5\nmax_norm = 0 | max_norm | train.max_norm | must be positive and finite, not 0
         epochs = 5 | epochs = 5\ndecay_on = ["bias", "bias"] | decay_on | train.decay_on | names `bias` twice
         epochs = 5 | epochs = 5\nweight_decay = 1\ndecay_on = [] | decay_on | train.decay_on | is empty
         momentum = 0.9 | momentum = 1.0 | momentum = 1.0 | train.optimizer.momentum | below 1, not 1

@@ -198,7 +198,7 @@ fn an_override_reaches_every_arm_and_wins_over_what_arms_set() {
     let spec = parse_with(&text, &["train.epochs=3", "seeds=2", "probes=[]"]).unwrap();
     assert_eq!(spec.seeds, [0, 1]);
     for arm in &spec.arms {
-        assert_eq!(arm.train.epochs, 3);
+        assert_eq!(arm.train.length, Length::Epochs(3));
         assert_eq!(arm.probes, []);
     }
 }
@@ -309,16 +309,69 @@ fn names_in_code_are_the_names_in_files() {
         Probe::BiasTwin,
         Probe::ScaleFold,
         Probe::Homogeneity,
+        Probe::CoAdaptation,
+        Probe::EqualTraining,
     ] {
         assert_eq!(shown(probe), probe.name());
     }
-    for metric in [Metric::TestAccuracy, Metric::TestNll, Metric::TestEce] {
-        assert_eq!(shown(metric), metric.name());
+    for metric in Metric::SCORES {
+        assert_eq!(shown(&metric), metric.name());
     }
     use ParameterGroup::{Bias, Center, Scale, Weight};
     for group in [Weight, Bias, Scale, Center] {
         assert_eq!(shown(group), group.name());
     }
+}
+
+#[test]
+fn the_last_block_is_the_others_with_its_changes() {
+    let text = BASE.replace(
+        "hidden = [16, 8]",
+        "hidden = [16, 8]\nlast_block.norm.scale = false\nlast_block.dropout.rate = 0.5",
+    );
+    let spec = parse(&text).unwrap();
+    let ablate_models::zoo::ModelConfig::Mlp(config) = &spec.arms[1].model else {
+        panic!("the base is an MLP");
+    };
+    let last = config.last_block.as_ref().expect("a last block");
+    let norm = |block: &ablate_models::block::BlockConfig| match &block.norm {
+        NormConfig::Batch(norm) => (norm.scale, norm.momentum),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        (norm(&config.block), norm(last)),
+        ((true, 0.2), (false, 0.2))
+    );
+    // What an arm sets for all blocks reaches the last one, too.
+    assert_eq!((config.block.bias, last.bias), (Bias::Off, Bias::Off));
+    assert_eq!((config.block.dropout.rate, last.dropout.rate), (0.0, 0.5));
+}
+
+#[test]
+fn training_is_counted_in_epochs_or_in_steps() {
+    let steps = "steps = 90\nevaluate_every = 40\nloss_scale = 100\nonly = [\"center\"]";
+    let text = BASE
+        .replace("epochs = 5", steps)
+        .replace("margin = 0.5", "margin = 0.5\nwhen = { step = 80 }");
+    let spec = parse(&text).unwrap();
+    let train = &spec.arms[0].train;
+    assert_eq!(train.length, Length::Steps(90));
+    assert_eq!(train.evaluations(), [40, 80, 90]);
+    assert_eq!(
+        (train.loss_scale, &train.only),
+        (100.0, &Some(vec![Trained::Center]))
+    );
+    assert_eq!(spec.contrasts[0].when, When::Step(80));
+    let epochs = BASE.replace("epochs = 5", "epochs = 5\nevaluate_at = [2, 4]");
+    let spec = parse(&epochs.replace("margin = 0.5", "margin = 0.5\nwhen = { epoch = 2 }"));
+    let spec = spec.unwrap();
+    assert_eq!(spec.arms[0].train.evaluations(), [2, 4, 5]);
+    assert_eq!(spec.contrasts[0].when, When::Epoch(2));
+    let json = serde_json::to_string(&spec.contrasts[0]).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Contrast>(&json).unwrap(),
+        spec.contrasts[0]
+    );
 }
 
 fn readme() -> String {

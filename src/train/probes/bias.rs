@@ -1,63 +1,73 @@
 //! How large the gradient of a bias ever gets, and how far the bias moves.
 
-use super::{Values, put_all};
-use crate::train::net::{Net, host_f64};
+use super::findings::{Findings, put_all};
+use super::{Moment, Run, Watcher};
+use crate::train::net::host_f64;
 use ablate_models::zoo::Model;
 use burn::module::Param;
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::Tensor;
 
-/// Keeps the largest gradients seen, `[replicas]` each, a pair a block.
-#[derive(Default)]
+/// Keeps the largest gradients seen, `[replicas]` each, a pair a block with a bias.
 pub(super) struct BiasGradient {
-    largest: Vec<Largest>,
+    blocks: Vec<Block>,
 }
 
-struct Largest {
+struct Block {
     path: String,
-    bias: Tensor<1>,
-    weight: Tensor<1>,
     start: Tensor<2>,
+    /// Largest gradient of the bias and of the weights; none before the first step.
+    largest: Option<[Tensor<1>; 2]>,
 }
 
 impl BiasGradient {
-    pub(super) fn after_backward(&mut self, model: &Model, gradients: &Gradients) {
-        let first = self.largest.is_empty();
-        let mut index = 0;
-        for (path, weight, bias) in layers(model) {
-            let Some(bias) = bias else { continue };
+    pub(super) fn begin(run: &Run<'_>) -> Self {
+        let biased = layers(run.net.model()).filter_map(|(path, _, bias)| Some((path, bias?)));
+        let block = |(path, bias): (String, &Param<Tensor<2>>)| Block {
+            path,
+            start: bias.val().inner(),
+            largest: None,
+        };
+        Self {
+            blocks: biased.map(block).collect(),
+        }
+    }
+}
+
+impl Watcher for BiasGradient {
+    fn after_backward(&mut self, moment: &Moment<'_>) {
+        let biased = layers(moment.model).filter_map(|(_, weight, bias)| Some((weight, bias?)));
+        for (kept, (weight, bias)) in self.blocks.iter_mut().zip(biased) {
+            let gradients = moment.gradients;
             let (Some(dw), Some(db)) = (weight.val().grad(gradients), bias.val().grad(gradients))
             else {
                 continue;
             };
-            let (weight, gradient) = (largest(dw.flatten(1, 2)), largest(db));
-            if first {
-                self.largest.push(Largest {
-                    path,
-                    bias: gradient,
-                    weight,
-                    start: bias.val().inner(),
-                });
-            } else {
-                let kept = &mut self.largest[index];
-                kept.bias = kept.bias.clone().max_pair(gradient);
-                kept.weight = kept.weight.clone().max_pair(weight);
-            }
-            index += 1;
+            let seen = [largest(db), largest(dw.flatten(1, 2))];
+            kept.largest = Some(match kept.largest.take() {
+                None => seen,
+                Some([b, w]) => {
+                    let [bias, weight] = seen;
+                    [b.max_pair(bias), w.max_pair(weight)]
+                }
+            });
         }
     }
 
-    pub(super) fn finish(&self, net: &Net, out: &mut [Values]) {
-        let biases = layers(net.model()).filter_map(|(_, _, bias)| bias);
-        for (kept, bias) in self.largest.iter().zip(biases) {
+    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let biases = layers(run.net.model()).filter_map(|(_, _, bias)| bias);
+        for (kept, bias) in self.blocks.iter().zip(biases) {
+            let Some([of_bias, of_weight]) = kept.largest.clone() else {
+                continue;
+            };
             let drift = largest(bias.val().inner() - kept.start.clone());
             let columns = [
-                ("bias_gradient", kept.bias.clone()),
-                ("weight_gradient", kept.weight.clone()),
+                ("bias_gradient", of_bias),
+                ("weight_gradient", of_weight),
                 ("bias_drift", drift),
             ];
             for (name, column) in columns {
                 let values = host_f64(column);
-                put_all(out, &format!("{name}.{}", kept.path), |r| values[r]);
+                put_all(found, &format!("{name}.{}", kept.path), |r| values[r]);
             }
         }
     }

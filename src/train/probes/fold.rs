@@ -1,8 +1,9 @@
 //! Whether the learned scales of a trained net fold into the next layer without a trace.
 
-use super::{Values, put_all};
-use crate::train::batch::{Batches, Part};
-use crate::train::net::{Net, for_chunks, host_f64};
+use super::findings::{Findings, put_all};
+use super::{Run, Watcher};
+use crate::train::batch::Part;
+use crate::train::net::{for_chunks, host_f64};
 use ablate_models::Pass;
 use ablate_models::fold::fold_scales;
 use burn::module::{Module, ModuleMapper, Param};
@@ -22,22 +23,26 @@ impl ModuleMapper for ToDouble {
 
 /// The largest difference of a logit between the net and its fold, relative to the largest logit,
 /// in double precision.
-pub(super) fn measure(net: &Net, batches: &Batches, out: &mut [Values]) {
-    let model = net.model().valid().map(&mut ToDouble);
-    let Ok(folded) = fold_scales(model.clone()) else {
-        return;
-    };
-    let replicas = out.len();
-    let (mut difference, mut size) = (vec![0.0f64; replicas], vec![0.0f64; replicas]);
-    for_chunks(batches, Part::Test, EXAMPLES, |_, pixels| {
-        let pixels = pixels.cast(DType::F64);
-        let ours = host_f64(model.forward(pixels.clone(), &Pass::evaluate()));
-        let theirs = host_f64(folded.forward(pixels, &Pass::evaluate()));
-        let each = ours.len() / replicas;
-        for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
-            difference[i / each] = difference[i / each].max((a - b).abs());
-            size[i / each] = size[i / each].max(a.abs());
-        }
-    });
-    put_all(out, "fold_error", |r| difference[r] / size[r]);
+pub(super) struct Fold;
+
+impl Watcher for Fold {
+    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let model = run.net.model().valid().map(&mut ToDouble);
+        let Ok(folded) = fold_scales(model.clone()) else {
+            return;
+        };
+        let replicas = found.len();
+        let (mut difference, mut size) = (vec![0.0f64; replicas], vec![0.0f64; replicas]);
+        for_chunks(run.batches, Part::Test, EXAMPLES, |_, pixels| {
+            let pixels = pixels.cast(DType::F64);
+            let ours = host_f64(model.forward(pixels.clone(), &Pass::evaluate()));
+            let theirs = host_f64(folded.forward(pixels, &Pass::evaluate()));
+            let each = ours.len() / replicas;
+            for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+                difference[i / each] = difference[i / each].max((a - b).abs());
+                size[i / each] = size[i / each].max(a.abs());
+            }
+        });
+        put_all(found, "fold_error", |r| difference[r] / size[r]);
+    }
 }

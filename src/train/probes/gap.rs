@@ -1,19 +1,22 @@
 //! The gap between training and test scores, both in evaluation mode.
 
-use super::Values;
-use crate::train::batch::{Batches, Part};
-use crate::train::net::Net;
+use super::{Findings, Run, Watcher};
+use crate::train::batch::Part;
 
-pub(super) fn measure(net: &Net, batches: &Batches, out: &mut [Values]) {
-    let train = net.scores(batches, Part::Train);
-    let test = net.scores(batches, Part::Test);
-    for ((values, train), test) in out.iter_mut().zip(train).zip(test) {
-        let (Some(train), Some(test)) = (train, test) else {
-            continue;
-        };
-        values.insert("train_accuracy".into(), train.accuracy);
-        values.insert("train_nll".into(), train.nll);
-        values.insert("accuracy_gap".into(), train.accuracy - test.accuracy);
-        values.insert("nll_gap".into(), test.nll - train.nll);
+pub(super) struct Gap;
+
+impl Watcher for Gap {
+    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let train = run.net.scores(run.batches, Part::Train);
+        let test = run.net.scores(run.batches, Part::Test);
+        for ((findings, train), test) in found.iter_mut().zip(train).zip(test) {
+            let (Some(train), Some(test)) = (train, test) else {
+                continue;
+            };
+            findings.put("train_accuracy", train.accuracy);
+            findings.put("train_nll", train.nll);
+            findings.put("accuracy_gap", train.accuracy - test.accuracy);
+            findings.put("nll_gap", test.nll - train.nll);
+        }
     }
 }

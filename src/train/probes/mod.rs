@@ -1,87 +1,130 @@
 //! What is measured beside accuracy. A probe watches a run and changes nothing of it.
+//!
+//! A probe is a file with a [`Watcher`], a word of [`Probe`], a line in [`watcher`], and a row in
+//! the catalogue of `spec` for each quantity it measures.
 
 mod bias;
+mod co_adaptation;
+mod equal_training;
+mod findings;
 mod fold;
 mod gap;
+mod homogeneity;
+mod roughness;
 mod saturation;
 mod twin;
 
-use super::TrainError;
+pub(crate) use findings::Findings;
+
 use super::batch::Batches;
 use super::net::Net;
 use crate::run::trainer::{Job, StopFlag};
 use crate::spec::Probe;
 use ablate_models::zoo::Model;
-use bias::BiasGradient;
-use burn::tensor::Gradients;
-use std::collections::BTreeMap;
+use burn::tensor::{Gradients, Int, Tensor};
 
-/// Named values of one cell.
-pub(crate) type Values = BTreeMap<String, f64>;
+#[cfg(test)]
+mod tests;
 
-/// The probes of a job.
+/// A run as its probes see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) net: &'a Net,
+    pub(crate) batches: &'a Batches,
+}
+
+/// A training step after its gradients are known and before the parameters move.
+#[derive(Clone, Copy)]
+#[expect(dead_code, reason = "what a probe of single steps may look at")]
+pub(crate) struct Moment<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) gradients: &'a Gradients,
+    /// `[replicas, batch, features]`.
+    pub(crate) pixels: &'a Tensor<3>,
+    /// `[replicas, batch]`.
+    pub(crate) labels: &'a Tensor<2, Int>,
+    /// Steps taken before this one.
+    pub(crate) step: u64,
+}
+
+/// Watches a run. Whatever a probe has no use for costs nothing.
+pub(crate) trait Watcher {
+    /// Sees every step before the parameters move.
+    fn after_backward(&mut self, _moment: &Moment<'_>) {}
+
+    /// Sees the nets after every step.
+    fn after_step(&mut self, _run: &Run<'_>) {}
+
+    /// Sees the nets after every epoch. What it finds is a trace: one value an epoch.
+    fn epoch_done(&mut self, _run: &Run<'_>, _found: &mut [Findings]) {}
+
+    /// Sees the trained nets. What it finds is a value or a series of each cell.
+    fn finish(&mut self, _run: &Run<'_>, _found: &mut [Findings]) {}
+}
+
+/// The one place that makes probes of their names; `run` has not taken a step yet.
+fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
+    match probe {
+        Probe::TrainTestGap => Box::new(gap::Gap),
+        Probe::Saturation => Box::new(saturation::Saturation),
+        Probe::BiasGradient => Box::new(bias::BiasGradient::begin(run)),
+        Probe::BiasTwin => Box::new(twin::Twin),
+        Probe::ScaleFold => Box::new(fold::Fold),
+        Probe::Homogeneity => Box::new(homogeneity::Homogeneity),
+        Probe::CoAdaptation => Box::new(co_adaptation::CoAdaptation::begin(run)),
+        Probe::EqualTraining => Box::new(equal_training::EqualTraining::begin(run)),
+        Probe::Roughness => Box::new(roughness::Roughness::default()),
+    }
+}
+
+/// The probes of a job, and what they found in each of its cells.
 pub(crate) struct Probes {
-    bias: Option<BiasGradient>,
+    watchers: Vec<Box<dyn Watcher + Send>>,
+    found: Vec<Findings>,
 }
 
 impl Probes {
-    pub(crate) fn new(job: &Job) -> Self {
-        let wanted = job.probes.contains(&Probe::BiasGradient);
+    /// The probes that the job of `run` asks for, before its first step.
+    pub(crate) fn begin(run: &Run<'_>) -> Self {
+        let probes = run.job.probes.iter();
         Self {
-            bias: wanted.then(BiasGradient::default),
+            watchers: probes.map(|&probe| watcher(probe, run)).collect(),
+            found: vec![Findings::default(); run.job.cells.len()],
         }
     }
 
-    /// Sees every step before the parameters move.
-    pub(crate) fn after_backward(&mut self, model: &Model, gradients: &Gradients) {
-        if let Some(bias) = &mut self.bias {
-            bias.after_backward(model, gradients);
+    /// Whether nobody looks.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.watchers.is_empty()
+    }
+
+    pub(crate) fn after_backward(&mut self, moment: &Moment<'_>) {
+        for watcher in &mut self.watchers {
+            watcher.after_backward(moment);
         }
     }
 
-    /// The values of every cell, from the trained net; `None` when `stop` was raised.
-    pub(crate) fn finish(
-        &self,
-        job: &Job,
-        net: &Net,
-        batches: &Batches,
-        stop: &StopFlag,
-    ) -> Option<Vec<Values>> {
-        let mut values = vec![Values::new(); job.cells.len()];
-        for probe in &job.probes {
+    pub(crate) fn after_step(&mut self, run: &Run<'_>) {
+        for watcher in &mut self.watchers {
+            watcher.after_step(run);
+        }
+    }
+
+    pub(crate) fn epoch_done(&mut self, run: &Run<'_>) {
+        for watcher in &mut self.watchers {
+            watcher.epoch_done(run, &mut self.found);
+        }
+    }
+
+    /// Everything that was found in each cell; `None` when `stop` was raised.
+    pub(crate) fn finish(mut self, run: &Run<'_>, stop: &StopFlag) -> Option<Vec<Findings>> {
+        for watcher in &mut self.watchers {
             if stop.stopped() {
                 return None;
             }
-            let out = &mut values;
-            match probe {
-                Probe::TrainTestGap => gap::measure(net, batches, out),
-                Probe::Saturation => saturation::measure(job, net, batches, out),
-                Probe::BiasGradient => {
-                    if let Some(bias) = &self.bias {
-                        bias.finish(net, out);
-                    }
-                }
-                Probe::BiasTwin => ignore_unbuildable(twin::measure(job, out)),
-                Probe::ScaleFold => fold::measure(net, batches, out),
-                Probe::Homogeneity => {
-                    let error = job.model.block().activation.homogeneity_error();
-                    put_all(out, "homogeneity_error", |_| error);
-                }
-            }
+            watcher.finish(run, &mut self.found);
         }
-        Some(values)
-    }
-}
-
-/// A twin that cannot be built has no value; the job itself was built from the same parts.
-fn ignore_unbuildable(result: Result<(), TrainError>) {
-    if let Err(error) = result {
-        log::warn!("no twin: {error}");
-    }
-}
-
-fn put_all(out: &mut [Values], name: &str, value: impl Fn(usize) -> f64) {
-    for (r, values) in out.iter_mut().enumerate() {
-        values.insert(name.to_owned(), value(r));
+        Some(self.found)
     }
 }

@@ -3,10 +3,9 @@
 //! A unit is inactive on an example where the slope of its activation is under 5 % of the largest
 //! slope the activation has anywhere; it is dead where that holds on every example.
 
-use super::{Values, put_all};
-use crate::run::trainer::Job;
-use crate::train::batch::{Batches, Part};
-use crate::train::net::{Net, for_chunks, host};
+use super::findings::{Findings, put_all};
+use super::{Run, Watcher};
+use crate::train::net::{for_chunks, host};
 use ablate_models::Pass;
 use ablate_models::pass::{Observer, Point};
 use burn::module::Module;
@@ -55,29 +54,30 @@ impl<F: Fn(f32) -> bool> Observer for Watch<F> {
     }
 }
 
-pub(super) fn measure(job: &Job, net: &Net, batches: &Batches, out: &mut [Values]) {
-    let activation = job.model.block().activation;
-    let bound = SHARE_OF_LARGEST * activation.largest_slope();
-    let watch = Watch {
-        counts: RefCell::default(),
-        is_inactive: |z| activation.slope(f64::from(z)).abs() < bound,
-    };
-    let part = match batches.len(Part::Validation) {
-        0 => Part::Train,
-        _ => Part::Validation,
-    };
-    let model = net.model().valid();
-    for_chunks(batches, part, usize::MAX, |_, pixels| {
-        model.forward(pixels, &Pass::evaluate().watched_by(&watch));
-    });
-    for (path, counts) in watch.counts.into_inner() {
-        let c = counts.channels;
-        put_all(out, &format!("inactive.{path}"), |r| {
-            counts.inactive[r] as f64 / counts.pairs as f64
+pub(super) struct Saturation;
+
+impl Watcher for Saturation {
+    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let activation = run.job.model.block().activation;
+        let bound = SHARE_OF_LARGEST * activation.largest_slope();
+        let watch = Watch {
+            counts: RefCell::default(),
+            is_inactive: |z| activation.slope(f64::from(z)).abs() < bound,
+        };
+        let part = run.batches.held_out();
+        let model = run.net.model().valid();
+        for_chunks(run.batches, part, usize::MAX, |_, pixels| {
+            model.forward(pixels, &Pass::evaluate().watched_by(&watch));
         });
-        put_all(out, &format!("dead.{path}"), |r| {
-            let lived = &counts.lived[r * c..(r + 1) * c];
-            lived.iter().filter(|&&lived| !lived).count() as f64 / c as f64
-        });
+        for (path, counts) in watch.counts.into_inner() {
+            let c = counts.channels;
+            put_all(found, &format!("inactive.{path}"), |r| {
+                counts.inactive[r] as f64 / counts.pairs as f64
+            });
+            put_all(found, &format!("dead.{path}"), |r| {
+                let lived = &counts.lived[r * c..(r + 1) * c];
+                lived.iter().filter(|&&lived| !lived).count() as f64 / c as f64
+            });
+        }
     }
 }

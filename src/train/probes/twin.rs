@@ -3,11 +3,13 @@
 //! Where the norm follows the weights directly, batch statistics subtract any bias exactly, so the
 //! twins stay equal up to rounding; elsewhere they part at once.
 
-use super::{Values, put_all};
+use super::findings::{Findings, put_all};
+use super::{Run, Watcher};
 use crate::data;
 use crate::run::trainer::Job;
 use crate::train::batch::Part;
 use crate::train::net::{Net, host_f64};
+use crate::train::schedule::Pace;
 use crate::train::{TrainError, build, load};
 use ablate_models::Start;
 use ablate_models::block::Bias;
@@ -18,7 +20,18 @@ use burn::tensor::{DType, Tensor};
 const STEPS: usize = 50;
 const LOOK_AT: [usize; 3] = [1, 10, STEPS];
 
-pub(super) fn measure(job: &Job, out: &mut [Values]) -> Result<(), TrainError> {
+pub(super) struct Twin;
+
+impl Watcher for Twin {
+    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        // The job itself was built from the same parts.
+        if let Err(error) = measure(run.job, found) {
+            log::warn!("no twin: {error}");
+        }
+    }
+}
+
+fn measure(job: &Job, found: &mut [Findings]) -> Result<(), TrainError> {
     let device = crate::device::open(&job.device)?.autodiff();
     let batches = load(job, &data::load(job.data.name)?, &device, DType::F64)?;
     let seeds: Vec<u64> = job.cells.iter().map(|cell| cell.seed).collect();
@@ -38,7 +51,7 @@ pub(super) fn measure(job: &Job, out: &mut [Values]) -> Result<(), TrainError> {
         }
         let advance = |net: &mut Net| -> Tensor<3> {
             let (pixels, labels) = batches.train(&orders, at * n, n);
-            net.step(pixels, labels, 1.0, |_, _| ()).logits
+            net.step(pixels, labels, Pace::CONSTANT, |_, _| ()).logits
         };
         let difference = host_f64(advance(&mut with) - advance(&mut without));
         let each = difference.len() / largest.len();
@@ -46,7 +59,9 @@ pub(super) fn measure(job: &Job, out: &mut [Values]) -> Result<(), TrainError> {
             largest[i / each] = largest[i / each].max(d.abs());
         }
         if LOOK_AT.contains(&(step + 1)) {
-            put_all(out, &format!("bias_twin.step_{}", step + 1), |r| largest[r]);
+            put_all(found, &format!("bias_twin.step_{}", step + 1), |r| {
+                largest[r]
+            });
         }
     }
     Ok(())
@@ -54,9 +69,8 @@ pub(super) fn measure(job: &Job, out: &mut [Values]) -> Result<(), TrainError> {
 
 fn with_bias(model: &ModelConfig, bias: Bias) -> ModelConfig {
     let mut model = model.clone();
-    match &mut model {
-        ModelConfig::Mlp(c) => c.block.bias = bias,
-        ModelConfig::Cnn(c) => c.block.bias = bias,
+    for block in model.blocks_mut() {
+        block.bias = bias;
     }
     model
 }

@@ -9,6 +9,7 @@ mod parallel;
 pub(crate) mod pool;
 mod product;
 pub(crate) mod real;
+pub(crate) mod sgd;
 pub(crate) mod tail;
 pub(crate) mod tensors;
 mod transpose;

@@ -1,14 +1,15 @@
 //! Derivatives of the kernels' operations.
 
 use super::{
-    AdamState, BlockInput, ChannelParameters, Kernels, Optional, block_forward, by_type, dims,
-    loss_forward, pool_forward, pool_sizes, rm, statistics,
+    AdamState, BlockInput, ChannelParameters, Kernels, Optional, SgdState, block_forward, by_type,
+    dims, loss_forward, pool_forward, pool_sizes, rm, statistics,
 };
 use crate::ops::BlockSpec;
 use crate::ops::cpu::adam::AdamStep;
 use crate::ops::cpu::block::{self, Saved};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::pool;
+use crate::ops::cpu::sgd::SgdStep;
 use crate::ops::cpu::tensors::CpuTensors;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -92,6 +93,29 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
         let (value, first, second) = B::zoo_adam(state, gradient.into_primitive(), step);
         let constant = |t| <Self as AutodiffBackend>::from_inner(t);
         (constant(value), constant(first), constant(second))
+    }
+
+    fn zoo_sgd(
+        value: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        step: SgdStep,
+    ) -> FloatTensor<Self> {
+        let value = B::zoo_sgd(value.into_primitive(), gradient.into_primitive(), step);
+        <Self as AutodiffBackend>::from_inner(value)
+    }
+
+    fn zoo_sgd_with_momentum(
+        state: SgdState<Self>,
+        gradient: FloatTensor<Self>,
+        step: SgdStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let state = SgdState {
+            value: state.value.into_primitive(),
+            velocity: state.velocity.into_primitive(),
+        };
+        let (value, velocity) = B::zoo_sgd_with_momentum(state, gradient.into_primitive(), step);
+        let constant = |t| <Self as AutodiffBackend>::from_inner(t);
+        (constant(value), constant(velocity))
     }
 }
 

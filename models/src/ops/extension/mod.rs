@@ -15,6 +15,7 @@ use crate::ops::cpu::adam::{self, AdamStep};
 use crate::ops::cpu::block::{self, Image, Parameters, Saved, Sizes};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::real::Real;
+use crate::ops::cpu::sgd::{self, SgdStep};
 use crate::ops::cpu::tensors::CpuTensors;
 use crate::ops::cpu::{loss, pool};
 #[cfg(feature = "flex")]
@@ -67,6 +68,13 @@ pub(crate) struct AdamState<B: Backend> {
     pub(crate) second: FloatTensor<B>,
 }
 
+/// What a step of SGD with momentum reads and writes.
+#[derive(ExtensionType, Clone, Debug)]
+pub(crate) struct SgdState<B: Backend> {
+    pub(crate) value: FloatTensor<B>,
+    pub(crate) velocity: FloatTensor<B>,
+}
+
 /// Operations with kernels of their own on the CPU backends.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
@@ -95,6 +103,20 @@ pub(crate) trait Kernels: Backend {
         gradient: FloatTensor<Self>,
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`crate::ops::sgd_step`], without a velocity.
+    fn zoo_sgd(
+        value: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        step: SgdStep,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::ops::sgd_step`], with one.
+    fn zoo_sgd_with_momentum(
+        #[extension_type] state: SgdState<Self>,
+        gradient: FloatTensor<Self>,
+        step: SgdStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// Runs `$body` with `$t` bound to the element type of `$tensor`.
@@ -150,6 +172,22 @@ macro_rules! implement {
                 step: AdamStep,
             ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
                 by_type!(gradient, T => adam_step::<Self, T>(state, gradient, &step))
+            }
+
+            fn zoo_sgd(
+                value: FloatTensor<Self>,
+                gradient: FloatTensor<Self>,
+                step: SgdStep,
+            ) -> FloatTensor<Self> {
+                by_type!(gradient, T => sgd_step::<Self, T>(value, gradient, &step))
+            }
+
+            fn zoo_sgd_with_momentum(
+                state: SgdState<Self>,
+                gradient: FloatTensor<Self>,
+                step: SgdStep,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+                by_type!(gradient, T => momentum_step::<Self, T>(state, gradient, &step))
             }
         }
     };
@@ -314,4 +352,31 @@ fn adam_step<B: CpuTensors, T: Real>(
         B::values_mut(&mut second),
     );
     (value, first, second)
+}
+
+fn sgd_step<B: CpuTensors, T: Real>(
+    value: FloatTensor<B>,
+    gradient: FloatTensor<B>,
+    step: &SgdStep,
+) -> FloatTensor<B> {
+    let (mut value, gradient) = (rm::<B>(value), rm::<B>(gradient));
+    let gradient = B::values(&gradient);
+    sgd::step(step, B::values_mut::<T>(&mut value), gradient, None);
+    value
+}
+
+fn momentum_step<B: CpuTensors, T: Real>(
+    state: SgdState<B>,
+    gradient: FloatTensor<B>,
+    step: &SgdStep,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let gradient = rm::<B>(gradient);
+    let [mut value, mut velocity] = [state.value, state.velocity].map(rm::<B>);
+    sgd::step(
+        step,
+        B::values_mut::<T>(&mut value),
+        B::values(&gradient),
+        Some(B::values_mut(&mut velocity)),
+    );
+    (value, velocity)
 }

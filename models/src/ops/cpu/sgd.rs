@@ -1,0 +1,106 @@
+//! A step of SGD in one pass over parameter, gradient and velocity.
+
+use super::parallel::for_each;
+use super::real::Real;
+use super::vector::Kernel;
+
+/// Settings of a step.
+#[derive(Clone, Debug)]
+pub struct SgdStep {
+    /// Learning rate of each replica.
+    pub rates: Vec<f64>,
+    /// Decay of the velocity; not used without one.
+    pub momentum: f64,
+    /// Step along the gradient that the velocity will have seen twice (Nesterov's form).
+    pub nesterov: bool,
+    /// Decay added to the gradient (an L2 penalty).
+    pub penalty: f64,
+}
+
+/// Numbers that one task moves, at most.
+const PART: usize = 1 << 16;
+
+/// Moves `value`, and `velocity` if there is one, each of equal blocks a replica.
+pub(crate) fn step<T: Real>(
+    s: &SgdStep,
+    value: &mut [T],
+    gradient: &[T],
+    velocity: Option<&mut [T]>,
+) {
+    let block = value.len() / s.rates.len();
+    // Parts of a block move alike: how it is cut changes nothing.
+    let part = block.min(PART).max(1);
+    let parts = |v| <[T]>::chunks_mut(v, block.max(1)).flat_map(move |v| v.chunks_mut(part));
+    let rates = s
+        .rates
+        .iter()
+        .flat_map(|rate| std::iter::repeat_n(rate, block.div_ceil(part)));
+    let gradients = gradient.chunks(block.max(1)).flat_map(|g| g.chunks(part));
+    let tasks = parts(value).zip(gradients).zip(rates);
+    match velocity {
+        None => for_each(tasks.collect(), |((value, gradient), &rate)| {
+            T::run(Plain {
+                value,
+                gradient,
+                penalty: T::of(s.penalty),
+                rate: T::of(rate),
+            });
+        }),
+        Some(velocity) => {
+            let tasks = tasks.zip(parts(velocity));
+            for_each(tasks.collect(), |(((value, gradient), &rate), velocity)| {
+                T::run(Heavy {
+                    value,
+                    gradient,
+                    velocity,
+                    momentum: T::of(s.momentum),
+                    // How much of gradient and velocity a step takes.
+                    share: match s.nesterov {
+                        true => [T::ONE, T::of(s.momentum)],
+                        false => [T::ZERO, T::ONE],
+                    },
+                    penalty: T::of(s.penalty),
+                    rate: T::of(rate),
+                });
+            });
+        }
+    }
+}
+
+struct Plain<'a, T> {
+    value: &'a mut [T],
+    gradient: &'a [T],
+    penalty: T,
+    rate: T,
+}
+
+impl<T: Real> Kernel for Plain<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        for (w, &g) in self.value.iter_mut().zip(self.gradient) {
+            *w = *w - (g + *w * self.penalty) * self.rate;
+        }
+    }
+}
+
+struct Heavy<'a, T> {
+    value: &'a mut [T],
+    gradient: &'a [T],
+    velocity: &'a mut [T],
+    momentum: T,
+    share: [T; 2],
+    penalty: T,
+    rate: T,
+}
+
+impl<T: Real> Kernel for Heavy<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        let [of_gradient, of_velocity] = self.share;
+        for ((w, &g), v) in self.value.iter_mut().zip(self.gradient).zip(self.velocity) {
+            let g = g + *w * self.penalty;
+            *v = *v * self.momentum + g;
+            *w = *w - (g * of_gradient + *v * of_velocity) * self.rate;
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What contrasts compare: test scores, and quantities that probes measure.
+
+use super::quantity::{Direction, Quantity, Timing};
+use serde::de::{Deserializer, Error, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+
+/// What a metric's name starts with where a probe measures it.
+const PROBE: &str = "probe:";
+
+/// A quantity that contrasts compare.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Metric {
+    /// Test accuracy in percent; higher is better.
+    TestAccuracy,
+    /// Test negative log-likelihood in nats; lower is better.
+    TestNll,
+    /// Test expected calibration error in percent; lower is better.
+    TestEce,
+    /// What a probe measures: `probe:NAME`.
+    Probe(Measure),
+}
+
+impl Metric {
+    /// The test scores.
+    pub const SCORES: [Self; 3] = [Self::TestAccuracy, Self::TestNll, Self::TestEce];
+
+    /// Name in specs and files.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::TestAccuracy => "test_accuracy".into(),
+            Self::TestNll => "test_nll".into(),
+            Self::TestEce => "test_ece".into(),
+            Self::Probe(measure) => format!("{PROBE}{}", measure.name()).into(),
+        }
+    }
+
+    /// Words for tables. Of what a probe measures they say which way is better.
+    pub fn label(&self) -> Cow<'static, str> {
+        match self {
+            Self::TestAccuracy => "test accuracy".into(),
+            Self::TestNll => "test NLL".into(),
+            Self::TestEce => "test ECE".into(),
+            Self::Probe(measure) => {
+                let better = match measure.quantity.better {
+                    Direction::Higher => "higher",
+                    Direction::Lower => "lower",
+                };
+                format!("{} ({better} is better)", measure.label()).into()
+            }
+        }
+    }
+
+    /// Unit of a difference.
+    pub const fn unit(&self) -> &'static str {
+        match self {
+            Self::TestAccuracy | Self::TestEce => "points",
+            Self::TestNll => "nats",
+            Self::Probe(measure) => measure.quantity.unit.of_differences(),
+        }
+    }
+
+    /// Unit of a value.
+    pub const fn scale(&self) -> &'static str {
+        match self {
+            Self::TestAccuracy | Self::TestEce => "%",
+            Self::TestNll => "nats",
+            Self::Probe(measure) => measure.quantity.unit.of_values(),
+        }
+    }
+
+    /// Whether a higher value is a better one.
+    pub const fn higher_is_better(&self) -> bool {
+        match self {
+            Self::TestAccuracy => true,
+            Self::TestNll | Self::TestEce => false,
+            Self::Probe(measure) => matches!(measure.quantity.better, Direction::Higher),
+        }
+    }
+
+    /// Whether it is known after every epoch.
+    pub const fn at_every_epoch(&self) -> bool {
+        match self {
+            Self::TestAccuracy | Self::TestNll | Self::TestEce => true,
+            Self::Probe(measure) => matches!(measure.quantity.timing, Timing::EveryEpoch),
+        }
+    }
+}
+
+/// A quantity of the catalogue, of the whole net or of a part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Measure {
+    /// What is measured.
+    pub quantity: &'static Quantity,
+    /// Of what: a block's path, a step, ...; absent for the whole net.
+    pub part: Option<String>,
+}
+
+impl Measure {
+    /// The measure that records call `name`; `None` where the catalogue has no such quantity.
+    pub fn named(name: &str) -> Option<Self> {
+        let (quantity, part) = match name.split_once('.') {
+            Some((quantity, part)) => (quantity, Some(part.to_owned())),
+            None => (name, None),
+        };
+        let quantity = Quantity::named(quantity)?;
+        Some(Self { quantity, part })
+    }
+
+    /// Its name in records.
+    pub fn name(&self) -> String {
+        match &self.part {
+            Some(part) => format!("{}.{part}", self.quantity.name),
+            None => self.quantity.name.to_owned(),
+        }
+    }
+
+    /// Words for it.
+    pub fn label(&self) -> String {
+        match &self.part {
+            Some(part) => format!("{} of {part}", self.quantity.label),
+            None => self.quantity.label.to_owned(),
+        }
+    }
+}
+
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Metric {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(MetricVisitor)
+    }
+}
+
+struct MetricVisitor;
+
+impl Visitor<'_> for MetricVisitor {
+    type Value = Metric;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a metric")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Metric, E> {
+        let score = Metric::SCORES.into_iter().find(|m| m.name() == text);
+        if let Some(score) = score {
+            return Ok(score);
+        }
+        let Some(name) = text.strip_prefix(PROBE) else {
+            return Err(E::unknown_variant(
+                text,
+                &["test_accuracy", "test_nll", "test_ece"],
+            ));
+        };
+        let unknown = || E::custom(super::quantity::advice(name));
+        Measure::named(name).map(Metric::Probe).ok_or_else(unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Metric, serde_json::Error> {
+        serde_json::from_value(text.into())
+    }
+
+    #[test]
+    fn a_metric_is_read_as_it_is_written() {
+        let names = [
+            "test_accuracy",
+            "test_nll",
+            "test_ece",
+            "probe:accuracy_gap",
+        ];
+        for name in names.into_iter().chain(["probe:dead.blocks.1"]) {
+            let metric = read(name).unwrap();
+            assert_eq!(serde_json::to_value(&metric).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn what_a_probe_measures_has_its_words_unit_and_direction_from_the_catalogue() {
+        let dead = read("probe:dead.blocks.1").unwrap();
+        assert_eq!(
+            dead.label(),
+            "share of dead units of blocks.1 (lower is better)"
+        );
+        assert_eq!((dead.unit(), dead.scale()), ("share", "share"));
+        assert!(!dead.higher_is_better() && !dead.at_every_epoch());
+        assert!(read("probe:train_accuracy").unwrap().higher_is_better());
+    }
+
+    #[test]
+    fn a_quantity_that_there_is_not_is_answered_with_the_nearest() {
+        let message = read("probe:daed.blocks.1").unwrap_err().to_string();
+        assert!(message.contains("did you mean `probe:dead`?"), "{message}");
+    }
+}

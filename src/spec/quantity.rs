@@ -1,0 +1,291 @@
+//! The catalogue of what probes measure: name, words, unit, and which way is better.
+//!
+//! A row a quantity. Records name it as `NAME`, or `NAME.PART` where it belongs to a part of the
+//! net; what is measured and not in here fails a test.
+
+use super::check::flaw;
+use super::fault::{list, nearest};
+use super::tree::brief;
+use super::{Arm, Measure, Probe};
+use ablate_models::ConfigError;
+use ablate_models::zoo::ModelConfig;
+
+/// Something that a probe measures.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Quantity {
+    /// Name in records, up to the first point.
+    pub name: &'static str,
+    /// Which probe measures it.
+    pub probe: Probe,
+    /// Words for tables and axes.
+    pub label: &'static str,
+    /// Its unit.
+    pub unit: Unit,
+    /// Which way improvements count.
+    pub better: Direction,
+    /// When it is measured.
+    pub timing: Timing,
+    /// Of what it is measured.
+    pub parts: Parts,
+}
+
+/// The unit of a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unit {
+    /// Percent; differences in points.
+    Percent,
+    /// Nats.
+    Nats,
+    /// A share, from 0 to 1.
+    Share,
+    /// A pure number.
+    Number,
+    /// In its own words.
+    Other(&'static str),
+}
+
+impl Unit {
+    /// Of a value.
+    pub const fn of_values(self) -> &'static str {
+        match self {
+            Self::Percent => "%",
+            Self::Nats => "nats",
+            Self::Share => "share",
+            Self::Number => "units",
+            Self::Other(words) => words,
+        }
+    }
+
+    /// Of a difference of values.
+    pub const fn of_differences(self) -> &'static str {
+        match self {
+            Self::Percent => "points",
+            _ => self.of_values(),
+        }
+    }
+}
+
+/// Which way improvements count. For a mechanism it is the way that the claims call good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+}
+
+/// When a quantity is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Timing {
+    /// Once, of the trained net.
+    AtEnd,
+    /// After every epoch.
+    EveryEpoch,
+    /// Once, as a curve or a histogram.
+    Series(Axis),
+}
+
+/// What lies along a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Axis {
+    /// Shares from 0 to 1, both ends included.
+    Share(&'static str),
+    /// Steps, from 1.
+    Steps,
+    /// Ranks, from 1.
+    Rank(&'static str),
+}
+
+/// Of what a quantity is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Parts {
+    /// Of the whole net.
+    Net,
+    /// Of each hidden block, by its path.
+    Blocks,
+    /// Of the whole net, and of each hidden block by its path.
+    NetAndBlocks,
+    /// Of each of these.
+    Named(&'static [&'static str]),
+}
+
+use Direction::{Higher, Lower};
+use Timing::{AtEnd, EveryEpoch};
+
+/// Everything that probes measure, a line each.
+#[rustfmt::skip]
+pub const QUANTITIES: &[Quantity] = &[
+    row(Probe::TrainTestGap, "train_accuracy", "training accuracy", Unit::Percent, Higher, AtEnd, Parts::Net),
+    row(Probe::TrainTestGap, "train_nll", "training NLL", Unit::Nats, Lower, AtEnd, Parts::Net),
+    row(Probe::TrainTestGap, "accuracy_gap", "training minus test accuracy", Unit::Percent, Lower, AtEnd, Parts::Net),
+    row(Probe::TrainTestGap, "nll_gap", "test minus training NLL", Unit::Nats, Lower, AtEnd, Parts::Net),
+    row(Probe::Saturation, "inactive", "share of inactive pairs of unit and example", Unit::Share, Lower, AtEnd, Parts::Blocks),
+    row(Probe::Saturation, "dead", "share of dead units", Unit::Share, Lower, AtEnd, Parts::Blocks),
+    row(Probe::BiasGradient, "bias_gradient", "largest gradient of a bias", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::BiasGradient, "weight_gradient", "largest gradient of a weight", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::BiasGradient, "bias_drift", "largest way of a bias from its start", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::BiasTwin, "bias_twin", "largest difference of the logits of twins", Unit::Number, Lower, AtEnd, Parts::Named(&["step_1", "step_10", "step_50"])),
+    row(Probe::ScaleFold, "fold_error", "relative error of the fold", Unit::Number, Lower, AtEnd, Parts::Net),
+    row(Probe::Homogeneity, "homogeneity_error", "H of the activation", Unit::Number, Lower, AtEnd, Parts::Net),
+    row(Probe::CoAdaptation, "negative_share", "share of negative interactions of units", Unit::Percent, Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "negative_share_mean", "share of negative interactions, units at their means", Unit::Percent, Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "negative_within", "share of negative interactions within layers", Unit::Percent, Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "negative_across", "share of negative interactions across layers", Unit::Percent, Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "interaction", "mean interaction of two units", Unit::Nats, Higher, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "interaction_mean", "mean interaction of two units, at their means", Unit::Nats, Higher, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "ablation_area", "mean accuracy while units are removed", Unit::Percent, Higher, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "ablation_area_mean", "mean accuracy while units are set to their means", Unit::Percent, Higher, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "cancellation", "size of terms over size of sums", Unit::Other("times"), Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "correlation", "mean size of correlations of units", Unit::Other("r"), Lower, EveryEpoch, Parts::Net),
+    row(Probe::CoAdaptation, "ablation_curve", "accuracy without units", Unit::Percent, Higher, REMOVED, Parts::Blocks),
+    row(Probe::CoAdaptation, "ablation_curve_mean", "accuracy with units at their means", Unit::Percent, Higher, REMOVED, Parts::Blocks),
+    row(Probe::CoAdaptation, "interaction_quantiles", "interaction of two units", Unit::Nats, Higher, Timing::Series(Axis::Share("share of pairs")), Parts::Net),
+    row(Probe::EqualTraining, "update_gini", "Gini coefficient of the units' updates", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
+    row(Probe::EqualTraining, "strength_gini", "Gini coefficient of the units' strengths", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
+    row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, the least updated first")), Parts::Blocks),
+    row(Probe::Roughness, "validation_roughness", "mean step of the validation accuracy", Unit::Percent, Lower, AtEnd, Parts::Net),
+];
+
+/// Along curves of removal.
+const REMOVED: Timing = Timing::Series(Axis::Share("share of the block's units removed"));
+
+const fn row(
+    probe: Probe,
+    name: &'static str,
+    label: &'static str,
+    unit: Unit,
+    better: Direction,
+    timing: Timing,
+    parts: Parts,
+) -> Quantity {
+    Quantity {
+        name,
+        probe,
+        label,
+        unit,
+        better,
+        timing,
+        parts,
+    }
+}
+
+impl Quantity {
+    /// The quantity called `name`.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        QUANTITIES.iter().find(|quantity| quantity.name == name)
+    }
+
+    /// What records call it, of the whole of `model` and of its parts.
+    pub fn names(&self, model: &ModelConfig) -> Vec<String> {
+        let (whole, parts) = self.parts.of(model);
+        let whole = whole.then(|| self.name.to_owned());
+        let parts = parts.iter().map(|part| format!("{}.{part}", self.name));
+        whole.into_iter().chain(parts).collect()
+    }
+}
+
+/// What to write in place of the metric `probe:NAME`.
+pub(super) fn advice(name: &str) -> String {
+    let names: Vec<String> = QUANTITIES
+        .iter()
+        .map(|q| format!("probe:{}", q.name))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let given = format!("probe:{}", name.split('.').next().unwrap_or_default());
+    let advice = match nearest(&given, &names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("probes measure {}", list(&names)),
+    };
+    format!("cannot be `{}`; {advice}", brief(&given))
+}
+
+impl Measure {
+    /// # Errors
+    /// If `arm` does not measure it. The error's key is relative to the contrast.
+    pub(super) fn check(&self, arm: &Arm) -> Result<(), ConfigError> {
+        let quantity = self.quantity;
+        let name = self.name();
+        if matches!(quantity.timing, Timing::Series(_)) {
+            let message =
+                format!("is `probe:{name}`, a series; compare one of the values beside it");
+            return flaw("metric", message);
+        }
+        if !arm.probes.contains(&quantity.probe) {
+            let probe = quantity.probe.name();
+            let message = format!(
+                "is `probe:{name}`, but the arm `{}` does not have `{probe}` among its `probes`",
+                arm.name
+            );
+            return flaw("metric", message);
+        }
+        let names = quantity.names(&arm.model);
+        if names.contains(&name) {
+            return Ok(());
+        }
+        let names: Vec<String> = names.iter().map(|name| format!("probe:{name}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let message = format!(
+            "is `probe:{}`, which the arm `{}` does not have; it has {}",
+            brief(&name),
+            arm.name,
+            list(&names)
+        );
+        flaw("metric", message)
+    }
+}
+
+impl Parts {
+    /// Whether it is measured of the whole of `model`, and of which parts.
+    fn of(self, model: &ModelConfig) -> (bool, Vec<String>) {
+        match self {
+            Self::Net => (true, Vec::new()),
+            Self::Blocks => (false, blocks(model)),
+            Self::NetAndBlocks => (true, blocks(model)),
+            Self::Named(names) => (false, names.iter().map(|&name| name.to_owned()).collect()),
+        }
+    }
+}
+
+/// Paths of the hidden blocks.
+fn blocks(model: &ModelConfig) -> Vec<String> {
+    let numbered =
+        |stem: &str, n: usize| -> Vec<String> { (0..n).map(|i| format!("{stem}.{i}")).collect() };
+    match model {
+        ModelConfig::Mlp(c) => numbered("blocks", c.hidden.len()),
+        ModelConfig::Cnn(c) => {
+            let stages = 0..c.channels.len();
+            let convs = stages.flat_map(|s| numbered(&format!("stages.{s}.blocks"), c.convs));
+            convs.chain(numbered("dense", c.dense.len())).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_quantity_has_a_name_of_its_own_without_points() {
+        let mut names: Vec<&str> = QUANTITIES.iter().map(|q| q.name).collect();
+        assert!(names.iter().all(|name| !name.contains('.')));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), QUANTITIES.len());
+    }
+
+    #[test]
+    fn blocks_are_called_as_the_zoo_calls_them() {
+        use ablate_models::Start;
+        use ablate_models::zoo::PRESETS;
+        let device = crate::device::open("flex").unwrap();
+        for preset in PRESETS {
+            let config = preset.config();
+            let start = Start::new(vec![0], &device);
+            let model = config.init(preset.input, preset.classes, &start).unwrap();
+            let conv = model.conv_blocks().map(|block| &block.tail);
+            let dense = model.dense_blocks().iter().map(|block| &block.tail);
+            let paths: Vec<String> = conv.chain(dense).map(|t| t.path().to_owned()).collect();
+            assert_eq!(blocks(&config), paths, "{}", preset.name);
+        }
+    }
+}

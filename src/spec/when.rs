@@ -1,0 +1,86 @@
+//! When a contrast is read, as a file writes it: a word, or a table with one number.
+
+use super::check::flaw;
+use super::{Arm, When};
+use ablate_models::ConfigError;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+const WORDS: [&str; 3] = ["last", "equal_accuracy", "equal_nll"];
+
+/// `"last"`, `"equal_accuracy"`, `"equal_nll"`, `{ epoch = 5 }` or `{ step = 100 }`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct WhenTable(pub(super) When);
+
+impl<'de> Deserialize<'de> for WhenTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WhenVisitor)
+    }
+}
+
+/// For fields of [`When`] in files that may be written by hand.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<When, D::Error> {
+    WhenTable::deserialize(deserializer).map(|table| table.0)
+}
+
+/// Whether `arm` is scored at `when`.
+pub(super) fn scored(when: When, arm: &Arm) -> Result<(), ConfigError> {
+    let (wanted, unit) = match when {
+        When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
+        When::Epoch(n) => (n, "epoch"),
+        When::Step(n) => (n, "step"),
+    };
+    let train = &arm.train;
+    if train.length.unit() == unit && train.evaluations().contains(&wanted) {
+        return Ok(());
+    }
+    flaw(
+        "when",
+        format!(
+            "is {unit} {wanted}, at which `{}` is not scored; see `train.evaluate_at`",
+            arm.name
+        ),
+    )
+}
+
+struct WhenVisitor;
+
+impl<'de> Visitor<'de> for WhenVisitor {
+    type Value = WhenTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`last`, `equal_accuracy`, `equal_nll`, or a table such as `{ epoch = 5 }`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<WhenTable, E> {
+        match text {
+            "last" => Ok(WhenTable(When::Last)),
+            "equal_accuracy" => Ok(WhenTable(When::EqualAccuracy)),
+            "equal_nll" => Ok(WhenTable(When::EqualNll)),
+            other => Err(E::unknown_variant(other, &WORDS)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WhenTable, A::Error> {
+        let mut found = None;
+        while let Some(key) = map.next_key::<String>()? {
+            let read = match key.as_str() {
+                "epoch" => When::Epoch(map.next_value()?),
+                "step" => When::Step(map.next_value()?),
+                other => {
+                    let message = format!("has the key `{other}`; give an `epoch` or a `step`");
+                    return Err(de::Error::custom(message));
+                }
+            };
+            if found.replace(read).is_some() {
+                return Err(de::Error::custom(
+                    "must be an `epoch` or a `step`, not both",
+                ));
+            }
+        }
+        found
+            .map(WhenTable)
+            .ok_or_else(|| de::Error::custom("is empty; give an `epoch` or a `step`"))
+    }
+}

@@ -1,0 +1,304 @@
+//! Whether units repair each other: what a net loses without some of them, in evaluation mode, on
+//! examples that it was not trained on.
+//!
+//! The units are those of the dense blocks, and of a convolutional net also the channels that enter
+//! the first of them. Pairs and orders of removal are drawn once a seed, so that arms of one width
+//! are asked of the same units, every epoch again.
+
+use super::{Findings, Run, Watcher};
+use crate::train::net::{for_chunks, host_f64};
+use ablate_models::Pass;
+use ablate_models::ablation::{Fill, Subject, Unit, area, negative_share};
+use ablate_models::chain::Chain;
+use ablate_models::streams::{Purpose, Stream};
+use ablate_models::zoo::Model;
+use burn::module::Module;
+use rayon::prelude::*;
+
+/// Examples that losses are taken over.
+const EXAMPLES: usize = 128;
+/// Pairs in each layer, and between each layer and the next.
+const PAIRS: usize = 128;
+/// Steps of a curve of removal, and orders that it is the mean of.
+const POINTS: usize = 8;
+const ORDERS: usize = 2;
+/// Steps of the quantiles of interactions.
+const QUANTILES: usize = 32;
+
+const FILLS: [(Fill, &str); 2] = [(Fill::Zero, ""), (Fill::Mean, "_mean")];
+
+pub(super) struct CoAdaptation {
+    plans: Vec<Plan>,
+}
+
+/// What is asked of one replica.
+struct Plan {
+    /// Path of each layer of units, and the layer of the chain that it feeds.
+    layers: Vec<(String, usize)>,
+    /// Pairs within a layer.
+    within: Vec<[Unit; 2]>,
+    /// Pairs of a layer and the next.
+    across: Vec<[Unit; 2]>,
+    /// Orders in which the units of each layer are removed.
+    orders: Vec<Vec<Vec<Unit>>>,
+}
+
+/// What enters the dense end of one replica, and the labels.
+struct Seen {
+    features: Vec<f64>,
+    labels: Vec<usize>,
+}
+
+impl CoAdaptation {
+    pub(super) fn begin(run: &Run<'_>) -> Self {
+        let layers = layers(run.net.model());
+        let cells = run.job.cells.iter();
+        let plan = |cell: &crate::run::trainer::JobCell| Plan::draw(&layers, cell.seed);
+        Self {
+            plans: cells.map(plan).collect(),
+        }
+    }
+
+    /// Calls `look` with every replica's plan and net, side by side.
+    fn look<T: Send>(
+        &self,
+        run: &Run<'_>,
+        look: impl Fn(&Plan, &Subject<'_>) -> T + Sync,
+    ) -> Option<Vec<T>> {
+        let model = run.net.model().valid();
+        let chains = Chain::of(&model)?;
+        let channels = channels(&model);
+        let seen = see(run, &model);
+        let replicas = self.plans.par_iter().zip(&chains).zip(seen);
+        let look = |((plan, chain), seen): ((&Plan, &Chain), Seen)| {
+            look(
+                plan,
+                &Subject::new(chain, seen.features, channels, &seen.labels),
+            )
+        };
+        Some(replicas.map(look).collect())
+    }
+}
+
+/// Path, the layer that it feeds, and number of units.
+type LayerOfUnits = (String, usize, usize);
+
+/// The layers of units: what enters the dense blocks where that comes from a convolution, and what
+/// leaves each dense block.
+fn layers(model: &Model) -> Vec<LayerOfUnits> {
+    let conv = model.conv_blocks().last();
+    let conv = conv.map(|block| (block.tail.path().to_owned(), 0, channels(model)));
+    let dense = model.dense_blocks().iter().zip(1..).map(|(block, feeds)| {
+        let units = block.linear.weight.dims()[2];
+        (block.tail.path().to_owned(), feeds, units)
+    });
+    conv.into_iter().chain(dense).collect()
+}
+
+/// Channels of what enters the dense blocks; pixels count as one channel each.
+fn channels(model: &Model) -> usize {
+    let conv = model
+        .conv_blocks()
+        .last()
+        .map(|block| block.conv.weight.dims()[2]);
+    let first = model.dense_blocks().first();
+    let inputs = first.map_or(model.head().weight.dims(), |block| {
+        block.linear.weight.dims()
+    });
+    conv.unwrap_or(inputs[1])
+}
+
+/// The features and labels of every replica.
+fn see(run: &Run<'_>, model: &Model) -> Vec<Seen> {
+    let part = run.batches.held_out();
+    let replicas = run.job.cells.len();
+    let mut seen: Vec<Seen> = Vec::new();
+    for_chunks(run.batches, part, EXAMPLES, |from, pixels| {
+        let features = model.features(pixels, &Pass::evaluate());
+        let n = features.dims()[1];
+        let values = host_f64(features);
+        for (r, values) in values.chunks_exact(values.len() / replicas).enumerate() {
+            if seen.len() == r {
+                seen.push(Seen {
+                    features: Vec::new(),
+                    labels: Vec::new(),
+                });
+            }
+            seen[r].features.extend_from_slice(values);
+            let labels = (from..from + n).map(|i| run.batches.label(part, r, i));
+            seen[r].labels.extend(labels);
+        }
+    });
+    seen
+}
+
+impl Plan {
+    fn draw(layers: &[LayerOfUnits], seed: u64) -> Self {
+        let stream = |path: &str| Stream::new(seed, Purpose::Probe, path);
+        let unit = |feeds: usize| {
+            move |index: u32| Unit {
+                feeds,
+                index: index as usize,
+            }
+        };
+        let (mut within, mut across, mut orders) = (Vec::new(), Vec::new(), Vec::new());
+        for (path, feeds, units) in layers {
+            let path = format!("co_adaptation.{path}");
+            if *units > 1 {
+                let mut draw = stream(&path).indices(0);
+                within.extend((0..PAIRS).map(|_| {
+                    let first = draw.below(*units as u32);
+                    // The second is any other, each as likely.
+                    let second = draw.below(*units as u32 - 1);
+                    [first, second + u32::from(second >= first)].map(unit(*feeds))
+                }));
+            }
+            let order = |k: usize| stream(&path).permutation(1 + k as u64, *units);
+            let in_order = |k| order(k).into_iter().map(unit(*feeds)).collect();
+            orders.push((0..ORDERS).map(in_order).collect());
+        }
+        for pair in layers.windows(2) {
+            let [(path, lower, many), (_, upper, others)] = pair else {
+                unreachable!("windows are of two")
+            };
+            let mut draw = stream(&format!("co_adaptation.across.{path}")).indices(0);
+            across.extend((0..PAIRS).map(|_| {
+                let (i, j) = (draw.below(*many as u32), draw.below(*others as u32));
+                [unit(*lower)(i), unit(*upper)(j)]
+            }));
+        }
+        let layers = layers.iter();
+        Self {
+            layers: layers
+                .map(|(path, feeds, _)| (path.clone(), *feeds))
+                .collect(),
+            within,
+            across,
+            orders,
+        }
+    }
+
+    /// The mean curve of removal of each layer of units.
+    fn curves(&self, subject: &Subject<'_>, fill: Fill) -> Vec<Vec<f64>> {
+        let curve = |orders: &Vec<Vec<Unit>>| {
+            let mut sum = vec![0.0; POINTS + 1];
+            for order in orders {
+                let curve = subject.curve(order, POINTS, fill);
+                sum.iter_mut()
+                    .zip(curve)
+                    .for_each(|(s, c)| *s += c / ORDERS as f64);
+            }
+            sum
+        };
+        self.orders.iter().map(curve).collect()
+    }
+
+    /// What is measured after every epoch.
+    fn trace(&self, subject: &Subject<'_>) -> Vec<(String, f64)> {
+        let share = |interactions: &[f64]| negative_share(interactions).unwrap_or(f64::NAN);
+        let mut out = Vec::new();
+        for (fill, suffix) in FILLS {
+            let mut all = subject.interactions(&self.within, fill);
+            let across = subject.interactions(&self.across, fill);
+            if fill == Fill::Zero {
+                out.push(("negative_within".to_owned(), share(&all)));
+                out.extend(
+                    (!across.is_empty()).then(|| ("negative_across".to_owned(), share(&across))),
+                );
+            }
+            all.extend(across);
+            out.push((format!("negative_share{suffix}"), share(&all)));
+            out.push((format!("interaction{suffix}"), mean(all.into_iter())));
+            let areas = self.curves(subject, fill);
+            let areas = areas.iter().map(|curve| area(curve));
+            out.push((format!("ablation_area{suffix}"), mean(areas)));
+        }
+        let feeds = || self.layers.iter().map(|(_, feeds)| *feeds);
+        let cancellation = mean(feeds().map(|feeds| subject.cancellation(feeds)));
+        out.push(("cancellation".to_owned(), cancellation));
+        let correlations = feeds().filter_map(|feeds| subject.correlation(feeds));
+        out.push(("correlation".to_owned(), mean(correlations)));
+        out
+    }
+
+    /// The curves of the trained net.
+    fn series(&self, subject: &Subject<'_>) -> Vec<(String, Vec<f64>)> {
+        let mut out = Vec::new();
+        for (fill, suffix) in FILLS {
+            let curves = self.layers.iter().zip(self.curves(subject, fill));
+            let named =
+                curves.map(|((path, _), curve)| (format!("ablation_curve{suffix}.{path}"), curve));
+            out.extend(named);
+        }
+        let mut all = subject.interactions(&self.within, Fill::Zero);
+        all.extend(subject.interactions(&self.across, Fill::Zero));
+        all.sort_by(f64::total_cmp);
+        let last = all.len().saturating_sub(1);
+        let quantile = |k: usize| all.get(k * last / QUANTILES).copied();
+        out.push((
+            "interaction_quantiles".to_owned(),
+            (0..=QUANTILES).filter_map(quantile).collect(),
+        ));
+        out
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (n, sum) = values.fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
+    sum / n
+}
+
+impl Watcher for CoAdaptation {
+    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let traces = self.look(run, Plan::trace);
+        for (findings, traces) in found.iter_mut().zip(traces.into_iter().flatten()) {
+            for (name, value) in traces {
+                findings.trace(&name, value);
+            }
+        }
+    }
+
+    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let series = self.look(run, Plan::series);
+        for (findings, series) in found.iter_mut().zip(series.into_iter().flatten()) {
+            for (name, values) in series {
+                findings.series(&name, values);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_of_two_units_each_in_the_layers_that_they_claim() {
+        let layers = [("blocks.0".to_owned(), 1, 3), ("blocks.1".to_owned(), 2, 2)];
+        let plan = Plan::draw(&layers, 7);
+        assert_eq!((plan.within.len(), plan.across.len()), (2 * PAIRS, PAIRS));
+        for [a, b] in &plan.within {
+            assert!(a.feeds == b.feeds && a.index != b.index);
+            assert!(a.index.max(b.index) < if a.feeds == 1 { 3 } else { 2 });
+        }
+        for [a, b] in &plan.across {
+            assert_eq!((a.feeds, b.feeds), (1, 2));
+        }
+        // All six ordered pairs of the three units come up.
+        let mut first: Vec<_> = plan.within[..PAIRS].to_vec();
+        first.sort();
+        first.dedup();
+        assert_eq!(first.len(), 6);
+    }
+
+    #[test]
+    fn every_order_removes_every_unit_once() {
+        let plan = Plan::draw(&[("blocks.0".to_owned(), 1, 5)], 0);
+        for order in &plan.orders[0] {
+            let mut indices: Vec<usize> = order.iter().map(|unit| unit.index).collect();
+            indices.sort_unstable();
+            assert_eq!(indices, [0, 1, 2, 3, 4]);
+        }
+        assert_ne!(plan.orders[0][0], plan.orders[0][1]);
+    }
+}

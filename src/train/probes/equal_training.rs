@@ -1,0 +1,197 @@
+//! How evenly the units of a layer are trained.
+//!
+//! A unit's *update* is the way its incoming weights went: the sum over the steps of the length of
+//! their change. Its *strength* is the norm of its incoming weights times that of its outgoing ones,
+//! which no rescaling of a rectified unit changes.
+
+use super::{Findings, Run, Watcher};
+use crate::stats::{gini, lorenz};
+use crate::train::net::host_f64;
+use ablate_models::zoo::Model;
+use burn::tensor::Tensor;
+
+/// Steps of the curve of shares.
+const POINTS: usize = 16;
+
+pub(super) struct EqualTraining {
+    layers: Vec<Ways>,
+}
+
+/// The ways of the units of one layer.
+struct Ways {
+    path: String,
+    /// Weights after the last step, `[replicas, inputs, units]`.
+    before: Tensor<3>,
+    /// Length of the way so far, `[replicas, units]`.
+    length: Tensor<2>,
+}
+
+impl Ways {
+    fn new(path: String, weight: Tensor<3>) -> Self {
+        let [replicas, _, units] = weight.dims();
+        Self {
+            path,
+            length: Tensor::zeros([replicas, units], (&weight.device(), weight.dtype())),
+            before: weight,
+        }
+    }
+
+    fn step(&mut self, weight: Tensor<3>) {
+        let change = weight.clone() - std::mem::replace(&mut self.before, weight);
+        self.length = self.length.clone() + norms(change, 1);
+    }
+}
+
+/// Norms over the inputs (`over` 1) of each unit, or over the outputs (2) of each row.
+fn norms(weight: Tensor<3>, over: usize) -> Tensor<2> {
+    let [replicas, inputs, units] = weight.dims();
+    let rows = if over == 1 { units } else { inputs };
+    weight
+        .square()
+        .sum_dim(over)
+        .sqrt()
+        .reshape([replicas, rows])
+}
+
+/// Strength of every unit that `incoming` makes and `outgoing` reads, `[replicas, units]`. Rows of
+/// `outgoing` run over (position, unit) with the unit fastest.
+fn strengths(incoming: Tensor<3>, outgoing: Tensor<3>) -> Tensor<2> {
+    let [replicas, _, units] = incoming.dims();
+    let rows = norms(outgoing, 2).square();
+    let positions = rows.dims()[1] / units;
+    let out = norms(rows.reshape([replicas, positions, units]).sqrt(), 1);
+    norms(incoming, 1) * out
+}
+
+/// Path and weights of every layer, the head last.
+fn weights(model: &Model) -> Vec<(String, Tensor<3>)> {
+    let conv = model
+        .conv_blocks()
+        .map(|block| (&block.tail, &block.conv.weight));
+    let dense = model.dense_blocks().iter();
+    let dense = dense.map(|block| (&block.tail, &block.linear.weight));
+    let hidden = conv.chain(dense);
+    let hidden = hidden.map(|(tail, weight)| (tail.path().to_owned(), weight.val().inner()));
+    let head = ("head".to_owned(), model.head().weight.val().inner());
+    hidden.chain([head]).collect()
+}
+
+impl EqualTraining {
+    pub(super) fn begin(run: &Run<'_>) -> Self {
+        let mut layers = weights(run.net.model());
+        layers.pop();
+        let ways = layers
+            .into_iter()
+            .map(|(path, weight)| Ways::new(path, weight));
+        Self {
+            layers: ways.collect(),
+        }
+    }
+}
+
+impl Watcher for EqualTraining {
+    fn after_step(&mut self, run: &Run<'_>) {
+        let layers = weights(run.net.model());
+        for (ways, (_, weight)) in self.layers.iter_mut().zip(layers) {
+            ways.step(weight);
+        }
+    }
+
+    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let layers = weights(run.net.model());
+        let strengths = layers.windows(2).map(|pair| {
+            let [(_, incoming), (_, outgoing)] = pair else {
+                unreachable!("windows are of two")
+            };
+            strengths(incoming.clone(), outgoing.clone())
+        });
+        let ways = self.layers.iter().map(|ways| ways.length.clone());
+        let paths: Vec<&str> = self.layers.iter().map(|ways| ways.path.as_str()).collect();
+        trace("update_gini", &paths, &ways.collect::<Vec<_>>(), found);
+        trace(
+            "strength_gini",
+            &paths,
+            &strengths.collect::<Vec<_>>(),
+            found,
+        );
+    }
+
+    fn finish(&mut self, _run: &Run<'_>, found: &mut [Findings]) {
+        for ways in &self.layers {
+            let name = format!("update_shares.{}", ways.path);
+            for (findings, lengths) in found.iter_mut().zip(by_replica(&ways.length)) {
+                if let Some(curve) = lorenz(&lengths, POINTS) {
+                    findings.series(&name, curve);
+                }
+            }
+        }
+    }
+}
+
+/// Notes the Gini coefficient of each layer's sizes, and its mean over the layers. Units that were
+/// never updated have none.
+fn trace(name: &str, paths: &[&str], layers: &[Tensor<2>], found: &mut [Findings]) {
+    let layers: Vec<Vec<Vec<f64>>> = layers.iter().map(by_replica).collect();
+    for (r, findings) in found.iter_mut().enumerate() {
+        let of_layer = |sizes: &Vec<Vec<f64>>| gini(&sizes[r]).unwrap_or(f64::NAN);
+        let ginis: Vec<f64> = layers.iter().map(of_layer).collect();
+        for (path, gini) in paths.iter().zip(&ginis) {
+            findings.trace(&format!("{name}.{path}"), *gini);
+        }
+        findings.trace(name, ginis.iter().sum::<f64>() / ginis.len() as f64);
+    }
+}
+
+fn by_replica(sizes: &Tensor<2>) -> Vec<Vec<f64>> {
+    let units = sizes.dims()[1];
+    let values = host_f64(sizes.clone());
+    values.chunks_exact(units).map(<[f64]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::TensorData;
+
+    /// One replica of `[inputs, units]`.
+    fn weight<const I: usize, const U: usize>(rows: [[f64; U]; I]) -> Tensor<3> {
+        let device = crate::device::open("flex").unwrap();
+        let flat: Vec<f32> = rows.iter().flatten().map(|&w| w as f32).collect();
+        Tensor::from_data(TensorData::new(flat, [1, I, U]), &device)
+    }
+
+    fn gini_of(sizes: &Tensor<2>) -> f64 {
+        gini(&by_replica(sizes)[0]).unwrap()
+    }
+
+    #[test]
+    fn a_layer_whose_units_go_equally_far_is_balanced_whatever_their_directions() {
+        let mut ways = Ways::new("blocks.0".into(), weight([[0.0; 4]; 2]));
+        ways.step(weight([[3.0, 0.0, 5.0, -3.0], [4.0, 5.0, 0.0, 4.0]]));
+        ways.step(weight([[3.0, 0.0, 4.0, -3.0], [5.0, 6.0, 0.0, 3.0]]));
+        assert_eq!(by_replica(&ways.length)[0], [6.0; 4]);
+        assert!(gini_of(&ways.length).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_layer_of_which_one_unit_moves_is_as_unbalanced_as_can_be() {
+        let mut ways = Ways::new("blocks.0".into(), weight([[1.0; 4]; 2]));
+        ways.step(weight([[1.0, 1.0, 4.0, 1.0], [1.0, 1.0, 5.0, 1.0]]));
+        // Way and way back count both, although nothing has changed in the end.
+        ways.step(weight([[1.0; 4]; 2]));
+        assert_eq!(by_replica(&ways.length)[0], [0.0, 0.0, 10.0, 0.0]);
+        assert!((gini_of(&ways.length) - 0.75).abs() < 1e-12);
+    }
+
+    #[test]
+    fn strength_is_the_product_of_the_norms_before_and_behind_a_unit() {
+        let incoming = weight([[3.0, 1.0], [4.0, 0.0]]);
+        let outgoing = weight([[0.0, 2.0], [6.0, 8.0]]);
+        let found = by_replica(&strengths(incoming.clone(), outgoing));
+        assert!((found[0][0] - 10.0).abs() < 1e-5 && (found[0][1] - 10.0).abs() < 1e-5);
+        // Two positions of two units: rows of unit 0 are the first and the third.
+        let spread = weight([[3.0], [0.0], [4.0], [5.0]]);
+        let found = by_replica(&strengths(incoming, spread));
+        assert!((found[0][0] - 25.0).abs() < 1e-5 && (found[0][1] - 5.0).abs() < 1e-5);
+    }
+}

@@ -1,0 +1,51 @@
+//! How restless the validation curve is: the mean step of the accuracy from one evaluation to the
+//! next, over the second half of training.
+
+use super::{Findings, Run, Watcher};
+use crate::train::batch::Part;
+
+/// Validation accuracy of each replica at every evaluation.
+#[derive(Default)]
+pub(super) struct Roughness {
+    curves: Vec<Vec<f64>>,
+}
+
+impl Watcher for Roughness {
+    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let scores = run.net.scores(run.batches, Part::Validation);
+        self.curves.resize_with(found.len(), Vec::new);
+        for (curve, scores) in self.curves.iter_mut().zip(scores) {
+            curve.extend(scores.map(|scores| scores.accuracy));
+        }
+    }
+
+    fn finish(&mut self, _run: &Run<'_>, found: &mut [Findings]) {
+        for (findings, curve) in found.iter_mut().zip(&self.curves) {
+            if let Some(value) = roughness(curve) {
+                findings.put("validation_roughness", value);
+            }
+        }
+    }
+}
+
+/// The mean absolute difference of neighbours in the second half; `None` where it has no two.
+fn roughness(curve: &[f64]) -> Option<f64> {
+    let late = &curve[(curve.len() / 2).min(curve.len().saturating_sub(2))..];
+    let steps: Vec<f64> = late.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
+    let sum: f64 = steps.iter().sum();
+    (!steps.is_empty()).then(|| sum / steps.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roughness_is_the_mean_step_of_the_second_half() {
+        assert_eq!(roughness(&[10.0, 90.0, 95.0, 97.0, 94.0, 95.0]), Some(2.0));
+        assert_eq!(roughness(&[10.0, 50.0, 90.0, 90.0]), Some(0.0));
+        assert_eq!(roughness(&[10.0, 90.0]), Some(80.0));
+        assert_eq!(roughness(&[10.0]), None);
+        assert_eq!(roughness(&[]), None);
+    }
+}
