@@ -59,7 +59,7 @@ group() {
     BEGIN {
       FS = " < "
       n = 0
-      rule("matrix multiply", "gemm|matmul|matrixmultiply")
+      rule("matrix multiply", "gemm|matmul|matrixmultiply|::product::|::transpose::")
       rule("allocation", "malloc|calloc|realloc|cfree|_int_free|mmap|munmap|madvise|::buffers::")
       rule("random numbers", "streams::|threefry|masks::|half_words|dropout::")
       rule("pooling", "::pool::|pooling|pooled")

@@ -5,7 +5,9 @@ use ablate::data::{self, entry};
 use ablate::plan::{Plan, warnings};
 use ablate::report::derive;
 use ablate::run::fake::FakeTrainer;
-use ablate::spec::{self, Arm, Contrast, DataName, Expect, Metric, Spec};
+use ablate::spec::{self, Arm, Contrast, DataName, Expect, Length, Metric, Scale, Schedule, Spec};
+use ablate_models::init::WeightInit;
+use ablate_models::norm::{Averaging, NormConfig};
 use ablate_models::zoo::{ModelConfig, preset};
 use std::path::Path;
 
@@ -192,7 +194,8 @@ fn a_dense_net_and_a_convolutional_net_are_asked_the_same() {
 
 #[test]
 fn the_mnist_checks_train_presets_on_all_training_images_and_choose_nothing() {
-    for spec in in_suite("mnist") {
+    let checks = |spec: &&Spec| ["mnist-cnn", "mnist-mlp"].contains(&spec.name.as_str());
+    for spec in in_suite("mnist").iter().filter(checks) {
         let [arm] = &spec.arms[..] else {
             panic!("{} has one arm", spec.name);
         };
@@ -200,6 +203,58 @@ fn the_mnist_checks_train_presets_on_all_training_images_and_choose_nothing() {
         assert_eq!(arm.learning_rates.len(), 1);
         assert_eq!(arm.model, preset(&arm.name).unwrap().config());
         assert_eq!((&spec.claim, spec.contrasts.len()), (&None, 0));
+    }
+}
+
+#[test]
+fn the_recipes_train_on_all_images_by_one_rate_an_arm_and_lay_published_numbers_beside_every_arm() {
+    for (name, seeds) in [("mnist-pyramid-affine", 10), ("mnist-wide-epochs", 5)] {
+        let spec = committed().into_iter().find(|spec| spec.name == name);
+        let spec = spec.expect("it is committed");
+        assert_eq!(spec.seeds, (0..seeds).collect::<Vec<u64>>());
+        for arm in &spec.arms {
+            assert_eq!((arm.data.validation, arm.data.scale), (0.0, Scale::Unit));
+            assert_eq!(arm.learning_rates.len(), 1, "{}", arm.name);
+            assert!(
+                spec.published.iter().any(|p| p.arm == arm.name),
+                "{}",
+                arm.name
+            );
+        }
+    }
+}
+
+/// The numbers of CLAIMS for the pyramid, arm by arm.
+#[test]
+fn the_pyramid_has_the_published_numbers() {
+    let specs = committed();
+    let spec = specs
+        .iter()
+        .find(|spec| spec.name == "mnist-pyramid-affine");
+    for arm in &spec.expect("it is committed").arms {
+        let ModelConfig::Mlp(net) = &arm.model else {
+            panic!("a dense net");
+        };
+        assert_eq!(net.hidden, [200, 100, 60, 30]);
+        let relu = arm.name.starts_with("relu");
+        let start = if relu { 0.1 } else { 0.0 };
+        let init = &net.block.init;
+        assert_eq!((init.bias, init.center), (start, start), "{}", arm.name);
+        assert_eq!(init.weight, WeightInit::TruncatedNormal);
+        let (rate, tau) = match &net.block.norm {
+            NormConfig::None => (0.003, 2000.0),
+            NormConfig::Batch(norm) => {
+                assert!(!net.block.has_bias(0.0), "{}", arm.name);
+                assert_eq!((norm.momentum, norm.epsilon), (0.002, 1e-5));
+                assert_eq!(norm.averaging, Averaging::Ramp);
+                (0.03, 1000.0)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(arm.learning_rates, [rate]);
+        assert_eq!(arm.train.schedule, Schedule::Decay { to: 0.0001, tau });
+        assert_eq!(arm.train.length, Length::Steps(10_000));
+        assert_eq!((arm.train.batch_size, arm.train.loss_scale), (100, 100.0));
     }
 }
 

@@ -238,7 +238,7 @@ impl Work {
     /// The work as the runner would get it: one job for each of `most` workers, or fewer.
     pub(crate) fn jobs(&self, device: &str, most: usize) -> Vec<Job> {
         let workers = most.clamp(1, self.replicas);
-        let train = serde_json::json!({ "epochs": 1, "batch_size": self.batch });
+        let train = serde_json::json!({ "length": { "epochs": 1 }, "batch_size": self.batch });
         let cell = |seed: usize| JobCell {
             id: String::new(),
             seed: seed as u64,

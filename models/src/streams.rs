@@ -8,6 +8,10 @@
 //! numbers: as easy as 1, 2, 3", SC 2011, section 3.3). Its key is the first 16 bytes of
 //! SHA-256 over `seed (8 bytes, little endian) | purpose | 0x00 | path`.
 
+mod half_words;
+
+use half_words::HalfWords;
+use pulp::Arch;
 use sha2::{Digest, Sha256};
 
 /// What a stream is drawn for. The name enters the key, so purposes never overlap.
@@ -93,17 +97,6 @@ pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
     x
 }
 
-/// Blocks computed side by side in [`Stream::half_words`].
-const LANES: usize = 16;
-
-#[inline(always)]
-fn mix(x: &mut [u32; LANES], y: &mut [u32; LANES], rotation: u32) {
-    for (x, y) in x.iter_mut().zip(y) {
-        *x = x.wrapping_add(*y);
-        *y = y.rotate_left(rotation) ^ *x;
-    }
-}
-
 #[inline(always)]
 fn key_schedule(key: [u32; 4]) -> [u32; 5] {
     let parity = 0x1BD1_1BDA ^ key[0] ^ key[1] ^ key[2] ^ key[3];
@@ -154,40 +147,14 @@ impl Stream {
     /// 16-bit numbers `128 chunk .. 128 chunk + 128` of step `step`, in an order that vectors fill
     /// without shuffling: number `64 half + 16 word + lane` of a chunk is the low (`half` 0) or high
     /// (`half` 1) half of word `word` of block `16 chunk + lane`.
-    #[inline(always)]
     pub fn half_words(&self, step: u64, chunk: u64) -> [u16; 128] {
-        let ks = key_schedule(self.key);
-        let block = |lane: usize| chunk * LANES as u64 + lane as u64;
-        let mut x = [
-            std::array::from_fn(|lane| (block(lane) as u32).wrapping_add(ks[0])),
-            std::array::from_fn(|lane| ((block(lane) >> 32) as u32).wrapping_add(ks[1])),
-            [(step as u32).wrapping_add(ks[2]); LANES],
-            [((step >> 32) as u32).wrapping_add(ks[3]); LANES],
-        ];
-        for round in 0..20 {
-            let [a, b] = ROTATIONS[round % 8];
-            let [x0, x1, x2, x3] = &mut x;
-            let (first, second) = if round % 2 == 0 { (x1, x3) } else { (x3, x1) };
-            mix(x0, first, a);
-            mix(x2, second, b);
-            if round % 4 == 3 {
-                let inject = round / 4 + 1;
-                for (i, row) in x.iter_mut().enumerate() {
-                    let add =
-                        ks[(inject + i) % 5].wrapping_add(if i == 3 { inject as u32 } else { 0 });
-                    for value in row {
-                        *value = value.wrapping_add(add);
-                    }
-                }
-            }
-        }
-        let mut out = [0u16; 128];
-        for (word, row) in x.iter().enumerate() {
-            for (lane, &value) in row.iter().enumerate() {
-                out[word * LANES + lane] = value as u16;
-                out[64 + word * LANES + lane] = (value >> 16) as u16;
-            }
-        }
+        let mut out = [0; 128];
+        Arch::new().dispatch(HalfWords {
+            key: self.key,
+            step,
+            chunk,
+            out: &mut out,
+        });
         out
     }
 

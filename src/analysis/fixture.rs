@@ -97,6 +97,7 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
             n: Some(5),
             when: When::Last,
         }],
+        figure: None,
     }
 }
 

@@ -23,7 +23,7 @@ pub use scoreboard::Scoreboard;
 pub use standing::{Standing, standing};
 
 use crate::record::{CellRecord, Outcome, Scores};
-use crate::spec::{Arm, Contrast, Factor, Metric, Published, Spec};
+use crate::spec::{Arm, Contrast, Factor, Metric, Published, Spec, When};
 use crate::stats::{Decision, Sample, Verdict, combine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -96,12 +96,29 @@ pub struct ArmSummary {
     pub missing: usize,
     /// Test scores; absent when no seed finished.
     pub test: Option<ScoreSummary>,
+    /// Test scores at other evaluations that contrasts or published results ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moments: Vec<MomentSummary>,
+    /// The largest test accuracy of each seed's evaluations, where the training says when those are.
+    /// It is chosen by test scores and chooses nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Spread>,
     /// Validation scores; absent without a validation split.
     pub validation: Option<ScoreSummary>,
     /// Training loss of the last epoch in nats, as trained.
     pub train_loss: Option<Spread>,
     /// Probes by name; values that are not finite are left out and show as a smaller `n`.
     pub probes: BTreeMap<String, Spread>,
+}
+
+/// Test scores before the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MomentSummary {
+    /// When.
+    pub when: When,
+    /// The scores.
+    pub test: ScoreSummary,
 }
 
 /// One learning rate of an arm's grid.
@@ -190,7 +207,7 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         .arms
         .iter()
         .enumerate()
-        .map(|(a, arm)| summarize_arm(arm, cells.grid(a)))
+        .map(|(a, arm)| summarize_arm(spec, arm, cells.grid(a)))
         .collect::<Result<Vec<_>, _>>()?;
     let scores = Scoreboard::new(spec, &cells, &arms);
     let contrasts = contrast::decide_all(spec, &scores)?;
@@ -221,7 +238,11 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
     })
 }
 
-fn summarize_arm(arm: &Arm, grid: &[cells::Row<'_>]) -> Result<ArmSummary, AnalysisError> {
+fn summarize_arm(
+    spec: &Spec,
+    arm: &Arm,
+    grid: &[cells::Row<'_>],
+) -> Result<ArmSummary, AnalysisError> {
     let (chosen, rates) = choose::learning_rate(arm, grid)?;
     let row = &grid[chosen];
     let done: Vec<&CellRecord> = row.done().collect();
@@ -238,10 +259,46 @@ fn summarize_arm(arm: &Arm, grid: &[cells::Row<'_>]) -> Result<ArmSummary, Analy
         failed: row.count(|o| matches!(o, Outcome::Failed { .. })),
         missing: row.missing(),
         test: ScoreSummary::of(&last().map(|e| e.test).collect::<Vec<_>>()),
+        moments: moments(spec, arm, &done),
+        best: (arm.train.says_when())
+            .then(|| Spread::of(done.iter().filter_map(|r| best(r))))
+            .flatten(),
         validation: ScoreSummary::of(&validation),
         train_loss: Spread::of(last().map(|e| e.train_loss)),
         probes: probes(&done),
     })
+}
+
+/// Scores of the records of `arm` wherever a contrast or a published result asks for them.
+fn moments(spec: &Spec, arm: &Arm, done: &[&CellRecord]) -> Vec<MomentSummary> {
+    let of_arm = |c: &&Contrast| c.weights.iter().any(|term| term.arm == arm.name);
+    let asked = (spec.contrasts.iter().filter(of_arm).map(|c| c.when)).chain(
+        (spec.published.iter())
+            .filter(|p| p.arm == arm.name)
+            .map(|p| p.when),
+    );
+    let mut places: Vec<(usize, When)> = asked
+        .filter_map(|when| match when {
+            When::Last | When::EqualAccuracy | When::EqualNll => None,
+            When::Epoch(n) | When::Step(n) => Some((n, when)),
+        })
+        .collect();
+    places.sort_unstable_by_key(|(n, _)| *n);
+    places.dedup();
+    let at = |(n, when): (usize, When)| {
+        let scores = done.iter().filter_map(|record| {
+            let found = record.epochs.iter().find(|e| e.place() == n)?;
+            Some(found.test)
+        });
+        let test = ScoreSummary::of(&scores.collect::<Vec<_>>())?;
+        Some(MomentSummary { when, test })
+    };
+    places.into_iter().filter_map(at).collect()
+}
+
+fn best(record: &CellRecord) -> Option<f64> {
+    let accuracies = record.epochs.iter().map(|e| e.test.accuracy);
+    accuracies.reduce(f64::max)
 }
 
 fn probes(done: &[&CellRecord]) -> BTreeMap<String, Spread> {
@@ -295,6 +352,31 @@ impl ArmSummary {
             Metric::TestEce => test.map(|t| &t.ece),
             Metric::Probe(measure) => self.probes.get(&measure.name()),
         }
+    }
+}
+
+impl ArmSummary {
+    /// The spread of `metric` at `when`; `None` where it is not known.
+    pub fn spread_at(&self, metric: &Metric, when: When) -> Option<&Spread> {
+        if when == When::Last {
+            return self.spread(metric);
+        }
+        let test = self.test_at(when)?;
+        match metric {
+            Metric::TestAccuracy => Some(&test.accuracy),
+            Metric::TestNll => Some(&test.nll),
+            Metric::TestEce => Some(&test.ece),
+            Metric::Probe(_) => None,
+        }
+    }
+
+    /// Test scores at `when`; `None` where they are not known.
+    pub fn test_at(&self, when: When) -> Option<&ScoreSummary> {
+        if when == When::Last {
+            return self.test.as_ref();
+        }
+        let found = self.moments.iter().find(|moment| moment.when == when);
+        found.map(|moment| &moment.test)
     }
 }
 

@@ -5,8 +5,8 @@ use super::exit::Failure;
 use crate::analysis::Summary;
 use crate::files::{FileError, write_atomic};
 use crate::report::{
-    self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, Derived, INTERACTION_FILE,
-    REPORT_FILE, SUMMARY_FILE, claim_file, claim_page, overview,
+    self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, Derived, EFFECT_FILE,
+    INTERACTION_FILE, REPORT_FILE, SUMMARY_FILE, claim_file, claim_page, overview,
 };
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -18,9 +18,10 @@ use std::path::{Path, PathBuf};
 const OVERVIEW_FILE: &str = "README.md";
 
 /// Every file that may be derived from records.
-const DERIVED: [&str; 6] = [
+const DERIVED: [&str; 7] = [
     SUMMARY_FILE,
     REPORT_FILE,
+    EFFECT_FILE,
     CURVES_FILE,
     DIFFERENCES_FILE,
     INTERACTION_FILE,

@@ -10,11 +10,14 @@ use crate::analysis::{Forecast, SpreadSource, Summary, forecast};
 use crate::plan::warnings;
 use crate::report::format::{counted, decimals, fixed};
 use crate::run::threads_a_job;
-use crate::run::trainer::Trainer;
+use crate::run::trainer::{Job, Trainer};
 use crate::spec::{Contrast, Expect};
 use crate::train::BurnTrainer;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
@@ -97,28 +100,56 @@ fn describe(work: &Work, summary: Option<&Summary>, seconds: Option<f64>) -> Pla
     }
 }
 
-/// Seconds for all jobs: one of each arm is timed, and the others of that arm count by their cells.
+/// Seconds for all jobs. One of each arm is timed, as many beside each other as a run trains, so that
+/// they are in each other's way as they will be; the others of its arm count by their cells.
 fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Option<f64> {
     let workers = settings.jobs().min(work.jobs.len()).max(1);
     let trainer = BurnTrainer::new(threads_a_job(workers));
-    let mut a_cell: BTreeMap<&str, f64> = BTreeMap::new();
-    let mut total = 0.0;
+    let mut firsts: Vec<&Job> = Vec::new();
     for job in &work.jobs {
-        let cells = job.cells.len() as f64;
-        if !a_cell.contains_key(job.arm.as_str()) {
-            console.say_more(&format!("{}: timing `{}`", work.plan.spec.name, job.arm));
-            let Some(seconds) = trainer.estimate(job) else {
-                console.say(&format!(
-                    "{}: `{}` cannot be timed here; `ablate data list` says which data are missing",
-                    work.plan.spec.name, job.arm
-                ));
-                return None;
-            };
-            a_cell.insert(&job.arm, seconds / cells);
+        if !firsts.iter().any(|first| first.arm == job.arm) {
+            firsts.push(job);
         }
-        total += a_cell[job.arm.as_str()] * cells;
     }
-    Some(total / workers as f64)
+    let name = &work.plan.spec.name;
+    console.say_more(&format!("{name}: timing {}", counted(firsts.len(), "arm")));
+    let next = AtomicUsize::new(0);
+    let timed: Mutex<BTreeMap<&str, Option<f64>>> = Mutex::default();
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(job) = firsts.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let seconds = trainer.estimate(job);
+                    let a_cell = seconds.map(|seconds| seconds / job.cells.len() as f64);
+                    let mut timed = timed.lock().unwrap_or_else(PoisonError::into_inner);
+                    timed.insert(&job.arm, a_cell);
+                }
+            });
+        }
+    });
+    let timed = timed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some((arm, _)) = timed.iter().find(|(_, seconds)| seconds.is_none()) {
+        console.say(&format!(
+            "{name}: `{arm}` cannot be timed here; `ablate data list` says which data are missing"
+        ));
+        return None;
+    }
+    let jobs = work.jobs.iter().map(|job| {
+        let a_cell = timed.get(job.arm.as_str()).copied().flatten();
+        a_cell.unwrap_or(0.0) * job.cells.len() as f64
+    });
+    Some(makespan(jobs, workers))
+}
+
+/// When the last of `jobs` ends, where each of `workers` takes the next one as it becomes free.
+fn makespan(jobs: impl Iterator<Item = f64>, workers: usize) -> f64 {
+    let mut ends = vec![0.0f64; workers.max(1)];
+    for seconds in jobs {
+        let first = ends.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
+        let free = first.map_or(0, |(worker, _)| worker);
+        ends[free] += seconds;
+    }
+    ends.into_iter().fold(0.0, f64::max)
 }
 
 fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
@@ -210,6 +241,14 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_ends_with_its_last_job() {
+        assert_eq!(makespan([3.0, 1.0, 1.0, 1.0].into_iter(), 2), 3.0);
+        assert_eq!(makespan([1.0, 1.0, 5.0].into_iter(), 2), 6.0);
+        assert_eq!(makespan([1.0, 2.0].into_iter(), 1), 3.0);
+        assert_eq!(makespan([].into_iter(), 2), 0.0);
+    }
 
     #[test]
     fn times_are_said_in_the_unit_that_people_use() {

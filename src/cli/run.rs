@@ -4,7 +4,7 @@ use super::arguments::{Results, ResultsArg, RunSettings};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
-use super::select::{STANDARD, Selection};
+use super::select::Selection;
 use super::work::Work;
 use super::{folder, preflight, signals};
 use crate::analysis::Summary;
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 impl Args {
     /// The work on every selected experiment, and the folder of its results.
     pub(crate) fn work(&self) -> Result<(Vec<Work>, Results), Failure> {
-        let specs = self.selection.specs(STANDARD)?;
+        let specs = self.selection.to_run()?;
         for spec in &specs {
             preflight::check_arms(spec)?;
         }

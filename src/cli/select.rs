@@ -12,6 +12,9 @@ pub(crate) const ALL: &str = "all";
 /// The suite that is run where nothing else is said.
 pub(crate) const STANDARD: &str = "standard";
 
+/// The suite of experiments that show nothing of a claim.
+const SMOKE: &str = "smoke";
+
 /// The experiments that a verb is about.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Selection {
@@ -43,6 +46,20 @@ impl Selection {
             specs.push(Spec::load(&path, &overrides)?);
         }
         check_names(&specs)?;
+        Ok(specs)
+    }
+
+    /// The experiments to run, by default the standard suite. `all` leaves the smoke test out, which
+    /// shows that the parts work together and nothing else.
+    ///
+    /// # Errors
+    /// As [`Self::specs`].
+    pub(crate) fn to_run(&self) -> Result<Vec<Spec>, Failure> {
+        let mut specs = self.specs(STANDARD)?;
+        let named = |name: &str| self.names.iter().any(|n| n == name);
+        if named(ALL) && !named(SMOKE) {
+            specs.retain(|spec| spec.suites != [SMOKE] || named(&spec.name));
+        }
         Ok(specs)
     }
 

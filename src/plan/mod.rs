@@ -5,6 +5,7 @@
 //! change elsewhere in the spec retrains nothing. Two arms with one recipe share their cells: each
 //! is trained once and reported on both lines.
 
+mod cost;
 mod id;
 mod warning;
 
@@ -102,8 +103,8 @@ impl Plan {
     }
 
     /// The cells that `missing` says have to be trained, each once, in jobs of one arm with at
-    /// most [`Self::replicas`] cells. The jobs of an arm differ in size by at most one cell, so
-    /// that workers end together.
+    /// most [`Self::replicas`] cells, and fewer where cells are long, so that a stopped run loses
+    /// little. The jobs of an arm differ in size by at most one cell, so that workers end together.
     pub fn jobs(&self, missing: impl Fn(&str) -> bool) -> Vec<Job> {
         let mut seen = BTreeSet::new();
         let mut wanted = vec![Vec::new(); self.spec.arms.len()];
@@ -118,7 +119,7 @@ impl Plan {
         }
         (self.spec.arms.iter().zip(wanted))
             .flat_map(|(arm, cells)| {
-                stacks(cells, self.replicas).map(|cells| Job {
+                stacks(cells, cost::stack(arm, self.replicas)).map(|cells| Job {
                     arm: arm.name.clone(),
                     device: self.device.clone(),
                     data: arm.data.clone(),

@@ -1,5 +1,5 @@
 //! Figures as SVG: accuracy curves, the paired differences behind each verdict, the cells of a
-//! crossed design as interaction and dose-response plots, and cost against size.
+//! crossed design as interaction and dose-response plots, the figure that a spec asks for, and cost against size.
 //!
 //! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
 //! 2008) that read on white, and every curve has a dash pattern beside its colour.
@@ -9,6 +9,7 @@ mod canvas;
 mod clip;
 mod curves;
 mod differences;
+mod effect;
 mod factorial;
 mod layout;
 mod legend;
@@ -18,6 +19,7 @@ mod swarm;
 
 pub use curves::curves;
 pub use differences::differences;
+pub use effect::effect;
 pub use factorial::{dose_response, interaction};
 pub use scaling::{Cost, CostPanel, CostSeries, scaling};
 

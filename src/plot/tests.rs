@@ -1,8 +1,8 @@
-use super::{curves, differences, dose_response, interaction};
+use super::{curves, differences, dose_response, effect, interaction};
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Cells, Scoreboard, summarize};
 use crate::record::CellRecord;
-use crate::spec::{Expect, Metric, Spec};
+use crate::spec::{Evaluate, Expect, Figure, Length, Metric, Panels, Spec, When};
 use std::collections::HashSet;
 
 fn drawn(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>) {
@@ -394,5 +394,103 @@ fn interactions_have_their_own_axis_of_differences() {
         "gains more at the first level →",
     ] {
         assert!(texts.contains(&label), "{label}: {texts:?}");
+    }
+}
+
+/// The effect of the norm along the width, a line for each activation, after 1, 2 and 3 epochs.
+fn asked() -> Figure {
+    Figure {
+        title: "What the norm brings".into(),
+        effect: "norm".into(),
+        treatment: "batch".into(),
+        control: "none".into(),
+        along: "width".into(),
+        lines: Some("act".into()),
+        panels: Panels::Times(vec![When::Epoch(1), When::Epoch(2), When::Epoch(3)]),
+        metric: Metric::TestAccuracy,
+        margin: 0.25,
+    }
+}
+
+fn effect_of(spec: &Spec, records: &[CellRecord]) -> Option<String> {
+    let summary = summarize(spec, records).expect("records of one run");
+    let cells = Cells::sort(spec, records).expect("records of one run");
+    let scores = Scoreboard::new(spec, &cells, &summary.arms);
+    effect(spec, &scores).expect("a figure or none")
+}
+
+#[test]
+fn an_asked_for_figure_has_a_panel_a_time_a_line_a_level_and_a_bar_a_point() {
+    let mut spec = crossed(5, 3);
+    assert_eq!(effect_of(&spec, &records(&spec)), None);
+    spec.figure = Some(asked());
+    let svg = effect_of(&spec, &records(&spec)).expect("a figure");
+    assert_sound(&svg);
+    assert_eq!(count(&svg, "class=\"series\""), 3 * 2);
+    assert_eq!(count(&svg, "class=\"interval\""), 3 * 2 * 2);
+    assert_eq!(count(&svg, "class=\"zero\""), 3);
+    assert_eq!(count(&svg, "class=\"key\""), 2);
+    let texts = texts(&svg);
+    for text in [
+        "after 1 epoch",
+        "after 3 epochs",
+        "relu label",
+        "tanh label",
+        "8",
+        "32",
+    ] {
+        assert!(texts.contains(&text), "{text}: {texts:?}");
+    }
+    let caption = texts.join(" ");
+    assert!(
+        caption.contains("Batch label against none label"),
+        "{caption}"
+    );
+    assert!(caption.contains("over 5 seeds"), "{caption}");
+}
+
+#[test]
+fn a_factor_can_make_the_panels_and_what_has_no_place_is_averaged_over() {
+    let mut spec = crossed(4, 1);
+    let mut figure = asked();
+    (figure.lines, figure.panels) = (None, Panels::Factor("act".into()));
+    spec.figure = Some(figure.clone());
+    let svg = effect_of(&spec, &records(&spec)).expect("a figure");
+    assert_eq!(count(&svg, "class=\"series\""), 2);
+    assert_eq!(count(&svg, "class=\"key\""), 0);
+    assert!(texts(&svg).contains(&"tanh label"));
+    figure.panels = Panels::One;
+    spec.figure = Some(figure);
+    let svg = effect_of(&spec, &records(&spec)).expect("a figure");
+    assert_eq!(count(&svg, "class=\"series\""), 1);
+    assert!(texts(&svg).join(" ").contains("Mean over act factor"));
+}
+
+#[test]
+fn points_without_a_seed_are_left_out_of_a_figure() {
+    let mut spec = crossed(2, 3);
+    spec.figure = Some(asked());
+    let mut records = records(&spec);
+    let lost = records.iter().filter(|r| r.arm == "batch-relu-8");
+    let lost: Vec<u64> = lost.map(|r| r.seed).collect();
+    lost.iter()
+        .for_each(|&seed| diverge(&mut records, "batch-relu-8", seed));
+    let svg = effect_of(&spec, &records).expect("the others are there");
+    assert_sound(&svg);
+    assert_eq!(count(&svg, "class=\"interval\""), 3 * 2 * 2 - 3);
+}
+
+#[test]
+fn curves_by_steps_stand_at_their_steps() {
+    let mut spec = spec(2, 3, 1);
+    for arm in &mut spec.arms {
+        arm.train.length = Length::Steps(250);
+        arm.train.evaluate = Evaluate::Every(100);
+    }
+    let svg = curves_of(&spec, &records(&spec));
+    assert_sound(&svg);
+    let texts = texts(&svg);
+    for text in ["step", "100", "200"] {
+        assert!(texts.contains(&text), "{text}: {texts:?}");
     }
 }

@@ -2,7 +2,10 @@
 
 use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
-use super::{CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, INTERACTION_FILE, factors, probes, tables};
+use super::{
+    CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, EFFECT_FILE, INTERACTION_FILE, factors, probes,
+    tables,
+};
 use crate::analysis::{ContrastSummary, Summary};
 
 /// The report of `summary`, with links to `figures` (file names beside it).
@@ -24,6 +27,10 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
         capitalized(&summary.scope)
     ));
     parts.push(tables::arms(summary));
+    if let Some(table) = tables::moments(summary) {
+        parts.push(MOMENTS.to_owned());
+        parts.push(table);
+    }
     parts.extend(factors::section(summary));
     if !summary.contrasts.is_empty() {
         parts.push("## Contrasts".to_owned());
@@ -54,6 +61,10 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
         .collect();
     parts.join("\n\n") + "\n"
 }
+
+const MOMENTS: &str = "Test accuracy (%) at other evaluations of the same runs. *Best* is the largest of a \
+seed's evaluations, chosen by the test scores themselves: it flatters, stands here to be laid beside \
+numbers that were published so, and chooses and decides nothing.";
 
 const IMPROVEMENT: &str = "Improvement is the difference between treatment and control at the same \
 seed, signed so that positive is better for the treatment: treatment minus control for accuracy, \
@@ -127,6 +138,7 @@ fn figure(file: &str) -> String {
             "Improvement of every contrast, seed by seed, with its interval and margin"
         }
         INTERACTION_FILE => "Score at every level of one factor, a line for each level of another",
+        EFFECT_FILE => "What one level of a factor brings, along another factor",
         DOSE_FILE => "Score against the factor with numbers for levels",
         _ => "Figure",
     };

@@ -35,6 +35,8 @@ pub const CURVES_FILE: &str = "curves.svg";
 /// File name of the paired differences in a results folder.
 pub const DIFFERENCES_FILE: &str = "differences.svg";
 
+/// File name of the figure that a spec asks for.
+pub const EFFECT_FILE: &str = "effect.svg";
 /// File name of the interaction plot in a results folder.
 pub const INTERACTION_FILE: &str = "interaction.svg";
 /// File name of the dose-response plot in a results folder.
@@ -101,6 +103,9 @@ pub fn derive(spec: &Spec, records: &[CellRecord]) -> Result<Derived, DeriveErro
         figures.push((DIFFERENCES_FILE, svg));
     }
     let scores = Scoreboard::new(spec, &cells, &summary.arms);
+    if let Some(svg) = plot::effect(spec, &scores)? {
+        figures.insert(0, (EFFECT_FILE, svg));
+    }
     if let Some(svg) = plot::interaction(&summary, &scores)? {
         figures.push((INTERACTION_FILE, svg));
     }

@@ -8,7 +8,7 @@ use super::subject::short;
 use super::table::Align::{Left, Right};
 use super::table::Table;
 use crate::analysis::{ArmSummary, RateSummary, Spread, Summary};
-use crate::spec::{Metric, Published};
+use crate::spec::{Metric, Published, When};
 
 /// What stands in a cell without a value.
 pub(super) const NONE: &str = "–";
@@ -58,7 +58,8 @@ pub(super) fn arms(summary: &Summary) -> String {
         row.extend(failed.then(|| arm.failed.to_string()));
         row.extend(missing.then(|| arm.missing.to_string()));
         row.extend(published.iter().map(|(metric, _)| {
-            let of_arm = |p: &&Published| p.arm == arm.name && p.metric == *metric;
+            let of_arm =
+                |p: &&Published| p.arm == arm.name && p.metric == *metric && p.when == When::Last;
             let rows = summary.published.iter().filter(of_arm);
             rows.map(published_value).collect::<Vec<_>>().join("<br>")
         }));
@@ -197,6 +198,44 @@ fn grid_cell(rate: &RateSummary, arm: &ArmSummary, seeds: usize, digits: usize) 
     }
 }
 
+/// Accuracies before the end, at the end and at best; `None` where nobody asked for any.
+pub(super) fn moments(summary: &Summary) -> Option<String> {
+    let mut times: Vec<When> = Vec::new();
+    for moment in summary.arms.iter().flat_map(|arm| &arm.moments) {
+        if !times.contains(&moment.when) {
+            times.push(moment.when);
+        }
+    }
+    let best = summary.arms.iter().any(|arm| arm.best.is_some());
+    if times.is_empty() && !best {
+        return None;
+    }
+    times.sort_by_key(|when| match when {
+        When::Epoch(n) | When::Step(n) => *n,
+        When::Last | When::EqualAccuracy | When::EqualNll => usize::MAX,
+    });
+    let names: Vec<String> = times
+        .iter()
+        .map(|when| when.read("").trim().to_owned())
+        .collect();
+    let mut columns = vec![("arm", Left)];
+    columns.extend(names.iter().map(|name| (name.as_str(), Right)));
+    columns.push(("at the end", Right));
+    columns.extend(best.then_some(("best", Right)));
+    let mut table = Table::new(columns);
+    let digits = column_decimals(summary, &Metric::TestAccuracy);
+    let cell = |spread: Option<&Spread>| spread.map_or(NONE.to_owned(), |s| mean_sd(s, digits));
+    for arm in &summary.arms {
+        let at = |when: When| cell(arm.test_at(when).map(|test| &test.accuracy));
+        let mut row = vec![format!("`{}`", arm.name)];
+        row.extend(times.iter().map(|&when| at(when)));
+        row.push(at(When::Last));
+        row.extend(best.then(|| cell(arm.best.as_ref())));
+        table.row(row);
+    }
+    Some(table.render())
+}
+
 /// Published results beside ours; `None` when there are none.
 pub(super) fn published(summary: &Summary) -> Option<String> {
     if summary.published.is_empty() {
@@ -213,12 +252,12 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
     for theirs in &summary.published {
         let ours = summary
             .arm(&theirs.arm)
-            .and_then(|arm| arm.spread(&theirs.metric));
+            .and_then(|arm| arm.spread_at(&theirs.metric, theirs.when));
         let d = metric_decimals(&theirs.metric);
         let unit = theirs.metric.scale();
         table.row([
             format!("`{}`", theirs.arm),
-            format!("{} ({unit})", theirs.metric.label()),
+            format!("{} ({unit})", theirs.when.read(&theirs.metric.label())),
             source(theirs),
             published_value(theirs),
             ours.map_or(NONE.to_owned(), |s| mean_sd(s, decimals(s.sd, d))),

@@ -1,8 +1,8 @@
 use super::{Derived, claim_page, derive, overview, overview_table};
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
-use crate::analysis::{Summary, summarize};
+use crate::analysis::{ArmSummary, Summary, summarize};
 use crate::record::CellRecord;
-use crate::spec::{Claim, Expect, Spec};
+use crate::spec::{Claim, Evaluate, Expect, Spec, When};
 use crate::stats::Verdict;
 use proptest::prelude::*;
 
@@ -386,6 +386,51 @@ fn published_results_stand_in_the_table_of_arms_and_change_nothing_else() {
     assert!(!without.report_md.contains("published"));
     assert_eq!(with.summary.contrasts, without.summary.contrasts);
     assert_eq!(with.summary.arms, without.summary.arms);
+}
+
+#[test]
+fn accuracies_before_the_end_and_at_best_have_a_table_where_they_are_asked_for() {
+    let mut spec = spec(2, 6, 4);
+    let plain = derived(&spec, &records(&spec));
+    assert!(!plain.report_md.contains("*Best*"));
+    for arm in &mut spec.arms {
+        arm.train.evaluate = Evaluate::At(vec![1, 2]);
+    }
+    spec.contrasts[0].when = When::Epoch(2);
+    spec.published[0].when = When::Epoch(1);
+    let mut records = records(&spec);
+    for record in records.iter_mut().filter(|r| r.arm == "b") {
+        record.epochs[1].test.accuracy = 99.0;
+    }
+    let found = derived(&spec, &records);
+    let [a, b] = &found.summary.arms[..] else {
+        panic!("two arms");
+    };
+    let times = |arm: &ArmSummary| arm.moments.iter().map(|m| m.when).collect::<Vec<_>>();
+    assert_eq!(times(a), [When::Epoch(1), When::Epoch(2)]);
+    assert_eq!(times(b), [When::Epoch(2)]);
+    assert_eq!(
+        b.best.map(|best| (best.mean, best.sd)),
+        Some((99.0, Some(0.0)))
+    );
+    assert!(b.test.as_ref().unwrap().accuracy.mean < 99.0);
+    let page = &found.report_md;
+    assert!(
+        page.contains("| after 1 epoch | after 2 epochs |"),
+        "{page}"
+    );
+    assert!(
+        page.contains("chosen by the test scores themselves"),
+        "{page}"
+    );
+    // The published number is laid beside ours of the same epoch.
+    let first = a.test_at(When::Epoch(1)).unwrap().accuracy.mean;
+    let row = page
+        .lines()
+        .find(|l| l.contains("Somebody") && l.contains("after 1 epoch"));
+    let difference = crate::report::format::signed(first - 97.9, 2);
+    assert!(row.unwrap().contains(&difference), "{difference}: {row:?}");
+    assert_eq!(found.summary.contrasts[0].contrast.when, When::Epoch(2));
 }
 
 #[test]

@@ -239,6 +239,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         arms: arms.iter().enumerate().map(arm).collect(),
         contrasts: Vec::new(),
         published: Vec::new(),
+        figure: None,
     }
 }
 

@@ -86,7 +86,12 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
     let contrasts = (document.contrasts.into_iter().zip(written))
         .map(|(table, node)| design.contrast(table, node))
         .collect::<Result<_, _>>()?;
+    let figure = match (document.figure, root.get("figure")) {
+        (Some(table), Some(node)) => Some(design.figure(table, node)?),
+        _ => None,
+    };
     let spec = Spec {
+        figure,
         name: name.to_owned(),
         path: path.to_owned(),
         title: document.title,

@@ -5,7 +5,7 @@
 
 use super::fault::{list, nearest};
 use super::tree::brief;
-use super::{Arm, Comparison, Contrast, Metric, Published, Spec, When};
+use super::{Arm, Comparison, Contrast, Metric, Published, Spec, When, when};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use std::collections::HashSet;
@@ -261,7 +261,7 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
         return flaw("when", message);
     }
     for (arm, _) in contrast.arms(arms) {
-        self::when(contrast.when, arm)?;
+        when::scored(contrast.when, arm)?;
         if let Metric::Probe(measure) = &contrast.metric {
             measure.check(arm)?;
         }
@@ -279,26 +279,6 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     flaw(
         "margin",
         format!("must be positive and finite, not {}", contrast.margin),
-    )
-}
-
-/// Whether `arm` is scored at `when`.
-fn when(when: When, arm: &Arm) -> Result<(), ConfigError> {
-    let (wanted, unit) = match when {
-        When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
-        When::Epoch(n) => (n, "epoch"),
-        When::Step(n) => (n, "step"),
-    };
-    let train = &arm.train;
-    if train.length.unit() == unit && train.evaluations().contains(&wanted) {
-        return Ok(());
-    }
-    flaw(
-        "when",
-        format!(
-            "is {unit} {wanted}, at which `{}` is not scored; see `train.evaluate_at`",
-            arm.name
-        ),
     )
 }
 
@@ -380,7 +360,7 @@ fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
         return flaw("when", "must be `last`, an epoch or a step");
     }
     match arms.iter().find(|arm| arm.name == published.arm) {
-        Some(arm) => when(published.when, arm),
+        Some(arm) => when::scored(published.when, arm),
         None => Ok(()),
     }
 }

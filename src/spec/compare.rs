@@ -222,7 +222,7 @@ impl Design<'_> {
         known(key, name, &names, "arm")
     }
 
-    fn factor(&self, key: &str, name: &str) -> Result<&Factor, ConfigError> {
+    pub(super) fn factor(&self, key: &str, name: &str) -> Result<&Factor, ConfigError> {
         let factors = &self.crossing.factors;
         if factors.is_empty() {
             return flaw(key, "names a factor, but there are no `[[factors]]`");
@@ -231,7 +231,12 @@ impl Design<'_> {
         Ok(&factors[known(key, name, &names, "factor")?])
     }
 
-    fn other_factor(&self, key: &str, name: &str, effect: &str) -> Result<&Factor, ConfigError> {
+    pub(super) fn other_factor(
+        &self,
+        key: &str,
+        name: &str,
+        effect: &str,
+    ) -> Result<&Factor, ConfigError> {
         let factor = self.factor(key, name)?;
         match name == effect {
             true => flaw(key, "is the factor of the `effect` itself"),
@@ -281,7 +286,7 @@ fn alone(table: &ContrastTable, node: &Node) -> Result<(), Fault> {
     }
 }
 
-fn level(key: &str, name: &str, factor: &Factor) -> Result<usize, ConfigError> {
+pub(super) fn level(key: &str, name: &str, factor: &Factor) -> Result<usize, ConfigError> {
     let what = format!("level of `{}`", factor.name);
     known(key, name, &level_names(factor), &what)
 }

@@ -16,6 +16,7 @@ mod data;
 mod error;
 mod factors;
 mod fault;
+mod figure;
 mod files;
 mod merge;
 mod metric;
@@ -40,6 +41,7 @@ pub use comparison::{Between, Comparison, Held, Weight};
 pub use data::{DataConfig, DataName, Scale, TestSplit};
 pub use error::SpecError;
 pub use factors::{Factor, Level};
+pub use figure::{Figure, Panels};
 pub use files::{all, find, names};
 pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
@@ -89,6 +91,8 @@ pub struct Spec {
     pub contrasts: Vec<Contrast>,
     /// Results of others, to lay beside ours.
     pub published: Vec<Published>,
+    /// The figure it asks for beside those that every report has.
+    pub figure: Option<Figure>,
 }
 
 /// One arm: a complete recipe, after its table was merged onto the base.

@@ -1,12 +1,13 @@
 //! When a contrast is read, as a file writes it: a word, or a table with one number.
 
-use super::When;
+use super::check::flaw;
+use super::{Arm, When};
+use ablate_models::ConfigError;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 const WORDS: [&str; 3] = ["last", "equal_accuracy", "equal_nll"];
-const KEYS: [&str; 2] = ["epoch", "step"];
 
 /// `"last"`, `"equal_accuracy"`, `"equal_nll"`, `{ epoch = 5 }` or `{ step = 100 }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,26 @@ impl<'de> Deserialize<'de> for WhenTable {
 /// For fields of [`When`] in files that may be written by hand.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<When, D::Error> {
     WhenTable::deserialize(deserializer).map(|table| table.0)
+}
+
+/// Whether `arm` is scored at `when`.
+pub(super) fn scored(when: When, arm: &Arm) -> Result<(), ConfigError> {
+    let (wanted, unit) = match when {
+        When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
+        When::Epoch(n) => (n, "epoch"),
+        When::Step(n) => (n, "step"),
+    };
+    let train = &arm.train;
+    if train.length.unit() == unit && train.evaluations().contains(&wanted) {
+        return Ok(());
+    }
+    flaw(
+        "when",
+        format!(
+            "is {unit} {wanted}, at which `{}` is not scored; see `train.evaluate_at`",
+            arm.name
+        ),
+    )
 }
 
 struct WhenVisitor;
@@ -47,7 +68,10 @@ impl<'de> Visitor<'de> for WhenVisitor {
             let read = match key.as_str() {
                 "epoch" => When::Epoch(map.next_value()?),
                 "step" => When::Step(map.next_value()?),
-                other => return Err(de::Error::unknown_field(other, &KEYS)),
+                other => {
+                    let message = format!("has the key `{other}`; give an `epoch` or a `step`");
+                    return Err(de::Error::custom(message));
+                }
             };
             if found.replace(read).is_some() {
                 return Err(de::Error::custom(

@@ -4,6 +4,7 @@ use super::claims::ClaimName;
 use super::compare::ContrastTable;
 use super::cross::{ExcludeTable, FactorTable};
 use super::fault::Fault;
+use super::figure::FigureTable;
 use super::tree::Node;
 use super::{
     DataConfig, Evaluate, Length, Moments, Optimizer, ParameterGroup, PlantedFault, Probe,
@@ -51,6 +52,7 @@ pub(super) struct Document {
     pub(super) contrasts: Vec<ContrastTable>,
     #[serde(default)]
     pub(super) published: Vec<Published>,
+    pub(super) figure: Option<FigureTable>,
 }
 
 #[derive(Deserialize)]

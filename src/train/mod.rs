@@ -27,6 +27,7 @@ use probes::{Moment, Probes, Run};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 use threads::Threads;
 
 /// Trains jobs with burn.
@@ -82,8 +83,10 @@ impl Trainer for BurnTrainer {
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {
-        let training = Training::new(job, self.threads).ok();
-        training.map(|mut training| training.estimate())
+        let started = Instant::now();
+        let training = Training::new(job, self.threads).ok()?;
+        let built = started.elapsed().as_secs_f64();
+        Some(built + training.estimate())
     }
 }
 
@@ -158,6 +161,11 @@ impl<'a> Lockstep<'a> {
             self.probe_epoch();
             progress.advanced(self.job, place);
         }
+        self.finish(stop)
+    }
+
+    /// Lets the probes look at the trained nets and hands over the records.
+    fn finish(mut self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
         let run = Run {
             job: self.job,
             net: &self.net,

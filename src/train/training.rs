@@ -2,12 +2,15 @@
 
 use super::{Lockstep, Part, Threads, TrainError, host_f64};
 use crate::data::{self, Dataset};
-use crate::run::trainer::Job;
+use crate::run::trainer::{Job, StopFlag};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Steps timed together for an estimate.
-const TIMED_STEPS: usize = 5;
+/// Steps before any are timed for an estimate, and steps timed together.
+const WARM_UP: usize = 3;
+const TIMED_STEPS: usize = 4;
+/// Seconds for which anything short is timed again and again.
+const LEAST_TIMED: f64 = 0.05;
 
 /// The cells of a job in training, with threads of their own. It takes the very steps that
 /// [`BurnTrainer`](super::BurnTrainer) takes, in the same order, but as many as it is asked to.
@@ -71,28 +74,46 @@ impl<'a> Training<'a> {
         losses.expect("at least one step")
     }
 
-    /// Seconds the whole job takes, from a few steps and one evaluation.
-    pub(super) fn estimate(&mut self) -> f64 {
-        let mut timed = || {
-            let started = Instant::now();
+    /// Seconds the whole job takes, from timing a few steps, an evaluation and what the probes do at
+    /// the end, on nets that have hardly been trained.
+    pub(super) fn estimate(mut self) -> f64 {
+        self.steps(WARM_UP);
+        let step = mean_seconds(|| {
             self.steps(TIMED_STEPS);
-            started.elapsed().as_secs_f64() / TIMED_STEPS as f64
-        };
-        timed();
-        let step = timed().min(timed());
-        let lockstep = &self.lockstep;
+        }) / TIMED_STEPS as f64;
+        let (lockstep, threads) = (&self.lockstep, &self.threads);
         let (net, batches) = (&lockstep.net, &lockstep.batches);
-        let started = Instant::now();
-        let _ = self.threads.install(|| net.scores(batches, Part::Test));
+        let evaluation = mean_seconds(|| {
+            let _ = threads.install(|| net.scores(batches, Part::Test));
+        });
         let examples = batches.len(Part::Test) + batches.len(Part::Validation);
         let share = examples as f64 / batches.len(Part::Test) as f64;
-        let evaluation = started.elapsed().as_secs_f64() * share;
         let started = Instant::now();
         self.threads.install(|| self.lockstep.probe_epoch());
         let probes = started.elapsed().as_secs_f64();
-        let lockstep = &self.lockstep;
-        let train = &lockstep.job.train;
-        let steps = train.length.steps(lockstep.steps_per_epoch) as f64;
-        steps * step + train.evaluations().len() as f64 * (evaluation + probes)
+        let train = &self.lockstep.job.train;
+        let steps = train.length.steps(self.lockstep.steps_per_epoch) as f64;
+        let evaluations = train.evaluations().len() as f64;
+        let training = steps * step + evaluations * (share * evaluation + probes);
+        let started = Instant::now();
+        let Self {
+            lockstep, threads, ..
+        } = self;
+        threads.install(|| lockstep.finish(&StopFlag::default()));
+        training + started.elapsed().as_secs_f64()
+    }
+}
+
+/// Seconds that `f` takes in the mean, over some calls where it is short.
+fn mean_seconds(mut f: impl FnMut()) -> f64 {
+    let started = Instant::now();
+    let mut calls = 0;
+    loop {
+        f();
+        calls += 1;
+        let spent = started.elapsed().as_secs_f64();
+        if spent >= LEAST_TIMED {
+            return spent / f64::from(calls);
+        }
     }
 }

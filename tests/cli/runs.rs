@@ -194,6 +194,22 @@ fn several_experiments_end_with_an_overview_of_both() {
 }
 
 #[test]
+fn all_runs_everything_but_the_smoke_test() {
+    let bench = Bench::new();
+    let smoke = crate::bench::TINY.replace("[\"standard\", \"quick\"]", "[\"smoke\"]");
+    bench.write("experiments/other.toml", &smoke);
+    let planned = |arguments: &str| {
+        let done = bench.run(&format!("plan --no-time --format json {arguments}"));
+        let rows: serde_json::Value = serde_json::from_str(&done.ends(0).out).unwrap();
+        rows.as_array().unwrap().len()
+    };
+    assert_eq!(planned("all"), 1);
+    assert_eq!(planned("all smoke"), 2);
+    assert_eq!(planned("all other"), 2);
+    assert_eq!(planned("smoke"), 1);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let bench = Bench::new();
     for arguments in ["run tiny", "list", "completions bash", "--help"] {

@@ -1,7 +1,7 @@
 //! Factors, the arms they make, and contrasts of them.
 
 use super::{BASE, FILE, block, parse, parse_with, readme};
-use crate::spec::{Comparison, Length, Spec};
+use crate::spec::{Comparison, Length, Panels, Spec, When};
 use ablate_models::block::Position;
 
 /// The base with factors in place of its arms, and contrasts of them.
@@ -491,4 +491,73 @@ fn weights_must_add_up_to_nothing_and_name_arms() {
         let error = parse(&text).unwrap_err();
         assert!(error.message().contains(part), "{error}");
     }
+}
+
+const FIGURE: &str = r#"
+[figure]
+title = "F"
+effect = "position"
+treatment = "before"
+control = "after"
+along = "activation"
+at = [2, 5]
+metric = "test_accuracy"
+margin = 0.5
+"#;
+
+#[test]
+fn a_figure_of_a_factor_along_another_is_read() {
+    let spec = parse(&(crossed() + FIGURE)).unwrap();
+    let figure = spec.figure.as_ref().unwrap();
+    let times = vec![When::Epoch(2), When::Epoch(5)];
+    assert_eq!(figure.panels, Panels::Times(times));
+    let weights = figure.weights(&spec, &[("activation", "sigmoid")]).unwrap();
+    let weights: Vec<_> = weights.iter().map(|w| (w.arm.as_str(), w.weight)).collect();
+    assert_eq!(weights, [("before-sigmoid", 1.0), ("after-sigmoid", -1.0)]);
+    assert_eq!(parse(&crossed()).unwrap().figure, None);
+}
+
+#[test]
+fn a_figure_that_cannot_be_drawn_is_refused() {
+    for (old, new, part) in [
+        (
+            "effect = \"position\"",
+            "effect = \"positon\"",
+            "did you mean `position`?",
+        ),
+        (
+            "treatment = \"before\"",
+            "treatment = \"after\"",
+            "is the treatment",
+        ),
+        (
+            "along = \"activation\"",
+            "along = \"position\"",
+            "is the factor of the `effect`",
+        ),
+        (
+            "at = [2, 5]",
+            "at = [2, 6]",
+            "has 6, at which `before-relu` is not scored",
+        ),
+        ("at = [2, 5]", "at = []", "must be 1 to 4 evaluations"),
+        (
+            "at = [2, 5]",
+            "lines = \"activation\"",
+            "has another place already",
+        ),
+        (
+            "at = [2, 5]",
+            "pannels = 1",
+            "did you mean `figure.panels`?",
+        ),
+        ("margin = 0.5", "margin = 0", "must be positive and finite"),
+    ] {
+        assert!(FIGURE.contains(old), "{old}");
+        let error = parse(&(crossed() + &FIGURE.replacen(old, new, 1)));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(part), "{part:?} is not in: {error}");
+    }
+    let error = parse(&(BASE.to_owned() + FIGURE)).unwrap_err().to_string();
+    assert!(error.contains("there are no `[[factors]]`"), "{error}");
 }

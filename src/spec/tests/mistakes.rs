@@ -121,7 +121,7 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`, `equal_nll`
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 9 } | when | contrasts[no-bias-vs-bias].when | is epoch 9, at which `no-bias` is not scored; see `train.evaluate_at`
         margin = 0.5 | margin = 0.5\nwhen = { step = 5 } | when | contrasts[no-bias-vs-bias].when | is step 5, at which `no-bias` is not scored
-        margin = 0.5 | margin = 0.5\nwhen = { epok = 5 } | when | contrasts[no-bias-vs-bias].when | valid keys there are `epoch`, `step`
+        margin = 0.5 | margin = 0.5\nwhen = { epok = 5 } | when | contrasts[no-bias-vs-bias].when | has the key `epok`; give an `epoch` or a `step`
         margin = 0.5 | margin = 0.5\nwhen = {} | when | contrasts[no-bias-vs-bias].when | give an `epoch` or a `step`
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 1, step = 2 } | when | contrasts[no-bias-vs-bias].when | not both
         set.model.block.bias = "on" | set.train.steps = 9 | train.steps | arms[bias].set.train.steps | stands beside `train.epochs`; leave one out

@@ -94,9 +94,18 @@ unsafe impl<T: Send> Send for ColumnsMut<'_, T> {}
 
 impl<'a, T> ColumnsMut<'a, T> {
     /// All `width` columns.
+    ///
+    /// # Panics
+    /// If there are none or the values are not whole rows.
     pub(crate) fn whole(values: &'a mut [T], width: usize) -> Self {
-        let mut blocks = Self::split(values, width, width);
-        blocks.pop().expect("one block")
+        assert!(width > 0 && values.len().is_multiple_of(width));
+        Self {
+            start: values.as_mut_ptr(),
+            rows: values.len() / width,
+            stride: width,
+            width,
+            of: PhantomData,
+        }
     }
 
     /// Blocks of `block` columns (the last may be narrower) of a matrix of `stride` columns.
@@ -123,15 +132,6 @@ impl<'a, T> ColumnsMut<'a, T> {
 
     pub(crate) fn width(&self) -> usize {
         self.width
-    }
-
-    pub(crate) fn stride(&self) -> usize {
-        self.stride
-    }
-
-    /// The first value of the first row.
-    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
-        self.start
     }
 
     /// This block's part of row `i`.

@@ -4,10 +4,11 @@
 use super::{Forward, Gradients, Parameters, Saved, Sizes, channels, part};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
-use crate::ops::cpu::matmul::{Matrix, multiply};
 use crate::ops::cpu::parallel::for_each;
+use crate::ops::cpu::product::{Left, Onto, product as multiply};
 use crate::ops::cpu::real::Real;
 use crate::ops::cpu::tail::{self, Place, Sums, TailSpec};
+use crate::ops::cpu::transpose::transpose;
 
 /// Multiplications that are worth a task of their own.
 const TASK: usize = 1 << 22;
@@ -102,13 +103,8 @@ fn product<T: Real>(s: &Sizes, x: &[T], p: &Parameters<T>, place: Place, out: &m
     let weight = &p.weight[r * s.weights()..][..s.weights()];
     let weight = Columns::of(weight, s.outputs, column, out.width());
     let bias = part(p.bias, s, (r, column), out.width());
-    if let Some(bias) = bias {
-        for i in 0..out.rows() {
-            out.row_mut(i).copy_from_slice(bias);
-        }
-    }
-    let x = Matrix::new(x, s.batch, s.inputs);
-    multiply(out, x, Matrix::of(weight), bias.is_some());
+    let x = Left::row_major(x, s.batch, s.inputs);
+    multiply(out, x, weight, bias.map_or(Onto::Nothing, Onto::Row));
 }
 
 fn with_tail<T: Real>(s: &Sizes, x: &[T], p: &Parameters<T>, spec: &TailSpec, task: Task<T>) {
@@ -219,8 +215,8 @@ fn of_block<T: Real>(
     if !bias.is_empty() {
         copy(&tail::sum_rows(d.read()), bias);
     }
-    let x = Matrix::new(&x[r * s.input()..][..s.input()], s.batch, s.inputs);
-    multiply(&mut weight, x.t(), Matrix::of(d.read()), false);
+    let x = Left::transposed(&x[r * s.input()..][..s.input()], s.batch, s.inputs);
+    multiply(&mut weight, x, d.read(), Onto::Nothing);
 }
 
 /// Copies into what was asked for.
@@ -262,10 +258,12 @@ fn input_gradient<T: Real>(s: &Sizes, p: &Parameters<T>, d: &[T]) -> Buffer<T> {
     for_each(tasks.into_iter().enumerate().collect(), |(i, mut dx)| {
         let (r, from) = (i / blocks, i % blocks * width);
         let size = s.batch * s.outputs;
-        let d = Matrix::new(&d[r * size..][..size], s.batch, s.outputs);
+        let d = Left::row_major(&d[r * size..][..size], s.batch, s.outputs);
         let weight = &p.weight[r * s.weights()..][from * s.outputs..][..dx.width() * s.outputs];
-        let weight = Matrix::new(weight, dx.width(), s.outputs);
-        multiply(&mut dx, d, weight.t(), false);
+        let mut turned = Buffer::unspecified(weight.len());
+        transpose(weight, s.outputs, &mut turned);
+        let turned = Columns::whole(&turned, dx.width());
+        multiply(&mut dx, d, turned, Onto::Nothing);
     });
     dx
 }

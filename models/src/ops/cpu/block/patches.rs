@@ -1,96 +1,137 @@
-//! Patches of images side by side, so that a convolution is a matrix product.
+//! The patches of a convolution. They are never written out: once there are zeros around an image,
+//! a patch is a few stretches of it, and patches are evenly spaced.
 
 use super::Image;
-use crate::ops::cpu::matmul::Matrix;
+use crate::ops::cpu::product::{Left, Spaced};
 use crate::ops::cpu::real::Real;
+use crate::ops::cpu::transpose::transpose;
 use crate::ops::cpu::vector::Kernel;
 
-/// How the patches of one image lie in memory.
+/// A kernel that moves over images of `height` by `width` places with zeros around them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patches {
-    image: Image,
+    height: usize,
+    width: usize,
     channels: usize,
-    layout: Layout,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
-    /// The patches are the image: one place each, at every place.
-    Image,
-    /// One patch a row. A kernel row's columns are neighbours in the patch and in the image alike.
-    Rows,
-    /// One patch a column, for images of one channel: the same corner of neighbouring patches are
-    /// neighbours in the image.
-    Columns,
+    kernel: usize,
+    stride: usize,
+    /// Zeros before the first and after the last place, in each direction.
+    around: (usize, usize),
 }
 
 impl Patches {
+    /// The patches of the images that a convolution takes.
     pub(super) fn new(image: Image, channels: usize) -> Self {
-        let geometry = image.geometry;
-        let layout = match (geometry.kernel, geometry.stride, channels) {
-            (1, 1, _) => Layout::Image,
-            (_, _, 1) => Layout::Columns,
-            _ => Layout::Rows,
-        };
         Self {
-            image,
+            height: image.height,
+            width: image.width,
             channels,
-            layout,
+            kernel: image.geometry.kernel,
+            stride: image.geometry.stride,
+            around: image.geometry.around(),
         }
     }
 
-    /// Numbers in one patch.
-    fn patch(&self) -> usize {
-        self.image.geometry.kernel.pow(2) * self.channels
+    /// The patches of the gradient of the output, of `outputs` channels, whose product with the
+    /// [turned](turn) weights is the gradient of the input; none where patches skip places.
+    pub(super) fn of_gradient(&self, outputs: usize) -> Option<Self> {
+        let (before, after) = self.around;
+        let (height, width) = self.output();
+        let whole = self.stride == 1;
+        whole.then(|| Self {
+            height,
+            width,
+            channels: outputs,
+            around: (self.kernel - 1 - before, self.kernel - 1 - after),
+            ..*self
+        })
+    }
+
+    /// Patches of one image, in each direction.
+    fn output(&self) -> (usize, usize) {
+        let (before, after) = self.around;
+        let size = |n: usize| match (before + n + after).checked_sub(self.kernel) {
+            Some(rest) => rest / self.stride + 1,
+            None => 0,
+        };
+        (size(self.height), size(self.width))
     }
 
     /// Patches of one image.
     pub(super) fn places(&self) -> usize {
-        let (height, width) = self.image.output();
+        let (height, width) = self.output();
         height * width
     }
 
     /// Numbers in one image.
     pub(super) fn pixels(&self) -> usize {
-        self.image.height * self.image.width * self.channels
+        self.height * self.width * self.channels
     }
 
-    /// Numbers that [`Self::gather`] needs room for; none where the images themselves will do.
-    pub(super) fn room(&self, images: usize) -> usize {
-        match self.layout {
-            Layout::Image => 0,
-            Layout::Rows | Layout::Columns => images * self.places() * self.patch(),
+    /// Numbers in one patch.
+    pub(super) fn patch(&self) -> usize {
+        self.kernel * self.kernel * self.channels
+    }
+
+    /// Places in a line of an image with the zeros around it.
+    fn framed_width(&self) -> usize {
+        self.around.0 + self.width + self.around.1
+    }
+
+    /// Numbers that [`Self::frame`] needs room for; none where nothing is around the images.
+    pub(super) fn room(&self) -> usize {
+        let (before, after) = self.around;
+        match before + after {
+            0 => 0,
+            around => (self.height + around) * self.framed_width() * self.channels,
         }
     }
 
-    /// The patches of the images `x`, `[places, patch]`, for which there is `room`.
-    pub(super) fn gather<'a, T: Real>(&self, x: &'a [T], room: &'a mut [T]) -> Matrix<'a, T> {
-        let places = x.len() / self.pixels() * self.places();
-        match self.layout {
-            Layout::Image => return Matrix::new(x, places, self.patch()),
-            Layout::Rows => T::run(GatherRows {
-                patches: *self,
-                x,
-                out: &mut *room,
-            }),
-            Layout::Columns => T::run(GatherColumns {
-                patches: *self,
-                x,
-                out: &mut *room,
-            }),
+    /// The image `x` with zeros around it. The room has the size of [`Self::room`] and holds zeros,
+    /// or an image framed before.
+    pub(super) fn frame<'a, T: Real>(&self, x: &'a [T], room: &'a mut [T]) -> &'a [T] {
+        if room.is_empty() {
+            return x;
         }
-        self.matrix(room, places)
+        let line = self.width * self.channels;
+        let (before, _) = self.around;
+        let framed = room.chunks_exact_mut(self.framed_width() * self.channels);
+        for (x, framed) in x.chunks_exact(line).zip(framed.skip(before)) {
+            framed[before * self.channels..][..line].copy_from_slice(x);
+        }
+        room
     }
 
-    fn matrix<'a, T>(&self, values: &'a [T], places: usize) -> Matrix<'a, T> {
-        match self.layout {
-            Layout::Image | Layout::Rows => Matrix::new(values, places, self.patch()),
-            Layout::Columns => Matrix::new(values, self.patch(), places).t(),
-        }
+    /// The patches of a framed image, `[places, patch]`.
+    pub(super) fn rows<'a, T>(&self, framed: &'a [T]) -> Left<'a, T> {
+        let [places, numbers] = self.spacing();
+        Left::new(framed, places, numbers)
     }
 
-    /// The transpose of [`Self::gather`]: adds `patches`, `[places, patch]` row by row, to where
-    /// they came from.
+    /// The patches of a framed image, `[patch, places]`.
+    pub(super) fn columns<'a, T>(&self, framed: &'a [T]) -> Left<'a, T> {
+        let [places, numbers] = self.spacing();
+        Left::new(framed, numbers, places)
+    }
+
+    /// Lines of patches and the patches of a line; rows of the kernel and the numbers of a row,
+    /// which are neighbours in the image.
+    fn spacing(&self) -> [[Spaced; 2]; 2] {
+        let (height, width) = self.output();
+        let line = self.framed_width() * self.channels;
+        [
+            [
+                Spaced::new(height, self.stride * line),
+                Spaced::new(width, self.stride * self.channels),
+            ],
+            [
+                Spaced::new(self.kernel, line),
+                Spaced::new(self.kernel * self.channels, 1),
+            ],
+        ]
+    }
+
+    /// Adds `patches`, `[places, patch]` row by row, to where they come from in the image `dx`.
     pub(super) fn scatter<T: Real>(&self, patches: &[T], dx: &mut [T]) {
         T::run(Scatter {
             patches: *self,
@@ -99,71 +140,15 @@ impl Patches {
         });
     }
 
-    /// The part of a kernel row at output place `at` (along one direction) that is inside an image
-    /// of `size`: the first and the end in the kernel, and where the first is in the image.
+    /// The part of a kernel's row at output place `at` (along one direction) that is inside an
+    /// image of `size`: the first and the end in the kernel, and where the first is in the image.
     #[inline(always)]
     fn inside(&self, at: usize, size: usize) -> (usize, usize, usize) {
-        let geometry = self.image.geometry;
-        let (before, _) = geometry.around();
-        let start = at * geometry.stride;
-        let from = before.saturating_sub(start).min(geometry.kernel);
-        let to = (size + before).saturating_sub(start).min(geometry.kernel);
+        let before = self.around.0;
+        let start = at * self.stride;
+        let from = before.saturating_sub(start).min(self.kernel);
+        let to = (size + before).saturating_sub(start).min(self.kernel);
         (from, to.max(from), (start + from).saturating_sub(before))
-    }
-}
-
-/// Runs `$body` for every row of every patch of `$images` images: `$row`, where it starts in the
-/// patches; `$from` and `$to`, the part of it that is inside the image; and `$at`, where that part
-/// starts in the images.
-macro_rules! each_row {
-    ($patches:expr, $images:expr, |$row:ident, $from:ident, $to:ident, $at:ident| $body:block) => {{
-        let patches: Patches = $patches;
-        let (k, c) = (patches.image.geometry.kernel, patches.channels);
-        let (height, width) = patches.image.output();
-        let mut $row = 0;
-        for image in 0..$images {
-            for i in 0..height {
-                let (top, bottom, first) = patches.inside(i, patches.image.height);
-                for j in 0..width {
-                    let (left, right, column) = patches.inside(j, patches.image.width);
-                    for ky in 0..k {
-                        let there = ky >= top && ky < bottom;
-                        let $from = left * c;
-                        let $to = if there { right * c } else { left * c };
-                        let line = image * patches.image.height + (first + ky).saturating_sub(top);
-                        let $at = (line * patches.image.width + column) * c;
-                        $body
-                        $row += k * c;
-                    }
-                }
-            }
-        }
-    }};
-}
-
-struct GatherRows<'a, T> {
-    patches: Patches,
-    x: &'a [T],
-    out: &'a mut [T],
-}
-
-impl<T: Real> Kernel for GatherRows<'_, T> {
-    #[inline(always)]
-    fn run(self) {
-        let Self { patches, x, out } = self;
-        let length = patches.image.geometry.kernel * patches.channels;
-        each_row!(patches, x.len() / patches.pixels(), |row, from, to, at| {
-            let out = &mut out[row..row + length];
-            out[..from].fill(T::ZERO);
-            let inside = &mut out[from..to];
-            let n = inside.len();
-            if n > 0 {
-                for (o, &x) in inside.iter_mut().zip(&x[at..at + n]) {
-                    *o = x;
-                }
-            }
-            out[to..].fill(T::ZERO);
-        });
     }
 }
 
@@ -177,63 +162,38 @@ impl<T: Real> Kernel for Scatter<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { patches, from, dx } = self;
-        each_row!(
-            patches,
-            dx.len() / patches.pixels(),
-            |row, first, to, at| {
-                let n = to - first;
-                if n > 0 {
-                    let p = &from[row + first..row + to];
-                    for (d, &p) in dx[at..at + n].iter_mut().zip(p) {
+        let c = patches.channels;
+        let mut rows = from.chunks_exact(patches.kernel * c);
+        let (height, width) = patches.output();
+        for i in 0..height {
+            let (top, bottom, first) = patches.inside(i, patches.height);
+            for j in 0..width {
+                let (left, right, column) = patches.inside(j, patches.width);
+                for ky in 0..patches.kernel {
+                    let row = rows
+                        .next()
+                        .expect("a row of patches for each of the kernel");
+                    if ky < top || ky >= bottom || left == right {
+                        continue;
+                    }
+                    let at = ((first + ky - top) * patches.width + column) * c;
+                    let row = &row[left * c..right * c];
+                    for (d, &p) in dx[at..at + row.len()].iter_mut().zip(row) {
                         *d += p;
                     }
                 }
             }
-        );
+        }
     }
 }
 
-/// Patches of one channel, one a column.
-struct GatherColumns<'a, T> {
-    patches: Patches,
-    x: &'a [T],
-    out: &'a mut [T],
-}
-
-impl<T: Real> Kernel for GatherColumns<'_, T> {
-    #[inline(always)]
-    fn run(self) {
-        let Self { patches, x, out } = self;
-        let image = patches.image;
-        let (k, stride) = (image.geometry.kernel, image.geometry.stride);
-        let (before, _) = image.geometry.around();
-        let (_, width) = image.output();
-        let mut lines = out.chunks_exact_mut(width.max(1));
-        for corner in 0..k * k {
-            let (ky, kx) = (corner / k, corner % k);
-            // Output columns whose input column, `column * stride + kx - before`, is inside.
-            let from = before.saturating_sub(kx).div_ceil(stride).min(width);
-            let to = (image.width + before).saturating_sub(kx).div_ceil(stride);
-            let to = to.clamp(from, width);
-            for pixels in x.chunks_exact(patches.pixels()) {
-                for i in 0..image.output().0 {
-                    let out = lines.next().expect("a line of patches for each line");
-                    let line = (i * stride + ky).checked_sub(before);
-                    let Some(line) = line.filter(|&line| line < image.height) else {
-                        out.fill(T::ZERO);
-                        continue;
-                    };
-                    out[..from].fill(T::ZERO);
-                    out[to..].fill(T::ZERO);
-                    if from < to {
-                        let first = line * image.width + from * stride + kx - before;
-                        let inside = pixels[first..].iter().step_by(stride);
-                        for (o, &x) in out[from..to].iter_mut().zip(inside) {
-                            *o = x;
-                        }
-                    }
-                }
-            }
-        }
+/// The weights, `[patch, outputs]`, as the kernel that leads from the gradient of the output back
+/// to that of the input, `[kernel * kernel * outputs, inputs]`: its places in the opposite order,
+/// and inputs and outputs exchanged.
+pub(super) fn turn<T: Real>(weight: &[T], inputs: usize, outputs: usize, out: &mut [T]) {
+    let size = inputs * outputs;
+    let places = weight.chunks_exact(size).rev();
+    for (from, to) in places.zip(out.chunks_exact_mut(size)) {
+        transpose(from, outputs, to);
     }
 }

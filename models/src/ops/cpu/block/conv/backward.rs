@@ -1,13 +1,15 @@
 //! The backward pass.
 
 use super::{Job, nth, parts};
+use crate::ops::cpu::block::patches::{Patches, turn};
 use crate::ops::cpu::block::{Gradients, Image, Parameters, Saved, Sizes, channels};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
-use crate::ops::cpu::matmul::{Matrix, multiply};
 use crate::ops::cpu::parallel::for_each;
+use crate::ops::cpu::product::{Left, Onto, product};
 use crate::ops::cpu::real::Real;
 use crate::ops::cpu::tail::{self, Channels, Sums, TailSpec};
+use crate::ops::cpu::transpose::transpose;
 
 /// Sums over all images that are taken side by side, at most.
 const GROUPS: usize = 16;
@@ -97,6 +99,7 @@ fn backward_replica<T: Real>(job: &Job<T>, saved: &Saved<T>, g: ReplicaGradients
     let mut more = Buffer::unspecified((groups - 1) * s.weights());
     let mut biases = vec![T::ZERO; groups * g.bias.len()];
     let weights = std::iter::once(&mut *g.weight).chain(more.chunks_mut(s.weights()));
+    let back = (!g.dx.is_empty()).then(|| Back::new(job, r));
     let mut dx = g.dx.chunks_mut(group * in_x);
     let mut bias = parts(&mut biases, groups);
     let task = |(i, (d, weight))| Group {
@@ -109,7 +112,9 @@ fn backward_replica<T: Real>(job: &Job<T>, saved: &Saved<T>, g: ReplicaGradients
     let d = g.d.chunks_mut(group * in_y).zip(weights).enumerate();
     let tasks = d.map(task).collect();
     drop(bias);
-    for_each(tasks, |group| of_group(job, r, &g.read, norm, group));
+    for_each(tasks, |group| {
+        of_group(job, &g.read, norm, back.as_ref(), group)
+    });
     for more in more.chunks(s.weights()) {
         tail::add(g.weight, more);
     }
@@ -225,14 +230,21 @@ struct Group<'a, T> {
     bias: &'a mut [T],
 }
 
-fn of_group<T: Real>(job: &Job<T>, r: usize, read: &Read<T>, norm: Option<Norm<T>>, g: Group<T>) {
-    let (s, patches) = (job.s, &job.patches);
-    let (c, patch) = (s.outputs, s.patch());
+fn of_group<T: Real>(
+    job: &Job<T>,
+    read: &Read<T>,
+    norm: Option<Norm<T>>,
+    back: Option<&Back<T>>,
+    g: Group<T>,
+) {
+    let (c, patches) = (job.s.outputs, &job.patches);
     let [in_x, _, in_y] = job.sizes();
     let mut weight = ColumnsMut::whole(g.weight, c);
-    let mut dx = g.dx.chunks_mut(in_x);
-    let mut room = Buffer::unspecified(patches.room(job.tile));
+    let mut dx = g.dx.chunks_exact_mut(patches.pixels());
+    let mut room = Buffer::zeros(patches.room());
+    let mut back = back.map(|back| (back, back.room(patches)));
     let mut d_room = None;
+    let mut onto = Onto::Nothing;
     for (i, d) in g.d.chunks_mut(in_y).enumerate() {
         let tile = g.first + i;
         let dz = match norm {
@@ -242,29 +254,83 @@ fn of_group<T: Real>(job: &Job<T>, r: usize, read: &Read<T>, norm: Option<Norm<T
         if !g.bias.is_empty() {
             tail::add(g.bias, &tail::sum_rows(job.columns(dz)));
         }
-        let places = dz.len() / c;
-        let x = nth(read.x, tile, in_x);
-        let room = &mut room[..patches.room(x.len() / patches.pixels())];
-        let dz = Matrix::new(dz, places, c);
-        multiply(&mut weight, patches.gather(x, room).t(), dz, i > 0);
-        let Some(dx) = dx.next() else { continue };
-        if room.is_empty() {
-            // The patches are the image, and so are their gradients.
-            multiply(
-                &mut ColumnsMut::whole(dx, patch),
-                dz,
-                job.weight(r).t(),
-                false,
-            );
-        } else {
-            multiply(
-                &mut ColumnsMut::whole(room, patch),
-                dz,
-                job.weight(r).t(),
-                false,
-            );
-            dx.fill(T::ZERO);
-            patches.scatter(room, dx);
+        let images = nth(read.x, tile, in_x).chunks_exact(patches.pixels());
+        for (x, dz) in images.zip(dz.chunks_exact(patches.places() * c)) {
+            let x = patches.columns(patches.frame(x, &mut room));
+            product(&mut weight, x, job.columns(dz), onto);
+            onto = Onto::Itself;
+            if let (Some((back, room)), Some(dx)) = (&mut back, dx.next()) {
+                back.input(patches, dz, room, dx);
+            }
+        }
+    }
+}
+
+/// What leads from the gradient of a product back to that of its images.
+enum Back<T> {
+    /// A convolution with the turned weights.
+    Turned { patches: Patches, weight: Buffer<T> },
+    /// The gradients of all patches, added where the patches come from; where patches skip places.
+    Scattered {
+        /// `[outputs, patch]`.
+        weight: Buffer<T>,
+    },
+}
+
+impl<T: Real> Back<T> {
+    fn new(job: &Job<T>, r: usize) -> Self {
+        let (s, from) = (job.s, job.weight(r));
+        let mut weight = Buffer::unspecified(from.len());
+        match job.patches.of_gradient(s.outputs) {
+            Some(patches) => {
+                turn(from, s.inputs, s.outputs, &mut weight);
+                Self::Turned { patches, weight }
+            }
+            None => {
+                transpose(from, s.outputs, &mut weight);
+                Self::Scattered { weight }
+            }
+        }
+    }
+
+    /// Room for what [`Self::input`] writes on its way.
+    fn room(&self, patches: &Patches) -> Buffer<T> {
+        match self {
+            Self::Turned { patches, .. } => Buffer::zeros(patches.room()),
+            Self::Scattered { .. } => Buffer::unspecified(patches.places() * patches.patch()),
+        }
+    }
+
+    /// The gradient `dx` of one image of `patches`, from that of its product.
+    fn input(&self, patches: &Patches, dz: &[T], room: &mut Buffer<T>, dx: &mut [T]) {
+        match self {
+            Self::Turned {
+                patches: of_gradient,
+                weight,
+            } => {
+                let inputs = dx.len() / of_gradient.places();
+                let dz = of_gradient.rows(of_gradient.frame(dz, room));
+                let weight = Columns::whole(weight, inputs);
+                product(
+                    &mut ColumnsMut::whole(dx, inputs),
+                    dz,
+                    weight,
+                    Onto::Nothing,
+                );
+            }
+            Self::Scattered { weight } => {
+                let (places, patch) = (patches.places(), patches.patch());
+                let dz = Left::row_major(dz, places, dz.len() / places);
+                let weight = Columns::whole(weight, patch);
+                product(
+                    &mut ColumnsMut::whole(room, patch),
+                    dz,
+                    weight,
+                    Onto::Nothing,
+                );
+                dx.fill(T::ZERO);
+                patches.scatter(room, dx);
+            }
         }
     }
 }

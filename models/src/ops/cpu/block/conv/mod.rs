@@ -1,5 +1,5 @@
-//! Convolution blocks. A task takes a tile: as many whole images of one replica as have patches
-//! that fit the cache. Tiles depend on the sizes alone, and so do the results.
+//! Convolution blocks. A task takes a tile: as many whole images of one replica as fit the cache
+//! with what comes of them. Tiles depend on the sizes alone, and so do the results.
 
 mod backward;
 mod forward;
@@ -8,13 +8,13 @@ use super::patches::Patches;
 use super::{Image, Parameters, Sizes, part};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
-use crate::ops::cpu::matmul::{Matrix, multiply};
+use crate::ops::cpu::product::{Onto, product};
 use crate::ops::cpu::real::Real;
 use crate::ops::cpu::tail::TailSpec;
 pub(super) use backward::backward;
 pub(super) use forward::forward;
 
-/// Numbers in the patches of a tile, at most (unless one image alone has more).
+/// Numbers in a tile's images or their product, at most (unless one image alone has more).
 const TILE: usize = 48 * 1024;
 
 /// What every task knows.
@@ -31,7 +31,7 @@ struct Job<'a, T> {
 impl<'a, T: Real> Job<'a, T> {
     fn new(s: &'a Sizes, image: Image, p: &'a Parameters<T>, tail: Option<&'a TailSpec>) -> Self {
         let patches = Patches::new(image, s.inputs);
-        let numbers = patches.places() * s.patch().max(s.outputs);
+        let numbers = patches.pixels().max(patches.places() * s.outputs);
         Self {
             s,
             p,
@@ -48,24 +48,23 @@ impl<'a, T: Real> Job<'a, T> {
         [self.patches.pixels(), self.patches.places() * c, rows * c].map(|n| (self.tile * n).max(1))
     }
 
-    fn weight(&self, r: usize) -> Matrix<'a, T> {
-        let weight = &self.p.weight[r * self.s.weights()..][..self.s.weights()];
-        Matrix::new(weight, self.s.patch(), self.s.outputs)
+    /// The weights of replica `r`.
+    fn weight(&self, r: usize) -> &'a [T] {
+        &self.p.weight[r * self.s.weights()..][..self.s.weights()]
     }
 
     /// `out = conv(x, W) + b` for the images `x` of replica `r`.
     fn product(&self, r: usize, x: &[T], out: &mut [T]) {
-        let images = x.len() / self.patches.pixels();
-        let mut room = Buffer::unspecified(self.patches.room(images));
-        let patches = self.patches.gather(x, &mut room);
-        let bias = part(self.p.bias, self.s, (r, 0), self.s.outputs);
-        if let Some(bias) = bias {
-            for row in out.chunks_exact_mut(self.s.outputs) {
-                row.copy_from_slice(bias);
-            }
+        let (patches, c) = (&self.patches, self.s.outputs);
+        let weight = Columns::whole(self.weight(r), c);
+        let bias = part(self.p.bias, self.s, (r, 0), c);
+        let onto = bias.map_or(Onto::Nothing, Onto::Row);
+        let mut room = Buffer::zeros(patches.room());
+        let images = x.chunks_exact(patches.pixels());
+        for (x, out) in images.zip(out.chunks_exact_mut(patches.places() * c)) {
+            let x = patches.rows(patches.frame(x, &mut room));
+            product(&mut ColumnsMut::whole(out, c), x, weight, onto);
         }
-        let mut out = ColumnsMut::whole(out, self.s.outputs);
-        multiply(&mut out, patches, self.weight(r), bias.is_some());
     }
 
     fn columns<'b>(&self, values: &'b [T]) -> Columns<'b, T> {

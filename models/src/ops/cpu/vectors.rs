@@ -1,0 +1,147 @@
+//! Numbers side by side in a register, for the one inner loop that is laid out by hand.
+
+use pulp::{MemMask, Simd};
+
+/// A number of which vectors hold several.
+pub(crate) trait Vectors: Copy {
+    /// As many numbers as a register holds.
+    type Vector<S: Simd>: Copy;
+    /// Which lanes of a vector are meant.
+    type Mask<S: Simd>: Copy;
+
+    /// Numbers in a vector.
+    fn lanes<S: Simd>() -> usize;
+    /// The first `count` lanes.
+    fn first<S: Simd>(simd: S, count: usize) -> Self::Mask<S>;
+    fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a b + c`.
+    fn mul_add<S: Simd>(
+        simd: S,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+        c: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+
+    /// # Safety
+    /// The numbers in the lanes of `mask` from `from` on can be read.
+    unsafe fn load_some<S: Simd>(
+        simd: S,
+        mask: Self::Mask<S>,
+        from: *const Self,
+    ) -> Self::Vector<S>;
+
+    /// # Safety
+    /// The numbers in the lanes of `mask` from `to` on can be written.
+    unsafe fn store_some<S: Simd>(
+        simd: S,
+        mask: Self::Mask<S>,
+        to: *mut Self,
+        value: Self::Vector<S>,
+    );
+
+    /// # Safety
+    /// A vector's numbers from `from` on can be read.
+    #[inline(always)]
+    unsafe fn load<S: Simd>(_: S, from: *const Self) -> Self::Vector<S> {
+        // SAFETY: the caller's promise; any bits are a vector, and the read asks for no alignment.
+        unsafe { from.cast::<Self::Vector<S>>().read_unaligned() }
+    }
+
+    /// # Safety
+    /// A vector's numbers from `to` on can be written.
+    #[inline(always)]
+    unsafe fn store<S: Simd>(_: S, to: *mut Self, value: Self::Vector<S>) {
+        // SAFETY: the caller's promise; the write asks for no alignment.
+        unsafe { to.cast::<Self::Vector<S>>().write_unaligned(value) }
+    }
+}
+
+macro_rules! vectors {
+    ($t:ty, $vector:ident, $mask:ident, $lanes:ident, $first:ident, $count:ty, $splat:ident,
+     $add:ident, $mul_add:ident, $load:ident, $store:ident) => {
+        impl Vectors for $t {
+            type Vector<S: Simd> = S::$vector;
+            type Mask<S: Simd> = MemMask<S::$mask>;
+
+            #[inline(always)]
+            fn lanes<S: Simd>() -> usize {
+                S::$lanes
+            }
+
+            #[inline(always)]
+            fn first<S: Simd>(simd: S, count: usize) -> Self::Mask<S> {
+                // Made anew from the bare mask: with its shortcuts it would be a call a load.
+                MemMask::from(simd.$first(0, count as $count).mask())
+            }
+
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S> {
+                simd.$splat(value)
+            }
+
+            #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$add(a, b)
+            }
+
+            #[inline(always)]
+            fn mul_add<S: Simd>(
+                simd: S,
+                a: Self::Vector<S>,
+                b: Self::Vector<S>,
+                c: Self::Vector<S>,
+            ) -> Self::Vector<S> {
+                simd.$mul_add(a, b, c)
+            }
+
+            #[inline(always)]
+            unsafe fn load_some<S: Simd>(
+                simd: S,
+                mask: Self::Mask<S>,
+                from: *const Self,
+            ) -> Self::Vector<S> {
+                // SAFETY: the caller's promise is the one asked for.
+                unsafe { simd.$load(mask, from) }
+            }
+
+            #[inline(always)]
+            unsafe fn store_some<S: Simd>(
+                simd: S,
+                mask: Self::Mask<S>,
+                to: *mut Self,
+                value: Self::Vector<S>,
+            ) {
+                // SAFETY: the caller's promise is the one asked for.
+                unsafe { simd.$store(mask, to, value) }
+            }
+        }
+    };
+}
+
+vectors!(
+    f32,
+    f32s,
+    m32s,
+    F32_LANES,
+    mask_between_m32s,
+    u32,
+    splat_f32s,
+    add_f32s,
+    mul_add_e_f32s,
+    mask_load_ptr_f32s,
+    mask_store_ptr_f32s
+);
+vectors!(
+    f64,
+    f64s,
+    m64s,
+    F64_LANES,
+    mask_between_m64s,
+    u64,
+    splat_f64s,
+    add_f64s,
+    mul_add_e_f64s,
+    mask_load_ptr_f64s,
+    mask_store_ptr_f64s
+);

@@ -1,0 +1,166 @@
+//! The figure that an experiment asks for: what one level of a factor brings, along another.
+
+use super::check::flaw;
+use super::compare::{Design, level};
+use super::fault::Fault;
+use super::scalar::Scalar;
+use super::tree::Node;
+use super::{Comparison, Held, Length, Metric, Weight, When};
+use ablate_models::ConfigError;
+use serde::{Deserialize, Serialize};
+
+/// Most panels side by side.
+const MOST_PANELS: usize = 4;
+
+/// What a factor brings, drawn along another: one level against another of it, point by point.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Heading.
+    pub title: String,
+    /// The factor whose effect is shown.
+    pub effect: String,
+    /// Level whose effect it is.
+    pub treatment: String,
+    /// Level it is compared with.
+    pub control: String,
+    /// The factor along the horizontal axis.
+    pub along: String,
+    /// The factor with a line for each level.
+    pub lines: Option<String>,
+    /// What differs between the panels.
+    pub panels: Panels,
+    /// What is measured.
+    pub metric: Metric,
+    /// Differences smaller than this do not matter.
+    pub margin: f64,
+}
+
+/// What differs between the panels of a figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Panels {
+    /// There is one.
+    One,
+    /// The level of a factor.
+    Factor(String),
+    /// When it is read.
+    Times(Vec<When>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FigureTable {
+    title: String,
+    effect: String,
+    treatment: Scalar,
+    control: Scalar,
+    along: String,
+    lines: Option<String>,
+    panels: Option<String>,
+    at: Option<Vec<usize>>,
+    metric: Metric,
+    margin: f64,
+}
+
+impl Design<'_> {
+    /// Reads the figure that stands at `node`.
+    pub(super) fn figure(&self, table: FigureTable, node: &Node) -> Result<Figure, Fault> {
+        let place = |error: ConfigError| Fault::said(&error.message).at(&node.locate(&error.key));
+        self.checked(table).map_err(place)
+    }
+
+    fn checked(&self, table: FigureTable) -> Result<Figure, ConfigError> {
+        let varied = self.factor("effect", &table.effect)?;
+        let (treatment, control) = (table.treatment.name(), table.control.name());
+        level("treatment", &treatment, varied)?;
+        level("control", &control, varied)?;
+        if treatment == control {
+            return flaw("control", "is the treatment; compare two levels");
+        }
+        self.other_factor("along", &table.along, &table.effect)?;
+        let mut used = vec![table.along.clone()];
+        for (key, name) in [("lines", &table.lines), ("panels", &table.panels)] {
+            let Some(name) = name else { continue };
+            self.other_factor(key, name, &table.effect)?;
+            if used.contains(name) {
+                return flaw(key, format!("is `{name}`, which has another place already"));
+            }
+            used.push(name.clone());
+        }
+        if !(table.margin > 0.0 && table.margin.is_finite()) {
+            let message = format!("must be positive and finite, not {}", table.margin);
+            return flaw("margin", message);
+        }
+        if let Metric::Probe(measure) = &table.metric {
+            for arm in self.arms.iter().filter(|arm| !arm.levels.is_empty()) {
+                measure.check(arm).map_err(|mut error| {
+                    error.key = "metric".to_owned();
+                    error
+                })?;
+            }
+        }
+        Ok(Figure {
+            panels: self.panels(&table)?,
+            title: table.title,
+            effect: table.effect,
+            treatment,
+            control,
+            along: table.along,
+            lines: table.lines,
+            metric: table.metric,
+            margin: table.margin,
+        })
+    }
+
+    fn panels(&self, table: &FigureTable) -> Result<Panels, ConfigError> {
+        let Some(places) = &table.at else {
+            return match &table.panels {
+                None => Ok(Panels::One),
+                Some(name) if self.factor("panels", name)?.levels.len() <= MOST_PANELS => {
+                    Ok(Panels::Factor(name.clone()))
+                }
+                Some(_) => flaw("panels", format!("has more than {MOST_PANELS} levels")),
+            };
+        };
+        if table.panels.is_some() {
+            return flaw("at", "stands beside `panels`; leave one out");
+        }
+        if places.is_empty() || places.len() > MOST_PANELS {
+            return flaw("at", format!("must be 1 to {MOST_PANELS} evaluations"));
+        }
+        let cells = self.arms.iter().filter(|arm| !arm.levels.is_empty());
+        for arm in cells {
+            let scored = arm.train.evaluations();
+            if let Some(place) = places.iter().find(|place| !scored.contains(place)) {
+                let message = format!("has {place}, at which `{}` is not scored", arm.name);
+                return flaw("at", message);
+            }
+        }
+        let in_steps =
+            (self.arms.first()).is_some_and(|arm| matches!(arm.train.length, Length::Steps(_)));
+        let when = |&place| match in_steps {
+            true => When::Step(place),
+            false => When::Epoch(place),
+        };
+        Ok(Panels::Times(places.iter().map(when).collect()))
+    }
+}
+
+impl Figure {
+    /// The weights of the arms at a point: the effect with the factors of `held` at their levels, in
+    /// the mean over the others. `None` where the design leaves a combination out.
+    pub fn weights(&self, spec: &super::Spec, held: &[(&str, &str)]) -> Option<Vec<Weight>> {
+        let hold = |&(factor, level): &(&str, &str)| Held {
+            factor: factor.to_owned(),
+            levels: vec![level.to_owned()],
+        };
+        let comparison = Comparison::Effect {
+            factor: self.effect.clone(),
+            treatment: self.treatment.clone(),
+            control: self.control.clone(),
+            at: held.iter().map(hold).collect(),
+            between: Vec::new(),
+        };
+        comparison.weights(&spec.factors, &spec.arms, &[]).ok()
+    }
+}
