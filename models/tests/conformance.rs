@@ -37,6 +37,10 @@ fn norms() -> Vec<NormConfig> {
         batch(true, false),
         batch(false, true),
         batch(false, false),
+        NormConfig::Batch(BatchNormConfig {
+            ghost: Some(ROWS / 2),
+            ..BatchNormConfig::default()
+        }),
         NormConfig::Layer(LayerNormConfig::default()),
         NormConfig::Group(GroupNormConfig {
             groups: 2,
@@ -341,4 +345,52 @@ fn the_dense_end_as_plain_numbers_is_the_model_with_all_units_and_with_one_less(
         assert!(distance(&less, &losses(&without, x(), labels())) < 1e-9);
         assert!(distance(&less, &ours) > 1e-6, "the unit does nothing");
     }
+}
+
+#[test]
+fn a_last_block_of_its_own_changes_the_last_block_and_nothing_else() {
+    for_each_device(|device| {
+        let start = Start::new([1, 2], &device.clone().autodiff()).double();
+        let norm = |scale| {
+            NormConfig::Batch(BatchNormConfig {
+                scale,
+                ..BatchNormConfig::default()
+            })
+        };
+        let block = |scale| BlockConfig {
+            norm: norm(scale),
+            ..BlockConfig::default()
+        };
+        let of = |last_block| {
+            ModelConfig::Mlp(MlpConfig {
+                hidden: vec![8, 7, 6],
+                block: block(false),
+                last_block,
+            })
+        };
+        let (own, same) = (of(Some(block(true))), of(None));
+        conforms(&own, INPUT, CLASSES, &start);
+        let build = |config: &ModelConfig| config.init(INPUT, CLASSES, &start).expect("built");
+        let scales = |model: &Model| -> Vec<bool> {
+            let blocks = model.dense_blocks().iter();
+            blocks
+                .map(|b| {
+                    b.tail
+                        .norm
+                        .as_ref()
+                        .is_some_and(|n| n.affine().scale.is_some())
+                })
+                .collect()
+        };
+        assert_eq!(scales(&build(&own)), [false, false, true]);
+        assert_eq!(scales(&build(&same)), [false; 3]);
+        let parameters = |config: &ModelConfig| config.cost(INPUT, CLASSES).unwrap().parameters;
+        assert_eq!(parameters(&own), parameters(&same) + 6);
+        let weights = |config: &ModelConfig| -> Vec<Vec<f64>> {
+            let model = build(config);
+            let blocks = model.dense_blocks().iter();
+            blocks.map(|b| values(b.linear.weight.val())).collect()
+        };
+        assert_eq!(weights(&own), weights(&same));
+    });
 }
