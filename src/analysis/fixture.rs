@@ -42,6 +42,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
             decay_on: Vec::new(),
             evaluate_by: crate::spec::Statistics::default(),
             max_norm: None,
+            fault: None,
             loss_scale: 1.0,
             only: None,
         },

@@ -218,6 +218,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
             decay_on: vec![ParameterGroup::Weight],
             evaluate_by: crate::spec::Statistics::default(),
             max_norm: None,
+            fault: None,
             loss_scale: 1.0,
             only: None,
         },

@@ -22,6 +22,7 @@ mod identity;
 mod merge;
 mod metric;
 mod overrides;
+mod planted;
 mod probe;
 mod quantity;
 mod reader;
@@ -46,6 +47,7 @@ pub use files::{all, find, names};
 pub use identity::Identity;
 pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
+pub use planted::{PlantedFault, Repair};
 pub use probe::Probe;
 pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use train::{

@@ -44,6 +44,8 @@ pub enum Probe {
     VarianceShift,
     /// The identities behind the claims, on nets like the arm's, in double precision.
     Identities,
+    /// Who repairs a planted fault, and how long it takes.
+    PlantedFault,
     /// Mean step of the validation accuracy between evaluations, over the second half of training.
     Roughness,
 }
@@ -67,6 +69,7 @@ impl Probe {
             Self::GradientLandscape => "gradient_landscape",
             Self::VarianceShift => "variance_shift",
             Self::Identities => "identities",
+            Self::PlantedFault => "planted_fault",
             Self::Roughness => "roughness",
         }
     }
@@ -108,6 +111,10 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
         Probe::LearnedParameters => {
             blocks > 0 && (block.norm.has_scale() || block.norm.has_center())
         }
+        Probe::PlantedFault => {
+            let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
+            arm.train.fault.is_some() && matches!(arm.model, ModelConfig::Mlp(_)) && !own
+        }
         Probe::CoAdaptation => {
             let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
             blocks > 0 && !own
@@ -133,6 +140,9 @@ const fn lack(probe: Probe) -> &'static str {
         }
         Probe::Roughness => "no arm that has it is scored twice on a validation split",
         Probe::BiasGradient => "no arm that has it has a block with a bias",
+        Probe::PlantedFault => {
+            "no arm that has it is a dense net with a `train.fault` and no norm over the units of an example"
+        }
         Probe::BiasTwin => "no arm that has it has a norm",
         Probe::ScaleFold => "no arm that has it has a norm with a scale",
     }

@@ -188,6 +188,11 @@ pub const QUANTITIES: &[Quantity] = &[
     row(Probe::Identities, "dropped_share", "share of units dropped for a whole batch", Unit::Number, Lower, AtEnd, DEVICES),
     row(Probe::Identities, "dropout_variance", "error of the variance behind dropout", Unit::Number, Lower, AtEnd, DEVICES),
     row(Probe::Identities, "dropout_shift", "shift of the variance by dropout", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::PlantedFault, "fault_damage", "what the fault costs at once", Unit::Nats, Lower, AtEnd, Parts::Net),
+    row(Probe::PlantedFault, "recovery_steps", "steps until a tenth of the damage is left", Unit::Other("steps"), Lower, AtEnd, Parts::Net),
+    row(Probe::PlantedFault, "repair_by_offender", "share of the repair by the corrupted units", Unit::Percent, Higher, AtEnd, Parts::Net),
+    row(Probe::PlantedFault, "repair_by_next", "share of the repair by the next layer", Unit::Percent, Lower, AtEnd, Parts::Net),
+    row(Probe::PlantedFault, "repair_by_rest", "share of the repair by the rest of the net", Unit::Percent, Lower, AtEnd, Parts::Net),
     row(Probe::Roughness, "validation_roughness", "mean step of the validation accuracy", Unit::Percent, Lower, AtEnd, Parts::Net),
 ];
 

@@ -7,8 +7,8 @@ use super::fault::Fault;
 use super::figure::FigureTable;
 use super::tree::Node;
 use super::{
-    DataConfig, Evaluate, Identity, Length, Moments, Optimizer, ParameterGroup, Probe, Published,
-    Schedule, Statistics, TrainConfig, Trained,
+    DataConfig, Evaluate, Identity, Length, Moments, Optimizer, ParameterGroup, PlantedFault,
+    Probe, Published, Schedule, Statistics, TrainConfig, Trained,
 };
 use ablate_models::affine::AffineConfig;
 use ablate_models::cnn::CnnConfig;
@@ -127,6 +127,7 @@ pub(super) struct TrainTable {
     #[serde(default)]
     evaluate_by: Statistics,
     max_norm: Option<f64>,
+    fault: Option<PlantedFault>,
     loss_scale: Option<f64>,
     only: Option<Vec<Trained>>,
 }
@@ -237,6 +238,7 @@ impl TrainTable {
             decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
             evaluate_by: self.evaluate_by,
             max_norm: self.max_norm,
+            fault: self.fault,
             loss_scale: self.loss_scale.unwrap_or_else(super::train::one),
             only: self.only,
         };

@@ -176,6 +176,7 @@ mod tests {
             decay_on: Vec::new(),
             evaluate_by: crate::spec::Statistics::default(),
             max_norm: None,
+            fault: None,
             loss_scale: 1.0,
             only,
         };

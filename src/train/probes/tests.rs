@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use crate::record::CellRecord;
 use crate::run::fake::spec;
 use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
-use crate::spec::{Measure, Probe, QUANTITIES, Timing};
+use crate::spec::{Measure, PlantedFault, Probe, QUANTITIES, Repair, Timing};
 use crate::train::BurnTrainer;
 use ablate_models::block::{Bias, Position};
 use ablate_models::dropout::Placement;
@@ -46,6 +46,12 @@ fn trained(probes: &[Probe], (position, placement): (Position, Placement)) -> Ve
     mlp.block.dropout.placement = placement;
     mlp.block.dropout.rate = 0.25;
     arm.data.subset = Some(128);
+    arm.train.fault = Some(PlantedFault {
+        after: 1,
+        layer: 0,
+        units: 3,
+        repair: Repair::All,
+    });
     arm.probes = probes.to_vec();
     let plan = Plan::new(&spec, "flex", 2, "f");
     let jobs = plan.jobs(|_| true);
