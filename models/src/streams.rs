@@ -31,6 +31,8 @@ pub enum Purpose {
     Trained,
     /// Resampling in the statistics.
     Resample,
+    /// Which units are corrupted, and by what.
+    Fault,
     /// What a probe looks at; the path is the probe's.
     Probe,
 }
@@ -46,6 +48,7 @@ impl Purpose {
             Self::LabelNoise => "label-noise",
             Self::Trained => "trained",
             Self::Resample => "resample",
+            Self::Fault => "fault",
             Self::Probe => "probe",
         }
     }

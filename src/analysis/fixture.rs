@@ -41,6 +41,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
             weight_decay: 0.0,
             decay_on: Vec::new(),
             max_norm: None,
+            fault: None,
             loss_scale: 1.0,
             only: None,
         },

@@ -217,6 +217,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
             weight_decay: 0.0,
             decay_on: vec![ParameterGroup::Weight],
             max_norm: None,
+            fault: None,
             loss_scale: 1.0,
             only: None,
         },

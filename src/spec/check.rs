@@ -81,6 +81,9 @@ pub(super) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
     arm.data.check().map_err(|error| under("data", error))?;
     arm.model.check().map_err(|error| under("model", error))?;
     arm.train.check().map_err(|error| under("train", error))?;
+    if let Some(fault) = &arm.train.fault {
+        fault.check(&arm.train, &arm.model)?;
+    }
     ghosts(arm)?;
     learning_rates(arm)?;
     if let Some(probe) = first_repeat(&arm.probes) {

@@ -21,6 +21,7 @@ mod files;
 mod merge;
 mod metric;
 mod overrides;
+mod planted;
 mod probe;
 mod quantity;
 mod reader;
@@ -44,6 +45,7 @@ pub use figure::{Figure, Panels};
 pub use files::{all, find, names};
 pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
+pub use planted::{PlantedFault, Repair};
 pub use probe::Probe;
 pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use train::{

@@ -28,6 +28,8 @@ pub enum Probe {
     CoAdaptation,
     /// How evenly the units of each block are trained.
     EqualTraining,
+    /// Who repairs a planted fault, and how long it takes.
+    PlantedFault,
     /// Mean step of the validation accuracy between evaluations, over the second half of training.
     Roughness,
 }
@@ -44,6 +46,7 @@ impl Probe {
             Self::Homogeneity => "homogeneity",
             Self::CoAdaptation => "co_adaptation",
             Self::EqualTraining => "equal_training",
+            Self::PlantedFault => "planted_fault",
             Self::Roughness => "roughness",
         }
     }
@@ -78,6 +81,10 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
         Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
         Probe::ScaleFold => blocks > 0 && has_scale(block),
         Probe::EqualTraining => blocks > 0,
+        Probe::PlantedFault => {
+            let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
+            arm.train.fault.is_some() && matches!(arm.model, ModelConfig::Mlp(_)) && !own
+        }
         Probe::CoAdaptation => {
             let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
             blocks > 0 && !own
@@ -104,6 +111,9 @@ const fn lack(probe: Probe) -> &'static str {
         }
         Probe::Roughness => "no arm that has it is scored twice on a validation split",
         Probe::BiasGradient => "no arm that has it has a block with a bias",
+        Probe::PlantedFault => {
+            "no arm that has it is a dense net with a `train.fault` and no norm over the units of an example"
+        }
         Probe::BiasTwin => "no arm that has it has a norm",
         Probe::ScaleFold => "no arm that has it has a norm with a scale",
     }

@@ -143,6 +143,11 @@ pub const QUANTITIES: &[Quantity] = &[
     row(Probe::EqualTraining, "update_gini", "Gini coefficient of the units' updates", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "strength_gini", "Gini coefficient of the units' strengths", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, the least updated first")), Parts::Blocks),
+    row(Probe::PlantedFault, "fault_damage", "what the fault costs at once", Unit::Nats, Lower, AtEnd, Parts::Net),
+    row(Probe::PlantedFault, "recovery_steps", "steps until a tenth of the damage is left", Unit::Other("steps"), Lower, AtEnd, Parts::Net),
+    row(Probe::PlantedFault, "repair_by_offender", "share of the repair by the corrupted units", Unit::Percent, Higher, AtEnd, Parts::Net),
+    row(Probe::PlantedFault, "repair_by_next", "share of the repair by the next layer", Unit::Percent, Lower, AtEnd, Parts::Net),
+    row(Probe::PlantedFault, "repair_by_rest", "share of the repair by the rest of the net", Unit::Percent, Lower, AtEnd, Parts::Net),
     row(Probe::Roughness, "validation_roughness", "mean step of the validation accuracy", Unit::Percent, Lower, AtEnd, Parts::Net),
 ];
 

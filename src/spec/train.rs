@@ -1,5 +1,6 @@
 //! How an arm is trained: optimizer, schedule, weight decay.
 
+use super::PlantedFault;
 use super::check::{first_repeat, flaw};
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ pub struct TrainConfig {
     /// longer ones are shrunk to it after every step. Default: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_norm: Option<f64>,
+    /// Units that are corrupted in the middle. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<PlantedFault>,
     /// What the loss is multiplied by before gradients are taken; recorded losses are in nats.
     /// Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -471,6 +475,7 @@ mod tests {
             weight_decay: 0.0,
             decay_on: weights_only(),
             max_norm: None,
+            fault: None,
             loss_scale: 1.0,
             only: None,
         }

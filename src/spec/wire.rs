@@ -7,8 +7,8 @@ use super::fault::Fault;
 use super::figure::FigureTable;
 use super::tree::Node;
 use super::{
-    DataConfig, Evaluate, Length, Moments, Optimizer, ParameterGroup, Probe, Published, Schedule,
-    TrainConfig, Trained,
+    DataConfig, Evaluate, Length, Moments, Optimizer, ParameterGroup, PlantedFault, Probe,
+    Published, Schedule, TrainConfig, Trained,
 };
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
@@ -121,6 +121,7 @@ pub(super) struct TrainTable {
     weight_decay: Option<f64>,
     decay_on: Option<Vec<ParameterGroup>>,
     max_norm: Option<f64>,
+    fault: Option<PlantedFault>,
     loss_scale: Option<f64>,
     only: Option<Vec<Trained>>,
 }
@@ -229,6 +230,7 @@ impl TrainTable {
             weight_decay: self.weight_decay.unwrap_or_default(),
             decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
             max_norm: self.max_norm,
+            fault: self.fault,
             loss_scale: self.loss_scale.unwrap_or_else(super::train::one),
             only: self.only,
         };

@@ -1,6 +1,7 @@
 //! Training: cells of one job in lockstep as one stacked model.
 
 pub(crate) mod batch;
+mod fault;
 pub(crate) mod net;
 pub mod optimizer;
 mod probes;
@@ -16,7 +17,7 @@ use crate::data::{self, Dataset};
 use crate::device;
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::run::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
-use crate::spec::Length;
+use crate::spec::{Length, PlantedFault};
 use ablate_models::Start;
 use batch::{Batches, Part};
 use burn::tensor::{DType, Device};
@@ -226,7 +227,25 @@ impl<'a> Lockstep<'a> {
         Some(total.into_iter().map(|loss| loss / steps).collect())
     }
 
+    /// Plants the fault of the training in every net, if it is time.
+    fn plant_fault(&mut self) {
+        let train = &self.job.train;
+        let due = |fault: &&PlantedFault| {
+            fault.step(train, self.steps_per_epoch) as u64 == self.net.steps()
+        };
+        let Some(fault) = train.fault.as_ref().filter(due) else {
+            return;
+        };
+        let (job, batches) = (self.job, &self.batches);
+        let net = &self.net;
+        self.probes.before_fault(&Run { job, net, batches });
+        self.net.plant(fault, &seeds(job));
+        let net = &self.net;
+        self.probes.after_fault(&Run { job, net, batches });
+    }
+
     fn step(&mut self, orders: &[Vec<u32>], i: usize) -> burn::tensor::Tensor<1> {
+        self.plant_fault();
         let train = &self.job.train;
         let n = train.batch_size;
         let (pixels, labels) = self.batches.train(orders, i * n, n);

@@ -1,10 +1,12 @@
 //! One net in training: a stacked model, its optimizer, and a step of both.
 
 use super::batch::{Batches, Part};
+use super::fault;
 use super::optimizer::Optimizer;
 use super::schedule::Pace;
 use super::scores::Tally;
 use crate::record::Scores;
+use crate::spec::PlantedFault;
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, ops};
 use burn::module::Module;
@@ -79,6 +81,19 @@ impl Net {
             losses: losses.inner(),
             logits: logits.inner(),
         }
+    }
+
+    /// Plants `fault` in the replicas, whose seeds are given, and freezes what may not repair it.
+    pub(crate) fn plant(&mut self, fault: &PlantedFault, seeds: &[u64]) {
+        let model = self
+            .model
+            .take()
+            .expect("the model is only away inside a step");
+        let model = fault::plant(model, fault, seeds);
+        if let Some(path) = fault::trains(fault, &model) {
+            self.optimizer.confine(path);
+        }
+        self.model = Some(model);
     }
 
     /// Scores of each replica on `part` in evaluation mode; `None` where they are not finite.

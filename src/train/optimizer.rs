@@ -17,6 +17,8 @@ pub struct Optimizer {
     max_norm: Option<f64>,
     rates: Vec<f64>,
     restriction: Restriction,
+    /// Path of the one layer that still trains; all do where absent.
+    confined: Option<String>,
     slots: Vec<Slot>,
     step: i32,
 }
@@ -38,9 +40,15 @@ impl Optimizer {
             max_norm: config.max_norm,
             rates: learning_rates.to_vec(),
             restriction: Restriction::new(config.only.as_deref(), model, seeds),
+            confined: None,
             slots: Vec::new(),
             step: 0,
         }
+    }
+
+    /// Lets only the layer at `path` train from now on.
+    pub(crate) fn confine(&mut self, path: String) {
+        self.confined = Some(path);
     }
 
     /// One step along `gradients` at `pace`.
@@ -140,6 +148,12 @@ impl ModuleMapper for Walk<'_> {
         self.index += 1;
         if self.optimizer.slots.len() == index {
             self.optimizer.slots.push(Slot::default());
+        }
+        if let Some(layer) = &self.optimizer.confined {
+            let path = format!(".{}.", self.path.join("."));
+            if !path.contains(&format!(".{layer}.")) {
+                return param;
+            }
         }
         param.map(|tensor| {
             let value = tensor.inner();

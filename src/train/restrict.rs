@@ -175,6 +175,7 @@ mod tests {
             weight_decay: 0.0,
             decay_on: Vec::new(),
             max_norm: None,
+            fault: None,
             loss_scale: 1.0,
             only,
         };

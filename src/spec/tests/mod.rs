@@ -311,6 +311,7 @@ fn names_in_code_are_the_names_in_files() {
         Probe::Homogeneity,
         Probe::CoAdaptation,
         Probe::EqualTraining,
+        Probe::PlantedFault,
     ] {
         assert_eq!(shown(probe), probe.name());
     }

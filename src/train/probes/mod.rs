@@ -10,6 +10,7 @@ mod findings;
 mod fold;
 mod gap;
 mod homogeneity;
+mod planted_fault;
 mod roughness;
 mod saturation;
 mod twin;
@@ -56,6 +57,12 @@ pub(crate) trait Watcher {
     /// Sees the nets after every step.
     fn after_step(&mut self, _run: &Run<'_>) {}
 
+    /// Sees the nets before a fault is planted in them.
+    fn before_fault(&mut self, _run: &Run<'_>) {}
+
+    /// Sees the nets with the fault, before they train on.
+    fn after_fault(&mut self, _run: &Run<'_>) {}
+
     /// Sees the nets after every epoch. What it finds is a trace: one value an epoch.
     fn epoch_done(&mut self, _run: &Run<'_>, _found: &mut [Findings]) {}
 
@@ -73,6 +80,7 @@ fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
         Probe::ScaleFold => Box::new(fold::Fold),
         Probe::Homogeneity => Box::new(homogeneity::Homogeneity),
         Probe::CoAdaptation => Box::new(co_adaptation::CoAdaptation::begin(run)),
+        Probe::PlantedFault => Box::new(planted_fault::Repairs::default()),
         Probe::EqualTraining => Box::new(equal_training::EqualTraining::begin(run)),
         Probe::Roughness => Box::new(roughness::Roughness::default()),
     }
@@ -108,6 +116,18 @@ impl Probes {
     pub(crate) fn after_step(&mut self, run: &Run<'_>) {
         for watcher in &mut self.watchers {
             watcher.after_step(run);
+        }
+    }
+
+    pub(crate) fn before_fault(&mut self, run: &Run<'_>) {
+        for watcher in &mut self.watchers {
+            watcher.before_fault(run);
+        }
+    }
+
+    pub(crate) fn after_fault(&mut self, run: &Run<'_>) {
+        for watcher in &mut self.watchers {
+            watcher.after_fault(run);
         }
     }
 

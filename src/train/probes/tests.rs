@@ -4,7 +4,7 @@ use crate::plan::Plan;
 use crate::record::CellRecord;
 use crate::run::fake::spec;
 use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
-use crate::spec::{Measure, Probe, QUANTITIES, Timing};
+use crate::spec::{Measure, PlantedFault, Probe, QUANTITIES, Repair, Timing};
 use crate::train::BurnTrainer;
 use ablate_models::block::Bias;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
@@ -33,6 +33,12 @@ fn trained(probes: Vec<Probe>) -> Vec<CellRecord> {
     mlp.block.bias = Bias::On;
     mlp.block.norm = NormConfig::Batch(BatchNormConfig::default());
     arm.data.subset = Some(128);
+    arm.train.fault = Some(PlantedFault {
+        after: 1,
+        layer: 0,
+        units: 3,
+        repair: Repair::All,
+    });
     arm.probes = probes;
     let plan = Plan::new(&spec, "flex", 2, "f");
     let jobs = plan.jobs(|_| true);

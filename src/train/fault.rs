@@ -1,0 +1,121 @@
+//! Planting a fault in nets in training.
+
+use super::net::host_f64;
+use crate::spec::{PlantedFault, Repair};
+use ablate_models::block::DenseBlock;
+use ablate_models::streams::{Purpose, Stream};
+use ablate_models::zoo::Model;
+use burn::tensor::{Tensor, TensorData};
+
+/// The stream of everything that is random about a fault.
+fn stream(seed: u64) -> Stream {
+    Stream::new(seed, Purpose::Fault, "")
+}
+
+/// The units that are corrupted in the net of `seed`.
+pub(super) fn units(fault: &PlantedFault, seed: u64, width: usize) -> Vec<usize> {
+    let order = stream(seed).permutation(0, width);
+    order
+        .iter()
+        .take(fault.units)
+        .map(|&unit| unit as usize)
+        .collect()
+}
+
+/// `model` with the fault: random incoming weights of the same norm for the units of each replica.
+pub(super) fn plant(mut model: Model, fault: &PlantedFault, seeds: &[u64]) -> Model {
+    let block = &mut blocks(&mut model)[fault.layer];
+    block.linear.weight = block.linear.weight.clone().map(|weight| {
+        let weight = weight.inner();
+        let [replicas, inputs, width] = weight.dims();
+        let mut values = host_f64(weight.clone());
+        for (values, &seed) in values.chunks_exact_mut(inputs * width).zip(seeds) {
+            let mut normals = stream(seed).normals(1);
+            for unit in units(fault, seed, width) {
+                let drawn: Vec<f64> = normals.by_ref().take(inputs).collect();
+                let norm = |column: &mut dyn Iterator<Item = f64>| {
+                    column.map(|w| w * w).sum::<f64>().sqrt()
+                };
+                let old = norm(&mut (0..inputs).map(|i| values[i * width + unit]));
+                let factor = old / norm(&mut drawn.iter().copied());
+                for (i, draw) in drawn.iter().enumerate() {
+                    values[i * width + unit] = factor * draw;
+                }
+            }
+        }
+        let like = (&weight.device(), weight.dtype());
+        let data = TensorData::new(values, [replicas, inputs, width]).convert_dtype(like.1);
+        Tensor::from_inner(Tensor::from_data(data, like)).require_grad()
+    });
+    model
+}
+
+fn blocks(model: &mut Model) -> &mut [DenseBlock] {
+    match model {
+        Model::Mlp(m) => &mut m.blocks,
+        Model::Cnn(m) => &mut m.dense,
+    }
+}
+
+/// Path of the only layer that trains after `fault`; `None` where all do.
+pub(super) fn trains(fault: &PlantedFault, model: &Model) -> Option<String> {
+    let path = |index: usize| match model.dense_blocks().get(index) {
+        Some(block) => block.tail.path().to_owned(),
+        None => "head".to_owned(),
+    };
+    match fault.repair {
+        Repair::All => None,
+        Repair::Offender => Some(path(fault.layer)),
+        Repair::Next => Some(path(fault.layer + 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ablate_models::Start;
+    use ablate_models::mlp::MlpConfig;
+
+    fn weights(model: &Model, block: usize) -> Vec<f64> {
+        host_f64(model.dense_blocks()[block].linear.weight.val())
+    }
+
+    #[test]
+    fn as_many_units_as_asked_get_other_weights_of_the_same_norm_and_nothing_else_moves() {
+        let device = crate::device::open("flex").unwrap().autodiff();
+        let config = MlpConfig {
+            hidden: vec![6, 5],
+            block: Default::default(),
+            last_block: None,
+        };
+        let start = Start::new([3, 4], &device);
+        let model = Model::Mlp(config.init(4, 3, &start).unwrap());
+        let fault = PlantedFault {
+            after: 1,
+            layer: 0,
+            units: 2,
+            repair: Repair::Next,
+        };
+        assert_eq!(trains(&fault, &model).as_deref(), Some("blocks.1"));
+        let (before, second) = (weights(&model, 0), weights(&model, 1));
+        let model = plant(model, &fault, &[3, 4]);
+        let after = weights(&model, 0);
+        assert_eq!(weights(&model, 1), second);
+        for (r, seed) in [3, 4].into_iter().enumerate() {
+            let chosen = units(&fault, seed, 6);
+            let column = |all: &[f64], unit: usize| -> Vec<f64> {
+                (0..4).map(|i| all[r * 24 + i * 6 + unit]).collect()
+            };
+            let norm = |column: Vec<f64>| column.iter().map(|w| w * w).sum::<f64>().sqrt();
+            for unit in 0..6 {
+                let moved = column(&before, unit) != column(&after, unit);
+                assert_eq!(moved, chosen.contains(&unit), "seed {seed}, unit {unit}");
+                let sizes = (norm(column(&before, unit)), norm(column(&after, unit)));
+                assert!((sizes.0 - sizes.1).abs() < 1e-6 * sizes.0);
+            }
+            assert_eq!(chosen.len(), 2);
+        }
+        let weight = model.dense_blocks()[0].linear.weight.val();
+        assert!(weight.is_require_grad());
+    }
+}

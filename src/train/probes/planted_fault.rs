@@ -1,0 +1,225 @@
+//! Who repairs a planted fault: the corrupted units themselves, the layer that reads them, or the
+//! rest of the net; and how long it takes.
+//!
+//! What each of the three did is read from the trained net and the net as it was right after the
+//! fault: the loss is taken of all nets in which some of the three are as trained and the others as
+//! they were, and each is credited with its mean gain over all orders of joining in (Shapley 1953).
+
+use super::findings::put_all;
+use super::{Findings, Run, Watcher};
+use crate::train::batch::Part;
+use crate::train::fault::units;
+use crate::train::net::{for_chunks, host_f64};
+use ablate_models::ablation::Subject;
+use ablate_models::chain::{Chain, Layer};
+use burn::module::Module;
+
+/// Examples that losses are taken over.
+const EXAMPLES: usize = 128;
+/// Steps between two looks at the loss.
+const EVERY: u64 = 4;
+/// Share of the damage that is still there when a net counts as recovered.
+const LEFT: f64 = 0.1;
+
+/// The three, in the order of a coalition's bits.
+const REPAIRERS: [&str; 3] = ["repair_by_offender", "repair_by_next", "repair_by_rest"];
+
+#[derive(Default)]
+pub(super) struct Repairs {
+    healthy: Vec<f64>,
+    broken: Vec<f64>,
+    /// The nets right after the fault.
+    faulty: Vec<Chain>,
+    /// Steps that each net took to recover.
+    recovered: Vec<Option<u64>>,
+    planted_at: u64,
+}
+
+/// The nets as they are; none where the zoo has no plain numbers for them.
+fn chains(run: &Run<'_>) -> Vec<Chain> {
+    Chain::of(&run.net.model().valid()).unwrap_or_default()
+}
+
+/// The loss of each of `chains` on examples that nobody trains on.
+fn losses(run: &Run<'_>, chains: &[Chain]) -> Vec<f64> {
+    let part: Part = run.batches.held_out();
+    let mut out = Vec::new();
+    for_chunks(run.batches, part, EXAMPLES, |from, pixels| {
+        let [replicas, n, features] = pixels.dims();
+        let values = host_f64(pixels);
+        let each = values.chunks_exact(values.len() / replicas);
+        out = (each.zip(chains).enumerate())
+            .map(|(r, (pixels, chain))| {
+                let labels: Vec<usize> = (from..from + n)
+                    .map(|i| run.batches.label(part, r, i))
+                    .collect();
+                Subject::new(chain, pixels.to_vec(), features, &labels)
+                    .whole()
+                    .nll
+            })
+            .collect();
+    });
+    out
+}
+
+/// The net in which those of the three whose bit is in `coalition` are as in `end`, and the others
+/// as in `start`.
+fn mixed(start: &Chain, end: &Chain, layer: usize, units: &[usize], coalition: usize) -> Chain {
+    let in_it = |repairer: usize| coalition & (1 << repairer) != 0;
+    let pairs = start.layers().iter().zip(end.layers()).enumerate();
+    let layers = pairs.map(|(k, (before, after))| {
+        let own = if k == layer + 1 { 1 } else { 2 };
+        let mut mixed = if in_it(own) {
+            after.clone()
+        } else {
+            before.clone()
+        };
+        if k == layer {
+            let source = if in_it(0) { after } else { before };
+            units
+                .iter()
+                .for_each(|&unit| copy_unit(source, &mut mixed, unit));
+        }
+        mixed
+    });
+    Chain::new(layers.collect())
+}
+
+/// Gives `to` the incoming weights and the bias that `unit` has in `from`.
+fn copy_unit(from: &Layer, to: &mut Layer, unit: usize) {
+    let outputs = from.outputs();
+    for at in (unit..from.weight.len()).step_by(outputs) {
+        to.weight[at] = from.weight[at];
+    }
+    to.bias[unit] = from.bias[unit];
+}
+
+/// Shares of the whole gain in percent, by the gain of every coalition; `None` without a gain.
+fn shares(gains: &[f64; 8]) -> Option<[f64; 3]> {
+    let share = |i: usize| {
+        let [j, k] = [(i + 1) % 3, (i + 2) % 3].map(|other| 1 << other);
+        let i = 1 << i;
+        let joins = |others: usize| gains[others | i] - gains[others];
+        let credit = (2.0 * joins(0) + joins(j) + joins(k) + 2.0 * joins(j | k)) / 6.0;
+        100.0 * credit / gains[7]
+    };
+    (gains[7] > 0.0).then(|| [0, 1, 2].map(share))
+}
+
+impl Watcher for Repairs {
+    fn before_fault(&mut self, run: &Run<'_>) {
+        self.healthy = losses(run, &chains(run));
+    }
+
+    fn after_fault(&mut self, run: &Run<'_>) {
+        self.faulty = chains(run);
+        self.broken = losses(run, &self.faulty);
+        self.recovered = vec![None; self.broken.len()];
+        self.planted_at = run.net.steps();
+    }
+
+    fn after_step(&mut self, run: &Run<'_>) {
+        let taken = run.net.steps() - self.planted_at;
+        let waiting = self.recovered.iter().any(Option::is_none);
+        if !waiting || !taken.is_multiple_of(EVERY) {
+            return;
+        }
+        let now = losses(run, &chains(run));
+        for (r, now) in now.into_iter().enumerate() {
+            let bound = self.healthy[r] + LEFT * (self.broken[r] - self.healthy[r]);
+            if now <= bound {
+                self.recovered[r].get_or_insert(taken);
+            }
+        }
+    }
+
+    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let Some(fault) = run
+            .job
+            .train
+            .fault
+            .as_ref()
+            .filter(|_| !self.faulty.is_empty())
+        else {
+            return;
+        };
+        let taken = run.net.steps() - self.planted_at;
+        put_all(found, "fault_damage", |r| self.broken[r] - self.healthy[r]);
+        let steps = |r: usize| self.recovered[r].unwrap_or(taken) as f64;
+        put_all(found, "recovery_steps", steps);
+        let end = chains(run);
+        let gains: Vec<Vec<f64>> = (0..8)
+            .map(|coalition| {
+                let nets = self.faulty.iter().zip(&end).zip(&run.job.cells);
+                let nets: Vec<Chain> = nets
+                    .map(|((start, end), cell)| {
+                        let width = start.layers()[fault.layer].outputs();
+                        let units = units(fault, cell.seed, width);
+                        mixed(start, end, fault.layer, &units, coalition)
+                    })
+                    .collect();
+                let losses = losses(run, &nets);
+                losses
+                    .iter()
+                    .zip(&self.broken)
+                    .map(|(now, then)| then - now)
+                    .collect()
+            })
+            .collect();
+        for (r, findings) in found.iter_mut().enumerate() {
+            let gains = std::array::from_fn(|coalition| gains[coalition][r]);
+            for (name, share) in REPAIRERS.iter().zip(shares(&gains).into_iter().flatten()) {
+                findings.put(name, share);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ablate_models::Activation::{Linear, Relu};
+
+    /// One example of class 0, one unit; `v` is its outgoing weight to class 0.
+    fn net(w: [f64; 2], v: f64) -> Chain {
+        let hidden = Layer::new(w.to_vec(), vec![0.0; 2], Relu);
+        let head = Layer::new(vec![v, 0.0, 1.0, 0.0], vec![0.0; 2], Linear);
+        Chain::new(vec![hidden, head])
+    }
+
+    fn credit(start: &Chain, end: &Chain) -> [f64; 3] {
+        let loss = |coalition| {
+            let chain = mixed(start, end, 0, &[0], coalition);
+            Subject::new(&chain, vec![1.0], 1, &[0]).whole().nll
+        };
+        shares(&std::array::from_fn(|coalition| loss(0) - loss(coalition))).unwrap()
+    }
+
+    fn assert_near(found: [f64; 3], expected: [f64; 3]) {
+        let near = found
+            .iter()
+            .zip(expected)
+            .all(|(a, b)| (a - b).abs() < 1e-9);
+        assert!(near, "{found:?} is not {expected:?}");
+    }
+
+    #[test]
+    fn whoever_alone_has_changed_is_credited_with_the_whole_repair() {
+        let faulty = net([0.0, 1.0], 3.0);
+        assert_near(credit(&faulty, &net([1.0, 1.0], 3.0)), [100.0, 0.0, 0.0]);
+        // The unit speaks for the wrong class, and the next layer stops listening to it.
+        let faulty = net([1.0, 1.0], -3.0);
+        assert_near(credit(&faulty, &net([1.0, 1.0], 0.0)), [0.0, 100.0, 0.0]);
+        assert_near(credit(&faulty, &net([1.0, 5.0], -3.0)), [0.0, 0.0, 100.0]);
+    }
+
+    #[test]
+    fn credits_are_the_mean_over_all_orders_and_add_up_to_all() {
+        // Two that gain 4 together and nothing alone share it; the third does nothing.
+        let gains = [0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 4.0];
+        assert_near(shares(&gains).unwrap(), [50.0, 50.0, 0.0]);
+        let uneven = [0.0, 1.0, 2.0, 5.0, -1.0, 3.0, 2.5, 8.0];
+        assert!((shares(&uneven).unwrap().iter().sum::<f64>() - 100.0).abs() < 1e-9);
+        assert_eq!(shares(&[0.0; 8]), None);
+    }
+}
