@@ -18,7 +18,7 @@ use rayon::prelude::*;
 /// Examples that losses are taken over.
 const EXAMPLES: usize = 128;
 /// Pairs in each layer, and between each layer and the next.
-const PAIRS: usize = 128;
+const PAIRS: usize = 64;
 /// Steps of a curve of removal, and orders that it is the mean of.
 const POINTS: usize = 8;
 const ORDERS: usize = 2;
