@@ -22,7 +22,7 @@ pub struct Identity {
     pub number: usize,
     /// What it says.
     pub statement: String,
-    /// The measured quantity, without its part.
+    /// The measured quantity; without a part, every part of it.
     pub value: String,
     /// The largest value that counts as zero.
     pub bound: f64,
@@ -55,8 +55,7 @@ impl Identity {
                 "is empty, and so is `fails`; name an arm in either",
             );
         }
-        let measure = Measure::named(&self.value);
-        let Some(measure) = measure.filter(|m| m.part.is_none()) else {
+        let Some(measure) = Measure::named(&self.value) else {
             let message = format!("is `{}`, which no probe measures", self.value);
             return flaw("value", message);
         };
@@ -74,6 +73,11 @@ impl Identity {
                     let probe = probe.name();
                     let message =
                         format!("names `{name}`, which does not have the probe `{probe}`");
+                    return flaw(&key, message);
+                }
+                let names = measure.quantity.names(&arm.model);
+                if measure.part.is_some() && !names.contains(&self.value) {
+                    let message = format!("names `{name}`, which has no `{}`", self.value);
                     return flaw(&key, message);
                 }
                 let twice = list[..i].contains(name)

@@ -364,8 +364,8 @@ fn an_identity_that_cannot_be_judged_is_refused_with_advice() {
         (
             "\"accuracy_gap\"",
             "\"accuracy_gap.flex\"",
-            "value",
-            "which no probe measures",
+            "holds[0]",
+            "names `bias`, which has no `accuracy_gap.flex`",
         ),
         (
             "\"accuracy_gap\"",
