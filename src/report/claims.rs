@@ -8,8 +8,10 @@ use super::overview::by_claim;
 use super::subject::short;
 use super::table::Align::{Left, Right};
 use super::table::{Table, one_line};
-use crate::analysis::{ContrastSummary, IdentitySummary, Spread, Standing, Summary, standing};
-use crate::spec::Claim;
+use crate::analysis::{
+    ArmSummary, ContrastSummary, IdentitySummary, Spread, Standing, Summary, standing,
+};
+use crate::spec::{Claim, Parts, Quantity};
 use crate::stats::Verdict;
 
 /// Folder of the pages, in the folder of results.
@@ -182,15 +184,31 @@ fn overall(claim: &Claim, tests: &[&Summary]) -> String {
         let of = move |summary: &&&Summary| summary.verdict == Some(verdict);
         tests.iter().filter(of).map(move |summary| {
             format!(
-                "**{}** in {}: {}; {}",
+                "**{}** in {}: {}; {}{}",
                 verdict_word(verdict),
                 link(summary),
                 summary.scope,
-                super::format::counted(summary.seeds.len(), "seed")
+                super::format::counted(summary.seeds.len(), "seed"),
+                parts_of(summary)
             )
         })
     });
     format!("**{word}.** {meaning}{}\n\n{}", scopes(tests), list(lines))
+}
+
+/// The verdicts of the primary contrasts, where they are not all the same.
+fn parts_of(summary: &Summary) -> String {
+    let primary = || summary.contrasts.iter().filter(|c| c.contrast.primary);
+    let parts = VERDICTS.map(|verdict| {
+        let names = primary().filter(|c| c.verdict == verdict);
+        let names: Vec<String> = names.map(|c| format!("`{}`", c.contrast.name)).collect();
+        (!names.is_empty()).then(|| format!("{} by {}", verdict_word(verdict), names.join(", ")))
+    });
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.len() {
+        0 | 1 => String::new(),
+        _ => format!("; {}", parts.join(", ")),
+    }
 }
 
 /// For which nets and data each verdict was reached, in one sentence.
@@ -275,22 +293,34 @@ fn probes(claim: &Claim, summaries: &[&Summary]) -> Option<String> {
     for wanted in &claim.probes {
         let arms = (summaries.iter()).flat_map(|s| s.arms.iter().map(move |arm| (s, arm)));
         for (summary, arm) in arms {
-            let group = |(name, _): &(&String, &Spread)| name.split('.').next() == Some(wanted);
-            let parts: Vec<&Spread> = arm.probes.iter().filter(group).map(|(_, p)| p).collect();
-            let Some(largest) = parts.iter().map(|part| part.max).reduce(f64::max) else {
-                continue;
-            };
-            any = true;
-            table.row([
-                format!("`{wanted}`"),
-                link(summary),
-                format!("`{}`", arm.name),
-                means(&parts),
-                compact(largest),
-            ]);
+            for (name, parts) in quantities(wanted, arm) {
+                let Some(largest) = parts.iter().map(|part| part.max).reduce(f64::max) else {
+                    continue;
+                };
+                any = true;
+                table.row([
+                    format!("`{name}`"),
+                    link(summary),
+                    format!("`{}`", arm.name),
+                    means(&parts),
+                    compact(largest),
+                ]);
+            }
         }
     }
     any.then(|| table.render())
+}
+
+/// What `arm` measured under the name `wanted`: blocks together, other parts, such as ways to
+/// evaluate a net, each by itself.
+fn quantities<'a>(wanted: &str, arm: &'a ArmSummary) -> Vec<(String, Vec<&'a Spread>)> {
+    let group = |name: &str| name.split('.').next() == Some(wanted);
+    let measured = arm.probes.iter().filter(|(name, _)| group(name));
+    let parts = Quantity::named(wanted).map(|quantity| quantity.parts);
+    match parts {
+        Some(Parts::Named(_)) => measured.map(|(n, part)| (n.clone(), vec![part])).collect(),
+        _ => vec![(wanted.to_owned(), measured.map(|(_, part)| part).collect())],
+    }
 }
 
 /// From the smallest mean of the parts to the largest.
