@@ -142,7 +142,7 @@ pub const QUANTITIES: &[Quantity] = &[
     row(Probe::CoAdaptation, "interaction_quantiles", "interaction of two units", Unit::Nats, Higher, Timing::Series(Axis::Share("share of pairs")), Parts::Net),
     row(Probe::EqualTraining, "update_gini", "Gini coefficient of the units' updates", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "strength_gini", "Gini coefficient of the units' strengths", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
-    row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, the least updated first")), Parts::Blocks),
+    row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, least first")), Parts::Blocks),
     row(Probe::PlantedFault, "fault_damage", "what the fault costs at once", Unit::Nats, Lower, AtEnd, Parts::Net),
     row(Probe::PlantedFault, "recovery_steps", "steps until a tenth of the damage is left", Unit::Other("steps"), Lower, AtEnd, Parts::Net),
     row(Probe::PlantedFault, "repair_by_offender", "share of the repair by the corrupted units", Unit::Percent, Higher, AtEnd, Parts::Net),
