@@ -35,6 +35,13 @@ pub fn built_in() -> Vec<&'static str> {
     pairs.filter_map(|(name, is)| is.then_some(name)).collect()
 }
 
+/// The CPU devices among them, which compute in double precision too.
+pub fn built_in_cpu() -> Vec<&'static str> {
+    let mut names = built_in();
+    names.retain(|name| matches!(*name, "flex" | "ndarray"));
+    names
+}
+
 /// Opens the device called `name`.
 ///
 /// # Errors

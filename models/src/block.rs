@@ -308,7 +308,7 @@ impl Tail {
         let norm = match &self.norm {
             None => None,
             Some(Norm::Batch(norm)) => Some(norm),
-            Some(Norm::Group(_)) => return None,
+            Some(Norm::Group(_) | Norm::Affine(_)) => return None,
         };
         let drops_early = self.dropout.is_some() && self.placement != Placement::End;
         let differentiates = pass.mode() == Mode::Evaluate && device.is_autodiff();
@@ -362,7 +362,10 @@ impl Tail {
             x = self.drop(x, positions, pass);
         }
         match &self.norm {
-            Some(norm) => norm.forward(x, positions, pass),
+            Some(norm) => {
+                pass.show(&self.path, Point::NormInput, &x);
+                norm.forward(x, positions, pass)
+            }
             None => x,
         }
     }
@@ -466,6 +469,46 @@ mod tests {
             ];
             let expected = points.map(|point| ("blocks.3".to_owned(), point));
             assert_eq!(watch.0.into_inner(), expected);
+        });
+    }
+
+    #[test]
+    fn observers_see_what_enters_the_norm_behind_dropout_in_front_of_it() {
+        #[derive(Default)]
+        struct Inputs(RefCell<Vec<(Point, Vec<f64>)>>);
+        impl Observer for Inputs {
+            fn see(&self, _path: &str, point: Point, value: &Tensor<3>) {
+                let seen = (point, crate::testing::values(value.clone()));
+                self.0.borrow_mut().push(seen);
+            }
+        }
+        for_each_device(|device| {
+            let start = Start::new([1], device).double();
+            for (position, before) in [
+                (Position::Before, Point::Weighted),
+                (Position::After, Point::Activation),
+            ] {
+                let mut block = block(
+                    NormConfig::Batch(BatchNormConfig::default()),
+                    position,
+                    Placement::BeforeNorm,
+                );
+                block.dropout.rate = 0.5;
+                let block = block.dense("block", 2, 2, &start).expect("can be built");
+                let x = start.tensor((1..13).map(f64::from).collect(), [1, 6, 2]);
+                let inputs = Inputs::default();
+                let pass = Pass::train(0).watched_by(&inputs);
+                block.tail.forward(x, 1, &pass);
+                let seen = inputs.0.into_inner();
+                let of = |wanted| -> &Vec<f64> {
+                    let mut at = seen.iter().filter(|(point, _)| *point == wanted);
+                    &at.next().expect("the point is shown").1
+                };
+                let (plain, dropped) = (of(before), of(Point::NormInput));
+                let outcome = |(x, y): (&f64, &f64)| *y == 0.0 || *y == 2.0 * x;
+                assert!(plain.iter().zip(dropped).all(outcome), "{dropped:?}");
+                assert_ne!(plain, dropped);
+            }
         });
     }
 

@@ -5,10 +5,12 @@
 //! moves into the weights; one behind it stays a scale and a shift.
 
 use crate::activation::Activation;
+use crate::affine::Affine;
 use crate::block::{DenseBlock, Position};
 use crate::linear::Linear;
 use crate::norm::{BatchNorm, Norm};
 use crate::zoo::Model;
+use burn::module::Param;
 use burn::tensor::Tensor;
 
 /// Dense blocks and the head of one replica, in double precision.
@@ -149,12 +151,14 @@ fn linear_layers(linear: &Linear, activation: Activation) -> Vec<Layer> {
 
 fn block_layers(block: &DenseBlock) -> Option<Vec<Layer>> {
     let mut layers = linear_layers(&block.linear, block.tail.activation);
-    let norm = match &block.tail.norm {
+    let [replicas, _, channels] = block.linear.weight.val().dims();
+    let learned = match &block.tail.norm {
         None => return Some(layers),
-        Some(Norm::Batch(norm)) => norm,
+        Some(Norm::Batch(norm)) => scales_and_shifts(norm),
+        Some(Norm::Affine(affine)) => by_replica(learned(affine, replicas * channels), channels),
         Some(Norm::Group(_)) => return None,
     };
-    for (layer, [scale, shift]) in layers.iter_mut().zip(scales_and_shifts(norm)) {
+    for (layer, [scale, shift]) in layers.iter_mut().zip(learned) {
         match block.tail.position {
             Position::After => layer.after = Some([scale, shift]),
             Position::Before => {
@@ -175,10 +179,7 @@ fn scales_and_shifts(norm: &BatchNorm) -> Vec<[Vec<f64>; 2]> {
     let channels = mean.dims()[1];
     let (mean, variance) = (host(mean), host(variance));
     let n = mean.len();
-    let gamma = norm.affine.scale.as_ref();
-    let gamma = gamma.map_or_else(|| vec![1.0; n], |scale| host(scale.val()));
-    let beta = norm.affine.center.as_ref();
-    let beta = beta.map_or_else(|| vec![0.0; n], |center| host(center.val()));
+    let [gamma, beta] = learned(&norm.affine, n);
     let deviation = |v: &f64| (v + norm.config.epsilon).sqrt();
     let scale: Vec<f64> = gamma
         .iter()
@@ -189,6 +190,20 @@ fn scales_and_shifts(norm: &BatchNorm) -> Vec<[Vec<f64>; 2]> {
     let shift: Vec<f64> = terms
         .map(|(beta, (mean, scale))| beta - mean * scale)
         .collect();
+    by_replica([scale, shift], channels)
+}
+
+/// Learned scales and centers, `n` each; ones and zeros in the place of absent ones.
+fn learned(affine: &Affine, n: usize) -> [Vec<f64>; 2] {
+    let values = |param: &Option<Param<Tensor<2>>>, absent| match param {
+        Some(param) => host(param.val()),
+        None => vec![absent; n],
+    };
+    [values(&affine.scale, 1.0), values(&affine.center, 0.0)]
+}
+
+/// A scale and a shift for each channel, replica by replica.
+fn by_replica([scale, shift]: [Vec<f64>; 2], channels: usize) -> Vec<[Vec<f64>; 2]> {
     let pairs = scale
         .chunks_exact(channels)
         .zip(shift.chunks_exact(channels));

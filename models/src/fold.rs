@@ -1,13 +1,16 @@
-//! Moving a batch norm's learned scale into the weights of the next layer, exactly.
+//! Moving what a norm learned into the weights of the next layer, exactly.
 //!
-//! For a positively homogeneous activation `f`, `W f(gamma z + beta)` equals
-//! `(W diag|gamma|) f(sign(gamma) z + beta / |gamma|)`. Pooling, dropout and flattening commute
-//! with it; a residual connection does not.
+//! Before a positively homogeneous activation `f`, `W f(gamma z + beta)` equals
+//! `(W diag|gamma|) f(sign(gamma) z + beta / |gamma|)`. Behind the activation there is no `f` in
+//! between: the scale moves whatever the activation, and the center moves into the next layer's
+//! bias, but not through a convolution that pads with zeros, which the center does not reach.
+//! Pooling, dropout in evaluation and flattening commute with all of it; a residual connection does
+//! not.
 
 use crate::block::{Position, Tail};
-use crate::norm::{Affine, Norm};
+use crate::norm::Norm;
 use crate::zoo::Model;
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
 /// Why a net has no fold.
@@ -16,49 +19,92 @@ pub enum FoldError {
     /// A residual connection adds unscaled values to scaled ones.
     #[error("a residual connection stands between the scale and the next layer")]
     Residual,
-    /// The norm does not stand directly before the activation.
-    #[error("the norm does not stand before the activation")]
+    /// The norm stands on the other side of the activation.
+    #[error("the norm stands on the other side of the activation")]
     Position,
-    /// No block learns a scale.
-    #[error("no block learns a scale in a batch norm")]
-    NoScale,
+    /// No block learns what is to be moved.
+    #[error("no block learns a {0} in a norm")]
+    Nothing(&'static str),
 }
 
 /// The same net with every learned scale replaced by its sign and its size moved into the next
-/// layer. Where the activation is not positively homogeneous the result is another function, and
-/// the difference measures by how much. A scale of exactly zero stays where it is.
+/// layer, for norms before the activation. Where the activation is not positively homogeneous the
+/// result is another function, and the difference measures by how much. A scale of exactly zero
+/// stays where it is.
 ///
 /// # Errors
 /// If the net's shape rules a fold out.
-pub fn fold_scales(mut model: Model) -> Result<Model, FoldError> {
+pub fn fold_scales(model: Model) -> Result<Model, FoldError> {
+    fold(model, Position::Before, Part::Scale)
+}
+
+/// The same for norms behind the activation.
+///
+/// # Errors
+/// If the net's shape rules a fold out.
+pub fn fold_scales_behind(model: Model) -> Result<Model, FoldError> {
+    fold(model, Position::After, Part::Scale)
+}
+
+/// The same net with every learned center replaced by zero and moved into the next layer's bias, for
+/// norms behind the activation. Where the next layer is a convolution that pads with zeros the
+/// result is another function.
+///
+/// # Errors
+/// If the net's shape rules a fold out.
+pub fn fold_centers_behind(model: Model) -> Result<Model, FoldError> {
+    fold(model, Position::After, Part::Center)
+}
+
+/// What is moved.
+#[derive(Clone, Copy)]
+enum Part {
+    Scale,
+    Center,
+}
+
+fn fold(mut model: Model, position: Position, part: Part) -> Result<Model, FoldError> {
     let mut folded = false;
-    let (mut tails, mut weights) = parts(&mut model)?;
-    for (tail, weight) in tails.iter_mut().zip(&mut weights[1..]) {
-        let position = tail.position;
-        let Some(Norm::Batch(norm)) = &mut tail.norm else {
+    let (tails, mut layers) = parts(&mut model)?;
+    for (tail, next) in tails.into_iter().zip(&mut layers[1..]) {
+        let at = tail.position;
+        let Some(norm) = &mut tail.norm else {
             continue;
         };
-        if norm.affine.scale.is_none() {
+        let learned = match part {
+            Part::Scale => norm.affine().scale.is_some(),
+            Part::Center => norm.affine().center.is_some(),
+        };
+        if !learned {
             continue;
         }
-        if position != Position::Before {
+        if at != position {
             return Err(FoldError::Position);
         }
-        fold_one(&mut norm.affine, weight);
+        match part {
+            Part::Scale => move_scale(norm, next.weight),
+            Part::Center => move_center(norm, next),
+        }
         folded = true;
     }
-    if folded {
-        Ok(model)
-    } else {
-        Err(FoldError::NoScale)
+    match (folded, part) {
+        (true, _) => Ok(model),
+        (false, Part::Scale) => Err(FoldError::Nothing("scale")),
+        (false, Part::Center) => Err(FoldError::Nothing("center")),
     }
 }
 
-/// The tails of all blocks, and the weights of all layers; weight `i + 1` follows tail `i`.
-type Parts<'a> = (Vec<&'a mut Tail>, Vec<&'a mut Param<Tensor<3>>>);
+/// Weights and bias of a layer.
+struct Layer<'a> {
+    weight: &'a mut Param<Tensor<3>>,
+    bias: &'a mut Option<Param<Tensor<2>>>,
+}
+
+/// The tails of all blocks, and all layers; layer `i + 1` follows tail `i`.
+type Parts<'a> = (Vec<&'a mut Tail>, Vec<Layer<'a>>);
 
 fn parts(model: &mut Model) -> Result<Parts<'_>, FoldError> {
-    let (mut tails, mut weights) = (Vec::new(), Vec::new());
+    let (mut tails, mut layers) = (Vec::new(), Vec::new());
     let (dense, head) = match model {
         Model::Mlp(m) => (&mut m.blocks, &mut m.head),
         Model::Cnn(m) => {
@@ -67,7 +113,10 @@ fn parts(model: &mut Model) -> Result<Parts<'_>, FoldError> {
                     return Err(FoldError::Residual);
                 }
                 for block in &mut stage.blocks {
-                    weights.push(&mut block.conv.weight);
+                    layers.push(Layer {
+                        weight: &mut block.conv.weight,
+                        bias: &mut block.conv.bias,
+                    });
                     tails.push(&mut block.tail);
                 }
             }
@@ -75,14 +124,21 @@ fn parts(model: &mut Model) -> Result<Parts<'_>, FoldError> {
         }
     };
     for block in dense {
-        weights.push(&mut block.linear.weight);
+        layers.push(Layer {
+            weight: &mut block.linear.weight,
+            bias: &mut block.linear.bias,
+        });
         tails.push(&mut block.tail);
     }
-    weights.push(&mut head.weight);
-    Ok((tails, weights))
+    layers.push(Layer {
+        weight: &mut head.weight,
+        bias: &mut head.bias,
+    });
+    Ok((tails, layers))
 }
 
-fn fold_one(affine: &mut Affine, weight: &mut Param<Tensor<3>>) {
+fn move_scale(norm: &mut Norm, weight: &mut Param<Tensor<3>>) {
+    let affine = norm.affine_mut();
     let Some(scale) = affine.scale.take() else {
         return;
     };
@@ -100,4 +156,125 @@ fn fold_one(affine: &mut Affine, weight: &mut Param<Tensor<3>>) {
         let w: Tensor<4> = w.reshape([r, rows / c, c, outputs]);
         (w * size.reshape([r, 1, c, 1])).reshape([r, rows, outputs])
     });
+}
+
+fn move_center(norm: &mut Norm, next: &mut Layer) {
+    let affine = norm.affine_mut();
+    let Some(center) = affine.center.take() else {
+        return;
+    };
+    let beta = center.val();
+    let [r, c] = beta.dims();
+    let w = next.weight.val();
+    let [_, rows, outputs] = w.dims();
+    let w: Tensor<4> = w.reshape([r, rows / c, c, outputs]);
+    let offset: Tensor<2> = (w.sum_dim(1) * beta.reshape([r, 1, c, 1]))
+        .sum_dim(2)
+        .reshape([r, outputs]);
+    *next.bias = Some(match next.bias.take() {
+        Some(bias) => bias.map(|b| b + offset),
+        None => Param::initialized(ParamId::new(), offset),
+    });
+    affine.center = Some(center.map(|beta| beta.zeros_like()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use crate::affine::AffineConfig;
+    use crate::block::{Bias, BlockConfig};
+    use crate::mlp::MlpConfig;
+    use crate::norm::NormConfig;
+    use crate::pass::Pass;
+    use crate::testing::{assert_close, for_each_device, values};
+    use crate::{ConfigError, Start};
+
+    /// Two hidden units and one output; the units' learned scales are 2 and -3, their centers 1 and
+    /// 6, every weight is written down.
+    fn two_units(position: Position, start: &Start) -> Result<Model, ConfigError> {
+        let config = MlpConfig {
+            hidden: vec![2],
+            block: BlockConfig {
+                activation: Activation::Relu,
+                norm: NormConfig::Affine(AffineConfig::default()),
+                position,
+                bias: Bias::Off,
+                ..BlockConfig::default()
+            },
+            last_block: None,
+        };
+        let mut mlp = config.init(2, 1, start)?;
+        let block = &mut mlp.blocks[0];
+        let identity = start.tensor(vec![1.0, 0.0, 0.0, 1.0], [1, 2, 2]);
+        block.linear.weight = block.linear.weight.clone().map(|_| identity);
+        let affine = block.tail.norm.as_mut().expect("a norm").affine_mut();
+        let row = |list: [f64; 2]| start.tensor::<2>(list.to_vec(), [1, 2]);
+        affine.scale = affine.scale.take().map(|p| p.map(|_| row([2.0, -3.0])));
+        affine.center = affine.center.take().map(|p| p.map(|_| row([1.0, 6.0])));
+        let head = start.tensor(vec![5.0, 7.0], [1, 2, 1]);
+        mlp.head.weight = mlp.head.weight.clone().map(|_| head);
+        Ok(Model::Mlp(mlp))
+    }
+
+    fn forward(model: &Model, start: &Start) -> f64 {
+        let x = start.tensor(vec![4.0, 1.0], [1, 1, 2]);
+        values(model.forward(x, &Pass::evaluate()))[0]
+    }
+
+    fn learned(model: &Model) -> [Vec<f64>; 4] {
+        let Model::Mlp(mlp) = model else {
+            panic!("a perceptron");
+        };
+        let affine = mlp.blocks[0].tail.norm.as_ref().expect("a norm").affine();
+        let of = |p: &Option<Param<Tensor<2>>>| values(p.as_ref().expect("learned").val());
+        [
+            of(&affine.scale),
+            of(&affine.center),
+            values(mlp.head.weight.val()),
+            of(&mlp.head.bias),
+        ]
+    }
+
+    #[test]
+    fn a_net_of_two_units_folds_as_on_paper() {
+        for_each_device(|device| {
+            let start = Start::new([1], device).double();
+            // Before: 5 relu(2 * 4 + 1) + 7 relu(-3 * 1 + 6) = 5 * 9 + 7 * 3 = 66.
+            let before = two_units(Position::Before, &start).expect("can be built");
+            assert_eq!(forward(&before, &start), 66.0);
+            // 10 relu(4 + 1/2) + 21 relu(-1 + 2) = 45 + 21.
+            let folded = fold_scales(before).expect("it has scales");
+            let expected = [vec![1.0, -1.0], vec![0.5, 2.0], vec![10.0, 21.0], vec![0.0]];
+            assert_eq!(learned(&folded), expected);
+            assert_close(&[forward(&folded, &start)], &[66.0], 1e-13);
+
+            // Behind: 5 (2 * 4 + 1) + 7 (-3 * 1 + 6) = 66 as well, for the input is positive.
+            let behind = two_units(Position::After, &start).expect("can be built");
+            assert_eq!(forward(&behind, &start), 66.0);
+            let folded = fold_scales_behind(behind.clone()).expect("it has scales");
+            assert_eq!(learned(&folded), expected);
+            assert_close(&[forward(&folded, &start)], &[66.0], 1e-13);
+            // 10 * 4 + 21 * -1 + (10 / 2 + 21 * 2) = 19 + 47.
+            let both = fold_centers_behind(folded).expect("it has centers");
+            let expected = [
+                vec![1.0, -1.0],
+                vec![0.0, 0.0],
+                vec![10.0, 21.0],
+                vec![47.0],
+            ];
+            assert_eq!(learned(&both), expected);
+            assert_close(&[forward(&both, &start)], &[66.0], 1e-13);
+
+            assert_eq!(
+                fold_scales(behind.clone()).map(drop),
+                Err(FoldError::Position)
+            );
+            let before = two_units(Position::Before, &start).expect("can be built");
+            assert_eq!(
+                fold_centers_behind(before).map(drop),
+                Err(FoldError::Position)
+            );
+        });
+    }
 }

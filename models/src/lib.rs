@@ -2,6 +2,7 @@
 
 pub mod ablation;
 pub mod activation;
+pub mod affine;
 pub mod block;
 pub mod chain;
 pub mod cnn;

@@ -1,10 +1,12 @@
-//! Normalization: batch norm with every part on a switch, and layer and group norm to compare with.
+//! Normalization: batch norm with every part on a switch, and layer and group norm, or a learned
+//! scale and center alone, to compare with.
 
+use crate::affine::{Affine, AffineConfig};
 use crate::error::ConfigError;
 use crate::init::Start;
 use crate::pass::{Mode, Pass};
 use crate::running::Running;
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,9 @@ pub enum NormConfig {
     Layer(LayerNormConfig),
     /// Group normalization (Wu and He 2018): over groups of channels of one example.
     Group(GroupNormConfig),
+    /// A learned scale and center without any normalization: what is left of a norm without its
+    /// statistics.
+    Affine(AffineConfig),
 }
 
 /// [`NormConfig`] as it is read: serde accepts any key beside the tag of a variant without braces.
@@ -31,6 +36,7 @@ enum Wire {
     Batch(BatchNormConfig),
     Layer(LayerNormConfig),
     Group(GroupNormConfig),
+    Affine(AffineConfig),
 }
 
 impl From<Wire> for NormConfig {
@@ -40,6 +46,7 @@ impl From<Wire> for NormConfig {
             Wire::Batch(c) => Self::Batch(c),
             Wire::Layer(c) => Self::Layer(c),
             Wire::Group(c) => Self::Group(c),
+            Wire::Affine(c) => Self::Affine(c),
         }
     }
 }
@@ -53,25 +60,39 @@ impl NormConfig {
 
     /// How many numbers it learns for each channel.
     pub fn learned_vectors(&self) -> usize {
-        let [scale, center] = match self {
-            Self::None => [false; 2],
+        usize::from(self.has_scale()) + usize::from(self.has_center())
+    }
+
+    /// Whether there is a norm, or what stands in its place.
+    pub fn is_some(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// Whether it learns a scale.
+    pub const fn has_scale(&self) -> bool {
+        self.learned()[0]
+    }
+
+    /// Whether it learns a center.
+    pub const fn has_center(&self) -> bool {
+        self.learned()[1]
+    }
+
+    const fn learned(&self) -> [bool; 2] {
+        match self {
+            Self::None => [false, false],
             Self::Batch(c) => [c.scale, c.center],
             Self::Layer(c) => [c.scale, c.center],
             Self::Group(c) => [c.scale, c.center],
-        };
-        usize::from(scale) + usize::from(center)
-    }
-
-    /// Whether there is a norm at all.
-    pub fn is_some(&self) -> bool {
-        !matches!(self, Self::None)
+            Self::Affine(c) => [c.scale, c.center],
+        }
     }
 
     /// # Errors
     /// If a number is out of its range.
     pub fn check(&self) -> Result<(), ConfigError> {
         match self {
-            Self::None => Ok(()),
+            Self::None | Self::Affine(_) => Ok(()),
             Self::Batch(c) => c.check(),
             Self::Layer(c) => positive("norm.epsilon", c.epsilon),
             Self::Group(c) => {
@@ -243,6 +264,8 @@ pub enum Norm {
     Batch(BatchNorm),
     /// Over groups of channels of one example; layer norm is one group.
     Group(GroupNorm),
+    /// Over nothing.
+    Affine(Affine),
 }
 
 impl NormConfig {
@@ -256,19 +279,22 @@ impl NormConfig {
         center: f64,
         start: &Start,
     ) -> Result<Option<Norm>, ConfigError> {
-        let learned = |scale: bool, with_center: bool| Affine {
-            scale: scale.then(|| start.constant(1.0, channels)),
-            center: with_center.then(|| start.constant(center, channels)),
+        let [scale, has_center] = self.learned();
+        let config = AffineConfig {
+            scale,
+            center: has_center,
         };
+        let affine = config.init(channels, center, start);
         Ok(match self {
             Self::None => None,
+            Self::Affine(_) => Some(Norm::Affine(affine)),
             Self::Batch(c) => Some(Norm::Batch(BatchNorm {
-                affine: learned(c.scale, c.center),
+                affine,
                 running: Running::new(c, channels, start),
                 config: c.clone(),
             })),
             Self::Layer(c) => Some(Norm::Group(GroupNorm {
-                affine: learned(c.scale, c.center),
+                affine,
                 groups: 1,
                 epsilon: c.epsilon,
             })),
@@ -280,7 +306,7 @@ impl NormConfig {
                     ));
                 }
                 Some(Norm::Group(GroupNorm {
-                    affine: learned(c.scale, c.center),
+                    affine,
                     groups: c.groups,
                     epsilon: c.epsilon,
                 }))
@@ -297,38 +323,26 @@ impl Norm {
         match self {
             Self::Batch(norm) => norm.forward_images(x, positions, pass),
             Self::Group(norm) => norm.forward(x, positions),
+            Self::Affine(affine) => affine.forward(x),
         }
     }
 
     /// The learned scale and center.
-    pub fn affine(&self) -> &Affine {
+    pub const fn affine(&self) -> &Affine {
         match self {
             Self::Batch(norm) => &norm.affine,
             Self::Group(norm) => &norm.affine,
+            Self::Affine(affine) => affine,
         }
     }
-}
 
-/// A learned scale and center for each channel; what is switched off is absent.
-#[derive(Module, Debug)]
-pub struct Affine {
-    /// Scale (gamma), `[replicas, channels]`.
-    pub scale: Option<Param<Tensor<2>>>,
-    /// Center (beta), `[replicas, channels]`.
-    pub center: Option<Param<Tensor<2>>>,
-}
-
-impl Affine {
-    /// # Shapes
-    /// `[replicas, rows, channels]` to the same.
-    fn forward(&self, mut x: Tensor<3>) -> Tensor<3> {
-        if let Some(scale) = &self.scale {
-            x = x * scale.val().unsqueeze_dim(1);
+    /// The learned scale and center, to be changed.
+    pub const fn affine_mut(&mut self) -> &mut Affine {
+        match self {
+            Self::Batch(norm) => &mut norm.affine,
+            Self::Group(norm) => &mut norm.affine,
+            Self::Affine(affine) => affine,
         }
-        if let Some(center) = &self.center {
-            x = x + center.val().unsqueeze_dim(1);
-        }
-        x
     }
 }
 
@@ -437,7 +451,7 @@ impl GroupNorm {
 mod tests {
     use super::*;
     use crate::testing::{assert_close, for_each_device, values};
-    use burn::module::ModuleVisitor;
+    use burn::module::{ModuleVisitor, Param};
     use burn::tensor::Device;
 
     fn start(device: &Device) -> Start {
@@ -808,6 +822,30 @@ mod tests {
                     assert_eq!(list(&affine.scale), scale.then(|| vec![1.0; 3]));
                     assert_eq!(list(&affine.center), center.then(|| vec![0.5; 3]));
                 }
+            }
+        });
+    }
+
+    #[test]
+    fn estimates_that_are_set_are_those_that_evaluation_uses() {
+        for_each_device(|device| {
+            let start = start(device);
+            for bias_correction in [false, true] {
+                let config = BatchNormConfig {
+                    epsilon: 1.0,
+                    bias_correction,
+                    ..BatchNormConfig::default()
+                };
+                let norm = batch_norm(&config, 2, &start);
+                let x = || start.tensor(vec![1.0, -2.0, 0.5, 4.0], [1, 2, 2]);
+                norm.forward(x(), &Pass::train(0));
+                let row = |list: [f64; 2]| start.tensor(list.to_vec(), [1, 2]);
+                norm.running.set(row([1.0, 2.0]), row([3.0, 8.0]));
+                let [mean, variance] = estimates(&norm);
+                assert_eq!((mean, variance), (vec![1.0, 2.0], vec![3.0, 8.0]));
+                let y = values(norm.forward(x(), &Pass::evaluate()));
+                let expected = [0.0, -4.0 / 3.0, -0.25, 2.0 / 3.0];
+                assert_close(&y, &expected, 1e-15);
             }
         });
     }

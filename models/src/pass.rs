@@ -75,6 +75,8 @@ impl<'a> Pass<'a> {
 pub enum Point {
     /// What the weights gave.
     Weighted,
+    /// What enters the norm, behind dropout where that stands directly before it.
+    NormInput,
     /// What enters the activation.
     Preactivation,
     /// What leaves the activation.

@@ -44,6 +44,19 @@ impl Running {
         (mean / share.clone(), variance / share + start)
     }
 
+    /// Puts `mean` and `variance`, `[replicas, channels]` each, in the place of the estimates.
+    pub fn set(&self, mean: Tensor<2>, variance: Tensor<2>) {
+        let put = |state: &RunningState<Tensor<2>>, value: Tensor<2>| {
+            state.update(value.detach());
+            state.value_sync();
+        };
+        if let Some(weight) = &self.weight {
+            put(weight, weight.value_sync().ones_like());
+        }
+        put(&self.mean, mean);
+        put(&self.variance, variance);
+    }
+
     /// Takes in mean and variance of a batch, `[replicas, channels]` each, taken over `rows` rows
     /// at `step`. Statistics of ghost batches come as their means.
     pub(crate) fn update(

@@ -6,6 +6,7 @@ mod support;
 use ablate_models::Start;
 use ablate_models::ablation::{Fill, Subject, Unit};
 use ablate_models::activation::Activation;
+use ablate_models::affine::AffineConfig;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::chain::Chain;
 use ablate_models::cnn::{CnnConfig, Pool};
@@ -47,6 +48,7 @@ fn norms() -> Vec<NormConfig> {
             scale: false,
             ..GroupNormConfig::default()
         }),
+        NormConfig::Affine(AffineConfig::default()),
     ]
 }
 

@@ -3,6 +3,7 @@
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
+use ablate_models::affine::AffineConfig;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::conv::Conv2dConfig;
@@ -236,6 +237,7 @@ fn norms() -> Vec<NormConfig> {
             center,
             ..GroupNormConfig::default()
         }));
+        norms.push(NormConfig::Affine(AffineConfig { scale, center }));
     }
     norms
 }

@@ -40,6 +40,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
             schedule: Schedule::Constant,
             weight_decay: 0.0,
             decay_on: Vec::new(),
+            evaluate_by: crate::spec::Statistics::default(),
             max_norm: None,
             fault: None,
             loss_scale: 1.0,
@@ -87,6 +88,7 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
             .skip(1)
             .map(|name| contrast(name, "a", Expect::Equivalent))
             .collect(),
+        identities: Vec::new(),
         published: vec![Published {
             arm: "a".to_owned(),
             metric: Metric::TestAccuracy,

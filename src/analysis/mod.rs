@@ -10,6 +10,7 @@ mod contrast;
 mod effects;
 mod error;
 mod forecast;
+mod identities;
 mod scope;
 mod scoreboard;
 mod standing;
@@ -19,6 +20,7 @@ pub use cells::Cells;
 pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use forecast::{Forecast, SpreadSource, forecast};
+pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome};
 pub use scoreboard::Scoreboard;
 pub use standing::{Standing, standing};
 
@@ -49,6 +51,8 @@ pub struct Summary {
     pub reading: String,
     /// What the results are about: nets, data, training.
     pub scope: String,
+    /// The same in a few words.
+    pub brief_scope: String,
     /// Device that every cell ran on.
     pub device: String,
     /// Seeds of the spec.
@@ -65,6 +69,9 @@ pub struct Summary {
     pub effects: Vec<EffectSummary>,
     /// Arms in the order of the spec.
     pub arms: Vec<ArmSummary>,
+    /// Identities in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<IdentitySummary>,
     /// Results of others.
     pub published: Vec<Published>,
     /// What a reader has to know before believing the numbers.
@@ -226,12 +233,14 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         question: spec.question.clone(),
         reading: spec.reading.clone(),
         scope: scope::scope(spec),
+        brief_scope: scope::brief(spec),
         device: cells.device().to_owned(),
         seeds: spec.seeds.clone(),
         verdict: combine(primary),
         effects: effects::describe(spec, &scores),
         factors: spec.factors.clone(),
         contrasts,
+        identities: identities::judge(spec, &arms),
         arms,
         published: spec.published.clone(),
         warnings,

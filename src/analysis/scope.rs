@@ -53,6 +53,14 @@ pub(super) fn scope(spec: &Spec) -> String {
     parts.join("; ")
 }
 
+/// The same in a few words: which nets, on what.
+pub(super) fn brief(spec: &Spec) -> String {
+    let nets = nets(spec).unwrap_or_else(|| "nets of several sizes".to_owned());
+    let data = shared(spec, |arm| format!("`{}`", tag(&arm.data.name)));
+    let data = data.unwrap_or_else(|| "several data sets".to_owned());
+    format!("{nets} on {data}")
+}
+
 /// The shapes of the nets, up to three different ones.
 fn nets(spec: &Spec) -> Option<String> {
     let mut shapes: Vec<String> = Vec::new();

@@ -11,6 +11,7 @@ use super::legend::Legend;
 use super::style::{EDGE, HEADING, INK, SMALL, SOFT, WIDTH, series};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
+use crate::report::format::counted;
 use crate::spec::{Axis, Comparison, Measure, Spec, Timing};
 use crate::stats::{Interval, Rule, Sample, t_interval};
 use std::collections::BTreeSet;
@@ -18,6 +19,8 @@ use std::collections::BTreeSet;
 /// More arms than this are not one line each, if factors can sort them.
 const MOST_LINES: usize = 7;
 const COLUMNS: usize = 3;
+/// Beyond this many panels the others are left out, and the caption says so.
+const MOST_PANELS: usize = 24;
 const LEFT: f64 = 52.0;
 const GAP: f64 = 16.0;
 const PANEL: f64 = 150.0;
@@ -124,6 +127,20 @@ struct Panel {
     lines: Vec<Line>,
     x: Range,
     y: Range,
+    /// Whether places along `x` are logarithms.
+    logarithmic: bool,
+}
+
+/// Step number `k` of 1, 2, 5, 10, 20, 50, ...
+fn step_of(k: usize) -> f64 {
+    [1.0, 2.0, 5.0][k % 3] * 10f64.powi((k / 3) as i32)
+}
+
+/// About four round values with their labels.
+fn labelled(range: Range) -> Vec<(f64, String)> {
+    let (values, decimals) = ticks(range, 4);
+    let label = |v: f64| (v, format!("{v:.decimals$}"));
+    values.into_iter().map(label).collect()
 }
 
 /// The finished records of an arm at its chosen learning rate.
@@ -173,6 +190,7 @@ impl Line {
         let place = |k: usize| match measure.quantity.timing {
             Timing::Series(Axis::Share(_)) => k as f64 / (length - 1).max(1) as f64,
             Timing::Series(Axis::Steps | Axis::Rank(_)) => (k + 1) as f64,
+            Timing::Series(Axis::Looks) => step_of(k).log10(),
             Timing::AtEnd | Timing::EveryEpoch => rows[0].1.epochs[k].place() as f64,
         };
         let samples = (0..length)
@@ -223,6 +241,7 @@ impl Panel {
         let axis = match measure.quantity.timing {
             Timing::Series(Axis::Share(name) | Axis::Rank(name)) => name,
             Timing::Series(Axis::Steps) => "step",
+            Timing::Series(Axis::Looks) => "step, logarithmic",
             Timing::AtEnd | Timing::EveryEpoch => unit_of_training,
         };
         let title = format!(
@@ -235,10 +254,20 @@ impl Panel {
         Some(Self {
             title,
             axis,
+            logarithmic: measure.quantity.timing == Timing::Series(Axis::Looks),
             x: Range::of(points().map(|p| p.0))?.padded(0.02, 0.5),
             y: y.padded(0.06, 0.5 * y.high.abs().max(1e-9)),
             lines,
         })
+    }
+
+    fn x_ticks(&self) -> Vec<(f64, String)> {
+        if !self.logarithmic {
+            return labelled(self.x);
+        }
+        let decades = (0..9).map(f64::from);
+        let inside = decades.filter(|d| (self.x.low..=self.x.high).contains(d));
+        inside.map(|d| (d, 10f64.powf(d).to_string())).collect()
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64, heading: f64) {
@@ -257,15 +286,8 @@ impl Panel {
             x: self.x,
             y: self.y,
         };
-        let labelled = |range: Range, count: usize| -> Vec<(f64, String)> {
-            let (values, decimals) = ticks(range, count);
-            values
-                .into_iter()
-                .map(|v| (v, format!("{v:.decimals$}")))
-                .collect()
-        };
-        frame.y_ticks(canvas, &labelled(self.y, 4), true);
-        frame.x_ticks(canvas, &labelled(self.x, 4));
+        frame.y_ticks(canvas, &labelled(self.y), true);
+        frame.x_ticks(canvas, &self.x_ticks());
         let axis = shorten(self.axis, SMALL, width() + LEFT - 8.0);
         let at = (middle, frame.bottom + 29.0);
         canvas.text(&axis, at, Type::new(SMALL, SOFT, Anchor::Middle));
@@ -327,17 +349,23 @@ fn draw(
     kind: &Kind,
 ) -> Result<Option<String>, PlotError> {
     let arrangement = Arrangement::of(spec, summary);
-    let panels = panels(spec, cells, summary, kind, &arrangement.groups);
+    let mut panels = panels(spec, cells, summary, kind, &arrangement.groups);
     if panels.is_empty() {
         return Ok(None);
     }
+    let left_out = panels.len().saturating_sub(MOST_PANELS);
+    panels.truncate(MOST_PANELS);
     let legend = Legend::new(arrangement.labels);
     let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
     let n = summary.arms.iter().map(|arm| arm.n).max().unwrap_or(0);
-    let caption = format!(
+    let mut caption = format!(
         "Line: mean over {}; band: 95 % t interval of the mean. Every panel has its own axes.",
-        crate::report::format::counted(n, "seed")
+        counted(n, "seed")
     );
+    if left_out > 0 {
+        let more = counted(left_out, "further panel");
+        caption.push_str(&format!(" {more} left out; the numbers are in runs.jsonl."));
+    }
     let titles = panels
         .iter()
         .map(|panel| panel.title.len())

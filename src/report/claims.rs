@@ -2,17 +2,25 @@
 
 use super::finding::{effect, prediction_word, sight, verdict_word};
 use super::format::{compact, compact_mean_sd};
+use super::identities;
 use super::markdown::{capitalized, list};
 use super::overview::by_claim;
 use super::subject::short;
 use super::table::Align::{Left, Right};
 use super::table::{Table, one_line};
-use crate::analysis::{ContrastSummary, Spread, Standing, Summary, standing};
+use crate::analysis::{ContrastSummary, IdentitySummary, Spread, Standing, Summary, standing};
 use crate::spec::Claim;
 use crate::stats::Verdict;
 
 /// Folder of the pages, in the folder of results.
 pub const CLAIMS_FOLDER: &str = "claims";
+
+/// In the order in which pages show them.
+const VERDICTS: [Verdict; 3] = [
+    Verdict::Supported,
+    Verdict::Contradicted,
+    Verdict::Undecided,
+];
 
 /// File name of the page on `claim`.
 pub fn claim_file(claim: &str) -> String {
@@ -37,7 +45,15 @@ pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
         format!("> {}", one_line(&claim.sentence)),
         format!("Kind of claim: {}.", one_line(&claim.kind)),
         overall(claim, &tests),
+        "## What would decide it".to_owned(),
+        format!(
+            "- It would be supported by: {}
+- It would be contradicted by: {}",
+            one_line(&claim.supports),
+            one_line(&claim.contradicts)
+        ),
     ];
+    parts.extend(exactly(claim, &sorted));
     if !tests.is_empty() {
         parts.push("## Experiments that test it".to_owned());
         parts.extend(tests.iter().flat_map(|summary| experiment(summary)));
@@ -59,6 +75,33 @@ pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
     parts.push("Made by `ablate report`; edits to this page are overwritten.".to_owned());
     let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
     parts.join("\n\n") + "\n"
+}
+
+/// The identities that the claim rests on, wherever they were measured.
+fn exactly(claim: &Claim, summaries: &[&Summary]) -> Vec<String> {
+    let found: Vec<(&Summary, &IdentitySummary)> = (summaries.iter())
+        .flat_map(|summary| summary.identities.iter().map(move |i| (*summary, i)))
+        .filter(|(_, found)| claim.identities.contains(&found.identity.number))
+        .collect();
+    if claim.identities.is_empty() {
+        return Vec::new();
+    }
+    let heading = "## What holds exactly, and where it fails".to_owned();
+    if found.is_empty() {
+        let missing = "The identities that it rests on have not been measured yet.".to_owned();
+        return vec![heading, missing];
+    }
+    let all_stated = found.iter().all(|(_, found)| found.as_stated);
+    let verdict = if all_stated {
+        "**Every identity is as stated.**"
+    } else {
+        "**Not every identity is as stated.**"
+    };
+    vec![
+        heading,
+        format!("{verdict} {}", identities::READING),
+        identities::table(&found, |summary| Some(link(summary))),
+    ]
 }
 
 /// One row a claim, for a page from which the results folder is `prefix`.
@@ -135,12 +178,7 @@ fn overall(claim: &Claim, tests: &[&Summary]) -> String {
         }
         Standing::Undecided => "Not every experiment could decide, and none contradicts it.",
     };
-    let verdicts = [
-        Verdict::Supported,
-        Verdict::Contradicted,
-        Verdict::Undecided,
-    ];
-    let lines = verdicts.into_iter().flat_map(|verdict| {
+    let lines = VERDICTS.into_iter().flat_map(|verdict| {
         let of = move |summary: &&&Summary| summary.verdict == Some(verdict);
         tests.iter().filter(of).map(move |summary| {
             format!(
@@ -152,7 +190,25 @@ fn overall(claim: &Claim, tests: &[&Summary]) -> String {
             )
         })
     });
-    format!("**{word}.** {meaning}\n\n{}", list(lines))
+    format!("**{word}.** {meaning}{}\n\n{}", scopes(tests), list(lines))
+}
+
+/// For which nets and data each verdict was reached, in one sentence.
+fn scopes(tests: &[&Summary]) -> String {
+    let parts = VERDICTS.map(|verdict| {
+        let with = tests
+            .iter()
+            .filter(|summary| summary.verdict == Some(verdict));
+        let scopes: Vec<String> = with
+            .map(|summary| format!("{} (`{}`)", summary.brief_scope, summary.name))
+            .collect();
+        (!scopes.is_empty()).then(|| format!("{} for {}", verdict_word(verdict), scopes.join(", ")))
+    });
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(" {}.", capitalized(&parts.join("; "))),
+    }
 }
 
 fn link(summary: &Summary) -> String {

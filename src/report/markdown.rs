@@ -4,7 +4,7 @@ use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
 use super::{
     CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, EFFECT_FILE, INTERACTION_FILE, SERIES_FILE,
-    TRACES_FILE, factors, probes, tables,
+    TRACES_FILE, factors, identities, probes, tables,
 };
 use crate::analysis::{ContrastSummary, Summary};
 
@@ -44,6 +44,7 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
         parts.push(tables::tests(summary));
     }
     parts.extend(grid(summary));
+    parts.extend(identities::section(summary));
     let of_probes: Vec<&str> = figures.iter().filter(of_probes).copied().collect();
     parts.extend(probe_section(summary, &of_probes));
     if let Some(table) = tables::published(summary) {

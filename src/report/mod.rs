@@ -6,6 +6,7 @@ mod claims;
 mod factors;
 pub mod finding;
 pub mod format;
+mod identities;
 mod markdown;
 mod overview;
 mod probes;

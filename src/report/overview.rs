@@ -2,9 +2,10 @@
 
 use super::claims::claims_table;
 use super::finding::{effect, identical, margin, sight, verdict_word};
+use super::identities;
 use super::table::Align::{Left, Right};
 use super::table::{Table, one_line};
-use crate::analysis::{ContrastSummary, Summary};
+use crate::analysis::{ContrastSummary, IdentitySummary, Summary};
 use crate::spec::Claim;
 use std::cmp::Ordering;
 
@@ -18,13 +19,16 @@ pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
              *Supported* takes every experiment that tests the claim, *contradicted* one that \
              contradicts it and none that supports it; with both it *depends on the conditions*. The \
              page behind each link has the scope and the evidence.\n\n\
-             {}\n## Experiments\n\n",
+             {}\n",
             claims_table(claims, summaries, "")
         ),
     };
+    let identities = identity_section(summaries);
     format!(
         "# Results\n\n\
          {claims}\
+         {identities}\
+         ## Experiments\n\n\
          One row an experiment, by claim. A claim is supported or contradicted by its primary \
          contrasts; *undecided* means that the data allow both. Improvements are signed so that \
          positive is better for the treatment, with 95 % t intervals over seeds. *Could have seen* is \
@@ -34,6 +38,26 @@ pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
          {}\n\
          Made by `ablate report`; edits to this page are overwritten.\n",
         overview_table(summaries, "")
+    )
+}
+
+/// Every identity that was measured, by number; empty without any.
+fn identity_section(summaries: &[Summary]) -> String {
+    let mut sorted: Vec<&Summary> = summaries.iter().collect();
+    sorted.sort_by(|a, b| by_claim(a, b));
+    let mut all: Vec<(&Summary, &IdentitySummary)> = (sorted.into_iter())
+        .flat_map(|summary| summary.identities.iter().map(move |i| (summary, i)))
+        .collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    all.sort_by_key(|(_, found)| found.identity.number);
+    let link =
+        |summary: &Summary| Some(format!("[{0}]({0}/{1})", summary.name, super::REPORT_FILE));
+    format!(
+        "## Identities\n\n{} The report behind each link says how each is measured.\n\n{}\n",
+        identities::READING,
+        identities::table(&all, link)
     )
 }
 

@@ -1,8 +1,8 @@
 use super::{Derived, claim_page, derive, overview, overview_table};
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
-use crate::analysis::{ArmSummary, Summary, summarize};
+use crate::analysis::{ArmSummary, IdentitySummary, Summary, summarize};
 use crate::record::CellRecord;
-use crate::spec::{Claim, Evaluate, Expect, Spec, When};
+use crate::spec::{Claim, Evaluate, Expect, Identity, Spec, When};
 use crate::stats::Verdict;
 use proptest::prelude::*;
 
@@ -307,6 +307,9 @@ fn claim(name: &str) -> Claim {
         name: name.to_owned(),
         sentence: "A sentence with a | in it.".to_owned(),
         kind: "accuracy".to_owned(),
+        supports: "A gain.".to_owned(),
+        contradicts: "A loss.".to_owned(),
+        identities: vec![1, 4],
         probes: vec!["saturated".to_owned()],
         limits: vec!["Whether it holds for you.".to_owned()],
     }
@@ -325,8 +328,13 @@ fn a_claims_page_has_sentence_overall_line_evidence_and_limits() {
         "# C6",
         "> A sentence with a | in it.",
         "**Depends on the conditions.**",
+        " Supported for dense net 32 on `mnist` (`for`); contradicted for dense net 32 on `mnist` (`against`).",
         "- **supported** in [for](../for/report.md): dense net 32; data `mnist`",
         "- **contradicted** in [against](../against/report.md)",
+        "## What would decide it",
+        "- It would be supported by: A gain.",
+        "- It would be contradicted by: A loss.",
+        "have not been measured yet",
         "## Experiments that test it",
         "### [against](../against/report.md): contradicted",
         "How to read it (written before the run): Equivalent within the margin",
@@ -363,6 +371,40 @@ fn a_claim_that_nothing_tests_says_so() {
 }
 
 #[test]
+fn a_claims_page_has_the_identities_that_it_rests_on_wherever_they_were_measured() {
+    let mut exact = summary(None, "exact");
+    let identity = |number: usize, as_stated| IdentitySummary {
+        identity: Identity {
+            number,
+            statement: format!("Statement {number}"),
+            value: "off".to_owned(),
+            bound: 1e-9,
+            holds: vec!["a".to_owned()],
+            fails: vec![],
+            note: "Rounding".to_owned(),
+        },
+        arms: vec![],
+        as_stated,
+    };
+    exact.identities = vec![identity(1, true), identity(2, false), identity(4, true)];
+    let page = claim_page(&claim("C6"), std::slice::from_ref(&exact));
+    for part in [
+        "**Every identity is as stated.**",
+        "| 1        | Statement 1 | [exact](../exact/report.md) |",
+        "| 4        | Statement 4 | [exact](../exact/report.md) |",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    assert!(!page.contains("Statement 2"), "{page}");
+    exact.identities[0].as_stated = false;
+    let page = claim_page(&claim("C6"), &[exact]);
+    assert!(
+        page.contains("**Not every identity is as stated.**"),
+        "{page}"
+    );
+}
+
+#[test]
 fn the_overview_sums_up_the_claims() {
     let mut bias = summary(Some("C6"), "bias");
     bias.verdict = Some(Verdict::Supported);
@@ -370,6 +412,7 @@ fn the_overview_sums_up_the_claims() {
     assert!(page.contains("| [C2](claims/C2.md) |"), "{page}");
     assert!(page.contains("**not tested yet**"), "{page}");
     assert!(page.contains("[bias](bias/report.md): supported"), "{page}");
+    assert!(!page.contains("## Identities"), "{page}");
 }
 
 #[test]

@@ -216,6 +216,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
             schedule: Schedule::default(),
             weight_decay: 0.0,
             decay_on: vec![ParameterGroup::Weight],
+            evaluate_by: crate::spec::Statistics::default(),
             max_norm: None,
             fault: None,
             loss_scale: 1.0,
@@ -238,6 +239,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         factors: Vec::new(),
         arms: arms.iter().enumerate().map(arm).collect(),
         contrasts: Vec::new(),
+        identities: Vec::new(),
         published: Vec::new(),
         figure: None,
     }

@@ -105,6 +105,7 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
         factors: crossing.factors,
         arms,
         contrasts,
+        identities: document.identities,
         published: document.published,
     };
     check::spec(&spec).map_err(|error| place(&root, &error))?;

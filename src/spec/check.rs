@@ -159,6 +159,10 @@ pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
         self::contrast(contrast, &spec.arms)
             .map_err(|error| under(&format!("contrasts.{i}"), error))?;
     }
+    for (i, identity) in spec.identities.iter().enumerate() {
+        let checked = identity.check(&spec.arms);
+        checked.map_err(|error| under(&format!("identities.{i}"), error))?;
+    }
     for (i, published) in spec.published.iter().enumerate() {
         self::published(published, &spec.arms)
             .map_err(|error| under(&format!("published.{i}"), error))?;
@@ -212,9 +216,20 @@ fn texts(spec: &Spec) -> Result<(), ConfigError> {
         (spec.contrasts.iter().enumerate()).map(|(i, c)| (format!("contrasts.{i}.note"), &c.note));
     let sources = (spec.published.iter().enumerate())
         .map(|(i, p)| (format!("published.{i}.source"), &p.source));
+    let identities = spec.identities.iter().enumerate();
+    let identities = identities.flat_map(|(i, identity)| {
+        let texts = [("statement", &identity.statement), ("note", &identity.note)];
+        texts.map(|(key, text)| (format!("identities.{i}.{key}"), text))
+    });
     let places = (spec.published.iter().enumerate())
         .filter_map(|(i, p)| Some((format!("published.{i}.place"), p.place.as_ref()?)));
-    for (key, text) in top.chain(labels).chain(notes).chain(sources).chain(places) {
+    for (key, text) in top
+        .chain(labels)
+        .chain(notes)
+        .chain(identities)
+        .chain(sources)
+        .chain(places)
+    {
         if text.trim().is_empty() {
             return flaw(&key, "is empty");
         }

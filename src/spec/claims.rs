@@ -3,6 +3,7 @@
 use super::check::flaw;
 use super::fault::Fault;
 use super::files::read_text;
+use super::identity::{COUNT, is_number};
 use super::reader::read;
 use super::tree::Node;
 use super::{CLAIMS_FILE, SpecError};
@@ -19,6 +20,12 @@ pub struct Claim {
     pub sentence: String,
     /// What kind of claim it is, in a few words.
     pub kind: String,
+    /// What would support the sentence.
+    pub supports: String,
+    /// What would contradict it.
+    pub contradicts: String,
+    /// Numbers of the identities that it rests on.
+    pub identities: Vec<usize>,
     /// Measured names, up to the first point (`inactive` for `inactive.blocks.0`), that bear on it.
     pub probes: Vec<String>,
     /// What the suite cannot say about it.
@@ -38,6 +45,10 @@ struct ClaimTable {
     name: ClaimName,
     sentence: String,
     kind: String,
+    supports: String,
+    contradicts: String,
+    #[serde(default)]
+    identities: Vec<usize>,
     #[serde(default)]
     probes: Vec<String>,
     limits: Vec<String>,
@@ -92,6 +103,9 @@ fn parse(text: &str) -> Result<Vec<Claim>, Fault> {
             name: table.name.text(),
             sentence: table.sentence,
             kind: table.kind,
+            supports: table.supports,
+            contradicts: table.contradicts,
+            identities: table.identities,
             probes: table.probes,
             limits: table.limits,
         };
@@ -102,14 +116,23 @@ fn parse(text: &str) -> Result<Vec<Claim>, Fault> {
     Ok(claims)
 }
 
-fn check(claim: &Claim, earlier: &[Claim], i: usize) -> Result<(), ConfigError> {
+fn check(claim: &Claim, earlier: &[Claim], place: usize) -> Result<(), ConfigError> {
     if earlier.iter().any(|other| other.name == claim.name) {
         return flaw(
-            &format!("claims.{i}.name"),
+            &format!("claims.{place}.name"),
             format!("repeats `{}`", claim.name),
         );
     }
-    let texts = [("sentence", &claim.sentence), ("kind", &claim.kind)];
+    if let Some(i) = claim.identities.iter().position(|n| !is_number(*n)) {
+        let message = format!("must be 1 to {COUNT}, not {}", claim.identities[i]);
+        return flaw(&format!("claims.{place}.identities.{i}"), message);
+    }
+    let texts = [
+        ("sentence", &claim.sentence),
+        ("kind", &claim.kind),
+        ("supports", &claim.supports),
+        ("contradicts", &claim.contradicts),
+    ];
     let lists = [("probes", &claim.probes), ("limits", &claim.limits)];
     let items = lists.into_iter().flat_map(|(key, list)| {
         let items = list.iter().enumerate();
@@ -121,12 +144,12 @@ fn check(claim: &Claim, earlier: &[Claim], i: usize) -> Result<(), ConfigError> 
         .chain(items);
     for (key, text) in all {
         if text.trim().is_empty() {
-            return flaw(&format!("claims.{i}.{key}"), "is empty");
+            return flaw(&format!("claims.{place}.{key}"), "is empty");
         }
     }
     match claim.limits.is_empty() {
         true => flaw(
-            &format!("claims.{i}.limits"),
+            &format!("claims.{place}.limits"),
             "is empty; say at least one thing that the suite cannot say",
         ),
         false => Ok(()),
@@ -137,8 +160,10 @@ fn check(claim: &Claim, earlier: &[Claim], i: usize) -> Result<(), ConfigError> 
 mod tests {
     use super::*;
 
-    const TEXT: &str = "[[claims]]\nname = \"C1\"\nsentence = \"S.\"\nkind = \"K\"\nlimits = [\"L.\"]\n\
+    const TEXT: &str = "[[claims]]\nname = \"C1\"\nsentence = \"S.\"\nkind = \"K\"\n\
+                        supports = \"A.\"\ncontradicts = \"B.\"\nlimits = [\"L.\"]\n\
                         \n[[claims]]\nname = \"C6\"\nsentence = \"T.\"\nkind = \"K\"\n\
+                        supports = \"A.\"\ncontradicts = \"B.\"\nidentities = [1, 8]\n\
                         probes = [\"bias_gradient\"]\nlimits = [\"L.\", \"M.\"]\n";
 
     fn parse(text: &str) -> Result<Vec<Claim>, SpecError> {
@@ -152,6 +177,14 @@ mod tests {
         assert_eq!(names, ["C1", "C6"]);
         assert_eq!(claims[1].probes, ["bias_gradient"]);
         assert_eq!(claims[1].limits.len(), 2);
+        assert_eq!(
+            (&claims[0].identities, &claims[1].identities),
+            (&vec![], &vec![1, 8])
+        );
+        assert_eq!(
+            (claims[0].supports.as_str(), claims[0].contradicts.as_str()),
+            ("A.", "B.")
+        );
     }
 
     #[test]
@@ -164,17 +197,26 @@ mod tests {
                 "claims[0].kidn",
                 "did you mean `claims[0].kind`?",
             ),
-            ("\"C6\"", "\"C9\"", 8, "claims[1].name", "cannot be `C9`"),
-            ("\"C6\"", "\"C1\"", 8, "claims[1].name", "repeats `C1`"),
+            ("\"C6\"", "\"C9\"", 10, "claims[1].name", "cannot be `C9`"),
+            ("\"C6\"", "\"C1\"", 10, "claims[1].name", "repeats `C1`"),
             ("\"S.\"", "\" \"", 3, "claims[0].sentence", "is empty"),
             (
                 "[\"L.\"]",
                 "[]",
-                5,
+                7,
                 "claims[0].limits",
                 "at least one thing",
             ),
-            ("\"M.\"", "\"\"", 12, "claims[1].limits[1]", "is empty"),
+            ("\"M.\"", "\"\"", 17, "claims[1].limits[1]", "is empty"),
+            ("\"A.\"", "\" \"", 5, "claims[0].supports", "is empty"),
+            ("\"B.\"", "\"\"", 6, "claims[0].contradicts", "is empty"),
+            (
+                "[1, 8]",
+                "[1, 9]",
+                15,
+                "claims[1].identities[1]",
+                "must be 1 to 8, not 9",
+            ),
             (
                 "limits = [\"L.\"]\n",
                 "",

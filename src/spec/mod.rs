@@ -18,6 +18,7 @@ mod factors;
 mod fault;
 mod figure;
 mod files;
+mod identity;
 mod merge;
 mod metric;
 mod overrides;
@@ -43,13 +44,15 @@ pub use error::SpecError;
 pub use factors::{Factor, Level};
 pub use figure::{Figure, Panels};
 pub use files::{all, find, names};
+pub use identity::Identity;
 pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
 pub use planted::{PlantedFault, Repair};
 pub use probe::Probe;
 pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use train::{
-    Evaluate, Length, Moments, Optimizer, ParameterGroup, Schedule, TrainConfig, Trained,
+    Evaluate, Length, Moments, Optimizer, ParameterGroup, Schedule, Statistics, TrainConfig,
+    Trained,
 };
 
 use ablate_models::zoo::ModelConfig;
@@ -89,6 +92,8 @@ pub struct Spec {
     pub arms: Vec<Arm>,
     /// Contrasts in the order of the file.
     pub contrasts: Vec<Contrast>,
+    /// Identities under test.
+    pub identities: Vec<Identity>,
     /// Results of others, to lay beside ours.
     pub published: Vec<Published>,
     /// The figure it asks for beside those that every report has.

@@ -1,7 +1,6 @@
 //! The probes by name, and what each of them needs.
 
 use super::Arm;
-use ablate_models::block::BlockConfig;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
@@ -28,6 +27,23 @@ pub enum Probe {
     CoAdaptation,
     /// How evenly the units of each block are trained.
     EqualTraining,
+    /// The trained net evaluated by running, cumulative and exact statistics, and by those of test
+    /// batches: as they come, of one example, of one class.
+    EvaluationModes,
+    /// How far running averages are from the statistics of the training split, over steps, and from
+    /// which step on they serve.
+    RunningAverages,
+    /// Distribution of the learned scales and centers over the units of each block.
+    LearnedParameters,
+    /// Distribution of what enters the activations of each block.
+    Activations,
+    /// Change of loss and gradient along the gradient, and of a layer's gradient under the steps of
+    /// the layers in front of it.
+    GradientLandscape,
+    /// Variance that each batch norm sees with dropout over that without, and what the formula says.
+    VarianceShift,
+    /// The identities behind the claims, on nets like the arm's, in double precision.
+    Identities,
     /// Who repairs a planted fault, and how long it takes.
     PlantedFault,
     /// Mean step of the validation accuracy between evaluations, over the second half of training.
@@ -46,6 +62,13 @@ impl Probe {
             Self::Homogeneity => "homogeneity",
             Self::CoAdaptation => "co_adaptation",
             Self::EqualTraining => "equal_training",
+            Self::EvaluationModes => "evaluation_modes",
+            Self::RunningAverages => "running_averages",
+            Self::LearnedParameters => "learned_parameters",
+            Self::Activations => "activations",
+            Self::GradientLandscape => "gradient_landscape",
+            Self::VarianceShift => "variance_shift",
+            Self::Identities => "identities",
             Self::PlantedFault => "planted_fault",
             Self::Roughness => "roughness",
         }
@@ -79,8 +102,15 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
         Probe::Saturation | Probe::Homogeneity => blocks > 0,
         Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
         Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
-        Probe::ScaleFold => blocks > 0 && has_scale(block),
+        Probe::ScaleFold => blocks > 0 && block.norm.has_scale(),
         Probe::EqualTraining => blocks > 0,
+        Probe::Activations | Probe::GradientLandscape | Probe::Identities => blocks > 0,
+        Probe::EvaluationModes | Probe::RunningAverages | Probe::VarianceShift => {
+            blocks > 0 && matches!(block.norm, NormConfig::Batch(_))
+        }
+        Probe::LearnedParameters => {
+            blocks > 0 && (block.norm.has_scale() || block.norm.has_center())
+        }
         Probe::PlantedFault => {
             let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
             arm.train.fault.is_some() && matches!(arm.model, ModelConfig::Mlp(_)) && !own
@@ -92,20 +122,19 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
     }
 }
 
-fn has_scale(block: &BlockConfig) -> bool {
-    match &block.norm {
-        NormConfig::None => false,
-        NormConfig::Batch(config) => config.scale,
-        NormConfig::Layer(config) => config.scale,
-        NormConfig::Group(config) => config.scale,
-    }
-}
-
 const fn lack(probe: Probe) -> &'static str {
     match probe {
-        Probe::TrainTestGap | Probe::Saturation | Probe::Homogeneity | Probe::EqualTraining => {
-            "no arm that has it has a hidden block"
+        Probe::TrainTestGap
+        | Probe::Saturation
+        | Probe::Homogeneity
+        | Probe::EqualTraining
+        | Probe::Activations
+        | Probe::GradientLandscape
+        | Probe::Identities => "no arm that has it has a hidden block",
+        Probe::EvaluationModes | Probe::RunningAverages | Probe::VarianceShift => {
+            "no arm that has it has a batch norm"
         }
+        Probe::LearnedParameters => "no arm that has it has a norm with a scale or a center",
         Probe::CoAdaptation => {
             "no arm that has it has hidden blocks without a norm over the units of an example"
         }

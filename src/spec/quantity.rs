@@ -92,6 +92,8 @@ pub enum Axis {
     Share(&'static str),
     /// Steps, from 1.
     Steps,
+    /// The steps 1, 2, 5, 10, 20, 50, ...
+    Looks,
     /// Ranks, from 1.
     Rank(&'static str),
 }
@@ -143,6 +145,49 @@ pub const QUANTITIES: &[Quantity] = &[
     row(Probe::EqualTraining, "update_gini", "Gini coefficient of the units' updates", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "strength_gini", "Gini coefficient of the units' strengths", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, least first")), Parts::Blocks),
+    row(Probe::EvaluationModes, "accuracy_by", "test accuracy by statistics", Unit::Percent, Higher, AtEnd, MODES),
+    row(Probe::EvaluationModes, "nll_by", "test NLL by statistics", Unit::Nats, Lower, AtEnd, MODES),
+    row(Probe::RunningAverages, "sufficient_batches", "batches until running averages serve", Unit::Other("batches"), Lower, AtEnd, Parts::Net),
+    row(Probe::RunningAverages, "mean_gap", "distance of running and exact mean, in standard deviations", Unit::Number, Lower, LOOKS, Parts::Blocks),
+    row(Probe::RunningAverages, "variance_gap", "size of the log-ratio of running and exact variance", Unit::Number, Lower, LOOKS, Parts::Blocks),
+    row(Probe::RunningAverages, "accuracy_running", "validation accuracy by running averages", Unit::Percent, Higher, LOOKS, Parts::Net),
+    row(Probe::RunningAverages, "accuracy_exact", "validation accuracy by exact statistics", Unit::Percent, Higher, LOOKS, Parts::Net),
+    row(Probe::LearnedParameters, "scale_low", "5 % point of the scales", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "scale_median", "median of the scales", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "scale_high", "95 % point of the scales", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "scale_sd", "standard deviation of the scales", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "center_low", "5 % point of the centers", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "center_median", "median of the centers", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "center_high", "95 % point of the centers", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::LearnedParameters, "center_sd", "standard deviation of the centers", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::Activations, "preactivation_low", "5 % point of what enters the activation", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::Activations, "preactivation_median", "median of what enters the activation", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::Activations, "preactivation_high", "95 % point of what enters the activation", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::Activations, "preactivation_sd", "standard deviation of what enters the activation", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::GradientLandscape, "loss_range", "range of the loss along the gradient", Unit::Nats, Lower, EveryEpoch, Parts::Net),
+    row(Probe::GradientLandscape, "gradient_change", "change of the gradient along itself", Unit::Number, Lower, EveryEpoch, Parts::Net),
+    row(Probe::GradientLandscape, "relative_gradient_change", "relative change of the gradient along itself", Unit::Number, Lower, EveryEpoch, Parts::Net),
+    row(Probe::GradientLandscape, "smoothness", "change of the gradient over the way gone", Unit::Number, Lower, EveryEpoch, Parts::Net),
+    row(Probe::GradientLandscape, "covariate_shift", "change of the gradient under the layers in front", Unit::Number, Lower, EveryEpoch, Parts::Blocks),
+    row(Probe::GradientLandscape, "covariate_cosine", "cosine of the gradient before and after the layers in front move", Unit::Number, Higher, EveryEpoch, Parts::Blocks),
+    row(Probe::VarianceShift, "variance_shift", "variance with dropout over that without", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::VarianceShift, "variance_shift_formula", "the same by the formula", Unit::Number, Lower, AtEnd, Parts::Blocks),
+    row(Probe::Identities, "bias_outputs", "difference that a bias makes", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "bias_slope", "gradient of a bias over that of a weight", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "fold_scale_before", "error of folding scales before the activation", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "fold_scale_behind", "error of folding scales behind the activation", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "fold_both_behind", "error of folding scales and centers behind the activation", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "size_outputs", "difference that three times the weights make", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "size_with_epsilon", "the same with nine times the epsilon", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "size_slope", "cosine of weights and their gradient", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "population_variance", "error of the population's variance from batches", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "population_within", "error of the mean batch variance alone", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "start_weight", "error of the start value's weight", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "start_after_one", "weight of the start value after one batch", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "dropped_update", "way of a dropped unit over the longest", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "dropped_share", "share of units dropped for a whole batch", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "dropout_variance", "error of the variance behind dropout", Unit::Number, Lower, AtEnd, DEVICES),
+    row(Probe::Identities, "dropout_shift", "shift of the variance by dropout", Unit::Number, Lower, AtEnd, DEVICES),
     row(Probe::PlantedFault, "fault_damage", "what the fault costs at once", Unit::Nats, Lower, AtEnd, Parts::Net),
     row(Probe::PlantedFault, "recovery_steps", "steps until a tenth of the damage is left", Unit::Other("steps"), Lower, AtEnd, Parts::Net),
     row(Probe::PlantedFault, "repair_by_offender", "share of the repair by the corrupted units", Unit::Percent, Higher, AtEnd, Parts::Net),
@@ -150,6 +195,22 @@ pub const QUANTITIES: &[Quantity] = &[
     row(Probe::PlantedFault, "repair_by_rest", "share of the repair by the rest of the net", Unit::Percent, Lower, AtEnd, Parts::Net),
     row(Probe::Roughness, "validation_roughness", "mean step of the validation accuracy", Unit::Percent, Lower, AtEnd, Parts::Net),
 ];
+
+/// Ways to evaluate a net.
+const MODES: Parts = Parts::Named(&[
+    "running",
+    "cumulative",
+    "exact",
+    "batch",
+    "batch-of-one",
+    "batch-of-a-class",
+]);
+
+/// Over the steps 1, 2, 5, 10, 20, 50, ...
+const LOOKS: Timing = Timing::Series(Axis::Looks);
+
+/// The devices that compute in double precision.
+const DEVICES: Parts = Parts::Named(&["flex", "ndarray"]);
 
 /// Along curves of removal.
 const REMOVED: Timing = Timing::Series(Axis::Share("share of the block's units removed"));

@@ -29,6 +29,9 @@ pub struct TrainConfig {
     /// Which parameters decay. Default: weights only.
     #[serde(default = "weights_only")]
     pub decay_on: Vec<ParameterGroup>,
+    /// By which statistics batch norms evaluate the net. Default: running averages.
+    #[serde(default, skip_serializing_if = "Statistics::is_running")]
+    pub evaluate_by: Statistics,
     /// Largest norm of the incoming weights of a hidden unit (Srivastava et al. 2014, section 5.1);
     /// longer ones are shrunk to it after every step. Default: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,6 +46,26 @@ pub struct TrainConfig {
     /// What is trained; the rest stays as it started. Default: everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Vec<Trained>>,
+}
+
+/// By which statistics batch norms evaluate a net.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistics {
+    /// The running averages that training left.
+    #[default]
+    Running,
+    /// Taken anew: the mean of the batch means and of the unbiased batch variances over one epoch
+    /// (Ioffe and Szegedy 2015, algorithm 2).
+    Cumulative,
+    /// Taken anew: mean and variance of the whole training split, norm by norm.
+    Exact,
+}
+
+impl Statistics {
+    fn is_running(&self) -> bool {
+        *self == Self::Running
+    }
 }
 
 pub(super) fn weights_only() -> Vec<ParameterGroup> {
@@ -473,6 +496,7 @@ mod tests {
             optimizer: Optimizer::default(),
             schedule: Schedule::default(),
             weight_decay: 0.0,
+            evaluate_by: Statistics::default(),
             decay_on: weights_only(),
             max_norm: None,
             fault: None,

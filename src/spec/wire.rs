@@ -7,9 +7,10 @@ use super::fault::Fault;
 use super::figure::FigureTable;
 use super::tree::Node;
 use super::{
-    DataConfig, Evaluate, Length, Moments, Optimizer, ParameterGroup, PlantedFault, Probe,
-    Published, Schedule, TrainConfig, Trained,
+    DataConfig, Evaluate, Identity, Length, Moments, Optimizer, ParameterGroup, PlantedFault,
+    Probe, Published, Schedule, Statistics, TrainConfig, Trained,
 };
+use ablate_models::affine::AffineConfig;
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
@@ -50,6 +51,8 @@ pub(super) struct Document {
     pub(super) arms: Vec<ArmTable>,
     #[serde(default)]
     pub(super) contrasts: Vec<ContrastTable>,
+    #[serde(default)]
+    pub(super) identities: Vec<Identity>,
     #[serde(default)]
     pub(super) published: Vec<Published>,
     pub(super) figure: Option<FigureTable>,
@@ -100,6 +103,7 @@ pub(super) enum NormTable {
     Batch(BatchNormConfig),
     Layer(LayerNormConfig),
     Group(GroupNormConfig),
+    Affine(AffineConfig),
 }
 
 /// A table with no keys but its `kind`.
@@ -120,6 +124,8 @@ pub(super) struct TrainTable {
     schedule: Option<ScheduleTable>,
     weight_decay: Option<f64>,
     decay_on: Option<Vec<ParameterGroup>>,
+    #[serde(default)]
+    evaluate_by: Statistics,
     max_norm: Option<f64>,
     fault: Option<PlantedFault>,
     loss_scale: Option<f64>,
@@ -176,6 +182,7 @@ impl From<NormTable> for NormConfig {
             NormTable::Batch(config) => Self::Batch(config),
             NormTable::Layer(config) => Self::Layer(config),
             NormTable::Group(config) => Self::Group(config),
+            NormTable::Affine(config) => Self::Affine(config),
         }
     }
 }
@@ -229,6 +236,7 @@ impl TrainTable {
             schedule: self.schedule.map(Into::into).unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or_default(),
             decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
+            evaluate_by: self.evaluate_by,
             max_norm: self.max_norm,
             fault: self.fault,
             loss_scale: self.loss_scale.unwrap_or_else(super::train::one),
@@ -293,6 +301,7 @@ mod tests {
             NormConfig::Batch(c) => NormTable::Batch(c),
             NormConfig::Layer(c) => NormTable::Layer(c),
             NormConfig::Group(c) => NormTable::Group(c),
+            NormConfig::Affine(c) => NormTable::Affine(c),
         };
         let batch = NormConfig::Batch(BatchNormConfig::default());
         assert_eq!(NormConfig::from(norm(batch.clone())), batch);

@@ -44,6 +44,11 @@ impl Batches {
         ([set.height, set.width, set.channels], set.classes)
     }
 
+    /// Number of replicas.
+    pub(crate) fn replicas(&self) -> usize {
+        self.replicas.len()
+    }
+
     /// Examples in `part`, the same for every replica.
     pub(crate) fn len(&self, part: Part) -> usize {
         self.replicas[0].indices(part).len()
@@ -77,7 +82,21 @@ impl Batches {
         from: usize,
         n: usize,
     ) -> (Tensor<3>, Tensor<2, Int>) {
-        self.gather(Part::Train, n, |r, i| orders[r][from + i] as usize)
+        self.ordered(Part::Train, orders, from, n)
+    }
+
+    /// The examples of `part` at places `from..from + n` of `orders`, one list a replica.
+    ///
+    /// # Shapes
+    /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
+    pub(crate) fn ordered(
+        &self,
+        part: Part,
+        orders: &[Vec<u32>],
+        from: usize,
+        n: usize,
+    ) -> (Tensor<3>, Tensor<2, Int>) {
+        self.gather(part, n, |r, i| orders[r][from + i] as usize)
     }
 
     /// The examples at places `from..from + n` of `part`, in the split's order.

@@ -2,12 +2,16 @@
 
 pub(crate) mod batch;
 mod fault;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod net;
 pub mod optimizer;
+mod parameters;
 mod probes;
 mod restrict;
 pub mod schedule;
 pub mod scores;
+mod statistics;
 mod threads;
 mod training;
 
@@ -279,7 +283,8 @@ impl<'a> Lockstep<'a> {
     fn evaluate(&mut self, step: usize, losses: &[f64]) {
         let each = self.steps_per_epoch;
         let in_steps = matches!(self.job.train.length, Length::Steps(_));
-        let score = |part| self.net.scores(&self.batches, part);
+        let model = statistics::evaluated(self.job, self.net.model(), &self.batches);
+        let score = |part| net::scores(&model, &self.batches, part);
         let validation = (self.batches.len(Part::Validation) > 0).then(|| score(Part::Validation));
         let test = score(Part::Test);
         for (r, record) in self.records.iter_mut().enumerate() {

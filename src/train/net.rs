@@ -9,7 +9,6 @@ use crate::record::Scores;
 use crate::spec::PlantedFault;
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, ops};
-use burn::module::Module;
 use burn::tensor::{Gradients, Int, Tensor};
 
 /// Examples an evaluation pass takes at once.
@@ -46,6 +45,12 @@ impl Net {
         self.model
             .as_ref()
             .expect("the model is only away inside a step")
+    }
+
+    /// Puts another model in the place of this one.
+    #[cfg(test)]
+    pub(crate) fn replace(&mut self, change: impl FnOnce(Model) -> Model) {
+        self.model = self.model.take().map(change);
     }
 
     /// Steps taken.
@@ -95,23 +100,23 @@ impl Net {
         }
         self.model = Some(model);
     }
+}
 
-    /// Scores of each replica on `part` in evaluation mode; `None` where they are not finite.
-    pub(crate) fn scores(&self, batches: &Batches, part: Part) -> Vec<Option<Scores>> {
-        let model = self.model().valid();
-        let mut tallies: Vec<Tally> = Vec::new();
-        for_chunks(batches, part, usize::MAX, |from, pixels| {
-            let logits = model.forward(pixels, &Pass::evaluate());
-            let [replicas, n, classes] = logits.dims();
-            let values = host(logits);
-            tallies.resize_with(replicas, Tally::default);
-            for (i, row) in values.chunks(classes).enumerate() {
-                let (r, example) = (i / n, from + i % n);
-                tallies[r].add(row, batches.label(part, r, example));
-            }
-        });
-        tallies.iter().map(Tally::scores).collect()
-    }
+/// Scores of each replica of `model`, which carries no gradients, on `part` in evaluation mode;
+/// `None` where they are not finite.
+pub(crate) fn scores(model: &Model, batches: &Batches, part: Part) -> Vec<Option<Scores>> {
+    let mut tallies: Vec<Tally> = Vec::new();
+    for_chunks(batches, part, usize::MAX, |from, pixels| {
+        let logits = model.forward(pixels, &Pass::evaluate());
+        let [replicas, n, classes] = logits.dims();
+        let values = host(logits);
+        tallies.resize_with(replicas, Tally::default);
+        for (i, row) in values.chunks(classes).enumerate() {
+            let (r, example) = (i / n, from + i % n);
+            tallies[r].add(row, batches.label(part, r, example));
+        }
+    });
+    tallies.iter().map(Tally::scores).collect()
 }
 
 /// Calls `f` with the place of the first and the pixels of up to [`CHUNK`] examples of `part` at a

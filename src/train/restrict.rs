@@ -174,6 +174,7 @@ mod tests {
             schedule: Schedule::Constant,
             weight_decay: 0.0,
             decay_on: Vec::new(),
+            evaluate_by: crate::spec::Statistics::default(),
             max_norm: None,
             fault: None,
             loss_scale: 1.0,

@@ -3,6 +3,8 @@
 use super::{Lockstep, Part, Threads, TrainError, host_f64};
 use crate::data::{self, Dataset};
 use crate::run::trainer::{Job, StopFlag};
+use crate::train::net::scores;
+use crate::train::statistics::evaluated;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -78,13 +80,16 @@ impl<'a> Training<'a> {
     /// the end, on nets that have hardly been trained.
     pub(super) fn estimate(mut self) -> f64 {
         self.steps(WARM_UP);
-        let step = mean_seconds(|| {
+        let step = usual_seconds(|| {
             self.steps(TIMED_STEPS);
         }) / TIMED_STEPS as f64;
         let (lockstep, threads) = (&self.lockstep, &self.threads);
         let (net, batches) = (&lockstep.net, &lockstep.batches);
-        let evaluation = mean_seconds(|| {
-            let _ = threads.install(|| net.scores(batches, Part::Test));
+        let evaluation = usual_seconds(|| {
+            let _ = threads.install(|| {
+                let model = evaluated(lockstep.job, net.model(), batches);
+                scores(&model, batches, Part::Test)
+            });
         });
         let examples = batches.len(Part::Test) + batches.len(Part::Validation);
         let share = examples as f64 / batches.len(Part::Test) as f64;
@@ -104,16 +109,15 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Seconds that `f` takes in the mean, over some calls where it is short.
-fn mean_seconds(mut f: impl FnMut()) -> f64 {
-    let started = Instant::now();
-    let mut calls = 0;
-    loop {
+/// Seconds that `f` usually takes: the median of some calls where it is short, so that the first ones,
+/// which still fill caches and buffers, do not count.
+fn usual_seconds(mut f: impl FnMut()) -> f64 {
+    let mut calls: Vec<f64> = Vec::new();
+    while calls.iter().sum::<f64>() < LEAST_TIMED {
+        let started = Instant::now();
         f();
-        calls += 1;
-        let spent = started.elapsed().as_secs_f64();
-        if spent >= LEAST_TIMED {
-            return spent / f64::from(calls);
-        }
+        calls.push(started.elapsed().as_secs_f64());
     }
+    calls.sort_by(f64::total_cmp);
+    calls[calls.len() / 2]
 }

@@ -157,8 +157,10 @@ fn a_verification_passes_on_what_was_trained_and_fails_on_what_was_not() {
 }
 
 const CLAIMS: &str = "[[claims]]\nname = \"C1\"\nsentence = \"It helps\"\nkind = \"accuracy\"\n\
+                      supports = \"Gain.\"\ncontradicts = \"Loss.\"\n\
                       limits = [\"Much.\"]\n\n[[claims]]\nname = \"C2\"\nsentence = \"It \
-                      spreads\"\nkind = \"mechanism\"\nlimits = [\"More.\"]\n";
+                      spreads\"\nkind = \"mechanism\"\nsupports = \"More.\"\n\
+                      contradicts = \"Less.\"\nlimits = [\"More.\"]\n";
 
 #[test]
 fn claims_have_pages_which_a_check_covers() {

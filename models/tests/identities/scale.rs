@@ -6,7 +6,7 @@ use crate::support::{ByPath, batch, cnn, double, edit, mlp, normals, normed, par
 use ablate_models::block::{BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::DropoutConfig;
-use ablate_models::fold::{FoldError, fold_scales};
+use ablate_models::fold::{FoldError, fold_centers_behind, fold_scales, fold_scales_behind};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
 use ablate_models::norm::{BatchNormConfig, Norm, NormConfig};
@@ -158,8 +158,11 @@ fn residual_connections_and_other_positions_have_no_fold() {
         let unscaled = mlp(normed(Activation::Relu, false, true));
         assert_eq!(fold(residual), Err(FoldError::Residual));
         assert_eq!(fold(after), Err(FoldError::Position));
-        assert_eq!(fold(unscaled), Err(FoldError::NoScale));
-        assert_eq!(fold(mlp(BlockConfig::default())), Err(FoldError::NoScale));
+        assert_eq!(fold(unscaled), Err(FoldError::Nothing("scale")));
+        assert_eq!(
+            fold(mlp(BlockConfig::default())),
+            Err(FoldError::Nothing("scale"))
+        );
     });
 }
 
@@ -187,52 +190,22 @@ fn weight_decay_tells_a_net_from_its_fold() {
     });
 }
 
-/// Moves the affine of the norm at `norm` into the layer at `next`: scales into the weights and,
-/// if asked for, centers into the biases.
-fn fold_behind(all: &mut ByPath, norm: &str, next: &str, with_center: bool) {
-    let scale = all.get_mut(&format!("{norm}.scale")).expect("a scale");
-    let scale = std::mem::replace(scale, vec![1.0; scale.len()]);
-    let center = all.get_mut(&format!("{norm}.center")).expect("a center");
-    let old = center.clone();
-    for (beta, gamma) in center.iter_mut().zip(&scale) {
-        *beta = if with_center { 0.0 } else { *beta / gamma };
-    }
-    let channels = scale.len();
-    let mut bias = all[&format!("{next}.bias")].clone();
-    let outputs = bias.len();
-    let weight = all.get_mut(&format!("{next}.weight")).expect("weights");
-    for (row, weights) in weight.chunks_mut(outputs).enumerate() {
-        for (w, b) in weights.iter_mut().zip(&mut bias) {
-            if with_center {
-                *b += old[row % channels] * *w;
-            }
-            *w *= scale[row % channels];
-        }
-    }
-    all.insert(format!("{next}.bias"), bias);
-}
-
 /// How far a trained net with its norms after the activation is from its fold.
-fn fold_after(config: &ModelConfig, start: &Start, places: [[&str; 2]; 2], center: bool) -> f64 {
+fn fold_after(config: &ModelConfig, start: &Start, center: bool) -> f64 {
     let net = edit(trained(config, start).model, |path, list| {
         if path.ends_with("center") {
             list.iter_mut().for_each(|beta| *beta += 0.4);
         }
     });
-    let mut all = parameters(&net);
-    for [norm, next] in places {
-        fold_behind(&mut all, norm, next, center);
+    let mut folded = fold_scales_behind(net.clone()).expect("the net has scales");
+    if center {
+        folded = fold_centers_behind(folded).expect("the net has centers");
     }
-    let folded = edit(net.clone(), |path, list| list.clone_from(&all[path]));
     relative_distance(&net, &folded, start, &Pass::evaluate())
 }
 
 #[test]
 fn behind_the_activation_scale_and_center_fold_into_a_dense_layer() {
-    let places = [
-        ["Mlp.blocks.0.tail.norm.Batch.affine", "Mlp.blocks.1.linear"],
-        ["Mlp.blocks.1.tail.norm.Batch.affine", "Mlp.head"],
-    ];
     for_each_device(|device| {
         for activation in [Activation::Relu, Activation::Tanh, Activation::Gelu] {
             let config = mlp(BlockConfig {
@@ -240,7 +213,7 @@ fn behind_the_activation_scale_and_center_fold_into_a_dense_layer() {
                 ..normed(activation, true, true)
             });
             for center in [false, true] {
-                let apart = fold_after(&config, &double(device), places, center);
+                let apart = fold_after(&config, &double(device), center);
                 assert!(apart < 1e-12, "{activation:?}: {apart:e}");
             }
         }
@@ -249,24 +222,20 @@ fn behind_the_activation_scale_and_center_fold_into_a_dense_layer() {
 
 #[test]
 fn through_a_zero_padded_convolution_only_the_scale_folds() {
-    let places = [
-        [
-            "Cnn.stages.0.blocks.0.tail.norm.Batch.affine",
-            "Cnn.stages.1.blocks.0.conv",
-        ],
-        [
-            "Cnn.stages.1.blocks.0.tail.norm.Batch.affine",
-            "Cnn.dense.0.linear",
-        ],
-    ];
     for_each_device(|device| {
-        for (kernel, center, holds) in [(3, false, true), (3, true, false), (1, true, true)] {
+        for (kernel, pool, center, holds) in [
+            (3, Pool::None, false, true),
+            (3, Pool::Max, false, true),
+            (3, Pool::None, true, false),
+            (1, Pool::None, true, true),
+            (1, Pool::Max, true, true),
+        ] {
             let config = ModelConfig::Cnn(CnnConfig {
                 channels: vec![3, 4],
                 convs: 1,
                 kernel,
                 padding: Padding::Same,
-                pool: Pool::None,
+                pool,
                 residual: false,
                 dense: vec![5],
                 block: BlockConfig {
@@ -274,7 +243,7 @@ fn through_a_zero_padded_convolution_only_the_scale_folds() {
                     ..normed(Activation::Relu, true, true)
                 },
             });
-            let apart = fold_after(&config, &double(device), places, center);
+            let apart = fold_after(&config, &double(device), center);
             let as_claimed = if holds { apart < 1e-12 } else { apart > 1e-3 };
             assert!(as_claimed, "kernel {kernel}, center {center}: {apart:e}");
         }

@@ -333,3 +333,75 @@ fn what_is_not_toml_is_refused_with_its_line() {
         assert!(error.message().starts_with("not valid TOML: "), "{error}");
     }
 }
+
+#[test]
+fn an_identity_that_cannot_be_judged_is_refused_with_advice() {
+    const IDENTITY: &str = "\n[[identities]]\nnumber = 1\nstatement = \"I.\"\nvalue = \"accuracy_gap\"\n\
+                            bound = 1e-9\nholds = [\"bias\"]\nfails = [\"no-bias\"]\nnote = \"Why.\"\n";
+    assert!(parse(&format!("{BASE}{IDENTITY}")).is_ok());
+    for (old, new, key, part) in [
+        (
+            "number = 1",
+            "number = 9",
+            "number",
+            "must be 1 to 8, not 9",
+        ),
+        (
+            "number = 1",
+            "number = 0",
+            "number",
+            "must be 1 to 8, not 0",
+        ),
+        ("1e-9", "0", "bound", "must be positive and finite, not 0"),
+        ("\"I.\"", "\" \"", "statement", "is empty"),
+        ("\"Why.\"", "\"\"", "note", "is empty"),
+        (
+            "\"accuracy_gap\"",
+            "\"gap\"",
+            "value",
+            "is `gap`, which no probe measures",
+        ),
+        (
+            "\"accuracy_gap\"",
+            "\"accuracy_gap.flex\"",
+            "value",
+            "which no probe measures",
+        ),
+        (
+            "\"accuracy_gap\"",
+            "\"scale_sd\"",
+            "value",
+            "is no single value",
+        ),
+        (
+            "\"accuracy_gap\"",
+            "\"dead\"",
+            "holds[0]",
+            "names `bias`, which does not have the probe `saturation`",
+        ),
+        (
+            "[\"bias\"]",
+            "[\"bais\"]",
+            "holds[0]",
+            "did you mean `bias`?",
+        ),
+        (
+            "[\"bias\"]",
+            "[\"no-bias\"]",
+            "fails[0]",
+            "names `no-bias` for the second time",
+        ),
+        (
+            "holds = [\"bias\"]\nfails = [\"no-bias\"]\n",
+            "",
+            "holds",
+            "name an arm in either",
+        ),
+    ] {
+        let text = format!("{BASE}{}", IDENTITY.replacen(old, new, 1));
+        let error = parse(&text).expect_err(new);
+        let key = format!("identities[0].{key}");
+        assert_eq!(error.key(), Some(key.as_str()), "{error}");
+        assert!(error.message().contains(part), "{error}");
+    }
+}

@@ -20,6 +20,18 @@ impl Findings {
         self.values.insert(name.to_owned(), value);
     }
 
+    /// The value called `name`.
+    #[cfg(test)]
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        self.values.get(name).copied()
+    }
+
+    /// The values of each epoch called `name`.
+    #[cfg(test)]
+    pub(crate) fn traced(&self, name: &str) -> &[f64] {
+        self.traces.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// Notes the value of this epoch; every epoch must have one.
     pub(crate) fn trace(&mut self, name: &str, value: f64) {
         let trace = self.traces.entry(name.to_owned()).or_default();

@@ -2,13 +2,16 @@
 
 use super::{Findings, Run, Watcher};
 use crate::train::batch::Part;
+use crate::train::net::scores;
+use crate::train::statistics::evaluated;
 
 pub(super) struct Gap;
 
 impl Watcher for Gap {
     fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let train = run.net.scores(run.batches, Part::Train);
-        let test = run.net.scores(run.batches, Part::Test);
+        let model = evaluated(run.job, run.net.model(), run.batches);
+        let train = scores(&model, run.batches, Part::Train);
+        let test = scores(&model, run.batches, Part::Test);
         for ((findings, train), test) in found.iter_mut().zip(train).zip(test) {
             let (Some(train), Some(test)) = (train, test) else {
                 continue;

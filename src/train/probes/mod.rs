@@ -3,6 +3,7 @@
 //! A probe is a file with a [`Watcher`], a word of [`Probe`], a line in [`watcher`], and a row in
 //! the catalogue of `spec` for each quantity it measures.
 
+mod activations;
 mod bias;
 mod co_adaptation;
 mod equal_training;
@@ -10,9 +11,16 @@ mod findings;
 mod fold;
 mod gap;
 mod homogeneity;
+mod identities;
+mod lag;
+mod landscape;
+mod learned;
+mod modes;
 mod planted_fault;
+mod quantiles;
 mod roughness;
 mod saturation;
+mod shift;
 mod twin;
 
 pub(crate) use findings::Findings;
@@ -79,6 +87,13 @@ fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
         Probe::BiasTwin => Box::new(twin::Twin),
         Probe::ScaleFold => Box::new(fold::Fold),
         Probe::Homogeneity => Box::new(homogeneity::Homogeneity),
+        Probe::EvaluationModes => Box::new(modes::Modes),
+        Probe::RunningAverages => Box::new(lag::Lag::default()),
+        Probe::LearnedParameters => Box::new(learned::Learned),
+        Probe::Activations => Box::new(activations::Activations),
+        Probe::GradientLandscape => Box::new(landscape::Landscape::default()),
+        Probe::VarianceShift => Box::new(shift::Shift),
+        Probe::Identities => Box::new(identities::Identities),
         Probe::CoAdaptation => Box::new(co_adaptation::CoAdaptation::begin(run)),
         Probe::PlantedFault => Box::new(planted_fault::Repairs::default()),
         Probe::EqualTraining => Box::new(equal_training::EqualTraining::begin(run)),

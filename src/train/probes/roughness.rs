@@ -3,6 +3,8 @@
 
 use super::{Findings, Run, Watcher};
 use crate::train::batch::Part;
+use crate::train::net::scores;
+use crate::train::statistics::evaluated;
 
 /// Validation accuracy of each replica at every evaluation.
 #[derive(Default)]
@@ -12,7 +14,8 @@ pub(super) struct Roughness {
 
 impl Watcher for Roughness {
     fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let scores = run.net.scores(run.batches, Part::Validation);
+        let model = evaluated(run.job, run.net.model(), run.batches);
+        let scores = scores(&model, run.batches, Part::Validation);
         self.curves.resize_with(found.len(), Vec::new);
         for (curve, scores) in self.curves.iter_mut().zip(scores) {
             curve.extend(scores.map(|scores| scores.accuracy));

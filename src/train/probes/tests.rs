@@ -6,7 +6,8 @@ use crate::run::fake::spec;
 use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
 use crate::spec::{Measure, PlantedFault, Probe, QUANTITIES, Repair, Timing};
 use crate::train::BurnTrainer;
-use ablate_models::block::Bias;
+use ablate_models::block::{Bias, Position};
+use ablate_models::dropout::Placement;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
 use ablate_models::zoo::ModelConfig;
 use std::collections::BTreeSet;
@@ -22,8 +23,17 @@ fn every_probe() -> Vec<Probe> {
     probes.into_iter().collect()
 }
 
+/// What the nets below differ in.
+fn variants() -> [(Position, Placement); 3] {
+    [
+        (Position::Before, Placement::End),
+        (Position::After, Placement::End),
+        (Position::Before, Placement::BeforeNorm),
+    ]
+}
+
 /// A small net with everything that probes look for, two seeds of it, for two epochs.
-fn trained(probes: Vec<Probe>) -> Vec<CellRecord> {
+fn trained(probes: &[Probe], (position, placement): (Position, Placement)) -> Vec<CellRecord> {
     let mut spec = spec(&["a"], 2);
     let arm = &mut spec.arms[0];
     let ModelConfig::Mlp(mlp) = &mut arm.model else {
@@ -31,7 +41,10 @@ fn trained(probes: Vec<Probe>) -> Vec<CellRecord> {
     };
     mlp.hidden = vec![8, 6];
     mlp.block.bias = Bias::On;
+    mlp.block.position = position;
     mlp.block.norm = NormConfig::Batch(BatchNormConfig::default());
+    mlp.block.dropout.placement = placement;
+    mlp.block.dropout.rate = 0.25;
     arm.data.subset = Some(128);
     arm.train.fault = Some(PlantedFault {
         after: 1,
@@ -39,7 +52,7 @@ fn trained(probes: Vec<Probe>) -> Vec<CellRecord> {
         units: 3,
         repair: Repair::All,
     });
-    arm.probes = probes;
+    arm.probes = probes.to_vec();
     let plan = Plan::new(&spec, "flex", 2, "f");
     let jobs = plan.jobs(|_| true);
     let train = |job: &Job| BurnTrainer::new(1).train(job, &Silent, &StopFlag::default());
@@ -48,30 +61,43 @@ fn trained(probes: Vec<Probe>) -> Vec<CellRecord> {
 
 #[test]
 fn all_that_probes_measure_is_in_the_catalogue_and_the_catalogue_is_measured() {
-    let names = |timing: fn(Timing) -> bool| -> BTreeSet<String> {
-        let quantities = QUANTITIES.iter().filter(|q| timing(q.timing));
-        quantities.map(|q| q.name.to_owned()).collect()
-    };
-    let group = |name: &String| {
+    let mut missing: BTreeSet<(&str, Timing)> =
+        QUANTITIES.iter().map(|q| (q.name, q.timing)).collect();
+    let mut measured = |name: &str, is_timing: fn(Timing) -> bool| {
         let measure = Measure::named(name);
         let measure = measure.unwrap_or_else(|| panic!("{name} is not in the catalogue"));
-        measure.quantity.name.to_owned()
+        let quantity = measure.quantity;
+        assert!(
+            is_timing(quantity.timing),
+            "{name} at {:?}",
+            quantity.timing
+        );
+        missing.remove(&(quantity.name, quantity.timing));
     };
-    for record in trained(every_probe()) {
-        let values: BTreeSet<String> = record.probes.keys().map(group).collect();
-        assert_eq!(values, names(|t| t == Timing::AtEnd));
-        let traces: BTreeSet<String> = record.traces.keys().map(group).collect();
-        assert_eq!(traces, names(|t| t == Timing::EveryEpoch));
-        let series: BTreeSet<String> = record.series.keys().map(group).collect();
-        assert_eq!(series, names(|t| matches!(t, Timing::Series(_))));
-        assert!(record.traces.values().all(|trace| trace.len() == 2));
+    for variant in variants() {
+        for record in trained(&every_probe(), variant) {
+            let (values, traces, series) = (record.probes, record.traces, record.series);
+            values
+                .keys()
+                .for_each(|n| measured(n, |t| t == Timing::AtEnd));
+            traces
+                .keys()
+                .for_each(|n| measured(n, |t| t == Timing::EveryEpoch));
+            series
+                .keys()
+                .for_each(|n| measured(n, |t| matches!(t, Timing::Series(_))));
+            assert!(traces.values().all(|trace| trace.len() == 2));
+        }
     }
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
 fn probes_change_nothing_of_a_run() {
-    let plain = trained(Vec::new());
-    for (probed, plain) in trained(every_probe()).iter().zip(&plain) {
-        assert_eq!(probed.epochs, plain.epochs);
+    for variant in variants() {
+        let plain = trained(&[], variant);
+        for (probed, plain) in trained(&every_probe(), variant).iter().zip(&plain) {
+            assert_eq!(probed.epochs, plain.epochs);
+        }
     }
 }

@@ -67,7 +67,8 @@ fn measure(job: &Job, found: &mut [Findings]) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn with_bias(model: &ModelConfig, bias: Bias) -> ModelConfig {
+/// The same model with biases, or without, in every hidden block.
+pub(super) fn with_bias(model: &ModelConfig, bias: Bias) -> ModelConfig {
     let mut model = model.clone();
     for block in model.blocks_mut() {
         block.bias = bias;

@@ -1,0 +1,188 @@
+//! Tables of identities: what has to hold exactly, where it has to fail, and whether it does.
+
+use super::format::compact;
+use super::table::Align::{Left, Right};
+use super::table::{Table, one_line};
+use crate::analysis::{IdentityInArm, IdentityOutcome, IdentitySummary, Summary};
+
+/// The section of a report; empty without identities.
+pub(super) fn section(summary: &Summary) -> Vec<String> {
+    if summary.identities.is_empty() {
+        return Vec::new();
+    }
+    let all: Vec<_> = summary.identities.iter().map(|i| (summary, i)).collect();
+    vec![
+        "## Identities".to_owned(),
+        READING.to_owned(),
+        table(&all, |_| None),
+        notes(&all),
+    ]
+}
+
+pub(super) const READING: &str = "An identity is as stated if every value, at every seed and on \
+every device, is at most the bound in the arms in which it has to hold, and beyond it in those in \
+which it has to fail. What is shown of the former is the largest value, of the latter the smallest.";
+
+/// One row an identity; `link` makes a cell that says where it was measured.
+pub(super) fn table(
+    all: &[(&Summary, &IdentitySummary)],
+    link: impl Fn(&Summary) -> Option<String>,
+) -> String {
+    let linked = all.iter().any(|(summary, _)| link(summary).is_some());
+    let mut columns = vec![
+        ("identity", Left),
+        ("statement", Left),
+        ("bound", Right),
+        ("has to hold in", Left),
+        ("largest", Right),
+        ("has to fail in", Left),
+        ("smallest", Right),
+        ("as stated", Left),
+    ];
+    if linked {
+        columns.insert(2, ("measured in", Left));
+    }
+    let mut table = Table::new(columns);
+    for (summary, found) in all {
+        let [holds, fails] =
+            [IdentityOutcome::Holds, IdentityOutcome::Fails].map(|e| expected(found, e));
+        let largest = holds.iter().filter_map(|arm| arm.largest);
+        let smallest = fails.iter().filter_map(|arm| arm.smallest);
+        let mut row = vec![
+            found.identity.number.to_string(),
+            one_line(&found.identity.statement),
+            compact(found.identity.bound),
+            names(&holds),
+            largest.reduce(f64::max).map_or(String::new(), compact),
+            names(&fails),
+            smallest.reduce(f64::min).map_or(String::new(), compact),
+            outcome(found),
+        ];
+        if linked {
+            row.insert(2, link(summary).unwrap_or_default());
+        }
+        table.row(row);
+    }
+    table.render()
+}
+
+fn expected(found: &IdentitySummary, outcome: IdentityOutcome) -> Vec<&IdentityInArm> {
+    let arms = found.arms.iter();
+    arms.filter(|arm| arm.expected == outcome).collect()
+}
+
+fn names(arms: &[&IdentityInArm]) -> String {
+    let names: Vec<String> = arms.iter().map(|arm| format!("`{}`", arm.arm)).collect();
+    names.join(", ")
+}
+
+/// Whether it came out as stated, and if not, where it did not.
+fn outcome(found: &IdentitySummary) -> String {
+    if found.as_stated {
+        return "yes".to_owned();
+    }
+    let other = found.arms.iter().filter(|arm| arm.found != arm.expected);
+    let other: Vec<String> = other
+        .map(|arm| {
+            let word = match arm.found {
+                IdentityOutcome::Holds => "it holds",
+                IdentityOutcome::Fails => "it fails",
+                IdentityOutcome::Mixed => "some values hold and some fail",
+                IdentityOutcome::NotMeasured => "not every seed has a value",
+            };
+            format!("in `{}` {word}", arm.arm)
+        })
+        .collect();
+    format!("**no**: {}", other.join("; "))
+}
+
+/// How each value is measured, one line each.
+fn notes(all: &[(&Summary, &IdentitySummary)]) -> String {
+    let lines = all.iter().map(|(_, found)| {
+        let identity = &found.identity;
+        let parts: Vec<&str> = (found.arms.iter())
+            .map(|arm| arm.parts.iter().map(String::as_str).collect::<Vec<_>>())
+            .max_by_key(Vec::len)
+            .unwrap_or_default();
+        let parts = match parts.is_empty() {
+            true => String::new(),
+            false => format!(" (on {})", parts.join(", ")),
+        };
+        format!("`{}`{parts}: {}.", identity.value, one_line(&identity.note))
+    });
+    super::markdown::list(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{fixture, summarize};
+    use crate::spec::Identity;
+
+    fn in_arm(
+        arm: &str,
+        expected: IdentityOutcome,
+        found: IdentityOutcome,
+        range: [f64; 2],
+    ) -> IdentityInArm {
+        IdentityInArm {
+            arm: arm.to_owned(),
+            expected,
+            found,
+            smallest: Some(range[0]),
+            largest: Some(range[1]),
+            seeds: 3,
+            parts: vec!["flex".to_owned()],
+        }
+    }
+
+    fn found(as_stated: bool, arms: Vec<IdentityInArm>) -> IdentitySummary {
+        IdentitySummary {
+            identity: Identity {
+                number: 3,
+                statement: "The scale folds".to_owned(),
+                value: "fold".to_owned(),
+                bound: 1e-9,
+                holds: vec!["a".to_owned()],
+                fails: vec!["b".to_owned()],
+                note: "Rounding".to_owned(),
+            },
+            arms,
+            as_stated,
+        }
+    }
+
+    #[test]
+    fn a_report_says_where_an_identity_holds_where_it_fails_and_where_it_is_not_as_stated() {
+        use IdentityOutcome::{Fails, Holds, Mixed};
+        let spec = fixture::spec(2, 3, 1);
+        let mut summary = summarize(&spec, &fixture::records(&spec)).unwrap();
+        assert!(section(&summary).is_empty());
+        summary.identities = vec![
+            found(
+                true,
+                vec![
+                    in_arm("a", Holds, Holds, [0.0, 2e-16]),
+                    in_arm("b", Fails, Fails, [0.25, 0.5]),
+                ],
+            ),
+            found(false, vec![in_arm("b", Fails, Mixed, [1e-12, 0.5])]),
+        ];
+        let text = section(&summary).join("\n");
+        let rows: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("| 3"))
+            .collect();
+        let [good, bad] = rows[..] else {
+            panic!("{text}");
+        };
+        for part in ["`a`", "2.0e−16", "`b`", "0.25", "| yes"] {
+            assert!(good.contains(part), "{part}: {good}");
+        }
+        assert!(
+            bad.contains("**no**: in `b` some values hold and some fail"),
+            "{bad}"
+        );
+        assert!(text.contains("- `fold` (on flex): Rounding."), "{text}");
+    }
+}

@@ -1,0 +1,88 @@
+//! Identities: what holds exactly, and in which arms.
+
+use super::check::{flaw, known};
+use super::quantity::Timing;
+use super::{Arm, Measure};
+use ablate_models::ConfigError;
+use serde::{Deserialize, Serialize};
+
+/// How many identities the claims rest on; they are numbered from 1.
+pub(super) const COUNT: usize = 8;
+
+/// Whether an identity has this number.
+pub(super) fn is_number(number: usize) -> bool {
+    (1..=COUNT).contains(&number)
+}
+
+/// An identity under test: a measured value that is at most a bound wherever the identity holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Its number among the identities that the claims rest on.
+    pub number: usize,
+    /// What it says.
+    pub statement: String,
+    /// The measured quantity, without its part.
+    pub value: String,
+    /// The largest value that counts as zero.
+    pub bound: f64,
+    /// Arms in which it has to hold.
+    #[serde(default)]
+    pub holds: Vec<String>,
+    /// Arms in which it has to fail.
+    #[serde(default)]
+    pub fails: Vec<String>,
+    /// How it is measured, and why the bound is where it is.
+    pub note: String,
+}
+
+impl Identity {
+    /// # Errors
+    /// If it says nothing about the arms, or what it says cannot be measured there. The error's key
+    /// is relative to the identity.
+    pub(super) fn check(&self, arms: &[Arm]) -> Result<(), ConfigError> {
+        if !is_number(self.number) {
+            let message = format!("must be 1 to {COUNT}, not {}", self.number);
+            return flaw("number", message);
+        }
+        if !(self.bound > 0.0 && self.bound.is_finite()) {
+            let message = format!("must be positive and finite, not {}", self.bound);
+            return flaw("bound", message);
+        }
+        if self.holds.is_empty() && self.fails.is_empty() {
+            return flaw(
+                "holds",
+                "is empty, and so is `fails`; name an arm in either",
+            );
+        }
+        let measure = Measure::named(&self.value);
+        let Some(measure) = measure.filter(|m| m.part.is_none()) else {
+            let message = format!("is `{}`, which no probe measures", self.value);
+            return flaw("value", message);
+        };
+        if measure.quantity.timing != Timing::AtEnd {
+            let message = format!("is `{}`, which is no single value", self.value);
+            return flaw("value", message);
+        }
+        let names: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
+        for (key, list) in [("holds", &self.holds), ("fails", &self.fails)] {
+            for (i, name) in list.iter().enumerate() {
+                let key = format!("{key}.{i}");
+                let arm = &arms[known(&key, name, &names, "arm")?];
+                let probe = measure.quantity.probe;
+                if !arm.probes.contains(&probe) {
+                    let probe = probe.name();
+                    let message =
+                        format!("names `{name}`, which does not have the probe `{probe}`");
+                    return flaw(&key, message);
+                }
+                let twice = list[..i].contains(name)
+                    || (key.starts_with("fails") && self.holds.contains(name));
+                if twice {
+                    return flaw(&key, format!("names `{name}` for the second time"));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Data and jobs small enough to compute on paper.
+
+use super::batch::Batches;
+use super::net::Net;
+use super::optimizer::Optimizer;
+use crate::data::{Affine, Dataset, Examples, Prepared, Split, TestFrom};
+use crate::plan::Plan;
+use crate::run::fake;
+use crate::run::trainer::Job;
+use crate::spec::DataName;
+use ablate_models::block::{Bias, BlockConfig};
+use ablate_models::mlp::MlpConfig;
+use ablate_models::norm::{BatchNormConfig, NormConfig};
+use ablate_models::zoo::{Model, ModelConfig};
+use ablate_models::{Activation, Start};
+use burn::module::{ModuleMapper, Param};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use std::sync::Arc;
+
+/// The device of all nets, which records gradients.
+pub(crate) fn device() -> Device {
+    crate::device::open("flex")
+        .expect("the default device")
+        .autodiff()
+}
+
+/// One replica, seed 0, of images of two pixels that enter as they are, in double precision. All are
+/// trained on and all are tested on.
+pub(crate) fn batches(images: &[[u8; 2]], labels: &[u8]) -> Batches {
+    let dataset = Dataset {
+        name: DataName::Digits,
+        height: 1,
+        width: 2,
+        channels: 1,
+        classes: 2,
+        max_pixel: 1.0,
+        train: Examples {
+            pixels: images.concat(),
+            labels: labels.to_vec(),
+        },
+        test: None,
+    };
+    let all: Vec<u32> = (0..labels.len() as u32).collect();
+    let prepared = Prepared {
+        dataset: Arc::new(dataset),
+        split: Split {
+            train: all.clone(),
+            train_labels: labels.to_vec(),
+            validation: Vec::new(),
+            test: all,
+            test_from: TestFrom::TrainFile,
+        },
+        affine: Affine {
+            scale: vec![1.0],
+            shift: vec![0.0],
+        },
+    };
+    Batches::new(vec![(0, Arc::new(prepared))], &device(), DType::F64)
+}
+
+/// A job of one cell, seed 0, that trains `model` at learning rate 0.1 on batches of `batch`.
+pub(crate) fn job(model: &ModelConfig, batch: usize) -> Job {
+    let mut spec = fake::spec(&["a"], 1);
+    spec.seeds = vec![0];
+    spec.arms[0].model = model.clone();
+    spec.arms[0].train.batch_size = batch;
+    spec.arms[0].learning_rates = vec![0.1];
+    Plan::new(&spec, "flex", 1, "f").jobs(|_| true).remove(0)
+}
+
+/// A net of `job` for images of two pixels and two classes, with the parameters that `values` names;
+/// the others are zero.
+pub(crate) fn net(job: &Job, values: &[(&str, &[f64])]) -> Net {
+    let start = Start::new([0], &device()).double();
+    let model = job.model.init([1, 2, 1], 2, &start);
+    let model = set(model.expect("can be built"), values);
+    let optimizer = Optimizer::new(&job.train, &[0.1], &model, &[0]);
+    Net::new(model, optimizer, 1.0)
+}
+
+/// `model` with the parameters that `values` names by path; the other trained ones are zero.
+pub(crate) fn set(model: Model, values: &[(&str, &[f64])]) -> Model {
+    struct Set<'a> {
+        values: &'a [(&'a str, &'a [f64])],
+        path: Vec<String>,
+    }
+    impl ModuleMapper for Set<'_> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            if self.path.iter().any(|part| part == "running") {
+                return param;
+            }
+            let path = self.path[1..].join(".");
+            let named = self.values.iter().find(|(name, _)| *name == path);
+            param.map(|tensor| {
+                let n = tensor.shape().num_elements();
+                let values = named.map_or_else(|| vec![0.0; n], |(_, list)| list.to_vec());
+                let data = TensorData::new(values, tensor.dims()).convert_dtype(tensor.dtype());
+                let new = Tensor::from_data(data, (&tensor.device(), tensor.dtype()));
+                new.set_require_grad(tensor.is_require_grad())
+            })
+        }
+    }
+    burn::module::Module::map(
+        model,
+        &mut Set {
+            values,
+            path: Vec::new(),
+        },
+    )
+}
+
+/// A perceptron of `hidden` units with `norm` before `activation`, without biases in its blocks.
+pub(crate) fn mlp(hidden: &[usize], norm: NormConfig, activation: Activation) -> ModelConfig {
+    ModelConfig::Mlp(MlpConfig {
+        hidden: hidden.to_vec(),
+        block: BlockConfig {
+            activation,
+            norm,
+            bias: Bias::Off,
+            ..BlockConfig::default()
+        },
+        last_block: None,
+    })
+}
+
+/// Batch norm with an epsilon that changes nothing, and without scale and center.
+pub(crate) fn bare(momentum: f64) -> NormConfig {
+    NormConfig::Batch(BatchNormConfig {
+        scale: false,
+        center: false,
+        epsilon: 1e-300,
+        momentum,
+        ..BatchNormConfig::default()
+    })
+}
+
+/// Asserts that two numbers agree to `bound`.
+#[track_caller]
+pub(crate) fn assert_near(a: f64, b: f64, bound: f64) {
+    assert!((a - b).abs() <= bound, "{a} is not {b}");
+}

@@ -1,0 +1,62 @@
+//! How what enters the activation is distributed over the units and examples of each block.
+
+use super::quantiles::Quantiles;
+use super::{Findings, Run, Watcher};
+use crate::train::net::{for_chunks, host_f64};
+use ablate_models::Pass;
+use ablate_models::pass::{Observer, Point};
+use burn::module::Module;
+use burn::tensor::Tensor;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// Held-out examples looked at.
+const EXAMPLES: usize = 256;
+
+pub(super) struct Activations;
+
+/// What entered an activation, `[replicas, rows, channels]`.
+struct Chunk {
+    values: Vec<f64>,
+    /// Values a replica.
+    each: usize,
+}
+
+/// Everything that entered the activations, by path.
+#[derive(Default)]
+struct Inputs(RefCell<BTreeMap<String, Vec<Chunk>>>);
+
+impl Observer for Inputs {
+    fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
+        if point == Point::Preactivation {
+            let each = value.dims()[1] * value.dims()[2];
+            let mut seen = self.0.borrow_mut();
+            let chunks = seen.entry(path.to_owned()).or_default();
+            let values = host_f64(value.clone());
+            chunks.push(Chunk { values, each });
+        }
+    }
+}
+
+impl Watcher for Activations {
+    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let inputs = Inputs::default();
+        let model = run.net.model().valid();
+        for_chunks(
+            run.batches,
+            run.batches.held_out(),
+            EXAMPLES,
+            |_, pixels| {
+                model.forward(pixels, &Pass::evaluate().watched_by(&inputs));
+            },
+        );
+        for (path, chunks) in inputs.0.into_inner() {
+            for (r, findings) in found.iter_mut().enumerate() {
+                let own = chunks.iter();
+                let own = own.flat_map(|c| &c.values[r * c.each..(r + 1) * c.each]);
+                let values = Quantiles::of(own.copied().collect());
+                values.trace("preactivation", &path, findings);
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `BN(W u + b) = BN(W u)`, and so `dL/db = 0`.
+
+use super::{Lab, STEPS, Sink, largest, relative};
+use crate::train::TrainError;
+use crate::train::net::{Net, host_f64};
+use crate::train::probes::twin::with_bias;
+use crate::train::schedule::Pace;
+use ablate_models::block::Bias;
+use ablate_models::zoo::Model;
+use burn::tensor::{Gradients, Tensor};
+
+/// Trains twins, with biases in the hidden blocks and without, and compares their logits at every
+/// step; of the one with biases, the gradients of biases and weights.
+pub(super) fn measure(lab: &Lab<'_>, out: &mut Sink<'_>) -> Result<(), TrainError> {
+    if !lab.job.model.block().norm.is_some() {
+        return Ok(());
+    }
+    let twin = |bias| lab.net(&with_bias(&lab.job.model, bias));
+    let (mut with, mut without) = (twin(Bias::On)?, twin(Bias::Off)?);
+    let (mut outputs, mut slope) = (vec![0.0f64; lab.replicas()], vec![0.0f64; lab.replicas()]);
+    let n = lab.job.train.batch_size;
+    for step in 0..STEPS {
+        let advance = |net: &mut Net, watch: &mut dyn FnMut(&Model, &Gradients)| {
+            let (pixels, labels) = lab.batch(step, n);
+            host_f64(net.step(pixels, labels, Pace::CONSTANT, watch).logits)
+        };
+        let mut see = |model: &Model, gradients: &Gradients| {
+            raise(&mut slope, &bias_slopes(model, gradients, lab.replicas()));
+        };
+        let a = advance(&mut with, &mut see);
+        let b = advance(&mut without, &mut |_, _| ());
+        raise(&mut outputs, &relative(&a, &b, lab.replicas()));
+    }
+    out.put("bias_outputs", &outputs);
+    out.put("bias_slope", &slope);
+    Ok(())
+}
+
+fn raise(most: &mut [f64], new: &[f64]) {
+    for (most, new) in most.iter_mut().zip(new) {
+        *most = largest([*most, *new].into_iter());
+    }
+}
+
+/// The largest gradient of a bias relative to that of a weight of its block, over the blocks.
+fn bias_slopes(model: &Model, gradients: &Gradients, replicas: usize) -> Vec<f64> {
+    let conv = model.conv_blocks().map(|b| (&b.conv.weight, &b.conv.bias));
+    let dense = model.dense_blocks().iter();
+    let layers = conv.chain(dense.map(|b| (&b.linear.weight, &b.linear.bias)));
+    let mut most = vec![0.0; replicas];
+    for (weight, bias) in layers {
+        let bias = bias.as_ref().and_then(|bias| bias.val().grad(gradients));
+        let (Some(db), Some(dw)) = (bias, weight.val().grad(gradients)) else {
+            continue;
+        };
+        let sizes = |x: Tensor<2>| host_f64(x.abs().max_dim(1));
+        let ratio = sizes(db).into_iter().zip(sizes(dw.flatten(1, 2)));
+        let ratio: Vec<f64> = ratio.map(|(db, dw)| db / dw).collect();
+        raise(&mut most, &ratio);
+    }
+    most
+}

@@ -1,0 +1,85 @@
+//! `Var_population = E[var_batch] + Var[mean_batch]`.
+
+use super::{Lab, Sink, copy, largest};
+use crate::train::batch::Part;
+use crate::train::net::Net;
+use crate::train::statistics::{Moments, Watch, batch_norms};
+use ablate_models::Pass;
+use ablate_models::pass::Point;
+
+/// Takes the variance of what enters each norm over whole batches of the training split at once, and
+/// batch by batch. The net is in evaluation, so that a batch does not act on its own values.
+pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
+    let model = copy(net);
+    let n = lab.job.train.batch_size;
+    let count = lab.batches.len(Part::Train) / n;
+    let (pixels, _) = lab.batches.train(&lab.orders, 0, count * n);
+    let whole = Watch::at(&[Point::NormInput]);
+    model.forward(pixels.inner(), &Pass::evaluate().watched_by(&whole));
+    let parts: Vec<Watch> = (0..count)
+        .map(|i| {
+            let watch = Watch::at(&[Point::NormInput]);
+            let (pixels, _) = lab.batch(i, n);
+            model.forward(pixels.inner(), &Pass::evaluate().watched_by(&watch));
+            watch
+        })
+        .collect();
+    let (mut identity, mut within) = (vec![0.0; lab.replicas()], vec![0.0; lab.replicas()]);
+    for (path, _) in batch_norms(&model) {
+        let of = |watch: &Watch| watch.moments(path, Point::NormInput);
+        let parts: Option<Vec<Moments>> = parts.iter().map(of).collect();
+        let (Some(whole), Some(parts)) = (of(&whole), parts) else {
+            continue;
+        };
+        let errors = errors(&whole, &parts);
+        for (i, [all, some]) in errors.into_iter().enumerate() {
+            let r = i / whole.channels();
+            identity[r] = largest([identity[r], all].into_iter());
+            within[r] = largest([within[r], some].into_iter());
+        }
+    }
+    if !batch_norms(&model).is_empty() {
+        out.put("population_variance", &identity);
+        out.put("population_within", &within);
+    }
+}
+
+/// For every channel, how far the mean batch variance and the variance of the batch means together,
+/// and how far the first of them alone, are from the variance of the whole, relative to it.
+pub(super) fn errors(whole: &Moments, parts: &[Moments]) -> Vec<[f64; 2]> {
+    let count = parts.len() as f64;
+    let variances: Vec<Vec<f64>> = parts.iter().map(Moments::variance).collect();
+    let variance = whole.variance();
+    let of = |i: usize| {
+        let within = variances.iter().map(|v| v[i]).sum::<f64>() / count;
+        let mean = parts.iter().map(|p| p.mean()[i]).sum::<f64>() / count;
+        let between = parts.iter().map(|p| (p.mean()[i] - mean).powi(2));
+        let between = between.sum::<f64>() / count;
+        let relative = |estimate: f64| match variance[i] {
+            0.0 => estimate,
+            variance => (estimate / variance - 1.0).abs(),
+        };
+        [relative(within + between), relative(within)]
+    };
+    (0..variance.len()).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_batches_on_paper_leave_out_what_lies_between_their_means() {
+        // 0, 2, 4, 6: variance 5. The pairs have variance 1, and means 1 and 5, variance 4.
+        let of = |values: &[f64]| {
+            let mut moments = Moments::default();
+            moments.add(values, values.len(), 1);
+            moments
+        };
+        let errors = errors(
+            &of(&[0.0, 2.0, 4.0, 6.0]),
+            &[of(&[0.0, 2.0]), of(&[4.0, 6.0])],
+        );
+        assert_eq!(errors, [[0.0, 0.8]]);
+    }
+}

@@ -1,0 +1,89 @@
+//! `BN(a W u) = BN(W u)` up to epsilon, and so `<w, dL/dw> = 0` at epsilon 0.
+
+use super::{Lab, Sink, largest};
+use crate::train::net::{Net, host_f64};
+use crate::train::parameters::{block_weights, changed};
+use ablate_models::norm::Norm;
+use ablate_models::zoo::Model;
+use ablate_models::{Pass, ops};
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+/// The factor on the weights.
+const FACTOR: f64 = 3.0;
+
+/// Multiplies the weights of all hidden blocks and looks at the outputs, with the epsilon of the arm
+/// and with one that grows along; then at the angle between each unit's weights and their gradient.
+pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
+    let model = net.model().valid();
+    let larger = changed(&model, |_, path, value| {
+        let is_hidden = !path.starts_with("head.");
+        let is_weight = path.ends_with(".weight") || path.ends_with(".bias");
+        let norm = path.contains(".norm.");
+        if is_hidden && is_weight && !norm {
+            value * FACTOR
+        } else {
+            value
+        }
+    });
+    let Some(epsilons) = with_epsilons(larger.clone(), FACTOR * FACTOR) else {
+        return;
+    };
+    let pass = Pass::evaluate_on_batch();
+    out.put("size_outputs", &lab.apart(&model, &larger, &pass));
+    out.put("size_with_epsilon", &lab.apart(&model, &epsilons, &pass));
+    out.put("size_slope", &slopes(lab, net.model()));
+}
+
+/// `model` with every epsilon of a batch norm multiplied; `None` without a batch norm.
+fn with_epsilons(mut model: Model, factor: f64) -> Option<Model> {
+    let mut any = false;
+    let mut multiply = |norm: &mut Option<Norm>| {
+        if let Some(Norm::Batch(norm)) = norm {
+            norm.config.epsilon *= factor;
+            any = true;
+        }
+    };
+    let dense = match &mut model {
+        Model::Mlp(m) => &mut m.blocks,
+        Model::Cnn(m) => {
+            let convs = m.stages.iter_mut().flat_map(|stage| &mut stage.blocks);
+            convs.for_each(|block| multiply(&mut block.tail.norm));
+            &mut m.dense
+        }
+    };
+    dense
+        .iter_mut()
+        .for_each(|block| multiply(&mut block.tail.norm));
+    any.then_some(model)
+}
+
+/// The largest `|<w, dL/dw>| / (|w| |dL/dw|)` of a unit of a hidden block on the first batch.
+fn slopes(lab: &Lab<'_>, model: &Model) -> Vec<f64> {
+    let copy = changed(model, |_, _, value| value);
+    let (pixels, labels) = lab.batch(0, lab.job.train.batch_size);
+    let logits = copy.forward(pixels, &Pass::evaluate_on_batch());
+    let gradients = ops::cross_entropy(logits, labels).sum().backward();
+    let mut most = vec![0.0; lab.replicas()];
+    for weight in block_weights(&copy) {
+        let Some(slope) = weight.val().grad(&gradients) else {
+            continue;
+        };
+        let weight = weight.val().inner();
+        let over_inputs = |x: Tensor<3>| host_f64(x.sum_dim(1));
+        let product = over_inputs(weight.clone() * slope.clone());
+        let sizes = over_inputs(weight.square());
+        let slopes = over_inputs(slope.square());
+        let units = product.len() / most.len();
+        for (i, product) in product.into_iter().enumerate() {
+            // A unit without a gradient is at a right angle to anything.
+            let cosine = match slopes[i] {
+                0.0 => 0.0,
+                slope => product.abs() / (sizes[i] * slope).sqrt(),
+            };
+            let most: &mut f64 = &mut most[i / units];
+            *most = largest([*most, cosine].into_iter());
+        }
+    }
+    most
+}

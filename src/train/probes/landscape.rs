@@ -1,0 +1,222 @@
+//! How well a gradient predicts what lies ahead of it (Santurkar et al. 2018, sections 2.2 and 3.1).
+//!
+//! After each epoch, on the first batch of the next one: along the gradient, by how much loss and
+//! gradient change; and, layer by layer, by how much a layer's gradient changes when the layers in
+//! front of it take their step. Statistics are those of the batch, and nothing is dropped.
+
+use super::{Findings, Run, Watcher};
+use crate::train::net::host_f64;
+use crate::train::parameters::{block_paths, block_weights, changed, gradients};
+use ablate_models::zoo::Model;
+use ablate_models::{Pass, ops};
+use burn::tensor::{Int, Tensor};
+
+/// Lengths of the steps along the gradient, in learning rates.
+const LENGTHS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+
+#[derive(Default)]
+pub(super) struct Landscape {
+    epochs: usize,
+}
+
+impl Watcher for Landscape {
+    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        self.epochs += 1;
+        let rates: Vec<f64> = run.job.cells.iter().map(|c| c.learning_rate).collect();
+        let orders = run.batches.orders(self.epochs);
+        let batch = run.batches.train(&orders, 0, run.job.train.batch_size);
+        let here = Place::of(changed(run.net.model(), |_, _, value| value), &batch);
+        along(&here, &rates, &batch, found);
+        across(&here, &rates, &batch, found);
+    }
+}
+
+type Batch = (Tensor<3>, Tensor<2, Int>);
+
+/// A net, and loss and gradients of one batch there.
+struct Place {
+    model: Model,
+    /// `[replicas]`.
+    losses: Vec<f64>,
+    /// Of every parameter, `[replicas, elements]`.
+    slopes: Vec<Tensor<2>>,
+    /// Of the weights of every block, `[replicas, elements]`.
+    weight_slopes: Vec<Tensor<2>>,
+}
+
+impl Place {
+    fn of(model: Model, (pixels, labels): &Batch) -> Self {
+        let logits = model.forward(pixels.clone(), &Pass::evaluate_on_batch());
+        let losses = ops::cross_entropy(logits, labels.clone());
+        let all = losses.clone().sum().backward();
+        let weights = block_weights(&model).into_iter();
+        let weight_slopes = weights.filter_map(|weight| {
+            let gradient = weight.val().grad(&all)?;
+            let [replicas, rows, outputs] = gradient.dims();
+            Some(gradient.reshape([replicas, rows * outputs]))
+        });
+        Self {
+            weight_slopes: weight_slopes.collect(),
+            slopes: gradients(&model, &all),
+            losses: host_f64(losses.inner()),
+            model,
+        }
+    }
+
+    /// The net after a step of `length` learning rates down the gradient.
+    fn step(&self, length: f64, rates: &[f64]) -> Model {
+        changed(&self.model, |i, _, value| {
+            let rates: Vec<f64> = rates.iter().map(|rate| rate * length).collect();
+            let rates = Tensor::<1>::from_data(rates.as_slice(), (&value.device(), value.dtype()));
+            value - self.slopes[i].clone() * rates.unsqueeze_dim(1)
+        })
+    }
+}
+
+/// Loss and gradient along the gradient.
+fn along(here: &Place, rates: &[f64], batch: &Batch, found: &mut [Findings]) {
+    let size = norms(&here.slopes);
+    let ahead = LENGTHS.map(|length| Place::of(here.step(length, rates), batch));
+    let change = ahead
+        .each_ref()
+        .map(|there| distances(&there.slopes, &here.slopes));
+    for (r, findings) in found.iter_mut().enumerate() {
+        let losses = ahead.each_ref().map(|there| there.losses[r]);
+        let largest = |values: [f64; LENGTHS.len()]| values.into_iter().fold(f64::MIN, f64::max);
+        let smallest = losses.into_iter().fold(f64::MAX, f64::min);
+        let way = |i: usize| LENGTHS[i] * rates[r] * size[r];
+        let smoothness = std::array::from_fn(|i| change[i][r] / way(i));
+        let change = largest(change.each_ref().map(|all| all[r]));
+        findings.trace("loss_range", largest(losses) - smallest);
+        findings.trace("gradient_change", change);
+        findings.trace("relative_gradient_change", change / size[r]);
+        findings.trace("smoothness", largest(smoothness));
+    }
+}
+
+/// The gradient of each block's weights before and after the blocks in front of it take their step.
+fn across(here: &Place, rates: &[f64], batch: &Batch, found: &mut [Findings]) {
+    let next = here.step(1.0, rates);
+    let mut moved: Vec<Tensor<2>> = Vec::new();
+    changed(&next, |_, _, value| {
+        moved.push(value.clone());
+        value
+    });
+    let paths = block_paths(&here.model);
+    for (i, path) in paths.iter().enumerate() {
+        let is_in_front = |parameter: &str| {
+            let block = |path: &String| parameter.starts_with(&format!("{path}."));
+            paths[..i].iter().any(block)
+        };
+        let mixed = changed(&here.model, |index, parameter, value| {
+            if is_in_front(parameter) {
+                moved[index].clone()
+            } else {
+                value
+            }
+        });
+        let old = &here.weight_slopes[i..=i];
+        let new = &Place::of(mixed, batch).weight_slopes[i..=i];
+        let (apart, products) = (distances(new, old), products(new, old));
+        let (a, b) = (norms(new), norms(old));
+        for (r, findings) in found.iter_mut().enumerate() {
+            findings.trace(&format!("covariate_shift.{path}"), apart[r]);
+            let cosine = products[r] / (a[r] * b[r]);
+            findings.trace(&format!("covariate_cosine.{path}"), cosine);
+        }
+    }
+}
+
+/// The inner product of two lists of parameters, `[replicas]`.
+fn products(a: &[Tensor<2>], b: &[Tensor<2>]) -> Vec<f64> {
+    let each = a.iter().zip(b).map(|(a, b)| {
+        let products: Tensor<2> = a.clone() * b.clone();
+        host_f64(products.sum_dim(1))
+    });
+    let add = |mut sum: Vec<f64>, new: Vec<f64>| {
+        sum.resize(new.len(), 0.0);
+        sum.iter_mut().zip(new).for_each(|(s, x)| *s += x);
+        sum
+    };
+    each.fold(Vec::new(), add)
+}
+
+fn norms(a: &[Tensor<2>]) -> Vec<f64> {
+    products(a, a).into_iter().map(f64::sqrt).collect()
+}
+
+fn distances(a: &[Tensor<2>], b: &[Tensor<2>]) -> Vec<f64> {
+    let differences = a.iter().zip(b).map(|(a, b)| a.clone() - b.clone());
+    norms(&differences.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::trainer::Job;
+    use crate::train::fixture::{self, assert_near};
+    use ablate_models::Activation;
+    use ablate_models::norm::NormConfig;
+    use ablate_models::zoo::ModelConfig;
+
+    const RATE: f64 = 0.1;
+
+    /// Traces are kept with six digits.
+    const DIGITS: f64 = 1e-5;
+
+    fn found(model: &ModelConfig, weights: &[(&str, &[f64])]) -> Findings {
+        let batches = fixture::batches(&[[2, 0]], &[0]);
+        let job: Job = fixture::job(model, 1);
+        let net = fixture::net(&job, weights);
+        let mut found = [Findings::default()];
+        let run = Run {
+            job: &job,
+            net: &net,
+            batches: &batches,
+        };
+        Landscape::default().epoch_done(&run, &mut found);
+        let [found] = found;
+        found
+    }
+
+    /// A linear classifier of zeros on one image `(2, 0)` of class 0: a step of length `a` moves the
+    /// logits apart by `a (|x|^2 + 1)`, and the gradient shrinks by the factor `2 sigmoid(-5 a)`.
+    #[test]
+    fn loss_and_gradient_of_a_linear_classifier_change_as_on_paper() {
+        let found = found(&fixture::mlp(&[], NormConfig::None, Activation::Relu), &[]);
+        let loss = |a: f64| (-5.0 * a).exp().ln_1p();
+        let range = loss(0.5 * RATE) - loss(4.0 * RATE);
+        let of = |name: &str| found.traced(name)[0];
+        assert_near(of("loss_range"), range, DIGITS);
+        let change = |a: f64| (2.5 * a).tanh();
+        assert_near(of("relative_gradient_change"), change(4.0 * RATE), DIGITS);
+        // The gradient is half of (x, 1) for one class, and its negative for the other.
+        let size = (2.0f64 * 5.0 / 4.0).sqrt();
+        assert_near(of("gradient_change"), change(4.0 * RATE) * size, DIGITS);
+        // The change for its way is largest where the way is shortest.
+        assert_near(of("smoothness"), change(0.5 * RATE) / (0.5 * RATE), DIGITS);
+    }
+
+    /// Two linear units, one behind the other, and a head of 1 and -1: logits `h` and `-h` with
+    /// `h = 2 w1 w2`, whose loss falls with slope `2 sigmoid(-2 h)` in `h`.
+    #[test]
+    fn the_gradient_behind_a_layer_changes_with_its_step_as_on_paper() {
+        let (first, second) = (0.4, 0.3);
+        let found = found(
+            &fixture::mlp(&[1, 1], NormConfig::None, Activation::Linear),
+            &[
+                ("blocks.0.linear.weight", &[first, 0.0]),
+                ("blocks.1.linear.weight", &[second]),
+                ("head.weight", &[1.0, -1.0]),
+            ],
+        );
+        let slope = |w1: f64| -2.0 / (1.0 + (2.0 * 2.0 * w1 * second).exp());
+        let gradient = |w1: f64| slope(w1) * 2.0 * w1;
+        let moved = first - RATE * slope(first) * 2.0 * second;
+        let shift = (gradient(moved) - gradient(first)).abs();
+        assert_near(found.traced("covariate_shift.blocks.1")[0], shift, DIGITS);
+        assert_near(found.traced("covariate_cosine.blocks.1")[0], 1.0, DIGITS);
+        // Nothing stands in front of the first layer.
+        assert_eq!(found.traced("covariate_shift.blocks.0"), [0.0]);
+    }
+}

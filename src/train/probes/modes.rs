@@ -1,0 +1,159 @@
+//! One trained net, evaluated by several statistics: the running averages, averages over the batches
+//! of an epoch, the exact ones of the training split, and those of the test batch itself, whose
+//! examples come as they are, one by one, or sorted by class.
+
+use super::{Findings, Run, Watcher};
+use crate::record::Scores;
+use crate::train::batch::{Batches, Part};
+use crate::train::net::{self, host};
+use crate::train::scores::Tally;
+use crate::train::statistics::{cumulative, exact};
+use ablate_models::Pass;
+use ablate_models::zoo::Model;
+use burn::module::Module;
+
+pub(super) struct Modes;
+
+impl Watcher for Modes {
+    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+        let (net, batches) = (run.net, run.batches);
+        let model = net.model();
+        let n = run.job.train.batch_size;
+        let whole = |model: &Model| net::scores(model, batches, Part::Test);
+        let as_they_come = orders(batches, |_, list| list);
+        let sorted = orders(batches, by_class);
+        let by_batch = |orders: &[Vec<u32>], n| on_batches(&model.valid(), batches, orders, n);
+        let epoch = batches.orders(0);
+        let modes = [
+            ("running", whole(&model.valid())),
+            ("cumulative", whole(&cumulative(model, batches, &epoch, n))),
+            ("exact", whole(&exact(model, batches))),
+            ("batch", by_batch(&as_they_come, n)),
+            ("batch-of-one", by_batch(&as_they_come, 1)),
+            ("batch-of-a-class", by_batch(&sorted, n)),
+        ];
+        for (mode, scores) in modes {
+            for (findings, scores) in found.iter_mut().zip(scores) {
+                if let Some(scores) = scores {
+                    findings.put(&format!("accuracy_by.{mode}"), scores.accuracy);
+                    findings.put(&format!("nll_by.{mode}"), scores.nll);
+                }
+            }
+        }
+    }
+}
+
+/// The places of the test examples, one list a replica, after `arrange` has seen each.
+fn orders(
+    batches: &Batches,
+    arrange: impl Fn(&dyn Fn(u32) -> usize, Vec<u32>) -> Vec<u32>,
+) -> Vec<Vec<u32>> {
+    let all = 0..batches.len(Part::Test) as u32;
+    let of = |r: usize| {
+        let class = |i: u32| batches.label(Part::Test, r, i as usize);
+        arrange(&class, all.clone().collect())
+    };
+    (0..batches.replicas()).map(of).collect()
+}
+
+/// Classes in order; the examples of one class as they come.
+fn by_class(class: &dyn Fn(u32) -> usize, mut list: Vec<u32>) -> Vec<u32> {
+    list.sort_by_key(|&i| class(i));
+    list
+}
+
+/// Scores on the test set in batches of `n`, each normalized by its own statistics. The last batch
+/// is filled up with examples in front of it, which are not scored again.
+fn on_batches(
+    model: &Model,
+    batches: &Batches,
+    orders: &[Vec<u32>],
+    n: usize,
+) -> Vec<Option<Scores>> {
+    let all = batches.len(Part::Test);
+    let n = n.min(all);
+    let mut tallies = vec![Tally::default(); orders.len()];
+    for done in (0..all).step_by(n) {
+        let from = done.min(all - n);
+        let (pixels, _) = batches.ordered(Part::Test, orders, from, n);
+        let logits = model.forward(pixels.inner(), &Pass::evaluate_on_batch());
+        let classes = logits.dims()[2];
+        for (i, row) in host(logits).chunks(classes).enumerate() {
+            let (r, place) = (i / n, from + i % n);
+            if place >= done {
+                let label = batches.label(Part::Test, r, orders[r][place] as usize);
+                tallies[r].add(row, label);
+            }
+        }
+    }
+    tallies.iter().map(Tally::scores).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::fixture;
+    use ablate_models::Activation;
+    use ablate_models::norm::NormConfig;
+
+    /// The class of an image is whether its first pixel is the larger one; one of five is mislabelled.
+    const IMAGES: [[u8; 2]; 5] = [[1, 9], [8, 2], [3, 7], [6, 4], [9, 1]];
+    const LABELS: [u8; 5] = [0, 1, 0, 1, 0];
+    const WEIGHTS: [(&str, &[f64]); 2] = [
+        ("blocks.0.linear.weight", &[1.0, -1.0]),
+        ("head.weight", &[-1.0, 1.0]),
+    ];
+
+    fn found(norm: NormConfig, batch: usize) -> Findings {
+        let batches = fixture::batches(&IMAGES, &LABELS);
+        let model = fixture::mlp(&[1], norm, Activation::Linear);
+        let job = fixture::job(&model, batch);
+        let net = fixture::net(&job, &WEIGHTS);
+        let mut found = [Findings::default()];
+        let run = Run {
+            job: &job,
+            net: &net,
+            batches: &batches,
+        };
+        Modes.finish(&run, &mut found);
+        let [found] = found;
+        found
+    }
+
+    #[test]
+    fn without_a_norm_every_mode_gives_each_example_its_one_score() {
+        for batch in [1, 2, 4, 5] {
+            let found = found(NormConfig::None, batch);
+            for mode in [
+                "running",
+                "exact",
+                "batch",
+                "batch-of-one",
+                "batch-of-a-class",
+            ] {
+                let accuracy = found.value(&format!("accuracy_by.{mode}"));
+                assert_eq!(accuracy, Some(80.0), "{mode} in batches of {batch}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_of_one_tells_a_norm_nothing() {
+        // Everything is normalized to zero, and among equal logits the first class counts.
+        let found = found(fixture::bare(0.1), 5);
+        assert_eq!(found.value("accuracy_by.batch-of-one"), Some(60.0));
+        let nll = found.value("nll_by.batch-of-one").unwrap();
+        assert!((nll - 2f64.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_batch_of_one_class_is_normalized_to_both() {
+        // Differences of the pixels: -8, -4, 8 of class 0 and 6, 2 of class 1. Sorted, batches of
+        // three and of the last three: (-8, -4, 8) with mean -4/3 gets the last one wrong; of
+        // (8, 6, 2), mean 16/3, the last two are scored: 6 above the mean, 2 below.
+        let found = found(fixture::bare(0.1), 3);
+        assert_eq!(found.value("accuracy_by.batch-of-a-class"), Some(60.0));
+        // All five have mean 0.8: only the mislabelled one is wrong.
+        assert_eq!(found.value("accuracy_by.exact"), Some(80.0));
+    }
+}

@@ -1,0 +1,323 @@
+//! Means and variances inside a net: over a whole split, and in the place of running averages.
+
+use super::batch::{Batches, Part};
+use super::net::{for_chunks, host_f64};
+use crate::run::trainer::Job;
+use crate::spec::Statistics;
+use ablate_models::Pass;
+use ablate_models::norm::{BatchNorm, Norm};
+use ablate_models::pass::{Observer, Point};
+use ablate_models::zoo::Model;
+use burn::module::Module;
+use burn::tensor::{Tensor, TensorData};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// Mean and variance of each channel of each replica, added up chunk by chunk in double precision.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Moments {
+    rows: f64,
+    /// `[replicas * channels]`.
+    mean: Vec<f64>,
+    /// Sum of squared distances from the mean, `[replicas * channels]`.
+    scatter: Vec<f64>,
+    channels: usize,
+}
+
+impl Moments {
+    /// Takes in `rows` rows a replica, `values` of shape `[replicas, rows, channels]` (Chan, Golub
+    /// and LeVeque 1983, equation 2.1).
+    pub(crate) fn add(&mut self, values: &[f64], rows: usize, channels: usize) {
+        let replicas = values.len() / (rows * channels);
+        self.channels = channels;
+        self.mean.resize(replicas * channels, 0.0);
+        self.scatter.resize(replicas * channels, 0.0);
+        let (old, new) = (self.rows, rows as f64);
+        for (r, block) in values.chunks(rows * channels).enumerate() {
+            for c in 0..channels {
+                let column = || block.iter().skip(c).step_by(channels);
+                let mean = column().sum::<f64>() / new;
+                let scatter: f64 = column().map(|x| (x - mean).powi(2)).sum();
+                let at = r * channels + c;
+                let apart = mean - self.mean[at];
+                self.mean[at] += apart * new / (old + new);
+                self.scatter[at] += scatter + apart.powi(2) * old * new / (old + new);
+            }
+        }
+        self.rows += new;
+    }
+
+    /// `[replicas * channels]`.
+    pub(crate) fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Biased, `[replicas * channels]`.
+    pub(crate) fn variance(&self) -> Vec<f64> {
+        self.scatter.iter().map(|s| s / self.rows).collect()
+    }
+
+    /// Mean of the squares, `[replicas * channels]`.
+    pub(crate) fn square(&self) -> Vec<f64> {
+        let variance = self.variance();
+        let pairs = variance.iter().zip(&self.mean);
+        pairs.map(|(v, m)| v + m * m).collect()
+    }
+
+    pub(crate) fn channels(&self) -> usize {
+        self.channels
+    }
+}
+
+/// Adds up the moments at some points of every block that it watches.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    points: &'static [Point],
+    /// Only this block, where given.
+    path: Option<String>,
+    seen: RefCell<BTreeMap<String, BTreeMap<usize, Moments>>>,
+}
+
+impl Watch {
+    /// Watches `points` of every block.
+    pub(crate) fn at(points: &'static [Point]) -> Self {
+        Self {
+            points,
+            path: None,
+            seen: RefCell::default(),
+        }
+    }
+
+    /// Watches what enters the norm of the block at `path`.
+    fn norm_input(path: &str) -> Self {
+        Self {
+            path: Some(path.to_owned()),
+            ..Self::at(&[Point::NormInput])
+        }
+    }
+
+    /// The moments at `point` of the block at `path`, if it was seen.
+    pub(crate) fn moments(&self, path: &str, point: Point) -> Option<Moments> {
+        let index = self.points.iter().position(|p| *p == point)?;
+        self.seen.borrow().get(path)?.get(&index).cloned()
+    }
+}
+
+impl Observer for Watch {
+    fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
+        let Some(index) = self.points.iter().position(|p| *p == point) else {
+            return;
+        };
+        if self.path.as_ref().is_some_and(|wanted| wanted != path) {
+            return;
+        }
+        let [_, rows, channels] = value.dims();
+        let mut seen = self.seen.borrow_mut();
+        let moments = seen.entry(path.to_owned()).or_default();
+        let moments = moments.entry(index).or_default();
+        moments.add(&host_f64(value.clone()), rows, channels);
+    }
+}
+
+/// The batch norms of `model` with their paths, from the input on.
+pub(crate) fn batch_norms(model: &Model) -> Vec<(&str, &BatchNorm)> {
+    let tails = model.conv_blocks().map(|block| &block.tail);
+    let tails = tails.chain(model.dense_blocks().iter().map(|block| &block.tail));
+    let norms = tails.filter_map(|tail| match &tail.norm {
+        Some(Norm::Batch(norm)) => Some((tail.path(), norm)),
+        _ => None,
+    });
+    norms.collect()
+}
+
+/// A copy of the net of `job` for evaluation, by the statistics that its recipe names.
+pub(crate) fn evaluated(job: &Job, model: &Model, batches: &Batches) -> Model {
+    match job.train.evaluate_by {
+        Statistics::Running => model.valid(),
+        Statistics::Cumulative => {
+            let n = job.train.batch_size;
+            cumulative(model, batches, &batches.orders(0), n)
+        }
+        Statistics::Exact => exact(model, batches),
+    }
+}
+
+/// A copy of `model` for evaluation whose batch norms hold the mean and variance of the training
+/// split, each taken with those in front of it already in place.
+pub(crate) fn exact(model: &Model, batches: &Batches) -> Model {
+    let model = model.valid();
+    for (path, norm) in batch_norms(&model) {
+        let watch = Watch::norm_input(path);
+        for_chunks(batches, Part::Train, usize::MAX, |_, pixels| {
+            model.forward(pixels, &Pass::evaluate().watched_by(&watch));
+        });
+        if let Some(moments) = watch.moments(path, Point::NormInput) {
+            set(norm, moments.mean(), &moments.variance());
+        }
+    }
+    model
+}
+
+/// A copy of `model` for evaluation whose batch norms hold the mean of the batch means and the mean
+/// of the unbiased batch variances over the batches of `orders`, of `n` examples each (Ioffe and
+/// Szegedy 2015, algorithm 2). The batches are normalized by their own statistics.
+pub(crate) fn cumulative(model: &Model, batches: &Batches, orders: &[Vec<u32>], n: usize) -> Model {
+    let model = model.valid();
+    let mut sums: BTreeMap<String, [Vec<f64>; 2]> = BTreeMap::new();
+    let count = batches.len(Part::Train) / n;
+    for i in 0..count {
+        let (pixels, _) = batches.train(orders, i * n, n);
+        let watch = Watch::at(&[Point::NormInput]);
+        model.forward(
+            pixels.inner(),
+            &Pass::evaluate_on_batch().watched_by(&watch),
+        );
+        for (path, _) in batch_norms(&model) {
+            let Some(moments) = watch.moments(path, Point::NormInput) else {
+                continue;
+            };
+            let unbiased = moments.rows / (moments.rows - 1.0).max(1.0);
+            let variance: Vec<f64> = moments.variance().iter().map(|v| v * unbiased).collect();
+            let sum = sums.entry(path.to_owned()).or_default();
+            for (sum, new) in sum.iter_mut().zip([moments.mean(), &variance]) {
+                sum.resize(new.len(), 0.0);
+                sum.iter_mut()
+                    .zip(new)
+                    .for_each(|(s, x)| *s += x / count as f64);
+            }
+        }
+    }
+    for (path, norm) in batch_norms(&model) {
+        if let Some([mean, variance]) = sums.get(path) {
+            set(norm, mean, variance);
+        }
+    }
+    model
+}
+
+/// Puts statistics, `[replicas * channels]` each, in the place of the running averages.
+pub(crate) fn set(norm: &BatchNorm, mean: &[f64], variance: &[f64]) {
+    let like = norm.running.estimates().0;
+    let shape: [usize; 2] = like.dims();
+    let tensor = |list: &[f64]| -> Tensor<2> {
+        let data = TensorData::new(list.to_vec(), shape).convert_dtype(like.dtype());
+        Tensor::from_data(data, (&like.device(), like.dtype()))
+    };
+    norm.running.set(tensor(mean), tensor(variance));
+}
+
+/// Mean and variance that `norm` would evaluate with, `[replicas * channels]` each.
+pub(crate) fn held(norm: &BatchNorm) -> [Vec<f64>; 2] {
+    let (mean, variance) = norm.running.estimates();
+    [host_f64(mean), host_f64(variance)]
+}
+
+/// The mean over each replica's channels of `value(i)`, where `i` runs over `[replicas * channels]`.
+pub(crate) fn over_channels(
+    replicas: usize,
+    channels: usize,
+    value: impl Fn(usize) -> f64,
+) -> Vec<f64> {
+    let of = |r: usize| {
+        let sum: f64 = (r * channels..(r + 1) * channels).map(&value).sum();
+        sum / channels as f64
+    };
+    (0..replicas).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::fixture::{self, assert_near};
+    use ablate_models::Activation;
+
+    /// One unit that takes the first pixel twice: it gives 2, 6, 10, 14.
+    fn net() -> (crate::run::trainer::Job, Batches) {
+        let images = [[1, 9], [3, 9], [5, 9], [7, 9]];
+        let batches = fixture::batches(&images, &[0, 0, 1, 1]);
+        let model = fixture::mlp(&[1], fixture::bare(0.1), Activation::Linear);
+        (fixture::job(&model, 2), batches)
+    }
+
+    const WEIGHTS: (&str, &[f64]) = ("blocks.0.linear.weight", &[2.0, 0.0]);
+
+    #[test]
+    fn moments_taken_in_pieces_are_those_of_the_whole() {
+        // Two replicas of one channel: 1, 2, 6 (mean 3, variance 14/3) and 0, 0, 3 (1, 2).
+        let mut pieces = Moments::default();
+        pieces.add(&[1.0, 2.0, 0.0, 0.0], 2, 1);
+        pieces.add(&[6.0, 3.0], 1, 1);
+        for (found, known) in [
+            (pieces.mean().to_vec(), [3.0, 1.0]),
+            (pieces.variance(), [14.0 / 3.0, 2.0]),
+            (pieces.square(), [41.0 / 3.0, 3.0]),
+        ] {
+            assert_near(found[0], known[0], 1e-14);
+            assert_near(found[1], known[1], 1e-14);
+        }
+    }
+
+    #[test]
+    fn exact_statistics_are_those_of_all_training_examples() {
+        let (job, batches) = net();
+        let net = fixture::net(&job, &[WEIGHTS]);
+        let model = exact(net.model(), &batches);
+        let [mean, variance] = held(batch_norms(&model)[0].1);
+        // 2, 6, 10, 14.
+        assert_eq!((mean, variance), (vec![8.0], vec![20.0]));
+        // The net itself is as it was.
+        let [mean, variance] = held(batch_norms(net.model())[0].1);
+        assert_eq!((mean, variance), (vec![0.0], vec![1.0]));
+    }
+
+    #[test]
+    fn cumulative_statistics_are_means_over_batches_of_unbiased_variances() {
+        let (job, batches) = net();
+        let net = fixture::net(&job, &[WEIGHTS]);
+        let orders = [vec![0, 3, 1, 2]];
+        let model = cumulative(net.model(), &batches, &orders, 2);
+        let [mean, variance] = held(batch_norms(&model)[0].1);
+        // 2 and 14, 6 and 10: means 8 and 8, unbiased variances 72 and 8.
+        assert_eq!((mean, variance), (vec![8.0], vec![40.0]));
+    }
+
+    #[test]
+    fn a_recipe_says_by_what_it_is_evaluated() {
+        let (mut job, batches) = net();
+        let net = fixture::net(&job, &[WEIGHTS]);
+        for (by, expected) in [
+            (Statistics::Running, [0.0, 1.0]),
+            (Statistics::Exact, [8.0, 20.0]),
+        ] {
+            job.train.evaluate_by = by;
+            let model = evaluated(&job, net.model(), &batches);
+            let [mean, variance] = held(batch_norms(&model)[0].1);
+            assert_eq!([mean[0], variance[0]], expected, "{by:?}");
+        }
+    }
+
+    #[test]
+    fn a_net_on_exact_statistics_is_the_net_on_one_batch_of_all_examples() {
+        let images: Vec<[u8; 2]> = (0..20).map(|i| [i * 7 % 11, i * 5 % 13]).collect();
+        let labels: Vec<u8> = (0..20).map(|i| i % 2).collect();
+        let batches = fixture::batches(&images, &labels);
+        let model = fixture::mlp(&[3, 2], fixture::bare(0.1), Activation::Tanh);
+        let job = fixture::job(&model, 4);
+        let weights: [(&str, &[f64]); 3] = [
+            ("blocks.0.linear.weight", &[0.3, -0.2, 0.5, 0.1, 0.4, -0.6]),
+            ("blocks.1.linear.weight", &[1.0, -0.5, 0.2, 0.7, -0.3, 0.9]),
+            ("head.weight", &[1.0, 0.5, -0.4, 2.0]),
+        ];
+        let net = fixture::net(&job, &weights);
+        let (pixels, _) = batches.slice(Part::Train, 0, 20);
+        let pixels = pixels.inner();
+        let by_exact = exact(net.model(), &batches).forward(pixels.clone(), &Pass::evaluate());
+        let at_once = net
+            .model()
+            .valid()
+            .forward(pixels, &Pass::evaluate_on_batch());
+        for (a, b) in host_f64(by_exact).into_iter().zip(host_f64(at_once)) {
+            assert_near(a, b, 1e-13);
+        }
+    }
+}
