@@ -9,7 +9,7 @@ use crate::analysis::Summary;
 use crate::files::FileError;
 use crate::plan::Plan;
 use crate::provenance::{self, FINGERPRINT, Provenance};
-use crate::report::{overview_table, splice};
+use crate::report::{claims_table, overview_table, splice};
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
 use std::collections::BTreeSet;
@@ -59,7 +59,7 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     let claims = Claim::load_all(&args.selection.experiments)?;
     targets.extend(folder::overview_targets(&claims, &summaries, &results));
     for page in &args.splice {
-        targets.push(spliced(page, &summaries, &results)?);
+        targets.push(spliced(page, &claims, &summaries, &results)?);
     }
     match args.check {
         true => check(&targets, stale, console),
@@ -115,12 +115,21 @@ fn check(targets: &[Target], mut stale: Vec<String>, console: &Console) -> Resul
     Err(Failure::several(Code::Differs, stale))
 }
 
-fn spliced(page: &Path, summaries: &[Summary], results: &Path) -> Result<Target, Failure> {
+/// `page` with what became of the claims, or of the experiments where there are no claims.
+fn spliced(
+    page: &Path,
+    claims: &[Claim],
+    summaries: &[Summary],
+    results: &Path,
+) -> Result<Target, Failure> {
     let text = fs::read_to_string(page).map_err(FileError::of("read", page))?;
     let prefix = format!("{}/", results.display());
+    let table = match claims.is_empty() {
+        true => overview_table(summaries, &prefix),
+        false => claims_table(claims, summaries, &prefix),
+    };
     let block = format!(
-        "{}\nMade by `ablate report --splice {}`; edits in this block are overwritten.",
-        overview_table(summaries, &prefix),
+        "{table}\nMade by `ablate report --splice {}`; edits in this block are overwritten.",
         page.display()
     );
     let content = splice(&text, BLOCK, &block)

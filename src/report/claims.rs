@@ -105,7 +105,7 @@ fn exactly(claim: &Claim, summaries: &[&Summary]) -> Vec<String> {
 }
 
 /// One row a claim, for a page from which the results folder is `prefix`.
-pub(super) fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> String {
+pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> String {
     let mut table = Table::new([
         ("claim", Left),
         ("sentence", Left),

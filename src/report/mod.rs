@@ -16,7 +16,7 @@ pub mod table;
 mod tables;
 
 pub use brief::brief;
-pub use claims::{CLAIMS_FOLDER, claim_file, claim_page};
+pub use claims::{CLAIMS_FOLDER, claim_file, claim_page, claims_table};
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
