@@ -12,7 +12,7 @@ use super::style::{EDGE, HEADING, INK, SMALL, SOFT, WIDTH, series};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
 use crate::report::format::counted;
-use crate::spec::{Axis, Comparison, Measure, Spec, Timing};
+use crate::spec::{Axis, Comparison, Factor, Measure, Metric, Spec, Timing};
 use crate::stats::{Interval, Rule, Sample, t_interval};
 use std::collections::BTreeSet;
 
@@ -95,8 +95,8 @@ impl Arrangement {
             rest[varied] = 0;
             let others = spec.factors.iter().zip(&arm.levels).enumerate();
             let others = others.filter(|(f, _)| *f != varied);
-            let names: Vec<&str> = others
-                .map(|(_, (factor, level))| factor.levels[*level].label.as_str())
+            let names: Vec<String> = others
+                .map(|(_, (factor, level))| level_name(factor, *level))
                 .collect();
             match groups.iter_mut().find(|(levels, _, _)| *levels == rest) {
                 Some((_, _, arms)) => arms.push(a),
@@ -111,6 +111,15 @@ impl Arrangement {
                 .map(|(_, name, arms)| (name, arms))
                 .collect(),
         }
+    }
+}
+
+/// Words for a level; a bare number has its factor behind it.
+fn level_name(factor: &Factor, level: usize) -> String {
+    let label = &factor.levels[level].label;
+    match label.parse::<f64>() {
+        Ok(_) => format!("{label} {}", factor.label),
+        Err(_) => label.clone(),
     }
 }
 
@@ -154,8 +163,9 @@ fn done<'c>(spec: &Spec, cells: &Cells<'c>, summary: &Summary, arm: usize) -> Ve
     cells.finished(arm, rate).into_iter().flatten().collect()
 }
 
-/// What of the wanted kind was measured; parts are left out where the whole net was measured, too.
-fn measures(records: &[&CellRecord], kind: &Kind) -> Vec<Measure> {
+/// What of the wanted kind was measured: first what contrasts compare, then what belongs to the whole
+/// net. Parts are left out where the whole net was measured, too.
+fn measures(spec: &Spec, records: &[&CellRecord], kind: &Kind) -> Vec<Measure> {
     let names = records
         .iter()
         .flat_map(|r| r.traces.keys().chain(r.series.keys()));
@@ -174,7 +184,13 @@ fn measures(records: &[&CellRecord], kind: &Kind) -> Vec<Measure> {
         .iter()
         .filter(wanted)
         .filter(|m| m.part.is_none() || !whole(m));
-    shown.cloned().collect()
+    let mut shown: Vec<Measure> = shown.cloned().collect();
+    let asked = |m: &Measure| {
+        let metric = Metric::Probe(m.clone());
+        spec.contrasts.iter().any(|c| c.metric == metric)
+    };
+    shown.sort_by_key(|m| (!asked(m), m.part.is_some()));
+    shown
 }
 
 impl Line {
@@ -332,7 +348,7 @@ fn panels(
         .first()
         .map_or("epoch", |arm| arm.train.length.unit());
     let mut panels = Vec::new();
-    for measure in measures(&all, kind) {
+    for measure in measures(spec, &all, kind) {
         for (name, arms) in groups {
             let lines = arms.iter().enumerate();
             let lines = lines.filter_map(|(look, &arm)| Line::of(look, &measure, &of_arms[arm]));
@@ -366,6 +382,7 @@ fn draw(
         let more = counted(left_out, "further panel");
         caption.push_str(&format!(" {more} left out; the numbers are in runs.jsonl."));
     }
+    let caption = wrap(&caption, SMALL, WIDTH - 2.0 * EDGE);
     let titles = panels
         .iter()
         .map(|panel| panel.title.len())
@@ -376,7 +393,7 @@ fn draw(
     let rows = panels.len().div_ceil(COLUMNS);
     let top = 18.0 + 21.0 * heading.len() as f64;
     let below = top + row * rows as f64 + 8.0;
-    let height = below + legend.height() + 30.0;
+    let height = below + legend.height() + TITLE_ROW * caption.len() as f64 + 15.0;
     let title = format!("{}: {}", summary.title, kind.name);
     let svg = figure(height, &title, |canvas| {
         for (k, line) in heading.iter().enumerate() {
@@ -389,8 +406,10 @@ fn draw(
             panel.draw(canvas, left, top + row * (k / COLUMNS) as f64, above);
         }
         legend.draw(canvas, below);
-        let at = (EDGE, below + legend.height() + 6.0);
-        canvas.text(&caption, at, Type::new(SMALL, SOFT, Anchor::Start));
+        for (k, line) in caption.iter().enumerate() {
+            let at = (EDGE, below + legend.height() + 6.0 + TITLE_ROW * k as f64);
+            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
+        }
     })?;
     Ok(Some(svg))
 }
