@@ -6,7 +6,8 @@ use crate::analysis::Summary;
 use crate::files::{FileError, write_atomic};
 use crate::report::{
     self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, Derived, EFFECT_FILE,
-    INTERACTION_FILE, REPORT_FILE, SUMMARY_FILE, claim_file, claim_page, overview,
+    INTERACTION_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE, TRACES_FILE, claim_file, claim_page,
+    overview,
 };
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 const OVERVIEW_FILE: &str = "README.md";
 
 /// Every file that may be derived from records.
-const DERIVED: [&str; 7] = [
+const DERIVED: [&str; 9] = [
     SUMMARY_FILE,
     REPORT_FILE,
     EFFECT_FILE,
@@ -26,6 +27,8 @@ const DERIVED: [&str; 7] = [
     DIFFERENCES_FILE,
     INTERACTION_FILE,
     DOSE_FILE,
+    TRACES_FILE,
+    SERIES_FILE,
 ];
 
 /// What a derived file should hold; `None` where it should not be there.

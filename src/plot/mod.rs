@@ -1,5 +1,6 @@
 //! Figures as SVG: accuracy curves, the paired differences behind each verdict, the cells of a
-//! crossed design as interaction and dose-response plots, the figure that a spec asks for, and cost against size.
+//! crossed design as interaction and dose-response plots, the figure that a spec asks for,
+//! what probes measured, and cost against size.
 //!
 //! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
 //! 2008) that read on white, and every curve has a dash pattern beside its colour.
@@ -13,6 +14,7 @@ mod effect;
 mod factorial;
 mod layout;
 mod legend;
+mod probes;
 mod scaling;
 mod style;
 mod swarm;
@@ -21,6 +23,7 @@ pub use curves::curves;
 pub use differences::differences;
 pub use effect::effect;
 pub use factorial::{dose_response, interaction};
+pub use probes::{probe_series, traces};
 pub use scaling::{Cost, CostPanel, CostSeries, scaling};
 
 /// A figure that could not be drawn.

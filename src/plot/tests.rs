@@ -1,4 +1,4 @@
-use super::{curves, differences, dose_response, effect, interaction};
+use super::{curves, differences, dose_response, effect, interaction, probe_series, traces};
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Cells, Scoreboard, summarize};
 use crate::record::CellRecord;
@@ -493,4 +493,69 @@ fn curves_by_steps_stand_at_their_steps() {
     for text in ["step", "100", "200"] {
         assert!(texts.contains(&text), "{text}: {texts:?}");
     }
+}
+
+/// The two figures of probes: along training, and of the trained nets.
+fn probed(spec: &Spec, records: &[CellRecord]) -> [Option<String>; 2] {
+    let summary = summarize(spec, records).expect("records of one run");
+    let cells = Cells::sort(spec, records).expect("records of one run");
+    let along = traces(spec, &cells, &summary).expect("a figure");
+    let trained = probe_series(spec, &cells, &summary).expect("a figure");
+    [along, trained]
+}
+
+/// Records with two traces, one of them of the whole net and of a block, and a curve of two blocks.
+fn with_probes(spec: &Spec) -> Vec<CellRecord> {
+    let mut records = records(spec);
+    for record in &mut records {
+        let epochs = record.epochs.len();
+        let trace = |from: f64| {
+            (0..epochs)
+                .map(|e| from + e as f64 / 10.0)
+                .collect::<Vec<_>>()
+        };
+        for name in ["update_gini", "update_gini.blocks.0", "cancellation"] {
+            record
+                .traces
+                .insert(name.to_owned(), trace(record.seed as f64));
+        }
+        for name in ["ablation_curve.blocks.0", "ablation_curve.blocks.1"] {
+            let curve = vec![98.0 - record.seed as f64, 70.0, 10.0];
+            record.series.insert(name.to_owned(), curve);
+        }
+    }
+    records
+}
+
+#[test]
+fn figures_of_probes_have_a_panel_a_quantity_and_a_line_an_arm() {
+    let spec = spec(3, 4, 5);
+    let [along, trained] = probed(&spec, &with_probes(&spec)).map(|svg| svg.expect("probes"));
+    for svg in [&along, &trained] {
+        assert_sound(svg);
+        // Two panels of three arms: the block of a quantity of the whole net has none of its own.
+        assert_eq!(count(svg, "class=\"series\""), 6);
+        assert_eq!(count(svg, "class=\"key\""), 3);
+        assert!(
+            texts(svg)
+                .iter()
+                .any(|t| t.starts_with("Line: mean over 4 seeds"))
+        );
+    }
+    assert_eq!(texts(&along).iter().filter(|t| **t == "epoch").count(), 2);
+    let removed = |t: &&&str| t.starts_with("share of the block");
+    assert_eq!(texts(&trained).iter().filter(removed).count(), 2);
+    assert_eq!(probed(&spec, &records(&spec)), [None, None]);
+}
+
+#[test]
+fn a_crossed_design_with_many_arms_has_a_line_a_level_and_panels_for_the_other_factors() {
+    let spec = crossed(3, 2);
+    let [along, _] = probed(&spec, &with_probes(&spec)).map(|svg| svg.expect("probes"));
+    assert_sound(&along);
+    // The norm is varied; two activations and two widths make four panels for each quantity.
+    assert_eq!(count(&along, "class=\"series\""), 2 * 4 * 2);
+    assert_eq!(count(&along, "class=\"key\""), 2);
+    let group = "relu label, 8 label";
+    assert_eq!(texts(&along).iter().filter(|t| **t == group).count(), 2);
 }

@@ -3,8 +3,8 @@
 use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
 use super::{
-    CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, EFFECT_FILE, INTERACTION_FILE, factors, identities,
-    probes, tables,
+    CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, EFFECT_FILE, INTERACTION_FILE, SERIES_FILE,
+    TRACES_FILE, factors, identities, probes, tables,
 };
 use crate::analysis::{ContrastSummary, Summary};
 
@@ -20,7 +20,9 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
         "How to read it (written before the run): {}",
         summary.reading.trim()
     ));
-    parts.extend(figures.iter().map(|file| figure(file)));
+    let of_probes = |file: &&&str| [TRACES_FILE, SERIES_FILE].contains(*file);
+    let others = figures.iter().filter(|file| !of_probes(file));
+    parts.extend(others.map(|file| figure(file)));
     parts.push("## Arms".to_owned());
     parts.push(format!(
         "Test scores after the last epoch, mean ± SD over seeds. {}.",
@@ -43,7 +45,8 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
     }
     parts.extend(grid(summary));
     parts.extend(identities::section(summary));
-    parts.extend(probe_section(summary));
+    let of_probes: Vec<&str> = figures.iter().filter(of_probes).copied().collect();
+    parts.extend(probe_section(summary, &of_probes));
     if let Some(table) = tables::published(summary) {
         parts.push("## Published results beside ours".to_owned());
         parts.push("They choose and decide nothing.".to_owned());
@@ -141,6 +144,8 @@ fn figure(file: &str) -> String {
         INTERACTION_FILE => "Score at every level of one factor, a line for each level of another",
         EFFECT_FILE => "What one level of a factor brings, along another factor",
         DOSE_FILE => "Score against the factor with numbers for levels",
+        TRACES_FILE => "What probes measured, against the epoch",
+        SERIES_FILE => "Curves that probes took of the trained nets",
         _ => "Figure",
     };
     format!("![{what}]({file})")
@@ -164,14 +169,16 @@ fn grid(summary: &Summary) -> Vec<String> {
     vec!["## Learning rates".to_owned(), text.to_owned(), table]
 }
 
-fn probe_section(summary: &Summary) -> Vec<String> {
+fn probe_section(summary: &Summary, figures: &[&str]) -> Vec<String> {
     let tables = probes::tables(summary);
     if tables.is_empty() {
         return Vec::new();
     }
     let text = "Mean ± SD over seeds at the chosen learning rate; the largest value over all seeds \
                 is what an identity is judged by.";
-    let mut out = vec!["## Probes".to_owned(), text.to_owned()];
+    let mut out = vec!["## Probes".to_owned()];
+    out.extend(figures.iter().map(|file| figure(file)));
+    out.push(text.to_owned());
     out.extend(tables);
     out
 }

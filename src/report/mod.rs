@@ -42,6 +42,10 @@ pub const EFFECT_FILE: &str = "effect.svg";
 pub const INTERACTION_FILE: &str = "interaction.svg";
 /// File name of the dose-response plot in a results folder.
 pub const DOSE_FILE: &str = "dose-response.svg";
+/// File name of what probes measured along training, in a results folder.
+pub const TRACES_FILE: &str = "traces.svg";
+/// File name of the curves that probes left of the trained nets, in a results folder.
+pub const SERIES_FILE: &str = "series.svg";
 
 /// Everything that is derived from one experiment's records.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +116,12 @@ pub fn derive(spec: &Spec, records: &[CellRecord]) -> Result<Derived, DeriveErro
     }
     if let Some(svg) = plot::dose_response(&summary, &scores)? {
         figures.push((DOSE_FILE, svg));
+    }
+    if let Some(svg) = plot::traces(spec, &cells, &summary)? {
+        figures.push((TRACES_FILE, svg));
+    }
+    if let Some(svg) = plot::probe_series(spec, &cells, &summary)? {
+        figures.push((SERIES_FILE, svg));
     }
     let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
     let json = serde_json::to_string_pretty(&summary).map_err(|source| DeriveError::Json {

@@ -144,7 +144,7 @@ pub const QUANTITIES: &[Quantity] = &[
     row(Probe::CoAdaptation, "interaction_quantiles", "interaction of two units", Unit::Nats, Higher, Timing::Series(Axis::Share("share of pairs")), Parts::Net),
     row(Probe::EqualTraining, "update_gini", "Gini coefficient of the units' updates", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "strength_gini", "Gini coefficient of the units' strengths", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
-    row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, the least updated first")), Parts::Blocks),
+    row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, least first")), Parts::Blocks),
     row(Probe::EvaluationModes, "accuracy_by", "test accuracy by statistics", Unit::Percent, Higher, AtEnd, MODES),
     row(Probe::EvaluationModes, "nll_by", "test NLL by statistics", Unit::Nats, Lower, AtEnd, MODES),
     row(Probe::RunningAverages, "sufficient_batches", "batches until running averages serve", Unit::Other("batches"), Lower, AtEnd, Parts::Net),
