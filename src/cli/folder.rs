@@ -5,9 +5,9 @@ use super::exit::Failure;
 use crate::analysis::Summary;
 use crate::files::{FileError, write_atomic};
 use crate::report::{
-    self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, Derived, EFFECT_FILE,
-    INTERACTION_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE, TRACES_FILE, claim_file, claim_page,
-    overview,
+    self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, Derived,
+    EFFECT_FILE, INTERACTION_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE, TRACES_FILE, claim_file,
+    claim_page, overview,
 };
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const OVERVIEW_FILE: &str = "README.md";
 
 /// Every file that may be derived from records.
-const DERIVED: [&str; 9] = [
+const DERIVED: [&str; 12] = [
     SUMMARY_FILE,
     REPORT_FILE,
     EFFECT_FILE,
@@ -28,6 +28,9 @@ const DERIVED: [&str; 9] = [
     INTERACTION_FILE,
     DOSE_FILE,
     TRACES_FILE,
+    DISTRIBUTION_FILES[0].0,
+    DISTRIBUTION_FILES[1].0,
+    DISTRIBUTION_FILES[2].0,
     SERIES_FILE,
 ];
 

@@ -10,6 +10,7 @@ mod canvas;
 mod clip;
 mod curves;
 mod differences;
+mod distributions;
 mod effect;
 mod factorial;
 mod layout;
@@ -21,6 +22,7 @@ mod swarm;
 
 pub use curves::curves;
 pub use differences::differences;
+pub use distributions::{DISTRIBUTION_FILES, distributions};
 pub use effect::effect;
 pub use factorial::{dose_response, interaction};
 pub use probes::{probe_series, traces};

@@ -7,6 +7,7 @@ use super::PlotError;
 use super::axis::{Frame, Range, ticks};
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
 use super::clip;
+use super::distributions::is_point;
 use super::legend::Legend;
 use super::style::{EDGE, HEADING, INK, SMALL, SOFT, WIDTH, series};
 use crate::analysis::{Cells, Summary};
@@ -67,14 +68,14 @@ pub fn probe_series(
 }
 
 /// Which arms are lines of one panel, and what the lines are called.
-struct Arrangement {
+pub(super) struct Arrangement {
     labels: Vec<String>,
     /// What tells the group from others, and for each line the arm that it shows.
-    groups: Vec<(String, Vec<usize>)>,
+    pub(super) groups: Vec<(String, Vec<usize>)>,
 }
 
 impl Arrangement {
-    fn of(spec: &Spec, summary: &Summary) -> Self {
+    pub(super) fn of(spec: &Spec, summary: &Summary) -> Self {
         let crossed = spec.arms.iter().filter(|arm| !arm.levels.is_empty());
         if summary.arms.len() <= MOST_LINES || crossed.count() != spec.arms.len() {
             return Self {
@@ -124,20 +125,22 @@ fn level_name(factor: &Factor, level: usize) -> String {
 }
 
 /// A line: where its values stand, their means over seeds, and the intervals of the means.
-struct Line {
-    look: usize,
-    means: Vec<(f64, f64)>,
-    bands: Vec<Option<Interval>>,
+pub(super) struct Line {
+    pub(super) look: usize,
+    pub(super) means: Vec<(f64, f64)>,
+    pub(super) bands: Vec<Option<Interval>>,
 }
 
-struct Panel {
-    title: Vec<String>,
-    axis: &'static str,
-    lines: Vec<Line>,
-    x: Range,
-    y: Range,
+pub(super) struct Panel {
+    pub(super) title: Vec<String>,
+    pub(super) axis: &'static str,
+    pub(super) lines: Vec<Line>,
+    pub(super) x: Range,
+    pub(super) y: Range,
     /// Whether places along `x` are logarithms.
-    logarithmic: bool,
+    pub(super) logarithmic: bool,
+    /// Without its labels.
+    pub(super) width: f64,
 }
 
 /// Step number `k` of 1, 2, 5, 10, 20, 50, ...
@@ -153,7 +156,12 @@ fn labelled(range: Range) -> Vec<(f64, String)> {
 }
 
 /// The finished records of an arm at its chosen learning rate.
-fn done<'c>(spec: &Spec, cells: &Cells<'c>, summary: &Summary, arm: usize) -> Vec<&'c CellRecord> {
+pub(super) fn done<'c>(
+    spec: &Spec,
+    cells: &Cells<'c>,
+    summary: &Summary,
+    arm: usize,
+) -> Vec<&'c CellRecord> {
     let chosen = summary.arms[arm].learning_rate;
     let rate = spec.arms[arm]
         .learning_rates
@@ -179,7 +187,7 @@ fn measures(spec: &Spec, records: &[&CellRecord], kind: &Kind) -> Vec<Measure> {
             .iter()
             .any(|w| w.part.is_none() && w.quantity == m.quantity)
     };
-    let wanted = |m: &&Measure| (kind.wanted)(m.quantity.timing);
+    let wanted = |m: &&Measure| (kind.wanted)(m.quantity.timing) && !is_point(m.quantity);
     let shown = known
         .iter()
         .filter(wanted)
@@ -194,7 +202,7 @@ fn measures(spec: &Spec, records: &[&CellRecord], kind: &Kind) -> Vec<Measure> {
 }
 
 impl Line {
-    fn of(look: usize, measure: &Measure, records: &[&CellRecord]) -> Option<Self> {
+    pub(super) fn of(look: usize, measure: &Measure, records: &[&CellRecord]) -> Option<Self> {
         let name = measure.name();
         let values =
             |r: &&'_ CellRecord| r.traces.get(&name).or_else(|| r.series.get(&name)).cloned();
@@ -265,7 +273,8 @@ impl Panel {
             measure.label(),
             measure.quantity.unit.of_values()
         );
-        let mut title = wrap(&title, SMALL, width() - 4.0);
+        let width = width(COLUMNS);
+        let mut title = wrap(&title, SMALL, width - 4.0);
         title.extend((!group.is_empty()).then(|| group.to_owned()));
         Some(Self {
             title,
@@ -273,6 +282,7 @@ impl Panel {
             logarithmic: measure.quantity.timing == Timing::Series(Axis::Looks),
             x: Range::of(points().map(|p| p.0))?.padded(0.02, 0.5),
             y: y.padded(0.06, 0.5 * y.high.abs().max(1e-9)),
+            width,
             lines,
         })
     }
@@ -287,24 +297,24 @@ impl Panel {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64, heading: f64) {
-        let middle = left + width() / 2.0;
+        let middle = left + self.width / 2.0;
         let first = top + heading - 8.0 - TITLE_ROW * (self.title.len() as f64 - 1.0);
         for (k, line) in self.title.iter().enumerate() {
             let at = (middle, first + TITLE_ROW * k as f64);
-            let line = shorten(line, SMALL, width() + LEFT);
+            let line = shorten(line, SMALL, self.width + LEFT);
             canvas.text(&line, at, Type::new(SMALL, INK, Anchor::Middle));
         }
         let frame = Frame {
             left,
             top: top + heading,
-            right: left + width(),
+            right: left + self.width,
             bottom: top + heading + PANEL,
             x: self.x,
             y: self.y,
         };
         frame.y_ticks(canvas, &labelled(self.y), true);
         frame.x_ticks(canvas, &self.x_ticks());
-        let axis = shorten(self.axis, SMALL, width() + LEFT - 8.0);
+        let axis = shorten(self.axis, SMALL, self.width + LEFT - 8.0);
         let at = (middle, frame.bottom + 29.0);
         canvas.text(&axis, at, Type::new(SMALL, SOFT, Anchor::Middle));
         for line in &self.lines {
@@ -327,8 +337,8 @@ impl Panel {
 }
 
 /// Width of a panel without its labels.
-fn width() -> f64 {
-    let columns = COLUMNS as f64;
+pub(super) fn width(columns: usize) -> f64 {
+    let columns = columns as f64;
     (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
 }
 
@@ -365,51 +375,72 @@ fn draw(
     kind: &Kind,
 ) -> Result<Option<String>, PlotError> {
     let arrangement = Arrangement::of(spec, summary);
-    let mut panels = panels(spec, cells, summary, kind, &arrangement.groups);
-    if panels.is_empty() {
-        return Ok(None);
-    }
-    let left_out = panels.len().saturating_sub(MOST_PANELS);
-    panels.truncate(MOST_PANELS);
-    let legend = Legend::new(arrangement.labels);
-    let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
+    let panels = panels(spec, cells, summary, kind, &arrangement.groups);
     let n = summary.arms.iter().map(|arm| arm.n).max().unwrap_or(0);
-    let mut caption = format!(
-        "Line: mean over {}; band: 95 % t interval of the mean. Every panel has its own axes.",
-        counted(n, "seed")
-    );
-    if left_out > 0 {
-        let more = counted(left_out, "further panel");
-        caption.push_str(&format!(" {more} left out; the numbers are in runs.jsonl."));
+    let sheet = Sheet {
+        heading: &summary.title,
+        name: kind.name,
+        columns: COLUMNS,
+        labels: arrangement.labels,
+        caption: format!(
+            "Line: mean over {}; band: 95 % t interval of the mean. Every panel has its own axes.",
+            counted(n, "seed")
+        ),
+    };
+    sheet.draw(panels)
+}
+
+/// A figure of small panels with one legend.
+pub(super) struct Sheet<'a> {
+    pub(super) heading: &'a str,
+    /// What the figure is called behind the heading, for those who cannot see it.
+    pub(super) name: &'a str,
+    pub(super) columns: usize,
+    /// Of the lines.
+    pub(super) labels: Vec<String>,
+    pub(super) caption: String,
+}
+
+impl Sheet<'_> {
+    /// `None` without panels.
+    pub(super) fn draw(self, mut panels: Vec<Panel>) -> Result<Option<String>, PlotError> {
+        if panels.is_empty() {
+            return Ok(None);
+        }
+        let left_out = panels.len().saturating_sub(MOST_PANELS);
+        panels.truncate(MOST_PANELS);
+        let legend = Legend::new(self.labels);
+        let heading = wrap(self.heading, HEADING, WIDTH - 2.0 * EDGE);
+        let mut caption = self.caption;
+        if left_out > 0 {
+            let more = counted(left_out, "further panel");
+            caption.push_str(&format!(" {more} left out; the numbers are in runs.jsonl."));
+        }
+        let caption = wrap(&caption, SMALL, WIDTH - 2.0 * EDGE);
+        let titles = panels.iter().map(|panel| panel.title.len());
+        let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 10.0;
+        let row = above + PANEL + FOOT;
+        let rows = panels.len().div_ceil(self.columns);
+        let top = 18.0 + 21.0 * heading.len() as f64;
+        let below = top + row * rows as f64 + 8.0;
+        let height = below + legend.height() + TITLE_ROW * caption.len() as f64 + 15.0;
+        let title = format!("{}: {}", self.heading, self.name);
+        let svg = figure(height, &title, |canvas| {
+            for (k, line) in heading.iter().enumerate() {
+                let at = (EDGE, 20.0 + 21.0 * k as f64);
+                canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
+            }
+            for (k, panel) in panels.iter().enumerate() {
+                let column = (k % self.columns) as f64;
+                let left = EDGE + LEFT + column * (panel.width + LEFT + GAP);
+                panel.draw(canvas, left, top + row * (k / self.columns) as f64, above);
+            }
+            legend.draw(canvas, below);
+            for (k, line) in caption.iter().enumerate() {
+                let at = (EDGE, below + legend.height() + 6.0 + TITLE_ROW * k as f64);
+                canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
+            }
+        })?;
+        Ok(Some(svg))
     }
-    let caption = wrap(&caption, SMALL, WIDTH - 2.0 * EDGE);
-    let titles = panels
-        .iter()
-        .map(|panel| panel.title.len())
-        .max()
-        .unwrap_or(1);
-    let above = TITLE_ROW * titles as f64 + 10.0;
-    let row = above + PANEL + FOOT;
-    let rows = panels.len().div_ceil(COLUMNS);
-    let top = 18.0 + 21.0 * heading.len() as f64;
-    let below = top + row * rows as f64 + 8.0;
-    let height = below + legend.height() + TITLE_ROW * caption.len() as f64 + 15.0;
-    let title = format!("{}: {}", summary.title, kind.name);
-    let svg = figure(height, &title, |canvas| {
-        for (k, line) in heading.iter().enumerate() {
-            let at = (EDGE, 20.0 + 21.0 * k as f64);
-            canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
-        }
-        for (k, panel) in panels.iter().enumerate() {
-            let column = (k % COLUMNS) as f64;
-            let left = EDGE + LEFT + column * (width() + LEFT + GAP);
-            panel.draw(canvas, left, top + row * (k / COLUMNS) as f64, above);
-        }
-        legend.draw(canvas, below);
-        for (k, line) in caption.iter().enumerate() {
-            let at = (EDGE, below + legend.height() + 6.0 + TITLE_ROW * k as f64);
-            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
-        }
-    })?;
-    Ok(Some(svg))
 }

@@ -1,4 +1,6 @@
-use super::{curves, differences, dose_response, effect, interaction, probe_series, traces};
+use super::{
+    curves, differences, distributions, dose_response, effect, interaction, probe_series, traces,
+};
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Cells, Scoreboard, summarize};
 use crate::record::CellRecord;
@@ -558,4 +560,48 @@ fn a_crossed_design_with_many_arms_has_a_line_a_level_and_panels_for_the_other_f
     assert_eq!(count(&along, "class=\"key\""), 2);
     let group = "relu label, 8 label";
     assert_eq!(texts(&along).iter().filter(|t| **t == group).count(), 2);
+}
+
+#[test]
+fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_traces() {
+    let spec = spec(3, 4, 5);
+    let mut records = records(&spec);
+    // The last arm has no scales.
+    for record in records.iter_mut().filter(|record| record.arm != "c") {
+        for (point, at) in [("low", 0.5), ("median", 1.0), ("high", 1.5)] {
+            for block in ["blocks.0", "blocks.1"] {
+                let trace = (0..5).map(|e| at + f64::from(e) / 100.0).collect();
+                record
+                    .traces
+                    .insert(format!("scale_{point}.{block}"), trace);
+            }
+        }
+        for name in ["scale_sd.blocks.0", "cancellation"] {
+            record.traces.insert(name.to_owned(), vec![0.25; 5]);
+        }
+    }
+    let summary = summarize(&spec, &records).expect("records of one run");
+    let cells = Cells::sort(&spec, &records).expect("records of one run");
+    let figures = distributions(&spec, &cells, &summary).expect("figures");
+    let [(name, svg)] = &figures[..] else {
+        panic!("{} figures", figures.len());
+    };
+    assert_eq!(*name, "scales.svg");
+    assert_sound(svg);
+    assert_eq!(count(svg, "class=\"series\""), 2 * 2);
+    assert_eq!(count(svg, "class=\"key\""), 2);
+    let texts = texts(svg);
+    for arm in ["a label", "b label"] {
+        assert_eq!(texts.iter().filter(|t| **t == arm).count(), 1, "{arm}");
+    }
+    assert!(!texts.iter().any(|t| *t == "c label"));
+    let caption = "Of learned scales: line, median over the units of a block; band, from the 5 %";
+    assert!(texts.iter().any(|t| t.starts_with(caption)), "{texts:?}");
+    // Both panels have the same ticks.
+    let ticks = texts.iter().filter(|t| **t == "1.0").count();
+    assert_eq!(ticks, 2, "{texts:?}");
+
+    let along = traces(&spec, &cells, &summary).expect("a figure");
+    let along = along.expect("something else was traced");
+    assert_eq!(count(&along, "class=\"series\""), 2);
 }

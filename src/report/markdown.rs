@@ -3,8 +3,8 @@
 use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
 use super::{
-    CURVES_FILE, DIFFERENCES_FILE, DOSE_FILE, EFFECT_FILE, INTERACTION_FILE, SERIES_FILE,
-    TRACES_FILE, factors, identities, probes, tables,
+    CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, EFFECT_FILE, INTERACTION_FILE,
+    SERIES_FILE, TRACES_FILE, factors, identities, probes, tables,
 };
 use crate::analysis::{ContrastSummary, Summary};
 
@@ -20,7 +20,10 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
         "How to read it (written before the run): {}",
         summary.reading.trim()
     ));
-    let of_probes = |file: &&&str| [TRACES_FILE, SERIES_FILE].contains(*file);
+    let of_probes = |file: &&&str| {
+        let distribution = DISTRIBUTION_FILES.iter().any(|(name, _)| name == *file);
+        distribution || [TRACES_FILE, SERIES_FILE].contains(*file)
+    };
     let others = figures.iter().filter(|file| !of_probes(file));
     parts.extend(others.map(|file| figure(file)));
     parts.push("## Arms".to_owned());
@@ -146,7 +149,10 @@ fn figure(file: &str) -> String {
         DOSE_FILE => "Score against the factor with numbers for levels",
         TRACES_FILE => "What probes measured, against the epoch",
         SERIES_FILE => "Curves that probes took of the trained nets",
-        _ => "Figure",
+        other => {
+            let known = DISTRIBUTION_FILES.iter().find(|(name, _)| *name == other);
+            known.map_or("Figure", |(_, words)| words)
+        }
     };
     format!("![{what}]({file})")
 }

@@ -23,6 +23,7 @@ pub use splice::{SpliceError, splice};
 pub use subject::subject;
 
 use crate::analysis::{AnalysisError, Cells, Scoreboard, Summary, summarize};
+pub use crate::plot::DISTRIBUTION_FILES;
 use crate::plot::{self, PlotError};
 use crate::record::CellRecord;
 use crate::spec::Spec;
@@ -120,6 +121,7 @@ pub fn derive(spec: &Spec, records: &[CellRecord]) -> Result<Derived, DeriveErro
     if let Some(svg) = plot::traces(spec, &cells, &summary)? {
         figures.push((TRACES_FILE, svg));
     }
+    figures.extend(plot::distributions(spec, &cells, &summary)?);
     if let Some(svg) = plot::probe_series(spec, &cells, &summary)? {
         figures.push((SERIES_FILE, svg));
     }
