@@ -594,7 +594,7 @@ fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_t
     for arm in ["a label", "b label"] {
         assert_eq!(texts.iter().filter(|t| **t == arm).count(), 1, "{arm}");
     }
-    assert!(!texts.iter().any(|t| *t == "c label"));
+    assert!(!texts.contains(&"c label"));
     let caption = "Of learned scales: line, median over the units of a block; band, from the 5 %";
     assert!(texts.iter().any(|t| t.starts_with(caption)), "{texts:?}");
     // Both panels have the same ticks.
