@@ -38,8 +38,13 @@ pub fn built_in() -> Vec<&'static str> {
 /// The CPU devices among them, which compute in double precision too.
 pub fn built_in_cpu() -> Vec<&'static str> {
     let mut names = built_in();
-    names.retain(|name| matches!(*name, "flex" | "ndarray"));
+    names.retain(|name| is_cpu(name));
     names
+}
+
+/// Whether the device called `name` is a CPU with kernels of this project.
+pub fn is_cpu(name: &str) -> bool {
+    matches!(name, "flex" | "ndarray")
 }
 
 /// Opens the device called `name`.

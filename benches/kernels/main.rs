@@ -20,7 +20,7 @@ use ablate_models::ops::{
 use ablate_models::streams::{Purpose, Stream};
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, Throughput};
 use std::time::Duration;
 
 /// A CPU device and its name.
@@ -268,14 +268,18 @@ fn optimizers(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(
-    benches,
-    linear,
-    conv2d,
-    dense_block,
-    max_pool2d,
-    cross_entropy,
-    optimizers,
-    steps::training_steps
-);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    for bench in [
+        linear,
+        conv2d,
+        dense_block,
+        max_pool2d,
+        cross_entropy,
+        optimizers,
+        steps::training_steps,
+    ] {
+        bench(&mut criterion);
+    }
+    criterion.final_summary();
+}

@@ -4,7 +4,7 @@ use super::contest::{Contestant, Failure};
 use super::work::Work;
 use ablate::data::Dataset;
 use ablate::plan::Job;
-use ablate::run::threads_a_job;
+use ablate::run::{cores, threads_a_job};
 use ablate::train::Training;
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +13,8 @@ use std::time::Instant;
 /// The jobs of a work in training, on threads that never share a core.
 pub(crate) struct Ours<'a> {
     name: String,
-    trainings: Vec<Training<'a>>,
+    /// What each worker trains, one after the other.
+    workers: Vec<Vec<Training<'a>>>,
     /// Seconds a step took when last looked at.
     step: f64,
 }
@@ -25,24 +26,32 @@ impl<'a> Ours<'a> {
         jobs: &'a [Job],
         dataset: &Arc<Dataset>,
     ) -> Result<Self, Failure> {
-        let threads = threads_a_job(jobs.len());
-        let begin = |job| Training::on(dataset, job, threads);
-        let trainings = jobs.iter().map(begin).collect::<Result<_, _>>();
+        let count = cores().min(jobs.len());
+        let threads = threads_a_job(count);
+        let mut workers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+        for (k, job) in jobs.iter().enumerate() {
+            let training = Training::on(dataset, job, threads);
+            workers[k % count].push(training.map_err(|e| Failure(e.to_string()))?);
+        }
         Ok(Self {
             name: name.to_owned(),
-            trainings: trainings.map_err(|e| Failure(e.to_string()))?,
+            workers,
             step: 0.0,
         })
     }
 
-    /// Seconds until every job has taken `n` steps.
+    /// Seconds until every job has taken `n` steps, each worker's jobs one after the other.
     pub(crate) fn steps(&mut self, n: usize) -> Result<f64, Failure> {
         let started = Instant::now();
-        let losses: Vec<f64> = match &mut self.trainings[..] {
-            [only] => only.steps(n),
+        let take = |trainings: &mut Vec<Training<'_>>| -> Vec<f64> {
+            let each = trainings.iter_mut().flat_map(|training| training.steps(n));
+            each.collect()
+        };
+        let losses: Vec<f64> = match &mut self.workers[..] {
+            [only] => take(only),
             several => thread::scope(|scope| {
                 let workers: Vec<_> = (several.iter_mut())
-                    .map(|training| scope.spawn(|| training.steps(n)))
+                    .map(|trainings| scope.spawn(|| take(trainings)))
                     .collect();
                 let join = |worker: thread::ScopedJoinHandle<'_, Vec<f64>>| {
                     worker.join().expect("a step does not panic")
@@ -101,7 +110,7 @@ pub(crate) fn alone(
     seconds: f64,
 ) -> Result<Vec<f64>, Failure> {
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let jobs = work.jobs(device, ablate::run::cores());
+    let jobs = work.jobs(device, cores());
     let mut ours = Ours::new(&name(device), &jobs, &dataset)?;
     ours.warm_up(seconds)?;
     (0..rounds).map(|_| ours.measure(seconds)).collect()
