@@ -35,6 +35,15 @@ fn tensor<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
 }
 
+/// A tensor that wants a gradient where the device keeps any.
+fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    let tensor = tensor(shape, device);
+    match device.is_autodiff() {
+        true => tensor.require_grad(),
+        false => tensor,
+    }
+}
+
 fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(name);
     group
@@ -83,8 +92,8 @@ fn linear(criterion: &mut Criterion) {
                 let name = format!("{replicas}x{rows}x{inputs}x{outputs}/{name}/{which}");
                 both_ways(&mut group, &name, &device, |device| {
                     let x = tensor([replicas, rows, inputs], device);
-                    let w = tensor([replicas, inputs, outputs], device).require_grad();
-                    let b = tensor([replicas, outputs], device).require_grad();
+                    let w = parameter([replicas, inputs, outputs], device);
+                    let b = parameter([replicas, outputs], device);
                     Box::new(move || f(x.clone(), w.clone(), Some(b.clone())))
                 });
             }
@@ -109,8 +118,8 @@ fn conv2d(criterion: &mut Criterion) {
                 let name =
                     format!("{batch}x{side}x{side}x{inputs}-{outputs}-k{kernel}/{name}/{which}");
                 both_ways(&mut group, &name, &device, |device| {
-                    let x = tensor([1, batch, side, side, inputs], device).require_grad();
-                    let w = tensor([1, kernel * kernel * inputs, outputs], device).require_grad();
+                    let x = parameter([1, batch, side, side, inputs], device);
+                    let w = parameter([1, kernel * kernel * inputs, outputs], device);
                     Box::new(move || f(x.clone(), w.clone(), None, Geometry::same(kernel)))
                 });
             }
@@ -138,9 +147,9 @@ fn dense_block(criterion: &mut Criterion) {
         );
         both_ways(&mut group, &name, &device, |device| {
             let x = tensor([replicas, rows, inputs], device);
-            let w = tensor([replicas, inputs, outputs], device).require_grad();
-            let scale = tensor([replicas, outputs], device).require_grad();
-            let center = tensor([replicas, outputs], device).require_grad();
+            let w = parameter([replicas, inputs, outputs], device);
+            let scale = parameter([replicas, outputs], device);
+            let center = parameter([replicas, outputs], device);
             let streams = (0..replicas as u64).map(|seed| Stream::new(seed, Purpose::Mask, "a"));
             let tail = TailSpec {
                 activation,
@@ -180,7 +189,7 @@ fn max_pool2d(criterion: &mut Criterion) {
                 &format!("128x28x28x32/{name}/{which}"),
                 &device,
                 |device| {
-                    let x = tensor(shape, device).require_grad();
+                    let x = parameter(shape, device);
                     Box::new(move || f(x.clone()))
                 },
             );
@@ -202,7 +211,7 @@ fn cross_entropy(criterion: &mut Criterion) {
                 &format!("10x128x10/{name}/{which}"),
                 &device,
                 |device| {
-                    let logits = tensor([replicas, rows, classes], device).require_grad();
+                    let logits = parameter([replicas, rows, classes], device);
                     let labels = Tensor::<2, Int>::zeros([replicas, rows], device);
                     Box::new(move || f(logits.clone(), labels.clone()))
                 },
