@@ -1,10 +1,19 @@
 //! What a comparison of devices leaves behind: the raw numbers, from which its report and its
 //! figures are derived.
 
+pub mod bound;
+pub mod equivalence;
+pub mod text;
+#[cfg(test)]
+pub(crate) mod fixture;
+
 use serde::{Deserialize, Serialize};
 
 /// File name of a comparison in its results folder.
 pub const COMPARISON_FILE: &str = "comparison.json";
+
+/// The distance of what is no number, or is compared with nothing but zeros.
+pub const FAR: f64 = 1e300;
 
 /// One experiment's arms on several devices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +25,8 @@ pub struct Comparison {
     pub title: String,
     /// The devices, the first of which the others are compared with.
     pub devices: Vec<DeviceInfo>,
+    /// Difference of test accuracy, in points, within which two devices learn the same.
+    pub margin: f64,
     /// The arms, in the order of the spec.
     pub arms: Vec<ArmComparison>,
 }
@@ -44,6 +55,16 @@ pub struct DeviceInfo {
     /// Threads that its kernels use, for CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+}
+
+impl DeviceInfo {
+    /// The name, and that it is a CPU that passes for a GPU where it is one.
+    pub fn label(&self) -> String {
+        match self.kind {
+            DeviceKind::SoftwareAdapter => format!("{} (software adapter)", self.name),
+            _ => self.name.clone(),
+        }
+    }
 }
 
 /// What computes.
@@ -78,6 +99,11 @@ pub struct ArmComparison {
     pub multiply_adds: usize,
     /// Examples a step and net.
     pub batch: usize,
+    /// The optimizer: `sgd`, `adam` or `adamw`.
+    pub optimizer: String,
+    /// How far single precision strays from double precision on a CPU, whoever computes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yardstick: Option<Yardstick>,
     /// The first steps against double precision, one entry a device.
     pub parity: Vec<OnDevice<Parity>>,
     /// Whole trainings, one entry a device.
@@ -110,29 +136,79 @@ pub enum Measured<T> {
 }
 
 /// The first steps of a training in single precision against the same in double precision on a CPU:
-/// same start weights, data order and masks. A relative difference is the largest absolute one over
-/// the largest absolute value of the double-precision tensor.
+/// same start weights, data order and masks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parity {
-    /// Seed of the net.
-    pub seed: u64,
-    /// Relative difference of the loss, one value a step.
+    /// How far the two are apart.
+    pub distances: Distances,
+    /// Where the forward pass goes astray, if the loss is the first thing that does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<ForwardBreak>,
+}
+
+/// Relative differences along the first steps, one value a step: the largest absolute difference over
+/// the largest absolute value in double precision, and at most [`FAR`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distances {
+    /// Of the loss.
     pub loss: Vec<f64>,
-    /// The parameters, in the order in which the forward pass uses them.
-    pub parameters: Vec<ParameterParity>,
+    /// Of the parameters, in the order in which the forward pass uses them.
+    pub parameters: Vec<ParameterDistances>,
 }
 
 /// One parameter along the first steps, one value a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ParameterParity {
+pub struct ParameterDistances {
     /// Path of the parameter.
     pub path: String,
-    /// Relative difference of its gradient, before the step.
+    /// Of its gradient, before the step.
     pub gradient: Vec<f64>,
-    /// Relative difference of its value, after the step.
+    /// Of its value, after the step.
     pub value: Vec<f64>,
+}
+
+/// Runs in single precision on a CPU whose start weights are off by a unit in the last place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Yardstick {
+    /// Name of the device, which computes the run in double precision, too.
+    pub device: String,
+    /// Seed of the net.
+    pub seed: u64,
+    /// How many runs.
+    pub runs: usize,
+    /// The largest distance of any run up to each step.
+    pub largest: Distances,
+    /// The largest absolute value of each parameter's gradient in double precision, over all steps.
+    pub gradients: Vec<f64>,
+}
+
+/// Where a forward pass, from equal weights, goes astray.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardBreak {
+    /// The step, from 1, whose weights and examples were used.
+    pub step: usize,
+    /// The first place that is too far off; absent where every one is near enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A place in a forward pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Path of the block, or `head` for the logits.
+    pub path: String,
+    /// What is seen there, in words.
+    pub point: String,
+    /// Relative difference from double precision.
+    pub distance: f64,
+    /// The largest that passes.
+    pub bound: f64,
 }
 
 /// Whole trainings of an arm on one device.
