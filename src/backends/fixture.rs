@@ -73,6 +73,7 @@ pub(crate) fn comparison(seeds: usize, gap: f64) -> Comparison {
             info("wgpu", DeviceKind::SoftwareAdapter),
         ],
         margin: 0.5,
+        timing: None,
         arms: vec![ArmComparison {
             arm: "a".into(),
             label: "an arm".into(),
@@ -80,6 +81,7 @@ pub(crate) fn comparison(seeds: usize, gap: f64) -> Comparison {
             multiply_adds: 90,
             batch: 32,
             optimizer: "adam".into(),
+            steps_a_place: 35,
             yardstick: Some(yardstick()),
             parity: vec![on("flex", parity(0.8)), on("wgpu", parity(2.0))],
             accuracy: vec![on("flex", cells(0.0)), on("wgpu", cells(gap))],

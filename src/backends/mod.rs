@@ -3,9 +3,12 @@
 
 pub mod bound;
 pub mod equivalence;
-pub mod text;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod speed;
+pub mod text;
+
+pub use speed::{Size, Speed, Timed, TimedSize, Timing};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +30,9 @@ pub struct Comparison {
     pub devices: Vec<DeviceInfo>,
     /// Difference of test accuracy, in points, within which two devices learn the same.
     pub margin: f64,
+    /// How training steps were timed; absent where they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
     /// The arms, in the order of the spec.
     pub arms: Vec<ArmComparison>,
 }
@@ -104,12 +110,15 @@ pub struct ArmComparison {
     /// How far single precision strays from double precision on a CPU, whoever computes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub yardstick: Option<Yardstick>,
+    /// Steps for each one of [`TrainedCell::places`]: those of an epoch, or 1 where training counts
+    /// in steps.
+    pub steps_a_place: usize,
     /// The first steps against double precision, one entry a device.
     pub parity: Vec<OnDevice<Parity>>,
     /// Whole trainings, one entry a device.
     pub accuracy: Vec<OnDevice<Accuracy>>,
     /// Timings, one entry a device and size.
-    pub speed: Vec<OnDevice<Speed>>,
+    pub speed: Vec<TimedSize>,
 }
 
 /// A measurement on a device, or why there is none.
@@ -232,24 +241,4 @@ pub struct TrainedCell {
     /// Why it ended early, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-}
-
-/// The time of a training step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Speed {
-    /// Nets that train side by side.
-    pub replicas: usize,
-    /// Examples a step and net.
-    pub batch: usize,
-    /// Width over that of the spec.
-    pub width: f64,
-    /// Trained numbers of one net of that width.
-    pub parameters: usize,
-    /// Seconds of the first step, which compiles and tunes kernels where a device does.
-    pub first_step: f64,
-    /// Seconds of steps until their time had settled, the first included.
-    pub warm_up: f64,
-    /// Seconds of a step of all replicas, one value a repeat.
-    pub step: Vec<f64>,
 }

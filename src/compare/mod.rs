@@ -12,9 +12,9 @@ mod side;
 pub use parity::{parity, yardstick};
 
 use crate::backends::{ArmComparison, Comparison, DeviceInfo};
-use crate::data;
+use crate::data::{self, Sizes};
 use crate::plan::{Job, JobCell};
-use crate::spec::{Arm, Metric, Optimizer, Spec};
+use crate::spec::{Arm, Length, Metric, Optimizer, Spec};
 
 /// Difference of test accuracy, in points, within which two devices learn the same where a spec says
 /// nothing of accuracy.
@@ -35,6 +35,7 @@ pub fn begin(spec: &Spec, devices: Vec<DeviceInfo>, margin: f64) -> Comparison {
         title: spec.title.clone(),
         devices,
         margin,
+        timing: None,
         arms: spec.arms.iter().map(arm).collect(),
     }
 }
@@ -55,11 +56,23 @@ fn arm(arm: &Arm) -> ArmComparison {
             Optimizer::Adamw(_) => "adamw",
         }
         .to_owned(),
+        steps_a_place: steps_a_place(arm),
         yardstick: None,
         parity: Vec::new(),
         accuracy: Vec::new(),
         speed: Vec::new(),
     }
+}
+
+/// Steps for each unit in which the length of the training counts.
+fn steps_a_place(arm: &Arm) -> usize {
+    let Length::Epochs(_) = arm.train.length else {
+        return 1;
+    };
+    let total = |counts: &[usize]| counts.iter().sum::<usize>();
+    let data = data::entry(arm.data.name);
+    let sizes = Sizes::new(&arm.data, total(data.train), data.test.map(total));
+    sizes.map_or(1, |sizes| sizes.train / arm.train.batch_size)
 }
 
 /// The cell of `arm` that is followed step by step on the device called `device`: first learning rate,
