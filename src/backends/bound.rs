@@ -1,6 +1,6 @@
 //! When a device is too far from double precision, and what is the first thing that is.
 
-use super::{Distances, Yardstick};
+use super::{Distances, Parity, Yardstick};
 
 /// How many times as far from double precision as the yardstick a device may be.
 pub const FACTOR: f64 = 16.0;
@@ -71,11 +71,22 @@ impl Distances {
     }
 }
 
+/// The bound of `quantity` at step number `index` (from 0).
+pub fn bound_at(parity: &Parity, yardstick: &Yardstick, quantity: Quantity, index: usize) -> f64 {
+    let usual = yardstick.largest.of(quantity)[index];
+    let kink = parity.kinks.iter().find(|kink| kink.step == index + 1);
+    bound(match (quantity, kink) {
+        (Quantity::Gradient(k), Some(kink)) => usual.max(kink.gradients[k]),
+        _ => usual,
+    })
+}
+
 /// What goes astray first at step number `index` (from 0).
-pub fn break_at(distances: &Distances, yardstick: &Yardstick, index: usize) -> Option<Break> {
+pub fn break_at(parity: &Parity, yardstick: &Yardstick, index: usize) -> Option<Break> {
+    let distances = &parity.distances;
     distances.order().find_map(|quantity| {
         let distance = distances.of(quantity)[index];
-        let bound = bound(yardstick.largest.of(quantity)[index]);
+        let bound = bound_at(parity, yardstick, quantity, index);
         (distance > bound).then_some(Break {
             step: index + 1,
             quantity,
@@ -86,18 +97,19 @@ pub fn break_at(distances: &Distances, yardstick: &Yardstick, index: usize) -> O
 }
 
 /// What goes astray first of all.
-pub fn first_break(distances: &Distances, yardstick: &Yardstick) -> Option<Break> {
-    (0..distances.steps()).find_map(|index| break_at(distances, yardstick, index))
+pub fn first_break(parity: &Parity, yardstick: &Yardstick) -> Option<Break> {
+    (0..parity.distances.steps()).find_map(|index| break_at(parity, yardstick, index))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backends::fixture::{distances, yardstick};
+    use crate::backends::Kink;
+    use crate::backends::fixture::{parity, yardstick};
 
     fn first(change: impl FnOnce(&mut Distances)) -> Option<(usize, Quantity)> {
-        let mut here = distances(2.0);
-        change(&mut here);
+        let mut here = parity(2.0);
+        change(&mut here.distances);
         first_break(&here, &yardstick()).map(|b| (b.step, b.quantity))
     }
 
@@ -137,12 +149,29 @@ mod tests {
 
     #[test]
     fn a_quantity_that_is_all_rounding_is_judged_by_the_rounding_of_the_yardstick() {
-        let mut here = distances(2.0);
+        let mut here = parity(2.0);
         let mut yardstick = yardstick();
-        here.parameters[1].gradient.fill(1e8);
+        here.distances.parameters[1].gradient.fill(1e8);
         assert!(first_break(&here, &yardstick).is_some());
         yardstick.largest.parameters[1].gradient.fill(0.5e8);
         assert_eq!(first_break(&here, &yardstick), None);
+    }
+
+    #[test]
+    fn a_kink_widens_the_bound_of_the_gradients_of_its_step_and_of_nothing_else() {
+        let mut here = parity(2.0);
+        here.kinks.push(Kink {
+            step: 4,
+            gradients: vec![0.1; 4],
+        });
+        here.distances.parameters[2].gradient[3] = 0.1;
+        assert_eq!(first_break(&here, &yardstick()), None);
+        here.distances.parameters[2].gradient[4] = 0.1;
+        let found = first_break(&here, &yardstick()).unwrap();
+        assert_eq!((found.step, found.quantity), (5, Quantity::Gradient(2)));
+        here.distances.parameters[0].value[3] = 0.1;
+        let found = first_break(&here, &yardstick()).unwrap();
+        assert_eq!((found.step, found.quantity), (4, Quantity::Value(0)));
     }
 
     #[test]

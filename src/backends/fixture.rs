@@ -18,12 +18,23 @@ pub(crate) fn distances(scale: f64) -> Distances {
     }
 }
 
+/// The same, and the loss drifts as far.
+pub(crate) fn parity(scale: f64) -> Parity {
+    Parity {
+        distances: distances(scale),
+        drift: distances(scale).loss,
+        kinks: Vec::new(),
+        forward: None,
+    }
+}
+
 pub(crate) fn yardstick() -> Yardstick {
     Yardstick {
         device: "flex".into(),
         seed: 0,
         runs: 5,
         largest: distances(1.0),
+        drift: distances(1.0).loss,
         gradients: vec![0.1, 0.1, 0.2, 0.2],
     }
 }
@@ -60,10 +71,6 @@ pub(crate) fn comparison(seeds: usize, gap: f64) -> Comparison {
         Accuracy {
             cells: (0..seeds as u64).map(cell).collect(),
         }
-    };
-    let parity = |scale| Parity {
-        distances: distances(scale),
-        forward: None,
     };
     Comparison {
         spec: "paper".into(),

@@ -144,19 +144,38 @@ pub enum Measured<T> {
     },
 }
 
-/// The first steps of a training in single precision against the same in double precision on a CPU:
-/// same start weights, data order and masks.
+/// The first steps of a training in single precision, each against the same step in double precision
+/// on a CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parity {
-    /// How far the two are apart.
+    /// How far each step is off by itself: loss and gradients against those in double precision at
+    /// the weights that the device has, new values against those that its own gradients give.
     pub distances: Distances,
+    /// Relative difference of the loss from that of a whole training in double precision, one value
+    /// a step.
+    pub drift: Vec<f64>,
+    /// Steps at which the last bits of the weights matter more than usual.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinks: Vec<Kink>,
     /// Where the forward pass goes astray, if the loss is the first thing that does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<ForwardBreak>,
 }
 
-/// Relative differences along the first steps, one value a step: the largest absolute difference over
+/// A step at which some unit is so near to the kink of its activation, or to another one under a
+/// maximum, that rounding decides on which side it is, and with it a share of the gradient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kink {
+    /// The step, from 1.
+    pub step: usize,
+    /// How far the gradient of each parameter is from itself, in double precision, where the weights
+    /// are off by their last bits: the largest of several draws.
+    pub gradients: Vec<f64>,
+}
+
+/// Relative differences, one value a step: the largest absolute difference over
 /// the largest absolute value in double precision, and at most [`FAR`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -179,7 +198,8 @@ pub struct ParameterDistances {
     pub value: Vec<f64>,
 }
 
-/// Runs in single precision on a CPU whose start weights are off by a unit in the last place.
+/// Runs in single precision on a CPU whose start weights are off by a unit in the last place, each
+/// compared as a device is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Yardstick {
@@ -191,6 +211,8 @@ pub struct Yardstick {
     pub runs: usize,
     /// The largest distance of any run up to each step.
     pub largest: Distances,
+    /// The largest drift of any run up to each step.
+    pub drift: Vec<f64>,
     /// The largest absolute value of each parameter's gradient in double precision, over all steps.
     pub gradients: Vec<f64>,
 }

@@ -1,47 +1,32 @@
 use super::parity::*;
-use super::side::*;
+use crate::run::trainer::StopFlag;
 use crate::spec::Spec;
-use burn::tensor::DType;
 
 #[test]
 fn dump() {
     let Ok(names) = std::env::var("EXPLORE") else { return };
     let steps: usize = std::env::var("STEPS").map_or(100, |s| s.parse().unwrap());
-    let runs: usize = std::env::var("RUNS").map_or(12, |s| s.parse().unwrap());
     let devices = std::env::var("DEVICES").unwrap_or("flex,ndarray".into());
+    let seeds: u64 = std::env::var("SEEDS").map_or(1, |s| s.parse().unwrap());
     for name in names.split(',') {
-        let path = spec_path(name);
-        let spec = Spec::load(&path, &[]).unwrap();
-        for arm in 0..spec.arms.len() {
-            let job = super::cell(&spec, &spec.arms[arm], "flex");
-            let course = Course::new(&job, steps).unwrap();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments").join(format!("{name}.toml"));
+        let mut spec = Spec::load(&path, &[]).unwrap();
+        for seed in 0..seeds {
+        spec.seeds = vec![seed];
+        for arm in &spec.arms {
+            let stop = StopFlag::default();
             let clock = std::time::Instant::now();
-            let flex = crate::device::open("flex").unwrap();
-            let mut truth = Side::new(&course, &flex, DType::F64).unwrap();
-            let mut sides: Vec<(String, Side)> = vec![];
+            let y = yardstick(&super::cell(&spec, arm, "flex"), steps, &stop).unwrap().unwrap();
+            println!("DUMP {}", serde_json::to_string(&(name, &arm.name, seed, "yardstick", &y)).unwrap());
+            eprintln!("{name} {} {seed} yardstick {:.1}s", arm.name, clock.elapsed().as_secs_f64());
             for d in devices.split(',') {
-                sides.push((d.into(), Side::new(&course, &crate::device::open(d).unwrap(), DType::F32).unwrap()));
+                let clock = std::time::Instant::now();
+                let p = parity(&super::cell(&spec, arm, d), &y, &stop).unwrap().unwrap();
+                let b = crate::backends::bound::first_break(&p, &y).map(|b| (b.step, p.distances.name(b.quantity), b.distance, b.bound));
+                eprintln!("{name} {} {seed} {d} {:.1}s kinks {:?} break {b:?} {:?}", arm.name, clock.elapsed().as_secs_f64(), p.kinks.iter().map(|k| k.step).collect::<Vec<_>>(), p.forward);
+                println!("DUMP {}", serde_json::to_string(&(name, &arm.name, seed, d, &p)).unwrap());
             }
-            for r in 0..runs {
-                sides.push((format!("n{r}"), Side::nudged(&course, &flex, r).unwrap()));
-            }
-            let paths = truth.paths();
-            let mut all: Vec<_> = sides.iter().map(|_| empty(&paths)).collect();
-            for index in 0..course.steps {
-                let m = course.moment(&truth.batches, index);
-                let exact = truth.step(&course, &m);
-                for ((_, s), d) in sides.iter_mut().zip(&mut all) {
-                    push(d, apart(&exact, &s.step(&course, &m)));
-                }
-            }
-            for ((n, _), d) in sides.iter().zip(&all) {
-                println!("DUMP {}", serde_json::to_string(&(name, &job.arm, n, d)).unwrap());
-            }
-            eprintln!("{name} {} {:.1}s", job.arm, clock.elapsed().as_secs_f64());
+        }
         }
     }
-}
-
-fn spec_path(name: &str) -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments").join(format!("{name}.toml"))
 }

@@ -1,6 +1,7 @@
 //! A forward pass block by block, from equal weights: where a device goes astray.
 
-use super::side::{Course, Moment, Side};
+use super::distance::relative;
+use super::side::{Course, Moment, Side, with_values};
 use crate::backends::bound::bound;
 use crate::backends::{ForwardBreak, Place};
 use crate::train::TrainError;
@@ -28,8 +29,9 @@ fn seen(
     moment: &Moment,
     values: &[Vec<f64>],
 ) -> Result<Vec<(String, &'static str, Vec<f64>)>, TrainError> {
-    let model = course.model(side, values)?;
-    let (pixels, _) = side.examples(course, moment);
+    let model = course.model(&side.batches, &side.device, side.dtype)?;
+    let model = with_values(model, values);
+    let (pixels, _) = moment.examples(course, &side.batches);
     let notes = Notes::default();
     let pass = Pass::train(moment.index as u64).watched_by(&notes);
     let logits = host_f64(side.trainee.forward(&model, pixels, &pass));
@@ -62,8 +64,8 @@ pub(super) fn localize(
     let mut largest = 0.0f64;
     let mut place = None;
     for ((exact, usual), here) in truth.iter().zip(&yardstick).zip(&device) {
-        largest = largest.max(super::parity::relative(&exact.2, &usual.2));
-        let (distance, bound) = (super::parity::relative(&exact.2, &here.2), bound(largest));
+        largest = largest.max(relative(&exact.2, &usual.2));
+        let (distance, bound) = (relative(&exact.2, &here.2), bound(largest));
         if distance > bound {
             place = Some(Place {
                 path: here.0.clone(),

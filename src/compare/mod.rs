@@ -4,9 +4,11 @@
 pub mod accuracy;
 #[cfg(test)]
 mod broken;
+mod distance;
 mod forward;
 mod parameters;
 mod parity;
+mod shadow;
 mod side;
 
 pub use parity::{parity, yardstick};

@@ -64,6 +64,51 @@ impl ModuleVisitor for Collect<'_> {
     }
 }
 
+/// Puts `change` of the gradient of every parameter of `model`, of its number and of itself, in its
+/// place.
+pub(super) fn replaced(
+    model: &Model,
+    gradients: &mut Gradients,
+    change: impl FnMut(usize, Tensor<2>) -> Tensor<2>,
+) {
+    struct Replace<'a, F> {
+        gradients: &'a mut Gradients,
+        change: F,
+        path: Vec<String>,
+        index: usize,
+    }
+    impl<F: FnMut(usize, Tensor<2>) -> Tensor<2>> ModuleVisitor for Replace<'_, F> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if trained(&self.path).is_none() {
+                return;
+            }
+            let index = self.index;
+            self.index += 1;
+            let value = param.val();
+            let Some(old) = value.grad_remove(self.gradients) else {
+                return;
+            };
+            let shape = old.dims();
+            let new = (self.change)(index, flat(old)).reshape(shape);
+            value.grad_replace(self.gradients, new);
+        }
+    }
+    model.visit(&mut Replace {
+        gradients,
+        change,
+        path: Vec::new(),
+        index: 0,
+    });
+}
+
 /// `model`, which records gradients, with `change` of every parameter in its place: of its number,
 /// its path and its value, `[replicas, elements]`, without gradients.
 pub(super) fn changed(

@@ -1,24 +1,33 @@
-//! The first steps of a training on a device against the same in double precision on a CPU.
+//! The first steps of a training on a device, each beside the same step in double precision on a CPU.
 //!
-//! Both start from the same weights, take the same batches and drop by the same masks. Every
-//! rounding differs, and a training enlarges that from step to step on any device, so distances are
-//! judged beside those of the *yardstick*: runs in single precision on the CPU that differ from each
-//! other by the last bit of their start weights; [`crate::backends::bound`] has the rule.
+//! Two trainings that start alike drift apart, whoever computes them: rounding is enlarged from step
+//! to step, and now and then a unit crosses the kink of its activation in one and not in the other. So
+//! a step is not judged by how far the device has drifted, but by itself: a *shadow* in double
+//! precision takes the device's weights, and says what loss and gradients they have; then it takes
+//! the device's gradients, and says what weights they lead to. What is left is the rounding of one
+//! step, judged beside that of the *yardstick*: single precision on the CPU, compared in the same way;
+//! [`crate::backends::bound`] has the rule. The drift is taken down as well, and judged by nobody.
 
+use super::distance::{Apart, largest, relative, short};
 use super::forward::localize;
-use super::side::{Course, Seen, Side};
+use super::shadow::{Shadow, widened};
+use super::side::{Course, Moment, Seen, Side};
 use crate::backends::bound::{Quantity, break_at};
-use crate::backends::{Distances, FAR, ForwardBreak, Parity, ParameterDistances, Yardstick};
+use crate::backends::{Distances, ForwardBreak, Kink, Parity, Yardstick};
 use crate::device;
 use crate::run::trainer::{Job, StopFlag};
 use crate::train::TrainError;
-use burn::tensor::DType;
+use ablate_models::streams::{Purpose, Stream};
+use burn::tensor::{DType, Device};
 
 /// Runs of the yardstick.
-pub const RUNS: usize = 5;
+pub(super) const RUNS: usize = 4;
 
-/// How far single precision strays from double precision over the first `steps` steps of the only cell
-/// of `job`, whose device is a CPU; `None` if it was stopped.
+/// Draws of the last bits, at most, where a kink is looked for.
+const DRAWS: usize = 64;
+
+/// How far single precision is from double precision over the first `steps` steps of the only cell of
+/// `job`, whose device is a CPU; `None` if it was stopped.
 ///
 /// # Errors
 /// If the device, the data or the model cannot be had.
@@ -30,34 +39,38 @@ pub fn yardstick(
     let course = &Course::new(job, steps)?;
     let device = device::open(&job.device)?;
     let mut truth = Side::new(course, &device, DType::F64)?;
-    let nudged = |run| Side::nudged(course, &device, run);
+    let nudged = |run| Watched::new(course, Side::nudged(course, &device, run)?, &device);
     let mut runs = (0..RUNS).map(nudged).collect::<Result<Vec<_>, _>>()?;
     let paths = truth.paths();
-    let mut largest = empty(&paths);
+    let mut found = Distances::none(&paths);
+    let mut drift = Vec::new();
     let mut sizes = vec![0.0f64; paths.len()];
+    let mut most: Option<Apart> = None;
+    let mut farthest = 0.0f64;
     for index in 0..course.steps {
         if stop.stopped() {
             return Ok(None);
         }
         let moment = course.moment(&truth.batches, index);
         let exact = truth.step(course, &moment);
-        for (size, gradient) in sizes.iter_mut().zip(&exact.gradients) {
-            *size = size.max(largest_of(gradient));
+        for run in &mut runs {
+            let step = run.step(course, &moment);
+            for (size, gradient) in sizes.iter_mut().zip(&step.exact.gradients) {
+                *size = size.max(largest(gradient));
+            }
+            farthest = farthest.max(relative(&[exact.loss], &[step.seen.loss]));
+            let apart = Apart::of(&step.exact, &step.seen);
+            most = Some(most.map_or(apart.clone(), |most| most.larger(&apart)));
         }
-        let mut steps = runs.iter_mut().map(|run| apart(&exact, &run.step(course, &moment)));
-        let first = steps.next().expect("there are runs");
-        let most = steps.fold(first, larger);
-        let most = match largest.steps() {
-            0 => most,
-            _ => larger(most, last(&largest)),
-        };
-        push(&mut largest, most);
+        found.push(most.as_ref().expect("there are runs"));
+        drift.push(farthest);
     }
     Ok(Some(Yardstick {
         device: job.device.clone(),
         seed: course.seed(),
         runs: RUNS,
-        largest,
+        largest: found,
+        drift,
         gradients: sizes.into_iter().map(short).collect(),
     }))
 }
@@ -80,124 +93,125 @@ pub fn parity(
 /// [`parity`] of whatever takes the steps.
 pub(super) fn compare(
     course: &Course<'_>,
-    mut side: Side,
+    side: Side,
     yardstick: &Yardstick,
     stop: &StopFlag,
 ) -> Result<Option<Parity>, TrainError> {
     let cpu = device::open(&yardstick.device)?;
     let mut truth = Side::new(course, &cpu, DType::F64)?;
-    let mut distances = empty(&truth.paths());
-    let mut forward = Forward::Near;
-    let mut values = truth.values();
+    let mut device = Watched::new(course, side, &cpu)?;
+    let mut parity = Parity {
+        distances: Distances::none(&truth.paths()),
+        drift: Vec::new(),
+        kinks: Vec::new(),
+        forward: None,
+    };
+    let mut healthy = true;
     for index in 0..course.steps {
         if stop.stopped() {
             return Ok(None);
         }
         let moment = course.moment(&truth.batches, index);
         let exact = truth.step(course, &moment);
-        push(&mut distances, apart(&exact, &side.step(course, &moment)));
-        if let (Forward::Near, Some(broken)) = (&forward, break_at(&distances, yardstick, index)) {
-            forward = Forward::Judged(match broken.quantity {
-                Quantity::Loss => {
-                    let single = Side::new(course, &cpu, DType::F32)?;
-                    Some(localize(course, [&truth, &single, &side], &moment, &values)?)
-                }
-                Quantity::Gradient(_) | Quantity::Value(_) => None,
-            });
+        let step = device.step(course, &moment);
+        parity.drift.push(relative(&[exact.loss], &[step.seen.loss]));
+        parity.distances.push(&Apart::of(&step.exact, &step.seen));
+        if healthy {
+            device.look_for_kinks(course, &moment, &step, &mut parity, yardstick);
+            let broken = break_at(&parity, yardstick, index);
+            healthy = broken.is_none();
+            if broken.is_some_and(|b| b.quantity == Quantity::Loss) {
+                parity.forward = Some(device.localize(course, &moment, &step.before, &cpu)?);
+            }
         }
-        values = exact.values;
     }
-    Ok(Some(Parity {
-        distances,
-        forward: match forward {
-            Forward::Judged(place) => place,
-            Forward::Near => None,
-        },
-    }))
+    Ok(Some(parity))
 }
 
-/// Whether the first break is known, and where in the forward pass it is.
-enum Forward {
-    Near,
-    Judged(Option<ForwardBreak>),
+/// A device and its shadow.
+struct Watched {
+    side: Side,
+    shadow: Shadow,
+    values: Vec<Vec<f64>>,
 }
 
-/// Distances of one step, in the order loss, gradients, values.
-pub(super) struct Apart {
-    loss: f64,
-    gradients: Vec<f64>,
-    values: Vec<f64>,
+/// A step of a device.
+struct Step {
+    /// The parameters before it.
+    before: Vec<Vec<f64>>,
+    /// What it showed.
+    seen: Seen,
+    /// What it should have shown.
+    exact: Seen,
 }
 
-pub(super) fn apart(truth: &Seen, other: &Seen) -> Apart {
-    let each = |truth: &[Vec<f64>], other: &[Vec<f64>]| {
-        let pairs = truth.iter().zip(other);
-        pairs.map(|(t, o)| relative(t, o)).collect()
-    };
-    Apart {
-        loss: relative(&[truth.loss], &[other.loss]),
-        gradients: each(&truth.gradients, &other.gradients),
-        values: each(&truth.values, &other.values),
+impl Watched {
+    /// `side`, with a shadow on `cpu`.
+    fn new(course: &Course<'_>, side: Side, cpu: &Device) -> Result<Self, TrainError> {
+        Ok(Self {
+            shadow: Shadow::new(course, cpu)?,
+            values: side.values(),
+            side,
+        })
     }
-}
 
-/// The largest absolute difference over the largest absolute value of `truth`; 0 where the two are
-/// equal, and as large as can be where the quotient is no number.
-pub(super) fn relative(truth: &[f64], other: &[f64]) -> f64 {
-    let differences = truth.iter().zip(other).map(|(t, o)| (t - o).abs());
-    let most = differences.fold(0.0, |most: f64, d| if d.is_nan() { d } else { most.max(d) });
-    if most == 0.0 {
-        return 0.0;
+    fn step(&mut self, course: &Course<'_>, moment: &Moment) -> Step {
+        let seen = self.side.step(course, moment);
+        let before = std::mem::replace(&mut self.values, seen.values.clone());
+        let exact = self.shadow.step(course, moment, &before, &seen.gradients);
+        Step {
+            before,
+            seen,
+            exact,
+        }
     }
-    let quotient = most / largest_of(truth);
-    if quotient.is_nan() { FAR } else { short(quotient.min(FAR)) }
-}
 
-fn largest_of(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |most: f64, x| most.max(x.abs()))
-}
-
-/// `x` with three digits: what is behind them is noise, and takes room.
-fn short(x: f64) -> f64 {
-    format!("{x:.2e}").parse().unwrap_or(x)
-}
-
-pub(super) fn empty(paths: &[String]) -> Distances {
-    let parameter = |path: &String| ParameterDistances {
-        path: path.clone(),
-        gradient: Vec::new(),
-        value: Vec::new(),
-    };
-    Distances {
-        loss: Vec::new(),
-        parameters: paths.iter().map(parameter).collect(),
+    /// Finds out whether a gradient that is too far off sits at a kink: whether the exact gradient is as
+    /// far from itself where the weights are off by their last bits. If so the step is noted.
+    fn look_for_kinks(
+        &self,
+        course: &Course<'_>,
+        moment: &Moment,
+        step: &Step,
+        parity: &mut Parity,
+        yardstick: &Yardstick,
+    ) {
+        let in_gradient = |parity: &Parity| {
+            let broken = break_at(parity, yardstick, moment.index);
+            broken.is_some_and(|b| matches!(b.quantity, Quantity::Gradient(_)))
+        };
+        let mut gradients = None;
+        for draw in 0..DRAWS {
+            if !in_gradient(parity) {
+                return;
+            }
+            let path = format!("kink.{}.{draw}", moment.index);
+            let stream = Stream::new(course.seed(), Purpose::Probe, &path);
+            let exact = &step.exact.gradients;
+            let shift = self.shadow.nudged(course, moment, &step.before, exact, &stream);
+            let so_far = widened(gradients, shift);
+            parity.kinks.retain(|kink| kink.step != moment.index + 1);
+            parity.kinks.push(Kink {
+                step: moment.index + 1,
+                gradients: so_far.clone(),
+            });
+            gradients = Some(so_far);
+        }
+        if in_gradient(parity) {
+            parity.kinks.pop();
+        }
     }
-}
 
-pub(super) fn push(distances: &mut Distances, step: Apart) {
-    distances.loss.push(step.loss);
-    let both = step.gradients.into_iter().zip(step.values);
-    for (parameter, (gradient, value)) in distances.parameters.iter_mut().zip(both) {
-        parameter.gradient.push(gradient);
-        parameter.value.push(value);
-    }
-}
-
-fn last(distances: &Distances) -> Apart {
-    let end = |list: &[f64]| list.last().copied().unwrap_or(0.0);
-    Apart {
-        loss: end(&distances.loss),
-        gradients: distances.parameters.iter().map(|p| end(&p.gradient)).collect(),
-        values: distances.parameters.iter().map(|p| end(&p.value)).collect(),
-    }
-}
-
-/// The larger distance of each kind.
-fn larger(a: Apart, b: Apart) -> Apart {
-    let each = |a: Vec<f64>, b: Vec<f64>| a.into_iter().zip(b).map(|(a, b)| a.max(b)).collect();
-    Apart {
-        loss: a.loss.max(b.loss),
-        gradients: each(a.gradients, b.gradients),
-        values: each(a.values, b.values),
+    /// Where the forward pass from the parameters `values` goes astray.
+    fn localize(
+        &self,
+        course: &Course<'_>,
+        moment: &Moment,
+        values: &[Vec<f64>],
+        cpu: &Device,
+    ) -> Result<ForwardBreak, TrainError> {
+        let double = Side::new(course, cpu, DType::F64)?;
+        let single = Side::new(course, cpu, DType::F32)?;
+        localize(course, [&double, &single, &self.side], moment, values)
     }
 }

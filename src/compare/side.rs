@@ -3,7 +3,6 @@
 use super::parameters::{changed, gradients, values};
 use crate::data::{self, Dataset};
 use crate::run::trainer::Job;
-use crate::spec::PlantedFault;
 use crate::train::batch::Batches;
 use crate::train::net::{Net, host_f64};
 use crate::train::schedule::{self, Pace};
@@ -26,7 +25,8 @@ pub(crate) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// The first `steps` steps of the cell of `job`, or all where it has fewer.
+    /// The first `steps` steps of the cell of `job`, or fewer where the training ends before, or has a
+    /// fault planted.
     pub(crate) fn new(job: &'a Job, steps: usize) -> Result<Self, TrainError> {
         let dataset = data::load(job.data.name)?;
         let split = data::prepare_from(Arc::clone(&dataset), &job.data, job.cells[0].seed)?.split;
@@ -35,10 +35,12 @@ impl<'a> Course<'a> {
             return Err(TrainError::Batch { batch, examples });
         }
         let steps_per_epoch = examples / batch;
+        let fault = job.train.fault.as_ref().map(|f| f.step(&job.train, steps_per_epoch));
+        let end = fault.unwrap_or(usize::MAX).min(job.train.length.steps(steps_per_epoch));
         Ok(Self {
             job,
             dataset,
-            steps: steps.min(job.train.length.steps(steps_per_epoch)),
+            steps: steps.min(end),
             steps_per_epoch,
         })
     }
@@ -59,29 +61,27 @@ impl<'a> Course<'a> {
 
     /// The same, whose start weights are off by up to a unit in the last place of single precision.
     fn nudged(&self, batches: &Batches, device: &Device, run: usize) -> Result<Net, TrainError> {
-        let start = self.start(device, DType::F32);
-        let (input, classes) = batches.shape();
         let stream = Stream::new(self.seed(), Purpose::Probe, &format!("yardstick.{run}"));
-        let model = nudge(self.job.model.init(input, classes, &start)?, &stream);
-        let rates = [self.job.cells[0].learning_rate];
-        let optimizer = Optimizer::new(&self.job.train, &rates, &model, &start.seeds);
+        let model = nudged(self.model(batches, device, DType::F32)?, 1.0, &stream);
+        let optimizer = self.optimizer(&model);
         Ok(Net::new(model, optimizer, self.job.train.loss_scale))
     }
 
-    /// A model whose parameters have `values`, in their order.
+    /// A model at its start.
     pub(super) fn model(
         &self,
-        side: &Side,
-        values: &[Vec<f64>],
+        batches: &Batches,
+        device: &Device,
+        dtype: DType,
     ) -> Result<Model, TrainError> {
-        let (input, classes) = side.batches.shape();
-        let start = self.start(&side.device, side.dtype);
-        let model = self.job.model.init(input, classes, &start)?;
-        Ok(changed(model, |index, _, old| {
-            let data = TensorData::new(values[index].clone(), old.dims());
-            let data = data.convert_dtype(side.dtype);
-            Tensor::from_data(data, (&old.device(), side.dtype))
-        }))
+        let (input, classes) = batches.shape();
+        Ok(self.job.model.init(input, classes, &self.start(device, dtype))?)
+    }
+
+    /// An optimizer of `model`.
+    pub(super) fn optimizer(&self, model: &Model) -> Optimizer {
+        let rates = [self.job.cells[0].learning_rate];
+        Optimizer::new(&self.job.train, &rates, model, &[self.seed()])
     }
 
     fn start(&self, device: &Device, dtype: DType) -> Start {
@@ -112,7 +112,18 @@ pub(super) struct Moment {
     pub(super) index: usize,
     orders: Vec<Vec<u32>>,
     from: usize,
-    pace: Pace,
+    pub(super) pace: Pace,
+}
+
+impl Moment {
+    /// The examples of the step, where `batches` are.
+    pub(super) fn examples(
+        &self,
+        course: &Course<'_>,
+        batches: &Batches,
+    ) -> (Tensor<3>, Tensor<2, Int>) {
+        batches.train(&self.orders, self.from, course.job.train.batch_size)
+    }
 }
 
 /// What takes the steps.
@@ -134,9 +145,6 @@ pub(super) trait Trainee {
     fn forward(&self, model: &Model, pixels: Tensor<3>, pass: &Pass<'_>) -> Tensor<3> {
         model.forward(pixels, pass)
     }
-
-    /// Plants a fault in the net.
-    fn plant(&mut self, fault: &PlantedFault, seed: u64);
 }
 
 impl Trainee for Net {
@@ -152,10 +160,6 @@ impl Trainee for Net {
         watch: &mut dyn FnMut(&Model, &Gradients),
     ) -> Tensor<1> {
         self.step(pixels, labels, pace, watch).losses
-    }
-
-    fn plant(&mut self, fault: &PlantedFault, seed: u64) {
-        self.plant(fault, &[seed]);
     }
 }
 
@@ -199,13 +203,7 @@ impl Side {
 
     /// Takes the step `moment` of `course`.
     pub(super) fn step(&mut self, course: &Course<'_>, moment: &Moment) -> Seen {
-        let train = &course.job.train;
-        if let Some(fault) = &train.fault
-            && fault.step(train, course.steps_per_epoch) == moment.index
-        {
-            self.trainee.plant(fault, course.seed());
-        }
-        let (pixels, labels) = self.examples(course, moment);
+        let (pixels, labels) = moment.examples(course, &self.batches);
         let mut found = Vec::new();
         let mut watch = |model: &Model, all: &Gradients| found = host_all(gradients(model, all));
         let loss = self.trainee.step(pixels, labels, moment.pace, &mut watch);
@@ -214,11 +212,6 @@ impl Side {
             gradients: found,
             values: self.values(),
         }
-    }
-
-    /// The examples of a step.
-    pub(super) fn examples(&self, course: &Course<'_>, moment: &Moment) -> (Tensor<3>, Tensor<2, Int>) {
-        self.batches.train(&moment.orders, moment.from, course.job.train.batch_size)
     }
 
     /// The values of the parameters.
@@ -233,21 +226,28 @@ impl Side {
     }
 }
 
-fn host_all(tensors: Vec<(String, Tensor<2>)>) -> Vec<Vec<f64>> {
+pub(super) fn host_all(tensors: Vec<(String, Tensor<2>)>) -> Vec<Vec<f64>> {
     tensors.into_iter().map(|(_, t)| host_f64(t)).collect()
 }
 
-/// `model`, every parameter of which is off by -1, 0 or 1 units in the last place of the numbers just
-/// below a power of two.
-fn nudge(model: Model, stream: &Stream) -> Model {
-    const UNIT: f64 = f32::EPSILON as f64;
+/// `model` with `values` for its parameters, in their order.
+pub(super) fn with_values(model: Model, values: &[Vec<f64>]) -> Model {
+    changed(model, |index, _, old| like(&old, values[index].clone()))
+}
+
+/// `model`, every number of which is off by `-most`, 0 or `most` units in the last place that single
+/// precision has just below a power of two.
+pub(super) fn nudged(model: Model, most: f64, stream: &Stream) -> Model {
+    let unit = most * f64::from(f32::EPSILON);
     changed(model, |index, _, old| {
-        let n = old.shape().num_elements();
-        let units = stream.uniforms(index as u64).take(n);
-        let factors: Vec<f64> = units.map(|u| 1.0 + UNIT * ((3.0 * u).floor() - 1.0)).collect();
-        let values = host_f64(old.clone());
-        let moved = values.iter().zip(factors).map(|(v, f)| v * f).collect();
-        let data = TensorData::new(moved, old.dims()).convert_dtype(DType::F32);
-        Tensor::from_data(data, (&old.device(), DType::F32))
+        let thirds = stream.uniforms(index as u64).map(|u| (3.0 * u).floor() - 1.0);
+        let values = host_f64(old.clone()).into_iter().zip(thirds);
+        like(&old, values.map(|(value, sign)| value * (1.0 + unit * sign)).collect())
     })
+}
+
+/// A tensor of the shape, the type and the device of `old`.
+pub(super) fn like<const D: usize>(old: &Tensor<D>, values: Vec<f64>) -> Tensor<D> {
+    let data = TensorData::new(values, old.dims()).convert_dtype(old.dtype());
+    Tensor::from_data(data, (&old.device(), old.dtype()))
 }

@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     pub(super) fn broken(&self) -> Option<Break> {
-        first_break(&self.parity.distances, self.yardstick)
+        first_break(self.parity, self.yardstick)
     }
 }
 

@@ -40,7 +40,7 @@ fn a_break_is_told_by_layer_and_step_and_where_the_forward_pass_goes_astray() {
     parity.distances.parameters[2].gradient[6] = 0.5;
     let page = page_of(&comparison);
     assert!(page.contains("**The same steps?** No: `wgpu` (software adapter) with `a` at step 7"), "{page}");
-    assert!(page.contains("the gradient `head.weight` is off by 0.500"), "{page}");
+    assert!(page.contains("the gradient of `head.weight` is off by 0.500"), "{page}");
 
     let parity = parity_of(&mut comparison, 1);
     parity.distances.loss[3] = 0.25;
