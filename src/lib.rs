@@ -15,6 +15,7 @@ pub mod run;
 pub mod spec;
 pub mod stats;
 pub mod train;
+pub mod worker;
 
 /// The README's code.
 #[cfg(doctest)]

@@ -164,6 +164,12 @@ impl Provenance {
         })
     }
 
+    /// Reads `provenance.json` in `folder`, where there is one that can be read.
+    pub fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(folder.join(NAME)).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
     /// Writes `provenance.json` into `folder`.
     ///
     /// # Errors
@@ -256,6 +262,7 @@ mod tests {
             serde_json::from_str::<Provenance>(&text).unwrap(),
             provenance
         );
+        assert_eq!(Provenance::read(dir.path()).as_ref(), Some(&provenance));
         assert_eq!(provenance.run.started, "2001-09-09T01:46:40Z");
         assert_eq!((provenance.run.trained, provenance.run.reused), (3, 2));
         assert!(provenance.build.rustc.starts_with("rustc 1."));
