@@ -264,7 +264,8 @@ fn a_report_can_be_made_of_every_experiment() {
         let plan = Plan::new(&spec, "flex", 8, "fake");
         let jobs = plan.jobs(|_| true);
         let records: Vec<_> = jobs.iter().flat_map(FakeTrainer::records).collect();
-        let derived = derive(&spec, &records).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
+        let derived =
+            derive(&spec, &records, None).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
         let judged = spec.contrasts.iter().any(|c| c.primary);
         assert_eq!(derived.summary.verdict.is_some(), judged, "{}", spec.name);
         for arm in &spec.arms {

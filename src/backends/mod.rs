@@ -11,6 +11,7 @@ pub mod text;
 pub use speed::{Size, Speed, Timed, TimedSize, Timing};
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// File name of a comparison in its results folder.
 pub const COMPARISON_FILE: &str = "comparison.json";
@@ -73,6 +74,20 @@ impl DeviceInfo {
     }
 }
 
+impl fmt::Display for DeviceInfo {
+    /// What answers to the name, in a line: `llvmpipe, software adapter, runs on the CPU; driver
+    /// Mesa 25.0, Vulkan`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.adapter, self.kind.words())?;
+        let driver = self.driver.as_ref().map(|name| format!("driver {name}"));
+        let parts: Vec<String> = driver.into_iter().chain(self.api.clone()).collect();
+        match parts.as_slice() {
+            [] => Ok(()),
+            parts => write!(f, "; {}", parts.join(", ")),
+        }
+    }
+}
+
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +104,20 @@ pub enum DeviceKind {
     VirtualGpu,
     /// An adapter that does not say.
     Unknown,
+}
+
+impl DeviceKind {
+    /// The kind in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::SoftwareAdapter => "software adapter, runs on the CPU",
+            Self::IntegratedGpu => "integrated GPU",
+            Self::DiscreteGpu => "discrete GPU",
+            Self::VirtualGpu => "virtual GPU",
+            Self::Unknown => "adapter of unknown kind",
+        }
+    }
 }
 
 /// One arm on every device.

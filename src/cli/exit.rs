@@ -101,7 +101,10 @@ impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Self {
         let code = match error {
             DeviceError::Unknown(_) => Code::Usage,
-            DeviceError::NotBuilt(_) => Code::Unavailable,
+            DeviceError::NotBuilt(_)
+            | DeviceError::Missing { .. }
+            | DeviceError::Refused { .. }
+            | DeviceError::Failed { .. } => Code::Unavailable,
         };
         Self::of(code, &error)
     }

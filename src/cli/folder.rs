@@ -5,6 +5,7 @@ use super::exit::Failure;
 use crate::analysis::Summary;
 use crate::backends::{COMPARISON_FILE, Comparison};
 use crate::files::{FileError, write_atomic};
+use crate::provenance::Provenance;
 use crate::report::{
     self, backends, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, Derived,
     EFFECT_FILE, INTERACTION_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE, TRACES_FILE, claim_file,
@@ -70,7 +71,8 @@ impl Target {
     }
 }
 
-/// Derives everything from the `runs.jsonl` of `spec` in `results`.
+/// Derives everything from the `runs.jsonl` of `spec` in `results`, and from what `provenance.json`
+/// says of the adapter.
 pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<Derived, Failure> {
     let path = results.join(&spec.name).join(runs::NAME);
     let records = match path.exists() {
@@ -80,7 +82,11 @@ pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<D
     if let Some(notice) = &records.notice {
         console.warn(notice);
     }
-    Ok(report::derive(spec, &records.records)?)
+    let device = records.records.first().map(|r| &r.device);
+    let run = Provenance::read(&results.join(&spec.name)).map(|provenance| provenance.run);
+    let adapter = run.filter(|run| Some(&run.device) == device);
+    let adapter = adapter.and_then(|run| run.adapter);
+    Ok(report::derive(spec, &records.records, adapter.as_deref())?)
 }
 
 /// The derived files of one experiment.

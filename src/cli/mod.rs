@@ -17,8 +17,10 @@ mod progress;
 mod report;
 mod run;
 mod select;
+mod serve;
 mod signals;
 mod table;
+mod trainer;
 mod verify;
 mod work;
 
@@ -109,10 +111,13 @@ enum Verb {
     Models(models::Args),
     /// The data sets, and where their files belong.
     Data(data::Args),
-    /// The devices, and which are built in.
+    /// The devices: which are built in, and what answers to them on this machine.
     Devices(devices::Args),
     /// Print completions for a shell.
     Completions(completions::Args),
+    /// Work off requests, a line of JSON each on standard input; `run` starts this.
+    #[command(hide = true)]
+    Serve(serve::Args),
 }
 
 /// The whole command line, for completions and for its tests.
@@ -146,6 +151,7 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::Data(args)) => data::data(&args, console),
         Some(Verb::Devices(args)) => devices::devices(&args, console),
         Some(Verb::Completions(args)) => completions::completions(&args, console),
+        Some(Verb::Serve(_)) => serve::serve(),
     }
 }
 

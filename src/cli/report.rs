@@ -8,7 +8,7 @@ use super::select::{ALL, Selection};
 use crate::analysis::Summary;
 use crate::files::FileError;
 use crate::plan::Plan;
-use crate::provenance::{self, FINGERPRINT, Provenance};
+use crate::provenance::{FINGERPRINT, Provenance};
 use crate::report::{claims_table, overview_table, splice};
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -172,8 +172,7 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
              `ablate run {name}`"
         )
     };
-    let text = fs::read_to_string(folder.join(provenance::NAME)).unwrap_or_default();
-    let Ok(provenance) = serde_json::from_str::<Provenance>(&text) else {
+    let Some(provenance) = Provenance::read(&folder) else {
         return Ok(Recipe::Other(other(now)));
     };
     Ok(match missing(&provenance.build.fingerprint) {

@@ -184,7 +184,7 @@ impl Provenance {
         let started_unix = started_unix.map_or(0, |since| since.as_secs());
         let devices = &comparison.devices;
         let adapters: Vec<String> = (devices.iter().filter(|d| d.kind != DeviceKind::Cpu))
-            .map(|device| format!("{}: {}", device.name, device.adapter))
+            .map(|device| format!("{}: {device}", device.name))
             .collect();
         let cells = comparison.arms.iter().flat_map(|arm| &arm.accuracy);
         let cells: usize = cells
@@ -209,6 +209,12 @@ impl Provenance {
                 reused: cells.saturating_sub(made.trained),
             },
         }
+    }
+
+    /// Reads `provenance.json` in `folder`, where there is one that can be read.
+    pub fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(folder.join(NAME)).ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Writes `provenance.json` into `folder`.
@@ -303,6 +309,7 @@ mod tests {
             serde_json::from_str::<Provenance>(&text).unwrap(),
             provenance
         );
+        assert_eq!(Provenance::read(dir.path()).as_ref(), Some(&provenance));
         assert_eq!(provenance.run.started, "2001-09-09T01:46:40Z");
         assert_eq!((provenance.run.trained, provenance.run.reused), (3, 2));
         assert!(provenance.build.rustc.starts_with("rustc 1."));
