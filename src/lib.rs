@@ -3,6 +3,7 @@
 pub mod analysis;
 pub mod backends;
 pub mod cli;
+pub mod compare;
 pub mod data;
 pub mod device;
 pub mod files;

@@ -53,6 +53,16 @@ pub struct DeviceInfo {
     pub threads: Option<usize>,
 }
 
+impl DeviceInfo {
+    /// The name, and that it is a CPU that passes for a GPU where it is one.
+    pub fn label(&self) -> String {
+        match self.kind {
+            DeviceKind::SoftwareAdapter => format!("{} (software adapter)", self.name),
+            _ => self.name.clone(),
+        }
+    }
+}
+
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,7 @@
 //! What a run says, as text: pure functions from a spec and its records to the files of a results
 //! folder. The caller writes them, or compares them with what is there.
 
+pub mod backends;
 mod brief;
 mod claims;
 mod factors;

@@ -103,7 +103,7 @@ fn train(
                 Err(why) => failed(job, cell, &why),
             })
             .collect(),
-        Err(panic) => all_failed(&format!("training panicked: {}", message(&*panic))),
+        Err(panic) => all_failed(&format!("training panicked: {}", panic_message(&*panic))),
     })
 }
 
@@ -146,7 +146,8 @@ fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     if let Some(text) = panic.downcast_ref::<&str>() {
         text
     } else if let Some(text) = panic.downcast_ref::<String>() {

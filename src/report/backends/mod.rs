@@ -1,0 +1,3 @@
+//! A comparison of devices as text.
+
+pub mod speed;
