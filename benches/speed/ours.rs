@@ -2,18 +2,18 @@
 
 use super::contest::{Contestant, Failure};
 use super::work::Work;
+use ablate::compare::side_by_side::SideBySide;
+use ablate::compare::stopwatch::steps_for;
 use ablate::data::Dataset;
 use ablate::plan::Job;
 use ablate::run::threads_a_job;
-use ablate::train::Training;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
-/// The jobs of a work in training, on threads that never share a core.
+/// The jobs of a work in training.
 pub(crate) struct Ours<'a> {
     name: String,
-    trainings: Vec<Training<'a>>,
+    jobs: SideBySide<'a>,
     /// Seconds a step took when last looked at.
     step: f64,
 }
@@ -25,36 +25,17 @@ impl<'a> Ours<'a> {
         jobs: &'a [Job],
         dataset: &Arc<Dataset>,
     ) -> Result<Self, Failure> {
-        let threads = threads_a_job(jobs.len());
-        let begin = |job| Training::on(dataset, job, threads);
-        let trainings = jobs.iter().map(begin).collect::<Result<_, _>>();
+        let jobs = SideBySide::on(dataset, jobs, threads_a_job(jobs.len()));
         Ok(Self {
             name: name.to_owned(),
-            trainings: trainings.map_err(|e| Failure(e.to_string()))?,
+            jobs: jobs.map_err(|e| Failure(e.to_string()))?,
             step: 0.0,
         })
     }
 
     /// Seconds until every job has taken `n` steps.
     pub(crate) fn steps(&mut self, n: usize) -> Result<f64, Failure> {
-        let started = Instant::now();
-        let losses: Vec<f64> = match &mut self.trainings[..] {
-            [only] => only.steps(n),
-            several => thread::scope(|scope| {
-                let workers: Vec<_> = (several.iter_mut())
-                    .map(|training| scope.spawn(|| training.steps(n)))
-                    .collect();
-                let join = |worker: thread::ScopedJoinHandle<'_, Vec<f64>>| {
-                    worker.join().expect("a step does not panic")
-                };
-                workers.into_iter().flat_map(join).collect()
-            }),
-        };
-        let seconds = started.elapsed().as_secs_f64();
-        if losses.iter().any(|loss| !loss.is_finite()) {
-            return Err(Failure(format!("a loss is not finite: {losses:?}")));
-        }
-        Ok(seconds)
+        self.jobs.steps(n).map_err(|e| Failure(e.to_string()))
     }
 }
 
@@ -81,11 +62,6 @@ impl Contestant for Ours<'_> {
         self.step = self.steps(n)? / n as f64;
         Ok(1e3 * self.step)
     }
-}
-
-/// Steps of `step` seconds that fill about `seconds`.
-fn steps_for(seconds: f64, step: f64) -> usize {
-    (seconds / step).round().clamp(1.0, 1e7) as usize
 }
 
 /// Our name on `device`.

@@ -1,5 +1,6 @@
 //! The training steps that are timed.
 
+use ablate::compare::side_by_side::spread;
 use ablate::data::{self, DataError, Dataset, Examples};
 use ablate::plan::{Job, JobCell};
 use ablate::spec::{DataConfig, DataName};
@@ -237,24 +238,22 @@ impl Work {
 
     /// The work as the runner would get it: one job for each of `most` workers, or fewer.
     pub(crate) fn jobs(&self, device: &str, most: usize) -> Vec<Job> {
-        let workers = most.clamp(1, self.replicas);
         let train = serde_json::json!({ "length": { "epochs": 1 }, "batch_size": self.batch });
         let cell = |seed: usize| JobCell {
             id: String::new(),
             seed: seed as u64,
             learning_rate: LEARNING_RATE,
         };
-        (0..workers)
-            .map(|k| Job {
-                arm: self.name(),
-                device: device.to_owned(),
-                data: self.data(),
-                model: self.model(),
-                train: serde_json::from_value(train.clone()).expect("a training"),
-                probes: Vec::new(),
-                cells: (k..self.replicas).step_by(workers).map(cell).collect(),
-            })
-            .collect()
+        let job = Job {
+            arm: self.name(),
+            device: device.to_owned(),
+            data: self.data(),
+            model: self.model(),
+            train: serde_json::from_value(train).expect("a training"),
+            probes: Vec::new(),
+            cells: (0..self.replicas).map(cell).collect(),
+        };
+        spread(&job, most)
     }
 }
 

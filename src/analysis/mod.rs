@@ -13,6 +13,7 @@ mod forecast;
 mod identities;
 mod scope;
 mod scoreboard;
+pub mod speed;
 mod standing;
 mod warnings;
 

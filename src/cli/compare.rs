@@ -7,12 +7,14 @@ use super::measure::Bench;
 use super::select::Selection;
 use super::{folder, preflight, signals, trainer};
 use crate::backends::bound::first_break;
-use crate::backends::{COMPARISON_FILE, Comparison, DeviceInfo, Measured, OnDevice, text};
+use crate::backends::{
+    ArmComparison, COMPARISON_FILE, Comparison, DeviceInfo, Measured, OnDevice, Parity, Timed, text,
+};
 use crate::compare;
 use crate::device;
 use crate::files::{check_writable, write_atomic};
 use crate::provenance::{Compared, Provenance};
-use crate::report::backends::brief;
+use crate::report::backends::{brief, forward};
 use crate::report::format::counted;
 use crate::spec::Spec;
 use clap::ValueEnum;
@@ -110,7 +112,7 @@ pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failu
         console.say(&format!("results go to `{shown}`, because {why}"));
     }
     let margin = args.margin.unwrap_or_else(|| compare::margin(&spec));
-    let mut comparison = compare::begin(&spec, devices, margin);
+    let mut comparison = compare::begin(&spec, devices, margin)?;
     keep(&mut comparison, &home, args);
 
     let stop = signals::catch(console)?;
@@ -161,6 +163,9 @@ fn keep(comparison: &mut Comparison, home: &Path, args: &Args) {
             arm.speed = earlier.speed;
         }
     }
+    if !args.wants(Part::Speed) {
+        comparison.timing = earlier.timing;
+    }
 }
 
 fn write(comparison: &Comparison, home: &Path, made: &Compared) -> Result<(), Failure> {
@@ -174,48 +179,63 @@ fn write(comparison: &Comparison, home: &Path, made: &Compared) -> Result<(), Fa
 
 /// How a comparison ends: what is broken and what failed are errors.
 fn ended(comparison: &Comparison) -> Result<Code, Failure> {
-    let (mut broken, mut failed) = (Vec::new(), Vec::new());
-    for arm in &comparison.arms {
-        for on in &arm.parity {
-            let Measured::Done(parity) = &on.outcome else { continue };
-            let first = arm.yardstick.as_ref().and_then(|y| first_break(&parity.distances, y));
-            broken.extend(first.map(|b| {
-                format!(
-                    "`{}` on `{}` parts ways with double precision at step {}: {} is off by {:.1e}, \
-                     bound {:.1e}",
-                    arm.arm,
-                    on.device,
-                    b.step,
-                    parity.distances.name(b.quantity),
-                    b.distance,
-                    b.bound
-                )
-            }));
-        }
-        failed.extend(failures(&arm.arm, "steps", &arm.parity));
-        failed.extend(failures(&arm.arm, "trainings", &arm.accuracy));
-        failed.extend(failures(&arm.arm, "timing", &arm.speed));
-        for on in &arm.accuracy {
-            let Measured::Done(accuracy) = &on.outcome else { continue };
-            failed.extend(accuracy.cells.iter().filter_map(|cell| {
-                let (error, seed) = (cell.error.as_ref()?, cell.seed);
-                Some(format!("`{}` on `{}`: seed {seed}: {error}", arm.arm, on.device))
-            }));
-        }
-    }
+    let mut broken: Vec<String> = comparison.arms.iter().flat_map(breaks).collect();
+    let failed: Vec<String> = comparison.arms.iter().flat_map(failures).collect();
     let code = match (broken.is_empty(), failed.is_empty()) {
         (true, true) => return Ok(Code::Done),
         (false, _) => Code::Differs,
         (true, false) => Code::CellsFailed,
     };
-    broken.append(&mut failed);
+    broken.extend(failed);
     Err(Failure::several(code, broken))
 }
 
-fn failures<T>(arm: &str, what: &str, on: &[OnDevice<T>]) -> Vec<String> {
-    let failed = on.iter().filter_map(|on| match &on.outcome {
-        Measured::Failed { error } => Some(format!("{what} of `{arm}` on `{}`: {error}", on.device)),
-        Measured::Done(_) => None,
-    });
-    failed.collect()
+/// What of an arm is beyond its bound, device by device.
+fn breaks(arm: &ArmComparison) -> Vec<String> {
+    let tell = |on: &OnDevice<Parity>| {
+        let Measured::Done(parity) = &on.outcome else {
+            return None;
+        };
+        let broken = first_break(parity, arm.yardstick.as_ref()?)?;
+        Some(format!(
+            "`{}` on `{}` parts ways with double precision at step {}: the {} is off by {:.1e}, bound \
+             {:.1e}{}",
+            arm.arm,
+            on.device,
+            broken.step,
+            parity.distances.name(broken.quantity),
+            broken.distance,
+            broken.bound,
+            forward(parity)
+        ))
+    };
+    arm.parity.iter().filter_map(tell).collect()
+}
+
+/// What of an arm could not be measured.
+fn failures(arm: &ArmComparison) -> Vec<String> {
+    let tell = |what: &str, device: &str, error: &str| {
+        format!("{what} of `{}` on `{device}`: {error}", arm.arm)
+    };
+    let mut failed = Vec::new();
+    for on in &arm.parity {
+        if let Measured::Failed { error } = &on.outcome {
+            failed.push(tell("steps", &on.device, error));
+        }
+    }
+    for on in &arm.accuracy {
+        match &on.outcome {
+            Measured::Failed { error } => failed.push(tell("trainings", &on.device, error)),
+            Measured::Done(accuracy) => failed.extend(accuracy.cells.iter().filter_map(|cell| {
+                let what = format!("training with seed {}", cell.seed);
+                Some(tell(&what, &on.device, cell.error.as_ref()?))
+            })),
+        }
+    }
+    for timed in &arm.speed {
+        if let Timed::Failed { error } = &timed.outcome {
+            failed.push(tell("times", &timed.device, error));
+        }
+    }
+    failed
 }

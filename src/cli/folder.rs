@@ -186,7 +186,7 @@ pub(crate) fn comparison_targets(folder: &Path) -> Result<Vec<Target>, Failure> 
         let found = files.iter().find(|(n, _)| *n == name);
         found.map(|(_, text)| text.clone())
     };
-    Ok((backends::COMPARISON_FILES.into_iter())
+    Ok(backends::files()
         .map(|name| Target {
             path: folder.join(name),
             content: content(name),

@@ -4,7 +4,10 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
 use super::{preflight, signals, trainer};
-use crate::backends::{Comparison, DeviceInfo, Measured, OnDevice, Parity, Yardstick};
+use crate::backends::{
+    Comparison, DeviceInfo, Measured, OnDevice, Parity, Timed, TimedSize, Timing, Yardstick,
+};
+use crate::compare::speed::{Grid, SpeedRequest, time_arm};
 use crate::compare::{self, accuracy};
 use crate::device;
 use crate::plan::Job;
@@ -12,7 +15,7 @@ use crate::provenance::{Provenance, Revision, Setting};
 use crate::run::cores;
 use crate::run::trainer::StopFlag;
 use crate::spec::Spec;
-use crate::worker::{Reply, Request, Workers};
+use crate::worker::{Reply, Request, WorkerError, Workers};
 use std::cell::Cell;
 use std::path::Path;
 
@@ -94,11 +97,57 @@ impl<'a> Bench<'a> {
         match self.workers.call(&request, |_| (), self.stop) {
             Ok(Some(Reply::Parity(parity))) => Ok(Measured::Done(parity)),
             Ok(None) => Err(self.stopped()),
-            Ok(Some(_)) => Err(Failure::internal("a worker answered another question")),
-            Err(error) => Ok(Measured::Failed {
-                error: error.to_string(),
-            }),
+            Ok(Some(_)) => Ok(failed(&WorkerError::Unexpected)),
+            Err(error) => Ok(failed(&error)),
         }
+    }
+
+    /// Times steps of every arm on every device.
+    pub(crate) fn speed(&self, comparison: &mut Comparison) -> Result<(), Failure> {
+        let timing = Timing::default();
+        let names: Vec<String> = comparison.devices.iter().map(|d| d.name.clone()).collect();
+        let grid = Grid::default();
+        for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
+            self.console.say(&format!("{}: times of `{}`", self.spec.name, arm.name));
+            let measure = |request: &SpeedRequest| self.times(request);
+            found.speed = time_arm(arm, &names, &grid, &timing, measure);
+            if self.stop.stopped() {
+                return Err(self.stopped());
+            }
+        }
+        comparison.timing = Some(timing);
+        Ok(())
+    }
+
+    /// The devices of `request` that are CPUs by turns in one process, each other one alone.
+    fn times(&self, request: &SpeedRequest) -> Vec<TimedSize> {
+        let (cpus, others): (Vec<String>, Vec<String>) =
+            (request.devices.iter().cloned()).partition(|name| device::is_cpu(name));
+        let alone = others.into_iter().map(|name| vec![name]);
+        let groups = std::iter::once(cpus).chain(alone).filter(|group| !group.is_empty());
+        groups.flat_map(|devices| self.times_together(request, devices)).collect()
+    }
+
+    fn times_together(&self, request: &SpeedRequest, devices: Vec<String>) -> Vec<TimedSize> {
+        let request = SpeedRequest {
+            devices,
+            ..request.clone()
+        };
+        let asked = Request::Times(request.clone());
+        let error = match self.workers.call(&asked, |_| (), self.stop) {
+            Ok(Some(Reply::Times(times))) => return times,
+            Ok(Some(_)) => WorkerError::Unexpected.to_string(),
+            Ok(None) => "stopped".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let failed = |device: &String| TimedSize {
+            device: device.clone(),
+            size: request.size,
+            outcome: Timed::Failed {
+                error: error.clone(),
+            },
+        };
+        request.devices.iter().map(failed).collect()
     }
 
     /// Trains every arm with every seed on every device.
@@ -134,6 +183,12 @@ impl<'a> Bench<'a> {
             }
         }
         Ok(())
+    }
+}
+
+fn failed(error: &WorkerError) -> Measured<Parity> {
+    Measured::Failed {
+        error: error.to_string(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod compare;
 mod completions;
 mod console;
 mod data;
@@ -10,6 +11,7 @@ mod exit;
 mod folder;
 mod list;
 mod logging;
+mod measure;
 mod models;
 mod plan;
 mod preflight;
@@ -47,6 +49,7 @@ Examples:
   ablate plan all                         what that would train, how long, what it could show
   ablate report --check                   are the committed reports those of the records?
   ablate verify --cells 5                 train 5 recorded cells again and compare
+  ablate compare --devices flex,wgpu      is the GPU worth it, and does it learn the same?
 
 Results of `experiments/` as they are, on the default device, go to `results/`; those of anything
 else go to `ablate-results/`, unless `--results` says where.
@@ -107,6 +110,8 @@ enum Verb {
     Report(report::Args),
     /// Train some recorded cells again and compare.
     Verify(verify::Args),
+    /// Compare devices: do they compute the same, do they learn the same, and how fast.
+    Compare(compare::Args),
     /// The models that specs can name.
     Models(models::Args),
     /// The data sets, and where their files belong.
@@ -147,6 +152,7 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::Check(args)) => check::check(&args, console),
         Some(Verb::Report(args)) => report::report(&args, console),
         Some(Verb::Verify(args)) => verify::verify(&args, console),
+        Some(Verb::Compare(args)) => compare::compare(&args, console),
         Some(Verb::Models(args)) => models::models(&args, console),
         Some(Verb::Data(args)) => data::data(&args, console),
         Some(Verb::Devices(args)) => devices::devices(&args, console),

@@ -10,13 +10,16 @@ mod parameters;
 mod parity;
 mod shadow;
 mod side;
+pub mod side_by_side;
+pub mod speed;
+pub mod stopwatch;
 
 pub use parity::{parity, yardstick};
 
 use crate::backends::{ArmComparison, Comparison, DeviceInfo};
-use crate::data::{self, Sizes};
+use crate::data::{self, DataError};
 use crate::plan::{Job, JobCell};
-use crate::spec::{Arm, Length, Metric, Optimizer, Spec};
+use crate::spec::{Arm, Metric, Optimizer, Spec};
 
 /// Difference of test accuracy, in points, within which two devices learn the same where a spec says
 /// nothing of accuracy.
@@ -31,22 +34,30 @@ pub fn margin(spec: &Spec) -> f64 {
 }
 
 /// A comparison of `devices` on `spec` without any measurement.
-pub fn begin(spec: &Spec, devices: Vec<DeviceInfo>, margin: f64) -> Comparison {
-    Comparison {
+///
+/// # Errors
+/// If the data of an arm cannot be had.
+pub fn begin(
+    spec: &Spec,
+    devices: Vec<DeviceInfo>,
+    margin: f64,
+) -> Result<Comparison, DataError> {
+    Ok(Comparison {
         spec: spec.name.clone(),
         title: spec.title.clone(),
         devices,
         margin,
         timing: None,
-        arms: spec.arms.iter().map(arm).collect(),
-    }
+        arms: spec.arms.iter().map(arm).collect::<Result<_, _>>()?,
+    })
 }
 
-fn arm(arm: &Arm) -> ArmComparison {
-    let data = data::entry(arm.data.name);
+fn arm(arm: &Arm) -> Result<ArmComparison, DataError> {
+    let data = data::load(arm.data.name)?;
+    let input = [data.height, data.width, data.channels];
     // Arms were checked to fit their data.
-    let cost = arm.model.cost([data.height, data.width, 1], data.classes()).unwrap_or_default();
-    ArmComparison {
+    let cost = arm.model.cost(input, data.classes).unwrap_or_default();
+    Ok(ArmComparison {
         arm: arm.name.clone(),
         label: arm.label.clone(),
         parameters: cost.parameters,
@@ -58,23 +69,12 @@ fn arm(arm: &Arm) -> ArmComparison {
             Optimizer::Adamw(_) => "adamw",
         }
         .to_owned(),
-        steps_a_place: steps_a_place(arm),
+        steps_a_place: speed::steps_a_place(arm, &data)?,
         yardstick: None,
         parity: Vec::new(),
         accuracy: Vec::new(),
         speed: Vec::new(),
-    }
-}
-
-/// Steps for each unit in which the length of the training counts.
-fn steps_a_place(arm: &Arm) -> usize {
-    let Length::Epochs(_) = arm.train.length else {
-        return 1;
-    };
-    let total = |counts: &[usize]| counts.iter().sum::<usize>();
-    let data = data::entry(arm.data.name);
-    let sizes = Sizes::new(&arm.data, total(data.train), data.test.map(total));
-    sizes.map_or(1, |sizes| sizes.train / arm.train.batch_size)
+    })
 }
 
 /// The cell of `arm` that is followed step by step on the device called `device`: first learning rate,

@@ -1,5 +1,7 @@
 //! What is said between a worker and who started it, a line of JSON each.
 
+use crate::backends::{Parity, TimedSize, Yardstick};
+use crate::compare::speed::SpeedRequest;
 use crate::plan::Job;
 use crate::record::CellRecord;
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,15 @@ pub enum Request {
         /// Threads of the kernels on a CPU.
         threads: usize,
     },
+    /// Follow the first steps of the only cell of a job; the answer is [`Reply::Parity`].
+    Parity {
+        /// What to follow.
+        job: Job,
+        /// What its device is judged by.
+        yardstick: Yardstick,
+    },
+    /// Time training steps; the answer is [`Reply::Times`].
+    Times(SpeedRequest),
     /// Time a few steps of a job; the answer is [`Reply::Seconds`].
     Estimate {
         /// What to time.
@@ -32,6 +43,10 @@ pub enum Reply {
     Progress(usize),
     /// One record a cell, in the order of the job's.
     Records(Vec<CellRecord>),
+    /// How far the device is from double precision.
+    Parity(Parity),
+    /// One entry a device.
+    Times(Vec<TimedSize>),
     /// Seconds that the whole job will take; `None` where it cannot be run.
     Seconds(Option<f64>),
     /// Why there is no answer. The worker ends, since what failed may be its device.

@@ -1,6 +1,7 @@
 //! The side of the worker.
 
 use super::protocol::{Reply, Request};
+use crate::compare;
 use crate::device;
 use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
 use crate::run::{checked, message};
@@ -98,6 +99,13 @@ fn answer(request: Request, progress: &dyn Progress) -> Result<Reply, String> {
             device::settle(&job.device).map_err(|e| e.to_string())?;
             Ok(Reply::Records(checked(&job, records)))
         }
+        Request::Parity { job, yardstick } => {
+            let parity = compare::parity(&job, &yardstick, &StopFlag::default());
+            let parity = parity.map_err(|e| e.to_string())?;
+            device::settle(&job.device).map_err(|e| e.to_string())?;
+            Ok(Reply::Parity(parity.ok_or("it was stopped unasked")?))
+        }
+        Request::Times(request) => Ok(Reply::Times(compare::speed::measure(&request))),
         Request::Estimate { job, threads } => {
             Ok(Reply::Seconds(BurnTrainer::new(threads).estimate(&job)))
         }

@@ -129,7 +129,7 @@ fn tf32(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
 }
 
 /// Where the forward pass goes astray, behind what the loss is off by.
-pub(super) fn forward(parity: &Parity) -> String {
+pub fn forward(parity: &Parity) -> String {
     match parity.forward.as_ref().map(|f| (f.step, &f.place)) {
         None => String::new(),
         Some((step, Some(place))) => format!(

@@ -4,12 +4,15 @@ mod accuracy;
 mod devices;
 mod explain;
 mod parity;
+pub mod speed;
+
+pub use explain::forward;
 
 use super::format::counted;
 use super::markdown::list;
 use super::table::one_line;
 use crate::backends::Comparison;
-use crate::plot::{self, PlotError};
+use crate::plot::{self, PlotError, SPEED_FILES};
 
 /// File name of a comparison's page in its results folder.
 pub const PAGE_FILE: &str = "report.md";
@@ -17,7 +20,10 @@ pub const PAGE_FILE: &str = "report.md";
 pub const PARITY_FILE: &str = "parity.svg";
 
 /// Every file that may be derived from a comparison.
-pub const COMPARISON_FILES: [&str; 2] = [PAGE_FILE, PARITY_FILE];
+pub fn files() -> impl Iterator<Item = &'static str> {
+    let times = SPEED_FILES.iter().map(|(name, _)| *name);
+    [PAGE_FILE, PARITY_FILE].into_iter().chain(times)
+}
 
 /// Everything that is derived from a comparison: file name and content. Equal input gives equal bytes.
 ///
@@ -28,6 +34,7 @@ pub fn derive(comparison: &Comparison) -> Result<Vec<(&'static str, String)>, Pl
     if let Some(svg) = plot::parity(comparison)? {
         files.push((PARITY_FILE, svg));
     }
+    files.extend(plot::speed(comparison)?);
     let figures: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     let page = page(comparison, &figures);
     files.insert(0, (PAGE_FILE, page));
@@ -40,6 +47,7 @@ pub fn brief(comparison: &Comparison) -> String {
     parts.push(devices::table(comparison));
     parts.extend(parity::table(comparison));
     parts.extend(accuracy::table(comparison));
+    parts.extend(speed::table(comparison));
     joined(parts)
 }
 
@@ -52,6 +60,7 @@ fn page(comparison: &Comparison, figures: &[&str]) -> String {
     parts.extend(devices::note(comparison));
     parts.extend(parity::section(comparison, figures));
     parts.extend(accuracy::section(comparison));
+    parts.extend(speed::section(comparison, figures));
     parts.push("## What this cannot say".to_owned());
     parts.push(limits(comparison));
     parts.push("## How this was made".to_owned());
@@ -71,7 +80,8 @@ fn heading(comparison: &Comparison) -> String {
 
 /// The questions and, in a sentence each, what came out.
 fn answers(comparison: &Comparison) -> String {
-    let answers = [parity::answer(comparison), accuracy::answer(comparison)];
+    let worth = speed::answer(comparison).map(|text| format!("**Worth it?** {text}"));
+    let answers = [worth, parity::answer(comparison), accuracy::answer(comparison)];
     list(answers.into_iter().flatten())
 }
 
