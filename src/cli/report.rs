@@ -63,7 +63,9 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     }
     let summaries = folder::summaries(&results, &summaries, console);
     let claims = Claim::load_all(&args.selection.experiments)?;
-    targets.extend(folder::overview_targets(&claims, &summaries, &results));
+    if !summaries.is_empty() {
+        targets.extend(folder::overview_targets(&claims, &summaries, &results));
+    }
     for page in &args.splice {
         targets.push(spliced(page, &claims, &summaries, &results)?);
     }

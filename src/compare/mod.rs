@@ -94,6 +94,3 @@ pub fn cell(spec: &Spec, arm: &Arm, device: &str) -> Job {
         }],
     }
 }
-
-#[cfg(test)]
-mod explore;
