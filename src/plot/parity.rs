@@ -3,11 +3,10 @@
 use super::PlotError;
 use super::axis::{Frame, Range};
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
-use super::clip;
 use super::legend::Legend;
 use super::style::{EDGE, HEADING, INK, LABEL, SHADE, SMALL, SOFT, WIDTH, series};
-use crate::backends::bound::{Quantity, bound};
-use crate::backends::{ArmComparison, Comparison, Distances, Measured};
+use crate::backends::bound::bound_at;
+use crate::backends::{ArmComparison, Comparison, Measured, OnDevice, Parity, Yardstick};
 
 const LEFT: f64 = 66.0;
 const GAP: f64 = 62.0;
@@ -16,13 +15,13 @@ const PANEL_HEIGHT: f64 = 190.0;
 const ROW: f64 = PANEL_HEIGHT + 84.0;
 const CAPTION_ROW: f64 = 16.0;
 
-/// Distances below this are drawn here; single precision rounds to about as much.
+/// What is smaller is drawn here; single precision rounds by more.
 const LEAST: f64 = 1e-8;
-/// Distances above this are drawn here.
-const MOST: f64 = 1e2;
+/// What is larger is drawn here.
+const MOST: f64 = 1e6;
 
-/// Distance of the loss, and of the parameter that is farthest beyond its yardstick, against the step.
-/// `None` where no arm has a yardstick.
+/// For every arm the drift of the loss, and the distance of each step by itself over its bound, of
+/// whatever is nearest to it. `None` where no arm has a yardstick.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -35,9 +34,11 @@ pub fn parity(comparison: &Comparison) -> Result<Option<String>, PlotError> {
     let legend = Legend::new(names.collect());
     let title = format!("{}: distance from double precision", comparison.title);
     let heading = wrap(&title, HEADING, WIDTH - 2.0 * EDGE);
-    let caption = "Largest difference over the largest value in double precision. Dotted: the yardstick, \
-                   the farthest of several runs in single precision on a CPU so far. Shaded: beyond the \
-                   bound.";
+    let caption = "Left: relative difference of the loss from that of a training in double precision, which \
+                   rounding enlarges on any device; dotted: the farthest of the yardstick's runs so far, in \
+                   single precision on a CPU. Right: each step by itself, against double precision from \
+                   the same weights; the loss, gradient or value that is nearest to its bound. Shaded: \
+                   beyond it.";
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
     let top = 30.0 + 21.0 * heading.len() as f64;
     let below = top + ROW * panels.len().div_ceil(2) as f64 - 16.0;
@@ -59,113 +60,123 @@ pub fn parity(comparison: &Comparison) -> Result<Option<String>, PlotError> {
     Ok(Some(svg))
 }
 
-/// One quantity of one arm on every device.
+/// One arm on every device.
 struct Panel<'a> {
     title: String,
-    yardstick: &'a [f64],
     /// A list a device, in the order of the comparison; empty where it was not measured.
-    devices: Vec<&'a [f64]>,
+    devices: Vec<Vec<f64>>,
+    /// What the devices are laid beside; empty for none.
+    reference: &'a [f64],
+    /// The largest value that passes, if there is one.
+    most: Option<f64>,
 }
 
 fn panels(arm: &ArmComparison) -> Vec<Panel<'_>> {
     let Some(yardstick) = &arm.yardstick else {
         return Vec::new();
     };
-    let measured: Vec<Option<&Distances>> = (arm.parity.iter())
-        .map(|on| match &on.outcome {
-            Measured::Done(parity) => Some(&parity.distances),
-            Measured::Failed { .. } => None,
-        })
-        .collect();
-    let panel = |title: String, quantity: Quantity| Panel {
-        title: format!("{}: {title}", arm.label),
-        yardstick: yardstick.largest.of(quantity),
-        devices: (measured.iter())
-            .map(|distances| distances.map_or(&[][..], |d| d.of(quantity)))
-            .collect(),
-    };
-    let mut panels = vec![panel("loss".to_owned(), Quantity::Loss)];
-    if let Some(worst) = worst(&yardstick.largest, &measured) {
-        panels.push(panel(yardstick.largest.name(worst), worst));
-    }
-    panels
-}
-
-/// The quantity of a parameter that some device exceeds most, for its bound.
-fn worst(yardstick: &Distances, measured: &[Option<&Distances>]) -> Option<Quantity> {
-    let excess = |quantity: Quantity| {
-        let of_device = |distances: &&Distances| {
-            let pairs = distances.of(quantity).iter().zip(yardstick.of(quantity));
-            pairs.map(|(d, y)| d / bound(*y)).fold(0.0, f64::max)
+    let each = |of: &dyn Fn(&Parity) -> Vec<f64>| {
+        let one = |on: &OnDevice<Parity>| match &on.outcome {
+            Measured::Done(parity) => of(parity),
+            Measured::Failed { .. } => Vec::new(),
         };
-        measured.iter().flatten().map(of_device).fold(0.0, f64::max)
+        arm.parity.iter().map(one).collect()
     };
-    let parameters = yardstick.order().filter(|q| *q != Quantity::Loss);
-    let rated = parameters.map(|quantity| (excess(quantity), quantity));
-    let worst = rated.max_by(|a, b| a.0.total_cmp(&b.0));
-    worst.map(|(_, quantity)| quantity)
+    let drift = Panel {
+        title: format!("{}: drift of the loss", arm.label),
+        devices: each(&|parity| parity.drift.clone()),
+        reference: &yardstick.drift,
+        most: None,
+    };
+    let step = Panel {
+        title: format!("{}: a step by itself, over its bound", arm.label),
+        devices: each(&|parity| shares(parity, yardstick)),
+        reference: &[],
+        most: Some(1.0),
+    };
+    vec![drift, step]
 }
 
-/// Logarithms of step and distance.
-fn points(distances: &[f64]) -> Vec<(f64, f64)> {
-    let point = |(index, distance): (usize, &f64)| {
-        let step = (index + 1) as f64;
-        (step.log10(), distance.clamp(LEAST, MOST).log10())
+/// For each step the largest distance over its bound, of everything that the step computes.
+fn shares(parity: &Parity, yardstick: &Yardstick) -> Vec<f64> {
+    let distances = &parity.distances;
+    let share = |index: usize| {
+        let of = |quantity| {
+            let bound = bound_at(parity, yardstick, quantity, index);
+            distances.of(quantity)[index] / bound
+        };
+        distances.order().map(of).fold(0.0, f64::max)
     };
-    distances.iter().enumerate().map(point).collect()
+    (0..distances.steps()).map(share).collect()
+}
+
+/// Logarithms of step and value.
+fn points(values: &[f64]) -> Vec<(f64, f64)> {
+    let point = |(index, value): (usize, &f64)| {
+        let step = (index + 1) as f64;
+        (step.log10(), value.clamp(LEAST, MOST).log10())
+    };
+    values.iter().enumerate().map(point).collect()
 }
 
 impl Panel<'_> {
-    fn draw(&self, canvas: &mut Canvas<'_>, top: f64, k: usize) {
+    fn frame(&self, top: f64, k: usize) -> Option<Frame> {
         let width = (WIDTH - LEFT - EDGE - GAP) / 2.0;
         let left = LEFT + (k % 2) as f64 * (width + GAP);
         let top = top + ROW * (k / 2) as f64;
-        let bounds: Vec<f64> = self.yardstick.iter().map(|y| bound(*y)).collect();
-        let steps = self.yardstick.len().max(2) as f64;
-        let all = self.devices.iter().copied().flatten().chain(&bounds).chain(self.yardstick);
-        let y = Range::of(all.map(|d| d.clamp(LEAST, MOST).log10()));
-        let Some(y) = y else { return };
-        let frame = Frame {
+        let all = || self.devices.iter().flatten().chain(self.reference);
+        let steps = self.devices.iter().map(Vec::len).max()?.max(self.reference.len());
+        let y = all().chain(&self.most).map(|d| d.clamp(LEAST, MOST).log10());
+        let y = Range::of(y)?;
+        // There is something to see on either side of a bound.
+        let above = self.most.map_or(0.0, |most| (most.log10() + 1.0 - y.high).max(0.0));
+        Some(Frame {
             left,
             top,
             right: left + width,
             bottom: top + PANEL_HEIGHT,
-            x: Range { low: 0.0, high: steps.log10() },
-            y: y.padded(0.05, 0.5),
-        };
-        self.shade(canvas, &frame, &bounds);
-        frame.y_ticks(canvas, &decades(frame.y, |power| format!("1e{power}").replace('-', "−")), true);
-        frame.x_ticks(canvas, &decades(frame.x, |power| 10f64.powi(power).to_string()));
-        let middle = (frame.left + frame.right) / 2.0;
-        let small = Type::new(SMALL, INK, Anchor::Middle);
-        let title = shorten(&self.title, SMALL, width + LEFT / 2.0);
-        canvas.text(&title, (middle, frame.top - 10.0), small);
-        let label = Type::new(LABEL, INK, Anchor::Middle);
-        canvas.text("step", (middle, frame.bottom + 30.0), label);
-        let dots = self.pixels(&frame, self.yardstick);
-        canvas.line(&dots, SOFT, 1.5, &[1, 4], "reference");
-        for (look, distances) in self.devices.iter().enumerate() {
-            let (color, dash) = series(look);
-            canvas.line(&self.pixels(&frame, distances), color, 1.5, dash, "series");
-        }
-        frame.edges(canvas);
+            x: Range {
+                low: 0.0,
+                high: (steps.max(2) as f64).log10(),
+            },
+            y: Range {
+                low: y.low,
+                high: y.high + above,
+            }
+            .padded(0.05, 0.5),
+        })
     }
 
-    fn pixels(&self, frame: &Frame, distances: &[f64]) -> Vec<(f64, f64)> {
-        points(distances).into_iter().map(|p| frame.at(p)).collect()
-    }
-
-    /// Shades what is beyond the bound.
-    fn shade(&self, canvas: &mut Canvas<'_>, frame: &Frame, bounds: &[f64]) {
-        let mut outline = points(bounds);
-        let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) else {
+    fn draw(&self, canvas: &mut Canvas<'_>, top: f64, k: usize) {
+        let Some(frame) = self.frame(top, k) else {
             return;
         };
-        outline.push((last.0, frame.y.high));
-        outline.push((first.0, frame.y.high));
-        let outline = clip::polygon(&outline, frame.y);
-        let outline: Vec<_> = outline.into_iter().map(|p| frame.at(p)).collect();
-        canvas.shape(&outline, SHADE, 1.0);
+        if let Some(most) = self.most {
+            let corner = (frame.left, frame.top);
+            canvas.rectangle(corner, (frame.right, frame.py(most.log10())), SHADE);
+        }
+        let tick = |power: i32| match power {
+            0 => "1".to_owned(),
+            _ => format!("1e{power}").replace('-', "\u{2212}"),
+        };
+        frame.y_ticks(canvas, &decades(frame.y, tick), true);
+        let steps = decades(frame.x, |power| 10f64.powi(power).to_string());
+        frame.x_ticks(canvas, &steps);
+        let middle = (frame.left + frame.right) / 2.0;
+        let title = shorten(&self.title, SMALL, frame.right - frame.left + LEFT / 2.0);
+        let above = (middle, frame.top - 11.0);
+        canvas.text(&title, above, Type::new(SMALL, INK, Anchor::Middle));
+        let label = Type::new(LABEL, INK, Anchor::Middle);
+        canvas.text("step", (middle, frame.bottom + 30.0), label);
+        let pixels = |values: &[f64]| -> Vec<(f64, f64)> {
+            points(values).into_iter().map(|p| frame.at(p)).collect()
+        };
+        canvas.line(&pixels(self.reference), SOFT, 2.0, &[1, 4], "reference");
+        for (look, values) in self.devices.iter().enumerate() {
+            let (color, dash) = series(look);
+            canvas.line(&pixels(values), color, 1.5, dash, "series");
+        }
+        frame.edges(canvas);
     }
 }
 
@@ -175,4 +186,39 @@ fn decades(range: Range, label: impl Fn(i32) -> String) -> Vec<(f64, String)> {
     let stride = if high - low > 6 { 2 } else { 1 };
     let powers = (low..=high).filter(|power| power.rem_euclid(stride) == 0);
     powers.map(|power| (f64::from(power), label(power))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backends::fixture::comparison;
+
+    #[test]
+    fn every_arm_has_its_drift_and_its_steps_with_a_line_a_device() {
+        let svg = parity(&comparison(3, 0.0)).unwrap().unwrap();
+        assert_eq!(svg.matches("class=\"series\"").count(), 4);
+        assert_eq!(svg.matches("class=\"reference\"").count(), 1);
+        assert_eq!(svg.matches("class=\"key\"").count(), 2);
+        assert!(svg.contains("wgpu (software adapter)"));
+    }
+
+    #[test]
+    fn without_a_yardstick_there_is_nothing_to_draw() {
+        let mut comparison = comparison(3, 0.0);
+        comparison.arms[0].yardstick = None;
+        assert_eq!(parity(&comparison).unwrap(), None);
+    }
+
+    #[test]
+    fn a_share_is_that_of_what_is_nearest_to_its_bound() {
+        let mut comparison = comparison(3, 0.0);
+        let arm = &mut comparison.arms[0];
+        let Measured::Done(parity) = &mut arm.parity[1].outcome else {
+            panic!("it was measured");
+        };
+        parity.distances.parameters[3].value[5] = 1.0;
+        let yardstick = arm.yardstick.as_ref().unwrap();
+        let shares = shares(parity, yardstick);
+        assert!(shares[5] > 1.0 && shares[4] < 1.0 && shares[6] < 1.0);
+    }
 }

@@ -16,6 +16,7 @@ const TF32: std::ops::Range<f64> = 1e-5..1e-2;
 /// What explains the numbers of a comparison, as a list; `None` where there is nothing to explain.
 pub(super) fn list_of(comparison: &Comparison) -> Option<String> {
     let mut items: Vec<String> = comparison.arms.iter().flat_map(of_arm).collect();
+    items.extend(runs(comparison).filter_map(|run| kinks(comparison, &run)));
     items.extend(twins(comparison));
     items.extend(order_of_sums(comparison));
     items.extend(runs(comparison).filter_map(|run| tf32(comparison, &run)));
@@ -30,15 +31,33 @@ fn of_arm(arm: &ArmComparison) -> Vec<String> {
 }
 
 fn growth(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
-    let loss = &yardstick.largest.loss;
-    let (first, last) = (loss.iter().find(|d| **d > 0.0)?, loss.last()?);
+    let drift = &yardstick.drift;
+    let (first, last) = (drift.iter().find(|d| **d > 0.0)?, drift.last()?);
     (*last > GROWTH * first).then(|| {
         format!(
-            "`{}`: the yardstick's loss is off by {} at first and by {} in the end. Nothing is wrong in \
-             between; training enlarges what rounding leaves.",
+            "`{}`: the loss of the yardstick's runs drifts from {} to {} off double precision, though \
+             each of their steps is right. Training enlarges what rounding leaves.",
             arm.arm,
             compact(*first),
             compact(*last)
+        )
+    })
+}
+
+/// Steps at which rounding decides on which side of a kink a unit is.
+fn kinks(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
+    let kinks = &run.parity.kinks;
+    let steps: Vec<String> = kinks.iter().map(|kink| kink.step.to_string()).collect();
+    let largest = kinks.iter().flat_map(|kink| &kink.gradients).copied().fold(0.0, f64::max);
+    (!kinks.is_empty()).then(|| {
+        format!(
+            "{}, `{}`: at step {} a unit sits at the kink of its activation, or of a maximum, to within \
+             rounding: in double precision, too, the last bits of the weights move a gradient by up to {}. \
+             The bound of the gradients is wider there.",
+            shown(comparison, run.device),
+            run.arm.arm,
+            steps.join(", "),
+            compact(largest)
         )
     })
 }
@@ -48,8 +67,6 @@ fn of_noise(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
     let noise = noise(yardstick);
     let path = |k: &usize| format!("`{}`", yardstick.largest.parameters[*k].path);
     let paths: Vec<String> = noise.iter().map(path).collect();
-    let value = noise.iter().map(|k| yardstick.largest.parameters[*k].value.last());
-    let value = value.flatten().copied().fold(0.0, f64::max);
     let wanders = match arm.optimizer.as_str() {
         "adam" | "adamw" => {
             "Adam divides it by its own size and so moves the parameter along nothing but rounding"
@@ -59,11 +76,10 @@ fn of_noise(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
     (!noise.is_empty()).then(|| {
         format!(
             "`{}`: the gradient of {} is zero in theory, because what follows subtracts it again, and in \
-             single precision all of it is rounding. {wanders}: the yardstick's own value is off by up \
-             to {} of its size. The table leaves these out; the bound counts them, by the yardstick.",
+             single precision all of it is rounding. {wanders}. The table leaves these out; the bound \
+             counts them, against the rounding of the yardstick.",
             arm.arm,
-            paths.join(", "),
-            compact(value)
+            paths.join(", ")
         )
     })
 }

@@ -2,7 +2,7 @@
 
 use super::devices::shown;
 use super::{PARITY_FILE, explain};
-use crate::backends::bound::{Break, FACTOR, FLOOR, Quantity, bound, first_break};
+use crate::backends::bound::{Break, FACTOR, FLOOR, Quantity, bound_at, first_break};
 use crate::backends::{
     ArmComparison, Comparison, Distances, FAR, Measured, OnDevice, Parity, Yardstick,
 };
@@ -72,8 +72,8 @@ pub(super) fn answer(comparison: &Comparison) -> Option<String> {
         let steps = counted(steps.unwrap_or(0), "step");
         match broken.is_empty() {
             true => format!(
-                "**The same steps?** Yes: over the first {steps} every device stays as near to double \
-                 precision as rounding allows."
+                "**The same steps?** Yes: each of the first {steps} is as near to double precision as \
+                 rounding allows, on every device."
             ),
             false => format!("**The same steps?** No: {}.", broken.join("; ")),
         }
@@ -98,12 +98,15 @@ fn text(comparison: &Comparison) -> String {
     let (device, runs) = yardstick.map_or(("the CPU", 0), |y| (y.device.as_str(), y.runs));
     format!(
         "Every device takes the first steps of each arm in single precision, from the same start \
-         weights, with the same batches and masks; `{device}` takes them in double precision. A \
-         difference is the largest over a tensor, over the tensor's largest value. Training enlarges \
-         rounding from step to step whoever computes it, so the bound moves with it: {FACTOR} times the \
-         largest difference up to that step of {} in single precision on `{device}` whose start weights \
-         are off by their last bit, plus {}. The first thing beyond its bound is named, in the order \
-         of computation: loss, gradients from the last layer to the first, new values.",
+         weights, with the same batches and masks. Each step is compared with double precision, \
+         computed by `{device}` from where the device is: loss and gradients at the weights that it has, \
+         new values from the gradients that it has. A difference is the largest over a tensor, over \
+         the tensor's largest value. What is left is the rounding of one step, and the bound is what \
+         rounding does elsewhere: {FACTOR} times the largest difference up to that step in {} in single \
+         precision on `{device}`, plus {}. The first thing beyond its bound is named, in the order of \
+         computation: loss, gradients from the last layer to the first, new values. The drift is how \
+         far the loss is in the end from that of a training all in double precision; rounding enlarges \
+         it from step to step whoever computes, so it is shown and not judged.",
         counted(runs, "run"),
         compact(FLOOR),
     )
@@ -120,6 +123,7 @@ pub(super) fn table(comparison: &Comparison) -> Option<String> {
         ("loss", Right),
         ("gradients", Right),
         ("values", Right),
+        ("drift", Right),
         ("nearest to its bound", Left),
         ("verdict", Left),
     ]);
@@ -139,7 +143,9 @@ fn cells(arm: &ArmComparison, on: &OnDevice<Parity>) -> Vec<String> {
             Measured::Failed { error } => format!("**failed**: {error}"),
             Measured::Done(_) => "not judged".to_owned(),
         };
-        return vec![none.clone(), none.clone(), none.clone(), none.clone(), none, error];
+        let mut cells = vec![none; 6];
+        cells.push(error);
+        return cells;
     };
     let distances = &run.parity.distances;
     let noise = noise(run.yardstick);
@@ -164,6 +170,7 @@ fn cells(arm: &ArmComparison, on: &OnDevice<Parity>) -> Vec<String> {
         largest(|q| q == Quantity::Loss),
         largest(|q| matches!(q, Quantity::Gradient(_))),
         largest(|q| matches!(q, Quantity::Value(_))),
+        run.parity.drift.last().map_or(none, |d| size(*d)),
         format!("{}, step {step}: {}", code(&distances.name(quantity)), share_of_bound(share)),
         verdict,
     ]
@@ -188,9 +195,11 @@ fn place(quantity: Quantity) -> usize {
 fn nearest(run: &Run<'_>) -> (Quantity, usize, f64) {
     let distances = &run.parity.distances;
     let shares = distances.order().flat_map(|quantity| {
-        let largest = run.yardstick.largest.of(quantity);
-        let pairs = distances.of(quantity).iter().zip(largest).enumerate();
-        pairs.map(move |(index, (d, y))| (quantity, index + 1, d / bound(*y)))
+        let steps = distances.of(quantity).iter().enumerate();
+        steps.map(move |(index, distance)| {
+            let bound = bound_at(run.parity, run.yardstick, quantity, index);
+            (quantity, index + 1, distance / bound)
+        })
     });
     let nearest = shares.max_by(|a, b| a.2.total_cmp(&b.2));
     nearest.unwrap_or((Quantity::Loss, 0, 0.0))
