@@ -68,6 +68,7 @@ fn the_suites_hold_what_they_are_said_to_hold() {
     ];
     assert_eq!(names("mnist"), mnist);
     assert_eq!(names("smoke"), ["smoke"]);
+    assert_eq!(names("devices"), ["backends", "backends-mnist"]);
     for name in names("claims") {
         assert!(
             !standard.contains(&name.as_str()),

@@ -21,7 +21,7 @@ use support::{ByPath, cnn, mlp, normals, normed, parameters, tensors};
 
 /// Largest difference that the order of sums in single precision may make, relative to the largest
 /// number of the tensor, over the steps below.
-const BOUND: f64 = 1e-4;
+const BOUND: f64 = 2e-5;
 const STEPS: usize = 5;
 const ROWS: usize = 12;
 
@@ -68,7 +68,7 @@ fn start(device: &Device) -> Start {
 }
 
 /// Batch norm and dropout.
-fn block(activation: Activation) -> BlockConfig {
+fn block() -> BlockConfig {
     BlockConfig {
         dropout: DropoutConfig {
             rate: 0.3,
@@ -76,7 +76,7 @@ fn block(activation: Activation) -> BlockConfig {
             input_rate: 0.1,
             ..DropoutConfig::default()
         },
-        ..normed(activation, true, true)
+        ..normed(Activation::Relu, true, true)
     }
 }
 
@@ -109,17 +109,12 @@ fn trains_alike(config: &ModelConfig) {
 
 #[test]
 fn a_dense_net_with_batch_norm_and_dropout_trains_alike() {
-    trains_alike(&mlp(block(Activation::Relu)));
+    trains_alike(&mlp(block()));
 }
 
 #[test]
 fn a_convolutional_net_with_batch_norm_dropout_and_max_pooling_trains_alike() {
-    trains_alike(&cnn(Pool::Max, block(Activation::Relu)));
-}
-
-#[test]
-fn a_convolutional_net_with_average_pooling_trains_alike() {
-    trains_alike(&cnn(Pool::Average, block(Activation::Gelu)));
+    trains_alike(&cnn(Pool::Max, block()));
 }
 
 #[test]

@@ -11,7 +11,6 @@ use crate::backends::{
     ArmComparison, COMPARISON_FILE, Comparison, DeviceInfo, Measured, OnDevice, Parity, Timed, text,
 };
 use crate::compare;
-use crate::device;
 use crate::files::{check_writable, write_atomic};
 use crate::provenance::{Compared, Provenance};
 use crate::report::backends::{brief, forward};
@@ -88,7 +87,7 @@ impl Args {
     fn devices(&self, console: &Console) -> Result<Vec<DeviceInfo>, Failure> {
         let mut found: Vec<DeviceInfo> = Vec::new();
         if self.devices.is_empty() {
-            found = device::present();
+            found = trainer::present()?;
         }
         for name in &self.devices {
             match found.iter().any(|device| device.name == *name) {

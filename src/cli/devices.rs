@@ -4,6 +4,7 @@ use super::arguments::{DEFAULT_DEVICE, Format, FormatArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
+use super::trainer::{look, present};
 use crate::backends::{DeviceInfo, DeviceKind};
 use crate::device;
 use crate::report::format::counted;
@@ -33,7 +34,7 @@ struct Row {
 }
 
 pub(super) fn devices(args: &Args, console: &Console) -> Result<Code, Failure> {
-    let rows = rows();
+    let rows = rows()?;
     match args.format.format {
         Format::Json => console.json(&rows)?,
         Format::Text => console.data(&text(&rows))?,
@@ -42,8 +43,8 @@ pub(super) fn devices(args: &Args, console: &Console) -> Result<Code, Failure> {
 }
 
 /// Every backend, followed by the further names of what it reaches.
-fn rows() -> Vec<Row> {
-    let present = device::present();
+fn rows() -> Result<Vec<Row>, Failure> {
+    let present = present()?;
     let mut rows = Vec::new();
     for name in device::NAMES {
         rows.push(row(name, name));
@@ -51,19 +52,22 @@ fn rows() -> Vec<Row> {
         let further = further.filter(|d| d.name != name);
         rows.extend(further.map(|found| row(&found.name, name)));
     }
-    rows
+    Ok(rows)
 }
 
 fn row(name: &str, backend: &str) -> Row {
-    let found = device::info(name);
-    let advice = found.as_ref().err().map(ToString::to_string);
+    let found = look(name);
+    let (device, advice) = match found {
+        Ok(device) => (Some(device), None),
+        Err(failure) => (None, Some(failure.into_messages().join("; "))),
+    };
     Row {
         name: name.to_owned(),
         built_in: device::built_in().contains(&backend),
-        present: found.is_ok(),
+        present: device.is_some(),
         default: name == DEFAULT_DEVICE,
         about: about(backend),
-        device: found.ok(),
+        device,
         advice,
     }
 }
@@ -72,8 +76,8 @@ fn about(backend: &str) -> &'static str {
     match backend {
         "flex" => "CPU, burn-flex",
         "ndarray" => "CPU, burn-ndarray",
-        "wgpu" => "GPU, burn-wgpu: Vulkan, Metal, DirectX 12 or OpenGL",
-        "cuda" => "GPU, burn-cuda: NVIDIA",
+        "wgpu" => "GPU, burn-wgpu",
+        "cuda" => "GPU, burn-cuda",
         _ => "",
     }
 }
@@ -82,8 +86,8 @@ fn text(rows: &[Row]) -> String {
     let line = |row: &Row| {
         let state = match (&row.device, &row.advice) {
             (Some(found), _) => answer(found, row.default),
-            (None, Some(advice)) => advice.clone(),
-            (None, None) => String::new(),
+            (None, Some(advice)) if row.built_in => advice.clone(),
+            (None, _) => format!("not built in; build with `--features {}`", row.name),
         };
         vec![row.name.clone(), row.about.to_owned(), state]
     };

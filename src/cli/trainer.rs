@@ -5,14 +5,14 @@ use super::exit::Failure;
 use super::serve;
 use crate::backends::{DeviceInfo, DeviceKind};
 use crate::device;
-use crate::run::trainer::Trainer;
+use crate::run::trainer::{StopFlag, Trainer};
 use crate::run::{cores, threads_a_job};
 use crate::train::BurnTrainer;
-use crate::worker::{WorkerTrainer, Workers};
+use crate::worker::{Reply, Request, WorkerError, WorkerTrainer, Workers};
 
 /// What answers to `device`; a GPU that is none is said to be so.
 pub(crate) fn find(device: &str, console: &Console) -> Result<DeviceInfo, Failure> {
-    let info = device::info(device)?;
+    let info = look(device)?;
     if info.kind == DeviceKind::SoftwareAdapter {
         console.warn(&format!(
             "`{device}` is the software adapter `{}`, which runs on the CPU",
@@ -20,6 +20,40 @@ pub(crate) fn find(device: &str, console: &Console) -> Result<DeviceInfo, Failur
         ));
     }
     Ok(info)
+}
+
+/// What answers to `device`. Drivers crash and chatter, so a worker looks for what they reach.
+pub(crate) fn look(device: &str) -> Result<DeviceInfo, Failure> {
+    device::check_name(device)?;
+    if device::is_cpu(device) {
+        return Ok(device::info(device)?);
+    }
+    let name = device.to_owned();
+    match ask(&Request::Device { name })? {
+        Reply::Device(info) => Ok(info),
+        _ => Err(unavailable(&WorkerError::Unexpected)),
+    }
+}
+
+/// What is built in and there.
+pub(crate) fn present() -> Result<Vec<DeviceInfo>, Failure> {
+    if device::built_in() == device::built_in_cpu() {
+        return Ok(device::present());
+    }
+    match ask(&Request::Devices)? {
+        Reply::Devices(found) => Ok(found),
+        _ => Err(unavailable(&WorkerError::Unexpected)),
+    }
+}
+
+fn ask(request: &Request) -> Result<Reply, Failure> {
+    let reply = workers()?.call(request, |_| (), &StopFlag::default());
+    let reply = reply.map_err(|error| unavailable(&error))?;
+    reply.ok_or_else(|| Failure::internal("nobody asked the worker to stop"))
+}
+
+fn unavailable(error: &WorkerError) -> Failure {
+    Failure::unavailable(error.to_string())
 }
 
 /// What provenance says of `info`; the CPU is named there already.

@@ -43,6 +43,15 @@ pub fn is_cpu(name: &str) -> bool {
     matches!(Name::parse(name), Ok(Name::Flex | Name::Ndarray))
 }
 
+/// Makes sure that `name` is one, and that this program was built with what it names. The device need
+/// not be there.
+///
+/// # Errors
+/// If it is no name, or is not built in.
+pub fn check_name(name: &str) -> Result<(), DeviceError> {
+    built(name).map(drop)
+}
+
 /// Takes `name` apart, and makes sure that this program was built with what it names.
 fn built(name: &str) -> Result<Name, DeviceError> {
     let parsed = Name::parse(name)?;

@@ -4,6 +4,7 @@ use super::error::WorkerError;
 use super::protocol::{Reply, Request};
 use crate::run::trainer::StopFlag;
 use std::collections::VecDeque;
+use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
@@ -12,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+/// Where Mesa looks for a display; it complains again and again where this is not set.
+const RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 /// How often a caller that waits looks whether it should stop.
 const TICK: Duration = Duration::from_millis(20);
 /// How long a worker that closed its output may take to end, and its last words to arrive.
@@ -100,12 +103,16 @@ impl Drop for Worker {
 
 impl Worker {
     fn start(command: &[OsString]) -> io::Result<Self> {
-        let mut child = Command::new(&command[0])
+        let mut program = Command::new(&command[0]);
+        program
             .args(&command[1..])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+            .stderr(Stdio::piped());
+        if env::var_os(RUNTIME_DIR).is_none() {
+            program.env(RUNTIME_DIR, env::temp_dir());
+        }
+        let mut child = program.spawn()?;
         let pipe = "all three streams were asked for";
         let input = child.stdin.take().expect(pipe);
         let lines = read(child.stdout.take().expect(pipe));

@@ -1,6 +1,6 @@
 //! What is said between a worker and who started it, a line of JSON each.
 
-use crate::backends::{Parity, TimedSize, Yardstick};
+use crate::backends::{DeviceInfo, Parity, TimedSize, Yardstick};
 use crate::compare::speed::SpeedRequest;
 use crate::plan::Job;
 use crate::record::CellRecord;
@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
+    /// Look for a device; the answer is [`Reply::Device`].
+    Device {
+        /// Its name.
+        name: String,
+    },
+    /// Look for every device; the answer is [`Reply::Devices`].
+    Devices,
     /// Train every cell of a job; the answer is [`Reply::Records`].
     Train {
         /// What to train.
@@ -41,6 +48,10 @@ pub enum Request {
 pub enum Reply {
     /// So many epochs or steps are done; the answer is still to come.
     Progress(usize),
+    /// What answers to a name.
+    Device(DeviceInfo),
+    /// What is there.
+    Devices(Vec<DeviceInfo>),
     /// One record a cell, in the order of the job's.
     Records(Vec<CellRecord>),
     /// How far the device is from double precision.

@@ -91,6 +91,11 @@ fn contained(request: Request, progress: &dyn Progress) -> Reply {
 
 fn answer(request: Request, progress: &dyn Progress) -> Result<Reply, String> {
     match request {
+        Request::Device { name } => {
+            let info = device::info(&name).map_err(|e| e.to_string())?;
+            Ok(Reply::Device(info))
+        }
+        Request::Devices => Ok(Reply::Devices(device::present())),
         Request::Train { job, threads } => {
             let trainer = BurnTrainer::new(threads);
             let records = trainer.train(&job, progress, &StopFlag::default());
