@@ -1,11 +1,24 @@
 //! When a device is too far from double precision, and what is the first thing that is.
+//!
+//! What is compared is one step at a time, so a distance is the rounding of one step. How much that is
+//! depends on the quantity: on how long its sums are, how much they cancel, and whether it is zero
+//! in theory, so that all of it is rounding. The yardstick, single precision on a CPU, knows that for
+//! each; a device may do worse by a factor and a floor.
+//!
+//! Both were set by measurement: 300 healthy trainings of 100 steps (ten experiments on the digits,
+//! dense and convolutional, four seeds) against yardsticks of other start weights. Beyond the floor
+//! the largest ratio was 3.2 on the CPU and, over five arms, 3.5 on a software adapter, whose kernels
+//! share nothing with the CPU's. Without the floor losses went up to 2.4, because the loss of a step
+//! may happen to be exact in every run of the yardstick. The least that the broken kernels of the tests
+//! are off by is a hundred times the bound.
 
 use super::{Distances, Parity, Yardstick};
 
-/// How many times as far from double precision as the yardstick a device may be.
+/// How many times as far from double precision as the yardstick a device may be: four to five times
+/// what the worst healthy one was.
 pub const FACTOR: f64 = 16.0;
 
-/// What a device may be off by in any case.
+/// What a device may be off by in any case: 8 units in the last place.
 pub const FLOOR: f64 = 1e-6;
 
 /// The largest distance that passes where the yardstick shows `distance`.

@@ -12,9 +12,14 @@ pub(crate) fn distances(scale: f64) -> Distances {
     };
     Distances {
         loss: doubling(),
-        parameters: ["blocks.0.linear.weight", "blocks.0.linear.bias", "head.weight", "head.bias"]
-            .map(parameter)
-            .into(),
+        parameters: [
+            "blocks.0.linear.weight",
+            "blocks.0.linear.bias",
+            "head.weight",
+            "head.bias",
+        ]
+        .map(parameter)
+        .into(),
     }
 }
 

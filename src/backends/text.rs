@@ -20,7 +20,11 @@ pub fn text(comparison: &Comparison) -> String {
 struct Lines(PrettyFormatter<'static>);
 
 impl Formatter for Lines {
-    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         match first {
             true => Ok(()),
             false => out.write_all(b","),
@@ -35,7 +39,11 @@ impl Formatter for Lines {
         self.0.end_object(out)
     }
 
-    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         self.0.begin_object_key(out, first)
     }
 
@@ -57,7 +65,14 @@ mod tests {
     fn a_comparison_reads_back_and_a_list_of_numbers_is_one_line() {
         let comparison = comparison(2, 0.5);
         let text = text(&comparison);
-        assert_eq!(serde_json::from_str::<Comparison>(&text).unwrap(), comparison);
-        assert!(text.contains("\"test_accuracy\": [80.0,90.5]\n") || text.contains("\"test_accuracy\": [80.0,90.5],\n"), "{text}");
+        assert_eq!(
+            serde_json::from_str::<Comparison>(&text).unwrap(),
+            comparison
+        );
+        assert!(
+            text.contains("\"test_accuracy\": [80.0,90.5]\n")
+                || text.contains("\"test_accuracy\": [80.0,90.5],\n"),
+            "{text}"
+        );
     }
 }

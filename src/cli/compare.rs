@@ -103,7 +103,9 @@ pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failu
     let spec = args.spec()?;
     preflight::check_arms(&spec)?;
     let devices = args.devices(console)?;
-    let results = args.results.folder(&args.selection, std::slice::from_ref(&spec), None);
+    let results = args
+        .results
+        .folder(&args.selection, std::slice::from_ref(&spec), None);
     let home = folder::comparison(&results.folder, &spec.name);
     check_writable(&home)?;
     if let Some(why) = results.why {
@@ -168,7 +170,10 @@ fn keep(comparison: &mut Comparison, home: &Path, args: &Args) {
 }
 
 fn write(comparison: &Comparison, home: &Path, made: &Compared) -> Result<(), Failure> {
-    write_atomic(&home.join(COMPARISON_FILE), text::text(comparison).as_bytes())?;
+    write_atomic(
+        &home.join(COMPARISON_FILE),
+        text::text(comparison).as_bytes(),
+    )?;
     Provenance::of_comparison(comparison, made).write(home)?;
     for target in folder::comparison_targets(home)? {
         target.write()?;

@@ -7,9 +7,9 @@ use crate::backends::{COMPARISON_FILE, Comparison};
 use crate::files::{FileError, write_atomic};
 use crate::provenance::Provenance;
 use crate::report::{
-    self, backends, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, Derived,
-    EFFECT_FILE, INTERACTION_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE, TRACES_FILE, claim_file,
-    claim_page, overview,
+    self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, Derived,
+    EFFECT_FILE, INTERACTION_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE, TRACES_FILE, backends,
+    claim_file, claim_page, overview,
 };
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -162,10 +162,20 @@ pub(crate) fn comparison(results: &Path, name: &str) -> PathBuf {
 
 /// The folders of comparisons that there are in `results`, by name.
 pub(crate) fn comparisons(results: &Path) -> BTreeMap<String, PathBuf> {
-    let entries = results.join(COMPARISONS).read_dir().into_iter().flatten().flatten();
+    let entries = results
+        .join(COMPARISONS)
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .flatten();
     let there = entries.filter(|entry| entry.path().join(COMPARISON_FILE).is_file());
     there
-        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.path(),
+            )
+        })
         .collect()
 }
 
@@ -174,7 +184,9 @@ pub(crate) fn read_comparison(path: &Path) -> Result<Comparison, Failure> {
     let text = fs::read_to_string(path).map_err(FileError::of("read", path))?;
     serde_json::from_str(&text).map_err(|e| {
         let path = path.display();
-        Failure::unavailable(format!("`{path}` is no comparison: {e}; make it anew with `ablate compare`"))
+        Failure::unavailable(format!(
+            "`{path}` is no comparison: {e}; make it anew with `ablate compare`"
+        ))
     })
 }
 

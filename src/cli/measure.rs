@@ -40,7 +40,11 @@ impl<'a> Bench<'a> {
         console: &'a Console,
         stop: &'a StopFlag,
     ) -> Result<Self, Failure> {
-        let jobs: Vec<Job> = spec.arms.iter().map(|arm| compare::cell(spec, arm, "")).collect();
+        let jobs: Vec<Job> = spec
+            .arms
+            .iter()
+            .map(|arm| compare::cell(spec, arm, ""))
+            .collect();
         preflight::load_data(jobs.iter())?;
         Ok(Self {
             spec,
@@ -71,7 +75,8 @@ impl<'a> Bench<'a> {
             ));
         };
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
-            self.console.say(&format!("{}: steps of `{}`", self.spec.name, arm.name));
+            self.console
+                .say(&format!("{}: steps of `{}`", self.spec.name, arm.name));
             let job = compare::cell(self.spec, arm, reference);
             let yardstick = compare::yardstick(&job, steps, self.stop)
                 .map_err(|e| Failure::internal(e.to_string()))?
@@ -108,7 +113,8 @@ impl<'a> Bench<'a> {
         let names: Vec<String> = comparison.devices.iter().map(|d| d.name.clone()).collect();
         let grid = Grid::default();
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
-            self.console.say(&format!("{}: times of `{}`", self.spec.name, arm.name));
+            self.console
+                .say(&format!("{}: times of `{}`", self.spec.name, arm.name));
             let measure = |request: &SpeedRequest| self.times(request);
             found.speed = time_arm(arm, &names, &grid, &timing, measure);
             if self.stop.stopped() {
@@ -124,8 +130,12 @@ impl<'a> Bench<'a> {
         let (cpus, others): (Vec<String>, Vec<String>) =
             (request.devices.iter().cloned()).partition(|name| device::is_cpu(name));
         let alone = others.into_iter().map(|name| vec![name]);
-        let groups = std::iter::once(cpus).chain(alone).filter(|group| !group.is_empty());
-        groups.flat_map(|devices| self.times_together(request, devices)).collect()
+        let groups = std::iter::once(cpus)
+            .chain(alone)
+            .filter(|group| !group.is_empty());
+        groups
+            .flat_map(|devices| self.times_together(request, devices))
+            .collect()
     }
 
     fn times_together(&self, request: &SpeedRequest, devices: Vec<String>) -> Vec<TimedSize> {
@@ -160,7 +170,10 @@ impl<'a> Bench<'a> {
         let plans = plans.collect::<Result<Vec<_>, Failure>>()?;
         let all = plans.iter().flat_map(|(_, _, jobs)| jobs);
         self.console.start_bar(all.map(units).sum());
-        comparison.arms.iter_mut().for_each(|arm| arm.accuracy.clear());
+        comparison
+            .arms
+            .iter_mut()
+            .for_each(|arm| arm.accuracy.clear());
         for (info, plan, jobs) in &plans {
             let workers = trainer::usual_jobs(&info.name).min(jobs.len()).max(1);
             let trainer = trainer::trainer(&info.name, false, workers)?;

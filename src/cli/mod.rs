@@ -59,7 +59,7 @@ Exit codes:
   1  internal error
   2  bad arguments or a bad spec
   3  some cells failed; the next run tries them again
-  4  a verification failed, or a derived file is stale
+  4  a verification failed, devices compute different things, or a derived file is stale
   5  a device, data, a folder or records that are needed are not available
   75 stopped, or the results folder is in use; safe to run again
 

@@ -69,7 +69,9 @@ struct Apart {
 
 impl Apart {
     fn new(course: &Course<'_>, side: &Side) -> Self {
-        let model = course.model(&side.batches, &side.device, side.dtype).unwrap();
+        let model = course
+            .model(&side.batches, &side.device, side.dtype)
+            .unwrap();
         Self {
             optimizer: course.optimizer(&model),
             model,
@@ -147,7 +149,8 @@ fn share_of_last_row(logits: &[f64], entered: &[f64], labels: Tensor<2, Int>) ->
         .map(|(class, e)| (e / sum - f64::from(u8::from(class == target))) / n as f64)
         .collect();
     let rows = last(entered).into_iter();
-    rows.flat_map(|x| errors.iter().map(move |e| x * e).collect::<Vec<_>>()).collect()
+    rows.flat_map(|x| errors.iter().map(move |e| x * e).collect::<Vec<_>>())
+        .collect()
 }
 
 /// A forward kernel that leaves out the bias of the first block.
@@ -206,11 +209,15 @@ fn job() -> Job {
 }
 
 /// What the comparison says of the trainee that `make` makes, on every device that is there.
-fn on_every_device(make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>) -> Vec<(Parity, Yardstick)> {
+fn on_every_device(
+    make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>,
+) -> Vec<(Parity, Yardstick)> {
     let (job, stop) = (job(), StopFlag::default());
     let yardstick = yardstick(&job, STEPS, &stop).unwrap().unwrap();
     let course = Course::new(&job, STEPS).unwrap();
-    let devices = device::built_in().into_iter().filter_map(|name| device::open(name).ok());
+    let devices = device::built_in()
+        .into_iter()
+        .filter_map(|name| device::open(name).ok());
     let compared = devices.map(|device| {
         let mut side = Side::new(&course, &device, DType::F32).unwrap();
         side.trainee = make(&course, &side);
@@ -224,7 +231,10 @@ fn on_every_device(make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>) -> Vec
 fn found(make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>) -> Vec<Option<String>> {
     let word = |(parity, yardstick): (Parity, Yardstick)| {
         let broken = first_break(&parity, &yardstick)?;
-        let place = parity.forward.as_ref().and_then(|forward| forward.place.as_ref());
+        let place = parity
+            .forward
+            .as_ref()
+            .and_then(|forward| forward.place.as_ref());
         let place = place.map_or(String::new(), |p| format!(", {} of {}", p.point, p.path));
         let what = parity.distances.name(broken.quantity);
         Some(format!("step {}: {what}{place}", broken.step))

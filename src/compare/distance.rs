@@ -49,7 +49,11 @@ pub(super) fn relative(exact: &[f64], other: &[f64]) -> f64 {
         return 0.0;
     }
     let quotient = most / largest(exact);
-    if quotient.is_nan() { FAR } else { short(quotient.min(FAR)) }
+    if quotient.is_nan() {
+        FAR
+    } else {
+        short(quotient.min(FAR))
+    }
 }
 
 /// The largest absolute value.

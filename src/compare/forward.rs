@@ -22,13 +22,16 @@ impl Observer for Notes {
     }
 }
 
+/// A value inside a forward pass: path, place in words, and numbers.
+type Glimpse = (String, &'static str, Vec<f64>);
+
 /// What a forward pass of `course` at `moment` shows on `side`, whose parameters have `values`.
 fn seen(
     course: &Course<'_>,
     side: &Side,
     moment: &Moment,
     values: &[Vec<f64>],
-) -> Result<Vec<(String, &'static str, Vec<f64>)>, TrainError> {
+) -> Result<Vec<Glimpse>, TrainError> {
     let model = course.model(&side.batches, &side.device, side.dtype)?;
     let model = with_values(model, values);
     let (pixels, _) = moment.examples(course, &side.batches);
@@ -36,7 +39,9 @@ fn seen(
     let pass = Pass::train(moment.index as u64).watched_by(&notes);
     let logits = host_f64(side.trainee.forward(&model, pixels, &pass));
     let noted = notes.0.into_inner().into_iter();
-    let mut seen: Vec<_> = noted.map(|(path, point, value)| (path, word(point), value)).collect();
+    let mut seen: Vec<Glimpse> = noted
+        .map(|(path, point, value)| (path, word(point), value))
+        .collect();
     seen.push(("head".to_owned(), "logits", logits));
     Ok(seen)
 }

@@ -29,7 +29,9 @@ pub const MARGIN: f64 = 0.5;
 /// its contrasts, or else [`MARGIN`].
 pub fn margin(spec: &Spec) -> f64 {
     let contrasts = spec.contrasts.iter();
-    let margins = contrasts.filter(|c| c.metric == Metric::TestAccuracy).map(|c| c.margin);
+    let margins = contrasts
+        .filter(|c| c.metric == Metric::TestAccuracy)
+        .map(|c| c.margin);
     margins.reduce(f64::min).unwrap_or(MARGIN)
 }
 
@@ -37,11 +39,7 @@ pub fn margin(spec: &Spec) -> f64 {
 ///
 /// # Errors
 /// If the data of an arm cannot be had.
-pub fn begin(
-    spec: &Spec,
-    devices: Vec<DeviceInfo>,
-    margin: f64,
-) -> Result<Comparison, DataError> {
+pub fn begin(spec: &Spec, devices: Vec<DeviceInfo>, margin: f64) -> Result<Comparison, DataError> {
     Ok(Comparison {
         spec: spec.name.clone(),
         title: spec.title.clone(),

@@ -114,7 +114,9 @@ pub(super) fn compare(
         let moment = course.moment(&truth.batches, index);
         let exact = truth.step(course, &moment);
         let step = device.step(course, &moment);
-        parity.drift.push(relative(&[exact.loss], &[step.seen.loss]));
+        parity
+            .drift
+            .push(relative(&[exact.loss], &[step.seen.loss]));
         parity.distances.push(&Apart::of(&step.exact, &step.seen));
         if healthy {
             device.look_for_kinks(course, &moment, &step, &mut parity, yardstick);
@@ -188,7 +190,9 @@ impl Watched {
             let path = format!("kink.{}.{draw}", moment.index);
             let stream = Stream::new(course.seed(), Purpose::Probe, &path);
             let exact = &step.exact.gradients;
-            let shift = self.shadow.nudged(course, moment, &step.before, exact, &stream);
+            let shift = self
+                .shadow
+                .nudged(course, moment, &step.before, exact, &stream);
             let so_far = widened(gradients, shift);
             parity.kinks.retain(|kink| kink.step != moment.index + 1);
             parity.kinks.push(Kink {

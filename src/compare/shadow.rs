@@ -48,7 +48,9 @@ impl Shadow {
         let model = with_values(self.model.clone(), before);
         let (loss, mut found) = self.backward(course, moment, &model);
         let exact = host_all(parameters::gradients(&model, &found));
-        replaced(&model, &mut found, |index, old| like(&old, gradients[index].clone()));
+        replaced(&model, &mut found, |index, old| {
+            like(&old, gradients[index].clone())
+        });
         self.model = self.optimizer.step(model, &mut found, moment.pace);
         Seen {
             loss,

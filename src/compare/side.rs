@@ -5,8 +5,8 @@ use crate::data::{self, Dataset};
 use crate::run::trainer::Job;
 use crate::train::batch::Batches;
 use crate::train::net::{Net, host_f64};
-use crate::train::schedule::{self, Pace};
 use crate::train::optimizer::Optimizer;
+use crate::train::schedule::{self, Pace};
 use crate::train::{TrainError, build, load};
 use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::Model;
@@ -35,8 +35,14 @@ impl<'a> Course<'a> {
             return Err(TrainError::Batch { batch, examples });
         }
         let steps_per_epoch = examples / batch;
-        let fault = job.train.fault.as_ref().map(|f| f.step(&job.train, steps_per_epoch));
-        let end = fault.unwrap_or(usize::MAX).min(job.train.length.steps(steps_per_epoch));
+        let fault = job
+            .train
+            .fault
+            .as_ref()
+            .map(|f| f.step(&job.train, steps_per_epoch));
+        let end = fault
+            .unwrap_or(usize::MAX)
+            .min(job.train.length.steps(steps_per_epoch));
         Ok(Self {
             job,
             dataset,
@@ -55,8 +61,18 @@ impl<'a> Course<'a> {
     }
 
     /// A net at its start where `batches` are.
-    pub(super) fn net(&self, batches: &Batches, device: &Device, dtype: DType) -> Result<Net, TrainError> {
-        build(self.job, &self.job.model, batches, self.start(device, dtype))
+    pub(super) fn net(
+        &self,
+        batches: &Batches,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Net, TrainError> {
+        build(
+            self.job,
+            &self.job.model,
+            batches,
+            self.start(device, dtype),
+        )
     }
 
     /// The same, whose start weights are off by up to a unit in the last place of single precision.
@@ -75,7 +91,10 @@ impl<'a> Course<'a> {
         dtype: DType,
     ) -> Result<Model, TrainError> {
         let (input, classes) = batches.shape();
-        Ok(self.job.model.init(input, classes, &self.start(device, dtype))?)
+        Ok(self
+            .job
+            .model
+            .init(input, classes, &self.start(device, dtype))?)
     }
 
     /// An optimizer of `model`.
@@ -182,7 +201,11 @@ pub(super) struct Seen {
 
 impl Side {
     /// The cell of `course` on `device`.
-    pub(super) fn new(course: &Course<'_>, device: &Device, dtype: DType) -> Result<Self, TrainError> {
+    pub(super) fn new(
+        course: &Course<'_>,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self, TrainError> {
         let device = device.clone().autodiff();
         let batches = course.batches(&device, dtype)?;
         let net = course.net(&batches, &device, dtype)?;
@@ -195,7 +218,11 @@ impl Side {
     }
 
     /// The same in single precision, nudged.
-    pub(super) fn nudged(course: &Course<'_>, device: &Device, run: usize) -> Result<Self, TrainError> {
+    pub(super) fn nudged(
+        course: &Course<'_>,
+        device: &Device,
+        run: usize,
+    ) -> Result<Self, TrainError> {
         let mut side = Self::new(course, device, DType::F32)?;
         side.trainee = Box::new(course.nudged(&side.batches, &side.device, run)?);
         Ok(side)
@@ -240,9 +267,16 @@ pub(super) fn with_values(model: Model, values: &[Vec<f64>]) -> Model {
 pub(super) fn nudged(model: Model, most: f64, stream: &Stream) -> Model {
     let unit = most * f64::from(f32::EPSILON);
     changed(model, |index, _, old| {
-        let thirds = stream.uniforms(index as u64).map(|u| (3.0 * u).floor() - 1.0);
+        let thirds = stream
+            .uniforms(index as u64)
+            .map(|u| (3.0 * u).floor() - 1.0);
         let values = host_f64(old.clone()).into_iter().zip(thirds);
-        like(&old, values.map(|(value, sign)| value * (1.0 + unit * sign)).collect())
+        like(
+            &old,
+            values
+                .map(|(value, sign)| value * (1.0 + unit * sign))
+                .collect(),
+        )
     })
 }
 

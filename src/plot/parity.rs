@@ -34,13 +34,13 @@ pub fn parity(comparison: &Comparison) -> Result<Option<String>, PlotError> {
     let legend = Legend::new(names.collect());
     let title = format!("{}: distance from double precision", comparison.title);
     let heading = wrap(&title, HEADING, WIDTH - 2.0 * EDGE);
-    let caption = "Left: relative difference of the loss from that of a training in double precision, which \
-                   rounding enlarges on any device; dotted: the farthest of the yardstick's runs so far, in \
+    let caption = "Left: largest relative difference so far of the loss from that of a training in double \
+                   precision, which enlarges rounding on any device; dotted: the same of the yardstick, \
                    single precision on a CPU. Right: each step by itself, against double precision from \
                    the same weights; the loss, gradient or value that is nearest to its bound. Shaded: \
                    beyond it.";
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
-    let top = 30.0 + 21.0 * heading.len() as f64;
+    let top = 40.0 + 21.0 * heading.len() as f64;
     let below = top + ROW * panels.len().div_ceil(2) as f64 - 16.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let svg = figure(height, &title, |canvas| {
@@ -84,17 +84,26 @@ fn panels(arm: &ArmComparison) -> Vec<Panel<'_>> {
     };
     let drift = Panel {
         title: format!("{}: drift of the loss", arm.label),
-        devices: each(&|parity| parity.drift.clone()),
+        devices: each(&|parity| farthest(&parity.drift)),
         reference: &yardstick.drift,
         most: None,
     };
     let step = Panel {
-        title: format!("{}: a step by itself, over its bound", arm.label),
+        title: format!("{}: a step over its bound", arm.label),
         devices: each(&|parity| shares(parity, yardstick)),
         reference: &[],
         most: Some(1.0),
     };
     vec![drift, step]
+}
+
+/// The largest of `values` up to each.
+fn farthest(values: &[f64]) -> Vec<f64> {
+    let up_to = |most: &mut f64, value: &f64| {
+        *most = most.max(*value);
+        Some(*most)
+    };
+    values.iter().scan(0.0, up_to).collect()
 }
 
 /// For each step the largest distance over its bound, of everything that the step computes.
@@ -125,11 +134,20 @@ impl Panel<'_> {
         let left = LEFT + (k % 2) as f64 * (width + GAP);
         let top = top + ROW * (k / 2) as f64;
         let all = || self.devices.iter().flatten().chain(self.reference);
-        let steps = self.devices.iter().map(Vec::len).max()?.max(self.reference.len());
-        let y = all().chain(&self.most).map(|d| d.clamp(LEAST, MOST).log10());
+        let steps = self
+            .devices
+            .iter()
+            .map(Vec::len)
+            .max()?
+            .max(self.reference.len());
+        let y = all()
+            .chain(&self.most)
+            .map(|d| d.clamp(LEAST, MOST).log10());
         let y = Range::of(y)?;
         // There is something to see on either side of a bound.
-        let above = self.most.map_or(0.0, |most| (most.log10() + 1.0 - y.high).max(0.0));
+        let above = self
+            .most
+            .map_or(0.0, |most| (most.log10() + 1.0 - y.high).max(0.0));
         Some(Frame {
             left,
             top,
@@ -156,7 +174,7 @@ impl Panel<'_> {
             canvas.rectangle(corner, (frame.right, frame.py(most.log10())), SHADE);
         }
         let tick = |power: i32| match power {
-            0 => "1".to_owned(),
+            0..=3 => 10f64.powi(power).to_string(),
             _ => format!("1e{power}").replace('-', "\u{2212}"),
         };
         frame.y_ticks(canvas, &decades(frame.y, tick), true);
@@ -185,7 +203,9 @@ fn decades(range: Range, label: impl Fn(i32) -> String) -> Vec<(f64, String)> {
     let (low, high) = (range.low.ceil() as i32, range.high.floor() as i32);
     let stride = if high - low > 6 { 2 } else { 1 };
     let powers = (low..=high).filter(|power| power.rem_euclid(stride) == 0);
-    powers.map(|power| (f64::from(power), label(power))).collect()
+    powers
+        .map(|power| (f64::from(power), label(power)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -198,7 +198,11 @@ impl Provenance {
             revision: made.revision.clone(),
             machine: Machine::this(),
             run: Run {
-                device: devices.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(","),
+                device: devices
+                    .iter()
+                    .map(|d| d.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(","),
                 adapter: (!adapters.is_empty()).then(|| adapters.join("; ")),
                 threads: cores(),
                 started: iso_8601(started_unix),

@@ -23,21 +23,23 @@ pub(super) fn answer(comparison: &Comparison) -> Option<String> {
     let verdicts: Vec<Verdict> = pairs.iter().map(verdict).collect();
     let count = |wanted| verdicts.iter().filter(|v| **v == wanted).count();
     let all = verdicts.len();
-    Some(match (count(Verdict::Contradicted), count(Verdict::Supported)) {
-        (0, same) if same == all => format!(
-            "**The same accuracy?** Yes: shown to be equal within {margin} points for every arm and device."
-        ),
-        (0, same) => format!(
-            "**The same accuracy?** Undecided for {} of {}: no difference is shown, and neither is \
+    Some(
+        match (count(Verdict::Contradicted), count(Verdict::Supported)) {
+            (0, same) if same == all => format!(
+                "**The same accuracy?** Yes: shown to be equal within {margin} points for every arm and device."
+            ),
+            (0, same) => format!(
+                "**The same accuracy?** Undecided for {} of {}: no difference is shown, and neither is \
              equality within {margin} points.",
-            all - same,
-            counted(all, "pair")
-        ),
-        (differ, _) => format!(
-            "**The same accuracy?** No: {differ} of {} differ by more than {margin} points.",
-            counted(all, "pair")
-        ),
-    })
+                all - same,
+                counted(all, "pair")
+            ),
+            (differ, _) => format!(
+                "**The same accuracy?** No: {differ} of {} differ by more than {margin} points.",
+                counted(all, "pair")
+            ),
+        },
+    )
 }
 
 fn verdict(pair: &Paired<'_>) -> Verdict {
@@ -81,7 +83,9 @@ pub(super) fn table(comparison: &Comparison) -> Option<String> {
     let pairs = paired(comparison);
     for arm in &comparison.arms {
         for on in &arm.accuracy {
-            let pair = pairs.iter().find(|p| (p.arm, p.device) == (&*arm.arm, &*on.device));
+            let pair = pairs
+                .iter()
+                .find(|p| (p.arm, p.device) == (&*arm.arm, &*on.device));
             let mut row = vec![format!("`{}`", arm.arm), shown(comparison, &on.device)];
             row.extend(scores(on));
             row.extend(pair.map_or(vec![NONE.to_owned(); 4], judged));
@@ -103,7 +107,10 @@ fn scores(on: &OnDevice<Accuracy>) -> [String; 2] {
     let finals = finals(on);
     let spread = Spread::of(finals.iter().map(|(_, accuracy)| *accuracy));
     let spread = spread.map(|s| mean_sd(&s, decimals(s.sd, 2)));
-    [finals.len().to_string(), spread.unwrap_or_else(|| NONE.to_owned())]
+    [
+        finals.len().to_string(),
+        spread.unwrap_or_else(|| NONE.to_owned()),
+    ]
 }
 
 fn judged(pair: &Paired<'_>) -> Vec<String> {
@@ -145,9 +152,16 @@ fn trouble(on: &OnDevice<Accuracy>) -> Option<String> {
     match &on.outcome {
         Measured::Failed { error } => Some(format!("**failed**: {error}")),
         Measured::Done(accuracy) => {
-            let errors: Vec<&str> = accuracy.cells.iter().filter_map(|c| c.error.as_deref()).collect();
+            let errors: Vec<&str> = accuracy
+                .cells
+                .iter()
+                .filter_map(|c| c.error.as_deref())
+                .collect();
             let first = errors.first()?;
-            Some(format!("{} without a result: {first}", counted(errors.len(), "seed")))
+            Some(format!(
+                "{} without a result: {first}",
+                counted(errors.len(), "seed")
+            ))
         }
     }
 }

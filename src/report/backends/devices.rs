@@ -33,7 +33,9 @@ pub(super) fn table(comparison: &Comparison) -> String {
             (Some(api), Some(driver)) => Some(format!("{api}, {driver}")),
             (api, driver) => api.clone().or_else(|| driver.clone()),
         };
-        let memory = device.memory.map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
+        let memory = device
+            .memory
+            .map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
         table.row([
             shown(comparison, &device.name),
             computed_by(device).to_owned(),

@@ -27,7 +27,10 @@ fn of_arm(arm: &ArmComparison) -> Vec<String> {
     let Some(yardstick) = &arm.yardstick else {
         return Vec::new();
     };
-    [growth(arm, yardstick), of_noise(arm, yardstick)].into_iter().flatten().collect()
+    [growth(arm, yardstick), of_noise(arm, yardstick)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn growth(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
@@ -48,7 +51,11 @@ fn growth(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
 fn kinks(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
     let kinks = &run.parity.kinks;
     let steps: Vec<String> = kinks.iter().map(|kink| kink.step.to_string()).collect();
-    let largest = kinks.iter().flat_map(|kink| &kink.gradients).copied().fold(0.0, f64::max);
+    let largest = kinks
+        .iter()
+        .flat_map(|kink| &kink.gradients)
+        .copied()
+        .fold(0.0, f64::max);
     (!kinks.is_empty()).then(|| {
         format!(
             "{}, `{}`: at step {} a unit sits at the kink of its activation, or of a maximum, to within \
@@ -89,13 +96,17 @@ fn twins(comparison: &Comparison) -> Vec<String> {
     let mut found = Vec::new();
     for (k, device) in comparison.devices.iter().enumerate() {
         for other in &comparison.devices[k + 1..] {
-            let pairs: Vec<bool> = comparison.arms.iter().filter_map(|arm| {
-                let of = |name: &str| {
-                    let on = arm.parity.iter().find(|on| on.device == name)?;
-                    super::parity::run(arm, on).map(|run| &run.parity.distances)
-                };
-                Some(of(&device.name)? == of(&other.name)?)
-            }).collect();
+            let pairs: Vec<bool> = comparison
+                .arms
+                .iter()
+                .filter_map(|arm| {
+                    let of = |name: &str| {
+                        let on = arm.parity.iter().find(|on| on.device == name)?;
+                        super::parity::run(arm, on).map(|run| &run.parity.distances)
+                    };
+                    Some(of(&device.name)? == of(&other.name)?)
+                })
+                .collect();
             if !pairs.is_empty() && pairs.iter().all(|equal| *equal) {
                 found.push(format!(
                     "`{}` and `{}` are equally far off everywhere: both run the kernels of this program.",
@@ -111,10 +122,16 @@ fn twins(comparison: &Comparison) -> Vec<String> {
 fn order_of_sums(comparison: &Comparison) -> Option<String> {
     let has_other_kernels = |d: &&DeviceInfo| d.kind != DeviceKind::Cpu;
     let healthy = |d: &&DeviceInfo| {
-        let mut of_device = runs(comparison).filter(|run| run.device == d.name).peekable();
+        let mut of_device = runs(comparison)
+            .filter(|run| run.device == d.name)
+            .peekable();
         of_device.peek().is_some() && of_device.all(|run| run.broken().is_none())
     };
-    let devices = comparison.devices.iter().filter(has_other_kernels).filter(healthy);
+    let devices = comparison
+        .devices
+        .iter()
+        .filter(has_other_kernels)
+        .filter(healthy);
     let names: Vec<String> = devices.map(|d| shown(comparison, &d.name)).collect();
     (!names.is_empty()).then(|| {
         format!(
@@ -129,7 +146,11 @@ fn order_of_sums(comparison: &Comparison) -> Option<String> {
 /// Matrix units that round to ten bits.
 fn tf32(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
     let broken: Break = run.broken()?;
-    let backend = &comparison.devices.iter().find(|d| d.name == run.device)?.backend;
+    let backend = &comparison
+        .devices
+        .iter()
+        .find(|d| d.name == run.device)?
+        .backend;
     let first = run.parity.distances.loss.first()?;
     let early = broken.step == 1 && !matches!(broken.quantity, Quantity::Value(_));
     (backend == "cuda" && early && TF32.contains(&first.max(broken.distance))).then(|| {

@@ -81,13 +81,20 @@ fn heading(comparison: &Comparison) -> String {
 /// The questions and, in a sentence each, what came out.
 fn answers(comparison: &Comparison) -> String {
     let worth = speed::answer(comparison).map(|text| format!("**Worth it?** {text}"));
-    let answers = [worth, parity::answer(comparison), accuracy::answer(comparison)];
+    let answers = [
+        worth,
+        parity::answer(comparison),
+        accuracy::answer(comparison),
+    ];
     list(answers.into_iter().flatten())
 }
 
 fn limits(comparison: &Comparison) -> String {
     let arms = counted(comparison.arms.len(), "arm");
-    let software = comparison.devices.iter().filter(|d| devices::is_software(d));
+    let software = comparison
+        .devices
+        .iter()
+        .filter(|d| devices::is_software(d));
     let software: Vec<String> = software.map(|d| format!("`{}`", d.name)).collect();
     let mut items = vec![
         format!(

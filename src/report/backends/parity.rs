@@ -17,7 +17,10 @@ const NOTHING: f64 = 1e-12;
 /// The parameters whose gradient is zero in theory.
 pub(super) fn noise(yardstick: &Yardstick) -> Vec<usize> {
     let sizes = yardstick.gradients.iter().enumerate();
-    sizes.filter(|(_, size)| **size <= NOTHING).map(|(k, _)| k).collect()
+    sizes
+        .filter(|(_, size)| **size <= NOTHING)
+        .map(|(k, _)| k)
+        .collect()
 }
 
 /// A device's run on an arm, and what it is judged by.
@@ -86,7 +89,9 @@ pub(super) fn section(comparison: &Comparison, figures: &[&str]) -> Vec<String> 
     };
     let mut parts = vec!["## The same steps?".to_owned(), text(comparison)];
     if figures.contains(&PARITY_FILE) {
-        parts.push(format!("![Distance from double precision against the step]({PARITY_FILE})"));
+        parts.push(format!(
+            "![Distance from double precision against the step]({PARITY_FILE})"
+        ));
     }
     parts.push(table);
     parts.extend(explain::list_of(comparison));
@@ -94,7 +99,10 @@ pub(super) fn section(comparison: &Comparison, figures: &[&str]) -> Vec<String> 
 }
 
 fn text(comparison: &Comparison) -> String {
-    let yardstick = comparison.arms.iter().find_map(|arm| arm.yardstick.as_ref());
+    let yardstick = comparison
+        .arms
+        .iter()
+        .find_map(|arm| arm.yardstick.as_ref());
     let (device, runs) = yardstick.map_or(("the CPU", 0), |y| (y.device.as_str(), y.runs));
     format!(
         "Every device takes the first steps of each arm in single precision, from the same start \
@@ -105,7 +113,7 @@ fn text(comparison: &Comparison) -> String {
          rounding does elsewhere: {FACTOR} times the largest difference up to that step in {} in single \
          precision on `{device}`, plus {}. The first thing beyond its bound is named, in the order of \
          computation: loss, gradients from the last layer to the first, new values. The drift is how \
-         far the loss is in the end from that of a training all in double precision; rounding enlarges \
+         far the loss gets from that of a training all in double precision; rounding enlarges \
          it from step to step whoever computes, so it is shown and not judged.",
         counted(runs, "run"),
         compact(FLOOR),
@@ -150,8 +158,15 @@ fn cells(arm: &ArmComparison, on: &OnDevice<Parity>) -> Vec<String> {
     let distances = &run.parity.distances;
     let noise = noise(run.yardstick);
     let largest = |wanted: fn(Quantity) -> bool| {
-        let shown = distances.order().filter(|q| wanted(*q) && !noise.contains(&place(*q)));
-        size(shown.flat_map(|q| distances.of(q)).copied().fold(0.0, f64::max))
+        let shown = distances
+            .order()
+            .filter(|q| wanted(*q) && !noise.contains(&place(*q)));
+        size(
+            shown
+                .flat_map(|q| distances.of(q))
+                .copied()
+                .fold(0.0, f64::max),
+        )
     };
     let (quantity, step, share) = nearest(&run);
     let verdict = match run.broken() {
@@ -170,8 +185,12 @@ fn cells(arm: &ArmComparison, on: &OnDevice<Parity>) -> Vec<String> {
         largest(|q| q == Quantity::Loss),
         largest(|q| matches!(q, Quantity::Gradient(_))),
         largest(|q| matches!(q, Quantity::Value(_))),
-        run.parity.drift.last().map_or(none, |d| size(*d)),
-        format!("{}, step {step}: {}", code(&distances.name(quantity)), share_of_bound(share)),
+        size(run.parity.drift.iter().copied().fold(0.0, f64::max)),
+        format!(
+            "{}, step {step}: {}",
+            code(&distances.name(quantity)),
+            share_of_bound(share)
+        ),
         verdict,
     ]
 }

@@ -18,9 +18,16 @@ fn page_of(comparison: &Comparison) -> String {
 #[test]
 fn a_software_adapter_is_called_that_in_every_row_of_every_table() {
     let page = page_of(&comparison(10, 0.0));
-    let rows: Vec<&str> = page.lines().filter(|l| l.starts_with('|') && l.contains("`wgpu`")).collect();
+    let rows: Vec<&str> = page
+        .lines()
+        .filter(|l| l.starts_with('|') && l.contains("`wgpu`"))
+        .collect();
     assert_eq!(rows.len(), 3, "{page}");
-    assert!(rows.iter().all(|row| row.contains("`wgpu` (software adapter)")), "{page}");
+    assert!(
+        rows.iter()
+            .all(|row| row.contains("`wgpu` (software adapter)")),
+        "{page}"
+    );
     assert!(page.contains("No GPU took part"), "{page}");
 }
 
@@ -29,8 +36,14 @@ fn healthy_devices_of_equal_accuracy_get_two_times_yes() {
     let page = page_of(&comparison(10, 0.0));
     assert!(page.contains("**The same steps?** Yes"), "{page}");
     assert!(page.contains("**The same accuracy?** Yes"), "{page}");
-    assert!(page.contains("**equivalent**, equal at every seed"), "{page}");
-    assert!(page.contains("adds in another order") || page.contains("add in another order"), "{page}");
+    assert!(
+        page.contains("**equivalent**, equal at every seed"),
+        "{page}"
+    );
+    assert!(
+        page.contains("adds in another order") || page.contains("add in another order"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -39,8 +52,14 @@ fn a_break_is_told_by_layer_and_step_and_where_the_forward_pass_goes_astray() {
     let parity = parity_of(&mut comparison, 1);
     parity.distances.parameters[2].gradient[6] = 0.5;
     let page = page_of(&comparison);
-    assert!(page.contains("**The same steps?** No: `wgpu` (software adapter) with `a` at step 7"), "{page}");
-    assert!(page.contains("the gradient of `head.weight` is off by 0.500"), "{page}");
+    assert!(
+        page.contains("**The same steps?** No: `wgpu` (software adapter) with `a` at step 7"),
+        "{page}"
+    );
+    assert!(
+        page.contains("the gradient of `head.weight` is off by 0.500"),
+        "{page}"
+    );
 
     let parity = parity_of(&mut comparison, 1);
     parity.distances.loss[3] = 0.25;
@@ -54,8 +73,14 @@ fn a_break_is_told_by_layer_and_step_and_where_the_forward_pass_goes_astray() {
         }),
     });
     let page = page_of(&comparison);
-    assert!(page.contains("at step 4: the loss is off by 0.250"), "{page}");
-    assert!(page.contains("the first thing astray is the output of `blocks.0`"), "{page}");
+    assert!(
+        page.contains("at step 4: the loss is off by 0.250"),
+        "{page}"
+    );
+    assert!(
+        page.contains("the first thing astray is the output of `blocks.0`"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -64,12 +89,23 @@ fn a_gradient_of_nothing_is_left_out_of_the_table_and_explained() {
     let yardstick = comparison.arms[0].yardstick.as_mut().unwrap();
     yardstick.gradients[1] = 1e-17;
     yardstick.largest.parameters[1].gradient.fill(1e8);
-    parity_of(&mut comparison, 1).distances.parameters[1].gradient.fill(2e8);
+    parity_of(&mut comparison, 1).distances.parameters[1]
+        .gradient
+        .fill(2e8);
     let page = page_of(&comparison);
-    assert!(page.contains("the gradient of `blocks.0.linear.bias` is zero in theory"), "{page}");
+    assert!(
+        page.contains("the gradient of `blocks.0.linear.bias` is zero in theory"),
+        "{page}"
+    );
     assert!(page.contains("Adam divides it by its own size"), "{page}");
-    let row = page.lines().find(|l| l.starts_with("| `a`") && l.contains("`wgpu`")).unwrap();
-    assert!(!row.contains("e8") && row.contains("within rounding"), "{row}");
+    let row = page
+        .lines()
+        .find(|l| l.starts_with("| `a`") && l.contains("`wgpu`"))
+        .unwrap();
+    assert!(
+        !row.contains("e8") && row.contains("within rounding"),
+        "{row}"
+    );
 }
 
 #[test]
@@ -85,10 +121,16 @@ fn ten_bits_on_cuda_are_told_from_a_broken_kernel() {
 fn what_failed_stands_in_the_tables_with_its_reason() {
     let mut comparison = comparison(10, 0.0);
     let error = "the device was lost".to_owned();
-    comparison.arms[0].parity[1].outcome = Measured::Failed { error: error.clone() };
+    comparison.arms[0].parity[1].outcome = Measured::Failed {
+        error: error.clone(),
+    };
     comparison.arms[0].accuracy[1].outcome = Measured::Failed { error };
     let page = page_of(&comparison);
-    assert_eq!(page.matches("**failed**: the device was lost").count(), 2, "{page}");
+    assert_eq!(
+        page.matches("**failed**: the device was lost").count(),
+        2,
+        "{page}"
+    );
 }
 
 #[test]
@@ -99,6 +141,12 @@ fn too_few_seeds_are_undecided_and_say_what_they_could_have_shown() {
     };
     accuracy.cells[0].test_accuracy[1] += 0.6;
     let page = page_of(&comparison);
-    assert!(page.contains("**The same accuracy?** Undecided for 1 of 1 pair"), "{page}");
-    assert!(page.contains("would have been shown with 80 % power"), "{page}");
+    assert!(
+        page.contains("**The same accuracy?** Undecided for 1 of 1 pair"),
+        "{page}"
+    );
+    assert!(
+        page.contains("would have been shown with 80 % power"),
+        "{page}"
+    );
 }
