@@ -37,8 +37,8 @@ impl Default for Grid {
 }
 
 impl Grid {
-    /// Every size once, for an arm whose batches have `batch` examples: one net as it is, then axis by
-    /// axis.
+    /// Every size once, for an arm whose batches have `batch` examples: one net as it is, then the
+    /// smaller ones first.
     pub fn sizes(&self, batch: usize) -> Vec<Size> {
         let one = Size {
             replicas: 1,
@@ -54,13 +54,15 @@ impl Grid {
             batch: ((batch as f64 * share).round() as usize).max(1),
             ..one
         });
-        let mut sizes: Vec<Size> = vec![one];
+        let mut others: Vec<Size> = Vec::new();
         for size in replicas.chain(widths).chain(batches) {
-            if !sizes.contains(&size) {
-                sizes.push(size);
+            if size != one && !others.contains(&size) {
+                others.push(size);
             }
         }
-        sizes
+        let work = |size: &Size| (size.replicas * size.batch) as f64 * size.width.powi(2);
+        others.sort_by(|a, b| work(a).total_cmp(&work(b)));
+        std::iter::once(one).chain(others).collect()
     }
 }
 
@@ -175,8 +177,7 @@ pub fn steps_a_place(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
 }
 
 /// Times every size of `grid` on every device. `measure` gets the devices that are left at a size, and
-/// may ask each of them alone. A size that is at least as large in everything as one at which a
-/// device was too slow is not tried on it.
+/// may ask each of them alone.
 pub fn time_arm(
     arm: &Arm,
     devices: &[String],
@@ -188,12 +189,7 @@ pub fn time_arm(
     for size in grid.sizes(arm.train.batch_size) {
         let mut request = SpeedRequest::new(arm, Vec::new(), size, timing);
         for device in devices {
-            let slow = all.iter().find(|timed| {
-                matches!(timed.outcome, Timed::TooSlow { .. })
-                    && timed.device == *device
-                    && is_within(timed.size, size)
-            });
-            match slow.map(|timed| timed.outcome.clone()) {
+            match without_trying(&all, device, size, timing) {
                 Some(outcome) => all.push(request.outcome(device, outcome)),
                 None => request.devices.push(device.clone()),
             }
@@ -203,6 +199,27 @@ pub fn time_arm(
         }
     }
     all
+}
+
+/// What becomes of `size` on `device` after `all` without it being tried: it is too slow if one that
+/// is nowhere larger was, and out of time if the others took all there is.
+fn without_trying(all: &[TimedSize], device: &str, size: Size, timing: &Timing) -> Option<Timed> {
+    let before = || all.iter().filter(|timed| timed.device == device);
+    for timed in before() {
+        if let Timed::TooSlow {
+            size: seen, step, ..
+        } = timed.outcome
+            && is_within(seen, size)
+        {
+            return Some(Timed::TooSlow {
+                size: seen,
+                step,
+                spent: 0.0,
+            });
+        }
+    }
+    let spent: f64 = before().map(|timed| timed.outcome.spent()).sum();
+    (spent >= timing.most).then_some(Timed::OutOfTime { spent })
 }
 
 /// Whether `small` is at most as large as `large` in everything.
@@ -240,9 +257,10 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
         .map(|((device, jobs), refused)| {
             let outcome = refused.or_else(|| match times.next()? {
                 Ok(times) => Some(done(times, jobs, &dataset)),
-                Err(Untimed::TooSlow(step)) => Some(Timed::TooSlow {
+                Err(Untimed::TooSlow { step, spent }) => Some(Timed::TooSlow {
                     size: request.size,
                     step,
+                    spent,
                 }),
                 Err(Untimed::Failed(error)) => Some(failed(&error)),
             });
@@ -333,6 +351,7 @@ mod tests {
             warm_up_most: 0.0,
             agreement: 1.0,
             longest_step: 1e9,
+            most: 1e9,
         }
     }
 
@@ -344,10 +363,10 @@ mod tests {
     }
 
     #[test]
-    fn the_grid_holds_every_size_once_from_one_net_on() {
+    fn the_grid_holds_every_size_once_one_net_first_and_the_largest_last() {
         let sizes = Grid::default().sizes(32);
         assert_eq!(sizes.len(), 1 + 3 + 3 + 3);
-        assert_eq!(sizes[0], size(1, 1.0, 32));
+        assert_eq!((sizes[0], sizes[9]), (size(1, 1.0, 32), size(64, 1.0, 32)));
         for wanted in [size(64, 1.0, 32), size(1, 0.5, 32), size(1, 1.0, 128)] {
             assert!(sizes.contains(&wanted), "{wanted:?}");
         }
@@ -407,6 +426,7 @@ mod tests {
                     true => Timed::TooSlow {
                         size: request.size,
                         step: 2.0,
+                        spent: 7.0,
                     },
                     false => Timed::Failed {
                         error: "a failure says nothing about larger sizes".into(),
@@ -425,7 +445,7 @@ mod tests {
         let last = timed
             .iter()
             .find(|t| t.device == "slow" && t.size.replicas == 64);
-        let Timed::TooSlow { size, step } = &last.unwrap().outcome else {
+        let Timed::TooSlow { size, step, .. } = &last.unwrap().outcome else {
             panic!("{last:?}")
         };
         assert_eq!(
@@ -433,6 +453,42 @@ mod tests {
             (4, 2.0),
             "it says where it was seen"
         );
+    }
+
+    #[test]
+    fn when_its_time_is_spent_a_device_gets_no_further_size_and_the_largest_are_left_out() {
+        let devices = ["quick".to_owned(), "slow".to_owned()];
+        let timing = Timing {
+            most: 25.0,
+            ..hasty()
+        };
+        let timed = time_arm(&arm(), &devices, &Grid::default(), &timing, |request| {
+            let outcome = |device: &String| {
+                let first_step = if device == "slow" { 9.0 } else { 0.5 };
+                let speed = Speed {
+                    parameters: 1,
+                    multiply_adds: 1,
+                    jobs: 1,
+                    first_step,
+                    warm_up: first_step,
+                    warm_up_steps: 1,
+                    settled: true,
+                    steps: 2,
+                    step: vec![0.25; 2],
+                };
+                request.outcome(device, Timed::Done(speed))
+            };
+            request.devices.iter().map(outcome).collect()
+        });
+        let left_out = |device: &str| -> Vec<Size> {
+            let out = timed.iter().filter(|t| t.device == device);
+            let out = out.filter(|t| t.outcome == Timed::OutOfTime { spent: 30.0 });
+            out.map(|t| t.size).collect()
+        };
+        assert_eq!(left_out("quick"), []);
+        let left_out = left_out("slow");
+        assert_eq!(left_out.len(), timed.len() / 2 - 3, "ten seconds a size");
+        assert!(left_out.contains(&size(64, 1.0, 32)) && !left_out.contains(&size(1, 0.5, 32)));
     }
 
     fn request(devices: &[&str], size: Size) -> SpeedRequest {
@@ -452,32 +508,46 @@ mod tests {
         assert!(matches!(timed[1].outcome, Timed::Done(_)), "{timed:?}");
     }
 
+    /// The times on all devices that are built in, in whose order they come.
+    fn times(size: Size, devices: &[&str]) -> Vec<Speed> {
+        let timed = measure(&request(devices, size));
+        let names: Vec<&str> = timed.iter().map(|t| t.device.as_str()).collect();
+        assert_eq!(names, devices);
+        let speed = |timed: TimedSize| match timed.outcome {
+            Timed::Done(speed) => speed,
+            other => panic!("{}: {other:?}", timed.device),
+        };
+        timed.into_iter().map(speed).collect()
+    }
+
     #[test]
-    fn every_device_gives_all_its_numbers_and_larger_nets_more_parameters() {
-        let devices: Vec<&str> = ["flex", "ndarray", "wgpu"]
-            .into_iter()
-            .filter(|name| device::built_in().contains(name))
+    fn every_device_gives_all_its_numbers() {
+        let devices = device::built_in();
+        let devices: Vec<&str> = (devices.into_iter())
+            .filter(|name| *name != "cuda")
             .collect();
-        let parameters = [1.0, 2.0].map(|width| {
-            let request = request(&devices, size(3, width, 16));
-            let timed = measure(&request);
-            let names: Vec<&str> = timed.iter().map(|t| t.device.as_str()).collect();
-            assert_eq!(names, devices);
-            let speeds = timed.iter().map(|timed| match &timed.outcome {
-                Timed::Done(speed) => speed,
-                other => panic!("{}: {other:?}", timed.device),
-            });
-            for speed in speeds.clone() {
-                assert_eq!(speed.step.len(), 3);
-                assert!(speed.step.iter().all(|s| s.is_finite() && *s > 0.0));
-                assert!(speed.first_step > 0.0 && speed.warm_up >= speed.first_step);
-                assert!(speed.warm_up_steps >= 2 && speed.steps >= 1);
-            }
-            let parameters: Vec<usize> = speeds.map(|speed| speed.parameters).collect();
-            assert!(parameters.windows(2).all(|pair| pair[0] == pair[1]));
-            parameters[0]
+        let speeds = times(size(3, 1.0, 16), &devices);
+        for speed in &speeds {
+            assert_eq!(speed.parameters, speeds[0].parameters);
+            assert_eq!(speed.step.len(), 3);
+            assert!(speed.step.iter().all(|s| s.is_finite() && *s > 0.0));
+            assert!(speed.first_step > 0.0 && speed.warm_up >= speed.first_step);
+            assert!(speed.warm_up_steps >= 2 && speed.steps >= 1);
+        }
+    }
+
+    #[test]
+    fn wider_nets_have_more_parameters_and_larger_batches_do_not() {
+        let [one, wide, large] = [(1.0, 16), (2.0, 16), (1.0, 64)].map(|(width, batch)| {
+            let device = device::built_in_cpu()[0];
+            times(size(1, width, batch), &[device]).remove(0)
         });
-        assert!(parameters[1] > parameters[0]);
+        assert!(wide.parameters > one.parameters && wide.multiply_adds > one.multiply_adds);
+        assert_eq!(large.parameters, one.parameters);
+        assert_eq!(
+            large.multiply_adds, one.multiply_adds,
+            "they are an example's"
+        );
     }
 
     #[test]
