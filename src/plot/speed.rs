@@ -129,7 +129,7 @@ fn cost(comparison: &Comparison) -> Result<Option<String>, PlotError> {
     let panels = panels.flat_map(|arm| [(arm, Axis::Width), (arm, Axis::Batch)]);
     let panels: Vec<CostPanel> = panels.filter_map(panel).collect();
     let crossings = match panels.iter().any(|panel| !panel.marks.is_empty()) {
-        true => "Rings: from this size on a device overtakes another.",
+        true => "Rings: the size from which on one device is faster than another.",
         false => "No device overtakes another within these sizes.",
     };
     drawn(Scaling {
