@@ -68,7 +68,7 @@ pub(super) fn grouped(x: f64) -> String {
     let digits = fixed(x, 0);
     let mut out = String::new();
     for (k, digit) in digits.chars().enumerate() {
-        if k > 0 && (digits.len() - k) % 3 == 0 {
+        if k > 0 && (digits.len() - k).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
