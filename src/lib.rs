@@ -16,6 +16,7 @@ pub mod run;
 pub mod spec;
 pub mod stats;
 pub mod train;
+pub mod worker;
 
 /// The README's code.
 #[cfg(doctest)]

@@ -1,14 +1,23 @@
 //! What a comparison of devices leaves behind: the raw numbers, from which its report and its
 //! figures are derived.
 
+pub mod bound;
+pub mod equivalence;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod speed;
+pub mod text;
 
 pub use speed::{Size, Speed, Timed, TimedSize, Timing};
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// File name of a comparison in its results folder.
 pub const COMPARISON_FILE: &str = "comparison.json";
+
+/// The distance of what is no number, or is compared with nothing but zeros.
+pub const FAR: f64 = 1e300;
 
 /// One experiment's arms on several devices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +29,8 @@ pub struct Comparison {
     pub title: String,
     /// The devices, the first of which the others are compared with.
     pub devices: Vec<DeviceInfo>,
+    /// Difference of test accuracy, in points, within which two devices learn the same.
+    pub margin: f64,
     /// How training steps were timed; absent where they were not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
@@ -63,6 +74,20 @@ impl DeviceInfo {
     }
 }
 
+impl fmt::Display for DeviceInfo {
+    /// What answers to the name, in a line: `llvmpipe, software adapter, runs on the CPU; driver
+    /// Mesa 25.0, Vulkan`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.adapter, self.kind.words())?;
+        let driver = self.driver.as_ref().map(|name| format!("driver {name}"));
+        let parts: Vec<String> = driver.into_iter().chain(self.api.clone()).collect();
+        match parts.as_slice() {
+            [] => Ok(()),
+            parts => write!(f, "; {}", parts.join(", ")),
+        }
+    }
+}
+
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +106,20 @@ pub enum DeviceKind {
     Unknown,
 }
 
+impl DeviceKind {
+    /// The kind in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::SoftwareAdapter => "software adapter, runs on the CPU",
+            Self::IntegratedGpu => "integrated GPU",
+            Self::DiscreteGpu => "discrete GPU",
+            Self::VirtualGpu => "virtual GPU",
+            Self::Unknown => "adapter of unknown kind",
+        }
+    }
+}
+
 /// One arm on every device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +134,11 @@ pub struct ArmComparison {
     pub multiply_adds: usize,
     /// Examples a step and net.
     pub batch: usize,
+    /// The optimizer: `sgd`, `adam` or `adamw`.
+    pub optimizer: String,
+    /// How far single precision strays from double precision on a CPU, whoever computes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yardstick: Option<Yardstick>,
     /// Steps for each one of [`TrainedCell::places`]: those of an epoch, or 1 where training counts
     /// in steps.
     pub steps_a_place: usize,
@@ -129,30 +173,102 @@ pub enum Measured<T> {
     },
 }
 
-/// The first steps of a training in single precision against the same in double precision on a CPU:
-/// same start weights, data order and masks. A relative difference is the largest absolute one over
-/// the largest absolute value of the double-precision tensor.
+/// The first steps of a training in single precision, each against the same step in double precision
+/// on a CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parity {
-    /// Seed of the net.
-    pub seed: u64,
-    /// Relative difference of the loss, one value a step.
+    /// How far each step is off by itself: loss and gradients against those in double precision at
+    /// the weights that the device has, new values against those that its own gradients give.
+    pub distances: Distances,
+    /// Relative difference of the loss from that of a whole training in double precision, one value
+    /// a step.
+    pub drift: Vec<f64>,
+    /// Steps at which the last bits of the weights matter more than usual.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinks: Vec<Kink>,
+    /// Where the forward pass goes astray, if the loss is the first thing that does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<ForwardBreak>,
+}
+
+/// A step at which some unit is so near to the kink of its activation, or to another one under a
+/// maximum, that rounding decides on which side it is, and with it a share of the gradient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kink {
+    /// The step, from 1.
+    pub step: usize,
+    /// How far the gradient of each parameter is from itself, in double precision, where the weights
+    /// are off by their last bits: the largest of several draws.
+    pub gradients: Vec<f64>,
+}
+
+/// Relative differences, one value a step: the largest absolute difference over
+/// the largest absolute value in double precision, and at most [`FAR`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distances {
+    /// Of the loss.
     pub loss: Vec<f64>,
-    /// The parameters, in the order in which the forward pass uses them.
-    pub parameters: Vec<ParameterParity>,
+    /// Of the parameters, in the order in which the forward pass uses them.
+    pub parameters: Vec<ParameterDistances>,
 }
 
 /// One parameter along the first steps, one value a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ParameterParity {
+pub struct ParameterDistances {
     /// Path of the parameter.
     pub path: String,
-    /// Relative difference of its gradient, before the step.
+    /// Of its gradient, before the step.
     pub gradient: Vec<f64>,
-    /// Relative difference of its value, after the step.
+    /// Of its value, after the step.
     pub value: Vec<f64>,
+}
+
+/// Runs in single precision on a CPU whose start weights are off by a unit in the last place, each
+/// compared as a device is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Yardstick {
+    /// Name of the device, which computes the run in double precision, too.
+    pub device: String,
+    /// Seed of the net.
+    pub seed: u64,
+    /// How many runs.
+    pub runs: usize,
+    /// The largest distance of any run up to each step.
+    pub largest: Distances,
+    /// The largest drift of any run up to each step.
+    pub drift: Vec<f64>,
+    /// The largest absolute value of each parameter's gradient in double precision, over all steps.
+    pub gradients: Vec<f64>,
+}
+
+/// Where a forward pass, from equal weights, goes astray.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardBreak {
+    /// The step, from 1, whose weights and examples were used.
+    pub step: usize,
+    /// The first place that is too far off; absent where every one is near enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A place in a forward pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Path of the block, or `head` for the logits.
+    pub path: String,
+    /// What is seen there, in words.
+    pub point: String,
+    /// Relative difference from double precision.
+    pub distance: f64,
+    /// The largest that passes.
+    pub bound: f64,
 }
 
 /// Whole trainings of an arm on one device.

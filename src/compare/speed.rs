@@ -6,7 +6,7 @@ use crate::backends::{Size, Speed, Timed, TimedSize, Timing};
 use crate::data::{self, DataError, Dataset, Sizes};
 use crate::device;
 use crate::plan::{Job, JobCell};
-use crate::run::{cores, panic_message, threads_a_job};
+use crate::run::{cores, message, threads_a_job};
 use crate::spec::{Arm, DataConfig, Length, TrainConfig};
 use crate::train::TrainError;
 use ablate_models::zoo::{Cost, ModelConfig};
@@ -321,7 +321,7 @@ impl Stepper for Running<'_> {
 /// What `f` gives, or what it said when it panicked.
 fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f))
-        .map_err(|panic| format!("the device panicked: {}", panic_message(&*panic)))
+        .map_err(|panic| format!("the device panicked: {}", message(&*panic)))
 }
 
 #[cfg(test)]

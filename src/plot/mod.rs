@@ -1,6 +1,6 @@
 //! Figures as SVG: accuracy curves, the paired differences behind each verdict, the cells of a
 //! crossed design as interaction and dose-response plots, the figure that a spec asks for,
-//! what probes measured, cost against size, and the speed of devices.
+//! what probes measured, cost against size, and devices against each other, in what they compute and how fast.
 //!
 //! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
 //! 2008) that read on white, and every curve has a dash pattern beside its colour.
@@ -15,6 +15,7 @@ mod effect;
 mod factorial;
 mod layout;
 mod legend;
+mod parity;
 mod probes;
 mod scaling;
 mod speed;
@@ -27,6 +28,7 @@ pub use differences::differences;
 pub use distributions::{DISTRIBUTION_FILES, distributions};
 pub use effect::effect;
 pub use factorial::{dose_response, interaction};
+pub use parity::parity;
 pub use probes::{probe_series, traces};
 pub use scaling::{Cost, CostPanel, CostSeries, Mark, Scaling, scaling};
 pub use speed::{SPEED_FILES, speed};

@@ -3,6 +3,8 @@
 mod bench;
 mod data;
 mod errors;
+mod gpu;
+mod isolation;
 mod listings;
 mod reports;
 mod runs;

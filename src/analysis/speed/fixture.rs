@@ -84,6 +84,8 @@ fn arm(name: &str) -> ArmComparison {
         multiply_adds: 900,
         batch: 32,
         steps_a_place: 36,
+        optimizer: "adam".into(),
+        yardstick: None,
         parity: Vec::new(),
         accuracy: vec![on("flex", trained(0.0)), on("wgpu", trained(-1.0))],
         speed: Grid::default()
@@ -100,6 +102,7 @@ pub(crate) fn comparison() -> Comparison {
     Comparison {
         spec: "small".into(),
         title: "Two small arms".into(),
+        margin: 0.5,
         devices: vec![
             device("flex", DeviceKind::Cpu, "a CPU"),
             device("wgpu", DeviceKind::DiscreteGpu, "a GPU"),
