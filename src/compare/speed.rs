@@ -1,12 +1,12 @@
 //! The time of an arm's training steps on devices, along replicas, width and batch.
 
-use super::side_by_side::{SideBySide, spread};
+use super::side_by_side::{SideBySide, spread, threads};
 use super::stopwatch::{Stepper, Times, Untimed, time_in_turns};
 use crate::backends::{Size, Speed, Timed, TimedSize, Timing};
 use crate::data::{self, DataError, Dataset, Sizes};
 use crate::device;
 use crate::plan::{Job, JobCell};
-use crate::run::{cores, message, threads_a_job};
+use crate::run::{cores, message};
 use crate::spec::{Arm, DataConfig, Length, TrainConfig};
 use crate::train::TrainError;
 use ablate_models::zoo::{Cost, ModelConfig};
@@ -108,9 +108,9 @@ impl SpeedRequest {
         }
     }
 
-    /// The jobs that train it on `device`. Replicas on a CPU are spread over its cores; another device
-    /// has them in one stack.
-    fn jobs(&self, device: &str) -> Vec<Job> {
+    /// The jobs that train it on `device`, of nets that cost `cost` each. Replicas on a CPU are spread
+    /// over its cores; another device has them in one stack.
+    fn jobs(&self, device: &str, cost: Cost) -> Vec<Job> {
         let cell = |seed: usize| JobCell {
             id: String::new(),
             seed: seed as u64,
@@ -128,10 +128,17 @@ impl SpeedRequest {
             probes: Vec::new(),
             cells: (0..self.size.replicas).map(cell).collect(),
         };
-        match is_cpu(device) {
-            true => spread(&job, cores()),
+        match device::is_cpu(device) {
+            true => spread(&job, cost, cores()),
             false => vec![job],
         }
+    }
+
+    /// What one of its nets costs; nothing where it cannot be built, which is found out soon.
+    fn cost(&self, dataset: &Dataset) -> Cost {
+        let input = [dataset.height, dataset.width, dataset.channels];
+        let model = widened(&self.model, self.size.width);
+        model.cost(input, dataset.classes).unwrap_or_default()
     }
 
     fn outcome(&self, device: &str, outcome: Timed) -> TimedSize {
@@ -141,10 +148,6 @@ impl SpeedRequest {
             outcome,
         }
     }
-}
-
-fn is_cpu(device: &str) -> bool {
-    device::built_in_cpu().contains(&device)
 }
 
 /// `model` with hidden layers of `width` times their units and channels, each at least 1.
@@ -239,8 +242,9 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
             return request.devices.iter().map(outcome).collect();
         }
     };
+    let cost = request.cost(&dataset);
     let jobs: Vec<Vec<Job>> = (request.devices.iter())
-        .map(|device| request.jobs(device))
+        .map(|device| request.jobs(device, cost))
         .collect();
     let mut steppers: Vec<Box<dyn Stepper + '_>> = Vec::new();
     let refused: Vec<Option<Timed>> = (jobs.iter())
@@ -256,7 +260,7 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
     (request.devices.iter().zip(&jobs).zip(refused))
         .map(|((device, jobs), refused)| {
             let outcome = refused.or_else(|| match times.next()? {
-                Ok(times) => Some(done(times, jobs, &dataset)),
+                Ok(times) => Some(done(times, jobs.len(), cost)),
                 Err(Untimed::TooSlow { step, spent }) => Some(Timed::TooSlow {
                     size: request.size,
                     step,
@@ -269,16 +273,11 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
         .collect()
 }
 
-fn done(times: Times, jobs: &[Job], dataset: &Dataset) -> Timed {
-    let input = [dataset.height, dataset.width, dataset.channels];
-    let cost: Cost = jobs[0]
-        .model
-        .cost(input, dataset.classes)
-        .unwrap_or_default();
+fn done(times: Times, jobs: usize, cost: Cost) -> Timed {
     Timed::Done(Speed {
         parameters: cost.parameters,
         multiply_adds: cost.multiply_adds,
-        jobs: jobs.len(),
+        jobs,
         first_step: times.first_step,
         warm_up: times.warm_up,
         warm_up_steps: times.warm_up_steps,
@@ -294,8 +293,8 @@ struct Running<'a>(SideBySide<'a>);
 impl<'a> Running<'a> {
     fn on(dataset: &Arc<Dataset>, jobs: &'a [Job]) -> Result<Self, Timed> {
         // What is queued for a GPU from one thread stays in one queue.
-        let threads = match is_cpu(&jobs[0].device) {
-            true => threads_a_job(jobs.len()),
+        let threads = match device::is_cpu(&jobs[0].device) {
+            true => threads(jobs.len()),
             false => 1,
         };
         match guarded(|| SideBySide::on(dataset, jobs, threads)) {
@@ -392,7 +391,7 @@ mod tests {
     fn replicas_are_spread_over_a_cpu_and_stacked_elsewhere() {
         let request = SpeedRequest::new(&arm(), Vec::new(), size(64, 2.0, 16), &hasty());
         for (device, jobs) in [("flex", cores().min(64)), ("wgpu", 1), ("wgpu:cpu", 1)] {
-            let found = request.jobs(device);
+            let found = request.jobs(device, Cost::default());
             assert_eq!(found.len(), jobs, "{device}");
             let mut seeds: Vec<u64> = (found.iter().flat_map(|job| &job.cells))
                 .map(|cell| cell.seed)
