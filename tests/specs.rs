@@ -61,7 +61,11 @@ fn the_suites_hold_what_they_are_said_to_hold() {
     ];
     assert_eq!(names("standard"), standard);
     let mnist = [
+        "mnist-bn-bias",
+        "mnist-bn-position",
+        "mnist-bn-scale",
         "mnist-cnn",
+        "mnist-dropout",
         "mnist-mlp",
         "mnist-pyramid-affine",
         "mnist-wide-epochs",
@@ -189,6 +193,25 @@ fn a_dense_net_and_a_convolutional_net_are_asked_the_same() {
         let asked: Vec<_> = dense.contrasts.iter().map(prediction).collect();
         for contrast in &conv.contrasts {
             assert!(asked.contains(&prediction(contrast)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn mnist_is_asked_what_the_digits_are_asked() {
+    for name in ["dropout", "bn-position", "bn-bias", "bn-scale"] {
+        let specs = committed();
+        let find = |name: &str| specs.iter().find(|s| s.name == name).unwrap();
+        let (digits, mnist) = (find(name), find(&format!("mnist-{name}")));
+        assert_eq!(digits.sentence, mnist.sentence);
+        assert_eq!(mnist.seeds, (0..10).collect::<Vec<u64>>());
+        let asked: Vec<_> = digits.contrasts.iter().map(prediction).collect();
+        for contrast in &mnist.contrasts {
+            assert!(asked.contains(&prediction(contrast)), "{name}");
+        }
+        for arm in &mnist.arms {
+            assert_eq!(arm.data.name, DataName::Mnist, "{name}");
+            assert_eq!(arm.learning_rates, [0.0003, 0.001, 0.003], "{name}");
         }
     }
 }

@@ -65,6 +65,9 @@ fn jobs_hold_every_replica_once_and_are_of_even_size() {
         let sizes = || jobs.iter().map(|job| job.cells.len());
         assert!(sizes().max().unwrap() - sizes().min().unwrap() <= 1);
     }
+    let wide = Work::mlp(28, &[512, 512], 128, 4);
+    assert_eq!(wide.jobs("flex", 2).len(), 4, "one by one, for the caches");
+    assert_eq!(wide.jobs("wgpu", 2).len(), 2);
 }
 
 #[test]

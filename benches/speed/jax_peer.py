@@ -147,18 +147,21 @@ def build(work, variant, ready=lambda: None):
     if "vmap" in words:
         states = [jax.jit(jax.vmap(start))(keys)]
         take = jax.jit(jax.vmap(one, in_axes=(0, None, None, 0)), donate_argnums=donate)
-        gather = lambda: [np.stack([order.next() for order in orders])]
+        gather = [lambda: np.stack([order.next() for order in orders])]
     else:
         states = [jax.jit(start)(key) for key in keys]
         take = jax.jit(one, donate_argnums=donate)
-        gather = lambda: [order.next() for order in orders]
+        gather = [order.next for order in orders]
 
-    def step():
-        for k, indices in enumerate(gather()):
-            states[k] = take(states[k], images, labels, indices)
+    def taker(k):
+        def step():
+            states[k] = take(states[k], images, labels, gather[k]())
+
+        return step
 
     parameters = sum(leaf.size for state in states for leaf in jax.tree.leaves(state[0]))
-    return Contestant(step, lambda: jax.block_until_ready(states), parameters)
+    takers = [taker(k) for k in range(len(states))]
+    return Contestant(takers, lambda: jax.block_until_ready(states), parameters)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 use super::contest::{Contestant, Failure};
 use super::work::Work;
-use ablate::compare::side_by_side::SideBySide;
+use ablate::compare::side_by_side::{SideBySide, threads};
 use ablate::compare::stopwatch::steps_for;
 use ablate::data::Dataset;
 use ablate::plan::Job;
-use ablate::run::threads_a_job;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,7 +24,7 @@ impl<'a> Ours<'a> {
         jobs: &'a [Job],
         dataset: &Arc<Dataset>,
     ) -> Result<Self, Failure> {
-        let jobs = SideBySide::on(dataset, jobs, threads_a_job(jobs.len()));
+        let jobs = SideBySide::on(dataset, jobs, threads(jobs.len()));
         Ok(Self {
             name: name.to_owned(),
             jobs: jobs.map_err(|e| Failure(e.to_string()))?,

@@ -20,10 +20,12 @@ import time
 
 
 class Contestant:
-    """A model in training: `step()` takes a step, `wait()` returns once all steps have ended."""
+    """Models in training: each of `takers()` takes a step of its own replicas, `wait()` returns once
+    all steps have ended. Those of one taker run before those of the next, so that what it works on
+    may stay in a cache."""
 
-    def __init__(self, step, wait, parameters):
-        self.step = step
+    def __init__(self, takers, wait, parameters):
+        self.takers = takers
         self.wait = wait
         self.parameters = parameters
         self.step_seconds = None
@@ -31,8 +33,9 @@ class Contestant:
     def steps(self, n):
         """Seconds that `n` steps take."""
         started = time.perf_counter()
-        for _ in range(n):
-            self.step()
+        for take in self.takers:
+            for _ in range(n):
+                take()
         self.wait()
         return time.perf_counter() - started
 

@@ -24,8 +24,9 @@ pub(crate) fn report(record: &Record, folder: &Path) -> String {
             once a round, one after the other, in an order that turns round from one round to the next. \
             A step is of all replicas. It gathers a batch from examples in memory (ours also scales \
             the pixels from bytes), runs forward and backward, and takes a step of Adam. Our replicas \
-            are spread over as many jobs as there are cores, as `ablate run` does it; the peers use their own \
-            threads. The nets have equal layers and as many trained numbers. A ratio is the median of \
+            are spread over the cores and, where their weights would not fit a core's caches together, \
+            train one after the other, as `ablate run` does it; a peer's loop over replicas goes one by \
+            one as well, and the peers use their own threads. The nets have equal layers and as many trained numbers. A ratio is the median of \
             the peer's times over the median of ours, so above 1 we are faster; its interval is a 95 % \
             bootstrap over the rounds, the best peer chosen anew in each draw.\n";
     out += &tables(record);

@@ -87,8 +87,8 @@ def loop(work, words):
             step = torch.compile(model) if "compiled" in words else model
             replicas.append((own, step, adam(model.parameters(), work)))
 
-        def step():
-            for own, model, optimizer in replicas:
+        def taker(own, model, optimizer):
+            def step():
                 x, y = own.next()
                 if last:
                     x = x.contiguous(memory_format=torch.channels_last)
@@ -96,8 +96,10 @@ def loop(work, words):
                 nn.functional.cross_entropy(model(x), y).backward()
                 optimizer.step()
 
+            return step
+
         parameters = sum(p.numel() for _, m, _ in replicas for p in m.parameters())
-        return Contestant(step, lambda: None, parameters)
+        return Contestant([taker(*own) for own in replicas], lambda: None, parameters)
 
     return build
 
@@ -130,7 +132,7 @@ def batched(work, words):
                 value.grad = found[name]
             optimizer.step()
 
-        return Contestant(step, lambda: None, sum(p.numel() for p in state.values()))
+        return Contestant([step], lambda: None, sum(p.numel() for p in state.values()))
 
     return build
 

@@ -236,8 +236,8 @@ impl Work {
         }
     }
 
-    /// The work as the runner would get it: one job for each of `most` workers, or fewer.
-    pub(crate) fn jobs(&self, device: &str, most: usize) -> Vec<Job> {
+    /// The work as the planner cuts it for `workers` workers.
+    pub(crate) fn jobs(&self, device: &str, workers: usize) -> Vec<Job> {
         let train = serde_json::json!({ "length": { "epochs": 1 }, "batch_size": self.batch });
         let cell = |seed: usize| JobCell {
             id: String::new(),
@@ -253,7 +253,7 @@ impl Work {
             probes: Vec::new(),
             cells: (0..self.replicas).map(cell).collect(),
         };
-        spread(&job, most)
+        spread(&job, self.cost(), workers)
     }
 }
 

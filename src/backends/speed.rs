@@ -20,6 +20,8 @@ pub struct Timing {
     pub agreement: f64,
     /// Longest step that is timed; sizes with longer ones are left out.
     pub longest_step: f64,
+    /// When so much has gone into the sizes of an arm on a device, no further one is begun.
+    pub most: f64,
 }
 
 /// One size on one device.
@@ -58,6 +60,13 @@ pub enum Timed {
         size: Size,
         /// Seconds of the fastest step there.
         step: f64,
+        /// Seconds that went into finding that out.
+        spent: f64,
+    },
+    /// So much time had gone into other sizes of the arm that this one was not begun.
+    OutOfTime {
+        /// Seconds.
+        spent: f64,
     },
     /// The data or the model cannot have this size, whatever the device.
     Unfit {
@@ -69,6 +78,19 @@ pub enum Timed {
         /// What went wrong.
         error: String,
     },
+}
+
+impl Timed {
+    /// Seconds of the steps that were taken for it.
+    pub fn spent(&self) -> f64 {
+        match self {
+            Self::Done(speed) => {
+                speed.warm_up + speed.steps as f64 * speed.step.iter().sum::<f64>()
+            }
+            Self::TooSlow { spent, .. } => *spent,
+            Self::OutOfTime { .. } | Self::Unfit { .. } | Self::Failed { .. } => 0.0,
+        }
+    }
 }
 
 /// The time of a training step.

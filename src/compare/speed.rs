@@ -1,12 +1,12 @@
 //! The time of an arm's training steps on devices, along replicas, width and batch.
 
-use super::side_by_side::{SideBySide, spread};
+use super::side_by_side::{SideBySide, spread, threads};
 use super::stopwatch::{Stepper, Times, Untimed, time_in_turns};
 use crate::backends::{Size, Speed, Timed, TimedSize, Timing};
 use crate::data::{self, DataError, Dataset, Sizes};
 use crate::device;
 use crate::plan::{Job, JobCell};
-use crate::run::{cores, message, threads_a_job};
+use crate::run::{cores, message};
 use crate::spec::{Arm, DataConfig, Length, TrainConfig};
 use crate::train::TrainError;
 use ablate_models::zoo::{Cost, ModelConfig};
@@ -37,8 +37,8 @@ impl Default for Grid {
 }
 
 impl Grid {
-    /// Every size once, for an arm whose batches have `batch` examples: one net as it is, then axis by
-    /// axis.
+    /// Every size once, for an arm whose batches have `batch` examples: one net as it is, then the
+    /// smaller ones first.
     pub fn sizes(&self, batch: usize) -> Vec<Size> {
         let one = Size {
             replicas: 1,
@@ -54,13 +54,15 @@ impl Grid {
             batch: ((batch as f64 * share).round() as usize).max(1),
             ..one
         });
-        let mut sizes: Vec<Size> = vec![one];
+        let mut others: Vec<Size> = Vec::new();
         for size in replicas.chain(widths).chain(batches) {
-            if !sizes.contains(&size) {
-                sizes.push(size);
+            if size != one && !others.contains(&size) {
+                others.push(size);
             }
         }
-        sizes
+        let work = |size: &Size| (size.replicas * size.batch) as f64 * size.width.powi(2);
+        others.sort_by(|a, b| work(a).total_cmp(&work(b)));
+        std::iter::once(one).chain(others).collect()
     }
 }
 
@@ -106,9 +108,9 @@ impl SpeedRequest {
         }
     }
 
-    /// The jobs that train it on `device`. Replicas on a CPU are spread over its cores; another device
-    /// has them in one stack.
-    fn jobs(&self, device: &str) -> Vec<Job> {
+    /// The jobs that train it on `device`, of nets that cost `cost` each. Replicas on a CPU are spread
+    /// over its cores; another device has them in one stack.
+    fn jobs(&self, device: &str, cost: Cost) -> Vec<Job> {
         let cell = |seed: usize| JobCell {
             id: String::new(),
             seed: seed as u64,
@@ -126,10 +128,17 @@ impl SpeedRequest {
             probes: Vec::new(),
             cells: (0..self.size.replicas).map(cell).collect(),
         };
-        match is_cpu(device) {
-            true => spread(&job, cores()),
+        match device::is_cpu(device) {
+            true => spread(&job, cost, cores()),
             false => vec![job],
         }
+    }
+
+    /// What one of its nets costs; nothing where it cannot be built, which is found out soon.
+    fn cost(&self, dataset: &Dataset) -> Cost {
+        let input = [dataset.height, dataset.width, dataset.channels];
+        let model = widened(&self.model, self.size.width);
+        model.cost(input, dataset.classes).unwrap_or_default()
     }
 
     fn outcome(&self, device: &str, outcome: Timed) -> TimedSize {
@@ -139,10 +148,6 @@ impl SpeedRequest {
             outcome,
         }
     }
-}
-
-fn is_cpu(device: &str) -> bool {
-    device::built_in_cpu().contains(&device)
 }
 
 /// `model` with hidden layers of `width` times their units and channels, each at least 1.
@@ -175,8 +180,7 @@ pub fn steps_a_place(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
 }
 
 /// Times every size of `grid` on every device. `measure` gets the devices that are left at a size, and
-/// may ask each of them alone. A size that is at least as large in everything as one at which a
-/// device was too slow is not tried on it.
+/// may ask each of them alone.
 pub fn time_arm(
     arm: &Arm,
     devices: &[String],
@@ -188,12 +192,7 @@ pub fn time_arm(
     for size in grid.sizes(arm.train.batch_size) {
         let mut request = SpeedRequest::new(arm, Vec::new(), size, timing);
         for device in devices {
-            let slow = all.iter().find(|timed| {
-                matches!(timed.outcome, Timed::TooSlow { .. })
-                    && timed.device == *device
-                    && is_within(timed.size, size)
-            });
-            match slow.map(|timed| timed.outcome.clone()) {
+            match without_trying(&all, device, size, timing) {
                 Some(outcome) => all.push(request.outcome(device, outcome)),
                 None => request.devices.push(device.clone()),
             }
@@ -203,6 +202,27 @@ pub fn time_arm(
         }
     }
     all
+}
+
+/// What becomes of `size` on `device` after `all` without it being tried: it is too slow if one that
+/// is nowhere larger was, and out of time if the others took all there is.
+fn without_trying(all: &[TimedSize], device: &str, size: Size, timing: &Timing) -> Option<Timed> {
+    let before = || all.iter().filter(|timed| timed.device == device);
+    for timed in before() {
+        if let Timed::TooSlow {
+            size: seen, step, ..
+        } = timed.outcome
+            && is_within(seen, size)
+        {
+            return Some(Timed::TooSlow {
+                size: seen,
+                step,
+                spent: 0.0,
+            });
+        }
+    }
+    let spent: f64 = before().map(|timed| timed.outcome.spent()).sum();
+    (spent >= timing.most).then_some(Timed::OutOfTime { spent })
 }
 
 /// Whether `small` is at most as large as `large` in everything.
@@ -222,8 +242,9 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
             return request.devices.iter().map(outcome).collect();
         }
     };
+    let cost = request.cost(&dataset);
     let jobs: Vec<Vec<Job>> = (request.devices.iter())
-        .map(|device| request.jobs(device))
+        .map(|device| request.jobs(device, cost))
         .collect();
     let mut steppers: Vec<Box<dyn Stepper + '_>> = Vec::new();
     let refused: Vec<Option<Timed>> = (jobs.iter())
@@ -239,10 +260,11 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
     (request.devices.iter().zip(&jobs).zip(refused))
         .map(|((device, jobs), refused)| {
             let outcome = refused.or_else(|| match times.next()? {
-                Ok(times) => Some(done(times, jobs, &dataset)),
-                Err(Untimed::TooSlow(step)) => Some(Timed::TooSlow {
+                Ok(times) => Some(done(times, jobs.len(), cost)),
+                Err(Untimed::TooSlow { step, spent }) => Some(Timed::TooSlow {
                     size: request.size,
                     step,
+                    spent,
                 }),
                 Err(Untimed::Failed(error)) => Some(failed(&error)),
             });
@@ -251,16 +273,11 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
         .collect()
 }
 
-fn done(times: Times, jobs: &[Job], dataset: &Dataset) -> Timed {
-    let input = [dataset.height, dataset.width, dataset.channels];
-    let cost: Cost = jobs[0]
-        .model
-        .cost(input, dataset.classes)
-        .unwrap_or_default();
+fn done(times: Times, jobs: usize, cost: Cost) -> Timed {
     Timed::Done(Speed {
         parameters: cost.parameters,
         multiply_adds: cost.multiply_adds,
-        jobs: jobs.len(),
+        jobs,
         first_step: times.first_step,
         warm_up: times.warm_up,
         warm_up_steps: times.warm_up_steps,
@@ -276,8 +293,8 @@ struct Running<'a>(SideBySide<'a>);
 impl<'a> Running<'a> {
     fn on(dataset: &Arc<Dataset>, jobs: &'a [Job]) -> Result<Self, Timed> {
         // What is queued for a GPU from one thread stays in one queue.
-        let threads = match is_cpu(&jobs[0].device) {
-            true => threads_a_job(jobs.len()),
+        let threads = match device::is_cpu(&jobs[0].device) {
+            true => threads(jobs.len()),
             false => 1,
         };
         match guarded(|| SideBySide::on(dataset, jobs, threads)) {
@@ -333,6 +350,7 @@ mod tests {
             warm_up_most: 0.0,
             agreement: 1.0,
             longest_step: 1e9,
+            most: 1e9,
         }
     }
 
@@ -344,10 +362,10 @@ mod tests {
     }
 
     #[test]
-    fn the_grid_holds_every_size_once_from_one_net_on() {
+    fn the_grid_holds_every_size_once_one_net_first_and_the_largest_last() {
         let sizes = Grid::default().sizes(32);
         assert_eq!(sizes.len(), 1 + 3 + 3 + 3);
-        assert_eq!(sizes[0], size(1, 1.0, 32));
+        assert_eq!((sizes[0], sizes[9]), (size(1, 1.0, 32), size(64, 1.0, 32)));
         for wanted in [size(64, 1.0, 32), size(1, 0.5, 32), size(1, 1.0, 128)] {
             assert!(sizes.contains(&wanted), "{wanted:?}");
         }
@@ -373,7 +391,7 @@ mod tests {
     fn replicas_are_spread_over_a_cpu_and_stacked_elsewhere() {
         let request = SpeedRequest::new(&arm(), Vec::new(), size(64, 2.0, 16), &hasty());
         for (device, jobs) in [("flex", cores().min(64)), ("wgpu", 1), ("wgpu:cpu", 1)] {
-            let found = request.jobs(device);
+            let found = request.jobs(device, Cost::default());
             assert_eq!(found.len(), jobs, "{device}");
             let mut seeds: Vec<u64> = (found.iter().flat_map(|job| &job.cells))
                 .map(|cell| cell.seed)
@@ -407,6 +425,7 @@ mod tests {
                     true => Timed::TooSlow {
                         size: request.size,
                         step: 2.0,
+                        spent: 7.0,
                     },
                     false => Timed::Failed {
                         error: "a failure says nothing about larger sizes".into(),
@@ -425,7 +444,7 @@ mod tests {
         let last = timed
             .iter()
             .find(|t| t.device == "slow" && t.size.replicas == 64);
-        let Timed::TooSlow { size, step } = &last.unwrap().outcome else {
+        let Timed::TooSlow { size, step, .. } = &last.unwrap().outcome else {
             panic!("{last:?}")
         };
         assert_eq!(
@@ -433,6 +452,42 @@ mod tests {
             (4, 2.0),
             "it says where it was seen"
         );
+    }
+
+    #[test]
+    fn when_its_time_is_spent_a_device_gets_no_further_size_and_the_largest_are_left_out() {
+        let devices = ["quick".to_owned(), "slow".to_owned()];
+        let timing = Timing {
+            most: 25.0,
+            ..hasty()
+        };
+        let timed = time_arm(&arm(), &devices, &Grid::default(), &timing, |request| {
+            let outcome = |device: &String| {
+                let first_step = if device == "slow" { 9.0 } else { 0.5 };
+                let speed = Speed {
+                    parameters: 1,
+                    multiply_adds: 1,
+                    jobs: 1,
+                    first_step,
+                    warm_up: first_step,
+                    warm_up_steps: 1,
+                    settled: true,
+                    steps: 2,
+                    step: vec![0.25; 2],
+                };
+                request.outcome(device, Timed::Done(speed))
+            };
+            request.devices.iter().map(outcome).collect()
+        });
+        let left_out = |device: &str| -> Vec<Size> {
+            let out = timed.iter().filter(|t| t.device == device);
+            let out = out.filter(|t| t.outcome == Timed::OutOfTime { spent: 30.0 });
+            out.map(|t| t.size).collect()
+        };
+        assert_eq!(left_out("quick"), []);
+        let left_out = left_out("slow");
+        assert_eq!(left_out.len(), timed.len() / 2 - 3, "ten seconds a size");
+        assert!(left_out.contains(&size(64, 1.0, 32)) && !left_out.contains(&size(1, 0.5, 32)));
     }
 
     fn request(devices: &[&str], size: Size) -> SpeedRequest {
@@ -452,32 +507,46 @@ mod tests {
         assert!(matches!(timed[1].outcome, Timed::Done(_)), "{timed:?}");
     }
 
+    /// The times on all devices that are built in, in whose order they come.
+    fn times(size: Size, devices: &[&str]) -> Vec<Speed> {
+        let timed = measure(&request(devices, size));
+        let names: Vec<&str> = timed.iter().map(|t| t.device.as_str()).collect();
+        assert_eq!(names, devices);
+        let speed = |timed: TimedSize| match timed.outcome {
+            Timed::Done(speed) => speed,
+            other => panic!("{}: {other:?}", timed.device),
+        };
+        timed.into_iter().map(speed).collect()
+    }
+
     #[test]
-    fn every_device_gives_all_its_numbers_and_larger_nets_more_parameters() {
-        let devices: Vec<&str> = ["flex", "ndarray", "wgpu"]
-            .into_iter()
-            .filter(|name| device::built_in().contains(name))
+    fn every_device_gives_all_its_numbers() {
+        let devices = device::built_in();
+        let devices: Vec<&str> = (devices.into_iter())
+            .filter(|name| *name != "cuda")
             .collect();
-        let parameters = [1.0, 2.0].map(|width| {
-            let request = request(&devices, size(3, width, 16));
-            let timed = measure(&request);
-            let names: Vec<&str> = timed.iter().map(|t| t.device.as_str()).collect();
-            assert_eq!(names, devices);
-            let speeds = timed.iter().map(|timed| match &timed.outcome {
-                Timed::Done(speed) => speed,
-                other => panic!("{}: {other:?}", timed.device),
-            });
-            for speed in speeds.clone() {
-                assert_eq!(speed.step.len(), 3);
-                assert!(speed.step.iter().all(|s| s.is_finite() && *s > 0.0));
-                assert!(speed.first_step > 0.0 && speed.warm_up >= speed.first_step);
-                assert!(speed.warm_up_steps >= 2 && speed.steps >= 1);
-            }
-            let parameters: Vec<usize> = speeds.map(|speed| speed.parameters).collect();
-            assert!(parameters.windows(2).all(|pair| pair[0] == pair[1]));
-            parameters[0]
+        let speeds = times(size(3, 1.0, 16), &devices);
+        for speed in &speeds {
+            assert_eq!(speed.parameters, speeds[0].parameters);
+            assert_eq!(speed.step.len(), 3);
+            assert!(speed.step.iter().all(|s| s.is_finite() && *s > 0.0));
+            assert!(speed.first_step > 0.0 && speed.warm_up >= speed.first_step);
+            assert!(speed.warm_up_steps >= 2 && speed.steps >= 1);
+        }
+    }
+
+    #[test]
+    fn wider_nets_have_more_parameters_and_larger_batches_do_not() {
+        let [one, wide, large] = [(1.0, 16), (2.0, 16), (1.0, 64)].map(|(width, batch)| {
+            let device = device::built_in_cpu()[0];
+            times(size(1, width, batch), &[device]).remove(0)
         });
-        assert!(parameters[1] > parameters[0]);
+        assert!(wide.parameters > one.parameters && wide.multiply_adds > one.multiply_adds);
+        assert_eq!(large.parameters, one.parameters);
+        assert_eq!(
+            large.multiply_adds, one.multiply_adds,
+            "they are an example's"
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@ const GROUP: usize = 3;
 const BEFORE_TOO_SLOW: usize = 2;
 
 impl Default for Timing {
-    /// A point costs one to two seconds where steps are short, and up to ten where they are long.
+    /// A size costs one to two seconds where steps are short, up to ten where they are long, and what
+    /// it takes to compile and tune kernels on top.
     fn default() -> Self {
         Self {
             window: 0.1,
@@ -19,6 +20,7 @@ impl Default for Timing {
             warm_up_most: 5.0,
             agreement: 0.05,
             longest_step: 0.5,
+            most: 120.0,
         }
     }
 }
@@ -52,8 +54,13 @@ pub struct Times {
 /// Why there are no times.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Untimed {
-    /// Its fastest step took these seconds, longer than is waited for.
-    TooSlow(f64),
+    /// Its steps take longer than is waited for.
+    TooSlow {
+        /// Seconds of the fastest step.
+        step: f64,
+        /// Seconds of all steps that it took.
+        spent: f64,
+    },
     /// It said this.
     Failed(String),
 }
@@ -108,7 +115,10 @@ fn warm_up(stepper: &mut dyn Stepper, timing: &Timing) -> Result<Times, Untimed>
         windows.push(seconds / n as f64);
         let fastest = windows.iter().copied().fold(f64::INFINITY, f64::min);
         if windows.len() >= BEFORE_TOO_SLOW && fastest > timing.longest_step {
-            return Err(Untimed::TooSlow(fastest));
+            return Err(Untimed::TooSlow {
+                step: fastest,
+                spent: first_step + spent,
+            });
         }
         if spent >= timing.warm_up_least && agree(&windows, timing.agreement) {
             break true;
@@ -238,7 +248,13 @@ mod tests {
     #[test]
     fn a_stepper_that_is_too_slow_is_left_alone_after_three_steps() {
         let (times, asked) = time(|k| Ok(if k == 1 { 0.9 } else { 0.7 }));
-        assert_eq!(times, Err(Untimed::TooSlow(0.7)));
+        let Err(Untimed::TooSlow { step, spent }) = times else {
+            panic!("{times:?}")
+        };
+        assert!(
+            step == 0.7 && near(spent, 0.7 + 0.9 + 0.7),
+            "{step} {spent}"
+        );
         assert_eq!(asked, [1, 1, 1]);
         let (compiles, _) = time(|k| Ok(if k < 2 { 9.0 } else { 0.1 }));
         assert!(compiles.is_ok(), "a second step may compile, too");

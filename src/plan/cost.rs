@@ -1,26 +1,48 @@
-//! How much work a cell is, so that jobs do not get too long to lose.
+//! How large a cell is, so that jobs are neither too long to lose nor too large for a cache.
 
+use crate::device;
 use crate::spec::{Arm, DataConfig, DataName, Length, TestSplit};
+use ablate_models::zoo::Cost;
 
 /// Most multiply-adds of a job, forward and backward: about half an hour on a core of these years.
 const MOST: f64 = 6e13;
 
-/// Cells of `arm` that may train in lockstep, at most `replicas`: a job is lost where a run is
-/// stopped, so long cells train in smaller company. At least one.
-pub(super) fn stack(arm: &Arm, replicas: usize) -> usize {
-    let cells = (MOST / multiply_adds(arm)) as usize;
-    cells.clamp(1, replicas.max(1))
+/// Most trained numbers of a stack on a CPU. With gradients and two moments they are 16 bytes each,
+/// and a step reads all of them: beyond a core's share of the caches every step fetches them from
+/// memory, and nets that train one after the other are faster.
+const RESIDENT: usize = 1 << 19;
+
+/// Cells of `arm` that may train in lockstep on `device`, at most `replicas`: a job is lost where a
+/// run is stopped, so long cells train in smaller company. At least one.
+pub(super) fn stack(arm: &Arm, device: &str, replicas: usize) -> usize {
+    let cost = cost(arm);
+    let cells = (MOST / multiply_adds(arm, cost)) as usize;
+    cells.clamp(1, company(cost, device, replicas))
 }
 
-/// Multiply-adds of one cell, the backward pass counting twice; evaluations are left aside. At least
-/// one.
-fn multiply_adds(arm: &Arm) -> f64 {
+/// Nets of a cost that train fastest in lockstep on `device`, of `replicas` that are to be trained.
+/// At least one.
+pub fn company(cost: Cost, device: &str, replicas: usize) -> usize {
+    let most = match device::is_cpu(device) {
+        true => RESIDENT / cost.parameters.max(1),
+        false => replicas,
+    };
+    most.clamp(1, replicas.max(1))
+}
+
+/// What one net of `arm` costs. A model that cannot be built costs nothing: it fails soon, in any
+/// company.
+fn cost(arm: &Arm) -> Cost {
     let (input, classes) = match arm.data.name {
         DataName::Digits => ([8, 8, 1], 10),
         DataName::Mnist | DataName::FashionMnist | DataName::Kmnist => ([28, 28, 1], 10),
     };
-    // A model that cannot be built fails soon, in any company.
-    let cost = arm.model.cost(input, classes).unwrap_or_default();
+    arm.model.cost(input, classes).unwrap_or_default()
+}
+
+/// Multiply-adds of one cell, the backward pass counting twice; evaluations are left aside. At least
+/// one.
+fn multiply_adds(arm: &Arm, cost: Cost) -> f64 {
     let examples = match arm.train.length {
         Length::Epochs(epochs) => epochs as f64 * training_examples(&arm.data),
         Length::Steps(steps) => (steps * arm.train.batch_size) as f64,
@@ -58,15 +80,15 @@ mod tests {
     fn the_work_of_a_cell_is_its_examples_times_the_cost_of_one() {
         // 64 x 8 + 8 x 10 multiply-adds, two epochs of 0.8 x 0.8 x 1,797 digits.
         let expected = 3.0 * 592.0 * 2.0 * 0.64 * 1_797.0;
-        assert!((multiply_adds(&arm()) / expected - 1.0).abs() < 1e-12);
+        assert!((multiply_adds(&arm(), cost(&arm())) / expected - 1.0).abs() < 1e-12);
         let mut steps = arm();
         steps.train.length = Length::Steps(10);
-        assert_eq!(multiply_adds(&steps), 3.0 * 592.0 * 320.0);
+        assert_eq!(multiply_adds(&steps, cost(&steps)), 3.0 * 592.0 * 320.0);
     }
 
     #[test]
     fn short_cells_fill_their_stacks_and_long_ones_train_in_smaller_company() {
-        assert_eq!(stack(&arm(), 10), 10);
+        assert_eq!(stack(&arm(), "flex", 10), 10);
         let mut long = arm();
         long.data.name = DataName::Mnist;
         long.data.validation = 0.0;
@@ -76,8 +98,23 @@ mod tests {
         mlp.hidden = vec![1024, 1024];
         long.train.length = Length::Epochs(50);
         // 1.86 million multiply-adds, three million images.
-        assert_eq!(stack(&long, 10), 3);
+        assert_eq!(stack(&long, "wgpu", 10), 3);
         long.train.length = Length::Epochs(500);
-        assert_eq!(stack(&long, 10), 1);
+        assert_eq!(stack(&long, "wgpu", 10), 1);
+    }
+
+    #[test]
+    fn stacks_on_a_cpu_stay_in_its_caches_and_those_on_a_gpu_fill_it() {
+        let cost = |parameters| Cost {
+            parameters,
+            ..Cost::default()
+        };
+        for device in ["flex", "ndarray"] {
+            assert_eq!(company(cost(1_000), device, 10), 10);
+            assert_eq!(company(cost(100_000), device, 10), 5);
+            assert_eq!(company(cost(1_000_000), device, 10), 1);
+            assert_eq!(company(cost(0), device, 0), 1);
+        }
+        assert_eq!(company(cost(1_000_000), "wgpu:0", 10), 10);
     }
 }

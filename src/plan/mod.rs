@@ -9,6 +9,7 @@ mod cost;
 mod id;
 mod warning;
 
+pub use cost::company;
 pub use warning::{Warning, warnings};
 
 use crate::spec::{DataConfig, Probe, Spec, TrainConfig};
@@ -107,7 +108,8 @@ impl Plan {
 
     /// The cells that `missing` says have to be trained, each once, in jobs of one arm with at
     /// most [`Self::replicas`] cells, and fewer where cells are long, so that a stopped run loses
-    /// little. The jobs of an arm differ in size by at most one cell, so that workers end together.
+    /// little, or so large that several do not fit a CPU's caches. The jobs of an arm differ in size
+    /// by at most one cell, so that workers end together.
     pub fn jobs(&self, missing: impl Fn(&str) -> bool) -> Vec<Job> {
         let mut seen = BTreeSet::new();
         let mut wanted = vec![Vec::new(); self.spec.arms.len()];
@@ -122,7 +124,7 @@ impl Plan {
         }
         (self.spec.arms.iter().zip(wanted))
             .flat_map(|(arm, cells)| {
-                stacks(cells, cost::stack(arm, self.replicas)).map(|cells| Job {
+                stacks(cells, cost::stack(arm, &self.device, self.replicas)).map(|cells| Job {
                     arm: arm.name.clone(),
                     device: self.device.clone(),
                     data: arm.data.clone(),

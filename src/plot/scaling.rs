@@ -2,7 +2,7 @@
 
 use super::PlotError;
 use super::axis::{Frame, Range};
-use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
+use super::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
 use super::legend::Legend;
 use super::style::{EDGE, HEADING, INK, LABEL, SMALL, SOFT, WIDTH, series};
 use crate::stats::Interval;
@@ -16,6 +16,7 @@ const ROW: f64 = PANEL_HEIGHT + 96.0;
 /// Space for the title of a panel, where one has any.
 const TITLE_ROW: f64 = 20.0;
 const CAPTION_ROW: f64 = 16.0;
+const HEADING_ROW: f64 = 21.0;
 /// Radius of the ring around what is pointed at.
 const RING: f64 = 6.0;
 
@@ -80,7 +81,7 @@ pub struct Scaling<'a> {
     pub panels: Vec<CostPanel>,
 }
 
-/// Cost against size, two panels a row.
+/// Cost against size, two panels a row; one alone takes the whole width.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -88,21 +89,30 @@ pub fn scaling(of: &Scaling<'_>) -> Result<String, PlotError> {
     let panels = &of.panels;
     let names = names(panels);
     let legend = Legend::new(names.clone());
+    let heading = wrap(of.heading, HEADING * 1.08, WIDTH - 2.0 * EDGE);
     let caption = wrap(of.caption, SMALL, WIDTH - 2.0 * EDGE);
     let title_row = match panels.iter().all(|panel| panel.title.is_empty()) {
         true => 0.0,
         false => TITLE_ROW,
     };
+    let columns = panels.len().clamp(1, 2);
     let row = ROW + title_row;
-    let below = 62.0 + row * panels.len().div_ceil(2) as f64 - 24.0;
+    let top = 25.0 + HEADING_ROW * heading.len() as f64;
+    let below = top + 16.0 + row * panels.len().div_ceil(columns) as f64 - 24.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let same = of.same_costs.then(|| costs(panels)).flatten();
     figure(height, of.heading, |canvas| {
         let bold = Type::new(HEADING, INK, Anchor::Start).bold();
-        canvas.text(of.heading, (EDGE, 20.0), bold);
+        for (k, line) in heading.iter().enumerate() {
+            canvas.text(line, (EDGE, 20.0 + HEADING_ROW * k as f64), bold);
+        }
         for (k, panel) in panels.iter().enumerate() {
-            let top = 46.0 + title_row + row * (k / 2) as f64;
-            if let Some(frame) = frame(panel, k % 2, top, same) {
+            let place = Place {
+                column: k % columns,
+                columns,
+                top: top + title_row + row * (k / columns) as f64,
+            };
+            if let Some(frame) = frame(panel, &place, same) {
                 draw_panel(canvas, panel, &frame, &names, of.cost_axis);
             }
         }
@@ -112,6 +122,13 @@ pub fn scaling(of: &Scaling<'_>) -> Result<String, PlotError> {
             canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
         }
     })
+}
+
+/// Where a panel stands on the sheet.
+struct Place {
+    column: usize,
+    columns: usize,
+    top: f64,
 }
 
 /// Every name once, in the order of appearance.
@@ -136,19 +153,20 @@ fn costs(panels: &[CostPanel]) -> Option<Range> {
     }))
 }
 
-/// A panel in a column of the sheet, with a cost axis of its own unless there is one for all; `None`
-/// where there is nothing to show.
-fn frame(panel: &CostPanel, column: usize, top: f64, same: Option<Range>) -> Option<Frame> {
+/// A panel at its place, with a cost axis of its own unless there is one for all; `None` where there
+/// is nothing to show.
+fn frame(panel: &CostPanel, place: &Place, same: Option<Range>) -> Option<Frame> {
     let sizes = panel.series.iter().flat_map(|series| &series.costs);
     let x = Range::of(sizes.map(|c| c.size.log10()))?;
     let y = same.or_else(|| costs(std::slice::from_ref(panel)))?;
-    let width = (WIDTH - LEFT - EDGE - GAP) / 2.0;
-    let left = LEFT + column as f64 * (width + GAP);
+    let gaps = GAP * (place.columns - 1) as f64;
+    let width = (WIDTH - LEFT - EDGE - gaps) / place.columns as f64;
+    let left = LEFT + place.column as f64 * (width + GAP);
     Some(Frame {
         left,
-        top,
+        top: place.top,
         right: left + width,
-        bottom: top + PANEL_HEIGHT,
+        bottom: place.top + PANEL_HEIGHT,
         x: x.padded(0.04, 0.5),
         y: y.padded(0.05, 0.5),
     })
@@ -196,13 +214,21 @@ fn draw_panel(
             canvas.dot(point, 3.0, color, 1.0);
         }
     }
-    for mark in &panel.marks {
-        let at = place(frame, (mark.size, mark.cost));
-        canvas.ring(at, RING, INK);
-        let beside = (at.0 + RING + 5.0, at.1 + RING + 5.0);
-        canvas.text(&mark.label, beside, Type::new(SMALL, INK, Anchor::Start));
+    for (k, mark) in panel.marks.iter().enumerate() {
+        draw_mark(canvas, mark, frame, k % 2 == 0);
     }
     frame.edges(canvas);
+}
+
+/// A ring with its word above or below it, inside the frame.
+fn draw_mark(canvas: &mut Canvas<'_>, mark: &Mark, frame: &Frame, above: bool) {
+    let (x, y) = place(frame, (mark.size, mark.cost));
+    canvas.ring((x, y), RING, INK);
+    let beside = if above { -RING - 9.0 } else { RING + 9.0 };
+    let half = text_width(&mark.label, SMALL) / 2.0;
+    let x = x.clamp(frame.left + half + 3.0, frame.right - half - 3.0);
+    let word = Type::new(SMALL, INK, Anchor::Middle);
+    canvas.text(&mark.label, (x, y + beside), word);
 }
 
 /// An interval from one end to the other, with caps.
@@ -238,9 +264,10 @@ fn size_ticks(panel: &CostPanel) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// Powers of ten inside `range` of logarithms, with 2 and 5 between where they are few.
+/// Powers of ten inside `range` of logarithms, with round numbers between where they are few.
 pub(super) fn cost_ticks(range: Range) -> Vec<(f64, String)> {
     let factors: &[f64] = match range.span() {
+        span if span < 0.8 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
         span if span < 2.3 => &[1.0, 2.0, 5.0],
         _ => &[1.0],
     };
@@ -248,18 +275,22 @@ pub(super) fn cost_ticks(range: Range) -> Vec<(f64, String)> {
     powers
         .flat_map(|power| factors.iter().map(move |f| f * 10f64.powi(power)))
         .filter(|value| (range.low..=range.high).contains(&value.log10()))
-        .map(|value| (value.log10(), tick_label(value)))
+        .map(|value| (value.log10(), tick_label(value, range.high >= 4.0)))
         .collect()
 }
 
-/// From ten thousand on in thousands (`k`) and millions (`M`).
-fn tick_label(value: f64) -> String {
+/// `value` in thousands (`k`) and millions (`M`) from a thousand on, where `short`.
+fn tick_label(value: f64, short: bool) -> String {
     match value {
-        _ if value >= 1e6 => format!("{}M", value / 1e6),
-        _ if value >= 1e4 => format!("{}k", value / 1e3),
+        _ if short && value >= 1e6 => format!("{}M", value / 1e6),
+        _ if short && value >= 1e3 => format!("{}k", value / 1e3),
         _ => {
-            let decimals = (-value.log10().floor()).max(0.0) as usize;
-            format!("{value:.decimals$}")
+            let decimals = (1.0 - value.log10().floor()).max(0.0) as usize;
+            let text = format!("{value:.decimals$}");
+            match text.contains('.') {
+                true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+                false => text,
+            }
         }
     }
 }
@@ -352,7 +383,12 @@ mod tests {
     #[test]
     fn cost_in_proportion_is_a_straight_line_between_corners() {
         let panel = panel(&[1.0, 10.0, 100.0], |s| s);
-        let frame = frame(&panel, 0, 46.0, None).unwrap();
+        let place = Place {
+            column: 0,
+            columns: 2,
+            top: 46.0,
+        };
+        let frame = frame(&panel, &place, None).unwrap();
         let line = points(&frame, &panel.series[0]);
         let slope = |a: (f64, f64), b: (f64, f64)| (b.1 - a.1) / (b.0 - a.0);
         assert!((slope(line[0], line[1]) - slope(line[1], line[2])).abs() < 1e-9);
@@ -368,6 +404,8 @@ mod tests {
         };
         assert_eq!(labels(0.4, 12.0), ["0.5", "1", "2", "5", "10"]);
         assert_eq!(labels(0.05, 600.0), ["0.1", "1", "10", "100"]);
-        assert_eq!(labels(900.0, 2e6), ["1000", "10k", "100k", "1M"]);
+        assert_eq!(labels(0.6, 2.1), ["0.7", "1", "1.5", "2"]);
+        assert_eq!(labels(8.0, 3000.0), ["10", "100", "1000"]);
+        assert_eq!(labels(900.0, 2e6), ["1k", "10k", "100k", "1M"]);
     }
 }

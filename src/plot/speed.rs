@@ -6,7 +6,7 @@ use super::scaling::{Cost, CostPanel, CostSeries, Mark, Scaling, scaling};
 use super::step_time::{Group, Row, step_time};
 use crate::analysis::speed::{Axis, Timings, pairs};
 use crate::backends::{ArmComparison, Comparison, DeviceInfo, Size};
-use crate::report::format::compact;
+use crate::report::format::fixed;
 use crate::stats::{Crossing, Estimate};
 
 /// File names of the figures that [`speed`] may draw, with words for each.
@@ -42,6 +42,15 @@ pub fn speed(comparison: &Comparison) -> Result<Vec<(&'static str, String)>, Plo
     Ok(named
         .filter_map(|((name, _), svg)| Some((*name, svg?)))
         .collect())
+}
+
+/// The title, and what is shown.
+fn heading(comparison: &Comparison, what: &str) -> String {
+    let title = comparison.title.trim();
+    match title.ends_with(['.', '?', '!']) {
+        true => format!("{title} {what}"),
+        false => format!("{title}. {what}"),
+    }
 }
 
 /// A line for each device along `axis`.
@@ -83,7 +92,7 @@ fn throughput(comparison: &Comparison) -> Result<Option<String>, PlotError> {
         (!panel.series.is_empty()).then_some(panel)
     };
     drawn(Scaling {
-        heading: &format!("{}: training throughput", comparison.title),
+        heading: &heading(comparison, "Training throughput"),
         cost_axis: "samples a second",
         caption: &format!(
             "{INTERVALS} Samples are counted over all nets. All panels have the same axes."
@@ -120,11 +129,11 @@ fn cost(comparison: &Comparison) -> Result<Option<String>, PlotError> {
     let panels = panels.flat_map(|arm| [(arm, Axis::Width), (arm, Axis::Batch)]);
     let panels: Vec<CostPanel> = panels.filter_map(panel).collect();
     let crossings = match panels.iter().any(|panel| !panel.marks.is_empty()) {
-        true => "Rings: from this size on a device overtakes another.",
+        true => "Rings: the size from which on one device is faster than another.",
         false => "No device overtakes another within these sizes.",
     };
     drawn(Scaling {
-        heading: &format!("{}: time of one net's step", comparison.title),
+        heading: &heading(comparison, "Step time of one net"),
         cost_axis: "milliseconds a step",
         caption: &format!("{INTERVALS} {crossings}"),
         same_costs: false,
@@ -155,7 +164,10 @@ fn marks(
         Some(Mark {
             size,
             cost: at(&line.costs, size)?,
-            label: compact(size),
+            label: match size < 9.95 {
+                true => fixed(size, 1),
+                false => fixed(size, 0),
+            },
         })
     };
     pairs(&comparison.devices)
@@ -199,7 +211,7 @@ fn steps(comparison: &Comparison) -> Result<Option<String>, PlotError> {
     if groups.is_empty() {
         return Ok(None);
     }
-    let heading = format!("{}: a step of one net", comparison.title);
+    let heading = heading(comparison, "Step time of one net");
     let caption = format!("{INTERVALS} To the left is faster; the axis is logarithmic.");
     step_time(&heading, "milliseconds a step", &caption, &groups).map(Some)
 }

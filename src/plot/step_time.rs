@@ -8,6 +8,7 @@ use super::style::{EDGE, GRID, HEADING, INK, LABEL, SMALL, SOFT, WIDTH, series};
 use crate::report::format::compact;
 use crate::stats::Estimate;
 
+const HEADING_ROW: f64 = 21.0;
 const TITLE_ROW: f64 = 24.0;
 const ROW: f64 = 22.0;
 /// Space for the numbers at the right.
@@ -39,6 +40,7 @@ pub(super) fn step_time(
     caption: &str,
     groups: &[Group],
 ) -> Result<String, PlotError> {
+    let lines = wrap(heading, HEADING * 1.08, WIDTH - 2.0 * EDGE);
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
     let rows = || groups.iter().flat_map(|group| &group.rows);
     let heights = groups
@@ -47,7 +49,7 @@ pub(super) fn step_time(
     let names = rows()
         .map(|row| text_width(&row.name, SMALL))
         .fold(0.0, f64::max);
-    let top = 40.0;
+    let top = 19.0 + HEADING_ROW * lines.len() as f64;
     let ends = rows().flat_map(|row| {
         let interval = row.value.interval.into_iter();
         interval
@@ -59,7 +61,7 @@ pub(super) fn step_time(
         left: EDGE + names.min(NAMES) + 14.0,
         top,
         right: WIDTH - EDGE - NUMBERS,
-        bottom: top + heights.sum::<f64>() + 8.0,
+        bottom: top + heights.sum::<f64>(),
         x: range
             .unwrap_or(Range {
                 low: 0.0,
@@ -72,15 +74,20 @@ pub(super) fn step_time(
         },
     };
     let height = frame.bottom + 56.0 + 16.0 * caption.len() as f64;
+    let ticks = cost_ticks(frame.x);
     figure(height, heading, |canvas| {
         let bold = Type::new(HEADING, INK, Anchor::Start).bold();
-        canvas.text(heading, (EDGE, 20.0), bold);
-        frame.x_ticks(canvas, &cost_ticks(frame.x));
+        for (k, line) in lines.iter().enumerate() {
+            canvas.text(line, (EDGE, 20.0 + HEADING_ROW * k as f64), bold);
+        }
         let mut y = top;
         for group in groups {
-            y = draw_group(canvas, group, &frame, y);
+            y = draw_group(canvas, group, &frame, &ticks, y);
         }
-        frame.edges(canvas);
+        let number = Type::new(SMALL, INK, Anchor::Middle);
+        for (value, label) in &ticks {
+            canvas.text(label, (frame.px(*value), frame.bottom + 12.0), number);
+        }
         let label = Type::new(LABEL, INK, Anchor::Middle);
         let middle = (frame.left + frame.right) / 2.0;
         canvas.text(axis, (middle, frame.bottom + 32.0), label);
@@ -92,27 +99,40 @@ pub(super) fn step_time(
 }
 
 /// Draws a group from `y` on; where the next one starts.
-fn draw_group(canvas: &mut Canvas<'_>, group: &Group, frame: &Frame, y: f64) -> f64 {
+fn draw_group(
+    canvas: &mut Canvas<'_>,
+    group: &Group,
+    frame: &Frame,
+    ticks: &[(f64, String)],
+    y: f64,
+) -> f64 {
     let bold = Type::new(LABEL, INK, Anchor::Start).bold();
     let title = shorten(&group.title, LABEL * 1.08, WIDTH - 2.0 * EDGE);
     canvas.text(&title, (EDGE, y + TITLE_ROW / 2.0 + 2.0), bold);
-    let mut at = y + TITLE_ROW + ROW / 2.0;
-    for row in &group.rows {
-        draw_row(canvas, row, frame, at);
-        at += ROW;
+    let frame = Frame {
+        top: y + TITLE_ROW,
+        bottom: y + TITLE_ROW + ROW * group.rows.len() as f64,
+        ..*frame
+    };
+    for (value, _) in ticks {
+        let x = frame.px(*value);
+        canvas.line(&[(x, frame.top), (x, frame.bottom)], GRID, 1.0, &[], "grid");
     }
-    at - ROW / 2.0
+    for (k, row) in group.rows.iter().enumerate() {
+        draw_row(canvas, row, &frame, frame.top + ROW * (k as f64 + 0.5));
+    }
+    frame.edges(canvas);
+    frame.bottom
 }
 
 fn draw_row(canvas: &mut Canvas<'_>, row: &Row, frame: &Frame, y: f64) {
     let name = shorten(&row.name, SMALL, NAMES);
     let names = Type::new(SMALL, INK, Anchor::End);
     canvas.text(&name, (frame.left - 8.0, y), names);
-    let (color, dash) = series(row.look);
+    let (color, _) = series(row.look);
     let px = |value: f64| frame.px(value.log10());
     let point = px(row.value.value);
     canvas.line(&[(frame.left, y), (frame.right, y)], GRID, 1.0, &[], "grid");
-    canvas.line(&[(frame.left, y), (point, y)], color, 1.5, dash, "reach");
     let mut numbers = compact(row.value.value);
     if let Some(interval) = row.value.interval {
         let (low, high) = (px(interval.low), px(interval.high));

@@ -23,7 +23,7 @@ pub struct Reached {
     pub steps: Option<usize>,
     /// Seconds of so many steps of one net, where it was timed.
     pub seconds: Option<f64>,
-    /// Seconds that it takes to start, likewise.
+    /// Seconds that the first step takes beyond a usual one, likewise.
     pub start_up: Option<f64>,
 }
 

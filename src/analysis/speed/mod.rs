@@ -122,12 +122,10 @@ impl<'a> Timings<'a> {
         Some(Estimate::ratio_of_medians(&over, &under, CONFIDENCE))
     }
 
-    /// Seconds that the steps before those that count took beyond their usual time: what it costs to
-    /// start.
+    /// Seconds that the first step took beyond a usual one: what it costs to start.
     pub fn start_up(self, device: &str, size: Size) -> Option<f64> {
-        let speed = self.speed(device, size)?;
-        let usual = speed.warm_up_steps as f64 * self.step(device, size)?.value;
-        Some((speed.warm_up - usual).max(0.0))
+        let first_step = self.speed(device, size)?.first_step;
+        Some((first_step - self.step(device, size)?.value).max(0.0))
     }
 
     /// From which size along `axis` on `device` is faster than `reference`. `None` without a size that
@@ -221,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn starting_costs_what_the_first_steps_took_beyond_their_usual_time() {
+    fn starting_costs_what_the_first_step_takes_beyond_a_usual_one() {
         let comparison = comparison();
         let timings = first(&comparison);
         let start_up = timings.start_up("wgpu", timings.one()).unwrap();

@@ -6,9 +6,9 @@ mod words;
 use crate::analysis::speed::{Axis, Timings, pairs};
 use crate::backends::{Comparison, DeviceInfo, DeviceKind, Timing};
 use crate::plot::SPEED_FILES;
-use crate::report::format::{compact, counted};
+use crate::report::format::counted;
 use tables::{larger, learning, left_out, overtaking, starting, throughput};
-use words::{named, times};
+use words::{named, setting, times};
 
 /// The section on speed, with links to `figures` (file names beside the report); `None` where nothing
 /// was timed.
@@ -119,39 +119,36 @@ fn method(timing: &Timing) -> String {
          all of them in one stack. Values are medians over the windows; intervals cover the median at \
          least 95 % of the time (between order statistics, so without a distribution assumed), those of \
          ratios too.",
-        window = compact(timing.window),
-        least = compact(timing.warm_up_least),
-        agreement = compact(100.0 * timing.agreement),
-        most = compact(timing.warm_up_most),
+        window = setting(timing.window),
+        least = setting(timing.warm_up_least),
+        agreement = setting(100.0 * timing.agreement),
+        most = setting(timing.warm_up_most),
         repeats = timing.repeats,
     )
 }
 
 /// What a software adapter's times are worth.
 fn software(comparison: &Comparison) -> Option<String> {
-    let names = adapters(comparison, DeviceKind::SoftwareAdapter);
-    let (is, its) = match names.len() {
-        0 => return None,
-        1 => ("is a software adapter: the CPU passes", "Its"),
-        _ => ("are software adapters: the CPU passes", "Their"),
-    };
-    let names = names.join(" and ");
-    Some(format!(
-        "**{names} {is} for a GPU.** {its} times show that the program runs there, and say nothing about \
-         a GPU."
-    ))
+    let devices = comparison.devices.iter().filter(|d| is_software(d));
+    let notes: Vec<String> = devices
+        .map(|device| {
+            format!(
+                "**`{}` is a software adapter**, a CPU that passes for a GPU: {}. Its times show that \
+                 the program runs there, and say nothing about a GPU.",
+                device.name, device.adapter
+            )
+        })
+        .collect();
+    (!notes.is_empty()).then(|| notes.join(" "))
 }
 
-fn adapters(comparison: &Comparison, kind: DeviceKind) -> Vec<String> {
-    let devices = comparison.devices.iter().filter(|d| d.kind == kind);
-    devices
-        .map(|d| format!("`{}` ({})", d.name, d.adapter))
-        .collect()
+fn is_software(device: &DeviceInfo) -> bool {
+    device.kind == DeviceKind::SoftwareAdapter
 }
 
 fn limits(comparison: &Comparison) -> String {
     let mut items = vec![
-        "Energy, price and noise are left out: a device that is faster may cost more a net.",
+        "Energy and price are left out: a device that is faster may cost more a net.",
         "Evaluations, loading of data and the writing of records are not part of a step.",
         "The intervals are about this sitting. Another day, another clock or a warmer chip may move all \
          numbers of a device together.",
@@ -159,7 +156,7 @@ fn limits(comparison: &Comparison) -> String {
          that draws them on a GPU would spare it that wait.",
         "Nets this small leave a large GPU idle; nothing here speaks of larger ones.",
     ];
-    if !adapters(comparison, DeviceKind::SoftwareAdapter).is_empty() {
+    if comparison.devices.iter().any(is_software) {
         items.push("A software adapter is no GPU: where it loses, a GPU may win.");
     }
     if comparison.devices.iter().any(|d| d.kind == DeviceKind::Cpu) {

@@ -1,6 +1,6 @@
 //! The tables on speed. A device is called by what it is in all of them.
 
-use super::words::{grouped, in_digits, named, rounded, shown, times};
+use super::words::{grouped, in_digits, named, rounded, setting, shown, times};
 use crate::analysis::speed::{Axis, Goal, Overtaking, Timings, pairs};
 use crate::backends::{ArmComparison, Comparison, DeviceInfo, Size, Timed, TimedSize, Timing};
 use crate::report::format::{compact, counted, fixed};
@@ -115,7 +115,7 @@ pub(super) fn overtaking(comparison: &Comparison) -> Option<String> {
                 Axis::ALL.map(|axis| Timings(arm).overtaking(axis, &device.name, &reference.name));
             any |= found.iter().any(Option::is_some);
             let cells = found.map(|found| found.map_or(String::new(), |found| from(&found)));
-            let names = [arm.label.clone(), named(device), reference.name.clone()];
+            let names = [arm.label.clone(), named(device), named(reference)];
             table.row(names.into_iter().chain(cells));
         }
     }
@@ -182,8 +182,7 @@ pub(super) fn learning(comparison: &Comparison) -> Option<String> {
     let text = format!(
         "Until the mean test accuracy over the seeds is at {} % of the best device's at the end, for one \
          net: the steps up to the first evaluation where it is, times the step's time. Evaluations \
-         themselves are not counted; starting is what the steps before the timed ones took beyond their \
-         usual time.",
+         themselves are not counted; starting is what the first step takes beyond a usual one.",
         fixed(100.0 * SHARE, 0)
     );
     (!goals.is_empty()).then(|| {
@@ -197,10 +196,10 @@ pub(super) fn starting(comparison: &Comparison) -> String {
         ("arm", Align::Left),
         ("device", Align::Left),
         ("first step, s", Align::Right),
-        ("all before timing, s", Align::Right),
-        ("their steps", Align::Right),
-        ("beyond usual, s", Align::Right),
+        ("warm-up, s", Align::Right),
+        ("its steps", Align::Right),
         ("longest first step, s", Align::Right),
+        ("of", Align::Left),
     ]);
     for (arm, device) in rows(comparison) {
         let timings = Timings(arm);
@@ -209,25 +208,25 @@ pub(super) fn starting(comparison: &Comparison) -> String {
         };
         let all = arm.speed.iter().filter(|timed| timed.device == device.name);
         let first_steps = all.filter_map(|timed| match &timed.outcome {
-            Timed::Done(speed) => Some(speed.first_step),
+            Timed::Done(speed) => Some((speed.first_step, timed.size)),
             _ => None,
         });
-        let start_up = timings.start_up(&device.name, timings.one());
+        let longest = first_steps.max_by(|a, b| a.0.total_cmp(&b.0));
         table.row([
             arm.label.clone(),
             named(device),
             compact(speed.first_step),
             compact(speed.warm_up),
             grouped(speed.warm_up_steps as f64),
-            start_up.map(compact).unwrap_or_default(),
-            compact(first_steps.fold(0.0, f64::max)),
+            longest.map(|(step, _)| compact(step)).unwrap_or_default(),
+            longest.map(|(_, size)| in_size(size)).unwrap_or_default(),
         ]);
     }
     format!(
-        "One net as the spec has it: the first step and all steps before the timed ones, and the longest \
-         first step of any size. A GPU compiles and tunes its kernels there, for each shape anew; what an \
-         earlier process left in the tuning cache, or an earlier size in this one, is not done again.\
-         \n\n{}",
+        "One net as the spec has it: the first step, and the warm-up, which it is part of; beside it the \
+         longest first step of all sizes. A GPU compiles and tunes its kernels in first steps, for each \
+         shape anew. What an earlier process left in the tuning cache is not done again, nor what an \
+         earlier size or training of the same process has done.\n\n{}",
         table.render().trim_end()
     )
 }
@@ -243,15 +242,20 @@ pub(super) fn left_out(comparison: &Comparison, timing: &Timing) -> Option<Strin
                     "times had not settled after {} s; they are shown all the same",
                     compact(speed.warm_up - speed.first_step)
                 ),
-                Timed::TooSlow { size, step } if *size == timed.size => format!(
+                Timed::TooSlow { size, step, .. } if *size == timed.size => format!(
                     "a step takes {} s, and those longer than {} s are not timed",
                     compact(*step),
-                    compact(timing.longest_step)
+                    setting(timing.longest_step)
                 ),
-                Timed::TooSlow { size, step } => format!(
-                    "not tried, for a step of {} takes {} s already",
+                Timed::TooSlow { size, step, .. } => format!(
+                    "not tried, for {}, take {} s a step already",
                     in_size(*size),
                     compact(*step)
+                ),
+                Timed::OutOfTime { spent } => format!(
+                    "not begun, for {} s had gone into the other sizes, and {} s are allowed",
+                    compact(*spent),
+                    setting(timing.most)
                 ),
                 Timed::Unfit { reason } => format!("does not fit: {reason}"),
                 Timed::Failed { error } => format!("failed: {error}"),

@@ -36,6 +36,15 @@ pub(super) fn times(ratio: f64) -> String {
     }
 }
 
+/// A setting, without zeros at its end.
+pub(super) fn setting(x: f64) -> String {
+    let text = compact(x);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
 /// A size, without decimals that say nothing.
 pub(super) fn in_digits(size: f64) -> String {
     match size {
@@ -78,6 +87,8 @@ mod tests {
         assert_eq!(rates, ["12.3", "999", "1,000", "12,300", "1,230,000"]);
         let sizes = [0.5, 1.0, 5.606, 64.0, 12.34, 1151.0].map(in_digits);
         assert_eq!(sizes, ["0.5", "1", "5.6", "64", "12.3", "1,151"]);
+        let settings = [0.1, 5.0, 120.0, 0.25].map(setting);
+        assert_eq!(settings, ["0.1", "5", "120", "0.25"]);
         let ratios = [0.0123, 0.5, 1.996, 9.999, 123.4].map(times);
         assert_eq!(ratios, ["0.0123", "0.50", "2.00", "10.0", "123"]);
     }
