@@ -6,6 +6,7 @@ use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
 use super::select::{ALL, Selection};
 use super::{preflight, signals, trainer};
+use crate::device;
 use crate::files::FileError;
 use crate::plan::{Plan, PlannedCell};
 use crate::provenance::{FINGERPRINT, Provenance};
@@ -61,12 +62,22 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
         let text = super::run::reproduced(&found).unwrap_or_default();
         match found.identical == found.compared && found.only_here == 0 {
             true => console.data(&format!("ok {name}: {text}\n"))?,
-            false => differ.push(format!("{name}: {text}")),
+            false => differ.push(format!("{name}: {text}{}", caveat(&check.plan.device))),
         }
     }
     match differ.is_empty() {
         true => Ok(Code::Done),
         false => Err(Failure::several(Code::Differs, differ)),
+    }
+}
+
+/// Why bits may differ where nothing is wrong.
+fn caveat(device: &str) -> String {
+    match device::is_cpu(device) {
+        true => String::new(),
+        false => format!(
+            "; `{device}` chooses kernels by timing them, so bits may differ between trainings"
+        ),
     }
 }
 

@@ -23,9 +23,8 @@ fn a_run_on_an_adapter_says_which_it_was() {
     let device = adapter(&bench);
     let name = device["adapter"].as_str().unwrap();
     println!("on {name}");
-    let done = bench
-        .run("run tiny --device wgpu --set train.epochs=1")
-        .ends(0);
+    bench.change_tiny("epochs = 2", "epochs = 1");
+    let done = bench.run("run tiny --device wgpu").ends(0);
     let software = device["kind"] == "software_adapter";
     let warnings = done.err.matches("which runs on the CPU").count();
     assert_eq!(warnings, usize::from(software), "{}", done.err);
@@ -40,7 +39,15 @@ fn a_run_on_an_adapter_says_which_it_was() {
         "{report}"
     );
     assert_eq!(report.contains("runs on the CPU"), software);
-    bench.run("report tiny --results ablate-results --set train.epochs=1 --check");
+    let check = "report tiny --results ablate-results --check";
+    bench.run(check).ends(0);
+
+    let moved = bench.text("ablate-results/tiny/provenance.json");
+    let moved = moved.replace(recorded, "Another GPU");
+    bench.write("ablate-results/tiny/provenance.json", moved);
+    bench.run(check).ends(4).says("report.md` is not what");
+    let done = bench.run("verify tiny --results ablate-results --cells 1");
+    done.says(&format!("`wgpu` was Another GPU, and is {recorded} here"));
 }
 
 #[test]

@@ -125,6 +125,12 @@ fn completions_are_for_the_shell_that_is_asked_for() {
         .run("completions zsh")
         .ends(0)
         .shows("#compdef ablate");
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = bench.run(&format!("completions {shell}")).ends(0).out;
+        assert!(script.contains("completions") && script.contains("isolate"));
+        assert!(script.contains("quiet") && script.contains("version"));
+        assert!(!script.contains("serve"), "{shell}");
+    }
     bench.run("completions tcsh").ends(2);
 }
 
