@@ -15,6 +15,8 @@ use crate::files::{check_writable, write_atomic};
 use crate::provenance::{Compared, Provenance};
 use crate::report::backends::{brief, forward};
 use crate::report::format::counted;
+use crate::run::RunError;
+use crate::run::lock::Lock;
 use crate::spec::Spec;
 use clap::ValueEnum;
 use std::num::NonZeroUsize;
@@ -108,6 +110,7 @@ pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failu
         .folder(&args.selection, std::slice::from_ref(&spec), None);
     let home = folder::comparison(&results.folder, &spec.name);
     check_writable(&home)?;
+    let _lock = Lock::acquire(&home).map_err(RunError::from)?;
     if let Some(why) = results.why {
         let shown = home.display();
         console.say(&format!("results go to `{shown}`, because {why}"));

@@ -92,3 +92,30 @@ pub fn cell(spec: &Spec, arm: &Arm, device: &str) -> Job {
         }],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::fake;
+
+    #[test]
+    fn the_margin_is_the_smallest_that_the_experiment_has_for_test_accuracy() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.toml");
+        let mut spec = Spec::load(&path, &[]).unwrap();
+        assert_eq!(margin(&spec), 1.0);
+        spec.contrasts[0].margin = 0.25;
+        assert_eq!(margin(&spec), 0.25);
+        spec.contrasts.clear();
+        assert_eq!(margin(&spec), MARGIN);
+    }
+
+    #[test]
+    fn a_cell_is_the_first_seed_at_the_first_rate_without_probes() {
+        let mut spec = fake::spec(&["a"], 3);
+        spec.seeds = vec![7, 3];
+        spec.arms[0].learning_rates = vec![0.1, 0.01];
+        let job = cell(&spec, &spec.arms[0], "flex");
+        assert_eq!((job.cells.len(), job.probes.len()), (1, 0));
+        assert_eq!((job.cells[0].seed, job.cells[0].learning_rate), (7, 0.1));
+    }
+}
