@@ -1,7 +1,9 @@
 //! Paired ablation experiments on burn: spec -> plan -> run -> record -> stats -> report.
 
 pub mod analysis;
+pub mod backends;
 pub mod cli;
+pub mod compare;
 pub mod data;
 pub mod device;
 pub mod files;
@@ -14,6 +16,7 @@ pub mod run;
 pub mod spec;
 pub mod stats;
 pub mod train;
+pub mod worker;
 
 /// The README's code.
 #[cfg(doctest)]

@@ -72,6 +72,7 @@ fn the_suites_hold_what_they_are_said_to_hold() {
     ];
     assert_eq!(names("mnist"), mnist);
     assert_eq!(names("smoke"), ["smoke"]);
+    assert_eq!(names("devices"), ["backends", "backends-mnist"]);
     for name in names("claims") {
         assert!(
             !standard.contains(&name.as_str()),
@@ -287,7 +288,8 @@ fn a_report_can_be_made_of_every_experiment() {
         let plan = Plan::new(&spec, "flex", 8, "fake");
         let jobs = plan.jobs(|_| true);
         let records: Vec<_> = jobs.iter().flat_map(FakeTrainer::records).collect();
-        let derived = derive(&spec, &records).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
+        let derived =
+            derive(&spec, &records, None).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
         let judged = spec.contrasts.iter().any(|c| c.primary);
         assert_eq!(derived.summary.verdict.is_some(), judged, "{}", spec.name);
         for arm in &spec.arms {

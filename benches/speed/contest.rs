@@ -1,5 +1,7 @@
 //! Rounds in which every contestant is timed once.
 
+use ablate::compare::stopwatch::turn;
+
 /// Why a contestant cannot be timed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure(pub(crate) String);
@@ -44,11 +46,7 @@ pub(crate) fn contest(
     }
     for round in 0..rounds {
         tell(&format!("round {} of {rounds}", round + 1));
-        let mut order: Vec<usize> = (0..contestants.len()).collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        for k in order {
+        for k in turn(contestants.len(), round) {
             let score = &mut scores[k].rounds;
             if let Ok(times) = score {
                 match contestants[k].measure(seconds) {

@@ -5,7 +5,7 @@ use super::ours::{self, alone};
 use super::ratio::{median, power};
 use super::record::{Curve, CurvePoint, rounded};
 use super::work::Work;
-use ablate::plot::{Cost, CostPanel, CostSeries, scaling};
+use ablate::plot::{Cost, CostPanel, CostSeries, Scaling, scaling};
 
 /// Measures a point, of this share of the usual length.
 const ROUNDS: usize = 3;
@@ -97,7 +97,8 @@ impl Curve {
             Some(Cost {
                 size: p.size as f64,
                 cost: median(&p.milliseconds)?,
-                proportional: rate * p.work.multiply_adds(),
+                interval: None,
+                proportional: Some(rate * p.work.multiply_adds()),
             })
         };
         Some(CostSeries {
@@ -114,7 +115,7 @@ pub(crate) fn figure(curves: &[Curve]) -> Result<String, Failure> {
         if panels.iter().all(|panel| panel.axis != curve.axis) {
             panels.push(CostPanel {
                 axis: curve.axis.clone(),
-                series: Vec::new(),
+                ..CostPanel::default()
             });
         }
         let panel = panels.iter_mut().find(|panel| panel.axis == curve.axis);
@@ -126,11 +127,12 @@ pub(crate) fn figure(curves: &[Curve]) -> Result<String, Failure> {
         "Median of {ROUNDS} measures a point. Thin grey dots: time in proportion to the multiply-adds of the \
          step, through the last point; a curve above it on the left is the fixed cost of a step."
     );
-    scaling(
-        "Time of a training step against its size",
-        "milliseconds a step",
-        &caption,
-        &panels,
-    )
+    scaling(&Scaling {
+        heading: "Time of a training step against its size",
+        cost_axis: "milliseconds a step",
+        caption: &caption,
+        same_costs: false,
+        panels,
+    })
     .map_err(|e| Failure(e.to_string()))
 }

@@ -2,19 +2,17 @@
 
 use super::contest::{Contestant, Failure};
 use super::work::Work;
+use ablate::compare::side_by_side::{SideBySide, threads};
+use ablate::compare::stopwatch::steps_for;
 use ablate::data::Dataset;
 use ablate::plan::Job;
-use ablate::run::{cores, threads_a_job};
-use ablate::train::Training;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
-/// The jobs of a work in training, on threads that never share a core.
+/// The jobs of a work in training.
 pub(crate) struct Ours<'a> {
     name: String,
-    /// What each worker trains, one after the other.
-    workers: Vec<Vec<Training<'a>>>,
+    jobs: SideBySide<'a>,
     /// Seconds a step took when last looked at.
     step: f64,
 }
@@ -26,44 +24,17 @@ impl<'a> Ours<'a> {
         jobs: &'a [Job],
         dataset: &Arc<Dataset>,
     ) -> Result<Self, Failure> {
-        let count = cores().min(jobs.len());
-        let threads = threads_a_job(count);
-        let mut workers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
-        for (k, job) in jobs.iter().enumerate() {
-            let training = Training::on(dataset, job, threads);
-            workers[k % count].push(training.map_err(|e| Failure(e.to_string()))?);
-        }
+        let jobs = SideBySide::on(dataset, jobs, threads(jobs.len()));
         Ok(Self {
             name: name.to_owned(),
-            workers,
+            jobs: jobs.map_err(|e| Failure(e.to_string()))?,
             step: 0.0,
         })
     }
 
-    /// Seconds until every job has taken `n` steps, each worker's jobs one after the other.
+    /// Seconds until every job has taken `n` steps.
     pub(crate) fn steps(&mut self, n: usize) -> Result<f64, Failure> {
-        let started = Instant::now();
-        let take = |trainings: &mut Vec<Training<'_>>| -> Vec<f64> {
-            let each = trainings.iter_mut().flat_map(|training| training.steps(n));
-            each.collect()
-        };
-        let losses: Vec<f64> = match &mut self.workers[..] {
-            [only] => take(only),
-            several => thread::scope(|scope| {
-                let workers: Vec<_> = (several.iter_mut())
-                    .map(|trainings| scope.spawn(|| take(trainings)))
-                    .collect();
-                let join = |worker: thread::ScopedJoinHandle<'_, Vec<f64>>| {
-                    worker.join().expect("a step does not panic")
-                };
-                workers.into_iter().flat_map(join).collect()
-            }),
-        };
-        let seconds = started.elapsed().as_secs_f64();
-        if losses.iter().any(|loss| !loss.is_finite()) {
-            return Err(Failure(format!("a loss is not finite: {losses:?}")));
-        }
-        Ok(seconds)
+        self.jobs.steps(n).map_err(|e| Failure(e.to_string()))
     }
 }
 
@@ -92,11 +63,6 @@ impl Contestant for Ours<'_> {
     }
 }
 
-/// Steps of `step` seconds that fill about `seconds`.
-fn steps_for(seconds: f64, step: f64) -> usize {
-    (seconds / step).round().clamp(1.0, 1e7) as usize
-}
-
 /// Our name on `device`.
 pub(crate) fn name(device: &str) -> String {
     format!("ablate {device}")
@@ -110,7 +76,7 @@ pub(crate) fn alone(
     seconds: f64,
 ) -> Result<Vec<f64>, Failure> {
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let jobs = work.jobs(device, cores());
+    let jobs = work.jobs(device, ablate::run::cores());
     let mut ours = Ours::new(&name(device), &jobs, &dataset)?;
     ours.warm_up(seconds)?;
     (0..rounds).map(|_| ours.measure(seconds)).collect()

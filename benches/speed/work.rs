@@ -1,7 +1,8 @@
 //! The training steps that are timed.
 
+use ablate::compare::side_by_side::spread;
 use ablate::data::{self, DataError, Dataset, Examples};
-use ablate::plan::{Job, JobCell, company};
+use ablate::plan::{Job, JobCell};
 use ablate::spec::{DataConfig, DataName};
 use ablate_models::Activation;
 use ablate_models::block::{BlockConfig, Position};
@@ -235,29 +236,24 @@ impl Work {
         }
     }
 
-    /// The work as the planner cuts it for `workers` workers: every job as many replicas as train
-    /// fastest in lockstep, and at least a job for each worker where there are replicas for it.
+    /// The work as the planner cuts it for `workers` workers.
     pub(crate) fn jobs(&self, device: &str, workers: usize) -> Vec<Job> {
-        let workers = workers.clamp(1, self.replicas);
-        let most = company(self.cost(), device, self.replicas.div_ceil(workers));
-        let jobs = self.replicas.div_ceil(most);
         let train = serde_json::json!({ "length": { "epochs": 1 }, "batch_size": self.batch });
         let cell = |seed: usize| JobCell {
             id: String::new(),
             seed: seed as u64,
             learning_rate: LEARNING_RATE,
         };
-        (0..jobs)
-            .map(|k| Job {
-                arm: self.name(),
-                device: device.to_owned(),
-                data: self.data(),
-                model: self.model(),
-                train: serde_json::from_value(train.clone()).expect("a training"),
-                probes: Vec::new(),
-                cells: (k..self.replicas).step_by(jobs).map(cell).collect(),
-            })
-            .collect()
+        let job = Job {
+            arm: self.name(),
+            device: device.to_owned(),
+            data: self.data(),
+            model: self.model(),
+            train: serde_json::from_value(train).expect("a training"),
+            probes: Vec::new(),
+            cells: (0..self.replicas).map(cell).collect(),
+        };
+        spread(&job, self.cost(), workers)
     }
 }
 

@@ -13,6 +13,7 @@ mod forecast;
 mod identities;
 mod scope;
 mod scoreboard;
+pub mod speed;
 mod standing;
 mod warnings;
 
@@ -55,6 +56,9 @@ pub struct Summary {
     pub brief_scope: String,
     /// Device that every cell ran on.
     pub device: String,
+    /// What answered to it, where that is no CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// Seeds of the spec.
     pub seeds: Vec<u64>,
     /// Verdicts of the primary contrasts combined; absent when no contrast is primary.
@@ -235,6 +239,7 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         scope: scope::scope(spec),
         brief_scope: scope::brief(spec),
         device: cells.device().to_owned(),
+        adapter: None,
         seeds: spec.seeds.clone(),
         verdict: combine(primary),
         effects: effects::describe(spec, &scores),

@@ -1,9 +1,7 @@
 //! Arguments that several verbs share.
 
-use super::exit::Failure;
 use super::select::Selection;
-use crate::device;
-use crate::run::cores;
+use super::trainer::usual_jobs;
 use crate::spec::Spec;
 use clap::{Args, ValueEnum};
 use std::fmt;
@@ -99,7 +97,7 @@ pub(crate) struct RunSettings {
     /// Device that trains (see `ablate devices`).
     #[arg(long, value_name = "NAME", env = "ABLATE_DEVICE", default_value = DEFAULT_DEVICE)]
     device: String,
-    /// Jobs that train at the same time [default: one a core].
+    /// Jobs that train at the same time [default: one a core, on GPUs one].
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Most cells of one arm that train in lockstep; it changes no number.
@@ -108,6 +106,10 @@ pub(crate) struct RunSettings {
     /// Set the journal aside and train every cell again.
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Train in worker processes, so that a crash of a device or its driver fails a cell and not the
+    /// run; jobs on GPUs always are.
+    #[arg(long)]
+    pub(crate) isolate: bool,
     /// Count the records of a `runs.jsonl` that came with the repository as done.
     #[arg(long, conflicts_with = "fresh")]
     pub(crate) adopt: bool,
@@ -122,14 +124,9 @@ impl RunSettings {
         }
     }
 
-    /// Makes sure that there is such a device.
-    pub(crate) fn check_device(&self) -> Result<(), Failure> {
-        device::open(self.device())?;
-        Ok(())
-    }
-
     /// Jobs at the same time.
     pub(crate) fn jobs(&self) -> usize {
-        self.jobs.map_or_else(cores, usize::from)
+        self.jobs
+            .map_or_else(|| usual_jobs(self.device()), usize::from)
     }
 }

@@ -13,7 +13,18 @@ pub(crate) struct Args {
 
 pub(super) fn completions(args: &Args, console: &Console) -> Result<Code, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::command(), "ablate", &mut script);
+    clap_complete::generate(args.shell, &mut visible(), "ablate", &mut script);
     console.data(&String::from_utf8_lossy(&script))?;
     Ok(Code::Done)
+}
+
+/// The command line without the verbs that nobody types.
+fn visible() -> clap::Command {
+    let all = super::command();
+    let verbs = all.get_subcommands().filter(|verb| !verb.is_hide_set());
+    clap::Command::new("ablate")
+        .version(super::VERSION)
+        .disable_help_subcommand(true)
+        .args(all.get_arguments())
+        .subcommands(verbs)
 }

@@ -4,7 +4,10 @@ use super::arguments::{DEFAULT_DEVICE, Format, FormatArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
+use super::trainer::{look, present};
+use crate::backends::{DeviceInfo, DeviceKind};
 use crate::device;
+use crate::report::format::counted;
 use serde::Serialize;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -13,24 +16,25 @@ pub(crate) struct Args {
     format: FormatArg,
 }
 
+/// A name that `--device` takes.
 #[derive(Debug, Serialize)]
 struct Row {
-    name: &'static str,
+    name: String,
     built_in: bool,
+    /// Whether something answers to it on this machine.
+    present: bool,
     default: bool,
     about: &'static str,
+    /// What answers to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceInfo>,
+    /// What to do where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
 }
 
 pub(super) fn devices(args: &Args, console: &Console) -> Result<Code, Failure> {
-    let built_in = device::built_in();
-    let rows: Vec<Row> = (device::NAMES.into_iter())
-        .map(|name| Row {
-            name,
-            built_in: built_in.contains(&name),
-            default: name == DEFAULT_DEVICE,
-            about: about(name),
-        })
-        .collect();
+    let rows = rows()?;
     match args.format.format {
         Format::Json => console.json(&rows)?,
         Format::Text => console.data(&text(&rows))?,
@@ -38,24 +42,70 @@ pub(super) fn devices(args: &Args, console: &Console) -> Result<Code, Failure> {
     Ok(Code::Done)
 }
 
-fn about(name: &str) -> &'static str {
-    match name {
+/// Every backend, followed by the further names of what it reaches.
+fn rows() -> Result<Vec<Row>, Failure> {
+    let present = present()?;
+    let mut rows = Vec::new();
+    for name in device::NAMES {
+        rows.push(row(name, name));
+        let further = present.iter().filter(|d| d.backend == name);
+        let further = further.filter(|d| d.name != name);
+        rows.extend(further.map(|found| row(&found.name, name)));
+    }
+    Ok(rows)
+}
+
+fn row(name: &str, backend: &str) -> Row {
+    let found = look(name);
+    let (device, advice) = match found {
+        Ok(device) => (Some(device), None),
+        Err(failure) => (None, Some(failure.into_messages().join("; "))),
+    };
+    Row {
+        name: name.to_owned(),
+        built_in: device::built_in().contains(&backend),
+        present: device.is_some(),
+        default: name == DEFAULT_DEVICE,
+        about: about(backend),
+        device,
+        advice,
+    }
+}
+
+fn about(backend: &str) -> &'static str {
+    match backend {
         "flex" => "CPU, burn-flex",
         "ndarray" => "CPU, burn-ndarray",
-        "wgpu" => "GPU, burn-wgpu: Vulkan, Metal, DirectX 12 or WebGPU",
-        "cuda" => "GPU, burn-cuda: NVIDIA",
+        "wgpu" => "GPU, burn-wgpu",
+        "cuda" => "GPU, burn-cuda",
         _ => "",
     }
 }
 
 fn text(rows: &[Row]) -> String {
     let line = |row: &Row| {
-        let state = match (row.built_in, row.default) {
-            (true, true) => "built in, the default".to_owned(),
-            (true, false) => "built in".to_owned(),
-            (false, _) => format!("not built in; build with `--features {}`", row.name),
+        let state = match (&row.device, &row.advice) {
+            (Some(found), _) => answer(found, row.default),
+            (None, Some(advice)) if row.built_in => advice.clone(),
+            (None, _) => format!("not built in; build with `--features {}`", row.name),
         };
-        vec![row.name.to_owned(), row.about.to_owned(), state]
+        vec![row.name.clone(), row.about.to_owned(), state]
     };
     plain(&rows.iter().map(line).collect::<Vec<_>>(), &[])
+}
+
+fn answer(found: &DeviceInfo, default: bool) -> String {
+    let mut text = match (found.kind, found.threads) {
+        (DeviceKind::Cpu, Some(threads)) => {
+            format!("{}, {}", found.adapter, counted(threads, "thread"))
+        }
+        _ => found.to_string(),
+    };
+    if let Some(bytes) = found.memory {
+        text.push_str(&format!(", {:.1} GiB", bytes as f64 / f64::from(1 << 30)));
+    }
+    match default {
+        true => format!("the default: {text}"),
+        false => text,
+    }
 }

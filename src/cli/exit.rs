@@ -4,6 +4,7 @@ use super::console::Console;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::files::FileError;
+use crate::plot::PlotError;
 use crate::report::{DeriveError, SpliceError};
 use crate::run::lock::LockError;
 use crate::run::{RecordError, RunError};
@@ -100,7 +101,10 @@ impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Self {
         let code = match error {
             DeviceError::Unknown(_) => Code::Usage,
-            DeviceError::NotBuilt(_) => Code::Unavailable,
+            DeviceError::NotBuilt(_)
+            | DeviceError::Missing { .. }
+            | DeviceError::Refused { .. }
+            | DeviceError::Failed { .. } => Code::Unavailable,
         };
         Self::of(code, &error)
     }
@@ -143,6 +147,12 @@ impl From<RunError> for Failure {
             RunError::Lock(error @ LockError::Held { .. }) => Self::of(Code::Stopped, &error),
             RunError::Record(error) => error.into(),
         }
+    }
+}
+
+impl From<PlotError> for Failure {
+    fn from(error: PlotError) -> Self {
+        Self::of(Code::Internal, &error)
     }
 }
 

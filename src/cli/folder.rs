@@ -3,11 +3,13 @@
 use super::console::Console;
 use super::exit::Failure;
 use crate::analysis::Summary;
+use crate::backends::{COMPARISON_FILE, Comparison};
 use crate::files::{FileError, write_atomic};
+use crate::provenance::Provenance;
 use crate::report::{
     self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, Derived,
-    EFFECT_FILE, INTERACTION_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE, TRACES_FILE, claim_file,
-    claim_page, overview,
+    EFFECT_FILE, INTERACTION_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE, TRACES_FILE, backends,
+    claim_file, claim_page, overview,
 };
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -69,7 +71,8 @@ impl Target {
     }
 }
 
-/// Derives everything from the `runs.jsonl` of `spec` in `results`.
+/// Derives everything from the `runs.jsonl` of `spec` in `results`, and from what `provenance.json`
+/// says of the adapter.
 pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<Derived, Failure> {
     let path = results.join(&spec.name).join(runs::NAME);
     let records = match path.exists() {
@@ -79,7 +82,11 @@ pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<D
     if let Some(notice) = &records.notice {
         console.warn(notice);
     }
-    Ok(report::derive(spec, &records.records)?)
+    let device = records.records.first().map(|r| &r.device);
+    let run = Provenance::read(&results.join(&spec.name)).map(|provenance| provenance.run);
+    let adapter = run.filter(|run| Some(&run.device) == device);
+    let adapter = adapter.and_then(|run| run.adapter);
+    Ok(report::derive(spec, &records.records, adapter.as_deref())?)
 }
 
 /// The derived files of one experiment.
@@ -143,6 +150,60 @@ pub(crate) fn summaries(results: &Path, fresh: &[Summary], console: &Console) ->
 /// The summary of `name` in `results`, where there is one that can be read.
 pub(crate) fn summary_of(name: &str, results: &Path) -> Option<Summary> {
     summary(&results.join(name).join(SUMMARY_FILE)).ok()
+}
+
+/// The folder of comparisons of devices in a folder of results.
+const COMPARISONS: &str = "backends";
+
+/// Where the comparison of devices on the experiment `name` is.
+pub(crate) fn comparison(results: &Path, name: &str) -> PathBuf {
+    results.join(COMPARISONS).join(name)
+}
+
+/// The folders of comparisons that there are in `results`, by name.
+pub(crate) fn comparisons(results: &Path) -> BTreeMap<String, PathBuf> {
+    let entries = results
+        .join(COMPARISONS)
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .flatten();
+    let there = entries.filter(|entry| entry.path().join(COMPARISON_FILE).is_file());
+    there
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.path(),
+            )
+        })
+        .collect()
+}
+
+/// The comparison in the file `path`.
+pub(crate) fn read_comparison(path: &Path) -> Result<Comparison, Failure> {
+    let text = fs::read_to_string(path).map_err(FileError::of("read", path))?;
+    serde_json::from_str(&text).map_err(|e| {
+        let path = path.display();
+        Failure::unavailable(format!(
+            "`{path}` is no comparison: {e}; make it anew with `ablate compare`"
+        ))
+    })
+}
+
+/// The derived files of the comparison in `folder`.
+pub(crate) fn comparison_targets(folder: &Path) -> Result<Vec<Target>, Failure> {
+    let comparison = read_comparison(&folder.join(COMPARISON_FILE))?;
+    let files = backends::derive(&comparison)?;
+    let content = |name: &str| {
+        let found = files.iter().find(|(n, _)| *n == name);
+        found.map(|(_, text)| text.clone())
+    };
+    Ok(backends::files()
+        .map(|name| Target {
+            path: folder.join(name),
+            content: content(name),
+        })
+        .collect())
 }
 
 fn summary(path: &Path) -> Result<Summary, String> {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod compare;
 mod completions;
 mod console;
 mod data;
@@ -10,6 +11,7 @@ mod exit;
 mod folder;
 mod list;
 mod logging;
+mod measure;
 mod models;
 mod plan;
 mod preflight;
@@ -17,8 +19,10 @@ mod progress;
 mod report;
 mod run;
 mod select;
+mod serve;
 mod signals;
 mod table;
+mod trainer;
 mod verify;
 mod work;
 
@@ -45,6 +49,7 @@ Examples:
   ablate plan all                         what that would train, how long, what it could show
   ablate report --check                   are the committed reports those of the records?
   ablate verify --cells 5                 train 5 recorded cells again and compare
+  ablate compare --devices flex,wgpu      is the GPU worth it, and does it learn the same?
 
 Results of `experiments/` as they are, on the default device, go to `results/`; those of anything
 else go to `ablate-results/`, unless `--results` says where.
@@ -54,7 +59,7 @@ Exit codes:
   1  internal error
   2  bad arguments or a bad spec
   3  some cells failed; the next run tries them again
-  4  a verification failed, or a derived file is stale
+  4  a verification failed, devices compute different things, or a derived file is stale
   5  a device, data, a folder or records that are needed are not available
   75 stopped, or the results folder is in use; safe to run again
 
@@ -105,14 +110,19 @@ enum Verb {
     Report(report::Args),
     /// Train some recorded cells again and compare.
     Verify(verify::Args),
+    /// Compare devices: do they compute the same, do they learn the same, and how fast.
+    Compare(compare::Args),
     /// The models that specs can name.
     Models(models::Args),
     /// The data sets, and where their files belong.
     Data(data::Args),
-    /// The devices, and which are built in.
+    /// The devices: which are built in, and what answers to them on this machine.
     Devices(devices::Args),
     /// Print completions for a shell.
     Completions(completions::Args),
+    /// Work off requests, a line of JSON each on standard input; `run` starts this.
+    #[command(hide = true)]
+    Serve(serve::Args),
 }
 
 /// The whole command line, for completions and for its tests.
@@ -142,10 +152,12 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::Check(args)) => check::check(&args, console),
         Some(Verb::Report(args)) => report::report(&args, console),
         Some(Verb::Verify(args)) => verify::verify(&args, console),
+        Some(Verb::Compare(args)) => compare::compare(&args, console),
         Some(Verb::Models(args)) => models::models(&args, console),
         Some(Verb::Data(args)) => data::data(&args, console),
         Some(Verb::Devices(args)) => devices::devices(&args, console),
         Some(Verb::Completions(args)) => completions::completions(&args, console),
+        Some(Verb::Serve(_)) => serve::serve(),
     }
 }
 

@@ -5,14 +5,13 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::folder::summary_of;
 use super::run;
+use super::trainer;
 use super::work::Work;
 use crate::analysis::{Forecast, SpreadSource, Summary, forecast};
 use crate::plan::warnings;
 use crate::report::format::{counted, decimals, fixed};
-use crate::run::threads_a_job;
-use crate::run::trainer::{Job, Trainer};
+use crate::run::trainer::Job;
 use crate::spec::{Contrast, Expect};
-use crate::train::BurnTrainer;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,13 +59,13 @@ struct Warning {
 }
 
 pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
-    args.run.settings.check_device()?;
+    trainer::find(args.run.settings.device(), console)?;
     let (works, results) = args.run.work()?;
     let mut planned = Vec::new();
     for work in &works {
         let seconds = match args.no_time {
             true => None,
-            false => seconds(work, &args.run.settings, console),
+            false => seconds(work, &args.run.settings, console)?,
         };
         let summary = summary_of(&work.plan.spec.name, &results.folder);
         planned.push(describe(work, summary.as_ref(), seconds));
@@ -102,9 +101,9 @@ fn describe(work: &Work, summary: Option<&Summary>, seconds: Option<f64>) -> Pla
 
 /// Seconds for all jobs. One of each arm is timed, as many beside each other as a run trains, so that
 /// they are in each other's way as they will be; the others of its arm count by their cells.
-fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Option<f64> {
+fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Result<Option<f64>, Failure> {
     let workers = settings.jobs().min(work.jobs.len()).max(1);
-    let trainer = BurnTrainer::new(threads_a_job(workers));
+    let trainer = trainer::trainer(settings.device(), settings.isolate, workers)?;
     let mut firsts: Vec<&Job> = Vec::new();
     for job in &work.jobs {
         if !firsts.iter().any(|first| first.arm == job.arm) {
@@ -132,13 +131,13 @@ fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Option<f64
         console.say(&format!(
             "{name}: `{arm}` cannot be timed here; `ablate data list` says which data are missing"
         ));
-        return None;
+        return Ok(None);
     }
     let jobs = work.jobs.iter().map(|job| {
         let a_cell = timed.get(job.arm.as_str()).copied().flatten();
         a_cell.unwrap_or(0.0) * job.cells.len() as f64
     });
-    Some(makespan(jobs, workers))
+    Ok(Some(makespan(jobs, workers)))
 }
 
 /// When the last of `jobs` ends, where each of `workers` takes the next one as it becomes free.

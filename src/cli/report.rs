@@ -8,7 +8,7 @@ use super::select::{ALL, Selection};
 use crate::analysis::Summary;
 use crate::files::FileError;
 use crate::plan::Plan;
-use crate::provenance::{self, FINGERPRINT, Provenance};
+use crate::provenance::{FINGERPRINT, Provenance};
 use crate::report::{claims_table, overview_table, splice};
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -37,11 +37,17 @@ pub(crate) struct Args {
 pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     let specs = args.selection.specs(ALL)?;
     let results = args.results.folder(&args.selection, &specs, None).folder;
-    let specs = match args.selection.names.is_empty() {
-        true => recorded(specs, &results)?,
-        false => specs,
+    let compared = compared(args, &specs, &results);
+    let specs = match (compared.is_empty(), args.selection.names.is_empty()) {
+        // A comparison of devices alone is enough to report on.
+        (false, _) => with_records(specs, &results),
+        (true, true) => recorded(specs, &results)?,
+        (true, false) => specs,
     };
     let mut targets = Vec::new();
+    for folder in &compared {
+        targets.extend(folder::comparison_targets(folder)?);
+    }
     let mut stale = Vec::new();
     let mut summaries = Vec::new();
     for spec in &specs {
@@ -57,7 +63,9 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     }
     let summaries = folder::summaries(&results, &summaries, console);
     let claims = Claim::load_all(&args.selection.experiments)?;
-    targets.extend(folder::overview_targets(&claims, &summaries, &results));
+    if !summaries.is_empty() {
+        targets.extend(folder::overview_targets(&claims, &summaries, &results));
+    }
     for page in &args.splice {
         targets.push(spliced(page, &claims, &summaries, &results)?);
     }
@@ -67,10 +75,23 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     }
 }
 
+/// The folders of comparisons of devices that are asked for: those of the experiments that are named,
+/// or all that there are.
+fn compared(args: &Args, specs: &[Spec], results: &Path) -> Vec<PathBuf> {
+    let all = folder::comparisons(results).into_iter();
+    let named = |name: &String| specs.iter().any(|spec| spec.name == *name);
+    let wanted = all.filter(|(name, _)| args.selection.names.is_empty() || named(name));
+    wanted.map(|(_, folder)| folder).collect()
+}
+
+fn with_records(mut specs: Vec<Spec>, results: &Path) -> Vec<Spec> {
+    specs.retain(|spec| results.join(&spec.name).join(runs::NAME).is_file());
+    specs
+}
+
 /// Those of `specs` that have records.
 pub(super) fn recorded(specs: Vec<Spec>, results: &Path) -> Result<Vec<Spec>, Failure> {
-    let has_records = |spec: &Spec| results.join(&spec.name).join(runs::NAME).is_file();
-    let specs: Vec<Spec> = specs.into_iter().filter(has_records).collect();
+    let specs = with_records(specs, results);
     match specs.is_empty() {
         true => Err(Failure::unavailable(format!(
             "no experiment has records in `{}`; train with `ablate run`, or say where results are \
@@ -172,8 +193,7 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
              `ablate run {name}`"
         )
     };
-    let text = fs::read_to_string(folder.join(provenance::NAME)).unwrap_or_default();
-    let Ok(provenance) = serde_json::from_str::<Provenance>(&text) else {
+    let Some(provenance) = Provenance::read(&folder) else {
         return Ok(Recipe::Other(other(now)));
     };
     Ok(match missing(&provenance.build.fingerprint) {

@@ -6,16 +6,16 @@ use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
 use super::select::Selection;
 use super::work::Work;
-use super::{folder, preflight, signals};
+use super::{folder, preflight, signals, trainer};
 use crate::analysis::Summary;
+use crate::backends::DeviceInfo;
 use crate::files::check_writable;
 use crate::provenance::{Provenance, Revision, Setting};
 use crate::report::format::counted;
 use crate::report::{brief, overview_table};
 use crate::run::trainer::StopFlag;
-use crate::run::{Reproduction, RunOptions, RunReport, cores, run_spec, runs, threads_a_job};
+use crate::run::{Reproduction, RunOptions, RunReport, cores, run_spec, runs};
 use crate::spec::Claim;
-use crate::train::BurnTrainer;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
-    args.settings.check_device()?;
+    let device = trainer::find(args.settings.device(), console)?;
     let (works, results) = args.work()?;
     prepare(&works, &results, console)?;
     let claims = Claim::load_all(&args.selection.experiments)?;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
     let mut summaries = Vec::new();
     let mut failed = 0;
     for work in &works {
-        let report = train(work, args, &results.folder, console, &stop)?;
+        let report = train(work, args, &device, &results.folder, console, &stop)?;
         if report.stopped {
             let message = format!("stopped in `{}`; {}", work.plan.spec.name, signals::GO_ON);
             return Err(Failure::new(Code::Stopped, message));
@@ -114,6 +114,7 @@ fn prepare(works: &[Work], results: &Results, console: &Console) -> Result<(), F
 fn train(
     work: &Work,
     args: &Args,
+    device: &DeviceInfo,
     results: &Path,
     console: &Console,
     stop: &StopFlag,
@@ -121,8 +122,8 @@ fn train(
     let jobs = args.settings.jobs().min(work.jobs.len()).max(1);
     let setting = Setting {
         revision: Revision::of(Path::new(".")),
-        device: args.settings.device().to_owned(),
-        adapter: None,
+        device: device.name.clone(),
+        adapter: trainer::adapter(device),
         threads: cores(),
     };
     let options = RunOptions {
@@ -131,9 +132,9 @@ fn train(
         adopt: args.settings.adopt,
         results: results.to_owned(),
     };
-    let trainer = BurnTrainer::new(threads_a_job(jobs));
+    let trainer = trainer::trainer(&device.name, args.settings.isolate, jobs)?;
     let watch = Watch::new(console, &work.plan.spec.name, work.jobs.len());
-    let report = run_spec(&work.plan, &trainer, &options, &watch, stop)?;
+    let report = run_spec(&work.plan, &*trainer, &options, &watch, stop)?;
     if let Some(provenance) = Provenance::of_run(&setting, &report).filter(|_| !report.stopped) {
         provenance.write(&results.join(&work.plan.spec.name))?;
     }

@@ -12,8 +12,9 @@ pub(crate) const ALL: &str = "all";
 /// The suite that is run where nothing else is said.
 pub(crate) const STANDARD: &str = "standard";
 
-/// The suite of experiments that show nothing of a claim.
-const SMOKE: &str = "smoke";
+/// The suites that `all` leaves to those who name them: the smoke test, which shows nothing of a claim,
+/// and the experiments that devices are compared on.
+const APART: [&str; 2] = ["smoke", "devices"];
 
 /// The experiments that a verb is about.
 #[derive(Clone, Debug, Args)]
@@ -49,16 +50,18 @@ impl Selection {
         Ok(specs)
     }
 
-    /// The experiments to run, by default the standard suite. `all` leaves the smoke test out, which
-    /// shows that the parts work together and nothing else.
+    /// The experiments to run, by default the standard suite. `all` leaves [`APART`] out.
     ///
     /// # Errors
     /// As [`Self::specs`].
     pub(crate) fn to_run(&self) -> Result<Vec<Spec>, Failure> {
         let mut specs = self.specs(STANDARD)?;
         let named = |name: &str| self.names.iter().any(|n| n == name);
-        if named(ALL) && !named(SMOKE) {
-            specs.retain(|spec| spec.suites != [SMOKE] || named(&spec.name));
+        if named(ALL) {
+            let apart = |suite: &String| APART.contains(&suite.as_str()) && !named(suite);
+            specs.retain(|spec| {
+                spec.suites.is_empty() || !spec.suites.iter().all(apart) || named(&spec.name)
+            });
         }
         Ok(specs)
     }

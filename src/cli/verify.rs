@@ -5,17 +5,16 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
 use super::select::{ALL, Selection};
-use super::{preflight, signals};
+use super::{preflight, signals, trainer};
 use crate::device;
 use crate::files::FileError;
 use crate::plan::{Plan, PlannedCell};
-use crate::provenance::FINGERPRINT;
+use crate::provenance::{FINGERPRINT, Provenance};
 use crate::record::{CellRecord, Outcome};
 use crate::run::trainer::StopFlag;
-use crate::run::{Reproduction, RunOptions, cores, run_spec, runs, threads_a_job};
+use crate::run::{Reproduction, RunOptions, run_spec, runs};
 use crate::spec::Spec;
-use crate::train::BurnTrainer;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -30,6 +29,10 @@ pub(crate) struct Args {
     /// Cells of each experiment to train again, spread over its arms.
     #[arg(long, value_name = "N", default_value = "3")]
     cells: NonZeroUsize,
+    /// Train in worker processes, so that a crash of a device or its driver fails a cell and not the
+    /// run; jobs on GPUs always are.
+    #[arg(long)]
+    isolate: bool,
 }
 
 pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
@@ -44,8 +47,9 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
         preflight::check_arms(spec)?;
         checks.push(choose(spec, &results, args.cells.get())?);
     }
+    let mut seen = BTreeMap::new();
     for check in &checks {
-        device::open(&check.plan.device)?;
+        check.look_at_device(&mut seen, &results, console)?;
         preflight::load_data(check.plan.jobs(|_| true).iter())?;
     }
     let stop = signals::catch(console)?;
@@ -53,12 +57,12 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     console.start_bar(jobs.map(|job| units(&job)).sum());
     let mut differ = Vec::new();
     for check in &checks {
-        let found = retrain(check, console, &stop)?;
+        let found = retrain(check, args.isolate, console, &stop)?;
         let name = &check.plan.spec.name;
         let text = super::run::reproduced(&found).unwrap_or_default();
         match found.identical == found.compared && found.only_here == 0 {
             true => console.data(&format!("ok {name}: {text}\n"))?,
-            false => differ.push(format!("{name}: {text}")),
+            false => differ.push(format!("{name}: {text}{}", caveat(&check.plan.device))),
         }
     }
     match differ.is_empty() {
@@ -67,11 +71,47 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     }
 }
 
+/// Why bits may differ where nothing is wrong.
+fn caveat(device: &str) -> String {
+    match device::is_cpu(device) {
+        true => String::new(),
+        false => format!(
+            "; `{device}` chooses kernels by timing them, so bits may differ between trainings"
+        ),
+    }
+}
+
 /// Recorded cells to train again.
 struct Check {
     plan: Plan,
     /// Their records, under the ids that they have now.
     records: Vec<CellRecord>,
+}
+
+impl Check {
+    /// Makes sure that the device is there, and says where it is not the one that was recorded. `seen`
+    /// holds what answered to the names that came before.
+    fn look_at_device(
+        &self,
+        seen: &mut BTreeMap<String, Option<String>>,
+        results: &Path,
+        console: &Console,
+    ) -> Result<(), Failure> {
+        let (name, device) = (&self.plan.spec.name, &self.plan.device);
+        if !seen.contains_key(device) {
+            let info = trainer::find(device, console)?;
+            seen.insert(device.clone(), trainer::adapter(&info));
+        }
+        let then = Provenance::read(&results.join(name)).and_then(|p| p.run.adapter);
+        if let (Some(then), Some(Some(now))) = (then, seen.get(device))
+            && then != *now
+        {
+            console.warn(&format!(
+                "{name}: `{device}` was {then}, and is {now} here, which computes other numbers"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// `count` recorded cells of `spec`, evenly spaced in the order of its plan. They are found by arm,
@@ -118,7 +158,12 @@ fn choose(spec: &Spec, results: &Path, count: usize) -> Result<Check, Failure> {
 }
 
 /// Trains the cells of `check` in a folder of their own and compares.
-fn retrain(check: &Check, console: &Console, stop: &StopFlag) -> Result<Reproduction, Failure> {
+fn retrain(
+    check: &Check,
+    isolate: bool,
+    console: &Console,
+    stop: &StopFlag,
+) -> Result<Reproduction, Failure> {
     let scratch =
         tempfile::tempdir().map_err(FileError::of("create a folder in", &std::env::temp_dir()))?;
     let name = &check.plan.spec.name;
@@ -126,16 +171,17 @@ fn retrain(check: &Check, console: &Console, stop: &StopFlag) -> Result<Reproduc
     fs::create_dir(&folder).map_err(FileError::of("create", &folder))?;
     runs::write_runs(&folder.join(runs::NAME), &check.records)?;
     let jobs = check.plan.jobs(|_| true).len();
-    let workers = cores().min(jobs).max(1);
+    let device = &check.plan.device;
+    let workers = trainer::usual_jobs(device).min(jobs).max(1);
     let options = RunOptions {
         jobs: workers,
         fresh: false,
         adopt: false,
         results: scratch.path().to_owned(),
     };
-    let trainer = BurnTrainer::new(threads_a_job(workers));
+    let trainer = trainer::trainer(device, isolate, workers)?;
     let watch = Watch::new(console, name, jobs);
-    let report = run_spec(&check.plan, &trainer, &options, &watch, stop)?;
+    let report = run_spec(&check.plan, &*trainer, &options, &watch, stop)?;
     if report.stopped {
         let message = format!("stopped in `{name}`; run the same command again");
         return Err(Failure::new(Code::Stopped, message));

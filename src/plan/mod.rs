@@ -14,6 +14,7 @@ pub use warning::{Warning, warnings};
 
 use crate::spec::{DataConfig, Probe, Spec, TrainConfig};
 use ablate_models::zoo::ModelConfig;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Every cell of a spec on one device, in canonical order: arms in the order of the spec, then
@@ -45,7 +46,8 @@ pub struct PlannedCell {
 }
 
 /// Cells that differ only in seed and learning rate and may train in lockstep.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Job {
     /// Arm name.
     pub arm: String,
@@ -64,7 +66,8 @@ pub struct Job {
 }
 
 /// One cell of a job.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JobCell {
     /// The cell's id.
     pub id: String,

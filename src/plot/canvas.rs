@@ -154,6 +154,14 @@ impl Canvas<'_> {
         self.note(drawn);
     }
 
+    /// A circle that nothing fills.
+    pub(super) fn ring(&mut self, center: (f64, f64), radius: f64, color: RGBColor) {
+        let radius = (radius * UNITS).round() as u32;
+        let style = color.stroke_width((1.5 * UNITS) as u32);
+        let drawn = self.area.draw(&Circle::new(place(center), radius, style));
+        self.note(drawn);
+    }
+
     /// A text, vertically centered at `at`.
     pub(super) fn text(&mut self, text: &str, at: (f64, f64), kind: Type) {
         let weight = if kind.bold {

@@ -1,6 +1,6 @@
 //! Figures as SVG: accuracy curves, the paired differences behind each verdict, the cells of a
 //! crossed design as interaction and dose-response plots, the figure that a spec asks for,
-//! what probes measured, and cost against size.
+//! what probes measured, cost against size, and devices against each other, in what they compute and how fast.
 //!
 //! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
 //! 2008) that read on white, and every curve has a dash pattern beside its colour.
@@ -15,8 +15,11 @@ mod effect;
 mod factorial;
 mod layout;
 mod legend;
+mod parity;
 mod probes;
 mod scaling;
+mod speed;
+mod step_time;
 mod style;
 mod swarm;
 
@@ -25,8 +28,10 @@ pub use differences::differences;
 pub use distributions::{DISTRIBUTION_FILES, distributions};
 pub use effect::effect;
 pub use factorial::{dose_response, interaction};
+pub use parity::parity;
 pub use probes::{probe_series, traces};
-pub use scaling::{Cost, CostPanel, CostSeries, scaling};
+pub use scaling::{Cost, CostPanel, CostSeries, Mark, Scaling, scaling};
+pub use speed::{SPEED_FILES, speed};
 
 /// A figure that could not be drawn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

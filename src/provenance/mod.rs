@@ -10,12 +10,13 @@ mod git;
 
 pub use git::Revision;
 
+use crate::backends::{Comparison, DeviceKind, Measured};
 use crate::files::{FileError, write_atomic};
-use crate::run::RunReport;
+use crate::run::{RunReport, cores};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Stands for the code that determines the numbers: SHA-256 over its sources (without comments
 /// and tests) and the versions of the crates that it computes with. Part of every cell's id.
@@ -141,6 +142,19 @@ pub struct Run {
     pub reused: usize,
 }
 
+/// How a comparison was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// The work tree's revision, taken before it began.
+    pub revision: Option<Revision>,
+    /// When it began.
+    pub started: SystemTime,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// Cells that it trained.
+    pub trained: usize,
+}
+
 impl Provenance {
     /// The provenance of a run; `None` if it trained nothing.
     pub fn of_run(setting: &Setting, report: &RunReport) -> Option<Self> {
@@ -162,6 +176,49 @@ impl Provenance {
                 reused: report.reused,
             },
         })
+    }
+
+    /// The provenance of a comparison of devices.
+    pub fn of_comparison(comparison: &Comparison, made: &Compared) -> Self {
+        let started_unix = made.started.duration_since(UNIX_EPOCH);
+        let started_unix = started_unix.map_or(0, |since| since.as_secs());
+        let devices = &comparison.devices;
+        let adapters: Vec<String> = (devices.iter().filter(|d| d.kind != DeviceKind::Cpu))
+            .map(|device| format!("{}: {device}", device.name))
+            .collect();
+        let cells = comparison.arms.iter().flat_map(|arm| &arm.accuracy);
+        let cells: usize = cells
+            .map(|on| match &on.outcome {
+                Measured::Done(accuracy) => accuracy.cells.len(),
+                Measured::Failed { .. } => 0,
+            })
+            .sum();
+        Self {
+            build: Build::this(),
+            revision: made.revision.clone(),
+            machine: Machine::this(),
+            run: Run {
+                device: devices
+                    .iter()
+                    .map(|d| d.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(","),
+                adapter: (!adapters.is_empty()).then(|| adapters.join("; ")),
+                threads: cores(),
+                started: iso_8601(started_unix),
+                started_unix,
+                seconds: made.seconds,
+                arm_seconds: BTreeMap::new(),
+                trained: made.trained,
+                reused: cells.saturating_sub(made.trained),
+            },
+        }
+    }
+
+    /// Reads `provenance.json` in `folder`, where there is one that can be read.
+    pub fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(folder.join(NAME)).ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Writes `provenance.json` into `folder`.
@@ -256,6 +313,7 @@ mod tests {
             serde_json::from_str::<Provenance>(&text).unwrap(),
             provenance
         );
+        assert_eq!(Provenance::read(dir.path()).as_ref(), Some(&provenance));
         assert_eq!(provenance.run.started, "2001-09-09T01:46:40Z");
         assert_eq!((provenance.run.trained, provenance.run.reused), (3, 2));
         assert!(provenance.build.rustc.starts_with("rustc 1."));

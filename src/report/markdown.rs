@@ -191,8 +191,11 @@ fn probe_section(summary: &Summary, figures: &[&str]) -> Vec<String> {
 
 fn made(summary: &Summary) -> String {
     let name = &summary.name;
+    let adapter = summary.adapter.as_ref().map_or(String::new(), |adapter| {
+        format!("`{}` was {adapter}. ", summary.device)
+    });
     format!(
-        "`ablate run {name} --device {}` trains what is missing and writes this folder; `ablate \
+        "{adapter}`ablate run {name} --device {}` trains what is missing and writes this folder; `ablate \
          report {name}` rebuilds this page and the figures without training. Every raw number of \
          every epoch is in [runs.jsonl](runs.jsonl), the numbers above without rounding in \
          [summary.json](summary.json), the machine and the revision in \

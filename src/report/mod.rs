@@ -1,6 +1,7 @@
 //! What a run says, as text: pure functions from a spec and its records to the files of a results
 //! folder. The caller writes them, or compares them with what is there.
 
+pub mod backends;
 mod brief;
 mod claims;
 mod factors;
@@ -94,12 +95,17 @@ pub enum DeriveError {
 }
 
 /// Derives the files of a results folder. Equal input gives equal bytes, and the order of the
-/// records has no influence.
+/// records has no influence. `adapter` is what answered to the device's name, where that is no CPU.
 ///
 /// # Errors
 /// If the records do not fit the spec (see [`summarize`]) or a figure cannot be drawn.
-pub fn derive(spec: &Spec, records: &[CellRecord]) -> Result<Derived, DeriveError> {
-    let summary = summarize(spec, records)?;
+pub fn derive(
+    spec: &Spec,
+    records: &[CellRecord],
+    adapter: Option<&str>,
+) -> Result<Derived, DeriveError> {
+    let mut summary = summarize(spec, records)?;
+    summary.adapter = adapter.map(str::to_owned);
     let mut figures = Vec::new();
     let cells = Cells::sort(spec, records)?;
     if let Some(svg) = plot::curves(spec, &cells, &summary)? {

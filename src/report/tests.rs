@@ -7,7 +7,7 @@ use crate::stats::Verdict;
 use proptest::prelude::*;
 
 fn derived(spec: &Spec, records: &[CellRecord]) -> Derived {
-    derive(spec, records).expect("records of one run")
+    derive(spec, records, None).expect("records of one run")
 }
 
 fn summary(claim: Option<&str>, name: &str) -> Summary {

@@ -25,6 +25,7 @@ pub use cores::{cores, threads_a_job};
 pub use events::Events;
 pub use lines::RecordError;
 pub use reproduction::Reproduction;
+pub(crate) use schedule::{all_failed, checked, message};
 
 use crate::files::{FileError, check_writable};
 use crate::plan::Plan;

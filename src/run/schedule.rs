@@ -88,23 +88,32 @@ fn train(
     stop: &StopFlag,
 ) -> Option<Vec<CellRecord>> {
     let result = catch_unwind(AssertUnwindSafe(|| trainer.train(job, events, stop)));
-    let all_failed = |error: &str| job.cells.iter().map(|c| failed(job, c, error)).collect();
     Some(match result {
         Ok(None) if stop.stopped() => return None,
-        Ok(None) => all_failed("the trainer gave up without being asked to stop"),
-        Ok(Some(records)) if records.len() != job.cells.len() => all_failed(&format!(
-            "the trainer returned {} records for {} cells",
-            records.len(),
-            job.cells.len()
-        )),
-        Ok(Some(records)) => (job.cells.iter().zip(records))
-            .map(|(cell, record)| match check(job, cell, &record) {
-                Ok(()) => record,
-                Err(why) => failed(job, cell, &why),
-            })
-            .collect(),
-        Err(panic) => all_failed(&format!("training panicked: {}", message(&*panic))),
+        Ok(None) => all_failed(job, "the trainer gave up without being asked to stop"),
+        Ok(Some(records)) => checked(job, records),
+        Err(panic) => all_failed(job, &format!("training panicked: {}", message(&*panic))),
     })
+}
+
+/// One record for each cell of `job`: that of `records`, or why it is none.
+pub(crate) fn checked(job: &Job, records: Vec<CellRecord>) -> Vec<CellRecord> {
+    if records.len() != job.cells.len() {
+        let (found, wanted) = (records.len(), job.cells.len());
+        let error = format!("the trainer returned {found} records for {wanted} cells");
+        return all_failed(job, &error);
+    }
+    (job.cells.iter().zip(records))
+        .map(|(cell, record)| match check(job, cell, &record) {
+            Ok(()) => record,
+            Err(why) => failed(job, cell, &why),
+        })
+        .collect()
+}
+
+/// A record for each cell of `job` that says that it could not be run.
+pub(crate) fn all_failed(job: &Job, error: &str) -> Vec<CellRecord> {
+    job.cells.iter().map(|c| failed(job, c, error)).collect()
 }
 
 /// Says why `record` is not one of `cell`.
@@ -146,7 +155,8 @@ fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+/// What a panic says.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     if let Some(text) = panic.downcast_ref::<&str>() {
         text
     } else if let Some(text) = panic.downcast_ref::<String>() {

@@ -23,6 +23,8 @@
 //! |---|---|
 //! | `sample` | the invariant: some values, all finite |
 //! | `interval`, `bca` | t interval; bias-corrected and accelerated bootstrap interval |
+//! | `median` | medians and their ratios, whatever the distribution |
+//! | `crossing` | the size from which on one is better than another |
 //! | `signflip` | is the mean difference zero? (exact randomization test) |
 //! | `tost` | is it inside the margin; is it outside? |
 //! | `holm` | several questions at once |
@@ -33,11 +35,13 @@
 //! | `decision` | a verdict with everything it rests on |
 
 mod bca;
+mod crossing;
 mod decision;
 mod effect;
 mod holm;
 mod inequality;
 mod interval;
+mod median;
 mod noncentral;
 pub mod power;
 mod sample;
@@ -50,11 +54,13 @@ pub mod verdict;
 mod simulation;
 
 pub use bca::bca_interval;
+pub use crossing::{Crossing, crossing};
 pub use decision::{Decision, Sight, decide};
 pub use effect::paired_effect_size;
 pub use holm::holm;
 pub use inequality::{gini, lorenz};
 pub use interval::{Interval, t_interval};
+pub use median::{Estimate, median_interval};
 pub use noncentral::noncentral_t_cdf;
 pub use power::{
     MOST_SEEDS, detectable_difference, detectable_margin, equivalence_power, power_of_difference,

@@ -174,6 +174,10 @@ fn a_device_that_is_not_there_is_never_replaced_by_another() {
     let bench = Bench::new();
     let done = bench.run("run tiny --device gpu").ends(2).with_one_error();
     done.says("unknown device `gpu`");
+    for name in ["wgpu:first", "cuda:-1", "flex:0", "wgpu:cpu:0:0"] {
+        let done = bench.run(&format!("plan tiny --device {name}")).ends(2);
+        done.with_one_error().says("unknown device");
+    }
     for name in ablate::device::NAMES {
         if !ablate::device::built_in().contains(&name) {
             let done = bench.run(&format!("run tiny --device {name}")).ends(5);

@@ -92,15 +92,26 @@ fn devices_say_what_is_built_in_and_how_to_get_the_others() {
     let text = bench.run("devices").ends(0).out;
     for row in rows.as_array().unwrap() {
         let name = row["name"].as_str().unwrap();
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
-        let built = ablate::device::built_in().contains(&name);
+        let line = format!("{name} ");
+        let line = text.lines().find(|l| l.starts_with(&line)).unwrap();
+        let (backend, _) = name.split_once(':').unwrap_or((name, ""));
+        let built = ablate::device::built_in().contains(&backend);
         assert_eq!(row["built_in"], built);
         assert_eq!(
-            line.contains(&format!("--features {name}")),
+            line.contains(&format!("--features {backend}")),
             !built,
             "{line}"
         );
+        let present = row["present"].as_bool().unwrap();
+        assert_eq!(row["device"]["name"] == *name, present, "{row}");
+        assert_eq!(row["advice"].is_null(), present, "{row}");
     }
+    let named = |name: &str| rows.as_array().unwrap().iter().any(|r| r["name"] == name);
+    for name in ablate::device::NAMES {
+        assert!(named(name), "{name}");
+    }
+    assert!(text.starts_with("flex  "), "{text}");
+    assert!(text.contains("the default: "), "{text}");
 }
 
 #[test]
@@ -114,6 +125,12 @@ fn completions_are_for_the_shell_that_is_asked_for() {
         .run("completions zsh")
         .ends(0)
         .shows("#compdef ablate");
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = bench.run(&format!("completions {shell}")).ends(0).out;
+        assert!(script.contains("completions") && script.contains("isolate"));
+        assert!(script.contains("quiet") && script.contains("version"));
+        assert!(!script.contains("serve"), "{shell}");
+    }
     bench.run("completions tcsh").ends(2);
 }
 

@@ -14,7 +14,7 @@ const FILES: [&str; 7] = [
 ];
 
 /// Batch norm, a convolution, a probe, a grid: what could depend on stacking.
-const RICH: &str = r#"
+pub(crate) const RICH: &str = r#"
 title = "Rich"
 question = "Do stacks and threads change numbers?"
 reading = "They must not."

@@ -6,4 +6,5 @@ mod dropout;
 mod scale;
 mod statistics;
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "each test uses a part of it")]
 mod support;

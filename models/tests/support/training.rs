@@ -117,6 +117,8 @@ pub(crate) struct Trial {
 /// What a training step gave, before the parameters moved.
 pub(crate) struct Step {
     pub(crate) logits: Vec<f64>,
+    /// One loss a replica.
+    pub(crate) losses: Vec<f64>,
     pub(crate) gradients: ByPath,
 }
 
@@ -135,10 +137,11 @@ impl Trial {
     pub(crate) fn step(&mut self, rows: usize) -> Step {
         let (pixels, labels) = batch(&self.start, self.step, rows);
         let logits = self.model.forward(pixels, &Pass::train(self.step));
-        let loss = ops::cross_entropy(logits.clone(), labels).sum();
-        let all = loss.backward();
+        let losses = ops::cross_entropy(logits.clone(), labels);
+        let all = losses.clone().sum().backward();
         let seen = Step {
             logits: values(logits),
+            losses: values(losses),
             gradients: gradients(&self.model, &all),
         };
         self.model = self.optimizer.step(self.model.clone(), &all);

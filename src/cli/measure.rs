@@ -1,0 +1,215 @@
+//! The measurements of a comparison, each device's in a process that may fail without the others.
+
+use super::console::Console;
+use super::exit::{Code, Failure};
+use super::progress::{Watch, units};
+use super::{preflight, signals, trainer};
+use crate::backends::{
+    Comparison, DeviceInfo, Measured, OnDevice, Parity, Timed, TimedSize, Timing, Yardstick,
+};
+use crate::compare::speed::{Grid, SpeedRequest, time_arm};
+use crate::compare::{self, accuracy};
+use crate::device;
+use crate::plan::Job;
+use crate::provenance::{Provenance, Revision, Setting};
+use crate::run::cores;
+use crate::run::trainer::StopFlag;
+use crate::spec::Spec;
+use crate::worker::{Reply, Request, WorkerError, Workers};
+use std::cell::Cell;
+use std::path::Path;
+
+/// Most seeds of an arm that train in lockstep.
+const REPLICAS: usize = 10;
+
+/// Where the measurements of one comparison are made.
+pub(crate) struct Bench<'a> {
+    spec: &'a Spec,
+    /// Its results folder.
+    home: &'a Path,
+    console: &'a Console,
+    stop: &'a StopFlag,
+    workers: Workers,
+    trained: Cell<usize>,
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) fn new(
+        spec: &'a Spec,
+        home: &'a Path,
+        console: &'a Console,
+        stop: &'a StopFlag,
+    ) -> Result<Self, Failure> {
+        let jobs: Vec<Job> = spec
+            .arms
+            .iter()
+            .map(|arm| compare::cell(spec, arm, ""))
+            .collect();
+        preflight::load_data(jobs.iter())?;
+        Ok(Self {
+            spec,
+            home,
+            console,
+            stop,
+            workers: trainer::workers()?,
+            trained: Cell::new(0),
+        })
+    }
+
+    /// Cells that were trained.
+    pub(crate) fn trained(&self) -> usize {
+        self.trained.get()
+    }
+
+    fn stopped(&self) -> Failure {
+        let message = format!("stopped in `{}`; {}", self.spec.name, signals::GO_ON);
+        Failure::new(Code::Stopped, message)
+    }
+
+    /// Follows the first `steps` steps of every arm on every device.
+    pub(crate) fn parity(&self, comparison: &mut Comparison, steps: usize) -> Result<(), Failure> {
+        let Some(reference) = device::built_in_cpu().first().copied() else {
+            return Err(Failure::unavailable(
+                "no device is built in that computes in double precision; build with \
+                 `--features flex`",
+            ));
+        };
+        for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
+            self.console
+                .say(&format!("{}: steps of `{}`", self.spec.name, arm.name));
+            let job = compare::cell(self.spec, arm, reference);
+            let yardstick = compare::yardstick(&job, steps, self.stop)
+                .map_err(|e| Failure::internal(e.to_string()))?
+                .ok_or_else(|| self.stopped())?;
+            found.parity.clear();
+            for info in &comparison.devices {
+                let job = compare::cell(self.spec, arm, &info.name);
+                found.parity.push(OnDevice {
+                    device: info.name.clone(),
+                    outcome: self.steps(job, &yardstick)?,
+                });
+            }
+            found.yardstick = Some(yardstick);
+        }
+        Ok(())
+    }
+
+    fn steps(&self, job: Job, yardstick: &Yardstick) -> Result<Measured<Parity>, Failure> {
+        let request = Request::Parity {
+            job,
+            yardstick: yardstick.clone(),
+        };
+        match self.workers.call(&request, |_| (), self.stop) {
+            Ok(Some(Reply::Parity(parity))) => Ok(Measured::Done(parity)),
+            Ok(None) => Err(self.stopped()),
+            Ok(Some(_)) => Ok(failed(&WorkerError::Unexpected)),
+            Err(error) => Ok(failed(&error)),
+        }
+    }
+
+    /// Times steps of every arm on every device.
+    pub(crate) fn speed(&self, comparison: &mut Comparison) -> Result<(), Failure> {
+        let timing = Timing::default();
+        let names: Vec<String> = comparison.devices.iter().map(|d| d.name.clone()).collect();
+        let grid = Grid::default();
+        for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
+            self.console
+                .say(&format!("{}: times of `{}`", self.spec.name, arm.name));
+            let measure = |request: &SpeedRequest| self.times(request);
+            found.speed = time_arm(arm, &names, &grid, &timing, measure);
+            if self.stop.stopped() {
+                return Err(self.stopped());
+            }
+        }
+        comparison.timing = Some(timing);
+        Ok(())
+    }
+
+    /// The devices of `request` that are CPUs by turns in one process, each other one alone.
+    fn times(&self, request: &SpeedRequest) -> Vec<TimedSize> {
+        let (cpus, others): (Vec<String>, Vec<String>) =
+            (request.devices.iter().cloned()).partition(|name| device::is_cpu(name));
+        let alone = others.into_iter().map(|name| vec![name]);
+        let groups = std::iter::once(cpus)
+            .chain(alone)
+            .filter(|group| !group.is_empty());
+        groups
+            .flat_map(|devices| self.times_together(request, devices))
+            .collect()
+    }
+
+    fn times_together(&self, request: &SpeedRequest, devices: Vec<String>) -> Vec<TimedSize> {
+        let request = SpeedRequest {
+            devices,
+            ..request.clone()
+        };
+        let asked = Request::Times(request.clone());
+        let error = match self.workers.call(&asked, |_| (), self.stop) {
+            Ok(Some(Reply::Times(times))) => return times,
+            Ok(Some(_)) => WorkerError::Unexpected.to_string(),
+            Ok(None) => "stopped".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let failed = |device: &String| TimedSize {
+            device: device.clone(),
+            size: request.size,
+            outcome: Timed::Failed {
+                error: error.clone(),
+            },
+        };
+        request.devices.iter().map(failed).collect()
+    }
+
+    /// Trains every arm with every seed on every device.
+    pub(crate) fn accuracy(&self, comparison: &mut Comparison) -> Result<(), Failure> {
+        let plans = comparison.devices.iter().map(|info| {
+            let plan = accuracy::plan(self.spec, &info.name, REPLICAS);
+            let jobs = accuracy::missing(&plan, self.home)?;
+            Ok((info, plan, jobs))
+        });
+        let plans = plans.collect::<Result<Vec<_>, Failure>>()?;
+        let all = plans.iter().flat_map(|(_, _, jobs)| jobs);
+        self.console.start_bar(all.map(units).sum());
+        comparison
+            .arms
+            .iter_mut()
+            .for_each(|arm| arm.accuracy.clear());
+        for (info, plan, jobs) in &plans {
+            let workers = trainer::usual_jobs(&info.name).min(jobs.len()).max(1);
+            let trainer = trainer::trainer(&info.name, false, workers)?;
+            let name = format!("{} on {}", self.spec.name, info.name);
+            let watch = Watch::new(self.console, &name, jobs.len());
+            let report = accuracy::train(plan, self.home, workers, &*trainer, &watch, self.stop)?;
+            if report.stopped {
+                return Err(self.stopped());
+            }
+            self.trained.set(self.trained.get() + report.trained);
+            if let Some(provenance) = Provenance::of_run(&setting(info), &report) {
+                provenance.write(&self.home.join(&plan.spec.name))?;
+            }
+            let trained = accuracy::trained(plan, self.home)?;
+            for (arm, trained) in comparison.arms.iter_mut().zip(trained) {
+                arm.accuracy.push(OnDevice {
+                    device: info.name.clone(),
+                    outcome: Measured::Done(trained),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: &WorkerError) -> Measured<Parity> {
+    Measured::Failed {
+        error: error.to_string(),
+    }
+}
+
+fn setting(info: &DeviceInfo) -> Setting {
+    Setting {
+        revision: Revision::of(Path::new(".")),
+        device: info.name.clone(),
+        adapter: trainer::adapter(info),
+        threads: cores(),
+    }
+}

@@ -1,0 +1,121 @@
+//! Measures devices against each other: the same cells, from the same start weights, data order and
+//! masks, on each of them.
+
+pub mod accuracy;
+#[cfg(test)]
+mod broken;
+mod distance;
+mod forward;
+mod parameters;
+mod parity;
+mod shadow;
+mod side;
+pub mod side_by_side;
+pub mod speed;
+pub mod stopwatch;
+
+pub use parity::{parity, yardstick};
+
+use crate::backends::{ArmComparison, Comparison, DeviceInfo};
+use crate::data::{self, DataError};
+use crate::plan::{Job, JobCell};
+use crate::spec::{Arm, Metric, Optimizer, Spec};
+
+/// Difference of test accuracy, in points, within which two devices learn the same where a spec says
+/// nothing of accuracy.
+pub const MARGIN: f64 = 0.5;
+
+/// The smallest difference of test accuracy that matters in `spec`, in points: the smallest margin of
+/// its contrasts, or else [`MARGIN`].
+pub fn margin(spec: &Spec) -> f64 {
+    let contrasts = spec.contrasts.iter();
+    let margins = contrasts
+        .filter(|c| c.metric == Metric::TestAccuracy)
+        .map(|c| c.margin);
+    margins.reduce(f64::min).unwrap_or(MARGIN)
+}
+
+/// A comparison of `devices` on `spec` without any measurement.
+///
+/// # Errors
+/// If the data of an arm cannot be had.
+pub fn begin(spec: &Spec, devices: Vec<DeviceInfo>, margin: f64) -> Result<Comparison, DataError> {
+    Ok(Comparison {
+        spec: spec.name.clone(),
+        title: spec.title.clone(),
+        devices,
+        margin,
+        timing: None,
+        arms: spec.arms.iter().map(arm).collect::<Result<_, _>>()?,
+    })
+}
+
+fn arm(arm: &Arm) -> Result<ArmComparison, DataError> {
+    let data = data::load(arm.data.name)?;
+    let input = [data.height, data.width, data.channels];
+    // Arms were checked to fit their data.
+    let cost = arm.model.cost(input, data.classes).unwrap_or_default();
+    Ok(ArmComparison {
+        arm: arm.name.clone(),
+        label: arm.label.clone(),
+        parameters: cost.parameters,
+        multiply_adds: cost.multiply_adds,
+        batch: arm.train.batch_size,
+        optimizer: match arm.train.optimizer {
+            Optimizer::Sgd { .. } => "sgd",
+            Optimizer::Adam(_) => "adam",
+            Optimizer::Adamw(_) => "adamw",
+        }
+        .to_owned(),
+        steps_a_place: speed::steps_a_place(arm, &data)?,
+        yardstick: None,
+        parity: Vec::new(),
+        accuracy: Vec::new(),
+        speed: Vec::new(),
+    })
+}
+
+/// The cell of `arm` that is followed step by step on the device called `device`: first learning rate,
+/// first seed, no probes.
+pub fn cell(spec: &Spec, arm: &Arm, device: &str) -> Job {
+    Job {
+        arm: arm.name.clone(),
+        device: device.to_owned(),
+        data: arm.data.clone(),
+        model: arm.model.clone(),
+        train: arm.train.clone(),
+        probes: Vec::new(),
+        cells: vec![JobCell {
+            id: String::new(),
+            seed: spec.seeds[0],
+            learning_rate: arm.learning_rates[0],
+        }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::fake;
+
+    #[test]
+    fn the_margin_is_the_smallest_that_the_experiment_has_for_test_accuracy() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.toml");
+        let mut spec = Spec::load(&path, &[]).unwrap();
+        assert_eq!(margin(&spec), 1.0);
+        spec.contrasts[0].margin = 0.25;
+        assert_eq!(margin(&spec), 0.25);
+        spec.contrasts.clear();
+        assert_eq!(margin(&spec), MARGIN);
+    }
+
+    #[test]
+    fn a_cell_is_the_first_seed_at_the_first_rate_without_probes() {
+        let mut spec = fake::spec(&["a"], 3);
+        spec.seeds = vec![7, 3];
+        spec.arms[0].learning_rates = vec![0.1, 0.01];
+        let job = cell(&spec, &spec.arms[0], "flex");
+        assert_eq!((job.cells.len(), job.probes.len()), (1, 0));
+        assert_eq!((job.cells[0].seed, job.cells[0].learning_rate), (7, 0.1));
+    }
+}

@@ -1,0 +1,156 @@
+//! The parameters of a net in the order in which a forward pass uses them, running averages left out.
+
+use ablate_models::zoo::Model;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Gradients, Tensor};
+
+/// Path and value of every parameter, `[replicas, elements]` each.
+pub(super) fn values(model: &Model) -> Vec<(String, Tensor<2>)> {
+    collected(model, None)
+}
+
+/// Path and gradient of every parameter, likewise; zeros where there is none.
+pub(super) fn gradients(model: &Model, gradients: &Gradients) -> Vec<(String, Tensor<2>)> {
+    collected(model, Some(gradients))
+}
+
+fn collected(model: &Model, gradients: Option<&Gradients>) -> Vec<(String, Tensor<2>)> {
+    let mut collect = Collect {
+        gradients,
+        path: Vec::new(),
+        found: Vec::new(),
+    };
+    model.visit(&mut collect);
+    collect.found
+}
+
+/// The path of a parameter without the name of its model; `None` for a running average, whose parts
+/// are called alike.
+fn trained(path: &[String]) -> Option<String> {
+    let names = ["weight", "bias", "scale", "center"];
+    let last = path.last().is_some_and(|n| names.contains(&n.as_str()));
+    let running = path.iter().any(|part| part == "running");
+    (last && !running).then(|| path[1..].join("."))
+}
+
+struct Collect<'a> {
+    gradients: Option<&'a Gradients>,
+    path: Vec<String>,
+    found: Vec<(String, Tensor<2>)>,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(path) = trained(&self.path) else {
+            return;
+        };
+        let value = param.val();
+        let shown = match self.gradients {
+            None => value.inner(),
+            Some(gradients) => {
+                let gradient = value.grad(gradients);
+                gradient.unwrap_or_else(|| value.inner().zeros_like())
+            }
+        };
+        self.found.push((path, flat(shown)));
+    }
+}
+
+/// Puts `change` of the gradient of every parameter of `model`, of its number and of itself, in its
+/// place.
+pub(super) fn replaced(
+    model: &Model,
+    gradients: &mut Gradients,
+    change: impl FnMut(usize, Tensor<2>) -> Tensor<2>,
+) {
+    struct Replace<'a, F> {
+        gradients: &'a mut Gradients,
+        change: F,
+        path: Vec<String>,
+        index: usize,
+    }
+    impl<F: FnMut(usize, Tensor<2>) -> Tensor<2>> ModuleVisitor for Replace<'_, F> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if trained(&self.path).is_none() {
+                return;
+            }
+            let index = self.index;
+            self.index += 1;
+            let value = param.val();
+            let Some(old) = value.grad_remove(self.gradients) else {
+                return;
+            };
+            let shape = old.dims();
+            let new = (self.change)(index, flat(old)).reshape(shape);
+            value.grad_replace(self.gradients, new);
+        }
+    }
+    model.visit(&mut Replace {
+        gradients,
+        change,
+        path: Vec::new(),
+        index: 0,
+    });
+}
+
+/// `model`, which records gradients, with `change` of every parameter in its place: of its number,
+/// its path and its value, `[replicas, elements]`, without gradients.
+pub(super) fn changed(
+    model: Model,
+    change: impl FnMut(usize, &str, Tensor<2>) -> Tensor<2>,
+) -> Model {
+    struct Change<F> {
+        change: F,
+        path: Vec<String>,
+        index: usize,
+    }
+    impl<F: FnMut(usize, &str, Tensor<2>) -> Tensor<2>> ModuleMapper for Change<F> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let Some(path) = trained(&self.path) else {
+                return param;
+            };
+            let index = self.index;
+            self.index += 1;
+            param.map(|tensor| {
+                let (shape, trains) = (tensor.dims(), tensor.is_require_grad());
+                let new = (self.change)(index, &path, flat(tensor.inner()));
+                Tensor::from_inner(new.reshape(shape)).set_require_grad(trains)
+            })
+        }
+    }
+    model.map(&mut Change {
+        change,
+        path: Vec::new(),
+        index: 0,
+    })
+}
+
+/// `[replicas, ..]` to `[replicas, elements]`.
+fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<2> {
+    let shape = tensor.dims();
+    tensor.reshape([shape[0], shape[1..].iter().product()])
+}

@@ -1,0 +1,287 @@
+//! One net on one device, step by step, and what can be seen of it from outside.
+
+use super::parameters::{changed, gradients, values};
+use crate::data::{self, Dataset};
+use crate::run::trainer::Job;
+use crate::train::batch::Batches;
+use crate::train::net::{Net, host_f64};
+use crate::train::optimizer::Optimizer;
+use crate::train::schedule::{self, Pace};
+use crate::train::{TrainError, build, load};
+use ablate_models::streams::{Purpose, Stream};
+use ablate_models::zoo::Model;
+use ablate_models::{Pass, Start};
+use burn::tensor::{DType, Device, Gradients, Int, Tensor, TensorData};
+use std::sync::Arc;
+
+/// A cell and the first steps of its training.
+pub(crate) struct Course<'a> {
+    /// The cell; it is the only one of its job.
+    pub(crate) job: &'a Job,
+    dataset: Arc<Dataset>,
+    /// How many steps.
+    pub(crate) steps: usize,
+    steps_per_epoch: usize,
+}
+
+impl<'a> Course<'a> {
+    /// The first `steps` steps of the cell of `job`, or fewer where the training ends before, or has a
+    /// fault planted.
+    pub(crate) fn new(job: &'a Job, steps: usize) -> Result<Self, TrainError> {
+        let dataset = data::load(job.data.name)?;
+        let split = data::prepare_from(Arc::clone(&dataset), &job.data, job.cells[0].seed)?.split;
+        let (examples, batch) = (split.train.len(), job.train.batch_size);
+        if batch > examples {
+            return Err(TrainError::Batch { batch, examples });
+        }
+        let steps_per_epoch = examples / batch;
+        let fault = job
+            .train
+            .fault
+            .as_ref()
+            .map(|f| f.step(&job.train, steps_per_epoch));
+        let end = fault
+            .unwrap_or(usize::MAX)
+            .min(job.train.length.steps(steps_per_epoch));
+        Ok(Self {
+            job,
+            dataset,
+            steps: steps.min(end),
+            steps_per_epoch,
+        })
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.job.cells[0].seed
+    }
+
+    /// The batches of the cell on `device`.
+    pub(super) fn batches(&self, device: &Device, dtype: DType) -> Result<Batches, TrainError> {
+        load(self.job, &self.dataset, device, dtype)
+    }
+
+    /// A net at its start where `batches` are.
+    pub(super) fn net(
+        &self,
+        batches: &Batches,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Net, TrainError> {
+        build(
+            self.job,
+            &self.job.model,
+            batches,
+            self.start(device, dtype),
+        )
+    }
+
+    /// The same, whose start weights are off by up to a unit in the last place of single precision.
+    fn nudged(&self, batches: &Batches, device: &Device, run: usize) -> Result<Net, TrainError> {
+        let stream = Stream::new(self.seed(), Purpose::Probe, &format!("yardstick.{run}"));
+        let model = nudged(self.model(batches, device, DType::F32)?, 1.0, &stream);
+        let optimizer = self.optimizer(&model);
+        Ok(Net::new(model, optimizer, self.job.train.loss_scale))
+    }
+
+    /// A model at its start.
+    pub(super) fn model(
+        &self,
+        batches: &Batches,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Model, TrainError> {
+        let (input, classes) = batches.shape();
+        Ok(self
+            .job
+            .model
+            .init(input, classes, &self.start(device, dtype))?)
+    }
+
+    /// An optimizer of `model`.
+    pub(super) fn optimizer(&self, model: &Model) -> Optimizer {
+        let rates = [self.job.cells[0].learning_rate];
+        Optimizer::new(&self.job.train, &rates, model, &[self.seed()])
+    }
+
+    fn start(&self, device: &Device, dtype: DType) -> Start {
+        let start = Start::new([self.seed()], device);
+        match dtype {
+            DType::F64 => start.double(),
+            _ => start,
+        }
+    }
+
+    /// Step number `index`, from 0.
+    pub(super) fn moment(&self, batches: &Batches, index: usize) -> Moment {
+        let epoch = index / self.steps_per_epoch;
+        let train = &self.job.train;
+        let steps = train.length.steps(self.steps_per_epoch);
+        Moment {
+            index,
+            orders: batches.orders(epoch),
+            from: (index % self.steps_per_epoch) * train.batch_size,
+            pace: schedule::pace(&train.schedule, index as u64, self.steps_per_epoch, steps),
+        }
+    }
+}
+
+/// A step that all nets take.
+pub(super) struct Moment {
+    /// Its number, from 0.
+    pub(super) index: usize,
+    orders: Vec<Vec<u32>>,
+    from: usize,
+    pub(super) pace: Pace,
+}
+
+impl Moment {
+    /// The examples of the step, where `batches` are.
+    pub(super) fn examples(
+        &self,
+        course: &Course<'_>,
+        batches: &Batches,
+    ) -> (Tensor<3>, Tensor<2, Int>) {
+        batches.train(&self.orders, self.from, course.job.train.batch_size)
+    }
+}
+
+/// What takes the steps.
+pub(super) trait Trainee {
+    /// The net as it is.
+    fn model(&self) -> &Model;
+
+    /// One step; `watch` sees model and gradients before the parameters move. The loss of each
+    /// replica before the step.
+    fn step(
+        &mut self,
+        pixels: Tensor<3>,
+        labels: Tensor<2, Int>,
+        pace: Pace,
+        watch: &mut dyn FnMut(&Model, &Gradients),
+    ) -> Tensor<1>;
+
+    /// The logits of another model of its kind.
+    fn forward(&self, model: &Model, pixels: Tensor<3>, pass: &Pass<'_>) -> Tensor<3> {
+        model.forward(pixels, pass)
+    }
+}
+
+impl Trainee for Net {
+    fn model(&self) -> &Model {
+        self.model()
+    }
+
+    fn step(
+        &mut self,
+        pixels: Tensor<3>,
+        labels: Tensor<2, Int>,
+        pace: Pace,
+        watch: &mut dyn FnMut(&Model, &Gradients),
+    ) -> Tensor<1> {
+        self.step(pixels, labels, pace, watch).losses
+    }
+}
+
+/// A net, where it is and what it is fed.
+pub(super) struct Side {
+    pub(super) trainee: Box<dyn Trainee>,
+    pub(super) batches: Batches,
+    pub(super) device: Device,
+    pub(super) dtype: DType,
+}
+
+/// What a step shows.
+pub(super) struct Seen {
+    pub(super) loss: f64,
+    /// One list a parameter, before the step.
+    pub(super) gradients: Vec<Vec<f64>>,
+    /// Likewise, after the step.
+    pub(super) values: Vec<Vec<f64>>,
+}
+
+impl Side {
+    /// The cell of `course` on `device`.
+    pub(super) fn new(
+        course: &Course<'_>,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self, TrainError> {
+        let device = device.clone().autodiff();
+        let batches = course.batches(&device, dtype)?;
+        let net = course.net(&batches, &device, dtype)?;
+        Ok(Self {
+            trainee: Box::new(net),
+            batches,
+            device,
+            dtype,
+        })
+    }
+
+    /// The same in single precision, nudged.
+    pub(super) fn nudged(
+        course: &Course<'_>,
+        device: &Device,
+        run: usize,
+    ) -> Result<Self, TrainError> {
+        let mut side = Self::new(course, device, DType::F32)?;
+        side.trainee = Box::new(course.nudged(&side.batches, &side.device, run)?);
+        Ok(side)
+    }
+
+    /// Takes the step `moment` of `course`.
+    pub(super) fn step(&mut self, course: &Course<'_>, moment: &Moment) -> Seen {
+        let (pixels, labels) = moment.examples(course, &self.batches);
+        let mut found = Vec::new();
+        let mut watch = |model: &Model, all: &Gradients| found = host_all(gradients(model, all));
+        let loss = self.trainee.step(pixels, labels, moment.pace, &mut watch);
+        Seen {
+            loss: host_f64(loss)[0],
+            gradients: found,
+            values: self.values(),
+        }
+    }
+
+    /// The values of the parameters.
+    pub(super) fn values(&self) -> Vec<Vec<f64>> {
+        host_all(values(self.trainee.model()))
+    }
+
+    /// The paths of the parameters, in the order in which a forward pass uses them.
+    pub(super) fn paths(&self) -> Vec<String> {
+        let all = values(self.trainee.model());
+        all.into_iter().map(|(path, _)| path).collect()
+    }
+}
+
+pub(super) fn host_all(tensors: Vec<(String, Tensor<2>)>) -> Vec<Vec<f64>> {
+    tensors.into_iter().map(|(_, t)| host_f64(t)).collect()
+}
+
+/// `model` with `values` for its parameters, in their order.
+pub(super) fn with_values(model: Model, values: &[Vec<f64>]) -> Model {
+    changed(model, |index, _, old| like(&old, values[index].clone()))
+}
+
+/// `model`, every number of which is off by `-most`, 0 or `most` units in the last place that single
+/// precision has just below a power of two.
+pub(super) fn nudged(model: Model, most: f64, stream: &Stream) -> Model {
+    let unit = most * f64::from(f32::EPSILON);
+    changed(model, |index, _, old| {
+        let thirds = stream
+            .uniforms(index as u64)
+            .map(|u| (3.0 * u).floor() - 1.0);
+        let values = host_f64(old.clone()).into_iter().zip(thirds);
+        like(
+            &old,
+            values
+                .map(|(value, sign)| value * (1.0 + unit * sign))
+                .collect(),
+        )
+    })
+}
+
+/// A tensor of the shape, the type and the device of `old`.
+pub(super) fn like<const D: usize>(old: &Tensor<D>, values: Vec<f64>) -> Tensor<D> {
+    let data = TensorData::new(values, old.dims()).convert_dtype(old.dtype());
+    Tensor::from_data(data, (&old.device(), old.dtype()))
+}

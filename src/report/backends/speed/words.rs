@@ -1,0 +1,113 @@
+//! Numbers of the section on speed as people read them.
+
+use crate::backends::{DeviceInfo, DeviceKind};
+use crate::report::format::{compact, fixed};
+use crate::stats::Estimate;
+
+/// A device by name, and that it is a software adapter where it is one.
+pub(super) fn named(device: &DeviceInfo) -> String {
+    match device.kind {
+        DeviceKind::SoftwareAdapter => format!("`{}` (software adapter)", device.name),
+        _ => format!("`{}`", device.name),
+    }
+}
+
+/// A value with its interval, both as `write` has them.
+pub(super) fn shown(estimate: Estimate, write: impl Fn(f64) -> String) -> String {
+    let value = write(estimate.value);
+    match estimate.interval {
+        Some(interval) => {
+            format!(
+                "{value} ({} to {})",
+                write(interval.low),
+                write(interval.high)
+            )
+        }
+        None => value,
+    }
+}
+
+/// A ratio: two decimals, or three digits from ten on.
+pub(super) fn times(ratio: f64) -> String {
+    match ratio {
+        _ if ratio < 0.1 => compact(ratio),
+        _ if ratio < 9.995 => fixed(ratio, 2),
+        _ => rounded(ratio),
+    }
+}
+
+/// A setting, without zeros at its end.
+pub(super) fn setting(x: f64) -> String {
+    let text = compact(x);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// A size, without decimals that say nothing.
+pub(super) fn in_digits(size: f64) -> String {
+    match size {
+        _ if size.fract() == 0.0 => grouped(size),
+        _ if size < 9.95 => fixed(size, usize::from(size.fract() != 0.0)),
+        _ => rounded(size),
+    }
+}
+
+/// Three significant digits.
+pub(super) fn rounded(x: f64) -> String {
+    if x < 999.5 {
+        return compact(x);
+    }
+    let unit = 10f64.powi(x.log10().floor() as i32 - 2);
+    grouped((x / unit).round() * unit)
+}
+
+/// A whole number in groups of three digits.
+pub(super) fn grouped(x: f64) -> String {
+    let digits = fixed(x, 0);
+    let mut out = String::new();
+    for (k, digit) in digits.chars().enumerate() {
+        if k > 0 && (digits.len() - k).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Interval;
+
+    #[test]
+    fn rates_keep_three_digits_and_sizes_say_no_more_than_they_know() {
+        let rates = [12.345, 999.4, 999.6, 12_345.0, 1_234_567.0].map(rounded);
+        assert_eq!(rates, ["12.3", "999", "1,000", "12,300", "1,230,000"]);
+        let sizes = [0.5, 1.0, 5.606, 64.0, 12.34, 1151.0].map(in_digits);
+        assert_eq!(sizes, ["0.5", "1", "5.6", "64", "12.3", "1,151"]);
+        let settings = [0.1, 5.0, 120.0, 0.25].map(setting);
+        assert_eq!(settings, ["0.1", "5", "120", "0.25"]);
+        let ratios = [0.0123, 0.5, 1.996, 9.999, 123.4].map(times);
+        assert_eq!(ratios, ["0.0123", "0.50", "2.00", "10.0", "123"]);
+    }
+
+    #[test]
+    fn an_interval_stands_in_parentheses_where_there_is_one() {
+        let interval = Some(Interval {
+            low: 0.5,
+            high: 1.5,
+        });
+        let value = 1.0;
+        assert_eq!(
+            shown(Estimate { value, interval }, times),
+            "1.00 (0.50 to 1.50)"
+        );
+        let alone = Estimate {
+            value,
+            interval: None,
+        };
+        assert_eq!(shown(alone, times), "1.00");
+    }
+}

@@ -1,0 +1,118 @@
+//! The side of the worker.
+
+use super::protocol::{Reply, Request};
+use crate::compare;
+use crate::device;
+use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
+use crate::run::{checked, message};
+use crate::train::BurnTrainer;
+use std::io::{self, BufRead, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use std::{process, thread};
+
+/// How long the exit handlers of a driver may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Answers the requests in `input` on `output` until one fails. The process ends when `input` does,
+/// in the middle of a request, too.
+///
+/// # Errors
+/// If `output` takes no more.
+pub fn serve(
+    input: impl BufRead + Send + 'static,
+    output: impl Write + Send,
+) -> Result<(), io::Error> {
+    let output = Output(Mutex::new(output));
+    for line in lines(input) {
+        let reply = match serde_json::from_str(&line) {
+            Ok(request) => contained(request, &output),
+            Err(error) => Reply::Failed(format!("cannot read the request: {error}")),
+        };
+        output.say(&reply)?;
+        if matches!(reply, Reply::Failed(_)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What a worker says to whoever started it.
+struct Output<W>(Mutex<W>);
+
+impl<W: Write> Output<W> {
+    fn say(&self, reply: &Reply) -> io::Result<()> {
+        let line = serde_json::to_string(reply).map_err(io::Error::other)? + "\n";
+        let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        output.write_all(line.as_bytes())?;
+        output.flush()
+    }
+}
+
+impl<W: Write + Send> Progress for Output<W> {
+    fn advanced(&self, _: &Job, done: usize) {
+        // Where nobody listens any more, the input ends too, and the process with it.
+        let _ = self.say(&Reply::Progress(done));
+    }
+}
+
+/// The lines of `input`.
+fn lines(input: impl BufRead + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in input.lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+        leave();
+    });
+    lines
+}
+
+/// Ends the process, whatever it is doing.
+fn leave() -> ! {
+    thread::spawn(|| {
+        thread::sleep(PATIENCE);
+        process::abort();
+    });
+    process::exit(0)
+}
+
+/// The answer to `request`, or why there is none.
+fn contained(request: Request, progress: &dyn Progress) -> Reply {
+    match catch_unwind(AssertUnwindSafe(|| answer(request, progress))) {
+        Ok(reply) => reply.unwrap_or_else(Reply::Failed),
+        Err(panic) => Reply::Failed(format!("training panicked: {}", message(&*panic))),
+    }
+}
+
+fn answer(request: Request, progress: &dyn Progress) -> Result<Reply, String> {
+    match request {
+        Request::Device { name } => {
+            let info = device::info(&name).map_err(|e| e.to_string())?;
+            Ok(Reply::Device(info))
+        }
+        Request::Devices => Ok(Reply::Devices(device::present())),
+        Request::Train { job, threads } => {
+            let trainer = BurnTrainer::new(threads);
+            let records = trainer.train(&job, progress, &StopFlag::default());
+            let records = records.ok_or("the trainer gave up without being asked to stop")?;
+            // A device may take orders on after one has failed.
+            device::settle(&job.device).map_err(|e| e.to_string())?;
+            Ok(Reply::Records(checked(&job, records)))
+        }
+        Request::Parity { job, yardstick } => {
+            let parity = compare::parity(&job, &yardstick, &StopFlag::default());
+            let parity = parity.map_err(|e| e.to_string())?;
+            device::settle(&job.device).map_err(|e| e.to_string())?;
+            Ok(Reply::Parity(parity.ok_or("it was stopped unasked")?))
+        }
+        Request::Times(request) => Ok(Reply::Times(compare::speed::measure(&request))),
+        Request::Estimate { job, threads } => {
+            Ok(Reply::Seconds(BurnTrainer::new(threads).estimate(&job)))
+        }
+    }
+}

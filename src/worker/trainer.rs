@@ -1,0 +1,63 @@
+//! A trainer whose jobs train in workers.
+
+use super::client::Workers;
+use super::error::WorkerError;
+use super::protocol::{Reply, Request};
+use crate::record::CellRecord;
+use crate::run::all_failed;
+use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
+
+/// Trains each job in a process of [`Workers`]. A process that dies fails the cells of its job.
+#[derive(Debug)]
+pub struct WorkerTrainer {
+    workers: Workers,
+    threads: usize,
+}
+
+impl WorkerTrainer {
+    /// A trainer whose kernels use `threads` threads a job.
+    pub const fn new(workers: Workers, threads: usize) -> Self {
+        Self { workers, threads }
+    }
+
+    fn records(
+        &self,
+        job: &Job,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<Option<Vec<CellRecord>>, WorkerError> {
+        let request = Request::Train {
+            job: job.clone(),
+            threads: self.threads,
+        };
+        let told = |done| progress.advanced(job, done);
+        match self.workers.call(&request, told, stop)? {
+            None => Ok(None),
+            Some(Reply::Records(records)) => Ok(Some(records)),
+            Some(_) => Err(WorkerError::Unexpected),
+        }
+    }
+}
+
+impl Trainer for WorkerTrainer {
+    fn train(
+        &self,
+        job: &Job,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Option<Vec<CellRecord>> {
+        self.records(job, progress, stop)
+            .unwrap_or_else(|error| Some(all_failed(job, &error.to_string())))
+    }
+
+    fn estimate(&self, job: &Job) -> Option<f64> {
+        let request = Request::Estimate {
+            job: job.clone(),
+            threads: self.threads,
+        };
+        match self.workers.call(&request, |_| (), &StopFlag::default()) {
+            Ok(Some(Reply::Seconds(seconds))) => seconds,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What wgpu reaches. Without any adapter these tests fail: Mesa's software adapter will do.
+#![cfg(feature = "wgpu")]
+
+use crate::bench::Bench;
+use serde_json::Value;
+
+/// The first adapter.
+fn adapter(bench: &Bench) -> Value {
+    let done = bench.run("devices --format json").ends(0);
+    let rows: Value = serde_json::from_str(&done.out).unwrap();
+    let rows = rows.as_array().unwrap();
+    let row = rows.iter().find(|row| row["name"] == "wgpu").unwrap();
+    assert_eq!(
+        row["present"], true,
+        "no adapter; `apt-get install mesa-vulkan-drivers libvulkan1` brings one: {row:#}"
+    );
+    row["device"].clone()
+}
+
+#[test]
+fn a_run_on_an_adapter_says_which_it_was() {
+    let bench = Bench::new();
+    let device = adapter(&bench);
+    let name = device["adapter"].as_str().unwrap();
+    println!("on {name}");
+    bench.change_tiny("epochs = 2", "epochs = 1");
+    let done = bench.run("run tiny --device wgpu").ends(0);
+    let software = device["kind"] == "software_adapter";
+    let warnings = done.err.matches("which runs on the CPU").count();
+    assert_eq!(warnings, usize::from(software), "{}", done.err);
+
+    let provenance = bench.text("ablate-results/tiny/provenance.json");
+    let provenance: Value = serde_json::from_str(&provenance).unwrap();
+    let recorded = provenance["run"]["adapter"].as_str().unwrap();
+    assert!(recorded.starts_with(name), "{recorded}");
+    let report = bench.text("ablate-results/tiny/report.md");
+    assert!(
+        report.contains(&format!("`wgpu` was {recorded}. ")),
+        "{report}"
+    );
+    assert_eq!(report.contains("runs on the CPU"), software);
+    let check = "report tiny --results ablate-results --check";
+    bench.run(check).ends(0);
+
+    let moved = bench.text("ablate-results/tiny/provenance.json");
+    let moved = moved.replace(recorded, "Another GPU");
+    bench.write("ablate-results/tiny/provenance.json", moved);
+    bench.run(check).ends(4).says("report.md` is not what");
+    let done = bench.run("verify tiny --results ablate-results --cells 1");
+    done.says(&format!("`wgpu` was Another GPU, and is {recorded} here"));
+}
+
+#[test]
+fn an_adapter_that_is_not_there_is_an_error_that_names_those_that_are() {
+    let bench = Bench::new();
+    let device = adapter(&bench);
+    for verb in ["run tiny", "plan tiny"] {
+        let done = bench.run(&format!("{verb} --device wgpu:999")).ends(5);
+        let done = done
+            .with_one_error()
+            .says("there is no device `wgpu:999` on this machine");
+        done.says(device["adapter"].as_str().unwrap());
+    }
+    assert!(!bench.path("ablate-results").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_any_adapter_what_to_install_is_said() {
+    let bench = Bench::new();
+    // Where the loaders of Vulkan and OpenGL find no driver.
+    let hidden = |arguments: &str| {
+        let mut command = bench.command(arguments);
+        for name in [
+            "VK_DRIVER_FILES",
+            "VK_ICD_FILENAMES",
+            "__EGL_VENDOR_LIBRARY_FILENAMES",
+        ] {
+            command.env(name, "/nowhere");
+        }
+        crate::bench::Done::from(command.output().unwrap())
+    };
+    let done = hidden("run tiny --device wgpu").ends(5).with_one_error();
+    done.says("apt-get install mesa-vulkan-drivers libvulkan1");
+    hidden("devices")
+        .ends(0)
+        .shows("apt-get install mesa-vulkan-drivers");
+    hidden("run tiny --device flex -q").ends(0);
+}
