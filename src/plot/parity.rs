@@ -83,13 +83,13 @@ fn panels(arm: &ArmComparison) -> Vec<Panel<'_>> {
         arm.parity.iter().map(one).collect()
     };
     let drift = Panel {
-        title: format!("{}: drift of the loss", arm.label),
+        title: format!("{}: drift of the loss, relative", arm.label),
         devices: each(&|parity| farthest(&parity.drift)),
         reference: &yardstick.drift,
         most: None,
     };
     let step = Panel {
-        title: format!("{}: a step over its bound", arm.label),
+        title: format!("{}: a step, times its bound", arm.label),
         devices: each(&|parity| shares(parity, yardstick)),
         reference: &[],
         most: Some(1.0),
