@@ -238,7 +238,7 @@ pub struct Yardstick {
     pub seed: u64,
     /// How many runs.
     pub runs: usize,
-    /// The largest distance of any run up to each step.
+    /// The median distance over the runs, the largest up to each step.
     pub largest: Distances,
     /// The largest drift of any run up to each step.
     pub drift: Vec<f64>,

@@ -20,6 +20,25 @@ impl Apart {
         }
     }
 
+    /// The median distance of each kind over some runs of a step, of which there is at least one. One
+    /// that sits at a kink does not move it.
+    pub(super) fn median(runs: &[Self]) -> Self {
+        let of = |distance: &dyn Fn(&Self) -> f64| {
+            let mut all: Vec<f64> = runs.iter().map(distance).collect();
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        let parameters = 0..runs[0].gradients.len();
+        Self {
+            loss: of(&|run| run.loss),
+            gradients: parameters
+                .clone()
+                .map(|k| of(&|run| run.gradients[k]))
+                .collect(),
+            values: parameters.map(|k| of(&|run| run.values[k])).collect(),
+        }
+    }
+
     /// The larger distance of each kind.
     pub(super) fn larger(&self, other: &Self) -> Self {
         Self {
@@ -106,6 +125,17 @@ mod tests {
         assert_eq!(relative(&[1.0, 2.0], &[1.0, f64::NAN]), FAR);
         assert_eq!(relative(&[1.0], &[f64::INFINITY]), FAR);
         assert_eq!(relative(&[0.0], &[1e-30]), FAR);
+    }
+
+    #[test]
+    fn one_run_at_a_kink_moves_no_median() {
+        let run = |gradient: f64| Apart {
+            loss: 1.0,
+            gradients: vec![gradient],
+            values: vec![2.0],
+        };
+        let median = Apart::median(&[run(1e-6), run(0.5), run(2e-6)]);
+        assert_eq!(median, run(2e-6));
     }
 
     #[test]

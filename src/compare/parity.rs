@@ -21,7 +21,7 @@ use ablate_models::streams::{Purpose, Stream};
 use burn::tensor::{DType, Device};
 
 /// Runs of the yardstick.
-pub(super) const RUNS: usize = 4;
+pub(super) const RUNS: usize = 5;
 
 /// Draws of the last bits, at most, where a kink is looked for.
 const DRAWS: usize = 64;
@@ -53,16 +53,19 @@ pub fn yardstick(
         }
         let moment = course.moment(&truth.batches, index);
         let exact = truth.step(course, &moment);
+        let mut steps = Vec::with_capacity(RUNS);
         for run in &mut runs {
             let step = run.step(course, &moment);
             for (size, gradient) in sizes.iter_mut().zip(&step.exact.gradients) {
                 *size = size.max(largest(gradient));
             }
             farthest = farthest.max(relative(&[exact.loss], &[step.seen.loss]));
-            let apart = Apart::of(&step.exact, &step.seen);
-            most = Some(most.map_or(apart.clone(), |most| most.larger(&apart)));
+            steps.push(Apart::of(&step.exact, &step.seen));
         }
-        found.push(most.as_ref().expect("there are runs"));
+        let usual = Apart::median(&steps);
+        let so_far = most.map_or(usual.clone(), |most| most.larger(&usual));
+        found.push(&so_far);
+        most = Some(so_far);
         drift.push(farthest);
     }
     Ok(Some(Yardstick {

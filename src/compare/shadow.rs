@@ -3,7 +3,7 @@
 
 use super::distance::{each, larger};
 use super::parameters::{self, replaced};
-use super::side::{Course, Moment, Seen, host_all, like, nudged, with_values};
+use super::side::{Course, Moment, PIXELS, Seen, host_all, like, nudged, off_by, with_values};
 use crate::train::TrainError;
 use crate::train::batch::Batches;
 use crate::train::net::host_f64;
@@ -11,11 +11,12 @@ use crate::train::optimizer::Optimizer;
 use ablate_models::streams::Stream;
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, ops};
-use burn::tensor::{DType, Device, Gradients};
+use burn::tensor::{DType, Device, Gradients, Int, Tensor};
 
-/// Units in the last place by which weights are nudged where a kink is looked for. Sums round by more
-/// than their terms, so one is too few.
-const NUDGE: f64 = 4.0;
+/// Units in the last place by which numbers are nudged where a kink is looked for. What rounds in a
+/// forward pass is not only weights but also sums, those of a batch norm over tens of thousands of
+/// values, so one is too few.
+const NUDGE: f64 = 32.0;
 
 /// A model and an optimizer, which has seen the device's gradients and no others.
 pub(super) struct Shadow {
@@ -46,7 +47,8 @@ impl Shadow {
         gradients: &[Vec<f64>],
     ) -> Seen {
         let model = with_values(self.model.clone(), before);
-        let (loss, mut found) = self.backward(course, moment, &model);
+        let batch = moment.examples(course, &self.batches);
+        let (loss, mut found) = self.backward(course, moment, &model, batch);
         let exact = host_all(parameters::gradients(&model, &found));
         replaced(&model, &mut found, |index, old| {
             like(&old, gradients[index].clone())
@@ -59,8 +61,8 @@ impl Shadow {
         }
     }
 
-    /// How far the gradients at the parameters `before` are from themselves, `exact`, where these are
-    /// off by their last bits, by draw number `draw`.
+    /// How far the gradients at the parameters `before` are from themselves, `exact`, where these and the
+    /// pixels are off by their last bits, as `stream` draws.
     pub(super) fn nudged(
         &self,
         course: &Course<'_>,
@@ -70,12 +72,21 @@ impl Shadow {
         stream: &Stream,
     ) -> Vec<f64> {
         let model = nudged(with_values(self.model.clone(), before), NUDGE, stream);
-        let (_, found) = self.backward(course, moment, &model);
+        let (pixels, labels) = moment.examples(course, &self.batches);
+        let shape = pixels.dims();
+        let flat = pixels.reshape([1, shape.iter().product()]);
+        let pixels = off_by(&flat, NUDGE, stream, PIXELS).reshape(shape);
+        let (_, found) = self.backward(course, moment, &model, (pixels, labels));
         each(exact, &host_all(parameters::gradients(&model, &found)))
     }
 
-    fn backward(&self, course: &Course<'_>, moment: &Moment, model: &Model) -> (f64, Gradients) {
-        let (pixels, labels) = moment.examples(course, &self.batches);
+    fn backward(
+        &self,
+        course: &Course<'_>,
+        moment: &Moment,
+        model: &Model,
+        (pixels, labels): (Tensor<3>, Tensor<2, Int>),
+    ) -> (f64, Gradients) {
         let logits = model.forward(pixels, &Pass::train(moment.index as u64));
         let losses = ops::cross_entropy(logits, labels);
         let sum = losses.clone().sum() * course.job.train.loss_scale;

@@ -262,22 +262,28 @@ pub(super) fn with_values(model: Model, values: &[Vec<f64>]) -> Model {
     changed(model, |index, _, old| like(&old, values[index].clone()))
 }
 
+/// The step of a stream that is for pixels and for no parameter.
+pub(super) const PIXELS: u64 = u64::MAX;
+
 /// `model`, every number of which is off by `-most`, 0 or `most` units in the last place that single
 /// precision has just below a power of two.
 pub(super) fn nudged(model: Model, most: f64, stream: &Stream) -> Model {
-    let unit = most * f64::from(f32::EPSILON);
     changed(model, |index, _, old| {
-        let thirds = stream
-            .uniforms(index as u64)
-            .map(|u| (3.0 * u).floor() - 1.0);
-        let values = host_f64(old.clone()).into_iter().zip(thirds);
-        like(
-            &old,
-            values
-                .map(|(value, sign)| value * (1.0 + unit * sign))
-                .collect(),
-        )
+        off_by(&old, most, stream, index as u64)
     })
+}
+
+/// `old`, likewise, by the draws of one step of `stream`.
+pub(super) fn off_by(old: &Tensor<2>, most: f64, stream: &Stream, step: u64) -> Tensor<2> {
+    let unit = most * f64::from(f32::EPSILON);
+    let thirds = stream.uniforms(step).map(|u| (3.0 * u).floor() - 1.0);
+    let values = host_f64(old.clone()).into_iter().zip(thirds);
+    like(
+        old,
+        values
+            .map(|(value, sign)| value * (1.0 + unit * sign))
+            .collect(),
+    )
 }
 
 /// A tensor of the shape, the type and the device of `old`.

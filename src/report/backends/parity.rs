@@ -110,8 +110,8 @@ fn text(comparison: &Comparison) -> String {
          computed by `{device}` from where the device is: loss and gradients at the weights that it has, \
          new values from the gradients that it has. A difference is the largest over a tensor, over \
          the tensor's largest value. What is left is the rounding of one step, and the bound is what \
-         rounding does elsewhere: {FACTOR} times the largest difference up to that step in {} in single \
-         precision on `{device}`, plus {}. The first thing beyond its bound is named, in the order of \
+         rounding does elsewhere: {FACTOR} times the median difference of {} in single precision on \
+         `{device}`, the largest up to that step, plus {}. The first thing beyond its bound is named, in the order of \
          computation: loss, gradients from the last layer to the first, new values. The drift is how \
          far the loss gets from that of a training all in double precision; rounding enlarges \
          it from step to step whoever computes, so it is shown and not judged.",
