@@ -2,7 +2,7 @@
 //! and a title for screen readers.
 
 use super::PlotError;
-use super::style::WIDTH;
+use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, WIDTH};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -160,6 +160,22 @@ impl Canvas<'_> {
         let style = color.stroke_width((1.5 * UNITS) as u32);
         let drawn = self.area.draw(&Circle::new(place(center), radius, style));
         self.note(drawn);
+    }
+
+    /// The lines of a figure's heading, at its top; [`HEADING_ROW`] each.
+    pub(super) fn heading(&mut self, lines: &[String]) {
+        let kind = Type::new(HEADING, INK, Anchor::Start).bold();
+        for (k, line) in lines.iter().enumerate() {
+            self.text(line, (EDGE, 20.0 + HEADING_ROW * k as f64), kind);
+        }
+    }
+
+    /// The lines of a figure's caption, the first one at `top`; [`CAPTION_ROW`] each.
+    pub(super) fn caption(&mut self, lines: &[String], top: f64) {
+        let kind = Type::new(SMALL, SOFT, Anchor::Start);
+        for (k, line) in lines.iter().enumerate() {
+            self.text(line, (EDGE, top + CAPTION_ROW * k as f64), kind);
+        }
     }
 
     /// A text, vertically centered at `at`.

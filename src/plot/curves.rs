@@ -5,7 +5,7 @@ use super::axis::{Frame, Range, epoch_ticks, ticks};
 use super::canvas::{Anchor, Canvas, Type, figure, wrap};
 use super::clip;
 use super::legend::Legend;
-use super::style::{EDGE, HEADING, INK, LABEL, SMALL, SOFT, WIDTH, series};
+use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH, series};
 use crate::analysis::{Cells, Summary};
 use crate::record::{CellRecord, EpochRecord};
 use crate::spec::Spec;
@@ -15,7 +15,6 @@ const CONFIDENCE: f64 = 0.95;
 const LEFT: f64 = 66.0;
 const GAP: f64 = 26.0;
 const PANEL_HEIGHT: f64 = 300.0;
-const CAPTION_ROW: f64 = 16.0;
 
 /// One arm's curve on one split.
 struct Curve {
@@ -53,15 +52,12 @@ pub fn curves(
     let legend = Legend::of(&summary.arms);
     let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
     let caption = wrap(&caption(summary, &view), SMALL, WIDTH - 2.0 * EDGE);
-    let top = 18.0 + 21.0 * heading.len() as f64 + 22.0;
+    let top = 18.0 + HEADING_ROW * heading.len() as f64 + 22.0;
     let below = top + PANEL_HEIGHT + 62.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let title = format!("{}: accuracy against {unit}", summary.title);
     let svg = figure(height, &title, |canvas| {
-        for (k, line) in heading.iter().enumerate() {
-            let at = (EDGE, 20.0 + 21.0 * k as f64);
-            canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
-        }
+        canvas.heading(&heading);
         for (k, panel) in panels.iter().enumerate() {
             draw_panel(
                 canvas,
@@ -72,10 +68,7 @@ pub fn curves(
             );
         }
         legend.draw(canvas, below);
-        for (k, line) in caption.iter().enumerate() {
-            let at = (EDGE, below + legend.height() + 6.0 + CAPTION_ROW * k as f64);
-            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
-        }
+        canvas.caption(&caption, below + legend.height() + 6.0);
     })?;
     Ok(Some(svg))
 }

@@ -3,7 +3,10 @@
 use super::PlotError;
 use super::axis::{Frame, Range, ticks};
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
-use super::style::{BLUE, EDGE, GRID, HEADING, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
+use super::style::{
+    BLUE, CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT,
+    VERMILLION, WIDTH,
+};
 use super::swarm::draw_swarm;
 use crate::analysis::{ContrastSummary, Summary};
 use crate::report::finding::{
@@ -43,24 +46,20 @@ pub fn differences(summary: &Summary) -> Result<Option<String>, PlotError> {
     }
     let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
     let caption = wrap(CAPTION, SMALL, WIDTH - 2.0 * EDGE);
-    let top = 18.0 + 21.0 * heading.len() as f64;
-    let height =
-        top + panels.iter().map(Panel::height).sum::<f64>() + 16.0 * caption.len() as f64 + 12.0;
+    let top = 18.0 + HEADING_ROW * heading.len() as f64;
+    let height = top
+        + panels.iter().map(Panel::height).sum::<f64>()
+        + CAPTION_ROW * caption.len() as f64
+        + 12.0;
     let title = format!("{}: improvements by seed", summary.title);
     let svg = figure(height, &title, |canvas| {
-        for (k, line) in heading.iter().enumerate() {
-            let at = (EDGE, 20.0 + 21.0 * k as f64);
-            canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
-        }
+        canvas.heading(&heading);
         let mut y = top;
         for panel in &panels {
             panel.draw(canvas, y);
             y += panel.height();
         }
-        for (k, line) in caption.iter().enumerate() {
-            let at = (EDGE, y + 8.0 + 16.0 * k as f64);
-            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
-        }
+        canvas.caption(&caption, y + 8.0);
     })?;
     Ok(Some(svg))
 }

@@ -4,7 +4,9 @@ use super::PlotError;
 use super::axis::{Frame, Range, ticks};
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
 use super::legend::Legend;
-use super::style::{EDGE, GRID, HEADING, INK, LABEL, SHADE, SMALL, SOFT, WIDTH, series};
+use super::style::{
+    CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, WIDTH, series,
+};
 use crate::analysis::Scoreboard;
 use crate::spec::{Factor, Figure, Panels, Spec, When};
 use crate::stats::{Interval, Rule, Sample, t_interval};
@@ -12,7 +14,6 @@ use crate::stats::{Interval, Rule, Sample, t_interval};
 const LEFT: f64 = 74.0;
 const GAP: f64 = 22.0;
 const PANEL_HEIGHT: f64 = 300.0;
-const CAPTION_ROW: f64 = 16.0;
 /// Pixels between two lines at one level.
 const STEP: f64 = 9.0;
 /// Numbers further apart than this factor stand on a logarithmic axis.
@@ -67,14 +68,11 @@ pub fn effect(spec: &Spec, scores: &Scoreboard<'_>) -> Result<Option<String>, Pl
         WIDTH - 2.0 * EDGE,
     );
     let titled = panels.iter().any(|panel| panel.title.is_some());
-    let top = 18.0 + 21.0 * heading.len() as f64 + if titled { 26.0 } else { 6.0 };
+    let top = 18.0 + HEADING_ROW * heading.len() as f64 + if titled { 26.0 } else { 6.0 };
     let below = top + PANEL_HEIGHT + 62.0;
     let height = below + below_panels + CAPTION_ROW * caption.len() as f64 + 16.0;
     let svg = figure(height, &asked.title, |canvas| {
-        for (k, line) in heading.iter().enumerate() {
-            let at = (EDGE, 20.0 + 21.0 * k as f64);
-            canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
-        }
+        canvas.heading(&heading);
         let room = WIDTH - LEFT - EDGE - GAP * (panels.len() - 1) as f64;
         let width = room / panels.len() as f64;
         for (k, panel) in panels.iter().enumerate() {
@@ -92,10 +90,7 @@ pub fn effect(spec: &Spec, scores: &Scoreboard<'_>) -> Result<Option<String>, Pl
         if let Some(legend) = &legend {
             legend.draw(canvas, below);
         }
-        for (k, line) in caption.iter().enumerate() {
-            let at = (EDGE, below + below_panels + 6.0 + CAPTION_ROW * k as f64);
-            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
-        }
+        canvas.caption(&caption, below + below_panels + 6.0);
     })?;
     Ok(Some(svg))
 }

@@ -9,7 +9,9 @@ use super::axis::{Frame, Range, ticks};
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
 use super::layout::{Layout, Point};
 use super::legend::Legend;
-use super::style::{EDGE, GRID, HEADING, INK, LABEL, SMALL, SOFT, WIDTH, series};
+use super::style::{
+    CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH, series,
+};
 use crate::analysis::{Scoreboard, Summary};
 use crate::spec::Metric;
 use crate::stats::Interval;
@@ -18,7 +20,6 @@ use plotters::style::RGBColor;
 const LEFT: f64 = 70.0;
 const GAP: f64 = 26.0;
 const PANEL_HEIGHT: f64 = 320.0;
-const CAPTION_ROW: f64 = 16.0;
 /// Most pixels between two lines at one level.
 const SIDE_STEP: f64 = 22.0;
 /// Doses further apart than this factor stand on a logarithmic axis.
@@ -131,7 +132,7 @@ fn draw(
     let legend = Legend::new(names(layout));
     let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
     let caption = wrap(&caption(layout, &view), SMALL, WIDTH - 2.0 * EDGE);
-    let top = 18.0 + 21.0 * heading.len() as f64 + 26.0;
+    let top = 18.0 + HEADING_ROW * heading.len() as f64 + 26.0;
     let below = top + PANEL_HEIGHT + 66.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let title = format!(
@@ -141,10 +142,7 @@ fn draw(
         layout.factor(layout.x).label
     );
     let svg = figure(height, &title, |canvas| {
-        for (k, line) in heading.iter().enumerate() {
-            let at = (EDGE, 20.0 + 21.0 * k as f64);
-            canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
-        }
+        canvas.heading(&heading);
         for (k, (panel, lines)) in panels.iter().zip(&drawn).enumerate() {
             let frame = frame(k, panels.len(), top, &places, &view);
             axes(canvas, layout, &places, &frame, k == 0);
@@ -157,10 +155,7 @@ fn draw(
             frame.edges(canvas);
         }
         legend.draw(canvas, below);
-        for (k, line) in caption.iter().enumerate() {
-            let at = (EDGE, below + legend.height() + 6.0 + CAPTION_ROW * k as f64);
-            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
-        }
+        canvas.caption(&caption, below + legend.height() + 6.0);
     })?;
     Ok(Some(svg))
 }

@@ -4,7 +4,9 @@ use super::PlotError;
 use super::axis::{Frame, Range};
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
 use super::legend::Legend;
-use super::style::{EDGE, HEADING, INK, LABEL, SHADE, SMALL, SOFT, WIDTH, series};
+use super::style::{
+    CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT, WIDTH, series,
+};
 use crate::backends::bound::bound_at;
 use crate::backends::{ArmComparison, Comparison, Measured, OnDevice, Parity, Yardstick};
 
@@ -13,7 +15,6 @@ const GAP: f64 = 62.0;
 const PANEL_HEIGHT: f64 = 190.0;
 /// From the top of one row of panels to that of the next.
 const ROW: f64 = PANEL_HEIGHT + 84.0;
-const CAPTION_ROW: f64 = 16.0;
 
 /// What is smaller is drawn here; single precision rounds by more.
 const LEAST: f64 = 1e-8;
@@ -40,22 +41,16 @@ pub fn parity(comparison: &Comparison) -> Result<Option<String>, PlotError> {
                    the same weights; the loss, gradient or value that is nearest to its bound. Shaded: \
                    beyond it.";
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
-    let top = 40.0 + 21.0 * heading.len() as f64;
+    let top = 40.0 + HEADING_ROW * heading.len() as f64;
     let below = top + ROW * panels.len().div_ceil(2) as f64 - 16.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let svg = figure(height, &title, |canvas| {
-        for (k, line) in heading.iter().enumerate() {
-            let at = (EDGE, 20.0 + 21.0 * k as f64);
-            canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
-        }
+        canvas.heading(&heading);
         for (k, panel) in panels.iter().enumerate() {
             panel.draw(canvas, top, k);
         }
         legend.draw(canvas, below);
-        for (k, line) in caption.iter().enumerate() {
-            let at = (EDGE, below + legend.height() + 6.0 + CAPTION_ROW * k as f64);
-            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
-        }
+        canvas.caption(&caption, below + legend.height() + 6.0);
     })?;
     Ok(Some(svg))
 }

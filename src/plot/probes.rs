@@ -9,7 +9,7 @@ use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
 use super::clip;
 use super::distributions::is_point;
 use super::legend::Legend;
-use super::style::{EDGE, HEADING, INK, SMALL, SOFT, WIDTH, series};
+use super::style::{EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, WIDTH, series};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
 use crate::report::format::counted;
@@ -421,15 +421,12 @@ impl Sheet<'_> {
         let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 10.0;
         let row = above + PANEL + FOOT;
         let rows = panels.len().div_ceil(self.columns);
-        let top = 18.0 + 21.0 * heading.len() as f64;
+        let top = 18.0 + HEADING_ROW * heading.len() as f64;
         let below = top + row * rows as f64 + 8.0;
         let height = below + legend.height() + TITLE_ROW * caption.len() as f64 + 15.0;
         let title = format!("{}: {}", self.heading, self.name);
         let svg = figure(height, &title, |canvas| {
-            for (k, line) in heading.iter().enumerate() {
-                let at = (EDGE, 20.0 + 21.0 * k as f64);
-                canvas.text(line, at, Type::new(HEADING, INK, Anchor::Start).bold());
-            }
+            canvas.heading(&heading);
             for (k, panel) in panels.iter().enumerate() {
                 let column = (k % self.columns) as f64;
                 let left = EDGE + LEFT + column * (panel.width + LEFT + GAP);

@@ -4,7 +4,9 @@ use super::PlotError;
 use super::axis::{Frame, Range};
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
 use super::legend::Legend;
-use super::style::{EDGE, HEADING, INK, LABEL, SMALL, SOFT, WIDTH, series};
+use super::style::{
+    CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SMALL, SOFT, WIDTH, series,
+};
 use crate::stats::Interval;
 use plotters::style::RGBColor;
 
@@ -15,8 +17,6 @@ const PANEL_HEIGHT: f64 = 230.0;
 const ROW: f64 = PANEL_HEIGHT + 96.0;
 /// Space for the title of a panel, where one has any.
 const TITLE_ROW: f64 = 20.0;
-const CAPTION_ROW: f64 = 16.0;
-const HEADING_ROW: f64 = 21.0;
 /// Radius of the ring around what is pointed at.
 const RING: f64 = 6.0;
 
@@ -102,10 +102,7 @@ pub fn scaling(of: &Scaling<'_>) -> Result<String, PlotError> {
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let same = of.same_costs.then(|| costs(panels)).flatten();
     figure(height, of.heading, |canvas| {
-        let bold = Type::new(HEADING, INK, Anchor::Start).bold();
-        for (k, line) in heading.iter().enumerate() {
-            canvas.text(line, (EDGE, 20.0 + HEADING_ROW * k as f64), bold);
-        }
+        canvas.heading(&heading);
         for (k, panel) in panels.iter().enumerate() {
             let place = Place {
                 column: k % columns,
@@ -117,10 +114,7 @@ pub fn scaling(of: &Scaling<'_>) -> Result<String, PlotError> {
             }
         }
         legend.draw(canvas, below);
-        for (k, line) in caption.iter().enumerate() {
-            let at = (EDGE, below + legend.height() + 6.0 + CAPTION_ROW * k as f64);
-            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
-        }
+        canvas.caption(&caption, below + legend.height() + 6.0);
     })
 }
 

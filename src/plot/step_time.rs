@@ -4,11 +4,12 @@ use super::PlotError;
 use super::axis::{Frame, Range};
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
 use super::scaling::cost_ticks;
-use super::style::{EDGE, GRID, HEADING, INK, LABEL, SMALL, SOFT, WIDTH, series};
+use super::style::{
+    CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH, series,
+};
 use crate::report::format::compact;
 use crate::stats::Estimate;
 
-const HEADING_ROW: f64 = 21.0;
 const TITLE_ROW: f64 = 24.0;
 const ROW: f64 = 22.0;
 /// Space for the numbers at the right.
@@ -73,13 +74,10 @@ pub(super) fn step_time(
             high: 1.0,
         },
     };
-    let height = frame.bottom + 56.0 + 16.0 * caption.len() as f64;
+    let height = frame.bottom + 56.0 + CAPTION_ROW * caption.len() as f64;
     let ticks = cost_ticks(frame.x);
     figure(height, heading, |canvas| {
-        let bold = Type::new(HEADING, INK, Anchor::Start).bold();
-        for (k, line) in lines.iter().enumerate() {
-            canvas.text(line, (EDGE, 20.0 + HEADING_ROW * k as f64), bold);
-        }
+        canvas.heading(&lines);
         let mut y = top;
         for group in groups {
             y = draw_group(canvas, group, &frame, &ticks, y);
@@ -91,10 +89,7 @@ pub(super) fn step_time(
         let label = Type::new(LABEL, INK, Anchor::Middle);
         let middle = (frame.left + frame.right) / 2.0;
         canvas.text(axis, (middle, frame.bottom + 32.0), label);
-        for (k, line) in caption.iter().enumerate() {
-            let at = (EDGE, frame.bottom + 56.0 + 16.0 * k as f64);
-            canvas.text(line, at, Type::new(SMALL, SOFT, Anchor::Start));
-        }
+        canvas.caption(&caption, frame.bottom + 56.0);
     })
 }
 

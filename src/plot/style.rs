@@ -8,10 +8,14 @@ pub(super) const WIDTH: f64 = 800.0;
 pub(super) const EDGE: f64 = 16.0;
 /// Size of headings.
 pub(super) const HEADING: f64 = 16.0;
+/// From one line of a heading to the next.
+pub(super) const HEADING_ROW: f64 = 21.0;
 /// Size of labels.
 pub(super) const LABEL: f64 = 13.0;
 /// Size of captions and tick labels.
 pub(super) const SMALL: f64 = 12.0;
+/// From one line of a caption to the next.
+pub(super) const CAPTION_ROW: f64 = 16.0;
 
 pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 pub(super) const SOFT: RGBColor = RGBColor(0x55, 0x55, 0x55);
