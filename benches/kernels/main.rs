@@ -5,8 +5,8 @@
 //! cargo bench --profile dev --bench kernels -- conv2d  # those with that in their name
 //! ```
 //!
-//! A kernel's name says `operation/work/device/kernel` or `.../plain`, and `forward` or `both` (forward and
-//! backward). Rates count multiply-adds for products and numbers for everything else. Criterion
+//! A name says operation, work and device, whether it is the `kernel` or the `plain` version, and
+//! whether it runs `forward` or `both` ways (forward and backward). Rates count multiply-adds for products and numbers for everything else. Criterion
 //! compares with the run before and keeps its data below `target/criterion`.
 
 mod steps;

@@ -65,11 +65,25 @@ pub struct DeviceInfo {
 }
 
 impl DeviceInfo {
+    /// Whether it is a CPU that passes for a GPU.
+    pub fn is_software(&self) -> bool {
+        self.kind == DeviceKind::SoftwareAdapter
+    }
+
     /// The name, and that it is a CPU that passes for a GPU where it is one.
     pub fn label(&self) -> String {
-        match self.kind {
-            DeviceKind::SoftwareAdapter => format!("{} (software adapter)", self.name),
-            _ => self.name.clone(),
+        self.marked(&self.name)
+    }
+
+    /// The same with the name as code.
+    pub fn code(&self) -> String {
+        self.marked(&format!("`{}`", self.name))
+    }
+
+    fn marked(&self, name: &str) -> String {
+        match self.is_software() {
+            true => format!("{name} (software adapter)"),
+            false => name.to_owned(),
         }
     }
 }

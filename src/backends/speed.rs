@@ -101,7 +101,7 @@ pub struct Speed {
     pub parameters: usize,
     /// Multiply-adds of one example's forward pass.
     pub multiply_adds: usize,
-    /// Jobs at the same time over which the nets are spread.
+    /// Jobs over which the nets are spread; a core has them one after the other.
     pub jobs: usize,
     /// Seconds of the first step, which compiles and tunes kernels where a device does.
     pub first_step: f64,

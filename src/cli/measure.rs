@@ -5,14 +5,13 @@ use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
 use super::{preflight, signals, trainer};
 use crate::backends::{
-    Comparison, DeviceInfo, Measured, OnDevice, Parity, Timed, TimedSize, Timing, Yardstick,
+    Comparison, Measured, OnDevice, Parity, Timed, TimedSize, Timing, Yardstick,
 };
 use crate::compare::speed::{Grid, SpeedRequest, time_arm};
 use crate::compare::{self, accuracy};
 use crate::device;
 use crate::plan::Job;
-use crate::provenance::{Provenance, Revision, Setting};
-use crate::run::cores;
+use crate::provenance::Provenance;
 use crate::run::trainer::StopFlag;
 use crate::spec::Spec;
 use crate::worker::{Reply, Request, WorkerError, Workers};
@@ -179,12 +178,13 @@ impl<'a> Bench<'a> {
             let trainer = trainer::trainer(&info.name, false, workers)?;
             let name = format!("{} on {}", self.spec.name, info.name);
             let watch = Watch::new(self.console, &name, jobs.len());
+            let setting = trainer::setting(info);
             let report = accuracy::train(plan, self.home, workers, &*trainer, &watch, self.stop)?;
             if report.stopped {
                 return Err(self.stopped());
             }
             self.trained.set(self.trained.get() + report.trained);
-            if let Some(provenance) = Provenance::of_run(&setting(info), &report) {
+            if let Some(provenance) = Provenance::of_run(&setting, &report) {
                 provenance.write(&self.home.join(&plan.spec.name))?;
             }
             let trained = accuracy::trained(plan, self.home)?;
@@ -202,14 +202,5 @@ impl<'a> Bench<'a> {
 fn failed(error: &WorkerError) -> Measured<Parity> {
     Measured::Failed {
         error: error.to_string(),
-    }
-}
-
-fn setting(info: &DeviceInfo) -> Setting {
-    Setting {
-        revision: Revision::of(Path::new(".")),
-        device: info.name.clone(),
-        adapter: trainer::adapter(info),
-        threads: cores(),
     }
 }

@@ -10,11 +10,11 @@ use super::{folder, preflight, signals, trainer};
 use crate::analysis::Summary;
 use crate::backends::DeviceInfo;
 use crate::files::check_writable;
-use crate::provenance::{Provenance, Revision, Setting};
+use crate::provenance::Provenance;
 use crate::report::format::counted;
 use crate::report::{brief, overview_table};
 use crate::run::trainer::StopFlag;
-use crate::run::{Reproduction, RunOptions, RunReport, cores, run_spec, runs};
+use crate::run::{Reproduction, RunOptions, RunReport, run_spec, runs};
 use crate::spec::Claim;
 use std::path::Path;
 use std::sync::Arc;
@@ -120,12 +120,7 @@ fn train(
     stop: &StopFlag,
 ) -> Result<RunReport, Failure> {
     let jobs = args.settings.jobs().min(work.jobs.len()).max(1);
-    let setting = Setting {
-        revision: Revision::of(Path::new(".")),
-        device: device.name.clone(),
-        adapter: trainer::adapter(device),
-        threads: cores(),
-    };
+    let setting = trainer::setting(device);
     let options = RunOptions {
         jobs,
         fresh: args.settings.fresh,

@@ -5,15 +5,17 @@ use super::exit::Failure;
 use super::serve;
 use crate::backends::{DeviceInfo, DeviceKind};
 use crate::device;
+use crate::provenance::{Revision, Setting};
 use crate::run::trainer::{StopFlag, Trainer};
 use crate::run::{cores, threads_a_job};
 use crate::train::BurnTrainer;
 use crate::worker::{Reply, Request, WorkerError, WorkerTrainer, Workers};
+use std::path::Path;
 
 /// What answers to `device`; a GPU that is none is said to be so.
 pub(crate) fn find(device: &str, console: &Console) -> Result<DeviceInfo, Failure> {
     let info = look(device)?;
-    if info.kind == DeviceKind::SoftwareAdapter {
+    if info.is_software() {
         console.warn(&format!(
             "`{device}` is the software adapter `{}`, which runs on the CPU",
             info.adapter
@@ -59,6 +61,16 @@ fn unavailable(error: &WorkerError) -> Failure {
 /// What provenance says of `info`; the CPU is named there already.
 pub(crate) fn adapter(info: &DeviceInfo) -> Option<String> {
     (info.kind != DeviceKind::Cpu).then(|| info.to_string())
+}
+
+/// What provenance says of a run on `info` in this work tree.
+pub(crate) fn setting(info: &DeviceInfo) -> Setting {
+    Setting {
+        revision: Revision::of(Path::new(".")),
+        device: info.name.clone(),
+        adapter: adapter(info),
+        threads: cores(),
+    }
 }
 
 /// Jobs at the same time where nobody says: a GPU takes one after the other.

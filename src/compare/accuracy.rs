@@ -2,7 +2,7 @@
 //! again, and what is stopped goes on.
 
 use crate::backends::{Accuracy, TrainedCell};
-use crate::plan::Plan;
+use crate::plan::{Job, Plan};
 use crate::provenance::FINGERPRINT;
 use crate::record::{CellRecord, EpochRecord, Outcome};
 use crate::run::trainer::{StopFlag, Trainer};
@@ -52,10 +52,9 @@ pub fn train(
 ///
 /// # Errors
 /// If records that are there cannot be read.
-pub fn missing(plan: &Plan, results: &Path) -> Result<Vec<crate::plan::Job>, RunError> {
+pub fn missing(plan: &Plan, results: &Path) -> Result<Vec<Job>, RunError> {
     let known = journal::read(&results.join(&plan.spec.name))?;
-    let failed = |record: &CellRecord| matches!(record.outcome, Outcome::Failed { .. });
-    Ok(plan.jobs(|id| known.get(id).is_none_or(failed)))
+    Ok(plan.jobs(|id| journal::is_missing(&known, id)))
 }
 
 /// What the trainings of `plan` came to, arm by arm.

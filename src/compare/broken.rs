@@ -2,7 +2,7 @@
 
 use super::parameters::{changed, replaced, values};
 use super::parity::{compare, yardstick};
-use super::side::{Course, Side, Trainee, like};
+use super::side::{Course, Side, Trainee, Watch, like};
 use crate::backends::bound::first_break;
 use crate::backends::{Parity, Yardstick};
 use crate::device;
@@ -14,11 +14,9 @@ use crate::train::schedule::Pace;
 use ablate_models::pass::{Observer, Point};
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, ops};
-use burn::tensor::{DType, Gradients, Int, Tensor};
+use burn::tensor::{DType, Int, Tensor};
 use std::cell::RefCell;
 use std::path::Path;
-
-type Watch<'a> = &'a mut dyn FnMut(&Model, &Gradients);
 
 /// An optimizer kernel that works in vectors and forgets the tail: from step `from` (from 1) on the
 /// last number of every row of one parameter stays as it is.

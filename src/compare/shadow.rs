@@ -28,7 +28,7 @@ pub(super) struct Shadow {
 impl Shadow {
     pub(super) fn new(course: &Course<'_>, device: &Device) -> Result<Self, TrainError> {
         let device = device.clone().autodiff();
-        let batches = course.batches(&device, DType::F64)?;
+        let batches = course.batches(&device, DType::F64);
         let model = course.model(&batches, &device, DType::F64)?;
         Ok(Self {
             optimizer: course.optimizer(&model),

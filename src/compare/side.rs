@@ -1,13 +1,13 @@
 //! One net on one device, step by step, and what can be seen of it from outside.
 
 use super::parameters::{changed, gradients, values};
-use crate::data::{self, Dataset};
+use crate::data::{self, Prepared};
 use crate::run::trainer::Job;
 use crate::train::batch::Batches;
 use crate::train::net::{Net, host_f64};
 use crate::train::optimizer::Optimizer;
 use crate::train::schedule::{self, Pace};
-use crate::train::{TrainError, build, load};
+use crate::train::{TrainError, build};
 use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, Start};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(crate) struct Course<'a> {
     /// The cell; it is the only one of its job.
     pub(crate) job: &'a Job,
-    dataset: Arc<Dataset>,
+    data: Arc<Prepared>,
     /// How many steps.
     pub(crate) steps: usize,
     steps_per_epoch: usize,
@@ -29,8 +29,8 @@ impl<'a> Course<'a> {
     /// fault planted.
     pub(crate) fn new(job: &'a Job, steps: usize) -> Result<Self, TrainError> {
         let dataset = data::load(job.data.name)?;
-        let split = data::prepare_from(Arc::clone(&dataset), &job.data, job.cells[0].seed)?.split;
-        let (examples, batch) = (split.train.len(), job.train.batch_size);
+        let data = data::prepare_from(dataset, &job.data, job.cells[0].seed)?;
+        let (examples, batch) = (data.split.train.len(), job.train.batch_size);
         if batch > examples {
             return Err(TrainError::Batch { batch, examples });
         }
@@ -45,7 +45,7 @@ impl<'a> Course<'a> {
             .min(job.train.length.steps(steps_per_epoch));
         Ok(Self {
             job,
-            dataset,
+            data: Arc::new(data),
             steps: steps.min(end),
             steps_per_epoch,
         })
@@ -56,8 +56,9 @@ impl<'a> Course<'a> {
     }
 
     /// The batches of the cell on `device`.
-    pub(super) fn batches(&self, device: &Device, dtype: DType) -> Result<Batches, TrainError> {
-        load(self.job, &self.dataset, device, dtype)
+    pub(super) fn batches(&self, device: &Device, dtype: DType) -> Batches {
+        let cell = (self.seed(), Arc::clone(&self.data));
+        Batches::new(vec![cell], device, dtype)
     }
 
     /// A net at its start where `batches` are.
@@ -145,19 +146,21 @@ impl Moment {
     }
 }
 
+/// Sees model and gradients of a step before the parameters move.
+pub(super) type Watch<'a> = &'a mut dyn FnMut(&Model, &Gradients);
+
 /// What takes the steps.
 pub(super) trait Trainee {
     /// The net as it is.
     fn model(&self) -> &Model;
 
-    /// One step; `watch` sees model and gradients before the parameters move. The loss of each
-    /// replica before the step.
+    /// One step, and the loss of each replica before it.
     fn step(
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
         pace: Pace,
-        watch: &mut dyn FnMut(&Model, &Gradients),
+        watch: Watch<'_>,
     ) -> Tensor<1>;
 
     /// The logits of another model of its kind.
@@ -176,7 +179,7 @@ impl Trainee for Net {
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
         pace: Pace,
-        watch: &mut dyn FnMut(&Model, &Gradients),
+        watch: Watch<'_>,
     ) -> Tensor<1> {
         self.step(pixels, labels, pace, watch).losses
     }
@@ -207,7 +210,7 @@ impl Side {
         dtype: DType,
     ) -> Result<Self, TrainError> {
         let device = device.clone().autodiff();
-        let batches = course.batches(&device, dtype)?;
+        let batches = course.batches(&device, dtype);
         let net = course.net(&batches, &device, dtype)?;
         Ok(Self {
             trainee: Box::new(net),

@@ -155,11 +155,16 @@ pub struct Compared {
     pub trained: usize,
 }
 
+/// Whole seconds from 1970 on; 0 before.
+fn unix_seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
 impl Provenance {
     /// The provenance of a run; `None` if it trained nothing.
     pub fn of_run(setting: &Setting, report: &RunReport) -> Option<Self> {
-        let started = report.started.duration_since(UNIX_EPOCH);
-        let started_unix = started.map_or(0, |since| since.as_secs());
+        let started_unix = unix_seconds(report.started);
         (report.trained > 0).then(|| Self {
             build: Build::this(),
             revision: setting.revision.clone(),
@@ -180,8 +185,7 @@ impl Provenance {
 
     /// The provenance of a comparison of devices.
     pub fn of_comparison(comparison: &Comparison, made: &Compared) -> Self {
-        let started_unix = made.started.duration_since(UNIX_EPOCH);
-        let started_unix = started_unix.map_or(0, |since| since.as_secs());
+        let started_unix = unix_seconds(made.started);
         let devices = &comparison.devices;
         let adapters: Vec<String> = (devices.iter().filter(|d| d.kind != DeviceKind::Cpu))
             .map(|device| format!("{}: {device}", device.name))

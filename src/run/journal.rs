@@ -68,8 +68,7 @@ impl Journal {
     /// Whether the cell has to be trained: it has no record, or one that says that it failed. A
     /// cell that diverged is a result.
     pub fn is_missing(&self, id: &str) -> bool {
-        let failed = |record: &CellRecord| matches!(record.outcome, Outcome::Failed { .. });
-        self.records.get(id).is_none_or(failed)
+        is_missing(&self.records, id)
     }
 
     /// Appends `records` in one write and waits until they are on the disk. On an error none of
@@ -109,6 +108,12 @@ impl Journal {
 fn cut(file: &File, len: u64) -> io::Result<()> {
     file.set_len(len)?;
     file.sync_data()
+}
+
+/// Whether `records` leave the cell `id` to be trained; see [`Journal::is_missing`].
+pub fn is_missing(records: &BTreeMap<String, CellRecord>, id: &str) -> bool {
+    let failed = |record: &CellRecord| matches!(record.outcome, Outcome::Failed { .. });
+    records.get(id).is_none_or(failed)
 }
 
 /// The last record of each cell in the journal in `folder`, by id; an unfinished last line is

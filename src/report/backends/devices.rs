@@ -5,17 +5,10 @@ use crate::report::table::Align::{Left, Right};
 use crate::report::table::Table;
 use crate::report::tables::NONE;
 
-pub(super) fn is_software(device: &DeviceInfo) -> bool {
-    device.kind == DeviceKind::SoftwareAdapter
-}
-
 /// A device as tables name it: code, and that it is a software adapter where it is one.
 pub(super) fn shown(comparison: &Comparison, name: &str) -> String {
     let device = comparison.devices.iter().find(|d| d.name == name);
-    match device.is_some_and(is_software) {
-        true => format!("`{name}` (software adapter)"),
-        false => format!("`{name}`"),
-    }
+    device.map_or_else(|| format!("`{name}`"), DeviceInfo::code)
 }
 
 pub(super) fn table(comparison: &Comparison) -> String {
@@ -37,7 +30,7 @@ pub(super) fn table(comparison: &Comparison) -> String {
             .memory
             .map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
         table.row([
-            shown(comparison, &device.name),
+            device.code(),
             computed_by(device).to_owned(),
             device.adapter.clone(),
             or_none(driver),

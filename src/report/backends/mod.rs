@@ -91,10 +91,7 @@ fn answers(comparison: &Comparison) -> String {
 
 fn limits(comparison: &Comparison) -> String {
     let arms = counted(comparison.arms.len(), "arm");
-    let software = comparison
-        .devices
-        .iter()
-        .filter(|d| devices::is_software(d));
+    let software = comparison.devices.iter().filter(|d| d.is_software());
     let software: Vec<String> = software.map(|d| format!("`{}`", d.name)).collect();
     let mut items = vec![
         format!(

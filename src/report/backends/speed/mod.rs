@@ -8,7 +8,7 @@ use crate::backends::{Comparison, DeviceInfo, DeviceKind, Timing};
 use crate::plot::SPEED_FILES;
 use crate::report::format::counted;
 use tables::{larger, learning, left_out, overtaking, starting, throughput};
-use words::{named, setting, times};
+use words::{setting, times};
 
 /// The section on speed, with links to `figures` (file names beside the report); `None` where nothing
 /// was timed.
@@ -69,7 +69,7 @@ pub fn answer(comparison: &Comparison) -> Option<String> {
         let (one, most) = (nets().min()?, nets().max()?);
         let mut text = format!(
             "{} against `{}`: a step of {} {}",
-            named(device),
+            device.code(),
             reference.name,
             counted(one, "net"),
             at(one)?
@@ -115,8 +115,8 @@ fn method(timing: &Timing) -> String {
          step stands apart, then steps of about {window} s together are taken for at least {least} s, until \
          the median of three windows is within {agreement} % of that of the three before, or for \
          {most} s; then {repeats} windows count, device by device in turns where devices share a \
-         process. A CPU trains nets side by side in a job a core, as `ablate run` does; another device has \
-         all of them in one stack. Values are medians over the windows; intervals cover the median at \
+         process. A CPU trains nets side by side on all cores, large ones one after the other, as `ablate run` \
+         does; another device has all of them in one stack. Values are medians over the windows; intervals cover the median at \
          least 95 % of the time (between order statistics, so without a distribution assumed), those of \
          ratios too.",
         window = setting(timing.window),
@@ -129,7 +129,7 @@ fn method(timing: &Timing) -> String {
 
 /// What a software adapter's times are worth.
 fn software(comparison: &Comparison) -> Option<String> {
-    let devices = comparison.devices.iter().filter(|d| is_software(d));
+    let devices = comparison.devices.iter().filter(|d| d.is_software());
     let notes: Vec<String> = devices
         .map(|device| {
             format!(
@@ -142,10 +142,6 @@ fn software(comparison: &Comparison) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join(" "))
 }
 
-fn is_software(device: &DeviceInfo) -> bool {
-    device.kind == DeviceKind::SoftwareAdapter
-}
-
 fn limits(comparison: &Comparison) -> String {
     let mut items = vec![
         "Energy and price are left out: a device that is faster may cost more a net.",
@@ -156,7 +152,7 @@ fn limits(comparison: &Comparison) -> String {
          that draws them on a GPU would spare it that wait.",
         "Nets this small leave a large GPU idle; nothing here speaks of larger ones.",
     ];
-    if comparison.devices.iter().any(is_software) {
+    if comparison.devices.iter().any(DeviceInfo::is_software) {
         items.push("A software adapter is no GPU: where it loses, a GPU may win.");
     }
     if comparison.devices.iter().any(|d| d.kind == DeviceKind::Cpu) {

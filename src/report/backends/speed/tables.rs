@@ -1,6 +1,7 @@
 //! The tables on speed. A device is called by what it is in all of them.
 
-use super::words::{grouped, in_digits, named, rounded, setting, shown, times};
+use super::super::devices;
+use super::words::{grouped, in_digits, rounded, setting, shown, times};
 use crate::analysis::speed::{Axis, Goal, Overtaking, Timings, pairs};
 use crate::backends::{ArmComparison, Comparison, DeviceInfo, Size, Timed, TimedSize, Timing};
 use crate::report::format::{compact, counted, fixed};
@@ -43,7 +44,7 @@ pub(super) fn throughput(comparison: &Comparison) -> String {
             let other = device.name != first;
             table.row([
                 arm.label.clone(),
-                named(device),
+                device.code(),
                 size.replicas.to_string(),
                 shown(step.map(|s| 1e3 * s), compact),
                 shown(rate, rounded),
@@ -91,7 +92,7 @@ pub(super) fn larger(comparison: &Comparison, axis: Axis) -> Option<String> {
                 let step = timings.step(&device.name, size);
                 step.map_or(String::new(), |step| shown(step.map(|s| 1e3 * s), compact))
             });
-            table.row([arm.label.clone(), named(device)].into_iter().chain(steps));
+            table.row([arm.label.clone(), device.code()].into_iter().chain(steps));
         }
         out += &format!("\n\n{}", table.render().trim_end());
     }
@@ -115,7 +116,7 @@ pub(super) fn overtaking(comparison: &Comparison) -> Option<String> {
                 Axis::ALL.map(|axis| Timings(arm).overtaking(axis, &device.name, &reference.name));
             any |= found.iter().any(Option::is_some);
             let cells = found.map(|found| found.map_or(String::new(), |found| from(&found)));
-            let names = [arm.label.clone(), named(device), named(reference)];
+            let names = [arm.label.clone(), device.code(), reference.code()];
             table.row(names.into_iter().chain(cells));
         }
     }
@@ -163,8 +164,7 @@ pub(super) fn learning(comparison: &Comparison) -> Option<String> {
         .collect();
     for (arm, goal) in &goals {
         for reached in &goal.reached {
-            let device = comparison.devices.iter().find(|d| d.name == reached.device);
-            let label = device.map_or(reached.device.clone(), named);
+            let label = devices::shown(comparison, &reached.device);
             let with_start = reached.seconds.zip(reached.start_up).map(|(a, b)| a + b);
             table.row([
                 arm.label.clone(),
@@ -214,7 +214,7 @@ pub(super) fn starting(comparison: &Comparison) -> String {
         let longest = first_steps.max_by(|a, b| a.0.total_cmp(&b.0));
         table.row([
             arm.label.clone(),
-            named(device),
+            device.code(),
             compact(speed.first_step),
             compact(speed.warm_up),
             grouped(speed.warm_up_steps as f64),
@@ -272,8 +272,7 @@ pub(super) fn left_out(comparison: &Comparison, timing: &Timing) -> Option<Strin
 }
 
 fn line(comparison: &Comparison, arm: &ArmComparison, timed: &TimedSize, why: &str) -> String {
-    let device = comparison.devices.iter().find(|d| d.name == timed.device);
-    let device = device.map_or(timed.device.clone(), named);
+    let device = devices::shown(comparison, &timed.device);
     format!(
         "- {}, {device}, {}: {why}\n",
         arm.label,

@@ -1,16 +1,7 @@
 //! Numbers of the section on speed as people read them.
 
-use crate::backends::{DeviceInfo, DeviceKind};
 use crate::report::format::{compact, fixed};
 use crate::stats::Estimate;
-
-/// A device by name, and that it is a software adapter where it is one.
-pub(super) fn named(device: &DeviceInfo) -> String {
-    match device.kind {
-        DeviceKind::SoftwareAdapter => format!("`{}` (software adapter)", device.name),
-        _ => format!("`{}`", device.name),
-    }
-}
 
 /// A value with its interval, both as `write` has them.
 pub(super) fn shown(estimate: Estimate, write: impl Fn(f64) -> String) -> String {
