@@ -50,6 +50,17 @@ impl CellRecord {
         measured.chain(traced.filter_map(|(name, values)| Some((name.as_str(), *values.last()?))))
     }
 
+    /// Leaves what a training that ended after epoch or step `until` would have left.
+    pub fn cut(&mut self, until: usize) {
+        if self.epochs.last().is_some_and(|last| last.place() > until) {
+            self.outcome = Outcome::Done;
+            self.probes.clear();
+            self.traces.clear();
+            self.series.clear();
+        }
+        self.epochs.retain(|epoch| epoch.place() <= until);
+    }
+
     /// The value of the probe's quantity `name` after epoch number `index` (from 0), where it was
     /// measured after every epoch.
     pub fn after_epoch(&self, name: &str, index: usize) -> Option<f64> {

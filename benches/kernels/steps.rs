@@ -40,6 +40,7 @@ pub(crate) fn training_steps(criterion: &mut Criterion) {
                 .expect("a training"),
                 probes: Vec::new(),
                 cells: (0..replicas as u64).map(cell).collect(),
+                until: None,
             };
             let cores = ablate::run::cores();
             let mut training = Training::new(&job, cores).expect("the digits are embedded");

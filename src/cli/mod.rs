@@ -1,5 +1,6 @@
 //! The command line: one verb a file. Nothing else prints or names clap.
 
+mod adopt;
 mod arguments;
 mod check;
 mod compare;

@@ -196,7 +196,7 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
     let Some(provenance) = Provenance::read(&folder) else {
         return Ok(Recipe::Other(other(now)));
     };
-    Ok(match missing(&provenance.build.fingerprint) {
+    Ok(match missing(provenance.fingerprint()) {
         0 => Recipe::OtherCode(format!(
             "{name}: the records were trained by other code; `ablate verify {name}` compares"
         )),

@@ -5,13 +5,13 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{Watch, units};
 use super::select::{ALL, Selection};
-use super::{preflight, signals, trainer};
+use super::{adopt, preflight, signals, trainer};
 use crate::device;
 use crate::files::FileError;
 use crate::plan::{Plan, PlannedCell};
 use crate::provenance::{FINGERPRINT, Provenance};
 use crate::record::{CellRecord, Outcome};
-use crate::run::trainer::StopFlag;
+use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
 use crate::run::{Reproduction, RunOptions, run_spec, runs};
 use crate::spec::Spec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,14 @@ pub(crate) struct Args {
     /// Cells of each experiment to train again, spread over its arms.
     #[arg(long, value_name = "N", default_value = "3")]
     cells: NonZeroUsize,
+    /// Train them only up to this epoch (or step, where training counts in steps) and compare what was
+    /// measured until then
+    #[arg(long, value_name = "N")]
+    until: Option<usize>,
+    /// Where all of them were reproduced bit for bit, take the records of an experiment over to this
+    /// program, which gives cells other names when its code has changed; `provenance.json` says so
+    #[arg(long)]
+    adopt: bool,
     /// Train in worker processes, so that a crash of a device or its driver fails a cell and not the
     /// run; jobs on GPUs always are.
     #[arg(long)]
@@ -45,7 +53,7 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     let mut checks = Vec::new();
     for spec in &specs {
         preflight::check_arms(spec)?;
-        checks.push(choose(spec, &results, args.cells.get())?);
+        checks.push(choose(spec, &results, args)?);
     }
     let mut seen = BTreeMap::new();
     for check in &checks {
@@ -61,7 +69,13 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
         let name = &check.plan.spec.name;
         let text = super::run::reproduced(&found).unwrap_or_default();
         match found.identical == found.compared && found.only_here == 0 {
-            true => console.data(&format!("ok {name}: {text}\n"))?,
+            true => {
+                console.data(&format!("ok {name}: {text}{}\n", check.extent()))?;
+                if args.adopt {
+                    let taken = adopt::adopt(&check.plan, &results, found.compared, check.until)?;
+                    console.data(&format!("{taken}\n"))?;
+                }
+            }
             false => differ.push(format!("{name}: {text}{}", caveat(&check.plan.device))),
         }
     }
@@ -84,11 +98,19 @@ fn caveat(device: &str) -> String {
 /// Recorded cells to train again.
 struct Check {
     plan: Plan,
-    /// Their records, under the ids that they have now.
+    /// Their records, under the ids that they have now, as far as they are compared.
     records: Vec<CellRecord>,
+    until: Option<usize>,
 }
 
 impl Check {
+    /// How far the cells are trained, where not to the end.
+    fn extent(&self) -> String {
+        let unit = self.plan.spec.arms[0].train.length.unit();
+        let until = self.until.map(|until| format!(" up to {unit} {until}"));
+        until.unwrap_or_default()
+    }
+
     /// Makes sure that the device is there, and says where it is not the one that was recorded. `seen`
     /// holds what answered to the names that came before.
     fn look_at_device(
@@ -116,7 +138,7 @@ impl Check {
 
 /// `count` recorded cells of `spec`, evenly spaced in the order of its plan. They are found by arm,
 /// learning rate and seed, so that records of other code can be verified, too.
-fn choose(spec: &Spec, results: &Path, count: usize) -> Result<Check, Failure> {
+fn choose(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
     let path = results.join(&spec.name).join(runs::NAME);
     let records = match path.exists() {
         true => runs::read_runs(&path)?.records,
@@ -130,31 +152,70 @@ fn choose(spec: &Spec, results: &Path, count: usize) -> Result<Check, Failure> {
             (&r.arm, r.seed, r.learning_rate) == (arm, cell.seed, cell.learning_rate)
                 && !matches!(r.outcome, Outcome::Failed { .. })
         })?;
-        let id = cell.id.clone();
-        Some((
-            cell.clone(),
-            CellRecord {
-                id,
-                ..found.clone()
-            },
-        ))
+        let mut record = CellRecord {
+            id: cell.id.clone(),
+            ..found.clone()
+        };
+        if let Some(until) = args.until {
+            record.cut(until);
+        }
+        (!record.epochs.is_empty() || args.until.is_none()).then(|| (cell.clone(), record))
     };
     let mut known: Vec<_> = plan.cells.iter().filter_map(record).collect();
     // Arms of one recipe share their cells.
     let mut seen = BTreeSet::new();
     known.retain(|(cell, _)| seen.insert(cell.id.clone()));
     if known.is_empty() {
-        return Err(Failure::unavailable(format!(
-            "`{}` has no record of a cell of `{}`; train them with `ablate run`",
-            path.display(),
-            spec.name
-        )));
+        let (path, name) = (path.display(), &spec.name);
+        return Err(Failure::unavailable(match args.until {
+            Some(until) if !records.is_empty() => format!(
+                "`{path}` has no measurement up to {} {until} of a cell of `{name}`; give `--until` a \
+                 later one",
+                spec.arms[0].train.length.unit()
+            ),
+            _ => format!(
+                "`{path}` has no record of a cell of `{name}`; train them with `ablate run`"
+            ),
+        }));
     }
-    let count = count.min(known.len());
+    let count = args.cells.get().min(known.len());
     let chosen = (0..count).map(|i| known[(2 * i + 1) * known.len() / (2 * count)].clone());
     let (cells, records) = chosen.unzip();
     plan.cells = cells;
-    Ok(Check { plan, records })
+    Ok(Check {
+        plan,
+        records,
+        until: args.until,
+    })
+}
+
+/// Trains no further than `until`.
+struct Until<T> {
+    trainer: T,
+    until: Option<usize>,
+}
+
+impl Trainer for Until<Box<dyn Trainer>> {
+    fn train(
+        &self,
+        job: &Job,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Option<Vec<CellRecord>> {
+        let until = self.until;
+        self.trainer.train(
+            &Job {
+                until,
+                ..job.clone()
+            },
+            progress,
+            stop,
+        )
+    }
+
+    fn estimate(&self, job: &Job) -> Option<f64> {
+        self.trainer.estimate(job)
+    }
 }
 
 /// Trains the cells of `check` in a folder of their own and compares.
@@ -179,9 +240,12 @@ fn retrain(
         adopt: false,
         results: scratch.path().to_owned(),
     };
-    let trainer = trainer::trainer(device, isolate, workers)?;
+    let trainer = Until {
+        trainer: trainer::trainer(device, isolate, workers)?,
+        until: check.until,
+    };
     let watch = Watch::new(console, name, jobs);
-    let report = run_spec(&check.plan, &*trainer, &options, &watch, stop)?;
+    let report = run_spec(&check.plan, &trainer, &options, &watch, stop)?;
     if report.stopped {
         let message = format!("stopped in `{name}`; run the same command again");
         return Err(Failure::new(Code::Stopped, message));

@@ -90,6 +90,7 @@ pub fn cell(spec: &Spec, arm: &Arm, device: &str) -> Job {
             seed: spec.seeds[0],
             learning_rate: arm.learning_rates[0],
         }],
+        until: None,
     }
 }
 

@@ -127,6 +127,7 @@ impl SpeedRequest {
             },
             probes: Vec::new(),
             cells: (0..self.size.replicas).map(cell).collect(),
+            until: None,
         };
         match device::is_cpu(device) {
             true => spread(&job, cost, cores()),

@@ -63,6 +63,10 @@ pub struct Job {
     pub probes: Vec<Probe>,
     /// The cells.
     pub cells: Vec<JobCell>,
+    /// The last epoch or step, in the unit in which training counts, that is trained. Everything up to
+    /// there is as if training went on; nothing is measured of the trained nets. `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
 }
 
 /// One cell of a job.
@@ -132,6 +136,7 @@ impl Plan {
                     train: arm.train.clone(),
                     probes: arm.probes.clone(),
                     cells,
+                    until: None,
                 })
             })
             .collect()

@@ -215,7 +215,9 @@ impl Line {
             Timing::Series(Axis::Share(_)) => k as f64 / (length - 1).max(1) as f64,
             Timing::Series(Axis::Steps | Axis::Rank(_)) => (k + 1) as f64,
             Timing::Series(Axis::Looks) => step_of(k).log10(),
-            Timing::AtEnd | Timing::EveryEpoch => rows[0].1.epochs[k].place() as f64,
+            Timing::AtEnd | Timing::EveryEpoch | Timing::Matrix => {
+                rows[0].1.epochs[k].place() as f64
+            }
         };
         let samples = (0..length)
             .map(|k| Sample::new(rows.iter().map(|(row, _)| row[k]).collect()).ok())
@@ -266,7 +268,7 @@ impl Panel {
             Timing::Series(Axis::Share(name) | Axis::Rank(name)) => name,
             Timing::Series(Axis::Steps) => "step",
             Timing::Series(Axis::Looks) => "step, logarithmic",
-            Timing::AtEnd | Timing::EveryEpoch => unit_of_training,
+            Timing::AtEnd | Timing::EveryEpoch | Timing::Matrix => unit_of_training,
         };
         let title = format!(
             "{} ({})",

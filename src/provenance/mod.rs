@@ -38,6 +38,25 @@ pub struct Provenance {
     pub machine: Machine,
     /// The run.
     pub run: Run,
+    /// Other code that was seen to give the same numbers and whose names the cells have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduced: Option<Reproduced>,
+}
+
+/// Code that took records over from other code after training some of the cells again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reproduced {
+    /// The program.
+    pub build: Build,
+    /// The work tree it ran in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// Cells that it trained again, each with the same numbers bit for bit.
+    pub cells: usize,
+    /// Up to which epoch or step; absent where to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
 }
 
 /// What the program was built from.
@@ -180,7 +199,34 @@ impl Provenance {
                 trained: report.trained,
                 reused: report.reused,
             },
+            reproduced: None,
         })
+    }
+
+    /// The same records after this program, in the work tree of `revision`, reproduced `cells` of them.
+    #[must_use]
+    pub fn reproduced(
+        self,
+        revision: Option<Revision>,
+        cells: usize,
+        until: Option<usize>,
+    ) -> Self {
+        let reproduced = Reproduced {
+            build: Build::this(),
+            revision,
+            cells,
+            until,
+        };
+        Self {
+            reproduced: Some(reproduced),
+            ..self
+        }
+    }
+
+    /// The fingerprint of the code that names the cells.
+    pub fn fingerprint(&self) -> &str {
+        let build = self.reproduced.as_ref().map(|code| &code.build);
+        &build.unwrap_or(&self.build).fingerprint
     }
 
     /// The provenance of a comparison of devices.
@@ -216,6 +262,7 @@ impl Provenance {
                 trained: made.trained,
                 reused: cells.saturating_sub(made.trained),
             },
+            reproduced: None,
         }
     }
 

@@ -4,7 +4,7 @@ use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
 use super::{
     CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, EFFECT_FILE, INTERACTION_FILE,
-    SERIES_FILE, TRACES_FILE, factors, identities, probes, tables,
+    MATRICES_FILE, SERIES_FILE, TRACES_FILE, factors, identities, probes, tables,
 };
 use crate::analysis::{ContrastSummary, Summary};
 
@@ -22,7 +22,7 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
     ));
     let of_probes = |file: &&&str| {
         let distribution = DISTRIBUTION_FILES.iter().any(|(name, _)| name == *file);
-        distribution || [TRACES_FILE, SERIES_FILE].contains(*file)
+        distribution || [TRACES_FILE, SERIES_FILE, MATRICES_FILE].contains(*file)
     };
     let others = figures.iter().filter(|file| !of_probes(file));
     parts.extend(others.map(|file| figure(file)));
@@ -149,6 +149,7 @@ fn figure(file: &str) -> String {
         DOSE_FILE => "Score against the factor with numbers for levels",
         TRACES_FILE => "What probes measured, against the epoch",
         SERIES_FILE => "Curves that probes took of the trained nets",
+        MATRICES_FILE => "Interactions of pairs of units in one trained net of each arm",
         other => {
             let known = DISTRIBUTION_FILES.iter().find(|(name, _)| *name == other);
             known.map_or("Figure", |(_, words)| words)

@@ -48,6 +48,8 @@ pub const DOSE_FILE: &str = "dose-response.svg";
 pub const TRACES_FILE: &str = "traces.svg";
 /// File name of the curves that probes left of the trained nets, in a results folder.
 pub const SERIES_FILE: &str = "series.svg";
+/// File name of the interactions of units in trained nets, in a results folder.
+pub const MATRICES_FILE: &str = "matrices.svg";
 
 /// Everything that is derived from one experiment's records.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,6 +132,9 @@ pub fn derive(
     figures.extend(plot::distributions(spec, &cells, &summary)?);
     if let Some(svg) = plot::probe_series(spec, &cells, &summary)? {
         figures.push((SERIES_FILE, svg));
+    }
+    if let Some(svg) = plot::matrices(spec, &cells, &summary)? {
+        figures.push((MATRICES_FILE, svg));
     }
     let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
     let json = serde_json::to_string_pretty(&summary).map_err(|source| DeriveError::Json {

@@ -85,6 +85,9 @@ impl Trainer for FakeTrainer {
         }
         let mut records = Vec::new();
         for mut record in Self::records(job) {
+            if let Some(until) = job.until {
+                record.cut(until);
+            }
             match self.faults.get(&(job.arm.clone(), record.seed)) {
                 None => {}
                 Some(&Fault::Diverge(epoch)) => {
@@ -170,7 +173,11 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
     };
     let at_end = |timing| (timing == Timing::AtEnd).then_some(1);
     let every_epoch = |timing| (timing == Timing::EveryEpoch).then_some(0);
-    let series = |timing| matches!(timing, Timing::Series(_)).then_some(SERIES);
+    let series = |timing| match timing {
+        Timing::AtEnd | Timing::EveryEpoch => None,
+        Timing::Series(_) => Some(SERIES),
+        Timing::Matrix => Some(4),
+    };
     CellRecord {
         id: cell.id.clone(),
         arm: job.arm.clone(),

@@ -83,6 +83,8 @@ pub enum Timing {
     EveryEpoch,
     /// Once, as a curve or a histogram.
     Series(Axis),
+    /// Once, as a square matrix, row after row.
+    Matrix,
 }
 
 /// What lies along a series.
@@ -142,6 +144,8 @@ pub const QUANTITIES: &[Quantity] = &[
     row(Probe::CoAdaptation, "ablation_curve", "accuracy without units", Unit::Percent, Higher, REMOVED, Parts::Blocks),
     row(Probe::CoAdaptation, "ablation_curve_mean", "accuracy with units at their means", Unit::Percent, Higher, REMOVED, Parts::Blocks),
     row(Probe::CoAdaptation, "interaction_quantiles", "interaction of two units", Unit::Nats, Higher, Timing::Series(Axis::Share("share of pairs")), Parts::Net),
+    row(Probe::CoAdaptation, "interaction_within", "interactions of a layer's units", Unit::Nats, Higher, Timing::Matrix, Parts::Blocks),
+    row(Probe::CoAdaptation, "interaction_across", "interactions of a layer's units and the next layer's", Unit::Nats, Higher, Timing::Matrix, Parts::Blocks),
     row(Probe::EqualTraining, "update_gini", "Gini coefficient of the units' updates", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "strength_gini", "Gini coefficient of the units' strengths", Unit::Other("Gini"), Lower, EveryEpoch, Parts::NetAndBlocks),
     row(Probe::EqualTraining, "update_shares", "share of all updates", Unit::Share, Higher, Timing::Series(Axis::Share("share of units, least first")), Parts::Blocks),
@@ -271,9 +275,14 @@ impl Measure {
     pub(super) fn check(&self, arm: &Arm) -> Result<(), ConfigError> {
         let quantity = self.quantity;
         let name = self.name();
-        if matches!(quantity.timing, Timing::Series(_)) {
+        let several = match quantity.timing {
+            Timing::AtEnd | Timing::EveryEpoch => None,
+            Timing::Series(_) => Some("series"),
+            Timing::Matrix => Some("matrix"),
+        };
+        if let Some(what) = several {
             let message =
-                format!("is `probe:{name}`, a series; compare one of the values beside it");
+                format!("is `probe:{name}`, a {what}; compare one of the values beside it");
             return flaw("metric", message);
         }
         if !arm.probes.contains(&quantity.probe) {

@@ -154,6 +154,9 @@ impl<'a> Lockstep<'a> {
         let length = self.job.train.length;
         let mut from = 0;
         for place in self.job.train.evaluations() {
+            if self.job.until.is_some_and(|until| until < place) {
+                return Some(self.records);
+            }
             let to = length.in_steps(place, self.steps_per_epoch);
             let losses = self.steps(from..to, progress, stop)?;
             self.evaluate(to, &losses);

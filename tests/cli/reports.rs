@@ -97,6 +97,36 @@ fn records_of_other_code_are_reported_and_said_to_be_so() {
     done.says("the records were trained by other code");
     let done = bench.run("verify --cells 6").ends(0);
     done.shows("ok tiny: reproduced 6 of 6 cells bit for bit");
+    assert_eq!(bench.text("results/tiny/runs.jsonl"), changed);
+
+    let done = bench.run("verify --cells 2 --until 1 --adopt").ends(0);
+    done.shows("ok tiny: reproduced 2 of 2 cells bit for bit up to epoch 1")
+        .shows("tiny: took over 6 records of other code");
+    assert_eq!(bench.text("results/tiny/runs.jsonl"), runs);
+    bench.run("report --check").ends(0);
+    let now: ablate::provenance::Provenance =
+        serde_json::from_str(&bench.text("results/tiny/provenance.json")).unwrap();
+    assert_eq!(now.build.fingerprint, other);
+    let code = now.reproduced.unwrap();
+    assert_eq!(code.build.fingerprint, fingerprint);
+    assert_eq!((code.cells, code.until), (2, Some(1)));
+    bench
+        .run("verify --adopt")
+        .ends(0)
+        .shows("tiny: the records are of this code already");
+}
+
+#[test]
+fn records_that_are_not_reproduced_are_not_taken_over() {
+    let bench = trained();
+    let text = bench.text("results/tiny/runs.jsonl");
+    let changed = text.replace("\"train_loss\":", "\"train_loss\":1");
+    bench.write("results/tiny/runs.jsonl", &changed);
+    let before = bench.files("results");
+    bench.run("verify --adopt --until 1").ends(4);
+    assert_eq!(bench.files("results"), before);
+    let done = bench.run("verify --until 0").ends(5);
+    done.says("no measurement up to epoch 0");
 }
 
 #[test]

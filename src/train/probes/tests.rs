@@ -85,7 +85,7 @@ fn all_that_probes_measure_is_in_the_catalogue_and_the_catalogue_is_measured() {
                 .for_each(|n| measured(n, |t| t == Timing::EveryEpoch));
             series
                 .keys()
-                .for_each(|n| measured(n, |t| matches!(t, Timing::Series(_))));
+                .for_each(|n| measured(n, |t| matches!(t, Timing::Series(_) | Timing::Matrix)));
             assert!(traces.values().all(|trace| trace.len() == 2));
         }
     }

@@ -5,6 +5,8 @@
 //! the first of them. Pairs and orders of removal are drawn once a seed, so that arms of one width
 //! are asked of the same units, every epoch again.
 
+mod matrices;
+
 use super::{Findings, Run, Watcher};
 use crate::train::net::{for_chunks, host_f64};
 use ablate_models::Pass;
@@ -239,6 +241,7 @@ impl Plan {
             "interaction_quantiles".to_owned(),
             (0..=QUANTILES).filter_map(quantile).collect(),
         ));
+        out.extend(matrices::of(self, subject));
         out
     }
 }

@@ -1,0 +1,353 @@
+//! How units interact, pair by pair: a matrix an arm, of one trained net.
+
+use super::PlotError;
+use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
+use super::probes::done;
+use super::style::{
+    BLUE, CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, VERMILLION, WIDTH,
+};
+use crate::analysis::{Cells, Summary};
+use crate::record::CellRecord;
+use crate::spec::Spec;
+use plotters::style::RGBColor;
+
+const WITHIN: &str = "interaction_within.";
+const ACROSS: &str = "interaction_across.";
+
+const COLUMNS: usize = 3;
+/// Room for the names of the layers at the left of a matrix.
+const LEFT: f64 = 20.0;
+const GAP: f64 = 18.0;
+const TITLE_ROW: f64 = 15.0;
+/// Room for the names of the layers under a matrix.
+const FOOT: f64 = 26.0;
+/// Shades of either sign; a value below half of one is white.
+const SHADES: i32 = 8;
+/// The largest shade stands for this quantile of the sizes and all beyond.
+const FULL: f64 = 0.98;
+/// Size of the key's fields.
+const KEY: (f64, f64) = (18.0, 12.0);
+
+/// The interactions of one net's units, `units` of each layer.
+struct Net {
+    layers: Vec<String>,
+    units: usize,
+    /// Of each layer, row after row; what a unit costs alone stands on the diagonal.
+    within: Vec<Vec<f64>>,
+    /// Of each layer but the last and the next one.
+    across: Vec<Vec<f64>>,
+}
+
+impl Net {
+    /// `None` where the record has no matrices, or none that belong together.
+    fn of(record: &CellRecord) -> Option<Self> {
+        let paths = record.series.keys().filter_map(|n| n.strip_prefix(WITHIN));
+        let mut layers: Vec<String> = paths.map(str::to_owned).collect();
+        // Convolutions come before dense layers.
+        layers.sort_by_key(|path| !path.starts_with("stages"));
+        let matrix = |prefix: &str, path: &String| record.series.get(&format!("{prefix}{path}"));
+        let within: Vec<Vec<f64>> = (layers.iter())
+            .map(|path| matrix(WITHIN, path).cloned())
+            .collect::<Option<_>>()?;
+        let upper = layers.len().checked_sub(1)?;
+        let across: Vec<Vec<f64>> = (layers[..upper].iter())
+            .map(|path| matrix(ACROSS, path).cloned())
+            .collect::<Option<_>>()?;
+        let size = within[0].len();
+        let units = size.isqrt();
+        let fits = within.iter().chain(&across).all(|m| m.len() == size);
+        (units > 0 && units * units == size && fits).then_some(Self {
+            layers,
+            units,
+            within,
+            across,
+        })
+    }
+
+    /// The units of each layer, those first whose absence changes the loss most.
+    fn order(&self) -> Vec<Vec<usize>> {
+        let n = self.units;
+        let of_layer = |matrix: &Vec<f64>| {
+            let mut order: Vec<usize> = (0..n).collect();
+            let change = |unit: usize| matrix[unit * n + unit].abs();
+            order.sort_by(|a, b| change(*b).total_cmp(&change(*a)));
+            order
+        };
+        self.within.iter().map(of_layer).collect()
+    }
+
+    /// The interactions of all pairs that were measured, with their places below the diagonal, row
+    /// and column.
+    fn pairs(&self) -> Vec<((usize, usize), f64)> {
+        let (n, order) = (self.units, self.order());
+        let mut out = Vec::new();
+        for (layer, matrix) in self.within.iter().enumerate() {
+            let from = layer * n;
+            let place = |row: usize, column: usize| {
+                let value = matrix[order[layer][row] * n + order[layer][column]];
+                ((from + row, from + column), value)
+            };
+            out.extend((0..n).flat_map(|row| (0..row).map(move |column| place(row, column))));
+        }
+        for (layer, matrix) in self.across.iter().enumerate() {
+            let place = |row: usize, column: usize| {
+                let value = matrix[order[layer][column] * n + order[layer + 1][row]];
+                (((layer + 1) * n + row, layer * n + column), value)
+            };
+            out.extend((0..n).flat_map(|row| (0..n).map(move |column| place(row, column))));
+        }
+        out
+    }
+}
+
+/// The interactions of units in one net of each arm, that of the first seed that was trained. `None`
+/// where no probe left any.
+///
+/// # Errors
+/// If the drawing library fails.
+pub fn matrices(
+    spec: &Spec,
+    cells: &Cells<'_>,
+    summary: &Summary,
+) -> Result<Option<String>, PlotError> {
+    let mut seeds = Vec::new();
+    let mut panels = Vec::new();
+    for (arm, shown) in summary.arms.iter().enumerate() {
+        let records = done(spec, cells, summary, arm);
+        let Some(first) = records.iter().min_by_key(|record| record.seed) else {
+            continue;
+        };
+        if let Some(net) = Net::of(first) {
+            seeds.push(first.seed);
+            panels.push(Panel::of(&shown.label, &net));
+        }
+    }
+    let Some(units) = panels.iter().map(|panel| panel.units).max() else {
+        return Ok(None);
+    };
+    seeds.dedup();
+    let which = match seeds[..] {
+        [seed] => format!("the net of seed {seed}"),
+        _ => "the net of the first seed".to_owned(),
+    };
+    let caption = format!(
+        "Interaction of two units: what losing both costs beyond what losing each costs. Blue, \
+         negative: one undoes what the other does. Vermillion, positive: one stands in for the \
+         other. Up to {units} units of each layer of {which}, those first whose absence changes the \
+         loss most; \
+         pairs of layers that do not follow each other are not measured."
+    );
+    Sheet {
+        heading: &summary.title,
+        full: full(&panels),
+        panels,
+        caption,
+    }
+    .draw()
+    .map(Some)
+}
+
+struct Panel {
+    title: Vec<String>,
+    layers: Vec<String>,
+    units: usize,
+    pairs: Vec<((usize, usize), f64)>,
+}
+
+impl Panel {
+    fn of(label: &str, net: &Net) -> Self {
+        Self {
+            title: wrap(label, SMALL, side()),
+            layers: net.layers.clone(),
+            units: net.units,
+            pairs: net.pairs(),
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64, heading: f64, full: f64) {
+        let middle = left + side() / 2.0;
+        let first = top + heading - 8.0 - TITLE_ROW * (self.title.len() as f64 - 1.0);
+        for (k, line) in self.title.iter().enumerate() {
+            let at = (middle, first + TITLE_ROW * k as f64);
+            canvas.text(line, at, Type::new(SMALL, INK, Anchor::Middle));
+        }
+        let top = top + heading;
+        let many = (self.units * self.layers.len()) as f64;
+        let at = |place: usize| side() * place as f64 / many;
+        for ((row, column), value) in &self.pairs {
+            if let Some(color) = color(*value, full) {
+                let from = (left + at(*column), top + at(*row));
+                let to = (left + at(column + 1), top + at(row + 1));
+                canvas.rectangle(from, to, color);
+            }
+        }
+        self.frame(canvas, left, top);
+    }
+
+    /// The edges of the layers, and their names.
+    fn frame(&self, canvas: &mut Canvas<'_>, left: f64, top: f64) {
+        let layers = self.layers.len();
+        let at = |layer: usize| side() * layer as f64 / layers as f64;
+        let mut rule = |from: (f64, f64), to: (f64, f64)| {
+            canvas.line(&[from, to], SOFT, 1.0, &[], "edge");
+        };
+        for edge in (0..=layers).map(at) {
+            // Only what is below the diagonal is drawn.
+            rule((left + edge, top + edge), (left + edge, top + side()));
+            rule((left, top + edge), (left + edge, top + edge));
+        }
+        rule((left, top), (left + side(), top + side()));
+        for (layer, name) in self.layers.iter().enumerate() {
+            // The estimate of a text's width is on the wide side.
+            let name = shorten(name, SMALL, 1.15 * side() / layers as f64);
+            let middle = (at(layer) + at(layer + 1)) / 2.0;
+            let kind = Type::new(SMALL, SOFT, Anchor::Middle);
+            canvas.text(&name, (left + middle, top + side() + 12.0), kind);
+            canvas.text(&name, (left - 10.0, top + middle), kind.upright());
+        }
+    }
+}
+
+/// Side of a matrix.
+fn side() -> f64 {
+    let columns = COLUMNS as f64;
+    (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
+}
+
+/// The size that the largest shade stands for.
+fn full(panels: &[Panel]) -> f64 {
+    let pairs = panels.iter().flat_map(|panel| &panel.pairs);
+    let mut sizes: Vec<f64> = pairs.map(|(_, value)| value.abs()).collect();
+    sizes.sort_by(f64::total_cmp);
+    let last = sizes.len().saturating_sub(1);
+    sizes
+        .get((FULL * last as f64) as usize)
+        .copied()
+        .unwrap_or(0.0)
+}
+
+/// The shade of `value`, from `-SHADES` to `SHADES`.
+fn shade(value: f64, full: f64) -> i32 {
+    match full > 0.0 {
+        true => (value / full * f64::from(SHADES)).round() as i32,
+        false => 0,
+    }
+    .clamp(-SHADES, SHADES)
+}
+
+/// `None` for white.
+fn color(value: f64, full: f64) -> Option<RGBColor> {
+    let shade = shade(value, full);
+    (shade != 0).then(|| of_shade(shade))
+}
+
+fn of_shade(shade: i32) -> RGBColor {
+    let RGBColor(r, g, b) = if shade < 0 { BLUE } else { VERMILLION };
+    let share = f64::from(shade.abs()) / f64::from(SHADES);
+    let mix = |c: u8| (255.0 - share * (255.0 - f64::from(c))).round() as u8;
+    RGBColor(mix(r), mix(g), mix(b))
+}
+
+/// A round-trip number of two digits for the key.
+fn brief(value: f64) -> String {
+    let decimals = (1.0 - value.abs().log10().floor()).clamp(0.0, 9.0) as usize;
+    format!("{value:.decimals$}")
+}
+
+struct Sheet<'a> {
+    heading: &'a str,
+    panels: Vec<Panel>,
+    full: f64,
+    caption: String,
+}
+
+impl Sheet<'_> {
+    fn draw(&self) -> Result<String, PlotError> {
+        let heading = wrap(self.heading, HEADING, WIDTH - 2.0 * EDGE);
+        let caption = wrap(&self.caption, SMALL, WIDTH - 2.0 * EDGE);
+        let titles = self.panels.iter().map(|panel| panel.title.len());
+        let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 10.0;
+        let row = above + side() + FOOT;
+        let top = 18.0 + HEADING_ROW * heading.len() as f64;
+        let below = top + row * self.panels.len().div_ceil(COLUMNS) as f64 + 8.0;
+        let height = below + 34.0 + CAPTION_ROW * caption.len() as f64 + 8.0;
+        let title = format!("{}: interactions of units", self.heading);
+        figure(height, &title, |canvas| {
+            canvas.heading(&heading);
+            for (k, panel) in self.panels.iter().enumerate() {
+                let left = EDGE + LEFT + (k % COLUMNS) as f64 * (side() + LEFT + GAP);
+                let top = top + row * (k / COLUMNS) as f64;
+                panel.draw(canvas, left, top, above, self.full);
+            }
+            self.key(canvas, below);
+            canvas.caption(&caption, below + 40.0);
+        })
+    }
+
+    fn key(&self, canvas: &mut Canvas<'_>, top: f64) {
+        let fields = f64::from(2 * SHADES + 1);
+        let left = (WIDTH - fields * KEY.0) / 2.0;
+        for (k, shade) in (-SHADES..=SHADES).enumerate() {
+            let from = (left + KEY.0 * k as f64, top);
+            if shade != 0 {
+                canvas.rectangle(from, (from.0 + KEY.0, top + KEY.1), of_shade(shade));
+            }
+        }
+        let corners = [(0.0, 0.0), (fields * KEY.0, 0.0), (fields * KEY.0, KEY.1)];
+        let corners = corners.into_iter().chain([(0.0, KEY.1), (0.0, 0.0)]);
+        let outline: Vec<_> = corners.map(|(x, y)| (left + x, top + y)).collect();
+        canvas.line(&outline, SOFT, 1.0, &[], "edge");
+        let full = brief(self.full);
+        let labels = [
+            (0.5, format!("-{full} or less")),
+            (fields / 2.0, "0 nats".to_owned()),
+            (fields - 0.5, format!("{full} or more")),
+        ];
+        for (place, label) in labels {
+            let at = (left + place * KEY.0, top + KEY.1 + 11.0);
+            canvas.text(&label, at, Type::new(SMALL, SOFT, Anchor::Middle));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_stand_in_the_order_of_what_they_change_within_and_across_layers() {
+        let net = Net {
+            layers: vec!["a".into(), "b".into()],
+            units: 2,
+            // The second unit of each layer changes more, so it comes first.
+            within: vec![vec![1.0, -5.0, -5.0, -2.0], vec![3.0, 6.0, 6.0, 4.0]],
+            // Rows: units of the first layer; columns: those of the second.
+            across: vec![vec![10.0, 20.0, 30.0, 40.0]],
+        };
+        let expected = [
+            ((1, 0), -5.0),
+            ((3, 2), 6.0),
+            ((2, 0), 40.0),
+            ((2, 1), 20.0),
+            ((3, 0), 30.0),
+            ((3, 1), 10.0),
+        ];
+        assert_eq!(net.pairs(), expected);
+    }
+
+    #[test]
+    fn shades_are_even_in_the_sign_and_the_largest_serves_for_all_beyond() {
+        assert_eq!(
+            [0.0, 0.01, 0.5, 1.0, 7.0].map(|v| shade(v, 1.0)),
+            [0, 0, 4, 8, 8]
+        );
+        assert_eq!([-0.5, -7.0].map(|v| shade(v, 1.0)), [-4, -8]);
+        assert_eq!(shade(1.0, 0.0), 0);
+        assert_eq!(of_shade(-SHADES), BLUE);
+        assert_eq!(color(0.01, 1.0), None);
+        assert_eq!(
+            [brief(0.01234), brief(1.25), brief(12.3)],
+            ["0.012", "1.2", "12"]
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! The interactions of all pairs of some units as matrices.
+
+use super::Plan;
+use ablate_models::ablation::{Fill, Subject, Unit};
+
+/// Most units of a layer.
+const UNITS: usize = 16;
+
+/// For every layer the interactions between its units, and between them and those of the next layer,
+/// row after row, with removed units at zero. On the diagonal stands what losing the unit alone
+/// costs. The units are those that the first order of removal begins with, as many of every layer.
+pub(super) fn of(plan: &Plan, subject: &Subject<'_>) -> Vec<(String, Vec<f64>)> {
+    let smallest = plan.orders.iter().map(|orders| orders[0].len()).min();
+    let n = smallest.unwrap_or(0).min(UNITS);
+    let shown = |layer: usize| &plan.orders[layer][0][..n];
+    let mut out = Vec::new();
+    for (layer, (path, _)) in plan.layers.iter().enumerate() {
+        let units = shown(layer);
+        out.push((format!("interaction_within.{path}"), within(subject, units)));
+        if layer + 1 < plan.layers.len() {
+            let next = shown(layer + 1);
+            let pairs = units.iter().flat_map(|a| next.iter().map(|b| [*a, *b]));
+            let pairs: Vec<[Unit; 2]> = pairs.collect();
+            let values = subject.interactions(&pairs, Fill::Zero);
+            out.push((format!("interaction_across.{path}"), values));
+        }
+    }
+    out
+}
+
+fn within(subject: &Subject<'_>, units: &[Unit]) -> Vec<f64> {
+    let n = units.len();
+    let places = || (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
+    let pairs: Vec<[Unit; 2]> = places().map(|(i, j)| [units[i], units[j]]).collect();
+    let whole = subject.whole().nll;
+    let mut matrix = vec![0.0; n * n];
+    for (i, unit) in units.iter().enumerate() {
+        matrix[i * n + i] = subject.without(&[*unit], Fill::Zero).nll - whole;
+    }
+    for ((i, j), value) in places().zip(subject.interactions(&pairs, Fill::Zero)) {
+        matrix[i * n + j] = value;
+        matrix[j * n + i] = value;
+    }
+    matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ablate_models::activation::Activation::{Linear, Relu};
+    use ablate_models::chain::{Chain, Layer};
+
+    fn subject(chain: &Chain) -> Subject<'_> {
+        Subject::new(chain, vec![1.0; 4], 1, &[0; 4])
+    }
+
+    /// Two units that are 1 on every example give -3 and 3 to a unit of the next layer, which is the
+    /// logit of class 0; that of class 1 is 0. Beside that unit stands a constant of no use.
+    fn chain() -> Chain {
+        let first = Layer::new(vec![1.0, 1.0], vec![0.0; 2], Relu);
+        let second = Layer::new(vec![-3.0, 0.0, 3.0, 0.0], vec![0.0, 1.0], Linear);
+        let head = Layer::new(vec![1.0, 0.0, 0.0, 0.0], vec![0.0; 2], Linear);
+        Chain::new(vec![first, second, head])
+    }
+
+    fn loss(margin: f64) -> f64 {
+        (-margin).exp().ln_1p()
+    }
+
+    #[test]
+    fn matrices_hold_what_is_computed_on_paper_where_the_layout_says() {
+        let layers = [("blocks.0".to_owned(), 1, 2), ("blocks.1".to_owned(), 2, 2)];
+        let mut plan = Plan::draw(&layers, 0);
+        for orders in &mut plan.orders {
+            orders[0].sort();
+        }
+        let chain = chain();
+        let found = of(&plan, &subject(&chain));
+        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "interaction_within.blocks.0",
+                "interaction_across.blocks.0",
+                "interaction_within.blocks.1",
+            ]
+        );
+        let near = |found: &[f64], expected: [f64; 4]| {
+            for (a, b) in found.iter().zip(expected) {
+                assert!((a - b).abs() < 1e-12, "{found:?} {expected:?}");
+            }
+        };
+        let (harmless, broken, even) = (loss(3.0), loss(-3.0), loss(0.0));
+        // One unit harms and the other repairs it.
+        let repair = even - harmless - broken + even;
+        assert!(repair < -1.7);
+        near(
+            &found[0].1,
+            [harmless - even, repair, repair, broken - even],
+        );
+        // Without the unit behind them, neither does anything.
+        let gated = [even - harmless, even - broken];
+        near(&found[1].1, [gated[0], 0.0, gated[1], 0.0]);
+        near(&found[2].1, [0.0; 4]);
+    }
+
+    #[test]
+    fn every_layer_shows_as_many_units_as_the_smallest_has() {
+        let layers = [("a".to_owned(), 1, 40), ("b".to_owned(), 2, 3)];
+        let plan = Plan::draw(&layers, 0);
+        let first = Layer::new(vec![0.1; 40], vec![0.0; 40], Relu);
+        let second = Layer::new(vec![0.1; 120], vec![0.0; 3], Relu);
+        let head = Layer::new(vec![0.1; 6], vec![0.0; 2], Linear);
+        let chain = Chain::new(vec![first, second, head]);
+        let found = of(&plan, &subject(&chain));
+        assert!(found.iter().all(|(_, matrix)| matrix.len() == 9));
+    }
+}
