@@ -8,8 +8,8 @@ use crate::files::{FileError, write_atomic};
 use crate::provenance::Provenance;
 use crate::report::{
     self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, Derived,
-    EFFECT_FILE, INTERACTION_FILE, MATRICES_FILE, REPORT_FILE, SERIES_FILE, SUMMARY_FILE,
-    TRACES_FILE, backends, claim_file, claim_page, overview,
+    EFFECT_FILE, IDENTITIES_FILE, INTERACTION_FILE, MATRICES_FILE, REPORT_FILE, SERIES_FILE,
+    SUMMARY_FILE, TRACES_FILE, backends, claim_file, claim_page, overview,
 };
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 const OVERVIEW_FILE: &str = "README.md";
 
 /// Every file that may be derived from records.
-const DERIVED: [&str; 13] = [
+const DERIVED: [&str; 14] = [
     SUMMARY_FILE,
     REPORT_FILE,
     EFFECT_FILE,
@@ -35,6 +35,7 @@ const DERIVED: [&str; 13] = [
     DISTRIBUTION_FILES[2].0,
     SERIES_FILE,
     MATRICES_FILE,
+    IDENTITIES_FILE,
 ];
 
 /// What a derived file should hold; `None` where it should not be there.

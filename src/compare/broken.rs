@@ -1,6 +1,5 @@
 //! Kernels broken on purpose: each is named by layer and step.
 
-use super::parameters::{changed, replaced, values};
 use super::parity::{compare, yardstick};
 use super::side::{Course, Side, Trainee, Watch, like};
 use crate::backends::bound::first_break;
@@ -10,6 +9,7 @@ use crate::run::trainer::{Job, StopFlag};
 use crate::spec::Spec;
 use crate::train::net::{Net, host_f64};
 use crate::train::optimizer::Optimizer;
+use crate::train::parameters::{changed, replaced, values};
 use crate::train::schedule::Pace;
 use ablate_models::pass::{Observer, Point};
 use ablate_models::zoo::Model;

@@ -6,7 +6,6 @@ pub mod accuracy;
 mod broken;
 mod distance;
 mod forward;
-mod parameters;
 mod parity;
 mod shadow;
 mod side;

@@ -2,12 +2,12 @@
 //! should have computed from there.
 
 use super::distance::{each, larger};
-use super::parameters::{self, replaced};
 use super::side::{Course, Moment, PIXELS, Seen, host_all, like, nudged, off_by, with_values};
 use crate::train::TrainError;
 use crate::train::batch::Batches;
 use crate::train::net::host_f64;
 use crate::train::optimizer::Optimizer;
+use crate::train::parameters::{self, replaced};
 use ablate_models::streams::Stream;
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, ops};

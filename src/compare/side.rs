@@ -1,11 +1,11 @@
 //! One net on one device, step by step, and what can be seen of it from outside.
 
-use super::parameters::{changed, gradients, values};
 use crate::data::{self, Prepared};
 use crate::run::trainer::Job;
 use crate::train::batch::Batches;
 use crate::train::net::{Net, host_f64};
 use crate::train::optimizer::Optimizer;
+use crate::train::parameters::{changed, gradients, values};
 use crate::train::schedule::{self, Pace};
 use crate::train::{TrainError, build};
 use ablate_models::streams::{Purpose, Stream};

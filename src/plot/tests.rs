@@ -1,5 +1,6 @@
 use super::{
-    curves, differences, distributions, dose_response, effect, interaction, probe_series, traces,
+    curves, differences, distributions, dose_response, effect, interaction, matrices, probe_series,
+    traces,
 };
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Cells, Scoreboard, summarize};
@@ -604,4 +605,36 @@ fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_t
     let along = traces(&spec, &cells, &summary).expect("a figure");
     let along = along.expect("something else was traced");
     assert_eq!(count(&along, "class=\"series\""), 2);
+}
+
+#[test]
+fn interactions_of_units_have_a_panel_an_arm_and_leave_out_what_fits_nowhere() {
+    let spec = spec(2, 3, 2);
+    let mut records = records(&spec);
+    let drawn = |records: &[CellRecord]| {
+        let summary = summarize(&spec, records).expect("records of one run");
+        let cells = Cells::sort(&spec, records).expect("records of one run");
+        matrices(&spec, &cells, &summary).expect("a figure")
+    };
+    assert_eq!(drawn(&records), None);
+    for record in &mut records {
+        let matrix = vec![0.5, -1.0, -1.0, 0.25];
+        for name in ["within.blocks.0", "across.blocks.0", "within.blocks.1"] {
+            let name = format!("interaction_{name}");
+            record.series.insert(name, matrix.clone());
+        }
+    }
+    let svg = drawn(&records).expect("matrices");
+    assert_sound(&svg);
+    let named = |name: &str| texts(&svg).iter().filter(|t| **t == name).count();
+    // Beside each matrix and under it.
+    assert_eq!([named("blocks.0"), named("blocks.1")], [4, 4]);
+    let first = records.iter().map(|r| r.seed).min().expect("records");
+    let caption = format!("of the net of seed {first}");
+    let words = texts(&svg).join(" ");
+    assert!(words.contains(&caption), "{words}");
+    for record in &mut records {
+        record.series.remove("interaction_across.blocks.0");
+    }
+    assert_eq!(drawn(&records), None);
 }

@@ -3,8 +3,8 @@
 use super::finding::{power, sentence, verdict_word};
 use super::table::one_line;
 use super::{
-    CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, EFFECT_FILE, INTERACTION_FILE,
-    MATRICES_FILE, SERIES_FILE, TRACES_FILE, factors, identities, probes, tables,
+    CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, EFFECT_FILE, IDENTITIES_FILE,
+    INTERACTION_FILE, MATRICES_FILE, SERIES_FILE, TRACES_FILE, factors, identities, probes, tables,
 };
 use crate::analysis::{ContrastSummary, Summary};
 
@@ -24,7 +24,8 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
         let distribution = DISTRIBUTION_FILES.iter().any(|(name, _)| name == *file);
         distribution || [TRACES_FILE, SERIES_FILE, MATRICES_FILE].contains(*file)
     };
-    let others = figures.iter().filter(|file| !of_probes(file));
+    let of_identities = |file: &&&str| **file == IDENTITIES_FILE;
+    let others = (figures.iter()).filter(|file| !of_probes(file) && !of_identities(file));
     parts.extend(others.map(|file| figure(file)));
     parts.push("## Arms".to_owned());
     parts.push(format!(
@@ -48,6 +49,12 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
     }
     parts.extend(grid(summary));
     parts.extend(identities::section(summary));
+    parts.extend(
+        figures
+            .iter()
+            .filter(of_identities)
+            .map(|file| figure(file)),
+    );
     let of_probes: Vec<&str> = figures.iter().filter(of_probes).copied().collect();
     parts.extend(probe_section(summary, &of_probes));
     if let Some(table) = tables::published(summary) {
@@ -149,6 +156,7 @@ fn figure(file: &str) -> String {
         DOSE_FILE => "Score against the factor with numbers for levels",
         TRACES_FILE => "What probes measured, against the epoch",
         SERIES_FILE => "Curves that probes took of the trained nets",
+        IDENTITIES_FILE => "Errors of the identities in every arm, and their bounds",
         MATRICES_FILE => "Interactions of pairs of units in one trained net of each arm",
         other => {
             let known = DISTRIBUTION_FILES.iter().find(|(name, _)| *name == other);

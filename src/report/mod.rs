@@ -50,6 +50,8 @@ pub const TRACES_FILE: &str = "traces.svg";
 pub const SERIES_FILE: &str = "series.svg";
 /// File name of the interactions of units in trained nets, in a results folder.
 pub const MATRICES_FILE: &str = "matrices.svg";
+/// File name of the errors of identities, in a results folder.
+pub const IDENTITIES_FILE: &str = "identities.svg";
 
 /// Everything that is derived from one experiment's records.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,6 +137,9 @@ pub fn derive(
     }
     if let Some(svg) = plot::matrices(spec, &cells, &summary)? {
         figures.push((MATRICES_FILE, svg));
+    }
+    if let Some(svg) = plot::identities(&summary)? {
+        figures.push((IDENTITIES_FILE, svg));
     }
     let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
     let json = serde_json::to_string_pretty(&summary).map_err(|source| DeriveError::Json {

@@ -6,7 +6,7 @@ mod fault;
 pub(crate) mod fixture;
 pub(crate) mod net;
 pub mod optimizer;
-mod parameters;
+pub(crate) mod parameters;
 mod probes;
 mod restrict;
 pub mod schedule;

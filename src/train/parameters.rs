@@ -1,42 +1,21 @@
-//! The parameters of a net one by one: their gradients, and copies of the net in which they moved.
+//! The parameters of a net one by one, in the order of the net and without running averages: their
+//! values, their gradients, and nets in which they moved.
 
 use ablate_models::zoo::Model;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
-/// Whether a path leads to something trained, not to a running average, whose parts are called alike.
-fn is_trained(path: &[String]) -> bool {
-    let trained = ["weight", "bias", "scale", "center"];
-    let last = path
-        .last()
-        .is_some_and(|name| trained.contains(&name.as_str()));
-    last && !path.iter().any(|part| part == "running")
+/// Path and value of every parameter, `[replicas, elements]` each.
+pub(crate) fn values(model: &Model) -> Vec<(String, Tensor<2>)> {
+    collected(model, None)
 }
 
-/// The gradient of every parameter of `model`, in the order of the net, `[replicas, elements]` each.
-pub(crate) fn gradients(model: &Model, gradients: &Gradients) -> Vec<Tensor<2>> {
-    struct Collect<'a> {
-        gradients: &'a Gradients,
-        path: Vec<String>,
-        found: Vec<Tensor<2>>,
-    }
-    impl ModuleVisitor for Collect<'_> {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if !is_trained(&self.path) {
-                return;
-            }
-            let value = param.val();
-            let gradient = value.grad(self.gradients);
-            let gradient = gradient.unwrap_or_else(|| value.inner().zeros_like());
-            self.found.push(flat(gradient));
-        }
-    }
+/// Path and gradient of every parameter, likewise; zeros where there is none.
+pub(crate) fn gradients(model: &Model, gradients: &Gradients) -> Vec<(String, Tensor<2>)> {
+    collected(model, Some(gradients))
+}
+
+fn collected(model: &Model, gradients: Option<&Gradients>) -> Vec<(String, Tensor<2>)> {
     let mut collect = Collect {
         gradients,
         path: Vec::new(),
@@ -46,11 +25,103 @@ pub(crate) fn gradients(model: &Model, gradients: &Gradients) -> Vec<Tensor<2>> 
     collect.found
 }
 
-/// A copy of `model`, running averages included, that shares nothing with it and whose parameters
-/// are `change` of the old ones: of their number in the order of the net, their path, and their
-/// value, `[replicas, elements]`. It records gradients where `model` does.
-pub(crate) fn changed(
+/// The path of a parameter without the name of its model; `None` for a running average, whose parts
+/// are called alike.
+fn trained(path: &[String]) -> Option<String> {
+    let names = ["weight", "bias", "scale", "center"];
+    let last = path.last().is_some_and(|n| names.contains(&n.as_str()));
+    let running = path.iter().any(|part| part == "running");
+    (last && !running).then(|| path[1..].join("."))
+}
+
+struct Collect<'a> {
+    gradients: Option<&'a Gradients>,
+    path: Vec<String>,
+    found: Vec<(String, Tensor<2>)>,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(path) = trained(&self.path) else {
+            return;
+        };
+        let value = param.val();
+        let shown = match self.gradients {
+            None => value.inner(),
+            Some(gradients) => {
+                let gradient = value.grad(gradients);
+                gradient.unwrap_or_else(|| value.inner().zeros_like())
+            }
+        };
+        self.found.push((path, flat(shown)));
+    }
+}
+
+/// Puts `change` of the gradient of every parameter of `model`, of its number and of itself, in its
+/// place.
+pub(crate) fn replaced(
     model: &Model,
+    gradients: &mut Gradients,
+    change: impl FnMut(usize, Tensor<2>) -> Tensor<2>,
+) {
+    struct Replace<'a, F> {
+        gradients: &'a mut Gradients,
+        change: F,
+        path: Vec<String>,
+        index: usize,
+    }
+    impl<F: FnMut(usize, Tensor<2>) -> Tensor<2>> ModuleVisitor for Replace<'_, F> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if trained(&self.path).is_none() {
+                return;
+            }
+            let index = self.index;
+            self.index += 1;
+            let value = param.val();
+            let Some(old) = value.grad_remove(self.gradients) else {
+                return;
+            };
+            let shape = old.dims();
+            let new = (self.change)(index, flat(old)).reshape(shape);
+            value.grad_replace(self.gradients, new);
+        }
+    }
+    model.visit(&mut Replace {
+        gradients,
+        change,
+        path: Vec::new(),
+        index: 0,
+    });
+}
+
+/// A copy of `model`, running averages included, that shares nothing with it and records gradients
+/// where `model` does.
+pub(crate) fn copied(model: &Model) -> Model {
+    let copy = model.valid();
+    let records = model.head().weight.val().device().is_autodiff();
+    if records { copy.train() } else { copy }
+}
+
+/// `model` with `change` of every parameter in its place: of its number, its path and its value,
+/// `[replicas, elements]`, without gradients. It records gradients where it did.
+pub(crate) fn changed(
+    model: Model,
     change: impl FnMut(usize, &str, Tensor<2>) -> Tensor<2>,
 ) -> Model {
     struct Change<F> {
@@ -62,28 +133,32 @@ pub(crate) fn changed(
         fn enter_module(&mut self, name: &str, _container: &str) {
             self.path.push(name.to_owned());
         }
+
         fn exit_module(&mut self, _name: &str, _container: &str) {
             self.path.pop();
         }
+
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            if !is_trained(&self.path) {
+            let Some(path) = trained(&self.path) else {
                 return param;
-            }
-            let (index, path) = (self.index, self.path[1..].join("."));
+            };
+            let index = self.index;
             self.index += 1;
             param.map(|tensor| {
-                let shape = tensor.dims();
-                (self.change)(index, &path, flat(tensor)).reshape(shape)
+                let (shape, trains) = (tensor.dims(), tensor.is_require_grad());
+                if !tensor.device().is_autodiff() {
+                    return (self.change)(index, &path, flat(tensor)).reshape(shape);
+                }
+                let new = (self.change)(index, &path, flat(tensor.inner()));
+                Tensor::from_inner(new.reshape(shape)).set_require_grad(trains)
             })
         }
     }
-    let records = model.head().weight.val().device().is_autodiff();
-    let copy = model.valid().map(&mut Change {
+    model.map(&mut Change {
         change,
         path: Vec::new(),
         index: 0,
-    });
-    if records { copy.train() } else { copy }
+    })
 }
 
 /// `[replicas, ..]` to `[replicas, elements]`.

@@ -6,7 +6,7 @@
 
 use super::{Findings, Run, Watcher};
 use crate::train::net::host_f64;
-use crate::train::parameters::{block_paths, block_weights, changed, gradients};
+use crate::train::parameters::{block_paths, block_weights, changed, copied, gradients, values};
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, ops};
 use burn::tensor::{Int, Tensor};
@@ -25,7 +25,7 @@ impl Watcher for Landscape {
         let rates: Vec<f64> = run.job.cells.iter().map(|c| c.learning_rate).collect();
         let orders = run.batches.orders(self.epochs);
         let batch = run.batches.train(&orders, 0, run.job.train.batch_size);
-        let here = Place::of(changed(run.net.model(), |_, _, value| value), &batch);
+        let here = Place::of(copied(run.net.model()), &batch);
         along(&here, &rates, &batch, found);
         across(&here, &rates, &batch, found);
     }
@@ -57,7 +57,10 @@ impl Place {
         });
         Self {
             weight_slopes: weight_slopes.collect(),
-            slopes: gradients(&model, &all),
+            slopes: gradients(&model, &all)
+                .into_iter()
+                .map(|(_, g)| g)
+                .collect(),
             losses: host_f64(losses.inner()),
             model,
         }
@@ -65,7 +68,7 @@ impl Place {
 
     /// The net after a step of `length` learning rates down the gradient.
     fn step(&self, length: f64, rates: &[f64]) -> Model {
-        changed(&self.model, |i, _, value| {
+        changed(copied(&self.model), |i, _, value| {
             let rates: Vec<f64> = rates.iter().map(|rate| rate * length).collect();
             let rates = Tensor::<1>::from_data(rates.as_slice(), (&value.device(), value.dtype()));
             value - self.slopes[i].clone() * rates.unsqueeze_dim(1)
@@ -97,18 +100,14 @@ fn along(here: &Place, rates: &[f64], batch: &Batch, found: &mut [Findings]) {
 /// The gradient of each block's weights before and after the blocks in front of it take their step.
 fn across(here: &Place, rates: &[f64], batch: &Batch, found: &mut [Findings]) {
     let next = here.step(1.0, rates);
-    let mut moved: Vec<Tensor<2>> = Vec::new();
-    changed(&next, |_, _, value| {
-        moved.push(value.clone());
-        value
-    });
+    let moved: Vec<Tensor<2>> = values(&next).into_iter().map(|(_, v)| v).collect();
     let paths = block_paths(&here.model);
     for (i, path) in paths.iter().enumerate() {
         let is_in_front = |parameter: &str| {
             let block = |path: &String| parameter.starts_with(&format!("{path}."));
             paths[..i].iter().any(block)
         };
-        let mixed = changed(&here.model, |index, parameter, value| {
+        let mixed = changed(copied(&here.model), |index, parameter, value| {
             if is_in_front(parameter) {
                 moved[index].clone()
             } else {

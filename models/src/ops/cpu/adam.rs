@@ -1,5 +1,6 @@
 //! A step of Adam in one pass over parameter, gradient and moments.
 
+use super::cut::Cut;
 use super::parallel::for_each;
 use super::real::Real;
 use super::vector::Kernel;
@@ -23,9 +24,6 @@ pub struct AdamStep {
     pub step: i32,
 }
 
-/// Numbers that one task moves, at most.
-const PART: usize = 1 << 16;
-
 /// Moves `value`, `first` and `second`, each of equal blocks a replica.
 pub(crate) fn step<T: Real>(
     s: &AdamStep,
@@ -34,25 +32,15 @@ pub(crate) fn step<T: Real>(
     first: &mut [T],
     second: &mut [T],
 ) {
-    let block = value.len() / s.rates.len();
     let correction1 = 1.0 - s.beta1.powi(s.step);
     let correction2 = 1.0 - s.beta2.powi(s.step);
-    // Parts of a block move alike: how it is cut changes nothing.
-    let part = block.min(PART).max(1);
-    let parts = |v| <[T]>::chunks_mut(v, block.max(1)).flat_map(move |v| v.chunks_mut(part));
-    let rates = s
-        .rates
-        .iter()
-        .flat_map(|rate| std::iter::repeat_n(rate, block.div_ceil(part)));
-    let gradients = gradient.chunks(block.max(1)).flat_map(|g| g.chunks(part));
-    let tasks = parts(value)
-        .zip(gradients)
-        .zip(parts(first))
-        .zip(parts(second))
-        .zip(rates);
+    let cut = Cut::new(value.len(), s.rates.len());
+    let moments = cut.write(first).zip(cut.write(second));
+    let tasks = cut.write(value).zip(cut.read(gradient));
+    let tasks = tasks.zip(moments).zip(cut.rates(&s.rates));
     for_each(
         tasks.collect(),
-        |((((value, gradient), first), second), &rate)| {
+        |(((value, gradient), (first, second)), rate)| {
             T::run(Step {
                 value,
                 gradient,

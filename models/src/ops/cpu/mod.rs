@@ -4,6 +4,7 @@ pub(crate) mod adam;
 pub(crate) mod block;
 pub(crate) mod buffers;
 mod columns;
+mod cut;
 pub(crate) mod loss;
 mod parallel;
 pub(crate) mod pool;

@@ -1,5 +1,6 @@
 //! A step of SGD in one pass over parameter, gradient and velocity.
 
+use super::cut::Cut;
 use super::parallel::for_each;
 use super::real::Real;
 use super::vector::Kernel;
@@ -17,9 +18,6 @@ pub struct SgdStep {
     pub penalty: f64,
 }
 
-/// Numbers that one task moves, at most.
-const PART: usize = 1 << 16;
-
 /// Moves `value`, and `velocity` if there is one, each of equal blocks a replica.
 pub(crate) fn step<T: Real>(
     s: &SgdStep,
@@ -27,18 +25,13 @@ pub(crate) fn step<T: Real>(
     gradient: &[T],
     velocity: Option<&mut [T]>,
 ) {
-    let block = value.len() / s.rates.len();
-    // Parts of a block move alike: how it is cut changes nothing.
-    let part = block.min(PART).max(1);
-    let parts = |v| <[T]>::chunks_mut(v, block.max(1)).flat_map(move |v| v.chunks_mut(part));
-    let rates = s
-        .rates
-        .iter()
-        .flat_map(|rate| std::iter::repeat_n(rate, block.div_ceil(part)));
-    let gradients = gradient.chunks(block.max(1)).flat_map(|g| g.chunks(part));
-    let tasks = parts(value).zip(gradients).zip(rates);
+    let cut = Cut::new(value.len(), s.rates.len());
+    let tasks = cut
+        .write(value)
+        .zip(cut.read(gradient))
+        .zip(cut.rates(&s.rates));
     match velocity {
-        None => for_each(tasks.collect(), |((value, gradient), &rate)| {
+        None => for_each(tasks.collect(), |((value, gradient), rate)| {
             T::run(Plain {
                 value,
                 gradient,
@@ -47,8 +40,8 @@ pub(crate) fn step<T: Real>(
             });
         }),
         Some(velocity) => {
-            let tasks = tasks.zip(parts(velocity));
-            for_each(tasks.collect(), |(((value, gradient), &rate), velocity)| {
+            let tasks = tasks.zip(cut.write(velocity));
+            for_each(tasks.collect(), |(((value, gradient), rate), velocity)| {
                 T::run(Heavy {
                     value,
                     gradient,

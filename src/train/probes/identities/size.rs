@@ -2,7 +2,7 @@
 
 use super::{Lab, Sink, largest};
 use crate::train::net::{Net, host_f64};
-use crate::train::parameters::{block_weights, changed};
+use crate::train::parameters::{block_weights, changed, copied};
 use ablate_models::norm::Norm;
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, ops};
@@ -16,7 +16,7 @@ const FACTOR: f64 = 3.0;
 /// and with one that grows along; then at the angle between each unit's weights and their gradient.
 pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
     let model = net.model().valid();
-    let larger = changed(&model, |_, path, value| {
+    let larger = changed(copied(&model), |_, path, value| {
         let is_hidden = !path.starts_with("head.");
         let is_weight = path.ends_with(".weight") || path.ends_with(".bias");
         let norm = path.contains(".norm.");
@@ -60,7 +60,7 @@ fn with_epsilons(mut model: Model, factor: f64) -> Option<Model> {
 
 /// The largest `|<w, dL/dw>| / (|w| |dL/dw|)` of a unit of a hidden block on the first batch.
 fn slopes(lab: &Lab<'_>, model: &Model) -> Vec<f64> {
-    let copy = changed(model, |_, _, value| value);
+    let copy = copied(model);
     let (pixels, labels) = lab.batch(0, lab.job.train.batch_size);
     let logits = copy.forward(pixels, &Pass::evaluate_on_batch());
     let gradients = ops::cross_entropy(logits, labels).sum().backward();

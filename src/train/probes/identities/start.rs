@@ -3,7 +3,7 @@
 use super::{Lab, Sink, copy, largest};
 use crate::train::TrainError;
 use crate::train::net::Net;
-use crate::train::parameters::changed;
+use crate::train::parameters::{changed, values};
 use crate::train::statistics::{batch_norms, held};
 use ablate_models::Pass;
 use ablate_models::norm::NormConfig;
@@ -67,13 +67,9 @@ fn channels(lab: &Lab<'_>, lists: &[Vec<f64>]) -> Vec<usize> {
 /// A net of `config` without gradients, its running averages at their start, with the weights of
 /// `net`.
 fn fresh(lab: &Lab<'_>, net: &Net, config: &ModelConfig) -> Result<Model, TrainError> {
-    let mut values = Vec::new();
-    changed(&copy(net), |_, _, value| {
-        values.push(value.clone());
-        value
-    });
+    let values = values(net.model());
     let fresh = lab.net(config)?;
-    Ok(changed(&copy(&fresh), |i, _, _| values[i].clone()))
+    Ok(changed(copy(&fresh), |i, _, _| values[i].1.clone()))
 }
 
 /// The same model, but that its averages hold the last batch alone; `None` without a batch norm.
