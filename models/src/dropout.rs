@@ -3,6 +3,8 @@
 use crate::error::ConfigError;
 use crate::init::Start;
 use crate::ops::Masks;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use crate::ops::gpu;
 use crate::pass::{Mode, Pass};
 use crate::streams::{Purpose, Stream};
 use burn::module::Module;
@@ -116,16 +118,14 @@ impl Dropout {
             return x;
         };
         let [r, rows, c] = x.dims();
-        let like = (&x.device(), x.dtype());
         if self.spatial {
             let n = rows / positions;
-            let mask = self.mask(step, n * c).convert_dtype(x.dtype());
-            let mask: Tensor<4> = Tensor::<2>::from_data(mask, like).reshape([r, n, 1, c]);
+            let mask: Tensor<4> = self.mask(step, n * c, &x).reshape([r, n, 1, c]);
             let x: Tensor<4> = x.reshape([r, n, positions, c]);
             return (x * mask).reshape([r, rows, c]);
         }
-        let mask = self.mask(step, rows * c).convert_dtype(x.dtype());
-        x * Tensor::<2>::from_data(mask, like).reshape([r, rows, c])
+        let mask = self.mask(step, rows * c, &x).reshape([r, rows, c]);
+        x * mask
     }
 
     /// Where a fused kernel finds the masks of `step`.
@@ -138,9 +138,32 @@ impl Dropout {
         }
     }
 
-    /// The factors of every replica's first `n` elements at `step`: 0 or `1 / (1 - rate)`.
-    fn mask(&self, step: u64, n: usize) -> TensorData {
-        let keep = (1.0 / (1.0 - self.rate)) as f32;
+    /// The factors of every replica's first `n` elements at `step`, 0 or `1 / (1 - rate)`, where
+    /// and in the precision that `x` is.
+    fn mask(&self, step: u64, n: usize, x: &Tensor<3>) -> Tensor<2> {
+        let (device, dtype) = (x.device(), x.dtype());
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        if gpu::is_gpu(&device) {
+            let draw = gpu::Draw {
+                step,
+                threshold: self.threshold,
+                kept: self.kept(),
+                columns: n,
+            };
+            return gpu::mask(&self.streams, draw, device).cast(dtype);
+        }
+        let mask = self.mask_on_host(step, n).convert_dtype(dtype);
+        Tensor::from_data(mask, (&device, dtype))
+    }
+
+    /// The factor of a kept element.
+    fn kept(&self) -> f32 {
+        (1.0 / (1.0 - self.rate)) as f32
+    }
+
+    /// [`Self::mask`] for a device that has no kernel for it, and what the kernels draw.
+    fn mask_on_host(&self, step: u64, n: usize) -> TensorData {
+        let keep = self.kept();
         let mut values: Vec<f32> = Vec::with_capacity(self.streams.len() * n);
         for stream in &self.streams {
             for chunk in 0..n.div_ceil(128) {

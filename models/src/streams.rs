@@ -60,7 +60,8 @@ pub struct Stream {
     key: [u32; 4],
 }
 
-const ROTATIONS: [[u32; 2]; 8] = [
+/// How far a round turns its two words.
+pub(crate) const ROTATIONS: [[u32; 2]; 8] = [
     [10, 26],
     [11, 21],
     [13, 27],
@@ -97,8 +98,9 @@ pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
     x
 }
 
+/// A key and its parity, which the rounds add in turn.
 #[inline(always)]
-fn key_schedule(key: [u32; 4]) -> [u32; 5] {
+pub(crate) fn key_schedule(key: [u32; 4]) -> [u32; 5] {
     let parity = 0x1BD1_1BDA ^ key[0] ^ key[1] ^ key[2] ^ key[3];
     [key[0], key[1], key[2], key[3], parity]
 }

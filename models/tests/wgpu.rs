@@ -12,8 +12,9 @@ use ablate_models::block::BlockConfig;
 use ablate_models::cnn::Pool;
 use ablate_models::dropout::{Dropout, DropoutConfig};
 use ablate_models::ops::{self, AdamStep, SgdStep};
+use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::ModelConfig;
-use burn::tensor::{Device, DeviceType, Tensor};
+use burn::tensor::{DType, Device, DeviceType, Tensor};
 use std::sync::OnceLock;
 use support::testing::{distance, values};
 use support::training::{Optimizer, Rule, Trial};
@@ -117,20 +118,137 @@ fn a_convolutional_net_with_batch_norm_dropout_and_max_pooling_trains_alike() {
     trains_alike(&cnn(Pool::Max, block()));
 }
 
+/// Numbers that a stream gives at once.
+const CHUNK: usize = 128;
+
+/// The mask of `[replicas, rows, channels]` at `step`, as the streams' documentation says it.
+fn expected(seeds: &[u64], rate: f64, [rows, channels]: [usize; 2], step: u64) -> Vec<f64> {
+    let threshold = (rate * 65536.0).round();
+    let kept = (1.0 / (1.0 - threshold / 65536.0)) as f32;
+    let mut mask = Vec::new();
+    for &seed in seeds {
+        let stream = Stream::new(seed, Purpose::Mask, "layer");
+        let chunks = 0..(rows * channels).div_ceil(CHUNK) as u64;
+        let numbers = chunks.flat_map(|chunk| stream.half_words(step, chunk));
+        let dropped = numbers.map(|u| f64::from(u) < threshold);
+        let factors = dropped.map(|dropped| if dropped { 0.0 } else { f64::from(kept) });
+        mask.extend(factors.take(rows * channels));
+    }
+    mask
+}
+
+/// What dropout makes of ones on the adapter.
+fn mask(
+    seeds: &[u64],
+    rate: f64,
+    [rows, channels]: [usize; 2],
+    positions: Option<usize>,
+    step: u64,
+) -> Tensor<3> {
+    let start = Start::new(seeds, adapter());
+    let dropout = Dropout::new(rate, positions.is_some(), "layer", &start).expect("it drops");
+    let ones = Tensor::ones([seeds.len(), rows, channels], adapter());
+    dropout.forward(ones, positions.unwrap_or(1), &Pass::train(step))
+}
+
 #[test]
-fn dropout_masks_are_the_same_bits() {
-    for spatial in [false, true] {
-        for step in [0, 1, 1 << 40] {
-            let mask = |device: &Device| {
-                let start = Start::new([5, 6], device);
-                let dropout = Dropout::new(0.3, spatial, "layer", &start).expect("it drops");
-                let ones = start.tensor(vec![1.0; 2 * 40 * 7], [2, 40, 7]);
-                values(dropout.forward(ones, 4, &Pass::train(step)))
-            };
-            let (here, there) = (mask(&Device::flex()), mask(adapter()));
-            assert!(here.contains(&0.0));
-            assert_eq!(here, there, "spatial {spatial}, step {step}");
+fn dropout_masks_are_the_same_bits_for_any_size_and_number_of_replicas() {
+    let many: Vec<u64> = (0..64).map(|r| r << r).collect();
+    for seeds in [&[7][..], &[5, 6, u64::MAX], &many] {
+        for shape in [
+            [1, 1],
+            [1, 2],
+            [1, 127],
+            [2, 64],
+            [3, 43],
+            [11, 93],
+            [40, 77],
+        ] {
+            let drawn = values(mask(seeds, 0.3, shape, None, 2));
+            let replicas = seeds.len();
+            assert_eq!(
+                drawn,
+                expected(seeds, 0.3, shape, 2),
+                "{replicas} replicas, {shape:?}"
+            );
         }
+    }
+}
+
+#[test]
+fn dropout_masks_are_the_same_bits_at_any_step_and_rate() {
+    const SHAPE: [usize; 2] = [100, 401];
+    for rate in [1.0 / 65536.0, 0.5, 65535.0 / 65536.0] {
+        let mut all = Vec::new();
+        for step in [0, u64::from(u32::MAX), 1 << 32, (9 << 40) + 5, u64::MAX] {
+            let drawn = values(mask(&[1, 2], rate, SHAPE, None, step));
+            let same = drawn == expected(&[1, 2], rate, SHAPE, step);
+            assert!(same, "rate {rate}, step {step}");
+            all.extend(drawn);
+        }
+        let dropped = all.iter().filter(|&&factor| factor == 0.0).count();
+        assert!(0 < dropped && dropped < all.len(), "rate {rate}");
+    }
+}
+
+#[test]
+fn spatial_dropout_masks_are_the_same_bits() {
+    const POSITIONS: usize = 9;
+    for (images, channels) in [(1, 1), (7, 43), (13, 32)] {
+        let shape = [images * POSITIONS, channels];
+        let drawn = values(mask(&[3, 4], 0.4, shape, Some(POSITIONS), 1 << 33));
+        let maps = expected(&[3, 4], 0.4, [images, channels], 1 << 33);
+        let images = maps.chunks(channels);
+        let wanted: Vec<f64> = images.flat_map(|maps| maps.repeat(POSITIONS)).collect();
+        assert_eq!(drawn, wanted, "{shape:?}");
+    }
+}
+
+#[test]
+fn dropout_masks_in_double_precision_are_those_in_single() {
+    if !adapter().supports_dtype(DType::F64) {
+        println!("the adapter has no double precision");
+        return;
+    }
+    let start = Start::new([8, 9], adapter()).double();
+    let dropout = Dropout::new(0.3, false, "layer", &start).expect("it drops");
+    let ones = start.tensor(vec![1.0; 2 * 20 * 31], [2, 20, 31]);
+    let mask = dropout.forward(ones, 1, &Pass::train(4));
+    assert_eq!(mask.dtype(), DType::F64);
+    assert_eq!(values(mask), expected(&[8, 9], 0.3, [20, 31], 4));
+}
+
+#[test]
+fn masks_of_steps_in_flight_are_those_of_their_own_step() {
+    let drawn: Vec<Tensor<3>> = (0..40)
+        .map(|step| mask(&[1, 2], 0.5, [3, 50], None, step) * 2.0 + 1.0)
+        .collect();
+    for (step, drawn) in (0..).zip(drawn) {
+        let mask = expected(&[1, 2], 0.5, [3, 50], step);
+        let wanted: Vec<f64> = mask.iter().map(|factor| 2.0 * factor + 1.0).collect();
+        assert_eq!(values(drawn), wanted, "step {step}");
+    }
+}
+
+#[test]
+fn dropout_and_its_gradient_are_those_of_the_host() {
+    const SHAPE: [usize; 3] = [3, 24, 17];
+    const COUNT: usize = SHAPE[0] * SHAPE[1] * SHAPE[2];
+    for spatial in [false, true] {
+        let both = |device: &Device| {
+            let start = start(device);
+            let dropout = Dropout::new(0.3, spatial, "layer", &start).expect("it drops");
+            let x = start.tensor(normals("x", COUNT), SHAPE).require_grad();
+            let weight = start.tensor(normals("weight", COUNT), SHAPE);
+            // Powers of two and relu, so that no rounding depends on the order of operations.
+            let y = dropout.forward((x.clone() * 2.0).clamp_min(0.0), 4, &Pass::train(11));
+            let gradients = (y.clone() * weight).sum().backward();
+            let gradient = x.grad(&gradients).expect("x is behind the sum");
+            [values(y), values(gradient)]
+        };
+        let (here, there) = (both(&Device::flex()), both(adapter()));
+        assert!(here[1].contains(&0.0));
+        assert_eq!(here, there, "spatial {spatial}");
     }
 }
 

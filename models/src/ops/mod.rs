@@ -1,9 +1,12 @@
 //! The heavy operations. On the CPU devices they run kernels of this crate; on every other device,
-//! and as the reference in tests, their [`plain`] burn versions.
+//! and as the reference in tests, their [`plain`] burn versions. GPUs have a kernel for what those
+//! would leave to the host, the masks of dropout.
 
 mod cpu;
 mod extension;
 mod geometry;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub(crate) mod gpu;
 pub mod plain;
 
 use burn::backend::{Dispatch, DispatchDevice};
