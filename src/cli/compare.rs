@@ -8,24 +8,28 @@ use super::select::Selection;
 use super::{folder, preflight, signals, trainer};
 use crate::backends::bound::first_break;
 use crate::backends::{
-    ArmComparison, COMPARISON_FILE, Comparison, DeviceInfo, Measured, OnDevice, Parity, Timed, text,
+    ArmComparison, COMPARISON_FILE, Comparison, DeviceInfo, Measured, OnDevice, Parity, Timed,
+    Timing, text,
 };
 use crate::compare;
 use crate::files::{check_writable, write_atomic};
 use crate::provenance::{Compared, Provenance};
 use crate::report::backends::{brief, forward};
-use crate::report::format::counted;
 use crate::run::RunError;
 use crate::run::lock::Lock;
+use crate::run::trainer::StopFlag;
 use crate::spec::Spec;
 use clap::ValueEnum;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// The experiment that is compared where none is named.
 const SMOKE: &str = "smoke";
+
+/// Seconds of the longest step that anyone waits for.
+const LONGEST: f64 = 3600.0;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
@@ -44,6 +48,9 @@ pub(crate) struct Args {
     /// Measure only this, and keep what an earlier comparison of the same devices says of the rest.
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     only: Vec<Part>,
+    /// Longest step that is timed, in seconds; sizes with longer ones are left out [default: 0.5].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    longest_step: Option<f64>,
     #[command(flatten)]
     results: ResultsArg,
     #[command(flatten)]
@@ -69,19 +76,24 @@ fn points(text: &str) -> Result<f64, String> {
     }
 }
 
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|e| format!("{e}"))?;
+    match seconds > 0.0 && seconds <= LONGEST {
+        true => Ok(seconds),
+        false => Err(format!("must be above 0 and at most {LONGEST}")),
+    }
+}
+
 impl Args {
     fn wants(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)
     }
 
-    fn spec(&self) -> Result<Spec, Failure> {
-        let mut specs = self.selection.specs(SMOKE)?;
-        match specs.len() {
-            1 => Ok(specs.remove(0)),
-            n => Err(Failure::usage(format!(
-                "{} are named; compare devices on one at a time",
-                counted(n, "experiment")
-            ))),
+    fn timing(&self) -> Timing {
+        let usual = Timing::default();
+        Timing {
+            longest_step: self.longest_step.unwrap_or(usual.longest_step),
+            ..usual
         }
     }
 
@@ -101,35 +113,78 @@ impl Args {
     }
 }
 
+/// An experiment to compare devices on.
+struct Task {
+    spec: Spec,
+    /// Its results folder, which is held until it is done.
+    home: PathBuf,
+    _lock: Lock,
+    comparison: Comparison,
+}
+
 pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
-    let spec = args.spec()?;
-    preflight::check_arms(&spec)?;
-    let devices = args.devices(console)?;
-    let results = args
-        .results
-        .folder(&args.selection, std::slice::from_ref(&spec), None);
-    let home = folder::comparison(&results.folder, &spec.name);
-    check_writable(&home)?;
-    let _lock = Lock::acquire(&home).map_err(RunError::from)?;
-    if let Some(why) = results.why {
-        let shown = home.display();
-        console.say(&format!("results go to `{shown}`, because {why}"));
+    let specs = args.selection.specs(SMOKE)?;
+    for spec in &specs {
+        preflight::check_arms(spec)?;
     }
+    let devices = args.devices(console)?;
+    let results = args.results.folder(&args.selection, &specs, None);
+    let begin = |spec| begin(spec, devices.clone(), &results.folder, args);
+    let tasks: Vec<Task> = specs.into_iter().map(begin).collect::<Result<_, _>>()?;
+    if let Some(why) = results.why {
+        for task in &tasks {
+            let shown = task.home.display();
+            console.say(&format!("results go to `{shown}`, because {why}"));
+        }
+    }
+    let stop = signals::catch(console)?;
+    let mut found = Found::default();
+    for mut task in tasks {
+        measure(&mut task, args, console, &stop)?;
+        found.add(&task.comparison);
+    }
+    found.ended()
+}
+
+/// What is known before anything is measured.
+fn begin(
+    spec: Spec,
+    devices: Vec<DeviceInfo>,
+    results: &Path,
+    args: &Args,
+) -> Result<Task, Failure> {
+    let home = folder::comparison(results, &spec.name);
+    check_writable(&home)?;
+    let lock = Lock::acquire(&home).map_err(RunError::from)?;
     let margin = args.margin.unwrap_or_else(|| compare::margin(&spec));
     let mut comparison = compare::begin(&spec, devices, margin)?;
     keep(&mut comparison, &home, args);
+    Ok(Task {
+        spec,
+        home,
+        _lock: lock,
+        comparison,
+    })
+}
 
-    let stop = signals::catch(console)?;
+/// Measures what is wanted, and writes and shows all there is.
+fn measure(
+    task: &mut Task,
+    args: &Args,
+    console: &Console,
+    stop: &StopFlag,
+) -> Result<(), Failure> {
     let (started, clock) = (SystemTime::now(), Instant::now());
-    let bench = Bench::new(&spec, &home, console, &stop)?;
+    let bench = Bench::new(&task.spec, &task.home, console, stop)?;
+    let comparison = &mut task.comparison;
     if args.wants(Part::Parity) {
-        bench.parity(&mut comparison, args.steps.get())?;
+        bench.parity(comparison, args.steps.get())?;
     }
     if args.wants(Part::Accuracy) {
-        bench.accuracy(&mut comparison)?;
+        bench.accuracy(comparison)?;
     }
     if args.wants(Part::Speed) {
-        bench.speed(&mut comparison)?;
+        bench.speed(comparison, args.timing())?;
     }
     let made = Compared {
         revision: crate::provenance::Revision::of(Path::new(".")),
@@ -137,13 +192,13 @@ pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failu
         seconds: clock.elapsed().as_secs_f64(),
         trained: bench.trained(),
     };
-    write(&comparison, &home, &made)?;
+    write(comparison, &task.home, &made)?;
     match args.format.format {
-        Format::Json => console.data(&text::text(&comparison))?,
-        Format::Text => console.data(&brief(&comparison))?,
+        Format::Json => console.data(&text::text(comparison))?,
+        Format::Text => console.data(&brief(comparison))?,
     }
-    console.say(&format!("the report is in `{}`", home.display()));
-    ended(&comparison)
+    console.say(&format!("the report is in `{}`", task.home.display()));
+    Ok(())
 }
 
 /// Takes over what is not measured anew from the comparison that is there, if it is one of the same
@@ -184,17 +239,31 @@ fn write(comparison: &Comparison, home: &Path, made: &Compared) -> Result<(), Fa
     Ok(())
 }
 
-/// How a comparison ends: what is broken and what failed are errors.
-fn ended(comparison: &Comparison) -> Result<Code, Failure> {
-    let mut broken: Vec<String> = comparison.arms.iter().flat_map(breaks).collect();
-    let failed: Vec<String> = comparison.arms.iter().flat_map(failures).collect();
-    let code = match (broken.is_empty(), failed.is_empty()) {
-        (true, true) => return Ok(Code::Done),
-        (false, _) => Code::Differs,
-        (true, false) => Code::CellsFailed,
-    };
-    broken.extend(failed);
-    Err(Failure::several(code, broken))
+/// What is wrong in comparisons: it is an error.
+#[derive(Default)]
+struct Found {
+    broken: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, comparison: &Comparison) {
+        let named = |text: String| format!("{}: {text}", comparison.spec);
+        let broken = comparison.arms.iter().flat_map(breaks);
+        self.broken.extend(broken.map(named));
+        let failed = comparison.arms.iter().flat_map(failures);
+        self.failed.extend(failed.map(named));
+    }
+
+    fn ended(mut self) -> Result<Code, Failure> {
+        let code = match (self.broken.is_empty(), self.failed.is_empty()) {
+            (true, true) => return Ok(Code::Done),
+            (false, _) => Code::Differs,
+            (true, false) => Code::CellsFailed,
+        };
+        self.broken.extend(self.failed);
+        Err(Failure::several(code, self.broken))
+    }
 }
 
 /// What of an arm is beyond its bound, device by device.
@@ -245,4 +314,46 @@ fn failures(arm: &ArmComparison) -> Vec<String> {
         }
     }
     failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit;
+    use crate::compare::broken;
+    use std::process::ExitCode;
+
+    #[test]
+    fn a_broken_kernel_ends_with_code_4_and_is_named_by_layer_and_step_on_every_device() {
+        let comparison = broken::comparison();
+        let mut found = Found::default();
+        found.add(&comparison);
+        assert!(found.failed.is_empty(), "{:?}", found.failed);
+        assert_eq!(found.broken.len(), comparison.devices.len());
+        for (said, device) in found.broken.iter().zip(&comparison.devices) {
+            let expected = format!(
+                "smoke: `{}` on `{}` parts ways with double precision at step 3: the gradient of \
+                 head.weight is off by ",
+                comparison.arms[0].arm, device.name
+            );
+            assert!(said.starts_with(&expected), "{said}");
+        }
+        let console = Console::new(true, 0);
+        assert_eq!(exit::code(found.ended(), &console), ExitCode::from(4));
+    }
+
+    #[test]
+    fn a_healthy_comparison_is_done_and_a_failed_measurement_fails_cells() {
+        let mut comparison = crate::backends::fixture::comparison(3, 0.0);
+        let ended = |comparison: &Comparison| {
+            let mut found = Found::default();
+            found.add(comparison);
+            exit::code(found.ended(), &Console::new(true, 0))
+        };
+        assert_eq!(ended(&comparison), ExitCode::SUCCESS);
+        comparison.arms[0].parity[1].outcome = Measured::Failed {
+            error: "lost".into(),
+        };
+        assert_eq!(ended(&comparison), ExitCode::from(3));
+    }
 }

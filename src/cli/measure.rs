@@ -106,9 +106,8 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Times steps of every arm on every device.
-    pub(crate) fn speed(&self, comparison: &mut Comparison) -> Result<(), Failure> {
-        let timing = Timing::default();
+    /// Times steps of every arm on every device as `timing` says.
+    pub(crate) fn speed(&self, comparison: &mut Comparison, timing: Timing) -> Result<(), Failure> {
         let names: Vec<String> = comparison.devices.iter().map(|d| d.name.clone()).collect();
         let grid = Grid::default();
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {

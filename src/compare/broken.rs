@@ -3,9 +3,9 @@
 use super::parity::{compare, yardstick};
 use super::side::{Course, Side, Trainee, Watch, like};
 use crate::backends::bound::first_break;
-use crate::backends::{Parity, Yardstick};
+use crate::backends::{Comparison, Measured, OnDevice, Parity, Yardstick};
 use crate::device;
-use crate::run::trainer::{Job, StopFlag};
+use crate::run::trainer::StopFlag;
 use crate::spec::Spec;
 use crate::train::net::{Net, host_f64};
 use crate::train::optimizer::Optimizer;
@@ -14,7 +14,7 @@ use crate::train::schedule::Pace;
 use ablate_models::pass::{Observer, Point};
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, ops};
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{DType, Device, Int, Tensor};
 use std::cell::RefCell;
 use std::path::Path;
 
@@ -200,29 +200,59 @@ impl Trainee for DropsABias {
 
 const STEPS: usize = 9;
 
-fn job() -> Job {
+fn spec() -> Spec {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.toml");
-    let spec = Spec::load(&path, &[]).unwrap();
-    super::cell(&spec, &spec.arms[0], "flex")
+    Spec::load(&path, &[]).unwrap()
+}
+
+/// The devices that are there, by name.
+fn devices() -> Vec<(&'static str, Device)> {
+    let names = device::built_in().into_iter();
+    names
+        .filter_map(|name| Some((name, device::open(name).ok()?)))
+        .collect()
 }
 
 /// What the comparison says of the trainee that `make` makes, on every device that is there.
 fn on_every_device(
     make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>,
 ) -> Vec<(Parity, Yardstick)> {
-    let (job, stop) = (job(), StopFlag::default());
+    let (spec, stop) = (spec(), StopFlag::default());
+    let job = super::cell(&spec, &spec.arms[0], "flex");
     let yardstick = yardstick(&job, STEPS, &stop).unwrap().unwrap();
     let course = Course::new(&job, STEPS).unwrap();
-    let devices = device::built_in()
-        .into_iter()
-        .filter_map(|name| device::open(name).ok());
-    let compared = devices.map(|device| {
+    let compared = devices().into_iter().map(|(_, device)| {
         let mut side = Side::new(&course, &device, DType::F32).unwrap();
         side.trainee = make(&course, &side);
         let parity = compare(&course, side, &yardstick, &stop).unwrap().unwrap();
         (parity, yardstick.clone())
     });
     compared.collect()
+}
+
+fn loses_a_row(course: &Course<'_>, side: &Side) -> Box<dyn Trainee> {
+    Box::new(LosesARow {
+        net: Apart::new(course, side),
+        from: 3,
+    })
+}
+
+/// A comparison of all devices that are there, each of which loses a row.
+pub(crate) fn comparison() -> Comparison {
+    let mut spec = spec();
+    spec.arms.truncate(1);
+    let names: Vec<&str> = devices().into_iter().map(|(name, _)| name).collect();
+    let infos = names.iter().map(|name| device::info(name).unwrap());
+    let mut comparison = super::begin(&spec, infos.collect(), 0.5).unwrap();
+    let arm = &mut comparison.arms[0];
+    for (name, (parity, yardstick)) in names.into_iter().zip(on_every_device(loses_a_row)) {
+        arm.yardstick = Some(yardstick);
+        arm.parity.push(OnDevice {
+            device: name.to_owned(),
+            outcome: Measured::Done(parity),
+        });
+    }
+    comparison
 }
 
 /// The first break in words, for every device.
@@ -272,13 +302,7 @@ fn an_optimizer_that_forgets_the_tail_of_a_row_is_named_by_parameter_and_step() 
 
 #[test]
 fn a_backward_pass_that_misses_the_last_example_is_named_by_parameter_and_step() {
-    let loses = |course: &Course<'_>, side: &Side| -> Box<dyn Trainee> {
-        Box::new(LosesARow {
-            net: Apart::new(course, side),
-            from: 3,
-        })
-    };
-    all_say(&found(loses), "step 3: gradient of head.weight");
+    all_say(&found(loses_a_row), "step 3: gradient of head.weight");
 }
 
 #[test]

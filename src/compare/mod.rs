@@ -3,7 +3,7 @@
 
 pub mod accuracy;
 #[cfg(test)]
-mod broken;
+pub(crate) mod broken;
 mod distance;
 mod forward;
 mod parity;

@@ -81,8 +81,15 @@ impl Estimate {
 /// # Panics
 /// If `confidence` is not in `(0, 1)`.
 pub fn median_interval(sample: &Sample, confidence: f64) -> Option<Interval> {
+    let mut sorted = sample.values().to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    order_interval(&sorted, confidence)
+}
+
+/// As [`median_interval`], of ascending values.
+pub(super) fn order_interval(ascending: &[f64], confidence: f64) -> Option<Interval> {
     assert_confidence(confidence);
-    let n = sample.len();
+    let n = ascending.len();
     // In logarithms, for the first terms of a large sample are too small for a number.
     let mut log_term = n as f64 * 0.5_f64.ln();
     let (mut k, mut missed) = (0, 0.0);
@@ -91,11 +98,9 @@ pub fn median_interval(sample: &Sample, confidence: f64) -> Option<Interval> {
         log_term += ((n - k) as f64 / (k + 1) as f64).ln();
         k += 1;
     }
-    let mut sorted = sample.values().to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
     (k > 0).then(|| Interval {
-        low: sorted[k - 1],
-        high: sorted[n - k],
+        low: ascending[k - 1],
+        high: ascending[n - k],
     })
 }
 

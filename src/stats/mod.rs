@@ -24,6 +24,7 @@
 //! | `sample` | the invariant: some values, all finite |
 //! | `interval`, `bca` | t interval; bias-corrected and accelerated bootstrap interval |
 //! | `median` | medians and their ratios, whatever the distribution |
+//! | `waits` | the median of waiting times that did not all end |
 //! | `crossing` | the size from which on one is better than another |
 //! | `signflip` | is the mean difference zero? (exact randomization test) |
 //! | `tost` | is it inside the margin; is it outside? |
@@ -49,6 +50,7 @@ mod signflip;
 mod student;
 mod tost;
 pub mod verdict;
+mod waits;
 
 #[cfg(test)]
 mod simulation;
@@ -72,6 +74,7 @@ pub use signflip::{
 };
 pub use tost::{equivalence_p, outside_p};
 pub use verdict::{Prediction, Question, Rule, Verdict, combine};
+pub use waits::Waits;
 
 /// Step of the stream that draws bootstrap resamples.
 const BOOTSTRAP_STEP: u64 = 0;

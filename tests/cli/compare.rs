@@ -65,6 +65,54 @@ fn the_comparison_is_printed_as_it_is_kept() {
     assert_eq!(loss.as_array().unwrap().len(), 4);
 }
 
+/// What a backward kernel that stops one row short leaves in a record: at step 3, the last parameter's
+/// gradient is off by a hundredth.
+fn break_the_record(bench: &Bench) {
+    let file = format!("{HOME}/comparison.json");
+    let mut record: Value = serde_json::from_str(&bench.text(&file)).unwrap();
+    let outcome = &mut record["arms"][1]["parity"][1]["outcome"]["done"];
+    let parameters = outcome["distances"]["parameters"].as_array_mut().unwrap();
+    let last = parameters.last_mut().unwrap();
+    assert_eq!(last["path"], "head.bias");
+    last["gradient"][2] = 0.01.into();
+    bench.write(&file, record.to_string());
+}
+
+#[test]
+fn a_device_whose_steps_are_broken_ends_with_4_and_is_named_by_layer_and_step() {
+    let bench = Bench::new();
+    bench.run(QUICK).ends(0);
+    break_the_record(&bench);
+    // It trains nothing, and judges the steps that are on record.
+    let done = bench.run(&QUICK.replace("parity,accuracy", "accuracy"));
+    let done = done.ends(4).shows("**parts ways** at step 3");
+    let error = "error: tiny: `dropout` on `ndarray` parts ways with double precision at step 3: the \
+                 gradient of head.bias is off by 1.0e-2, bound ";
+    let done = done.says(error);
+    assert_eq!(done.err.matches("error: ").count(), 1, "{}", done.err);
+    let report = bench.text(&format!("{HOME}/report.md"));
+    assert!(
+        report.contains("**The same steps?** No: `ndarray` with `dropout` at step 3"),
+        "{report}"
+    );
+    // Measured anew, the device is as healthy as it was.
+    bench.run(QUICK).ends(0);
+}
+
+#[test]
+fn several_experiments_are_compared_one_after_the_other_and_one_error_does_not_stop_the_rest() {
+    let bench = Bench::new();
+    bench.write("experiments/other.toml", TINY);
+    bench.run(QUICK).ends(0);
+    break_the_record(&bench);
+    let both = QUICK
+        .replace("tiny", "tiny other")
+        .replace("parity,accuracy", "accuracy");
+    let done = bench.run(&both).ends(4).says("error: tiny: `dropout`");
+    assert_eq!(done.err.matches("the report is in").count(), 2);
+    assert!(bench.path("out/backends/other/report.md").exists());
+}
+
 #[test]
 fn bad_arguments_name_what_is_wrong() {
     let bench = Bench::new();
@@ -78,9 +126,12 @@ fn bad_arguments_name_what_is_wrong() {
         2,
         "device `flex` is named twice",
     );
-    error("compare all --devices flex", 2, "experiments are named");
     bench
         .run("compare tiny --margin 0")
+        .ends(2)
+        .says("must be above 0");
+    bench
+        .run("compare tiny --longest-step 0")
         .ends(2)
         .says("must be above 0");
     bench

@@ -87,3 +87,48 @@ fn without_any_adapter_what_to_install_is_said() {
         .shows("apt-get install mesa-vulkan-drivers");
     hidden("run tiny --device flex -q").ends(0);
 }
+
+/// One convolution with batch norm, over more examples times pixels than llvmpipe has rounds.
+const LONG_SUMS: &str = r#"
+title = "Long sums"
+question = "Does the adapter finish them?"
+reading = "It says nothing."
+seeds = 1
+
+[data]
+name = "digits"
+
+[model]
+kind = "cnn"
+channels = [2]
+block.norm.kind = "batch"
+
+[train]
+epochs = 1
+batch_size = 1100
+learning_rate = 0.01
+
+[[arms]]
+name = "cnn"
+"#;
+
+/// Mesa's llvmpipe leaves the loops of a shader after 65,535 rounds (`LP_MAX_TGSI_LOOP_ITERATIONS`), so
+/// sums over 1,100 images of 64 pixels are cut short there, and on no GPU.
+#[test]
+fn an_adapter_that_computes_something_else_ends_a_comparison_with_4_and_is_named_by_layer_and_step()
+{
+    let bench = Bench::new();
+    let device = adapter(&bench);
+    bench.write("experiments/long-sums.toml", LONG_SUMS);
+    let done =
+        bench.run("compare long-sums --devices flex,wgpu --steps 1 --only parity --results out");
+    if !device["adapter"].as_str().unwrap().starts_with("llvmpipe") {
+        done.ends(0).shows("within rounding");
+        return;
+    }
+    done.ends(4)
+        .says("error: long-sums: `cnn` on `wgpu` parts ways with double precision at step 1: the loss")
+        .says("the first thing astray is what enters the activation of `stages.0.blocks.0`");
+    let report = bench.text("out/backends/long-sums/report.md");
+    assert!(report.contains("leaves the loops of a shader"), "{report}");
+}

@@ -1,9 +1,10 @@
-//! What timings say: rates, how devices compare, from which size on one overtakes another, and how
-//! long it takes to learn.
+//! What timings say: rates, how devices compare, from which size on one overtakes another, how long it
+//! takes to learn, and whether a GPU brings what it should.
 
 #[cfg(test)]
 pub(crate) mod fixture;
 mod goal;
+pub mod target;
 
 pub use goal::{Goal, Reached};
 
@@ -64,16 +65,20 @@ impl<'a> Timings<'a> {
         }
     }
 
-    /// The sizes along `axis`, ascending.
-    pub fn along(self, axis: Axis) -> Vec<Size> {
+    /// Whether `size` is one net as the spec has it but along `axis`.
+    pub fn is_on(self, axis: Axis, size: Size) -> bool {
         let one = self.one();
-        let on_axis = |size: &Size| match axis {
+        match axis {
             Axis::Replicas => (size.width, size.batch) == (one.width, one.batch),
             Axis::Width => (size.replicas, size.batch) == (one.replicas, one.batch),
             Axis::Batch => (size.replicas, size.width) == (one.replicas, one.width),
-        };
+        }
+    }
+
+    /// The sizes along `axis`, ascending.
+    pub fn along(self, axis: Axis) -> Vec<Size> {
         let sizes = self.0.speed.iter().map(|timed| timed.size);
-        let mut sizes: Vec<Size> = sizes.filter(on_axis).collect();
+        let mut sizes: Vec<Size> = sizes.filter(|size| self.is_on(axis, *size)).collect();
         sizes.sort_by(|a, b| axis.of(*a).total_cmp(&axis.of(*b)));
         sizes.dedup();
         sizes

@@ -61,8 +61,8 @@ pub(super) fn note(comparison: &Comparison) -> Option<String> {
         )
     };
     (!comparison.devices.iter().any(gpu)).then(|| {
-        "**No GPU took part.** The comparison of hardware is owed; the same command on a machine with a \
-         GPU makes it."
+        "**No GPU took part.** The comparison of hardware is owed; on a machine with a GPU, \
+         `--devices flex,ndarray,wgpu:discrete` makes it."
             .to_owned()
     })
 }

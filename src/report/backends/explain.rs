@@ -10,6 +10,9 @@ use crate::report::markdown::list;
 /// Growth of the yardstick from the first step on that is worth a sentence.
 const GROWTH: f64 = 10.0;
 
+/// Rounds after which Mesa's software adapter leaves the loops of a shader (`lp_bld_limits.h`).
+const LLVMPIPE_ROUNDS: &str = "65,535";
+
 /// Distances of the first loss that the ten bits of TF32 explain, and rounding to 23 bits does not.
 const TF32: std::ops::Range<f64> = 1e-5..1e-2;
 
@@ -20,6 +23,7 @@ pub(super) fn list_of(comparison: &Comparison) -> Option<String> {
     items.extend(twins(comparison));
     items.extend(order_of_sums(comparison));
     items.extend(runs(comparison).filter_map(|run| tf32(comparison, &run)));
+    items.extend(runs(comparison).filter_map(|run| llvmpipe(comparison, &run)));
     (!items.is_empty()).then(|| list(items.into_iter()))
 }
 
@@ -161,6 +165,23 @@ fn tf32(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
              to say.",
             shown(comparison, run.device),
             run.arm.arm
+        )
+    })
+}
+
+/// Loops that a software adapter does not finish.
+fn llvmpipe(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
+    run.broken()?;
+    let device = comparison.devices.iter().find(|d| d.name == run.device)?;
+    device.adapter.starts_with("llvmpipe").then(|| {
+        format!(
+            "{}, `{}`: llvmpipe leaves the loops of a shader after {LLVMPIPE_ROUNDS} rounds, done or not, \
+             and one thread adds all rows of a sum there. Sums over more examples (here {}) times pixels \
+             than that are cut short, and sums over fewer lose more digits than those of kernels that \
+             add in parallel. Neither says anything about a GPU.",
+            shown(comparison, run.device),
+            run.arm.arm,
+            run.arm.batch
         )
     })
 }

@@ -5,13 +5,14 @@ mod devices;
 mod explain;
 mod parity;
 pub mod speed;
+mod targets;
 
 pub use explain::forward;
 
 use super::format::counted;
 use super::markdown::list;
 use super::table::one_line;
-use crate::backends::Comparison;
+use crate::backends::{Comparison, Timing};
 use crate::plot::{self, PlotError, SPEED_FILES};
 
 /// File name of a comparison's page in its results folder.
@@ -47,7 +48,10 @@ pub fn brief(comparison: &Comparison) -> String {
     parts.push(devices::table(comparison));
     parts.extend(parity::table(comparison));
     parts.extend(accuracy::table(comparison));
-    parts.extend(speed::table(comparison));
+    if let Some(table) = speed::table(comparison) {
+        parts.push(table);
+        parts.push(targets::table(comparison));
+    }
     joined(parts)
 }
 
@@ -61,6 +65,7 @@ fn page(comparison: &Comparison, figures: &[&str]) -> String {
     parts.extend(parity::section(comparison, figures));
     parts.extend(accuracy::section(comparison));
     parts.extend(speed::section(comparison, figures));
+    parts.extend(targets::section(comparison));
     parts.push("## What this cannot say".to_owned());
     parts.push(limits(comparison));
     parts.push("## How this was made".to_owned());
@@ -126,13 +131,19 @@ fn limits(comparison: &Comparison) -> String {
 fn made(comparison: &Comparison) -> String {
     let spec = &comparison.spec;
     let names: Vec<&str> = comparison.devices.iter().map(|d| d.name.as_str()).collect();
+    let timing = comparison.timing.filter(|timing| {
+        let usual = Timing::default();
+        timing.longest_step != usual.longest_step
+    });
+    let longest = timing.map(|timing| format!(" --longest-step {}", timing.longest_step));
     format!(
-        "`ablate compare {spec} --devices {}` measures and writes this folder; `ablate report` rebuilds \
+        "`ablate compare {spec} --devices {}{}` measures and writes this folder; `ablate report` rebuilds \
          this page and the figures without measuring. Every raw number is in \
          [comparison.json](comparison.json), every training in `runs.jsonl` in the folder of its device, \
          the machine, the adapters and the revision in [provenance.json](provenance.json). Bounds and \
          margins: [METHODOLOGY.md](../../../experiments/METHODOLOGY.md#devices-against-each-other).",
-        names.join(",")
+        names.join(","),
+        longest.unwrap_or_default()
     )
 }
 

@@ -22,7 +22,7 @@ fn a_software_adapter_is_called_that_in_every_row_of_every_table() {
         .lines()
         .filter(|l| l.starts_with('|') && l.contains("`wgpu`"))
         .collect();
-    assert_eq!(rows.len(), 3, "{page}");
+    assert_eq!(rows.len(), 4, "{page}");
     assert!(
         rows.iter()
             .all(|row| row.contains("`wgpu` (software adapter)")),
@@ -115,6 +115,28 @@ fn ten_bits_on_cuda_are_told_from_a_broken_kernel() {
     assert!(!page_of(&comparison).contains("TF32"));
     comparison.devices[1].backend = "cuda".into();
     assert!(page_of(&comparison).contains("TF32"));
+}
+
+#[test]
+fn a_software_adapter_that_leaves_loops_is_told_from_a_broken_kernel() {
+    let mut comparison = comparison(10, 0.0);
+    comparison.devices[1].adapter = "llvmpipe (LLVM 15.0.6, 256 bits)".into();
+    assert!(!page_of(&comparison).contains("leaves the loops"));
+    parity_of(&mut comparison, 1).distances.loss[0] = 4e-4;
+    assert!(page_of(&comparison).contains("leaves the loops of a shader after 65,535 rounds"));
+    comparison.devices[1].adapter = "another".into();
+    assert!(!page_of(&comparison).contains("leaves the loops"));
+}
+
+#[test]
+fn the_targets_are_there_whatever_was_measured() {
+    let page = page_of(&comparison(10, 0.0));
+    assert!(page.contains("## Targets"), "{page}");
+    assert!(
+        page.contains("not measured: no arm is convolutional"),
+        "{page}"
+    );
+    assert!(page.contains("not judged: software adapter"), "{page}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Whether a device is worth it: throughput, start-up, overtaking, and the time to an accuracy.
 
+mod left_out;
 mod tables;
 mod words;
 
@@ -7,8 +8,10 @@ use crate::analysis::speed::{Axis, Timings, pairs};
 use crate::backends::{Comparison, DeviceInfo, DeviceKind, Timing};
 use crate::plot::SPEED_FILES;
 use crate::report::format::counted;
-use tables::{larger, learning, left_out, overtaking, starting, throughput};
-use words::{setting, times};
+use crate::stats::Estimate;
+use left_out::left_out;
+use tables::{larger, learning, overtaking, starting, throughput};
+use words::{setting, shown};
 
 /// The section on speed, with links to `figures` (file names beside the report); `None` where nothing
 /// was timed.
@@ -46,6 +49,11 @@ pub fn section(comparison: &Comparison, figures: &[&str]) -> Option<String> {
 /// The table of throughput; `None` where nothing was timed.
 pub fn table(comparison: &Comparison) -> Option<String> {
     comparison.timing.is_some().then(|| throughput(comparison))
+}
+
+/// A ratio with its interval.
+pub(super) fn times(ratio: Estimate) -> String {
+    shown(ratio, words::times)
 }
 
 /// A sentence for each pair of devices: how they compare at one net and at the most nets side by side.
@@ -93,7 +101,7 @@ fn in_words(ratios: impl Iterator<Item = f64>) -> Option<String> {
     let ratios: Vec<f64> = ratios.collect();
     let low = ratios.iter().copied().reduce(f64::min)?;
     let high = ratios.iter().copied().reduce(f64::max)?;
-    let span = |a: f64, b: f64| match (times(a), times(b)) {
+    let span = |a: f64, b: f64| match (words::times(a), words::times(b)) {
         (a, b) if a == b => a,
         (a, b) => format!("{a} to {b}"),
     };
@@ -102,8 +110,8 @@ fn in_words(ratios: impl Iterator<Item = f64>) -> Option<String> {
         (_, true) => format!("takes {} times as long", span(1.0 / high, 1.0 / low)),
         _ => format!(
             "is {} times as fast in one arm and takes {} times as long in another",
-            times(high),
-            times(1.0 / low)
+            words::times(high),
+            words::times(1.0 / low)
         ),
     })
 }

@@ -1,6 +1,6 @@
 use super::{answer, section};
 use crate::analysis::speed::fixture::{comparison, size};
-use crate::backends::{Comparison, DeviceKind, Timed};
+use crate::backends::{Comparison, DeviceKind, Size, Timed};
 use crate::plot::SPEED_FILES;
 
 fn text(comparison: &Comparison) -> String {
@@ -69,9 +69,14 @@ fn the_time_to_an_accuracy_is_there_with_and_without_starting() {
     let text = text(&comparison());
     let heading = "### Time to an accuracy";
     let cells = row(&text, heading, &["plain", "`flex`"]);
-    assert_eq!(cells[2..6], ["94.0", "3", "144", "0.144"]);
+    assert_eq!(cells[2..6], ["94.0", "2 of 3", "144", "0.144"]);
     let cells = row(&text, heading, &["plain", "`wgpu`"]);
-    assert_eq!(cells[4..], ["not reached", "", ""], "94 % of 95 is 94.05");
+    assert_eq!(
+        cells[3..5],
+        ["1 of 3", "not reached"],
+        "99 % of 95 is 94.05"
+    );
+    assert_eq!(cells[5..], ["not reached"; 2]);
     let cells = row(&text, "### Starting", &["plain", "`wgpu`"]);
     assert_eq!(cells[2..5], ["2.00", "2.42", "100"], "{cells:?}");
     assert!(cells[5].starts_with("2.0"), "{cells:?}");
@@ -124,13 +129,37 @@ fn what_was_left_out_says_why() {
         "- plain label, `wgpu`, 64 nets, batch 32: not tried, for 16 nets, batch 32, take 0.700 s a step \
          already",
         "- plain label, `flex`, 1 net, batch 32, width ×4: does not fit: too wide",
-        "- plain label, `wgpu`, 1 net, batch 32, width ×2: not begun, for 130 s had gone into the other \
-         sizes, and 120 s are allowed",
+        "- plain label, `wgpu`, 1 net, batch 32, width ×2: not begun within the time: 130 s had gone \
+         into the other sizes, and 120 s are allowed",
         "- plain label, `flex`, 4 nets, batch 32: failed: lost",
         "- dropout label, `flex`, 1 net, batch 32: times had not settled",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+}
+
+#[test]
+fn sizes_of_one_device_that_are_left_out_for_one_reason_share_a_line() {
+    let mut comparison = comparison();
+    for timed in &mut comparison.arms[0].speed {
+        let Size {
+            replicas,
+            width,
+            batch,
+        } = timed.size;
+        if timed.device == "wgpu" && (replicas > 4 || width > 1.0 || batch == 128) {
+            timed.outcome = Timed::OutOfTime { spent: 130.0 };
+        }
+    }
+    let text = text(&comparison);
+    assert!(
+        text.contains(
+            "- plain label, `wgpu`, 16, 64 nets; width ×2, ×4; batch 128: not begun within the time: \
+             130 s had gone into the other sizes, and 120 s are allowed\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(text.matches("not begun").count(), 1);
 }
 
 #[test]

@@ -18,6 +18,18 @@ pub(super) fn shown(estimate: Estimate, write: impl Fn(f64) -> String) -> String
     }
 }
 
+/// A wait that may not have ended: likewise, in as few words as it takes.
+pub(super) fn waited(estimate: Estimate, write: impl Fn(f64) -> String) -> String {
+    let write = |x: f64| match x.is_finite() {
+        true => write(x),
+        false => "not reached".to_owned(),
+    };
+    match estimate.interval {
+        Some(interval) if interval.low.is_infinite() => write(estimate.value),
+        _ => shown(estimate, write),
+    }
+}
+
 /// A ratio: two decimals, or three digits from ten on.
 pub(super) fn times(ratio: f64) -> String {
     match ratio {
@@ -100,5 +112,25 @@ mod tests {
             interval: None,
         };
         assert_eq!(shown(alone, times), "1.00");
+    }
+
+    #[test]
+    fn a_wait_that_did_not_end_is_not_reached() {
+        let estimate = |value, low, high| Estimate {
+            value,
+            interval: Some(Interval { low, high }),
+        };
+        let never = f64::INFINITY;
+        let said = |estimate| waited(estimate, times);
+        assert_eq!(said(estimate(2.0, 1.0, 3.0)), "2.00 (1.00 to 3.00)");
+        assert_eq!(
+            said(estimate(2.0, 1.0, never)),
+            "2.00 (1.00 to not reached)"
+        );
+        assert_eq!(
+            said(estimate(never, 1.0, never)),
+            "not reached (1.00 to not reached)"
+        );
+        assert_eq!(said(estimate(never, never, never)), "not reached");
     }
 }
