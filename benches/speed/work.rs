@@ -252,6 +252,7 @@ impl Work {
             train: serde_json::from_value(train).expect("a training"),
             probes: Vec::new(),
             cells: (0..self.replicas).map(cell).collect(),
+            until: None,
         };
         spread(&job, self.cost(), workers)
     }
