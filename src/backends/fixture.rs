@@ -89,6 +89,7 @@ pub(crate) fn comparison(seeds: usize, gap: f64) -> Comparison {
         arms: vec![ArmComparison {
             arm: "a".into(),
             label: "an arm".into(),
+            recipe: None,
             parameters: 100,
             multiply_adds: 90,
             batch: 32,

@@ -142,6 +142,10 @@ pub struct ArmComparison {
     pub arm: String,
     /// The arm in words.
     pub label: String,
+    /// Stands for what is trained and for the code that does it. Parts that are measured one after the
+    /// other stand together only where it is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// Trained numbers of one net.
     pub parameters: usize,
     /// Multiply-adds of one example's forward pass.

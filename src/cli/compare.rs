@@ -134,7 +134,7 @@ pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failu
     }
     let devices = args.devices(console)?;
     let results = args.results.folder(&args.selection, &specs, None);
-    let begin = |spec| begin(spec, devices.clone(), &results.folder, args);
+    let begin = |spec| begin(spec, devices.clone(), &results.folder, args, console);
     let tasks: Vec<Task> = specs.into_iter().map(begin).collect::<Result<_, _>>()?;
     if let Some(why) = results.why {
         for task in &tasks {
@@ -157,13 +157,14 @@ fn begin(
     devices: Vec<DeviceInfo>,
     results: &Path,
     args: &Args,
+    console: &Console,
 ) -> Result<Task, Failure> {
     let home = folder::comparison(results, &spec.name);
     check_writable(&home)?;
     let lock = Lock::acquire(&home).map_err(RunError::from)?;
     let margin = args.margin.unwrap_or_else(|| compare::margin(&spec));
     let mut comparison = compare::begin(&spec, devices, margin)?;
-    keep(&mut comparison, &home, args);
+    keep(&mut comparison, &home, args, console);
     Ok(Task {
         spec,
         home,
@@ -207,13 +208,25 @@ fn measure(
 }
 
 /// Takes over what is not measured anew from the comparison that is there, if it is one of the same
-/// arms on the same devices.
-fn keep(comparison: &mut Comparison, home: &Path, args: &Args) {
+/// arms on the same devices by the same code.
+fn keep(comparison: &mut Comparison, home: &Path, args: &Args, console: &Console) {
+    let wanted = [Part::Parity, Part::Accuracy, Part::Speed].map(|part| args.wants(part));
     let Ok(earlier) = folder::read_comparison(&home.join(COMPARISON_FILE)) else {
         return;
     };
-    let names = |c: &Comparison| c.arms.iter().map(|arm| arm.arm.clone()).collect::<Vec<_>>();
-    if earlier.devices != comparison.devices || names(&earlier) != names(comparison) {
+    if wanted == [true; 3] {
+        return;
+    }
+    let arms = |c: &Comparison| -> Vec<(String, Option<String>)> {
+        let arms = c.arms.iter();
+        arms.map(|arm| (arm.arm.clone(), arm.recipe.clone()))
+            .collect()
+    };
+    if earlier.devices != comparison.devices || arms(&earlier) != arms(comparison) {
+        console.warn(&format!(
+            "`{}` is of other arms, devices or code; what is not measured now is left out",
+            home.join(COMPARISON_FILE).display()
+        ));
         return;
     }
     for (arm, earlier) in comparison.arms.iter_mut().zip(earlier.arms) {

@@ -17,7 +17,8 @@ pub use parity::{parity, yardstick};
 
 use crate::backends::{ArmComparison, Comparison, DeviceInfo};
 use crate::data::{self, DataError};
-use crate::plan::{Job, JobCell};
+use crate::plan::{Job, JobCell, Plan};
+use crate::provenance::FINGERPRINT;
 use crate::spec::{Arm, Metric, Optimizer, Spec};
 
 /// Difference of test accuracy, in points, within which two devices learn the same where a spec says
@@ -45,11 +46,22 @@ pub fn begin(spec: &Spec, devices: Vec<DeviceInfo>, margin: f64) -> Result<Compa
         devices,
         margin,
         timing: None,
-        arms: spec.arms.iter().map(arm).collect::<Result<_, _>>()?,
+        arms: (spec.arms.iter().zip(recipes(spec)))
+            .map(|(one, recipe)| arm(one, recipe))
+            .collect::<Result<_, _>>()?,
     })
 }
 
-fn arm(arm: &Arm) -> Result<ArmComparison, DataError> {
+/// What stands for the recipe of each arm: the id of its first cell on no device.
+fn recipes(spec: &Spec) -> Vec<Option<String>> {
+    let cells = Plan::new(spec, "", 1, FINGERPRINT).cells;
+    let first = |arm| cells.iter().find(|cell| cell.arm == arm);
+    (0..spec.arms.len())
+        .map(|arm| Some(first(arm)?.id.clone()))
+        .collect()
+}
+
+fn arm(arm: &Arm, recipe: Option<String>) -> Result<ArmComparison, DataError> {
     let data = data::load(arm.data.name)?;
     let input = [data.height, data.width, data.channels];
     // Arms were checked to fit their data.
@@ -57,6 +69,7 @@ fn arm(arm: &Arm) -> Result<ArmComparison, DataError> {
     Ok(ArmComparison {
         arm: arm.name.clone(),
         label: arm.label.clone(),
+        recipe,
         parameters: cost.parameters,
         multiply_adds: cost.multiply_adds,
         batch: arm.train.batch_size,

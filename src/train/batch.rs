@@ -1,5 +1,6 @@
 //! Batches for a stack of replicas, each with its own split, order and scaling.
 
+use super::resident::Resident;
 use crate::data::{Examples, Prepared, Split, TestFrom};
 use ablate_models::streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -13,16 +14,19 @@ pub(crate) enum Part {
     Test,
 }
 
-/// Builds batches on the host, where one pass gathers, widens and scales the bytes.
+/// Builds batches: on the host, where one pass gathers, widens and scales the bytes, or on a device
+/// that has the images.
 #[derive(Debug)]
 pub(crate) struct Batches {
     replicas: Vec<Replica>,
     device: Device,
     dtype: DType,
+    resident: Option<Resident>,
 }
 
+/// The data of one replica.
 #[derive(Clone, Debug)]
-struct Replica {
+pub(super) struct Replica {
     seed: u64,
     data: Arc<Prepared>,
 }
@@ -30,9 +34,11 @@ struct Replica {
 impl Batches {
     /// One replica a pair of seed and prepared data; all splits have equal sizes.
     pub(crate) fn new(data: Vec<(u64, Arc<Prepared>)>, device: &Device, dtype: DType) -> Self {
-        let replica = |(seed, data)| Replica { seed, data };
+        let replica = |(seed, data)| Replica::new(seed, data);
+        let replicas: Vec<Replica> = data.into_iter().map(replica).collect();
         Self {
-            replicas: data.into_iter().map(replica).collect(),
+            resident: Resident::new(&replicas, device, dtype),
+            replicas,
             device: device.clone(),
             dtype,
         }
@@ -121,30 +127,46 @@ impl Batches {
         let set = &self.replicas[0].data.dataset;
         let features = set.height * set.width * set.channels;
         let count = self.replicas.len();
+        let places = || (0..count).flat_map(|r| (0..n).map(move |i| (r, i)));
+        let places = || places().map(|(r, i)| (r, place(r, i)));
+        let labels = places().map(|(r, at)| i64::from(self.replicas[r].label(part, at)));
+        let labels = TensorData::new(labels.collect::<Vec<i64>>(), [count, n]);
+        let labels = Tensor::from_data(labels, &self.device);
+        if let Some(resident) = &self.resident {
+            return (resident.gather(&self.replicas, part, places()), labels);
+        }
         let mut pixels: Vec<f32> = Vec::with_capacity(count * n * features);
-        let mut labels: Vec<i64> = Vec::with_capacity(count * n);
-        for (r, replica) in self.replicas.iter().enumerate() {
-            for i in 0..n {
-                let at = place(r, i);
-                replica.extend_scaled(part, at, features, &mut pixels);
-                labels.push(i64::from(replica.label(part, at)));
-            }
+        for (r, at) in places() {
+            self.replicas[r].extend_scaled(part, at, features, &mut pixels);
         }
         let pixels = TensorData::new(pixels, [count, n, features]).convert_dtype(self.dtype);
-        let labels = TensorData::new(labels, [count, n]);
         (
             Tensor::from_data(pixels, (&self.device, self.dtype)),
-            Tensor::from_data(labels, &self.device),
+            labels,
         )
     }
 }
 
 impl Replica {
+    pub(super) fn new(seed: u64, data: Arc<Prepared>) -> Self {
+        Self { seed, data }
+    }
+
+    pub(super) fn data(&self) -> &Arc<Prepared> {
+        &self.data
+    }
+
+    #[cfg(test)]
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     fn split(&self) -> &Split {
         &self.data.split
     }
 
-    fn indices(&self, part: Part) -> &[u32] {
+    /// The examples of `part`, by their places in the file that they are in.
+    pub(super) fn indices(&self, part: Part) -> &[u32] {
         match part {
             Part::Train => &self.split().train,
             Part::Validation => &self.split().validation,
@@ -161,10 +183,15 @@ impl Replica {
         }
     }
 
+    /// Whether the examples of `part` are those of the test file.
+    pub(super) fn is_of_test_file(&self, part: Part) -> bool {
+        part == Part::Test && self.split().test_from == TestFrom::TestFile
+    }
+
     fn examples(&self, part: Part) -> &Examples {
         let set = &self.data.dataset;
-        match (part, self.split().test_from, &set.test) {
-            (Part::Test, TestFrom::TestFile, Some(test)) => test,
+        match &set.test {
+            Some(test) if self.is_of_test_file(part) => test,
             _ => &set.train,
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod net;
 pub mod optimizer;
 pub(crate) mod parameters;
 mod probes;
+mod resident;
 mod restrict;
 pub mod schedule;
 pub mod scores;

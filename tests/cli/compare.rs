@@ -50,6 +50,11 @@ fn a_second_comparison_trains_nothing_and_a_part_alone_keeps_the_others() {
     let parity = QUICK.replace("parity,accuracy", "parity");
     bench.run(&parity).ends(0).shows("minus flex");
     assert_eq!(bench.read(&format!("{HOME}/comparison.json")), before);
+
+    let other = parity + " --set train.batch_size=16";
+    let done = bench.run(&other).ends(0);
+    let done = done.says("what is not measured now is left out");
+    assert!(!done.out.contains("minus flex"), "{}", done.out);
 }
 
 #[test]

@@ -80,6 +80,7 @@ fn arm(name: &str) -> ArmComparison {
     ArmComparison {
         arm: name.into(),
         label: format!("{name} label"),
+        recipe: None,
         parameters: 1000,
         multiply_adds: 900,
         batch: 32,

@@ -1,0 +1,132 @@
+//! Images that live on the device: a batch uploads the places of its examples and no pixels.
+//!
+//! The CPU devices gather on the host instead, in one pass over bytes; to another device the pixels of
+//! many replicas are a long way at every step.
+
+use super::batch::{Part, Replica};
+use crate::data::Examples;
+use ablate_models::ops::has_kernels;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+
+/// All images of a data set, and the scaling of every replica.
+#[derive(Clone, Debug)]
+pub(super) struct Resident {
+    /// Bytes as numbers, `[examples, features]`.
+    train: Tensor<2>,
+    /// Those of a test file; absent where the test split is taken from the others.
+    test: Option<Tensor<2>>,
+    /// `[replicas, 1, features]`, or one for all features.
+    scale: Tensor<3>,
+    /// Likewise.
+    shift: Tensor<3>,
+}
+
+impl Resident {
+    /// `None` where the host gathers: on the devices of this program's own kernels, and in double
+    /// precision.
+    pub(super) fn new(replicas: &[Replica], device: &Device, dtype: DType) -> Option<Self> {
+        let wanted = dtype == DType::F32 && !has_kernels(device);
+        wanted.then(|| Self::on(replicas, device))
+    }
+
+    fn on(replicas: &[Replica], device: &Device) -> Self {
+        let set = &replicas[0].data().dataset;
+        let features = set.height * set.width * set.channels;
+        let like = (device, DType::F32);
+        let images = |examples: &Examples| {
+            let n = examples.labels.len();
+            let bytes = (0..n).flat_map(|i| examples.image(i, features));
+            let numbers: Vec<f32> = bytes.map(|&byte| f32::from(byte)).collect();
+            Tensor::from_data(TensorData::new(numbers, [n, features]), like)
+        };
+        // Replicas of one job scale by the same rule, so their terms are equally many.
+        let terms = |of: fn(&Replica) -> &[f32]| {
+            let terms: Vec<f32> = replicas.iter().flat_map(of).copied().collect();
+            let each = terms.len() / replicas.len();
+            Tensor::from_data(TensorData::new(terms, [replicas.len(), 1, each]), like)
+        };
+        Self {
+            train: images(&set.train),
+            test: set.test.as_ref().map(images),
+            scale: terms(|replica| &replica.data().affine.scale),
+            shift: terms(|replica| &replica.data().affine.shift),
+        }
+    }
+
+    /// The scaled pixels of the examples at `places` of `part`, as many of every replica, replica by
+    /// replica.
+    ///
+    /// # Shapes
+    /// `[replicas, n, features]`
+    pub(super) fn gather(
+        &self,
+        replicas: &[Replica],
+        part: Part,
+        places: impl Iterator<Item = (usize, usize)>,
+    ) -> Tensor<3> {
+        let indices: Vec<i64> = places
+            .map(|(r, place)| i64::from(replicas[r].indices(part)[place]))
+            .collect();
+        let images = match &self.test {
+            Some(test) if replicas[0].is_of_test_file(part) => test,
+            _ => &self.train,
+        };
+        let rows = indices.len();
+        let indices = TensorData::new(indices, [rows]);
+        let indices = Tensor::<1, Int>::from_data(indices, &images.device());
+        let features = images.dims()[1];
+        let pixels = images.clone().select(0, indices);
+        let pixels = pixels.reshape([replicas.len(), rows / replicas.len(), features]);
+        pixels * self.scale.clone() + self.shift.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::Batches;
+    use super::*;
+    use crate::data::{load, prepare_from};
+    use crate::spec::{DataConfig, DataName, Scale};
+    use crate::train::net::host;
+    use std::sync::Arc;
+
+    /// Two replicas of the digits with folds and scalings of their own.
+    fn replicas(scale: Scale) -> Vec<Replica> {
+        let config = DataConfig {
+            scale,
+            subset: Some(100),
+            ..crate::run::fake::spec(&["a"], 1).arms[0].data.clone()
+        };
+        let dataset = load(DataName::Digits).expect("the digits are embedded");
+        let replica = |seed| {
+            let data = prepare_from(Arc::clone(&dataset), &config, seed).expect("digits suffice");
+            Replica::new(seed, Arc::new(data))
+        };
+        [3, 4].map(replica).to_vec()
+    }
+
+    #[test]
+    fn pixels_are_those_that_the_host_gathers_bit_for_bit() {
+        let device = Device::flex();
+        for scale in [Scale::Unit, Scale::Standardize, Scale::StandardizeFeatures] {
+            let replicas = replicas(scale);
+            let resident = Resident::on(&replicas, &device);
+            let pairs = replicas.iter().map(|r| (r.seed(), Arc::clone(r.data())));
+            let batches = Batches::new(pairs.collect(), &device, DType::F32);
+            for part in [Part::Train, Part::Validation, Part::Test] {
+                let n = batches.len(part).min(17);
+                let (expected, _) = batches.slice(part, 1, n - 1);
+                let places = (0..2).flat_map(|r| (1..n).map(move |i| (r, i)));
+                let found = resident.gather(&replicas, part, places);
+                assert_eq!(found.dims(), expected.dims());
+                assert_eq!(host(found), host(expected), "{scale:?} {part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_host_gathers_for_its_own_kernels() {
+        let replicas = replicas(Scale::Unit);
+        assert!(Resident::new(&replicas, &Device::flex(), DType::F32).is_none());
+    }
+}
