@@ -9,14 +9,8 @@ use crate::run::{RunError, runs};
 use std::path::Path;
 
 /// Gives the records of an experiment the ids that this program gives their cells, after `verified`
-/// cells of it were reproduced, up to epoch or step `until` or whole. `checked` has its spec and
-/// device. Says what was done.
-pub(super) fn adopt(
-    checked: &Plan,
-    results: &Path,
-    verified: usize,
-    until: Option<usize>,
-) -> Result<String, Failure> {
+/// cells of it were reproduced as `checked` says. Says what was done.
+pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<String, Failure> {
     let spec = &checked.spec;
     let folder = results.join(&spec.name);
     let _lock = Lock::acquire(&folder).map_err(RunError::from)?;
@@ -36,7 +30,7 @@ pub(super) fn adopt(
     }
     runs::write_runs(&path, &renamed)?;
     let revision = Revision::of(Path::new("."));
-    let reproduced = provenance.reproduced(revision, verified, until);
+    let reproduced = provenance.reproduced(revision, verified, checked.until);
     reproduced.write(&folder)?;
     Ok(format!("{name}: took over {changed} records of other code"))
 }

@@ -11,7 +11,7 @@ use crate::files::FileError;
 use crate::plan::{Plan, PlannedCell};
 use crate::provenance::{FINGERPRINT, Provenance};
 use crate::record::{CellRecord, Outcome};
-use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
+use crate::run::trainer::StopFlag;
 use crate::run::{Reproduction, RunOptions, run_spec, runs};
 use crate::spec::Spec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,7 +72,7 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             true => {
                 console.data(&format!("ok {name}: {text}{}\n", check.extent()))?;
                 if args.adopt {
-                    let taken = adopt::adopt(&check.plan, &results, found.compared, check.until)?;
+                    let taken = adopt::adopt(&check.plan, &results, found.compared)?;
                     console.data(&format!("{taken}\n"))?;
                 }
             }
@@ -100,14 +100,16 @@ struct Check {
     plan: Plan,
     /// Their records, under the ids that they have now, as far as they are compared.
     records: Vec<CellRecord>,
-    until: Option<usize>,
 }
 
 impl Check {
     /// How far the cells are trained, where not to the end.
     fn extent(&self) -> String {
         let unit = self.plan.spec.arms[0].train.length.unit();
-        let until = self.until.map(|until| format!(" up to {unit} {until}"));
+        let until = self
+            .plan
+            .until
+            .map(|until| format!(" up to {unit} {until}"));
         until.unwrap_or_default()
     }
 
@@ -157,6 +159,10 @@ fn choose(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
             ..found.clone()
         };
         if let Some(until) = args.until {
+            // Where a diverged one would stand by then is not recorded.
+            if record.outcome != Outcome::Done {
+                return None;
+            }
             record.cut(until);
         }
         (!record.epochs.is_empty() || args.until.is_none()).then(|| (cell.clone(), record))
@@ -182,40 +188,8 @@ fn choose(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
     let chosen = (0..count).map(|i| known[(2 * i + 1) * known.len() / (2 * count)].clone());
     let (cells, records) = chosen.unzip();
     plan.cells = cells;
-    Ok(Check {
-        plan,
-        records,
-        until: args.until,
-    })
-}
-
-/// Trains no further than `until`.
-struct Until<T> {
-    trainer: T,
-    until: Option<usize>,
-}
-
-impl Trainer for Until<Box<dyn Trainer>> {
-    fn train(
-        &self,
-        job: &Job,
-        progress: &dyn Progress,
-        stop: &StopFlag,
-    ) -> Option<Vec<CellRecord>> {
-        let until = self.until;
-        self.trainer.train(
-            &Job {
-                until,
-                ..job.clone()
-            },
-            progress,
-            stop,
-        )
-    }
-
-    fn estimate(&self, job: &Job) -> Option<f64> {
-        self.trainer.estimate(job)
-    }
+    plan.until = args.until;
+    Ok(Check { plan, records })
 }
 
 /// Trains the cells of `check` in a folder of their own and compares.
@@ -240,12 +214,9 @@ fn retrain(
         adopt: false,
         results: scratch.path().to_owned(),
     };
-    let trainer = Until {
-        trainer: trainer::trainer(device, isolate, workers)?,
-        until: check.until,
-    };
+    let trainer = trainer::trainer(device, isolate, workers)?;
     let watch = Watch::new(console, name, jobs);
-    let report = run_spec(&check.plan, &trainer, &options, &watch, stop)?;
+    let report = run_spec(&check.plan, &*trainer, &options, &watch, stop)?;
     if report.stopped {
         let message = format!("stopped in `{name}`; run the same command again");
         return Err(Failure::new(Code::Stopped, message));

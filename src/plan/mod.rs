@@ -29,6 +29,8 @@ pub struct Plan {
     pub replicas: usize,
     /// The cells, one for each line of `runs.jsonl`.
     pub cells: Vec<PlannedCell>,
+    /// [`Job::until`] of its jobs.
+    pub until: Option<usize>,
 }
 
 /// One cell of a plan.
@@ -69,6 +71,20 @@ pub struct Job {
     pub until: Option<usize>,
 }
 
+impl Job {
+    /// When the nets are evaluated, in the unit in which training counts.
+    pub fn evaluations(&self) -> Vec<usize> {
+        let mut places = self.train.evaluations();
+        places.retain(|place| self.until.is_none_or(|until| *place <= until));
+        places
+    }
+
+    /// Whether it stops before its training is over.
+    pub fn stops_early(&self) -> bool {
+        self.evaluations().len() < self.train.evaluations().len()
+    }
+}
+
 /// One cell of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +118,7 @@ impl Plan {
             device: device.to_owned(),
             replicas: replicas.max(1),
             cells,
+            until: None,
         }
     }
 
@@ -136,7 +153,7 @@ impl Plan {
                     train: arm.train.clone(),
                     probes: arm.probes.clone(),
                     cells,
-                    until: None,
+                    until: self.until,
                 })
             })
             .collect()

@@ -77,7 +77,7 @@ impl Trainer for FakeTrainer {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
-        for done in job.train.evaluations() {
+        for done in job.evaluations() {
             if stop.stopped() {
                 return None;
             }

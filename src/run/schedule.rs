@@ -127,7 +127,7 @@ fn check(job: &Job, cell: &JobCell, record: &CellRecord) -> Result<(), String> {
         ));
     }
     let places = record.epochs.iter().map(EpochRecord::place);
-    let wanted = job.train.evaluations();
+    let wanted = job.evaluations();
     if record.outcome == Outcome::Done && !places.eq(wanted.iter().copied()) {
         return Err(format!(
             "the trainer returned {} of {} evaluations, or not those asked for",

@@ -154,10 +154,7 @@ impl<'a> Lockstep<'a> {
     fn run(mut self, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>> {
         let length = self.job.train.length;
         let mut from = 0;
-        for place in self.job.train.evaluations() {
-            if self.job.until.is_some_and(|until| until < place) {
-                return Some(self.records);
-            }
+        for place in self.job.evaluations() {
             let to = length.in_steps(place, self.steps_per_epoch);
             let losses = self.steps(from..to, progress, stop)?;
             self.evaluate(to, &losses);
@@ -169,7 +166,10 @@ impl<'a> Lockstep<'a> {
             self.probe_epoch();
             progress.advanced(self.job, place);
         }
-        self.finish(stop)
+        match self.job.stops_early() {
+            true => Some(self.records),
+            false => self.finish(stop),
+        }
     }
 
     /// Lets the probes look at the trained nets and hands over the records.
