@@ -118,8 +118,8 @@ fn in_words(ratios: impl Iterator<Item = f64>) -> Option<String> {
 
 fn method(timing: &Timing) -> String {
     format!(
-        "How it is timed: the steps are those that training takes, batches and dropout masks made on the \
-         host included, and a window of steps ends when the host has the last one's losses. The first \
+        "How it is timed: the steps are those that training takes, with the making of batches and \
+         dropout masks, and a window of steps ends when the host has the last one's losses. The first \
          step stands apart, then steps of about {window} s together are taken for at least {least} s, until \
          the median of three windows is within {agreement} % of that of the three before, or for \
          {most} s; then {repeats} windows count, device by device in turns where devices share a \
@@ -156,8 +156,8 @@ fn limits(comparison: &Comparison) -> String {
         "Evaluations, loading of data and the writing of records are not part of a step.",
         "The intervals are about this sitting. Another day, another clock or a warmer chip may move all \
          numbers of a device together.",
-        "Batches and dropout masks are drawn on the host, so that every device sees the same; a program \
-         that draws them on a GPU would spare it that wait.",
+        "The order of the examples is drawn on the host for every device, and the labels of a batch are \
+         gathered there; a GPU has the images and draws its dropout masks itself.",
         "Nets this small leave a large GPU idle; nothing here speaks of larger ones.",
     ];
     if comparison.devices.iter().any(DeviceInfo::is_software) {
