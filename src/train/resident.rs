@@ -8,13 +8,20 @@ use crate::data::Examples;
 use ablate_models::ops::has_kernels;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
+/// Most bytes of the images of a file: what every adapter of WebGPU can bind at once.
+const MOST_BYTES: usize = 128 << 20;
+
+/// Bytes of a packed number.
+const PACKED: usize = 4;
+
 /// All images of a data set, and the scaling of every replica.
 #[derive(Clone, Debug)]
 pub(super) struct Resident {
-    /// Bytes as numbers, `[examples, features]`.
-    train: Tensor<2>,
+    /// Four bytes a number, the first one lowest, `[examples, features / 4]` rounded up.
+    train: Tensor<2, Int>,
     /// Those of a test file; absent where the test split is taken from the others.
-    test: Option<Tensor<2>>,
+    test: Option<Tensor<2, Int>>,
+    features: usize,
     /// `[replicas, 1, features]`, or one for all features.
     scale: Tensor<3>,
     /// Likewise.
@@ -22,10 +29,15 @@ pub(super) struct Resident {
 }
 
 impl Resident {
-    /// `None` where the host gathers: on the devices of this program's own kernels, and in double
-    /// precision.
+    /// `None` where the host gathers: on the devices of this program's own kernels, in double
+    /// precision, and where the images are too many.
     pub(super) fn new(replicas: &[Replica], device: &Device, dtype: DType) -> Option<Self> {
-        let wanted = dtype == DType::F32 && !has_kernels(device);
+        let set = &replicas[0].data().dataset;
+        let files = [Some(&set.train), set.test.as_ref()].into_iter().flatten();
+        let fits = files
+            .map(|file| file.pixels.len())
+            .all(|bytes| bytes <= MOST_BYTES);
+        let wanted = dtype == DType::F32 && !has_kernels(device) && fits;
         wanted.then(|| Self::on(replicas, device))
     }
 
@@ -35,9 +47,10 @@ impl Resident {
         let like = (device, DType::F32);
         let images = |examples: &Examples| {
             let n = examples.labels.len();
-            let bytes = (0..n).flat_map(|i| examples.image(i, features));
-            let numbers: Vec<f32> = bytes.map(|&byte| f32::from(byte)).collect();
-            Tensor::from_data(TensorData::new(numbers, [n, features]), like)
+            let quads = (0..n).flat_map(|i| examples.image(i, features).chunks(PACKED));
+            let numbers: Vec<i32> = quads.map(packed).collect();
+            let width = features.div_ceil(PACKED);
+            Tensor::from_data(TensorData::new(numbers, [n, width]), (device, DType::I32))
         };
         // Replicas of one job scale by the same rule, so their terms are equally many.
         let terms = |of: fn(&Replica) -> &[f32]| {
@@ -48,6 +61,7 @@ impl Resident {
         Self {
             train: images(&set.train),
             test: set.test.as_ref().map(images),
+            features,
             scale: terms(|replica| &replica.data().affine.scale),
             shift: terms(|replica| &replica.data().affine.shift),
         }
@@ -74,11 +88,31 @@ impl Resident {
         let rows = indices.len();
         let indices = TensorData::new(indices, [rows]);
         let indices = Tensor::<1, Int>::from_data(indices, &images.device());
-        let features = images.dims()[1];
-        let pixels = images.clone().select(0, indices);
-        let pixels = pixels.reshape([replicas.len(), rows / replicas.len(), features]);
+        let pixels = unpacked(images.clone().select(0, indices), self.features);
+        let pixels = pixels.reshape([replicas.len(), rows / replicas.len(), self.features]);
         pixels * self.scale.clone() + self.shift.clone()
     }
+}
+
+/// Up to four bytes as one number.
+fn packed(bytes: &[u8]) -> i32 {
+    let mut quad = [0; PACKED];
+    quad[..bytes.len()].copy_from_slice(bytes);
+    i32::from_le_bytes(quad)
+}
+
+/// The first `features` bytes of every row.
+fn unpacked(rows: Tensor<2, Int>, features: usize) -> Tensor<2> {
+    let [n, width] = rows.dims();
+    let byte = |k: usize| {
+        // A shift brings the sign along, which the mask takes off.
+        let shifted = rows.clone().bitwise_right_shift_scalar(8 * k as i32);
+        shifted.bitwise_and_scalar(255)
+    };
+    let bytes: Vec<Tensor<2, Int>> = (0..PACKED).map(byte).collect();
+    let bytes: Tensor<3, Int> = Tensor::stack(bytes, 2);
+    let bytes = bytes.reshape([n, PACKED * width]).narrow(1, 0, features);
+    bytes.float()
 }
 
 #[cfg(test)]

@@ -157,7 +157,8 @@ fn limits(comparison: &Comparison) -> String {
         "The intervals are about this sitting. Another day, another clock or a warmer chip may move all \
          numbers of a device together.",
         "The order of the examples is drawn on the host for every device, and the labels of a batch are \
-         gathered there; a GPU has the images and draws its dropout masks itself.",
+         gathered there; a GPU draws its dropout masks itself, and has the images where they take at most \
+         128 MiB.",
         "Nets this small leave a large GPU idle; nothing here speaks of larger ones.",
     ];
     if comparison.devices.iter().any(DeviceInfo::is_software) {
