@@ -1,11 +1,12 @@
 //! Records of other code that this program was seen to reproduce.
 
 use super::exit::Failure;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedCell};
 use crate::provenance::{FINGERPRINT, Provenance, Revision};
 use crate::record::CellRecord;
 use crate::run::lock::Lock;
 use crate::run::{RunError, runs};
+use crate::spec::Spec;
 use std::path::Path;
 
 /// Gives the records of an experiment the ids that this program gives their cells, after `verified`
@@ -35,15 +36,21 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
     Ok(format!("{name}: took over {changed} records of other code"))
 }
 
+/// Whether `record` is of `cell` of `spec`, whatever code trained it.
+pub(super) fn is_of(spec: &Spec, cell: &PlannedCell, record: &CellRecord) -> bool {
+    spec.arms[cell.arm].name == record.arm
+        && (cell.seed, cell.learning_rate) == (record.seed, record.learning_rate)
+}
+
 /// The records of the cells of `plan` under their ids, the others as they are, and how many ids
 /// changed.
 fn rename(plan: &Plan, mut records: Vec<CellRecord>) -> (Vec<CellRecord>, usize) {
     let mut changed = 0;
     for record in &mut records {
-        let cell = plan.cells.iter().find(|cell| {
-            plan.spec.arms[cell.arm].name == record.arm
-                && (cell.seed, cell.learning_rate) == (record.seed, record.learning_rate)
-        });
+        let cell = plan
+            .cells
+            .iter()
+            .find(|cell| is_of(&plan.spec, cell, record));
         if let Some(cell) = cell.filter(|cell| cell.id != record.id) {
             record.id.clone_from(&cell.id);
             changed += 1;

@@ -211,12 +211,12 @@ fn measure(
 /// arms on the same devices by the same code.
 fn keep(comparison: &mut Comparison, home: &Path, args: &Args, console: &Console) {
     let wanted = [Part::Parity, Part::Accuracy, Part::Speed].map(|part| args.wants(part));
-    let Ok(earlier) = folder::read_comparison(&home.join(COMPARISON_FILE)) else {
-        return;
-    };
     if wanted == [true; 3] {
         return;
     }
+    let Ok(earlier) = folder::read_comparison(&home.join(COMPARISON_FILE)) else {
+        return;
+    };
     let arms = |c: &Comparison| -> Vec<(String, Option<String>)> {
         let arms = c.arms.iter();
         arms.map(|arm| (arm.arm.clone(), arm.recipe.clone()))

@@ -149,10 +149,8 @@ fn choose(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
     let device = records.first().map_or("", |r| r.device.as_str());
     let mut plan = Plan::new(spec, device, 1, FINGERPRINT);
     let record = |cell: &PlannedCell| {
-        let arm = &spec.arms[cell.arm].name;
         let found = records.iter().find(|r| {
-            (&r.arm, r.seed, r.learning_rate) == (arm, cell.seed, cell.learning_rate)
-                && !matches!(r.outcome, Outcome::Failed { .. })
+            adopt::is_of(spec, cell, r) && !matches!(r.outcome, Outcome::Failed { .. })
         })?;
         let mut record = CellRecord {
             id: cell.id.clone(),

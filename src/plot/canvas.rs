@@ -2,7 +2,7 @@
 //! and a title for screen readers.
 
 use super::PlotError;
-use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, WIDTH};
+use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, TITLE_ROW, WIDTH};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -167,6 +167,16 @@ impl Canvas<'_> {
         let kind = Type::new(HEADING, INK, Anchor::Start).bold();
         for (k, line) in lines.iter().enumerate() {
             self.text(line, (EDGE, 20.0 + HEADING_ROW * k as f64), kind);
+        }
+    }
+
+    /// The lines of a panel's title, centered at `middle` and ending above `bottom`; [`TITLE_ROW`]
+    /// each.
+    pub(super) fn title(&mut self, lines: &[String], middle: f64, bottom: f64) {
+        let first = bottom - 8.0 - TITLE_ROW * (lines.len() as f64 - 1.0);
+        let kind = Type::new(SMALL, INK, Anchor::Middle);
+        for (k, line) in lines.iter().enumerate() {
+            self.text(line, (middle, first + TITLE_ROW * k as f64), kind);
         }
     }
 

@@ -4,8 +4,8 @@ use super::PlotError;
 use super::axis::{Frame, Range};
 use super::canvas::{Anchor, Canvas, Type, figure, wrap};
 use super::style::{
-    BLUE, CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION,
-    WIDTH,
+    BLUE, CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT,
+    VERMILLION, WIDTH,
 };
 use crate::analysis::{IdentityInArm, IdentityOutcome, IdentitySummary, Summary};
 
@@ -138,8 +138,9 @@ fn exponents() -> impl Iterator<Item = f64> {
 }
 
 fn grid(canvas: &mut Canvas<'_>, frame: &Frame) {
-    let ticks: Vec<(f64, String)> = exponents().map(|e| (e, String::new())).collect();
-    frame.x_ticks(canvas, &ticks);
+    for x in exponents().map(|exponent| frame.px(exponent)) {
+        canvas.line(&[(x, frame.top), (x, frame.bottom)], GRID, 1.0, &[], "grid");
+    }
 }
 
 fn axis(canvas: &mut Canvas<'_>, top: f64) {

@@ -4,21 +4,22 @@ use super::PlotError;
 use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
 use super::probes::done;
 use super::style::{
-    BLUE, CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, VERMILLION, WIDTH,
+    BLUE, CAPTION_ROW, EDGE, HEADING, HEADING_ROW, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH,
 };
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
-use crate::spec::Spec;
+use crate::spec::{Quantity, Spec};
+use crate::stats::Sample;
+use ablate_models::zoo::ModelConfig;
 use plotters::style::RGBColor;
 
-const WITHIN: &str = "interaction_within.";
-const ACROSS: &str = "interaction_across.";
+const WITHIN: &str = "interaction_within";
+const ACROSS: &str = "interaction_across";
 
 const COLUMNS: usize = 3;
 /// Room for the names of the layers at the left of a matrix.
 const LEFT: f64 = 20.0;
 const GAP: f64 = 18.0;
-const TITLE_ROW: f64 = 15.0;
 /// Room for the names of the layers under a matrix.
 const FOOT: f64 = 26.0;
 /// Shades of either sign; a value below half of one is white.
@@ -40,12 +41,10 @@ struct Net {
 
 impl Net {
     /// `None` where the record has no matrices, or none that belong together.
-    fn of(record: &CellRecord) -> Option<Self> {
-        let paths = record.series.keys().filter_map(|n| n.strip_prefix(WITHIN));
-        let mut layers: Vec<String> = paths.map(str::to_owned).collect();
-        // Convolutions come before dense layers.
-        layers.sort_by_key(|path| !path.starts_with("stages"));
-        let matrix = |prefix: &str, path: &String| record.series.get(&format!("{prefix}{path}"));
+    fn of(record: &CellRecord, model: &ModelConfig) -> Option<Self> {
+        let matrix = |name: &str, path: &String| record.series.get(&format!("{name}.{path}"));
+        let mut layers = Quantity::named(WITHIN)?.parts.of(model).1;
+        layers.retain(|path| matrix(WITHIN, path).is_some());
         let within: Vec<Vec<f64>> = (layers.iter())
             .map(|path| matrix(WITHIN, path).cloned())
             .collect::<Option<_>>()?;
@@ -117,7 +116,7 @@ pub fn matrices(
         let Some(first) = records.iter().min_by_key(|record| record.seed) else {
             continue;
         };
-        if let Some(net) = Net::of(first) {
+        if let Some(net) = Net::of(first, &spec.arms[arm].model) {
             seeds.push(first.seed);
             panels.push(Panel::of(&shown.label, &net));
         }
@@ -165,13 +164,8 @@ impl Panel {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64, heading: f64, full: f64) {
-        let middle = left + side() / 2.0;
-        let first = top + heading - 8.0 - TITLE_ROW * (self.title.len() as f64 - 1.0);
-        for (k, line) in self.title.iter().enumerate() {
-            let at = (middle, first + TITLE_ROW * k as f64);
-            canvas.text(line, at, Type::new(SMALL, INK, Anchor::Middle));
-        }
         let top = top + heading;
+        canvas.title(&self.title, left + side() / 2.0, top);
         let many = (self.units * self.layers.len()) as f64;
         let at = |place: usize| side() * place as f64 / many;
         for ((row, column), value) in &self.pairs {
@@ -217,13 +211,8 @@ fn side() -> f64 {
 /// The size that the largest shade stands for.
 fn full(panels: &[Panel]) -> f64 {
     let pairs = panels.iter().flat_map(|panel| &panel.pairs);
-    let mut sizes: Vec<f64> = pairs.map(|(_, value)| value.abs()).collect();
-    sizes.sort_by(f64::total_cmp);
-    let last = sizes.len().saturating_sub(1);
-    sizes
-        .get((FULL * last as f64) as usize)
-        .copied()
-        .unwrap_or(0.0)
+    let sizes = pairs.map(|(_, value)| value.abs()).collect();
+    Sample::new(sizes).map_or(0.0, |sizes| sizes.quantile(FULL))
 }
 
 /// The shade of `value`, from `-SHADES` to `SHADES`.
@@ -333,6 +322,28 @@ mod tests {
             ((3, 1), 10.0),
         ];
         assert_eq!(net.pairs(), expected);
+    }
+
+    #[test]
+    fn layers_stand_in_the_order_of_the_net_also_beyond_ten() {
+        let spec = crate::analysis::fixture::spec(1, 1, 1);
+        let mut model = spec.arms[0].model.clone();
+        let ModelConfig::Mlp(mlp) = &mut model else {
+            unreachable!("the fixture's model is an MLP")
+        };
+        mlp.hidden = vec![1; 12];
+        let records = crate::analysis::fixture::records(&spec);
+        let mut record = records[0].clone();
+        for layer in 0..12 {
+            for name in [WITHIN, ACROSS] {
+                record
+                    .series
+                    .insert(format!("{name}.blocks.{layer}"), vec![1.0]);
+            }
+        }
+        let net = Net::of(&record, &model).unwrap();
+        let expected: Vec<String> = (0..12).map(|layer| format!("blocks.{layer}")).collect();
+        assert_eq!(net.layers, expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
 use super::clip;
 use super::distributions::is_point;
 use super::legend::Legend;
-use super::style::{EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, WIDTH, series};
+use super::style::{EDGE, HEADING, HEADING_ROW, SMALL, SOFT, TITLE_ROW, WIDTH, series};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
 use crate::report::format::counted;
@@ -25,7 +25,6 @@ const MOST_PANELS: usize = 24;
 const LEFT: f64 = 52.0;
 const GAP: f64 = 16.0;
 const PANEL: f64 = 150.0;
-const TITLE_ROW: f64 = 15.0;
 /// Room for ticks and the name of the axis under a panel.
 const FOOT: f64 = 46.0;
 
@@ -300,12 +299,11 @@ impl Panel {
 
     fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64, heading: f64) {
         let middle = left + self.width / 2.0;
-        let first = top + heading - 8.0 - TITLE_ROW * (self.title.len() as f64 - 1.0);
-        for (k, line) in self.title.iter().enumerate() {
-            let at = (middle, first + TITLE_ROW * k as f64);
-            let line = shorten(line, SMALL, self.width + LEFT);
-            canvas.text(&line, at, Type::new(SMALL, INK, Anchor::Middle));
-        }
+        let lines = self.title.iter();
+        let lines: Vec<String> = lines
+            .map(|line| shorten(line, SMALL, self.width + LEFT))
+            .collect();
+        canvas.title(&lines, middle, top + heading);
         let frame = Frame {
             left,
             top: top + heading,

@@ -17,6 +17,9 @@ pub(super) const SMALL: f64 = 12.0;
 /// From one line of a caption to the next.
 pub(super) const CAPTION_ROW: f64 = 16.0;
 
+/// From one line of a panel's title to the next.
+pub(super) const TITLE_ROW: f64 = 15.0;
+
 pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 pub(super) const SOFT: RGBColor = RGBColor(0x55, 0x55, 0x55);
 pub(super) const GRID: RGBColor = RGBColor(0xd4, 0xd4, 0xd4);

@@ -6,6 +6,7 @@ use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Cells, Scoreboard, summarize};
 use crate::record::CellRecord;
 use crate::spec::{Evaluate, Expect, Figure, Length, Metric, Panels, Spec, When};
+use ablate_models::zoo::ModelConfig;
 use std::collections::HashSet;
 
 fn drawn(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>) {
@@ -609,7 +610,13 @@ fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_t
 
 #[test]
 fn interactions_of_units_have_a_panel_an_arm_and_leave_out_what_fits_nowhere() {
-    let spec = spec(2, 3, 2);
+    let mut spec = spec(2, 3, 2);
+    for arm in &mut spec.arms {
+        let ModelConfig::Mlp(mlp) = &mut arm.model else {
+            unreachable!("the fixture's models are MLPs")
+        };
+        mlp.hidden = vec![2, 2];
+    }
     let mut records = records(&spec);
     let drawn = |records: &[CellRecord]| {
         let summary = summarize(&spec, records).expect("records of one run");

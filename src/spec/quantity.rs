@@ -311,7 +311,7 @@ impl Measure {
 
 impl Parts {
     /// Whether it is measured of the whole of `model`, and of which parts.
-    fn of(self, model: &ModelConfig) -> (bool, Vec<String>) {
+    pub(crate) fn of(self, model: &ModelConfig) -> (bool, Vec<String>) {
         match self {
             Self::Net => (true, Vec::new()),
             Self::Blocks => (false, blocks(model)),
