@@ -4,7 +4,7 @@ use crate::error::ConfigError;
 use crate::init::Start;
 use crate::ops::Masks;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
-use crate::ops::gpu;
+use crate::ops::{gpu, has_kernels};
 use crate::pass::{Mode, Pass};
 use crate::streams::{Purpose, Stream};
 use burn::module::Module;
@@ -143,7 +143,7 @@ impl Dropout {
     fn mask(&self, step: u64, n: usize, x: &Tensor<3>) -> Tensor<2> {
         let (device, dtype) = (x.device(), x.dtype());
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        if gpu::is_gpu(&device) {
+        if !has_kernels(&device) {
             let draw = gpu::Draw {
                 step,
                 threshold: self.threshold,

@@ -124,8 +124,7 @@ impl Batches {
         n: usize,
         place: impl Fn(usize, usize) -> usize,
     ) -> (Tensor<3>, Tensor<2, Int>) {
-        let set = &self.replicas[0].data.dataset;
-        let features = set.height * set.width * set.channels;
+        let features = self.replicas[0].data.dataset.features();
         let count = self.replicas.len();
         let places = || (0..count).flat_map(|r| (0..n).map(move |i| (r, i)));
         let places = || places().map(|(r, i)| (r, place(r, i)));

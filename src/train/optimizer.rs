@@ -1,5 +1,6 @@
 //! SGD, Adam and AdamW for a stack of replicas, each with its own learning rate.
 
+use super::parameters::flat;
 use super::restrict::Restriction;
 use super::schedule::Pace;
 use crate::spec::{Moments, Optimizer as Config, ParameterGroup, TrainConfig};
@@ -158,11 +159,9 @@ impl ModuleMapper for Walk<'_> {
         param.map(|tensor| {
             let value = tensor.inner();
             let shape = value.dims();
-            let flat = [shape[0], shape[1..].iter().product()];
-            let (value, gradient) = (value.reshape(flat), gradient.reshape(flat));
             let optimizer = &mut *self.optimizer;
-            let gradient = optimizer.restriction.mask(index, gradient);
-            let new = optimizer.update(index, group, value, gradient, self.pace);
+            let gradient = optimizer.restriction.mask(index, flat(gradient));
+            let new = optimizer.update(index, group, flat(value), gradient, self.pace);
             let new = new.reshape(shape);
             let new = match bound {
                 Some(most) => shrunk(new, most),

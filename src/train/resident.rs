@@ -43,7 +43,7 @@ impl Resident {
 
     fn on(replicas: &[Replica], device: &Device) -> Self {
         let set = &replicas[0].data().dataset;
-        let features = set.height * set.width * set.channels;
+        let features = set.features();
         let like = (device, DType::F32);
         let images = |examples: &Examples| {
             let n = examples.labels.len();

@@ -114,6 +114,7 @@ mod tests {
     use crate::spec::{Evaluate, Length, Optimizer as Config, Schedule, TrainConfig};
     use crate::train::net::{Net, host};
     use crate::train::optimizer::Optimizer;
+    use crate::train::parameters;
     use crate::train::schedule::Pace;
     use ablate_models::Start;
     use ablate_models::block::BlockConfig;
@@ -124,33 +125,9 @@ mod tests {
     const SEEDS: [u64; 2] = [3, 4];
 
     /// Every parameter by path.
-    #[derive(Default)]
-    struct Values {
-        path: Vec<String>,
-        found: Vec<(String, Vec<f32>)>,
-    }
-
-    impl ModuleVisitor for Values {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_owned());
-        }
-
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if param.is_require_grad() {
-                let value = host(param.val().inner());
-                self.found.push((self.path.join("."), value));
-            }
-        }
-    }
-
     fn values(model: &Model) -> Vec<(String, Vec<f32>)> {
-        let mut values = Values::default();
-        model.visit(&mut values);
-        values.found
+        let values = parameters::values(model).into_iter();
+        values.map(|(path, value)| (path, host(value))).collect()
     }
 
     /// Parameters whose numbers moved in three steps, with how many of each replica's did.

@@ -4,26 +4,9 @@ mod masks;
 
 use crate::streams::{Stream, key_schedule};
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
+use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
 use burn_cubecl::CubeBackend;
-
-/// Whether the kernels of this module run on `device`.
-pub(crate) fn is_gpu(device: &Device) -> bool {
-    fn is_cube(device: &DispatchDevice) -> bool {
-        match device {
-            DispatchDevice::Cube(_) => true,
-            DispatchDevice::Autodiff(inner) => is_cube(inner),
-            #[allow(
-                unreachable_patterns,
-                clippy::allow_attributes,
-                reason = "which other devices there are depends on the features"
-            )]
-            _ => false,
-        }
-    }
-    is_cube(device.as_dispatch())
-}
 
 /// What to draw for every replica.
 #[derive(Clone, Debug)]
