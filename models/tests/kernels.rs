@@ -169,6 +169,33 @@ proptest! {
         });
     }
 
+    /// Sizes for which minimal filtering pays, whole tiles and such that hang over the edge.
+    #[test]
+    fn convolutions_in_tiles_equal_the_plain_version(
+        r in 1usize..3, n in 1usize..7, h in 1usize..14, w in 1usize..14, c in 8usize..40,
+        outputs in 8usize..40, padding in padding(), bias: bool,
+    ) {
+        let geometry = Geometry { kernel: 3, stride: 1, padding };
+        prop_assume!(geometry.output(h) * geometry.output(w) > 0);
+        on_every_device(|device, dtype, bound| {
+            let inputs = [
+                tensor([r, n, h * w * c], 1, device, dtype),
+                tensor([r, 9 * c, outputs], 2, device, dtype),
+                tensor([r, 1, outputs], 3, device, dtype),
+            ];
+            let x = |t: &[Tensor<3>]| t[0].clone().reshape([r, n, h, w, c]);
+            let b = |t: &[Tensor<3>]| t.get(2).map(|b| b.clone().squeeze_dim(1));
+            let used = if bias { &inputs[..] } else { &inputs[..2] };
+            compare(
+                "conv",
+                used,
+                bound,
+                |t| ops::conv2d(x(t), t[1].clone(), b(t), geometry),
+                |t| plain::conv2d(x(t), t[1].clone(), b(t), geometry),
+            );
+        });
+    }
+
     #[test]
     fn max_pooling_equals_the_plain_version(
         r in 1usize..3, n in 1usize..4, h in 2usize..9, w in 2usize..9, c in 1usize..20,
@@ -313,9 +340,12 @@ proptest! {
     }
 }
 
+fn padding() -> impl Strategy<Value = Padding> {
+    prop::sample::select(vec![Padding::Same, Padding::Valid])
+}
+
 fn geometry() -> impl Strategy<Value = Geometry> {
-    let padding = prop::sample::select(vec![Padding::Same, Padding::Valid]);
-    (1usize..6, 1usize..4, padding).prop_map(|(kernel, stride, padding)| Geometry {
+    (1usize..6, 1usize..4, padding()).prop_map(|(kernel, stride, padding)| Geometry {
         kernel,
         stride,
         padding,

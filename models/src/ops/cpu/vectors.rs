@@ -1,4 +1,4 @@
-//! Numbers side by side in a register, for the one inner loop that is laid out by hand.
+//! Numbers side by side in a register, for the inner loops that are laid out by hand.
 
 use pulp::{MemMask, Simd};
 
@@ -15,6 +15,8 @@ pub(crate) trait Vectors: Copy {
     fn first<S: Simd>(simd: S, count: usize) -> Self::Mask<S>;
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
     fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a - b`.
+    fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a b + c`.
     fn mul_add<S: Simd>(
         simd: S,
@@ -59,7 +61,7 @@ pub(crate) trait Vectors: Copy {
 
 macro_rules! vectors {
     ($t:ty, $vector:ident, $mask:ident, $lanes:ident, $first:ident, $count:ty, $splat:ident,
-     $add:ident, $mul_add:ident, $load:ident, $store:ident) => {
+     $add:ident, $sub:ident, $mul_add:ident, $load:ident, $store:ident) => {
         impl Vectors for $t {
             type Vector<S: Simd> = S::$vector;
             type Mask<S: Simd> = MemMask<S::$mask>;
@@ -83,6 +85,11 @@ macro_rules! vectors {
             #[inline(always)]
             fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
                 simd.$add(a, b)
+            }
+
+            #[inline(always)]
+            fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$sub(a, b)
             }
 
             #[inline(always)]
@@ -128,6 +135,7 @@ vectors!(
     u32,
     splat_f32s,
     add_f32s,
+    sub_f32s,
     mul_add_e_f32s,
     mask_load_ptr_f32s,
     mask_store_ptr_f32s
@@ -141,6 +149,7 @@ vectors!(
     u64,
     splat_f64s,
     add_f64s,
+    sub_f64s,
     mul_add_e_f64s,
     mask_load_ptr_f64s,
     mask_store_ptr_f64s

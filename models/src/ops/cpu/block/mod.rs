@@ -3,8 +3,10 @@
 //! but the product.
 
 mod conv;
+mod convolution;
 mod dense;
 mod patches;
+mod winograd;
 
 use super::buffers::Buffer;
 use super::real::Real;

@@ -47,8 +47,20 @@ impl Patches {
         })
     }
 
+    /// The same with zeros on for as long as it takes for 2x2 patches side by side to have all of
+    /// theirs; none unless the kernel is one of 3x3 that skips no place.
+    pub(super) fn with_whole_tiles(&self) -> Option<Self> {
+        let (height, width) = self.output();
+        let (before, after) = self.around;
+        let more = (height % 2).max(width % 2);
+        (self.kernel == 3 && self.stride == 1).then_some(Self {
+            around: (before, after + more),
+            ..*self
+        })
+    }
+
     /// Patches of one image, in each direction.
-    fn output(&self) -> (usize, usize) {
+    pub(super) fn output(&self) -> (usize, usize) {
         let (before, after) = self.around;
         let size = |n: usize| match (before + n + after).checked_sub(self.kernel) {
             Some(rest) => rest / self.stride + 1,
@@ -74,7 +86,7 @@ impl Patches {
     }
 
     /// Places in a line of an image with the zeros around it.
-    fn framed_width(&self) -> usize {
+    pub(super) fn framed_width(&self) -> usize {
         self.around.0 + self.width + self.around.1
     }
 

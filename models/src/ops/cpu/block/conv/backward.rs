@@ -1,15 +1,13 @@
 //! The backward pass.
 
 use super::{Job, nth, parts};
-use crate::ops::cpu::block::patches::{Patches, turn};
+use crate::ops::cpu::block::convolution::{InputGradient, WeightGradient};
 use crate::ops::cpu::block::{Gradients, Image, Parameters, Saved, Sizes, channels};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::parallel::for_each;
-use crate::ops::cpu::product::{Left, Onto, product};
 use crate::ops::cpu::real::Real;
 use crate::ops::cpu::tail::{self, Channels, Sums, TailSpec};
-use crate::ops::cpu::transpose::transpose;
 
 /// Sums over all images that are taken side by side, at most.
 const GROUPS: usize = 16;
@@ -99,7 +97,7 @@ fn backward_replica<T: Real>(job: &Job<T>, saved: &Saved<T>, g: ReplicaGradients
     let mut more = Buffer::unspecified((groups - 1) * s.weights());
     let mut biases = vec![T::ZERO; groups * g.bias.len()];
     let weights = std::iter::once(&mut *g.weight).chain(more.chunks_mut(s.weights()));
-    let back = (!g.dx.is_empty()).then(|| Back::new(job, r));
+    let back = (!g.dx.is_empty()).then(|| InputGradient::new(job.convolution, job.weight(r)));
     let mut dx = g.dx.chunks_mut(group * in_x);
     let mut bias = parts(&mut biases, groups);
     let task = |(i, (d, weight))| Group {
@@ -234,17 +232,15 @@ fn of_group<T: Real>(
     job: &Job<T>,
     read: &Read<T>,
     norm: Option<Norm<T>>,
-    back: Option<&Back<T>>,
+    back: Option<&InputGradient<T>>,
     g: Group<T>,
 ) {
-    let (c, patches) = (job.s.outputs, &job.patches);
     let [in_x, _, in_y] = job.sizes();
-    let mut weight = ColumnsMut::whole(g.weight, c);
-    let mut dx = g.dx.chunks_exact_mut(patches.pixels());
-    let mut room = Buffer::zeros(patches.room());
-    let mut back = back.map(|back| (back, back.room(patches)));
+    let mut weight = WeightGradient::new(job.convolution, g.weight);
+    let mut room = job.convolution.room();
+    let mut dx = g.dx.chunks_mut(in_x);
+    let mut back = back.map(|back| (back, back.room()));
     let mut d_room = None;
-    let mut onto = Onto::Nothing;
     for (i, d) in g.d.chunks_mut(in_y).enumerate() {
         let tile = g.first + i;
         let dz = match norm {
@@ -254,83 +250,10 @@ fn of_group<T: Real>(
         if !g.bias.is_empty() {
             tail::add(g.bias, &tail::sum_rows(job.columns(dz)));
         }
-        let images = nth(read.x, tile, in_x).chunks_exact(patches.pixels());
-        for (x, dz) in images.zip(dz.chunks_exact(patches.places() * c)) {
-            let x = patches.columns(patches.frame(x, &mut room));
-            product(&mut weight, x, job.columns(dz), onto);
-            onto = Onto::Itself;
-            if let (Some((back, room)), Some(dx)) = (&mut back, dx.next()) {
-                back.input(patches, dz, room, dx);
-            }
+        weight.add(nth(read.x, tile, in_x), dz, &mut room);
+        if let (Some((back, room)), Some(dx)) = (&mut back, dx.next()) {
+            back.apply(dz, room, dx);
         }
     }
-}
-
-/// What leads from the gradient of a product back to that of its images.
-enum Back<T> {
-    /// A convolution with the turned weights.
-    Turned { patches: Patches, weight: Buffer<T> },
-    /// The gradients of all patches, added where the patches come from; where patches skip places.
-    Scattered {
-        /// `[outputs, patch]`.
-        weight: Buffer<T>,
-    },
-}
-
-impl<T: Real> Back<T> {
-    fn new(job: &Job<T>, r: usize) -> Self {
-        let (s, from) = (job.s, job.weight(r));
-        let mut weight = Buffer::unspecified(from.len());
-        match job.patches.of_gradient(s.outputs) {
-            Some(patches) => {
-                turn(from, s.inputs, s.outputs, &mut weight);
-                Self::Turned { patches, weight }
-            }
-            None => {
-                transpose(from, s.outputs, &mut weight);
-                Self::Scattered { weight }
-            }
-        }
-    }
-
-    /// Room for what [`Self::input`] writes on its way.
-    fn room(&self, patches: &Patches) -> Buffer<T> {
-        match self {
-            Self::Turned { patches, .. } => Buffer::zeros(patches.room()),
-            Self::Scattered { .. } => Buffer::unspecified(patches.places() * patches.patch()),
-        }
-    }
-
-    /// The gradient `dx` of one image of `patches`, from that of its product.
-    fn input(&self, patches: &Patches, dz: &[T], room: &mut Buffer<T>, dx: &mut [T]) {
-        match self {
-            Self::Turned {
-                patches: of_gradient,
-                weight,
-            } => {
-                let inputs = dx.len() / of_gradient.places();
-                let dz = of_gradient.rows(of_gradient.frame(dz, room));
-                let weight = Columns::whole(weight, inputs);
-                product(
-                    &mut ColumnsMut::whole(dx, inputs),
-                    dz,
-                    weight,
-                    Onto::Nothing,
-                );
-            }
-            Self::Scattered { weight } => {
-                let (places, patch) = (patches.places(), patches.patch());
-                let dz = Left::row_major(dz, places, dz.len() / places);
-                let weight = Columns::whole(weight, patch);
-                product(
-                    &mut ColumnsMut::whole(room, patch),
-                    dz,
-                    weight,
-                    Onto::Nothing,
-                );
-                dx.fill(T::ZERO);
-                patches.scatter(room, dx);
-            }
-        }
-    }
+    weight.finish();
 }

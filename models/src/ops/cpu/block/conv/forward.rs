@@ -1,6 +1,7 @@
 //! The forward pass.
 
 use super::{Job, parts};
+use crate::ops::cpu::block::convolution::Map;
 use crate::ops::cpu::block::{Forward, Image, Parameters, Saved, Sizes, channels};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::ColumnsMut;
@@ -55,9 +56,10 @@ pub(in crate::ops::cpu::block) fn forward<T: Real>(
                 winners: winners.next().unwrap_or_default(),
             };
             let tiles: Vec<_> = tiles.map(tile).collect();
+            let map = job.map(r);
             match tail {
-                Some(spec) => replica(&job, spec, r, tiles, mean, variance),
-                None => for_each(tiles, |tile| job.product(r, tile.x, tile.y)),
+                Some(spec) => replica(&job, &map, spec, r, tiles, mean, variance),
+                None => for_each(tiles, |tile| map.apply(tile.x, &mut map.room(), tile.y)),
             }
         },
     );
@@ -67,6 +69,7 @@ pub(in crate::ops::cpu::block) fn forward<T: Real>(
 /// All tiles of one replica.
 fn replica<T: Real>(
     job: &Job<T>,
+    map: &Map<T>,
     spec: &TailSpec,
     r: usize,
     mut tiles: Vec<Tile<T>>,
@@ -84,7 +87,7 @@ fn replica<T: Real>(
             }
             let channels = channels([mean, variance]);
             return for_each(tiles, |tile| {
-                job.product(r, tile.x, tile.z);
+                map.apply(tile.x, &mut map.room(), tile.z);
                 finish(job, spec, r, &channels, tile);
             });
         }
@@ -92,7 +95,7 @@ fn replica<T: Real>(
     let mut moments = vec![Moments::zeros(c); tiles.len()];
     let both = tiles.iter_mut().zip(&mut moments).collect();
     for_each(both, |(tile, of): (&mut Tile<T>, &mut Moments<T>)| {
-        job.product(r, tile.x, tile.z);
+        map.apply(tile.x, &mut map.room(), tile.z);
         of.rows = tile.z.len() / c;
         tail::moments(spec, job.columns(tile.z), &mut of.mean, &mut of.squares);
     });

@@ -4,11 +4,10 @@
 mod backward;
 mod forward;
 
+use super::convolution::{Convolution, Map, Weight};
 use super::patches::Patches;
 use super::{Image, Parameters, Sizes, part};
-use crate::ops::cpu::buffers::Buffer;
-use crate::ops::cpu::columns::{Columns, ColumnsMut};
-use crate::ops::cpu::product::{Onto, product};
+use crate::ops::cpu::columns::Columns;
 use crate::ops::cpu::real::Real;
 use crate::ops::cpu::tail::TailSpec;
 pub(super) use backward::backward;
@@ -24,6 +23,7 @@ struct Job<'a, T> {
     p: &'a Parameters<'a, T>,
     tail: Option<&'a TailSpec>,
     patches: Patches,
+    convolution: Convolution,
     /// Images in a tile.
     tile: usize,
 }
@@ -37,6 +37,7 @@ impl<'a, T: Real> Job<'a, T> {
             p,
             tail,
             patches,
+            convolution: Convolution::new(patches, s.inputs, s.outputs),
             tile: (TILE / numbers.max(1)).clamp(1, s.batch.max(1)),
         }
     }
@@ -53,18 +54,10 @@ impl<'a, T: Real> Job<'a, T> {
         &self.p.weight[r * self.s.weights()..][..self.s.weights()]
     }
 
-    /// `out = conv(x, W) + b` for the images `x` of replica `r`.
-    fn product(&self, r: usize, x: &[T], out: &mut [T]) {
-        let (patches, c) = (&self.patches, self.s.outputs);
-        let weight = Columns::whole(self.weight(r), c);
-        let bias = part(self.p.bias, self.s, (r, 0), c);
-        let onto = bias.map_or(Onto::Nothing, Onto::Row);
-        let mut room = Buffer::zeros(patches.room());
-        let images = x.chunks_exact(patches.pixels());
-        for (x, out) in images.zip(out.chunks_exact_mut(patches.places() * c)) {
-            let x = patches.rows(patches.frame(x, &mut room));
-            product(&mut ColumnsMut::whole(out, c), x, weight, onto);
-        }
+    /// The convolution of replica `r`.
+    fn map(&self, r: usize) -> Map<'a, T> {
+        let bias = part(self.p.bias, self.s, (r, 0), self.s.outputs);
+        Map::new(self.convolution, Weight::Lent(self.weight(r)), bias)
     }
 
     fn columns<'b>(&self, values: &'b [T]) -> Columns<'b, T> {
