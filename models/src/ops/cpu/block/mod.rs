@@ -1,5 +1,5 @@
 //! A block's weights and what follows them in one operation: the product, its norm, activation,
-//! dropout and pooling work on a tile while it is in the cache, and the backward pass keeps nothing
+//! dropout and pooling work on a tile while it is in the cache, and the backward pass reads little
 //! but the product.
 
 mod conv;
@@ -60,7 +60,7 @@ pub(crate) struct Forward<T> {
 
 /// What the backward pass reads of the forward pass; empty without a tail.
 pub(crate) struct Saved<T> {
-    /// The product of weights and input.
+    /// The product of weights and input, where it [is kept](Sizes::keeps_product).
     z: Buffer<T>,
     /// Mean and biased variance that the norm used, `[replicas, outputs]`; empty without a norm.
     pub(crate) mean: Vec<T>,
@@ -69,7 +69,13 @@ pub(crate) struct Saved<T> {
     kept: Buffer<u8>,
     /// Which corner of a window won.
     winners: Buffer<T>,
+    /// The product there.
+    best: Buffer<T>,
 }
+
+/// Rows of weights up to which a convolution's product is computed anew and not kept: its few
+/// multiplications then take less time than its way to memory and back.
+const SHORT: usize = 16;
 
 /// The gradients; what was not asked for or is not there is empty.
 pub(crate) struct Gradients<T> {
@@ -91,6 +97,11 @@ impl Sizes {
     fn patch(&self) -> usize {
         let area = |image: Image| image.geometry.kernel * image.geometry.kernel;
         self.inputs * self.image.map_or(1, area)
+    }
+
+    /// Whether the product is written to memory, for the passes after the first.
+    fn keeps_product(&self) -> bool {
+        self.image.is_none() || self.patch() > SHORT
     }
 
     fn input(&self) -> usize {
@@ -141,6 +152,7 @@ impl<T: Real> Saved<T> {
                 variance: Vec::new(),
                 kept: Buffer::zeros(0),
                 winners: Buffer::zeros(0),
+                best: Buffer::zeros(0),
             };
         };
         let all = s.replicas * s.rows() * s.outputs;
@@ -149,13 +161,18 @@ impl<T: Real> Saved<T> {
         } else {
             0
         };
-        let windows = s.replicas * s.output_rows(tail) * s.outputs;
+        let windows = if spec.pool {
+            s.replicas * s.output_rows(tail) * s.outputs
+        } else {
+            0
+        };
         Self {
-            z: Buffer::unspecified(all),
+            z: Buffer::unspecified(if s.keeps_product() { all } else { 0 }),
             mean: vec![T::ZERO; statistics],
             variance: vec![T::ZERO; statistics],
             kept: Buffer::unspecified(if spec.dropout.is_some() { all } else { 0 }),
-            winners: Buffer::unspecified(if spec.pool { windows } else { 0 }),
+            winners: Buffer::unspecified(windows),
+            best: Buffer::unspecified(windows),
         }
     }
 }

@@ -2,8 +2,8 @@
 //! all rows, then through the norm.
 
 use super::maps::{Channels, Map, lanes};
-use super::pooling::{Windows, each_window};
-use super::strips::{ROWS, Strip, in_blocks, strips};
+use super::pooling::{Windows, each_corner, each_window};
+use super::strips::{Strip, in_blocks, strips};
 use super::{Real, Sums};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::vector::Kernel;
@@ -41,70 +41,6 @@ impl<T: Real, M: Map<T>> Strip for First<'_, '_, T, M> {
         });
         self.sums[from..from + L].copy_from_slice(&sums);
         self.products[from..from + L].copy_from_slice(&products);
-    }
-}
-
-/// [`First`] behind 2x2 max pooling: only the winner of a window has a gradient.
-pub(super) struct FirstPooled<'a, 'b, T, M> {
-    pub(super) map: M,
-    pub(super) channels: &'a Channels<T>,
-    pub(super) windows: Windows,
-    pub(super) x: Columns<'a, T>,
-    pub(super) winners: Columns<'a, T>,
-    pub(super) d: &'a mut ColumnsMut<'b, T>,
-    pub(super) sums: &'a mut [T],
-    pub(super) products: &'a mut [T],
-}
-
-impl<T: Real, M: Map<T>> Kernel for FirstPooled<'_, '_, T, M> {
-    #[inline(always)]
-    fn run(mut self) {
-        strips(self.x.width(), &mut self);
-    }
-}
-
-impl<T: Real, M: Map<T>> Strip for FirstPooled<'_, '_, T, M> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, from: usize) {
-        let (map, channels) = (self.map, self.channels.lanes::<L>(from));
-        let mut totals = [[T::ZERO; L]; 2];
-        let mut sums = [[T::ZERO; L]; 2];
-        // Hidden from the compiler, which would unroll the choice into single numbers.
-        let length = std::hint::black_box(L);
-        each_window!(self.windows, |window, corners| {
-            let winner = self.winners.lanes::<L>(window, from);
-            let mut x = *self.x.lanes::<L>(corners[0], from);
-            for corner in 1..4 {
-                let other = &self.x.lanes::<L>(corners[corner], from)[..length];
-                let ours = x[..length].iter_mut().zip(other).zip(&winner[..length]);
-                for ((x, &other), &winner) in ours {
-                    *x = T::choose(winner == T::of(corner as f64), other, *x);
-                }
-            }
-            let d = self.d.lanes_mut::<L>(window, from);
-            for i in 0..L {
-                d[i] = map.after_norm(x[i], d[i], channels.at(i));
-                sums[0][i] += d[i];
-                sums[1][i] += d[i] * map.normal(x[i], channels.at(i));
-            }
-            if window % ROWS == ROWS - 1 {
-                add(&mut totals, &mut sums);
-            }
-        });
-        add(&mut totals, &mut sums);
-        self.sums[from..from + L].copy_from_slice(&totals[0]);
-        self.products[from..from + L].copy_from_slice(&totals[1]);
-    }
-}
-
-/// Moves `sums` into `totals`.
-#[inline(always)]
-fn add<T: Real, const L: usize>(totals: &mut [[T; L]; 2], sums: &mut [[T; L]; 2]) {
-    for (total, sum) in totals.iter_mut().zip(sums) {
-        for i in 0..L {
-            total[i] += sum[i];
-            sum[i] = T::ZERO;
-        }
     }
 }
 
@@ -170,15 +106,18 @@ impl<T: Real, M: Map<T>> Strip for SecondPooled<'_, '_, T, M> {
         each_window!(self.windows, |window, corners| {
             let d = self.d.lanes::<L>(window, from);
             let winner = self.winners.lanes::<L>(window, from);
-            for corner in 0..4 {
-                let x = self.x.lanes::<L>(corners[corner], from);
-                let dx = self.dx.lanes_mut::<L>(corners[corner], from);
-                for i in 0..L {
+            let x = each_corner!(|k| self.x.lanes::<L>(corners[k], from));
+            let mut dx = [[T::ZERO; L]; 4];
+            for i in 0..L {
+                for corner in 0..4 {
                     let own = T::choose(winner[i] == T::of(corner as f64), d[i], T::ZERO);
-                    let normal = map.normal(x[i], channels.at(i));
+                    let normal = map.normal(x[corner][i], channels.at(i));
                     let gradient = (own - sums[i] - normal * products[i]) * channels.at(i).slope;
-                    dx[i] = gradient * map.before_norm(x[i]);
+                    dx[corner][i] = gradient * map.before_norm(x[corner][i]);
                 }
+            }
+            for corner in 0..4 {
+                *self.dx.lanes_mut::<L>(corners[corner], from) = dx[corner];
             }
         });
         for place in self.windows.outside() {

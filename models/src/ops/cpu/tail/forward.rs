@@ -1,9 +1,9 @@
 //! The forward pass: moments, then norm, activation and pooling.
 
-use super::Real;
 use super::maps::{Channels, Map};
-use super::pooling::{Windows, each_window};
+use super::pooling::{Windows, each_corner, each_window};
 use super::strips::{Strip, in_blocks, strips};
+use super::{Pooled, Real};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::vector::Kernel;
 
@@ -77,14 +77,13 @@ impl<T: Real, M: Map<T>> Strip for Apply<'_, '_, T, M> {
     }
 }
 
-/// Norm, activation and 2x2 max pooling, and which corner of each window won.
+/// Norm, activation and 2x2 max pooling.
 pub(super) struct ApplyPooled<'a, 'b, T, M> {
     pub(super) map: M,
     pub(super) channels: &'a Channels<T>,
     pub(super) windows: Windows,
     pub(super) x: Columns<'a, T>,
-    pub(super) y: &'a mut ColumnsMut<'b, T>,
-    pub(super) winners: &'a mut ColumnsMut<'b, T>,
+    pub(super) out: Pooled<'a, 'b, T>,
 }
 
 impl<T: Real, M: Map<T>> Kernel for ApplyPooled<'_, '_, T, M> {
@@ -99,20 +98,28 @@ impl<T: Real, M: Map<T>> Strip for ApplyPooled<'_, '_, T, M> {
     fn run<const L: usize>(&mut self, from: usize) {
         let channels = self.channels.lanes::<L>(from);
         each_window!(self.windows, |window, corners| {
-            let mut best = [T::ZERO; L];
-            let mut winner = [T::ZERO; L];
-            for corner in 0..4 {
-                let x = self.x.lanes::<L>(corners[corner], from);
-                for i in 0..L {
-                    let value = self.map.value(x[i], channels.at(i));
+            let x = each_corner!(|k| self.x.lanes::<L>(corners[k], from));
+            let [mut y, mut winners, mut best] = [[T::ZERO; L]; 3];
+            // All corners of a channel at once: what is chosen by then stays in registers.
+            for i in 0..L {
+                let (mut winner, mut from_x) = (T::ZERO, x[0][i]);
+                let mut largest = self.map.value(from_x, channels.at(i));
+                for corner in 1..4 {
+                    let x = x[corner][i];
+                    let value = self.map.value(x, channels.at(i));
                     // Written so that a NaN on either side is kept, not skipped.
-                    let keep = (corner > 0) & ((best[i] >= value) | best[i].is_nan());
-                    winner[i] = T::choose(keep, winner[i], T::of(corner as f64));
-                    best[i] = T::choose(keep, best[i], value);
+                    let keep = (largest >= value) | largest.is_nan();
+                    winner = T::choose(keep, winner, T::of(corner as f64));
+                    largest = T::choose(keep, largest, value);
+                    from_x = T::choose(keep, from_x, x);
                 }
+                y[i] = largest;
+                winners[i] = winner;
+                best[i] = from_x;
             }
-            *self.y.lanes_mut::<L>(window, from) = best;
-            *self.winners.lanes_mut::<L>(window, from) = winner;
+            *self.out.y.lanes_mut::<L>(window, from) = y;
+            *self.out.winners.lanes_mut::<L>(window, from) = winners;
+            *self.out.best.lanes_mut::<L>(window, from) = best;
         });
     }
 }

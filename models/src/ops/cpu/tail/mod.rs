@@ -88,17 +88,26 @@ pub(crate) fn apply<T: Real>(
     with_map!(spec, map => T::run(forward::Apply { map, channels, x, y }));
 }
 
-/// Norm, activation and pooling of `x`, and the corner (0 to 3, row-major) that first attains each
-/// maximum; a number of the same type, so that comparing it makes a mask for the others.
-pub(crate) fn apply_pooled<'a, T: Real>(
+/// What is left of each window.
+pub(crate) struct Pooled<'a, 'b, T> {
+    /// The maximum.
+    pub(crate) y: &'a mut ColumnsMut<'b, T>,
+    /// The corner (0 to 3, row-major) that first attains it; a number of the same type, so that
+    /// comparing it makes a mask for the others.
+    pub(crate) winners: &'a mut ColumnsMut<'b, T>,
+    /// What norm and activation made the maximum of.
+    pub(crate) best: &'a mut ColumnsMut<'b, T>,
+}
+
+/// Norm, activation and pooling of `x`.
+pub(crate) fn apply_pooled<T: Real>(
     spec: &TailSpec,
     channels: &Channels<T>,
     windows: Windows,
     x: Columns<T>,
-    y: &mut ColumnsMut<'a, T>,
-    winners: &mut ColumnsMut<'a, T>,
+    out: Pooled<T>,
 ) {
-    with_map!(spec, map => T::run(forward::ApplyPooled { map, channels, windows, x, y, winners }));
+    with_map!(spec, map => T::run(forward::ApplyPooled { map, channels, windows, x, out }));
 }
 
 /// Where a block of columns lies in its replica.
@@ -166,7 +175,7 @@ pub(crate) fn add<T: Real>(sums: &mut [T], more: &[T]) {
 }
 
 /// Turns the gradient `d` of the output into that of the norm's output, in place. Without a norm
-/// that is the gradient of `x`.
+/// that is the gradient of `x`. Behind pooling `x` and `d` are what it left of the windows.
 pub(crate) fn to_norm<T: Real>(
     spec: &TailSpec,
     channels: &Channels<T>,
@@ -176,23 +185,6 @@ pub(crate) fn to_norm<T: Real>(
     let mut out = Sums::zeros(channels.len());
     let (sums, products) = (&mut out.plain[..], &mut out.products[..]);
     with_map!(spec, map => T::run(backward::First { map, channels, x, d, sums, products }));
-    out
-}
-
-/// [`to_norm`] behind pooling: `d` is the gradient of the windows.
-pub(crate) fn to_norm_pooled<T: Real>(
-    spec: &TailSpec,
-    channels: &Channels<T>,
-    windows: Windows,
-    x: Columns<T>,
-    winners: Columns<T>,
-    d: &mut ColumnsMut<T>,
-) -> Sums<T> {
-    let mut out = Sums::zeros(channels.len());
-    let (sums, products) = (&mut out.plain[..], &mut out.products[..]);
-    with_map!(spec, map => T::run(backward::FirstPooled {
-        map, channels, windows, x, winners, d, sums, products,
-    }));
     out
 }
 

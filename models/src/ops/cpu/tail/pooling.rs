@@ -47,7 +47,31 @@ macro_rules! each_window {
     }};
 }
 
-pub(super) use each_window;
+/// An array of `$value` for the corners `$corner` from 0 to 3.
+macro_rules! each_corner {
+    (|$corner:ident| $value:expr) => {
+        [
+            {
+                let $corner = 0;
+                $value
+            },
+            {
+                let $corner = 1;
+                $value
+            },
+            {
+                let $corner = 2;
+                $value
+            },
+            {
+                let $corner = 3;
+                $value
+            },
+        ]
+    };
+}
+
+pub(super) use {each_corner, each_window};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! The backward pass.
 
 use super::{Job, nth, parts};
-use crate::ops::cpu::block::convolution::{InputGradient, WeightGradient};
+use crate::ops::cpu::block::convolution::{InputGradient, Map, WeightGradient};
 use crate::ops::cpu::block::{Gradients, Image, Parameters, Saved, Sizes, channels};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
@@ -57,6 +57,8 @@ pub(in crate::ops::cpu::block) fn backward<T: Real>(
             z: nth(&saved.z, r, saved.z.len() / n),
             kept: nth(&saved.kept, r, saved.kept.len() / n),
             winners: nth(&saved.winners, r, saved.winners.len() / n),
+            best: nth(&saved.best, r, saved.best.len() / n),
+            anew: (tail.is_some() && !s.keeps_product()).then(|| job.map(r)),
         },
         d,
         dx,
@@ -122,12 +124,29 @@ fn backward_replica<T: Real>(job: &Job<T>, saved: &Saved<T>, g: ReplicaGradients
 }
 
 /// What a replica's backward pass reads, all tiles one after the other.
-#[derive(Clone, Copy)]
 struct Read<'a, T> {
     x: &'a [T],
     z: &'a [T],
     kept: &'a [u8],
     winners: &'a [T],
+    best: &'a [T],
+    /// What the product is computed with where it was not kept.
+    anew: Option<Map<'a, T>>,
+}
+
+impl<T: Real> Read<'_, T> {
+    /// The product of tile `i`; in `room` where it was not kept.
+    fn product<'b>(&'b self, job: &Job<T>, i: usize, room: &'b mut Option<Buffer<T>>) -> &'b [T] {
+        let [in_x, in_z, _] = job.sizes();
+        let Some(map) = &self.anew else {
+            return nth(self.z, i, in_z);
+        };
+        let x = nth(self.x, i, in_x);
+        let room = room.get_or_insert_with(|| Buffer::unspecified(in_z));
+        let z = &mut room[..job.products(x)];
+        map.apply(x, &mut map.room(), z);
+        z
+    }
 }
 
 /// Copies into what is there.
@@ -146,25 +165,23 @@ fn to_norm<T: Real>(
     d: &mut [T],
 ) -> Sums<T> {
     let c = job.s.outputs;
-    let [in_x, in_z, in_y] = job.sizes();
+    let [_, in_z, in_y] = job.sizes();
     let mut sums = vec![Sums::zeros(c); d.len().div_ceil(in_y)];
     let tiles = d.chunks_mut(in_y).zip(&mut sums).enumerate().collect();
     for_each(
         tiles,
         |(i, (d, sums)): (usize, (&mut [T], &mut Sums<T>))| {
-            let z = job.columns(nth(read.z, i, in_z));
             let mut d = ColumnsMut::whole(d, c);
             if let Some(masks) = &spec.dropout {
                 let kept = Columns::whole(nth(read.kept, i, in_z), c);
                 tail::drop(masks, kept, &mut d);
             }
-            *sums = if spec.pool {
-                let images = nth(read.x, i, in_x).len() / job.patches.pixels();
-                let winners = Columns::whole(nth(read.winners, i, in_y), c);
-                tail::to_norm_pooled(spec, channels, job.s.windows(images), z, winners, &mut d)
-            } else {
-                tail::to_norm(spec, channels, z, &mut d)
+            let mut room = None;
+            let x = match spec.pool {
+                true => nth(read.best, i, in_y),
+                false => read.product(job, i, &mut room),
             };
+            *sums = tail::to_norm(spec, channels, job.columns(x), &mut d);
         },
     );
     let mut total = Sums::zeros(c);
@@ -181,7 +198,7 @@ struct Norm<'a, T> {
 }
 
 impl<T: Real> Norm<'_, T> {
-    /// The gradient of tile `i`'s product, from that of its norm's output: in place, or in `room`
+    /// The gradient of tile `i`'s product, from that of its norm's output: in place, or in `rooms`
     /// behind pooling.
     fn back<'a>(
         self,
@@ -189,20 +206,22 @@ impl<T: Real> Norm<'_, T> {
         read: &Read<T>,
         i: usize,
         d: &'a mut [T],
-        room: &'a mut Option<Buffer<T>>,
+        [room, d_room]: &'a mut [Option<Buffer<T>>; 2],
     ) -> &'a [T] {
         let (spec, c) = (self.spec, job.s.outputs);
-        let [in_x, in_z, in_y] = job.sizes();
-        let z = nth(read.z, i, in_z);
+        let [_, in_z, in_y] = job.sizes();
+        if !spec.pool && spec.epsilon.is_none() {
+            return d;
+        }
+        let z = read.product(job, i, room);
         if spec.pool {
-            let images = nth(read.x, i, in_x).len() / job.patches.pixels();
             let winners = Columns::whole(nth(read.winners, i, in_y), c);
-            let room = room.get_or_insert_with(|| Buffer::unspecified(in_z));
+            let room = d_room.get_or_insert_with(|| Buffer::unspecified(in_z));
             let dz = &mut room[..z.len()];
             tail::through_norm_pooled(
                 spec,
                 self.channels,
-                job.s.windows(images),
+                job.s.windows(z.len() / c / job.patches.places()),
                 job.columns(z),
                 (winners, job.columns(d)),
                 self.means,
@@ -210,10 +229,8 @@ impl<T: Real> Norm<'_, T> {
             );
             return dz;
         }
-        if spec.epsilon.is_some() {
-            let d = &mut ColumnsMut::whole(&mut *d, c);
-            tail::through_norm(spec, self.channels, job.columns(z), self.means, d);
-        }
+        let columns = &mut ColumnsMut::whole(&mut *d, c);
+        tail::through_norm(spec, self.channels, job.columns(z), self.means, columns);
         d
     }
 }
@@ -240,11 +257,11 @@ fn of_group<T: Real>(
     let mut room = job.convolution.room();
     let mut dx = g.dx.chunks_mut(in_x);
     let mut back = back.map(|back| (back, back.room()));
-    let mut d_room = None;
+    let mut rooms = [None, None];
     for (i, d) in g.d.chunks_mut(in_y).enumerate() {
         let tile = g.first + i;
         let dz = match norm {
-            Some(norm) => norm.back(job, read, tile, d, &mut d_room),
+            Some(norm) => norm.back(job, read, tile, d, &mut rooms),
             None => d,
         };
         if !g.bias.is_empty() {

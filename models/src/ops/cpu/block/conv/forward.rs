@@ -7,18 +7,25 @@ use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::ColumnsMut;
 use crate::ops::cpu::parallel::for_each;
 use crate::ops::cpu::real::Real;
-use crate::ops::cpu::tail::{self, Channels, Place, TailSpec};
+use crate::ops::cpu::tail::{self, Channels, Place, Pooled, TailSpec};
 
 /// A tile of one replica in the forward pass.
 struct Tile<'a, T> {
     /// Its number in the replica.
     i: usize,
     x: &'a [T],
-    y: &'a mut [T],
-    /// The product, the drawn mask and the winners; empty without them.
+    /// Where the product is kept; empty where it is not.
     z: &'a mut [T],
+    out: Out<'a, T>,
+}
+
+/// What becomes of a tile's product.
+struct Out<'a, T> {
+    y: &'a mut [T],
+    /// The drawn mask, and of pooled windows the winners and their products; empty without them.
     kept: &'a mut [u8],
     winners: &'a mut [T],
+    best: &'a mut [T],
 }
 
 pub(in crate::ops::cpu::block) fn forward<T: Real>(
@@ -36,95 +43,138 @@ pub(in crate::ops::cpu::block) fn forward<T: Real>(
         .zip(parts(&mut saved.z, n))
         .zip(parts(&mut saved.kept, n))
         .zip(parts(&mut saved.winners, n))
+        .zip(parts(&mut saved.best, n))
         .zip(parts(&mut saved.mean, n))
         .zip(parts(&mut saved.variance, n));
     let replicas = x.chunks(s.input().max(1)).zip(arrays).enumerate().collect();
     for_each(
         replicas,
-        |(r, (x, (((((y, z), kept), winners), mean), variance)))| {
+        |(r, (x, ((((((y, z), kept), winners), best), mean), variance)))| {
             let [in_x, in_z, in_y] = job.sizes();
             let tiles = x.chunks(in_x).enumerate().zip(y.chunks_mut(in_y));
             let mut z = z.chunks_mut(in_z);
             let mut kept = kept.chunks_mut(in_z);
             let mut winners = winners.chunks_mut(in_y);
+            let mut best = best.chunks_mut(in_y);
             let tile = |((i, x), y)| Tile {
                 i,
                 x,
-                y,
                 z: z.next().unwrap_or_default(),
-                kept: kept.next().unwrap_or_default(),
-                winners: winners.next().unwrap_or_default(),
+                out: Out {
+                    y,
+                    kept: kept.next().unwrap_or_default(),
+                    winners: winners.next().unwrap_or_default(),
+                    best: best.next().unwrap_or_default(),
+                },
             };
             let tiles: Vec<_> = tiles.map(tile).collect();
             let map = job.map(r);
             match tail {
-                Some(spec) => replica(&job, &map, spec, r, tiles, mean, variance),
-                None => for_each(tiles, |tile| map.apply(tile.x, &mut map.room(), tile.y)),
+                Some(spec) => {
+                    let replica = Replica {
+                        job: &job,
+                        map,
+                        spec,
+                        r,
+                    };
+                    replica.run(tiles, mean, variance);
+                }
+                None => for_each(tiles, |tile| map.apply(tile.x, &mut map.room(), tile.out.y)),
             }
         },
     );
     Forward { y, saved }
 }
 
-/// All tiles of one replica.
-fn replica<T: Real>(
-    job: &Job<T>,
-    map: &Map<T>,
-    spec: &TailSpec,
+/// What all tiles of a replica share.
+struct Replica<'a, T> {
+    job: &'a Job<'a, T>,
+    map: Map<'a, T>,
+    spec: &'a TailSpec,
     r: usize,
-    mut tiles: Vec<Tile<T>>,
-    mean: &mut [T],
-    variance: &mut [T],
-) {
-    let (s, c) = (job.s, job.s.outputs);
-    let channels = |statistics| channels(s, spec, job.p, (r, 0), statistics, c);
-    match job.p.statistics {
-        None if spec.epsilon.is_some() => {}
-        given => {
-            if let (Some([given_mean, given_variance]), Some(_)) = (given, spec.epsilon) {
-                mean.copy_from_slice(&given_mean[r * c..][..c]);
-                variance.copy_from_slice(&given_variance[r * c..][..c]);
-            }
-            let channels = channels([mean, variance]);
-            return for_each(tiles, |tile| {
-                map.apply(tile.x, &mut map.room(), tile.z);
-                finish(job, spec, r, &channels, tile);
-            });
-        }
-    }
-    let mut moments = vec![Moments::zeros(c); tiles.len()];
-    let both = tiles.iter_mut().zip(&mut moments).collect();
-    for_each(both, |(tile, of): (&mut Tile<T>, &mut Moments<T>)| {
-        map.apply(tile.x, &mut map.room(), tile.z);
-        of.rows = tile.z.len() / c;
-        tail::moments(spec, job.columns(tile.z), &mut of.mean, &mut of.squares);
-    });
-    Moments::combine(&moments, mean, variance);
-    let channels = channels([mean, variance]);
-    for_each(tiles, |tile| finish(job, spec, r, &channels, tile));
 }
 
-/// Norm, activation, dropout and pooling of a tile.
-fn finish<T: Real>(job: &Job<T>, spec: &TailSpec, r: usize, channels: &Channels<T>, tile: Tile<T>) {
-    let c = job.s.outputs;
-    let z = job.columns(tile.z);
-    let mut y = ColumnsMut::whole(tile.y, c);
-    if spec.pool {
-        let windows = job.s.windows(tile.x.len() / job.patches.pixels());
-        let mut winners = ColumnsMut::whole(tile.winners, c);
-        return tail::apply_pooled(spec, channels, windows, z, &mut y, &mut winners);
+impl<T: Real> Replica<'_, T> {
+    fn run(&self, mut tiles: Vec<Tile<T>>, mean: &mut [T], variance: &mut [T]) {
+        let Self { job, spec, r, .. } = *self;
+        let (s, c) = (job.s, job.s.outputs);
+        let channels = |statistics| channels(s, spec, job.p, (r, 0), statistics, c);
+        match job.p.statistics {
+            None if spec.epsilon.is_some() => {}
+            given => {
+                if let (Some([given_mean, given_variance]), Some(_)) = (given, spec.epsilon) {
+                    mean.copy_from_slice(&given_mean[r * c..][..c]);
+                    variance.copy_from_slice(&given_variance[r * c..][..c]);
+                }
+                let channels = channels([mean, variance]);
+                return for_each(tiles, |tile| {
+                    let mut room = None;
+                    let z = self.product(tile.x, tile.z, &mut room);
+                    self.finish(&channels, tile.i, z, tile.out);
+                });
+            }
+        }
+        let mut moments = vec![Moments::zeros(c); tiles.len()];
+        let both = tiles.iter_mut().zip(&mut moments).collect();
+        for_each(both, |(tile, of): (&mut Tile<T>, &mut Moments<T>)| {
+            let mut room = None;
+            let z = self.product(tile.x, tile.z, &mut room);
+            of.rows = z.len() / c;
+            tail::moments(spec, job.columns(z), &mut of.mean, &mut of.squares);
+        });
+        Moments::combine(&moments, mean, variance);
+        let channels = channels([mean, variance]);
+        for_each(tiles, |tile| {
+            let mut room = None;
+            let z = match s.keeps_product() {
+                true => tile.z,
+                false => self.product(tile.x, tile.z, &mut room),
+            };
+            self.finish(&channels, tile.i, z, tile.out);
+        });
     }
-    tail::apply(spec, channels, z, &mut y);
-    if let Some(masks) = &spec.dropout {
-        let mut kept = ColumnsMut::whole(tile.kept, c);
-        let place = Place {
-            r,
-            row: tile.i * job.tile * job.patches.places(),
-            column: 0,
-            columns: c,
+
+    /// The product of a tile's images: in `kept`, or where it is not kept in `room`.
+    fn product<'b>(
+        &self,
+        x: &[T],
+        kept: &'b mut [T],
+        room: &'b mut Option<Buffer<T>>,
+    ) -> &'b mut [T] {
+        let z = match kept.is_empty() {
+            true => room.insert(Buffer::unspecified(self.job.products(x))),
+            false => kept,
         };
-        tail::draw(masks, place, &mut kept);
-        tail::drop(masks, kept.read(), &mut y);
+        self.map.apply(x, &mut self.map.room(), z);
+        z
+    }
+
+    /// Norm, activation, dropout and pooling of the product `z` of tile `i`.
+    fn finish(&self, channels: &Channels<T>, i: usize, z: &[T], out: Out<T>) {
+        let Self { job, spec, r, .. } = *self;
+        let (c, places) = (job.s.outputs, job.patches.places());
+        let (z, mut y) = (job.columns(z), ColumnsMut::whole(out.y, c));
+        if spec.pool {
+            let pooled = Pooled {
+                y: &mut y,
+                winners: &mut ColumnsMut::whole(out.winners, c),
+                best: &mut ColumnsMut::whole(out.best, c),
+            };
+            let windows = job.s.windows(z.rows() / places);
+            return tail::apply_pooled(spec, channels, windows, z, pooled);
+        }
+        tail::apply(spec, channels, z, &mut y);
+        if let Some(masks) = &spec.dropout {
+            let mut kept = ColumnsMut::whole(out.kept, c);
+            let place = Place {
+                r,
+                row: i * job.tile * places,
+                column: 0,
+                columns: c,
+            };
+            tail::draw(masks, place, &mut kept);
+            tail::drop(masks, kept.read(), &mut y);
+        }
     }
 }
 

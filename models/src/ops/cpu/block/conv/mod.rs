@@ -60,6 +60,11 @@ impl<'a, T: Real> Job<'a, T> {
         Map::new(self.convolution, Weight::Lent(self.weight(r)), bias)
     }
 
+    /// Numbers in the product of the images `x`.
+    fn products(&self, x: &[T]) -> usize {
+        x.len() / self.patches.pixels() * self.patches.places() * self.s.outputs
+    }
+
     fn columns<'b>(&self, values: &'b [T]) -> Columns<'b, T> {
         Columns::whole(values, self.s.outputs)
     }
