@@ -22,3 +22,8 @@ pub mod worker;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Nets train side by side on threads that allocate all the time, many small things each step; the
+/// system's allocators serve such threads one after the other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

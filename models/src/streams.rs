@@ -149,6 +149,7 @@ impl Stream {
     /// 16-bit numbers `128 chunk .. 128 chunk + 128` of step `step`, in an order that vectors fill
     /// without shuffling: number `64 half + 16 word + lane` of a chunk is the low (`half` 0) or high
     /// (`half` 1) half of word `word` of block `16 chunk + lane`.
+    #[inline]
     pub fn half_words(&self, step: u64, chunk: u64) -> [u16; 128] {
         let mut out = [0; 128];
         Arch::new().dispatch(HalfWords {

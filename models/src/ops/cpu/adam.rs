@@ -76,11 +76,15 @@ impl<T: Real> Kernel for Step<'_, T> {
         let ([b1, b2, c1, c2], [by1, by2]) = (self.decays, self.corrections);
         let moments = self.first.iter_mut().zip(self.second);
         for ((w, &g), (m, v)) in self.value.iter_mut().zip(self.gradient).zip(moments) {
-            let g = g + *w * self.penalty;
-            *m = *m * b1 + g * c1;
-            *v = *v * b2 + g * g * c2;
-            let direction = *m * by1 / ((*v * by2).sqrt() + self.epsilon);
-            *w = *w - *w * self.shrink - direction * self.rate;
+            // All reads before all writes: arrays that lie a multiple of 4 KiB apart, as their pool
+            // likes to give them, make a read behind a write wait for it.
+            let (old, g) = (*w, g + *w * self.penalty);
+            let first = *m * b1 + g * c1;
+            let second = *v * b2 + g * g * c2;
+            let direction = first * by1 / ((second * by2).sqrt() + self.epsilon);
+            *m = first;
+            *v = second;
+            *w = old - old * self.shrink - direction * self.rate;
         }
     }
 }

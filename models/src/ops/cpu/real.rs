@@ -40,6 +40,18 @@ pub(crate) trait Real:
     /// The standard normal distribution function, with an absolute error.
     fn normal_cdf(self) -> Self;
 
+    /// The columns of four rows.
+    #[inline(always)]
+    fn turned(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
+        let mut columns = [[Self::ZERO; 4]; 4];
+        for k in 0..4 {
+            for l in 0..4 {
+                columns[l][k] = rows[k][l];
+            }
+        }
+        columns
+    }
+
     /// `yes` or `no`.
     #[inline(always)]
     fn choose(test: bool, yes: Self, no: Self) -> Self {
@@ -166,6 +178,28 @@ impl Real for f32 {
             below = below * s + c;
         }
         0.5 + 0.5 * (x * above / below)
+    }
+
+    /// In vectors that every such machine has; compilers see no use for them here.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn turned(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
+        use std::arch::x86_64::{
+            __m128, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps,
+        };
+        let [a, b, c, d]: [__m128; 4] = bytemuck::cast(rows);
+        // SAFETY: SSE is part of the architecture.
+        let columns = unsafe {
+            let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+            let (ab_high, cd_high) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+            [
+                _mm_movelh_ps(ab, cd),
+                _mm_movehl_ps(cd, ab),
+                _mm_movelh_ps(ab_high, cd_high),
+                _mm_movehl_ps(cd_high, ab_high),
+            ]
+        };
+        bytemuck::cast(columns)
     }
 }
 

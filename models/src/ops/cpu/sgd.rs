@@ -91,9 +91,11 @@ impl<T: Real> Kernel for Heavy<'_, T> {
     fn run(self) {
         let [of_gradient, of_velocity] = self.share;
         for ((w, &g), v) in self.value.iter_mut().zip(self.gradient).zip(self.velocity) {
-            let g = g + *w * self.penalty;
-            *v = *v * self.momentum + g;
-            *w = *w - (g * of_gradient + *v * of_velocity) * self.rate;
+            // All reads before all writes, as in a step of Adam.
+            let (old, g) = (*w, g + *w * self.penalty);
+            let velocity = *v * self.momentum + g;
+            *v = velocity;
+            *w = old - (g * of_gradient + velocity * of_velocity) * self.rate;
         }
     }
 }

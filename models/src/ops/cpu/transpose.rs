@@ -17,6 +17,10 @@ pub(crate) fn transpose<T: Real>(from: &[T], columns: usize, out: &mut [T]) {
 /// Rows and columns that are turned over at one time.
 const SIDE: usize = 4;
 
+/// Rows and columns whose lines of the cache are used up before others are touched: where rows are a
+/// power of two apart, few of them fit the cache together.
+const BLOCK: usize = 16;
+
 struct Transpose<'a, T> {
     from: &'a [T],
     columns: usize,
@@ -29,17 +33,19 @@ impl<T: Real> Kernel for Transpose<'_, T> {
         let Self { from, columns, out } = self;
         let rows = from.len() / columns;
         let (whole_rows, whole_columns) = (rows / SIDE * SIDE, columns / SIDE * SIDE);
-        for j in (0..whole_columns).step_by(SIDE) {
-            for i in (0..whole_rows).step_by(SIDE) {
-                let mut block = [[T::ZERO; SIDE]; SIDE];
-                for k in 0..SIDE {
-                    let row = &from[(i + k) * columns + j..][..SIDE];
-                    for l in 0..SIDE {
-                        block[l][k] = row[l];
+        for top in (0..whole_rows).step_by(BLOCK) {
+            for left in (0..whole_columns).step_by(BLOCK) {
+                for i in (top..whole_rows.min(top + BLOCK)).step_by(SIDE) {
+                    for j in (left..whole_columns.min(left + BLOCK)).step_by(SIDE) {
+                        // SAFETY: `SIDE` whole rows from row `i` on have `SIDE` numbers from
+                        // column `j` on, in `from`, and so has its transpose, `out`, with rows and
+                        // columns exchanged; the sizes of both are asserted.
+                        unsafe {
+                            let from = from.as_ptr().add(i * columns + j);
+                            let out = out.as_mut_ptr().add(j * rows + i);
+                            turn_square(from, columns, out, rows);
+                        }
                     }
-                }
-                for l in 0..SIDE {
-                    out[(j + l) * rows + i..][..SIDE].copy_from_slice(&block[l]);
                 }
             }
         }
@@ -52,13 +58,31 @@ impl<T: Real> Kernel for Transpose<'_, T> {
     }
 }
 
+/// A square of `SIDE` rows and columns, rows `stride` apart, into one whose rows are `to` apart.
+///
+/// # Safety
+/// The square can be read and its transpose written.
+#[inline(always)]
+unsafe fn turn_square<T: Real>(from: *const T, stride: usize, out: *mut T, to: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let row = |k: usize| from.add(k * stride).cast::<[T; SIDE]>().read_unaligned();
+        let columns = T::turned([row(0), row(1), row(2), row(3)]);
+        for l in 0..SIDE {
+            out.add(l * to)
+                .cast::<[T; SIDE]>()
+                .write_unaligned(columns[l]);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn rows_become_columns() {
-        for (rows, columns) in [(1, 1), (8, 8), (3, 20), (17, 9), (16, 24)] {
+        for (rows, columns) in [(1, 1), (8, 8), (3, 20), (17, 9), (16, 24), (40, 37)] {
             let from: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
             let mut out = vec![-1.0; from.len()];
             transpose(&from, columns, &mut out);

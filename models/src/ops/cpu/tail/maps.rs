@@ -92,8 +92,10 @@ pub(super) fn lanes<T, const L: usize>(values: &[T], from: usize) -> &[T; L] {
     values[from..from + L].try_into().expect("L values")
 }
 
-/// Channels side by side, each quantity in an array of its own, as vectors need it.
+/// Channels side by side, each quantity in an array of its own, as vectors need it, and on lines of
+/// the cache: a vector that is written across two of them is slow to be read back.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Lanes<T, const L: usize> {
     shift: [T; L],
     inverse: [T; L],
