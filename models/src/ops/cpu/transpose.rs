@@ -17,8 +17,8 @@ pub(crate) fn transpose<T: Real>(from: &[T], columns: usize, out: &mut [T]) {
 /// Rows and columns that are turned over at one time.
 const SIDE: usize = 4;
 
-/// Rows and columns whose lines of the cache are used up before others are touched: where rows are a
-/// power of two apart, few of them fit the cache together.
+/// Rows and columns of a block: every line of the cache that it touches is used up, where blocks
+/// below each other write on at `BLOCK` places.
 const BLOCK: usize = 16;
 
 struct Transpose<'a, T> {
@@ -33,8 +33,8 @@ impl<T: Real> Kernel for Transpose<'_, T> {
         let Self { from, columns, out } = self;
         let rows = from.len() / columns;
         let (whole_rows, whole_columns) = (rows / SIDE * SIDE, columns / SIDE * SIDE);
-        for top in (0..whole_rows).step_by(BLOCK) {
-            for left in (0..whole_columns).step_by(BLOCK) {
+        for left in (0..whole_columns).step_by(BLOCK) {
+            for top in (0..whole_rows).step_by(BLOCK) {
                 for i in (top..whole_rows.min(top + BLOCK)).step_by(SIDE) {
                     for j in (left..whole_columns.min(left + BLOCK)).step_by(SIDE) {
                         // SAFETY: `SIDE` whole rows from row `i` on have `SIDE` numbers from

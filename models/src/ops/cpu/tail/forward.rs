@@ -8,29 +8,28 @@ use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::vector::Kernel;
 
 /// The mean of each channel over the rows, and the sum of squared differences from it.
-pub(super) struct Moments<'a, T, M> {
-    pub(super) map: M,
+pub(super) struct Moments<'a, T> {
     pub(super) x: Columns<'a, T>,
     pub(super) mean: &'a mut [T],
     pub(super) squares: &'a mut [T],
 }
 
-impl<T: Real, M: Map<T>> Kernel for Moments<'_, T, M> {
+impl<T: Real> Kernel for Moments<'_, T> {
     #[inline(always)]
     fn run(mut self) {
         strips(self.x.width(), &mut self);
     }
 }
 
-impl<T: Real, M: Map<T>> Strip for Moments<'_, T, M> {
+impl<T: Real> Strip for Moments<'_, T> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, from: usize) {
-        let (x, map) = (self.x, self.map);
+        let x = self.x;
         let share = T::of(1.0 / x.rows() as f64);
         let [mut mean] = in_blocks!(x.rows(), |row, sums: [[T; L]; 1]| {
             let x = x.lanes::<L>(row, from);
             for i in 0..L {
-                sums[0][i] += map.statistic(x[i]);
+                sums[0][i] += x[i];
             }
         });
         for m in &mut mean {
@@ -39,7 +38,7 @@ impl<T: Real, M: Map<T>> Strip for Moments<'_, T, M> {
         let [squares] = in_blocks!(x.rows(), |row, sums: [[T; L]; 1]| {
             let x = x.lanes::<L>(row, from);
             for i in 0..L {
-                let d = map.statistic(x[i]) - mean[i];
+                let d = x[i] - mean[i];
                 sums[0][i] += d * d;
             }
         });

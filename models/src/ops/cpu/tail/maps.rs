@@ -117,8 +117,6 @@ impl<T: Real, const L: usize> Lanes<T, L> {
 
 /// A norm and an activation in their order, and their derivatives.
 pub(crate) trait Map<T>: Copy + Send + Sync {
-    /// The number whose mean and variance the norm takes.
-    fn statistic(self, x: T) -> T;
     fn value(self, x: T, channel: Channel<T>) -> T;
     /// The normalized number.
     fn normal(self, x: T, channel: Channel<T>) -> T;
@@ -133,11 +131,6 @@ pub(crate) trait Map<T>: Copy + Send + Sync {
 pub(crate) struct NormFirst<F>(pub(crate) F);
 
 impl<T: Real, F: Function<T>> Map<T> for NormFirst<F> {
-    #[inline(always)]
-    fn statistic(self, x: T) -> T {
-        x
-    }
-
     #[inline(always)]
     fn value(self, x: T, channel: Channel<T>) -> T {
         self.0.value(channel.line(x))
@@ -164,11 +157,6 @@ impl<T: Real, F: Function<T>> Map<T> for NormFirst<F> {
 pub(crate) struct NormLast<F>(pub(crate) F);
 
 impl<T: Real, F: Function<T>> Map<T> for NormLast<F> {
-    #[inline(always)]
-    fn statistic(self, x: T) -> T {
-        self.0.value(x)
-    }
-
     #[inline(always)]
     fn value(self, x: T, channel: Channel<T>) -> T {
         channel.line(self.0.value(x))

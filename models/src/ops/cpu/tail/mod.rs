@@ -11,6 +11,7 @@ mod masks;
 mod pooling;
 mod strips;
 
+use super::buffers::Buffer;
 use super::columns::{Columns, ColumnsMut};
 use super::real::Real;
 use super::vector;
@@ -75,7 +76,19 @@ macro_rules! with_inner_map {
 /// The mean of each channel that the norm subtracts, over the rows of `x`, and the sum of squared
 /// differences from it.
 pub(crate) fn moments<T: Real>(spec: &TailSpec, x: Columns<T>, mean: &mut [T], squares: &mut [T]) {
-    with_inner_map!(spec, map => T::run(forward::Moments { map, x, mean, squares }));
+    if !spec.norm_last() {
+        return T::run(forward::Moments { x, mean, squares });
+    }
+    // The activation once, because the mean and what differs from it are two passes.
+    let mut activated = Buffer::unspecified(x.rows() * x.width());
+    let y = &mut ColumnsMut::whole(&mut activated, x.width());
+    let channels = &Channels::plain(x.width());
+    with_function!(spec.activation, f => {
+        let map = NormFirst(f);
+        T::run(forward::Apply { map, channels, x, y });
+    });
+    let x = y.read();
+    T::run(forward::Moments { x, mean, squares });
 }
 
 /// Norm and activation of `x`.

@@ -243,3 +243,57 @@ impl Tiles {
         Buffer::zeros(PLANES * self.inputs * self.outputs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::cpu::block::Image;
+    use crate::ops::geometry::{Geometry, Padding};
+
+    fn tiles(side: usize, geometry: Geometry, channels: [usize; 2]) -> Option<Tiles> {
+        let image = Image {
+            height: side,
+            width: side,
+            geometry,
+        };
+        Tiles::of(Patches::new(image, channels[0]), channels)
+    }
+
+    #[test]
+    fn convolutions_that_gain_are_taken_in_tiles() {
+        let same = Geometry::same(3);
+        let cases = [
+            // A digits net's and an MNIST net's second convolution, and an odd size.
+            (tiles(4, same, [16, 32]), Some(([2, 2], 12))),
+            (tiles(14, same, [32, 64]), Some(([7, 7], 1))),
+            (tiles(7, same, [8, 8]), Some(([4, 4], 3))),
+            // Too much of the tiles hangs over.
+            (tiles(1, same, [64, 64]), None),
+            (tiles(3, same, [64, 64]), None),
+            // Too few channels, another kernel, a stride.
+            (tiles(28, same, [1, 32]), None),
+            (tiles(14, Geometry::same(5), [32, 64]), None),
+            (tiles(14, Geometry { stride: 2, ..same }, [32, 64]), None),
+        ];
+        for (i, (tiles, expected)) in cases.into_iter().enumerate() {
+            let found = tiles.map(|tiles| (tiles.tiles, tiles.images));
+            assert_eq!(found, expected, "case {i}");
+        }
+        let valid = Geometry {
+            padding: Padding::Valid,
+            ..same
+        };
+        let tiles = tiles(9, valid, [8, 8]).expect("7x7 places gain");
+        assert_eq!((tiles.places, tiles.tiles), ([7, 7], [4, 4]));
+    }
+
+    #[test]
+    fn planes_do_not_lie_a_multiple_of_a_page_apart() {
+        for (side, channels) in [(16, 32), (32, 64), (64, 16)] {
+            let tiles = tiles(side, Geometry::same(3), [channels; 2]).expect("it gains");
+            assert_eq!(tiles.plane(channels) / 16 % 2, 1, "{side}, {channels}");
+            let rows = tiles.images * tiles.count();
+            assert!(tiles.plane(channels) >= rows * channels);
+        }
+    }
+}
