@@ -172,8 +172,8 @@ proptest! {
     /// Sizes for which minimal filtering pays, whole tiles and such that hang over the edge.
     #[test]
     fn convolutions_in_tiles_equal_the_plain_version(
-        r in 1usize..3, n in 1usize..7, h in 1usize..14, w in 1usize..14, c in 8usize..40,
-        outputs in 8usize..40, padding in padding(), bias: bool,
+        r in 1usize..3, n in 1usize..7, h in 1usize..14, w in 1usize..14, c in 16usize..40,
+        outputs in 16usize..40, padding in padding(), bias: bool,
     ) {
         let geometry = Geometry { kernel: 3, stride: 1, padding };
         prop_assume!(geometry.output(h) * geometry.output(w) > 0);

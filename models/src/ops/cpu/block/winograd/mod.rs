@@ -22,9 +22,9 @@ const PLANES: usize = 16;
 /// Tiles whose products are taken together, about: those of several images where one has few.
 const ROWS: usize = 48;
 
-/// Channels that a convolution must have on either side, so that the way into the planes and back
-/// is short beside the products.
-const CHANNELS: usize = 8;
+/// Channels that a convolution must have on either side: what fills a vector. With fewer, the way into
+/// the planes and back is long beside the products.
+const CHANNELS: usize = 16;
 
 /// A convolution in tiles.
 #[derive(Clone, Copy, Debug)]
@@ -263,15 +263,16 @@ mod tests {
     fn convolutions_that_gain_are_taken_in_tiles() {
         let same = Geometry::same(3);
         let cases = [
-            // A digits net's and an MNIST net's second convolution, and an odd size.
+            // Few tiles an image, the second convolution of an MNIST net, and an odd size.
             (tiles(4, same, [16, 32]), Some(([2, 2], 12))),
             (tiles(14, same, [32, 64]), Some(([7, 7], 1))),
-            (tiles(7, same, [8, 8]), Some(([4, 4], 3))),
+            (tiles(7, same, [16, 16]), Some(([4, 4], 3))),
             // Too much of the tiles hangs over.
             (tiles(1, same, [64, 64]), None),
             (tiles(3, same, [64, 64]), None),
             // Too few channels, another kernel, a stride.
             (tiles(28, same, [1, 32]), None),
+            (tiles(28, same, [32, 15]), None),
             (tiles(14, Geometry::same(5), [32, 64]), None),
             (tiles(14, Geometry { stride: 2, ..same }, [32, 64]), None),
         ];
@@ -283,7 +284,7 @@ mod tests {
             padding: Padding::Valid,
             ..same
         };
-        let tiles = tiles(9, valid, [8, 8]).expect("7x7 places gain");
+        let tiles = tiles(9, valid, [16, 16]).expect("7x7 places gain");
         assert_eq!((tiles.places, tiles.tiles), ([7, 7], [4, 4]));
     }
 
