@@ -60,7 +60,7 @@ group() {
       FS = " < "
       n = 0
       rule("matrix multiply", "gemm|matmul|matrixmultiply|::product::|::transpose::")
-      rule("allocation", "malloc|calloc|realloc|cfree|_int_free|mmap|munmap|madvise|::buffers::")
+      rule("allocation", "malloc|(^|[^a-z])mi_|calloc|realloc|cfree|_int_free|mmap|munmap|madvise|::buffers::")
       rule("random numbers", "streams::|threefry|masks::|half_words|dropout::")
       rule("pooling", "::pool::|pooling|pooled")
       rule("norm, activation, dropout", "::tail::|activation|::norm::|ablate_models::block::")
