@@ -149,24 +149,7 @@ proptest! {
         outputs in 1usize..7, geometry in geometry(), bias: bool,
     ) {
         prop_assume!(geometry.output(h) * geometry.output(w) > 0);
-        let kernel = geometry.kernel;
-        on_every_device(|device, dtype, bound| {
-            let inputs = [
-                tensor([r, n, h * w * c], 1, device, dtype),
-                tensor([r, kernel * kernel * c, outputs], 2, device, dtype),
-                tensor([r, 1, outputs], 3, device, dtype),
-            ];
-            let x = |t: &[Tensor<3>]| t[0].clone().reshape([r, n, h, w, c]);
-            let b = |t: &[Tensor<3>]| t.get(2).map(|b| b.clone().squeeze_dim(1));
-            let used = if bias { &inputs[..] } else { &inputs[..2] };
-            compare(
-                "conv",
-                used,
-                bound,
-                |t| ops::conv2d(x(t), t[1].clone(), b(t), geometry),
-                |t| plain::conv2d(x(t), t[1].clone(), b(t), geometry),
-            );
-        });
+        compare_convolutions([r, n, h, w, c], outputs, geometry, bias);
     }
 
     /// Sizes for which minimal filtering pays, whole tiles and such that hang over the edge.
@@ -177,23 +160,7 @@ proptest! {
     ) {
         let geometry = Geometry { kernel: 3, stride: 1, padding };
         prop_assume!(geometry.output(h) * geometry.output(w) > 0);
-        on_every_device(|device, dtype, bound| {
-            let inputs = [
-                tensor([r, n, h * w * c], 1, device, dtype),
-                tensor([r, 9 * c, outputs], 2, device, dtype),
-                tensor([r, 1, outputs], 3, device, dtype),
-            ];
-            let x = |t: &[Tensor<3>]| t[0].clone().reshape([r, n, h, w, c]);
-            let b = |t: &[Tensor<3>]| t.get(2).map(|b| b.clone().squeeze_dim(1));
-            let used = if bias { &inputs[..] } else { &inputs[..2] };
-            compare(
-                "conv",
-                used,
-                bound,
-                |t| ops::conv2d(x(t), t[1].clone(), b(t), geometry),
-                |t| plain::conv2d(x(t), t[1].clone(), b(t), geometry),
-            );
-        });
+        compare_convolutions([r, n, h, w, c], outputs, geometry, bias);
     }
 
     #[test]
@@ -338,6 +305,32 @@ proptest! {
             }
         });
     }
+}
+
+/// Compares convolutions of images `[replicas, images, height, width, channels]` with the plain version.
+fn compare_convolutions(
+    [r, n, h, w, c]: [usize; 5],
+    outputs: usize,
+    geometry: Geometry,
+    bias: bool,
+) {
+    on_every_device(|device, dtype, bound| {
+        let inputs = [
+            tensor([r, n, h * w * c], 1, device, dtype),
+            tensor([r, geometry.kernel.pow(2) * c, outputs], 2, device, dtype),
+            tensor([r, 1, outputs], 3, device, dtype),
+        ];
+        let x = |t: &[Tensor<3>]| t[0].clone().reshape([r, n, h, w, c]);
+        let b = |t: &[Tensor<3>]| t.get(2).map(|b| b.clone().squeeze_dim(1));
+        let used = if bias { &inputs[..] } else { &inputs[..2] };
+        compare(
+            "conv",
+            used,
+            bound,
+            |t| ops::conv2d(x(t), t[1].clone(), b(t), geometry),
+            |t| plain::conv2d(x(t), t[1].clone(), b(t), geometry),
+        );
+    });
 }
 
 fn padding() -> impl Strategy<Value = Padding> {
