@@ -12,7 +12,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 import jax
 import jax.numpy as jnp
 import numpy as np
-from protocol import Contestant, serve
+from protocol import Contestant, examples, serve
 
 
 def init(key, work):
@@ -126,9 +126,9 @@ def build(work, variant, ready=lambda: None):
     words = variant.split()
     side, n, replicas = work["side"], work["examples"], work["replicas"]
     image = (side, side, 1) if work["net"]["kind"] == "cnn" else (side * side,)
-    random = np.random.default_rng(0)
-    images = jnp.asarray(random.standard_normal((n, *image), dtype=np.float32))
-    labels = jnp.asarray(random.integers(work["classes"], size=n, dtype=np.int32))
+    images, labels = examples(work)
+    images = jnp.asarray(images.reshape(n, *image))
+    labels = jnp.asarray(labels.astype(np.int32))
     jax.block_until_ready((images, labels))
     orders = [Order(work, seed) for seed in range(replicas)]
     ready()

@@ -214,6 +214,7 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
     let work = &compared.work;
     tell(&work.title());
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
+    let examples = (work.examples(&dataset)).map_err(|e| Failure(e.to_string()))?;
     let jobs = |device: &String| work.jobs(device, ablate::run::cores());
     let jobs: Vec<_> = arguments.device.iter().map(jobs).collect();
     let mut contestants: Vec<Box<dyn Contestant + '_>> = Vec::new();
@@ -225,7 +226,7 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
         if let Some(python) = arguments.python() {
             let process = Rc::new(RefCell::new(Process::start(peer, python)?));
             for variant in peer.variants(work) {
-                let task = work.task(&dataset);
+                let task = work.task(&dataset, examples.path());
                 let variant = Variant::new(&process, variant, task, work.parameters());
                 contestants.push(Box::new(variant));
             }

@@ -32,6 +32,7 @@ pub(crate) fn measure(
 ) -> Result<Vec<Memory>, Failure> {
     let work = work();
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
+    let examples = (work.examples(&dataset)).map_err(|e| Failure(e.to_string()))?;
     let mut found = Vec::new();
     for device in devices {
         tell(&ours::name(device));
@@ -43,7 +44,8 @@ pub(crate) fn measure(
     {
         for variant in peer.variants(&work) {
             let process = Rc::new(RefCell::new(Process::start(peer, python)?));
-            let variant = Variant::new(&process, variant, work.task(&dataset), work.parameters());
+            let task = work.task(&dataset, examples.path());
+            let variant = Variant::new(&process, variant, task, work.parameters());
             let name = super::contest::Contestant::name(&variant).to_owned();
             tell(&name);
             found.push(memory(name, variant.memory(STEPS)));

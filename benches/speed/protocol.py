@@ -18,6 +18,8 @@ import os
 import sys
 import time
 
+import numpy as np
+
 
 class Contestant:
     """Models in training: each of `takers()` takes a step of its own replicas, `wait()` returns once
@@ -38,6 +40,14 @@ class Contestant:
                 take()
         self.wait()
         return time.perf_counter() - started
+
+
+def examples(work):
+    """All images, `[examples, side * side]`, and their labels."""
+    count, size = work["examples"], work["side"] ** 2
+    images = np.fromfile(work["file"], "<f4", count * size).reshape(count, size)
+    labels = np.fromfile(work["file"], "u1", count, offset=images.nbytes)
+    return images, labels
 
 
 def serve(hello, build):

@@ -9,7 +9,7 @@ import copy
 import platform
 
 import torch
-from protocol import Contestant, serve
+from protocol import Contestant, examples, serve
 from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
@@ -54,8 +54,9 @@ class Batches:
         side, n = work["side"], work["examples"]
         self.batch = work["batch"]
         image = (1, side, side) if work["net"]["kind"] == "cnn" else (side * side,)
-        self.images = torch.randn(n, *image)
-        self.labels = torch.randint(work["classes"], (n,))
+        images, labels = examples(work)
+        self.images = torch.from_numpy(images).reshape(n, *image)
+        self.labels = torch.from_numpy(labels).long()
         self.at, self.order = n, None
 
     def indices(self):

@@ -1,9 +1,9 @@
 //! The training steps that are timed.
 
 use ablate::compare::side_by_side::spread;
-use ablate::data::{self, DataError, Dataset, Examples};
+use ablate::data::{self, Affine, DataError, Dataset, Examples};
 use ablate::plan::{Job, JobCell};
-use ablate::spec::{DataConfig, DataName};
+use ablate::spec::{DataConfig, DataName, Scale};
 use ablate_models::Activation;
 use ablate_models::block::{BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
@@ -12,7 +12,10 @@ use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
+use tempfile::NamedTempFile;
 
 /// Classes of every data set here.
 const CLASSES: usize = 10;
@@ -40,6 +43,8 @@ pub(crate) struct Work {
     pub(crate) activation: Activation,
     /// Where the norm stands.
     pub(crate) position: Position,
+    /// What pixels become.
+    pub(crate) scale: Scale,
 }
 
 /// A kind of net with its sizes.
@@ -67,6 +72,9 @@ pub(crate) struct Task<'a> {
     learning_rate: f64,
     /// Examples in memory that batches are gathered from.
     examples: usize,
+    /// A file of them: `[examples, side * side]` inputs as little-endian `f32`, then a byte each for
+    /// the labels.
+    file: &'a Path,
 }
 
 impl Work {
@@ -89,7 +97,14 @@ impl Work {
             replicas,
             activation: Activation::Relu,
             position: Position::Before,
+            scale: Scale::default(),
         }
+    }
+
+    /// The same with pixels standardized one by one, which leaves images no background.
+    fn without_background(self) -> Self {
+        let scale = Scale::StandardizeFeatures;
+        Self { scale, ..self }
     }
 
     /// The same with another activation and another place of the norm.
@@ -114,7 +129,14 @@ impl Work {
                 format!("cnn-{image}-{}-{}", join(channels), join(dense))
             }
         };
-        format!("{net}-batch{}-replicas{}", self.batch, self.replicas)
+        let inputs = match self.scale {
+            Scale::StandardizeFeatures => "-without-background",
+            Scale::Standardize | Scale::Unit => "",
+        };
+        format!(
+            "{net}-batch{}-replicas{}{inputs}",
+            self.batch, self.replicas
+        )
     }
 
     /// The work in words.
@@ -138,7 +160,11 @@ impl Work {
             1 => "one replica".to_owned(),
             n => format!("{n} replicas"),
         };
-        format!("{net}, batch {}, {replicas}", self.batch)
+        let inputs = match self.scale {
+            Scale::StandardizeFeatures => ", images without a background",
+            Scale::Standardize | Scale::Unit => "",
+        };
+        format!("{net}, batch {}, {replicas}{inputs}", self.batch)
     }
 
     /// The model of each replica.
@@ -194,7 +220,8 @@ impl Work {
             8 => "digits",
             _ => "mnist",
         };
-        serde_json::from_value(serde_json::json!({ "name": name })).expect("a data set")
+        let data = serde_json::json!({ "name": name, "scale": self.scale });
+        serde_json::from_value(data).expect("a data set")
     }
 
     /// Real images of the work's size: the embedded digits, MNIST, or MNIST tiled or cut.
@@ -222,8 +249,22 @@ impl Work {
         }))
     }
 
-    /// What a peer has to do to do the same.
-    pub(crate) fn task(&self, dataset: &Dataset) -> Task<'_> {
+    /// The examples of `dataset` as the nets see them, in a file for the peers ([`Task::file`]).
+    pub(crate) fn examples(&self, dataset: &Dataset) -> io::Result<NamedTempFile> {
+        let all: Vec<u32> = (0u32..).take(dataset.train.len()).collect();
+        let affine = Affine::new(self.scale, dataset, &all);
+        let mut file = NamedTempFile::new()?;
+        for pixels in dataset.train.pixels.chunks(dataset.features()) {
+            let inputs = affine.apply(pixels);
+            let bytes: Vec<u8> = inputs.iter().flat_map(|x| x.to_le_bytes()).collect();
+            file.write_all(&bytes)?;
+        }
+        file.write_all(&dataset.train.labels)?;
+        Ok(file)
+    }
+
+    /// What a peer has to do to do the same, with the [`Work::examples`] in `file`.
+    pub(crate) fn task<'a>(&'a self, dataset: &Dataset, file: &'a Path) -> Task<'a> {
         Task {
             net: &self.net,
             side: self.side,
@@ -233,6 +274,7 @@ impl Work {
             dropout: DROPOUT,
             learning_rate: LEARNING_RATE,
             examples: dataset.train.len(),
+            file,
         }
     }
 
@@ -274,6 +316,10 @@ pub(crate) fn compared() -> Vec<Compared> {
         row(Work::mlp(8, &[128, 128], 32, 10), Some(3.0)),
         row(Work::mlp(28, &[256, 256], 128, 10), Some(1.7)),
         row(Work::mlp(28, &[512, 512], 128, 1), Some(2.0)),
+        row(
+            Work::mlp(28, &[512, 512], 128, 1).without_background(),
+            None,
+        ),
         row(Work::mlp(28, &[128, 128], 64, 1), None),
         row(Work::cnn(28, 128, 1), Some(2.5)),
         row(Work::cnn(28, 32, 4), Some(2.5)),

@@ -78,7 +78,7 @@ impl Trainer for BurnTrainer {
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
         let begin = || Lockstep::new(job, &data::load(job.data.name)?);
-        Threads::new(self.threads).install(|| match begin() {
+        Threads::new(&job.device, self.threads).install(|| match begin() {
             Ok(lockstep) => lockstep.run(progress, stop),
             Err(error) => {
                 let failed = |cell| failed(job, cell, &error);

@@ -1,20 +1,121 @@
 //! Threads for the kernels of one job.
 
+use crate::device;
+use rayon::{ThreadPool, Yield};
+use std::hint;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
 /// A pool of threads of a job's own, so that jobs beside each other do not share one.
-pub(crate) struct Threads(Option<rayon::ThreadPool>);
+pub(crate) struct Threads {
+    pool: Option<ThreadPool>,
+    stay_awake: bool,
+}
 
 impl Threads {
-    /// `count` threads; where they cannot be had, the caller's will do.
-    pub(crate) fn new(count: usize) -> Self {
+    /// `count` threads for a job on `device`; where they cannot be had, the caller's will do.
+    pub(crate) fn new(device: &str, count: usize) -> Self {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(count);
-        Self(pool.build().ok())
+        Self {
+            pool: pool.build().ok(),
+            stay_awake: count > 1 && device::is_cpu(device),
+        }
     }
 
-    /// Runs `f` with the kernels on these threads.
+    /// Runs `f` with the kernels on these threads, all of which stay awake on a CPU until it ends.
+    ///
+    /// A step is a row of short kernels. A thread that falls asleep between two of them is woken up
+    /// too late for the next one, for waking takes as long as some kernels do.
     pub(crate) fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
-        match &self.0 {
+        match &self.pool {
+            Some(pool) if self.stay_awake => pool.install(|| {
+                let _awake = Awake::new(pool);
+                f()
+            }),
             Some(pool) => pool.install(f),
             None => f(),
+        }
+    }
+}
+
+/// Keeps the other threads of a pool awake, looking for work, while it lives.
+struct Awake(Arc<AtomicBool>);
+
+/// How often a thread looks for work before it lets another program have its core.
+const LOOKS: usize = 64;
+
+/// Pauses between two looks, which disturb who has work to give.
+const PAUSES: usize = 8;
+
+impl Awake {
+    /// On one of the threads of `pool`, which has nothing else to do.
+    fn new(pool: &ThreadPool) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let awake = Arc::new(AtomicUsize::new(1));
+        let (here, ends, looking) = (pool.current_thread_index(), over.clone(), awake.clone());
+        pool.spawn_broadcast(move |context| {
+            if here != Some(context.index()) {
+                looking.fetch_add(1, Ordering::Relaxed);
+                look_for_work(&ends);
+            }
+        });
+        // Until they all look for work, which therefore none of them has yet: a thread that began
+        // to look while it waits for a part of its own work would not come back to it.
+        while awake.load(Ordering::Relaxed) < pool.current_num_threads() {
+            thread::yield_now();
+        }
+        Self(over)
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn look_for_work(over: &AtomicBool) {
+    let mut looks = 0;
+    while !over.load(Ordering::Relaxed) {
+        if rayon::yield_now() == Some(Yield::Executed) {
+            looks = 0;
+            continue;
+        }
+        looks += 1;
+        if looks % LOOKS == 0 {
+            thread::yield_now();
+        }
+        for _ in 0..PAUSES {
+            hint::spin_loop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::prelude::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn work_is_done_time_and_again_and_after_a_panic() {
+        for count in [1, 2, 4] {
+            let threads = Threads::new("flex", count);
+            for n in 0..200u64 {
+                let sum = threads.install(|| {
+                    let part = |i: u64| (0..=i).into_par_iter().sum::<u64>();
+                    (0..n)
+                        .into_par_iter()
+                        .with_max_len(1)
+                        .map(part)
+                        .sum::<u64>()
+                });
+                assert_eq!(sum, (0..n).map(|i| i * (i + 1) / 2).sum());
+            }
+            let panics = || threads.install(|| panic!("as asked"));
+            assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+            assert_eq!(threads.install(rayon::current_num_threads), count);
         }
     }
 }

@@ -41,7 +41,7 @@ impl<'a> Training<'a> {
     /// # Errors
     /// As [`Self::new`].
     pub fn on(dataset: &Arc<Dataset>, job: &'a Job, threads: usize) -> Result<Self, TrainError> {
-        let threads = Threads::new(threads);
+        let threads = Threads::new(&job.device, threads);
         let lockstep = threads.install(|| Lockstep::new(job, dataset))?;
         Ok(Self {
             orders: lockstep.batches.orders(0),

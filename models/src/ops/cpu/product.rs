@@ -5,9 +5,14 @@
 //! result is one sum in the order of the inner index, whatever the tile, the vector or the thread
 //! that computes it, and depends on none of them.
 
+mod pattern;
+mod sparse;
+
 use super::columns::{Columns, ColumnsMut};
 use super::real::Real;
+pub(crate) use pattern::Pattern;
 use pulp::{Arch, Simd, WithSimd};
+pub(crate) use sparse::sparse;
 
 /// Evenly spaced things: how many, and how far apart in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::{Forward, Gradients, Parameters, Saved, Sizes, channels, part};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::parallel::for_each;
-use crate::ops::cpu::product::{Left, Onto, product as multiply};
+use crate::ops::cpu::product::{Left, Onto, Pattern, product as multiply, sparse};
 use crate::ops::cpu::real::Real;
 use crate::ops::cpu::tail::{self, Place, Sums, TailSpec};
 use crate::ops::cpu::transpose::transpose;
@@ -13,10 +13,27 @@ use crate::ops::cpu::transpose::transpose;
 /// Multiplications that are worth a task of their own.
 const TASK: usize = 1 << 22;
 
+/// Columns that a task takes at least, where there are so many: as many as numbers of a mask are
+/// drawn at once, and eight of the widest vectors.
+const BLOCK: usize = 128;
+
+/// Columns of a product below which looking for equal numbers on its left takes longer than
+/// multiplying them.
+const NARROW: usize = 64;
+
 /// Columns of a product that one task takes, from the sizes alone.
 fn block(rows: usize, inner: usize, columns: usize) -> usize {
-    let tasks = (rows * inner * columns / TASK).clamp(1, columns.div_ceil(64));
+    let tasks = (rows * inner * columns / TASK).clamp(1, columns.div_ceil(BLOCK));
     columns.div_ceil(tasks).next_multiple_of(32).min(columns)
+}
+
+/// Where most numbers of each replica's input are the same; empty where that is no gain.
+fn patterns<T: Real>(s: &Sizes, x: &[T]) -> Vec<Option<Pattern<T>>> {
+    if s.outputs < NARROW || s.batch == 0 {
+        return Vec::new();
+    }
+    let replicas = x.chunks(s.input());
+    replicas.map(|x| Pattern::of(x, s.inputs)).collect()
 }
 
 /// Blocks of `width` columns of every replica's `rows` rows, in order; nothing of nothing.
@@ -55,8 +72,13 @@ pub(super) fn forward<T: Real>(
     let mut y = Buffer::unspecified(s.replicas * s.batch * s.outputs);
     let mut saved = Saved::new(s, tail);
     let width = block(s.batch, s.inputs, s.outputs);
+    let patterns = patterns(s, x);
     for_each(tasks(s, &mut y, &mut saved, width), |task| {
-        let x = &x[task.place.r * s.input()..][..s.input()];
+        let r = task.place.r;
+        let x = Input {
+            x: &x[r * s.input()..][..s.input()],
+            pattern: pattern(&patterns, r),
+        };
         match tail {
             Some(spec) => with_tail(s, x, p, spec, task),
             None => {
@@ -65,7 +87,20 @@ pub(super) fn forward<T: Real>(
             }
         }
     });
+    saved.patterns = patterns;
     Forward { y, saved }
+}
+
+/// The input of one replica.
+#[derive(Clone, Copy)]
+struct Input<'a, T> {
+    x: &'a [T],
+    pattern: Option<&'a Pattern<T>>,
+}
+
+/// The pattern of replica `r`.
+fn pattern<T>(patterns: &[Option<Pattern<T>>], r: usize) -> Option<&Pattern<T>> {
+    patterns.get(r).and_then(Option::as_ref)
 }
 
 fn tasks<'a, T: Real>(
@@ -98,16 +133,25 @@ fn tasks<'a, T: Real>(
 }
 
 /// `out = x W + b`, a block of columns.
-fn product<T: Real>(s: &Sizes, x: &[T], p: &Parameters<T>, place: Place, out: &mut ColumnsMut<T>) {
+fn product<T: Real>(
+    s: &Sizes,
+    Input { x, pattern }: Input<T>,
+    p: &Parameters<T>,
+    place: Place,
+    out: &mut ColumnsMut<T>,
+) {
     let Place { r, column, .. } = place;
     let weight = &p.weight[r * s.weights()..][..s.weights()];
     let weight = Columns::of(weight, s.outputs, column, out.width());
     let bias = part(p.bias, s, (r, column), out.width());
     let x = Left::row_major(x, s.batch, s.inputs);
-    multiply(out, x, weight, bias.map_or(Onto::Nothing, Onto::Row));
+    match pattern {
+        Some(pattern) => sparse(out, x, pattern, weight, bias),
+        None => multiply(out, x, weight, bias.map_or(Onto::Nothing, Onto::Row)),
+    }
 }
 
-fn with_tail<T: Real>(s: &Sizes, x: &[T], p: &Parameters<T>, spec: &TailSpec, task: Task<T>) {
+fn with_tail<T: Real>(s: &Sizes, x: Input<T>, p: &Parameters<T>, spec: &TailSpec, task: Task<T>) {
     let Task {
         place,
         mut y,
@@ -184,7 +228,17 @@ pub(super) fn backward<T: Real>(
             center: center.next().unwrap_or_default(),
         };
         let tasks = d.into_iter().zip(weights).enumerate().map(task).collect();
-        for_each(tasks, |task| of_block(s, x, p, tail, saved, task));
+        // The weights' gradient has the transpose of the input on its left.
+        let turned = |pattern: &Option<Pattern<T>>| pattern.as_ref().map(Pattern::transposed);
+        let patterns: Vec<_> = saved.patterns.iter().map(turned).collect();
+        for_each(tasks, |task| {
+            let r = task.at.0;
+            let x = Input {
+                x: &x[r * s.input()..][..s.input()],
+                pattern: pattern(&patterns, r),
+            };
+            of_block(s, x, p, tail, saved, task);
+        });
     }
     out.x = wants_x.then(|| input_gradient(s, p, dy));
     out
@@ -193,7 +247,7 @@ pub(super) fn backward<T: Real>(
 /// The gradients that a block of columns has; `d` becomes the gradient of the product.
 fn of_block<T: Real>(
     s: &Sizes,
-    x: &[T],
+    Input { x, pattern }: Input<T>,
     p: &Parameters<T>,
     tail: Option<&TailSpec>,
     saved: &Saved<T>,
@@ -215,8 +269,11 @@ fn of_block<T: Real>(
     if !bias.is_empty() {
         copy(&tail::sum_rows(d.read()), bias);
     }
-    let x = Left::transposed(&x[r * s.input()..][..s.input()], s.batch, s.inputs);
-    multiply(&mut weight, x, d.read(), Onto::Nothing);
+    let x = Left::transposed(x, s.batch, s.inputs);
+    match pattern {
+        Some(pattern) => sparse(&mut weight, x, pattern, d.read(), None),
+        None => multiply(&mut weight, x, d.read(), Onto::Nothing),
+    }
 }
 
 /// Copies into what was asked for.

@@ -9,6 +9,7 @@ mod patches;
 mod winograd;
 
 use super::buffers::Buffer;
+use super::product::Pattern;
 use super::real::Real;
 use super::tail::{Channels, TailSpec, Windows};
 use crate::ops::geometry::Geometry;
@@ -71,6 +72,8 @@ pub(crate) struct Saved<T> {
     winners: Buffer<T>,
     /// The product there.
     best: Buffer<T>,
+    /// Where most numbers of a replica's input are the same, for dense layers; or empty.
+    patterns: Vec<Option<Pattern<T>>>,
 }
 
 /// Rows of weights up to which a convolution's product is computed anew and not kept: its few
@@ -153,6 +156,7 @@ impl<T: Real> Saved<T> {
                 kept: Buffer::zeros(0),
                 winners: Buffer::zeros(0),
                 best: Buffer::zeros(0),
+                patterns: Vec::new(),
             };
         };
         let all = s.replicas * s.rows() * s.outputs;
@@ -173,6 +177,7 @@ impl<T: Real> Saved<T> {
             kept: Buffer::unspecified(if spec.dropout.is_some() { all } else { 0 }),
             winners: Buffer::unspecified(windows),
             best: Buffer::unspecified(windows),
+            patterns: Vec::new(),
         }
     }
 }
