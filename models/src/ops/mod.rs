@@ -224,14 +224,14 @@ pub fn cross_entropy(logits: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
 /// algorithm 2): the new value, first and second moment.
 ///
 /// # Shapes
-/// All `[replicas, elements]`.
-pub fn adam_step(
-    value: Tensor<2>,
-    first: Tensor<2>,
-    second: Tensor<2>,
-    gradient: Tensor<2>,
+/// All one shape, `[replicas, ..]`.
+pub fn adam_step<const D: usize>(
+    value: Tensor<D>,
+    first: Tensor<D>,
+    second: Tensor<D>,
+    gradient: Tensor<D>,
     step: AdamStep,
-) -> [Tensor<2>; 3] {
+) -> [Tensor<D>; 3] {
     if !has_kernels(&value.device()) {
         return plain::adam_step(value, first, second, gradient, &step);
     }
@@ -248,13 +248,13 @@ pub fn adam_step(
 /// form): the new value, and the new velocity where there is one.
 ///
 /// # Shapes
-/// All `[replicas, elements]`.
-pub fn sgd_step(
-    value: Tensor<2>,
-    velocity: Option<Tensor<2>>,
-    gradient: Tensor<2>,
+/// All one shape, `[replicas, ..]`.
+pub fn sgd_step<const D: usize>(
+    value: Tensor<D>,
+    velocity: Option<Tensor<D>>,
+    gradient: Tensor<D>,
     step: SgdStep,
-) -> (Tensor<2>, Option<Tensor<2>>) {
+) -> (Tensor<D>, Option<Tensor<D>>) {
     if !has_kernels(&value.device()) {
         return plain::sgd_step(value, velocity, gradient, &step);
     }
