@@ -244,6 +244,18 @@ pub fn adam_step<const D: usize>(
     [value, first, second].map(Tensor::from_dispatch)
 }
 
+/// One step of an exponential moving average: `keep` of it and `share` of `new`.
+///
+/// # Shapes
+/// All one shape. They carry no gradients.
+pub fn average_step(average: Tensor<2>, new: Tensor<2>, [keep, share]: [f64; 2]) -> Tensor<2> {
+    if !has_kernels(&average.device()) {
+        return plain::average_step(average, new, [keep, share]);
+    }
+    let (average, new) = (average.into_dispatch(), new.into_dispatch());
+    Tensor::from_dispatch(Dispatch::zoo_average(average, new, [keep, share]))
+}
+
 /// One step of SGD, the velocity holding gradients and not steps (Sutskever et al. 2013, in PyTorch's
 /// form): the new value, and the new velocity where there is one.
 ///

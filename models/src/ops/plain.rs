@@ -150,6 +150,11 @@ pub fn adam_step<const D: usize>(
     [shrunk - rate * direction, first, second]
 }
 
+/// One step of an exponential moving average; see [`super::average_step`].
+pub fn average_step(average: Tensor<2>, new: Tensor<2>, [keep, share]: [f64; 2]) -> Tensor<2> {
+    average * keep + new * share
+}
+
 /// One step of SGD; see [`super::sgd_step`].
 pub fn sgd_step<const D: usize>(
     value: Tensor<D>,
