@@ -1,11 +1,11 @@
 //! SGD, Adam and AdamW for a stack of replicas, each with its own learning rate.
 
-use super::parameters::flat;
 use super::restrict::Restriction;
 use super::schedule::Pace;
 use crate::spec::{Moments, Optimizer as Config, ParameterGroup, TrainConfig};
 use ablate_models::ops::{self, AdamStep, SgdStep};
 use ablate_models::zoo::Model;
+use burn::backend::DispatchTensor;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
 
@@ -24,11 +24,29 @@ pub struct Optimizer {
     step: i32,
 }
 
-/// Moments of one parameter, `[replicas, elements]` each; the velocity of SGD is the first.
+/// Moments of one parameter, each of its shape; the velocity of SGD is the first. They are kept without
+/// their rank, so that one list holds those of all parameters.
 #[derive(Clone, Debug, Default)]
 struct Slot {
-    first: Option<Tensor<2>>,
-    second: Option<Tensor<2>>,
+    first: Moment,
+    second: Moment,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Moment(Option<DispatchTensor>);
+
+impl Moment {
+    /// Takes it out; zeros like `value` before the first step.
+    fn take<const D: usize>(&mut self, value: &Tensor<D>) -> Tensor<D> {
+        match self.0.take() {
+            Some(moment) => Tensor::from_dispatch(moment),
+            None => value.zeros_like(),
+        }
+    }
+
+    fn put<const D: usize>(&mut self, moment: Tensor<D>) {
+        self.0 = Some(moment.into_dispatch());
+    }
 }
 
 impl Optimizer {
@@ -65,15 +83,16 @@ impl Optimizer {
         model.map(&mut walk)
     }
 
-    /// The new value of a parameter of `group`; all tensors `[replicas, elements]`.
-    fn update(
+    /// The new value of a parameter of `group`. All tensors have its own shape: on some devices another
+    /// one costs a copy.
+    fn update<const D: usize>(
         &mut self,
         index: usize,
         group: Option<ParameterGroup>,
-        value: Tensor<2>,
-        gradient: Tensor<2>,
+        value: Tensor<D>,
+        gradient: Tensor<D>,
         pace: Pace,
-    ) -> Tensor<2> {
+    ) -> Tensor<D> {
         let decays = group.is_some_and(|g| self.decay_on.contains(&g));
         let decay = if decays { self.weight_decay } else { 0.0 };
         let rates: Vec<f64> = self.rates.iter().map(|&rate| pace.of(rate)).collect();
@@ -95,21 +114,21 @@ impl Optimizer {
                     penalty: decay,
                 };
                 let velocity = &mut self.slots[index].first;
-                let had = (*momentum > 0.0)
-                    .then(|| velocity.take().unwrap_or_else(|| value.zeros_like()));
+                let had = (*momentum > 0.0).then(|| velocity.take(&value));
                 let (value, new) = ops::sgd_step(value, had, gradient, step);
-                *velocity = new;
+                if let Some(new) = new {
+                    velocity.put(new);
+                }
                 return value;
             }
             Config::Adam(m) => adam(m, decay, 0.0),
             Config::Adamw(m) => adam(m, 0.0, decay),
         };
         let slot = &mut self.slots[index];
-        let first = slot.first.take().unwrap_or_else(|| value.zeros_like());
-        let second = slot.second.take().unwrap_or_else(|| value.zeros_like());
+        let (first, second) = (slot.first.take(&value), slot.second.take(&value));
         let [value, first, second] = ops::adam_step(value, first, second, gradient, step);
-        slot.first = Some(first);
-        slot.second = Some(second);
+        slot.first.put(first);
+        slot.second.put(second);
         value
     }
 }
@@ -157,12 +176,9 @@ impl ModuleMapper for Walk<'_> {
             }
         }
         param.map(|tensor| {
-            let value = tensor.inner();
-            let shape = value.dims();
             let optimizer = &mut *self.optimizer;
-            let gradient = optimizer.restriction.mask(index, flat(gradient));
-            let new = optimizer.update(index, group, flat(value), gradient, self.pace);
-            let new = new.reshape(shape);
+            let gradient = optimizer.restriction.mask(index, gradient);
+            let new = optimizer.update(index, group, tensor.inner(), gradient, self.pace);
             let new = match bound {
                 Some(most) => shrunk(new, most),
                 None => new,

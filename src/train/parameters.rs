@@ -162,7 +162,7 @@ pub(crate) fn changed(
 }
 
 /// `[replicas, ..]` to `[replicas, elements]`.
-pub(super) fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<2> {
+fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<2> {
     let shape = tensor.dims();
     tensor.reshape([shape[0], shape[1..].iter().product()])
 }

@@ -41,9 +41,12 @@ impl Restriction {
     }
 
     /// `gradient` of the `index`th parameter that moves, without what may not.
-    pub(super) fn mask(&self, index: usize, gradient: Tensor<2>) -> Tensor<2> {
+    pub(super) fn mask<const D: usize>(&self, index: usize, gradient: Tensor<D>) -> Tensor<D> {
         match self.masks.get(index) {
-            Some(mask) => gradient * mask.clone(),
+            Some(mask) => {
+                let shape = gradient.dims();
+                gradient * mask.clone().reshape(shape)
+            }
             None => gradient,
         }
     }

@@ -224,14 +224,14 @@ pub fn cross_entropy(logits: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
 /// algorithm 2): the new value, first and second moment.
 ///
 /// # Shapes
-/// All `[replicas, elements]`.
-pub fn adam_step(
-    value: Tensor<2>,
-    first: Tensor<2>,
-    second: Tensor<2>,
-    gradient: Tensor<2>,
+/// All one shape, `[replicas, ..]`.
+pub fn adam_step<const D: usize>(
+    value: Tensor<D>,
+    first: Tensor<D>,
+    second: Tensor<D>,
+    gradient: Tensor<D>,
     step: AdamStep,
-) -> [Tensor<2>; 3] {
+) -> [Tensor<D>; 3] {
     if !has_kernels(&value.device()) {
         return plain::adam_step(value, first, second, gradient, &step);
     }
@@ -244,17 +244,29 @@ pub fn adam_step(
     [value, first, second].map(Tensor::from_dispatch)
 }
 
+/// One step of an exponential moving average: `keep` of it and `share` of `new`.
+///
+/// # Shapes
+/// All one shape. They carry no gradients.
+pub fn average_step(average: Tensor<2>, new: Tensor<2>, [keep, share]: [f64; 2]) -> Tensor<2> {
+    if !has_kernels(&average.device()) {
+        return plain::average_step(average, new, [keep, share]);
+    }
+    let (average, new) = (average.into_dispatch(), new.into_dispatch());
+    Tensor::from_dispatch(Dispatch::zoo_average(average, new, [keep, share]))
+}
+
 /// One step of SGD, the velocity holding gradients and not steps (Sutskever et al. 2013, in PyTorch's
 /// form): the new value, and the new velocity where there is one.
 ///
 /// # Shapes
-/// All `[replicas, elements]`.
-pub fn sgd_step(
-    value: Tensor<2>,
-    velocity: Option<Tensor<2>>,
-    gradient: Tensor<2>,
+/// All one shape, `[replicas, ..]`.
+pub fn sgd_step<const D: usize>(
+    value: Tensor<D>,
+    velocity: Option<Tensor<D>>,
+    gradient: Tensor<D>,
     step: SgdStep,
-) -> (Tensor<2>, Option<Tensor<2>>) {
+) -> (Tensor<D>, Option<Tensor<D>>) {
     if !has_kernels(&value.device()) {
         return plain::sgd_step(value, velocity, gradient, &step);
     }

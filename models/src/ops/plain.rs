@@ -132,13 +132,13 @@ pub fn linear(x: Tensor<3>, weight: Tensor<3>, bias: Option<Tensor<2>>) -> Tenso
 }
 
 /// One step of Adam or AdamW; see [`super::adam_step`].
-pub fn adam_step(
-    value: Tensor<2>,
-    first: Tensor<2>,
-    second: Tensor<2>,
-    gradient: Tensor<2>,
+pub fn adam_step<const D: usize>(
+    value: Tensor<D>,
+    first: Tensor<D>,
+    second: Tensor<D>,
+    gradient: Tensor<D>,
     step: &AdamStep,
-) -> [Tensor<2>; 3] {
+) -> [Tensor<D>; 3] {
     let rate = column(&step.rates, &value);
     let gradient = gradient + value.clone() * step.penalty;
     let first = first * step.beta1 + gradient.clone() * (1.0 - step.beta1);
@@ -150,13 +150,18 @@ pub fn adam_step(
     [shrunk - rate * direction, first, second]
 }
 
+/// One step of an exponential moving average; see [`super::average_step`].
+pub fn average_step(average: Tensor<2>, new: Tensor<2>, [keep, share]: [f64; 2]) -> Tensor<2> {
+    average * keep + new * share
+}
+
 /// One step of SGD; see [`super::sgd_step`].
-pub fn sgd_step(
-    value: Tensor<2>,
-    velocity: Option<Tensor<2>>,
-    gradient: Tensor<2>,
+pub fn sgd_step<const D: usize>(
+    value: Tensor<D>,
+    velocity: Option<Tensor<D>>,
+    gradient: Tensor<D>,
     step: &SgdStep,
-) -> (Tensor<2>, Option<Tensor<2>>) {
+) -> (Tensor<D>, Option<Tensor<D>>) {
     let rate = column(&step.rates, &value);
     let gradient = gradient + value.clone() * step.penalty;
     let Some(velocity) = velocity else {
@@ -170,9 +175,11 @@ pub fn sgd_step(
     (value - rate * direction, Some(velocity))
 }
 
-/// `[replicas, 1]`, of the type and on the device of `like`.
-fn column(numbers: &[f64], like: &Tensor<2>) -> Tensor<2> {
-    let data = TensorData::new(numbers.to_vec(), [numbers.len(), 1]);
+/// One number a replica, `[replicas, 1, ..]`, of the type and on the device of `like`.
+fn column<const D: usize>(numbers: &[f64], like: &Tensor<D>) -> Tensor<D> {
+    let mut shape = [1; D];
+    shape[0] = numbers.len();
+    let data = TensorData::new(numbers.to_vec(), shape);
     let data = data.convert_dtype(like.dtype());
     Tensor::from_data(data, (&like.device(), like.dtype()))
 }

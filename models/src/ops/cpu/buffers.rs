@@ -5,6 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// A cache line, which is also the widest vector.
@@ -81,12 +82,40 @@ impl<T> Drop for Buffer<T> {
     }
 }
 
+/// How much may lie idle, in parts of what has been in use at one time. Sizes take turns in a step, so
+/// that more memory is needed for all of them than is in use at any moment of it; with one part, a
+/// steady step gives up 3 to 30 buffers that it asks for again.
+const IDLE: usize = 2;
+
+/// A thread, for as long as the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct User(u64);
+
+impl User {
+    fn this() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        thread_local! {
+            static THIS: User = User(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        // Buffers that outlive the thread's own values are nobody's.
+        THIS.try_with(|user| *user).unwrap_or(Self(u64::MAX))
+    }
+}
+
+/// Memory that nobody uses.
+struct Idle {
+    since: u64,
+    /// The last one who used it, in whose core's cache it may still be.
+    user: User,
+    lines: Vec<Line>,
+}
+
 /// Idle memory by size class, least recently used first.
 ///
-/// There is never more idle than has been in use at one time.
+/// There is never more idle than [`IDLE`] times what has been in use at one time.
 #[derive(Default)]
 struct Pool {
-    idle: BTreeMap<usize, Vec<(u64, Vec<Line>)>>,
+    idle: BTreeMap<usize, Vec<Idle>>,
     idle_lines: usize,
     lent_lines: usize,
     most_lent: usize,
@@ -111,44 +140,50 @@ fn take(lines: usize) -> Vec<Line> {
         return vec![Line::zeroed(); lines];
     }
     let class = class(lines);
-    let found = pool().lend(class);
+    let user = User::this();
+    let found = pool().lend(class, user);
     found.unwrap_or_else(|| vec![Line::zeroed(); class])
 }
 
 fn give(lines: Vec<Line>) {
     if lines.len() >= POOLED {
-        let surplus = pool().take_back(lines);
+        let user = User::this();
+        let surplus = pool().take_back(lines, user);
         // Freed here, after the lock is gone.
         drop(surplus);
     }
 }
 
 impl Pool {
-    fn lend(&mut self, class: usize) -> Option<Vec<Line>> {
+    /// What `user` had last, or else what has lain there longest, which its user misses least.
+    fn lend(&mut self, class: usize, user: User) -> Option<Vec<Line>> {
         self.lent_lines += class;
         self.most_lent = self.most_lent.max(self.lent_lines);
-        let (_, lines) = self.idle.get_mut(&class)?.pop()?;
+        let idle = self.idle.get_mut(&class).filter(|idle| !idle.is_empty())?;
+        let own = idle.iter().rposition(|idle| idle.user == user);
+        let lines = idle.remove(own.unwrap_or(0)).lines;
         self.idle_lines -= class;
         Some(lines)
     }
 
-    /// Takes `lines` back; what is then too much.
-    fn take_back(&mut self, lines: Vec<Line>) -> Vec<Vec<Line>> {
+    /// Takes `lines` back from `user`; what is then too much.
+    fn take_back(&mut self, lines: Vec<Line>, user: User) -> Vec<Vec<Line>> {
         let class = lines.len();
         self.clock += 1;
         self.lent_lines -= class;
         self.idle_lines += class;
-        self.idle
-            .entry(class)
-            .or_default()
-            .push((self.clock, lines));
+        self.idle.entry(class).or_default().push(Idle {
+            since: self.clock,
+            user,
+            lines,
+        });
         let mut surplus = Vec::new();
-        while self.idle_lines > self.most_lent {
-            let oldest = |of: &Vec<(u64, Vec<Line>)>| of.first().map_or(u64::MAX, |(at, _)| *at);
+        while self.idle_lines > IDLE * self.most_lent {
+            let oldest = |of: &Vec<Idle>| of.first().map_or(u64::MAX, |idle| idle.since);
             let Some(buffers) = self.idle.values_mut().min_by_key(|of| oldest(of)) else {
                 break;
             };
-            let (_, lines) = buffers.remove(0);
+            let lines = buffers.remove(0).lines;
             self.idle_lines -= lines.len();
             surplus.push(lines);
         }
@@ -167,29 +202,72 @@ mod tests {
     #[test]
     fn memory_of_a_size_class_is_lent_again() {
         let mut pool = Pool::default();
-        assert!(pool.lend(128).is_none());
+        assert!(pool.lend(128, User(0)).is_none());
         let first = lines(128);
         let address = first.as_ptr();
-        assert!(pool.take_back(first).is_empty());
-        let again = pool.lend(128).expect("it is idle");
+        assert!(pool.take_back(first, User(0)).is_empty());
+        let again = pool.lend(128, User(0)).expect("it is idle");
         assert_eq!(again.as_ptr(), address);
-        assert!(pool.lend(128).is_none());
+        assert!(pool.lend(128, User(0)).is_none());
     }
 
     #[test]
-    fn no_more_lies_idle_than_was_in_use_at_once_and_the_oldest_goes_first() {
+    fn a_user_gets_its_own_last_buffer_or_else_the_oldest() {
         let mut pool = Pool::default();
-        for class in [64, 128] {
-            pool.lend(class);
+        let mut addresses = Vec::new();
+        for _ in 0..4 {
+            pool.lend(64, User(0));
         }
-        assert!(pool.take_back(lines(64)).is_empty());
-        assert!(pool.take_back(lines(128)).is_empty());
-        // 192 lines were in use at once and lie idle; 72 more take the place of the oldest 64 and,
-        // since that is not enough, of the next.
-        pool.lend(72);
-        let freed: Vec<_> = pool.take_back(lines(72)).iter().map(Vec::len).collect();
+        for user in [1, 0, 0, 1] {
+            let lines = lines(64);
+            addresses.push(lines.as_ptr());
+            pool.take_back(lines, User(user));
+        }
+        let mut lent = |user| {
+            let lines = pool.lend(64, User(user)).expect("it is idle");
+            addresses.iter().position(|at| *at == lines.as_ptr())
+        };
+        assert_eq!([0, 2, 0, 1].map(&mut lent), [2, 0, 1, 3].map(Some));
+    }
+
+    #[test]
+    fn sizes_that_take_turns_are_all_kept() {
+        // A step that has two buffers in use at any time, of three sizes by turns.
+        let mut pool = Pool::default();
+        let classes = [64, 96, 128];
+        let mut missing = Vec::new();
+        for _ in 0..2 {
+            missing.clear();
+            for pair in [[0, 1], [1, 2], [2, 0]] {
+                let taken = pair.map(|k| {
+                    let found = pool.lend(classes[k], User(0));
+                    missing.push(found.is_none());
+                    found.unwrap_or_else(|| lines(classes[k]))
+                });
+                for lines in taken {
+                    assert!(pool.take_back(lines, User(0)).is_empty());
+                }
+            }
+        }
+        assert_eq!(missing, [false; 6]);
+    }
+
+    #[test]
+    fn no_more_lies_idle_than_twice_what_was_in_use_at_once_and_the_oldest_goes_first() {
+        let mut pool = Pool::default();
+        for classes in [[64, 128], [72, 112]] {
+            classes.map(|class| pool.lend(class, User(0)));
+            for class in classes {
+                assert!(pool.take_back(lines(class), User(0)).is_empty());
+            }
+        }
+        // 192 lines were in use at once, and 376 lie idle; 80 more take the place of the oldest 64
+        // and, since that is not enough, of the next.
+        pool.lend(80, User(0));
+        let surplus = pool.take_back(lines(80), User(0));
+        let freed: Vec<_> = surplus.iter().map(Vec::len).collect();
         assert_eq!(freed, [64, 128]);
-        assert_eq!(pool.idle_lines, 72);
+        assert_eq!(pool.idle_lines, 264);
         assert_eq!(pool.lent_lines, 0);
     }
 

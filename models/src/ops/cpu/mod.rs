@@ -1,6 +1,7 @@
 //! Kernels on slices for the CPU backends, and the adapters that lend them tensors.
 
 pub(crate) mod adam;
+pub(crate) mod average;
 pub(crate) mod block;
 pub(crate) mod buffers;
 mod columns;

@@ -95,6 +95,15 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
         (constant(value), constant(first), constant(second))
     }
 
+    fn zoo_average(
+        average: FloatTensor<Self>,
+        new: FloatTensor<Self>,
+        weights: [f64; 2],
+    ) -> FloatTensor<Self> {
+        let average = B::zoo_average(average.into_primitive(), new.into_primitive(), weights);
+        <Self as AutodiffBackend>::from_inner(average)
+    }
+
     fn zoo_sgd(
         value: FloatTensor<Self>,
         gradient: FloatTensor<Self>,

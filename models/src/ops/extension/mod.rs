@@ -17,7 +17,7 @@ use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::real::Real;
 use crate::ops::cpu::sgd::{self, SgdStep};
 use crate::ops::cpu::tensors::CpuTensors;
-use crate::ops::cpu::{loss, pool};
+use crate::ops::cpu::{average, loss, pool};
 #[cfg(feature = "flex")]
 use burn::backend::Flex;
 #[cfg(feature = "ndarray")]
@@ -104,6 +104,13 @@ pub(crate) trait Kernels: Backend {
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
+    /// See [`crate::ops::average_step`].
+    fn zoo_average(
+        average: FloatTensor<Self>,
+        new: FloatTensor<Self>,
+        weights: [f64; 2],
+    ) -> FloatTensor<Self>;
+
     /// See [`crate::ops::sgd_step`], without a velocity.
     fn zoo_sgd(
         value: FloatTensor<Self>,
@@ -172,6 +179,14 @@ macro_rules! implement {
                 step: AdamStep,
             ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
                 by_type!(gradient, T => adam_step::<Self, T>(state, gradient, &step))
+            }
+
+            fn zoo_average(
+                average: FloatTensor<Self>,
+                new: FloatTensor<Self>,
+                weights: [f64; 2],
+            ) -> FloatTensor<Self> {
+                by_type!(new, T => average_step::<Self, T>(average, new, weights))
             }
 
             fn zoo_sgd(
@@ -352,6 +367,16 @@ fn adam_step<B: CpuTensors, T: Real>(
         B::values_mut(&mut second),
     );
     (value, first, second)
+}
+
+fn average_step<B: CpuTensors, T: Real>(
+    average: FloatTensor<B>,
+    new: FloatTensor<B>,
+    weights: [f64; 2],
+) -> FloatTensor<B> {
+    let (mut average, new) = (rm::<B>(average), rm::<B>(new));
+    average::step(weights, B::values_mut::<T>(&mut average), B::values(&new));
+    average
 }
 
 fn sgd_step<B: CpuTensors, T: Real>(
