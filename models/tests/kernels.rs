@@ -202,24 +202,19 @@ proptest! {
         [r, rows] in [1usize..4, 8..70], [inputs, c] in [4usize..12, 1..70],
         tail in tail(), has in parameters(),
     ) {
-        on_every_device(|device, dtype, bound| {
-            let spec = tail.spec(r, 1);
-            let has = if spec.epsilon.is_some() { has } else { [has[0], false, false] };
-            let inputs = inputs_of([r, rows, inputs], [inputs, c], has, device, dtype);
-            let bound = if spec.epsilon.is_some() { 30.0 * bound } else { bound };
-            compare_blocks(
-                &inputs,
-                bound,
-                |t| {
-                    let p = parameters_of(t, has);
-                    ops::dense_block(t[0].clone(), t[1].clone(), p, spec.clone()).y
-                },
-                |t| {
-                    let p = parameters_of(t, has);
-                    let z = plain::linear(t[0].clone(), t[1].clone(), p.bias.clone());
-                    reference_tail(z, &p, &spec, 1)
-                },
-            );
+        compare_dense_blocks([r, rows, inputs, c], &tail, has, |x| x);
+    }
+
+    /// As ReLU and dropout leave them, and images with a background.
+    #[test]
+    fn dense_blocks_of_mostly_equal_inputs_equal_their_operations_one_by_one(
+        [r, rows] in [1usize..3, 16..140], [inputs, c] in [30usize..140, 64..150],
+        background in prop_oneof![Just(0.0), Just(-0.42)],
+        tail in tail(), has in parameters(),
+    ) {
+        compare_dense_blocks([r, rows, inputs, c], &tail, has, |x| {
+            let which = tensor(x.dims(), 9, &x.device(), x.dtype()).lower_elem(0.8);
+            x.mask_fill(which, background)
         });
     }
 
@@ -305,6 +300,44 @@ proptest! {
             }
         });
     }
+}
+
+/// Compares dense blocks of `[replicas, rows, inputs]` made by `of` from normal numbers, with `c`
+/// outputs, with their operations one by one.
+fn compare_dense_blocks(
+    [r, rows, inputs, c]: [usize; 4],
+    tail: &Tail,
+    has: [bool; 3],
+    of: impl Fn(Tensor<3>) -> Tensor<3>,
+) {
+    on_every_device(|device, dtype, bound| {
+        let spec = tail.spec(r, 1);
+        let has = if spec.epsilon.is_some() {
+            has
+        } else {
+            [has[0], false, false]
+        };
+        let mut inputs = inputs_of([r, rows, inputs], [inputs, c], has, device, dtype);
+        inputs[0] = of(inputs[0].clone());
+        let bound = if spec.epsilon.is_some() {
+            30.0 * bound
+        } else {
+            bound
+        };
+        compare_blocks(
+            &inputs,
+            bound,
+            |t| {
+                let p = parameters_of(t, has);
+                ops::dense_block(t[0].clone(), t[1].clone(), p, spec.clone()).y
+            },
+            |t| {
+                let p = parameters_of(t, has);
+                let z = plain::linear(t[0].clone(), t[1].clone(), p.bias.clone());
+                reference_tail(z, &p, &spec, 1)
+            },
+        );
+    });
 }
 
 /// Compares convolutions of images `[replicas, images, height, width, channels]` with the plain version.

@@ -13,23 +13,31 @@ use crate::ops::cpu::transpose::transpose;
 /// Multiplications that are worth a task of their own.
 const TASK: usize = 1 << 22;
 
-/// Columns that a task takes at least, where there are so many: as many as numbers of a mask are
-/// drawn at once, and eight of the widest vectors.
+/// Columns that a task takes at least, where there are enough for two of them: as many as numbers of
+/// a mask are drawn at once, and eight of the widest vectors.
 const BLOCK: usize = 128;
 
 /// Columns of a product below which looking for equal numbers on its left takes longer than
 /// multiplying them.
 const NARROW: usize = 64;
 
+/// Rows of an input below which a product does not pay for bringing the weights side by side.
+const FEW: usize = 16;
+
 /// Columns of a product that one task takes, from the sizes alone.
 fn block(rows: usize, inner: usize, columns: usize) -> usize {
-    let tasks = (rows * inner * columns / TASK).clamp(1, columns.div_ceil(BLOCK));
+    let block = if columns < 2 * BLOCK {
+        BLOCK / 2
+    } else {
+        BLOCK
+    };
+    let tasks = (rows * inner * columns / TASK).clamp(1, columns.div_ceil(block));
     columns.div_ceil(tasks).next_multiple_of(32).min(columns)
 }
 
 /// Where most numbers of each replica's input are the same; empty where that is no gain.
 fn patterns<T: Real>(s: &Sizes, x: &[T]) -> Vec<Option<Pattern<T>>> {
-    if s.outputs < NARROW || s.batch == 0 {
+    if s.outputs < NARROW || s.batch < FEW {
         return Vec::new();
     }
     let replicas = x.chunks(s.input());
