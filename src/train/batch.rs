@@ -1,10 +1,14 @@
 //! Batches for a stack of replicas, each with its own split, order and scaling.
 
+use super::prefetch::prefetch;
 use super::resident::Resident;
 use crate::data::{Examples, Prepared, Split, TestFrom};
 use ablate_models::streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use std::sync::Arc;
+
+/// How many images before its turn one is asked for: they lie all over a file that no cache holds.
+const AHEAD: usize = 4;
 
 /// A part of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +139,11 @@ impl Batches {
             return (resident.gather(&self.replicas, part, places()), labels);
         }
         let mut pixels: Vec<f32> = Vec::with_capacity(count * n * features);
+        let mut ahead = places().skip(AHEAD);
         for (r, at) in places() {
+            if let Some((r, at)) = ahead.next() {
+                prefetch(self.replicas[r].image(part, at, features));
+            }
             self.replicas[r].extend_scaled(part, at, features, &mut pixels);
         }
         let pixels = TensorData::new(pixels, [count, n, features]).convert_dtype(self.dtype);
@@ -195,9 +203,13 @@ impl Replica {
         }
     }
 
-    fn extend_scaled(&self, part: Part, i: usize, features: usize, out: &mut Vec<f32>) {
+    fn image(&self, part: Part, i: usize, features: usize) -> &[u8] {
         let index = self.indices(part)[i] as usize;
-        let bytes = self.examples(part).image(index, features);
+        self.examples(part).image(index, features)
+    }
+
+    fn extend_scaled(&self, part: Part, i: usize, features: usize, out: &mut Vec<f32>) {
+        let bytes = self.image(part, i, features);
         let affine = &self.data.affine;
         if let ([scale], [shift]) = (affine.scale.as_slice(), affine.shift.as_slice()) {
             out.extend(bytes.iter().map(|&b| f32::from(b) * scale + shift));

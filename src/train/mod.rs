@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 pub(crate) mod net;
 pub mod optimizer;
 pub(crate) mod parameters;
+mod prefetch;
 mod probes;
 mod resident;
 mod restrict;

@@ -256,7 +256,7 @@ mod tests {
     fn no_more_lies_idle_than_twice_what_was_in_use_at_once_and_the_oldest_goes_first() {
         let mut pool = Pool::default();
         for classes in [[64, 128], [72, 112]] {
-            classes.map(|class| pool.lend(class, User(0)));
+            let _ = classes.map(|class| pool.lend(class, User(0)));
             for class in classes {
                 assert!(pool.take_back(lines(class), User(0)).is_empty());
             }
