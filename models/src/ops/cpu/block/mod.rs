@@ -69,7 +69,7 @@ pub(crate) struct Saved<T> {
     kept: Buffer<u8>,
     /// Which corner of a window won.
     winners: Buffer<T>,
-    /// The product there.
+    /// What the norm was given there.
     best: Buffer<T>,
 }
 
