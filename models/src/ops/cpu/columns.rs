@@ -69,12 +69,6 @@ impl<'a, T> Columns<'a, T> {
         // `i * stride .. i * stride + width` from `start` on are in it for `i < rows`.
         unsafe { std::slice::from_raw_parts(self.start.add(i * self.stride), self.width) }
     }
-
-    /// The `L` values from column `from` on in row `i`.
-    #[inline(always)]
-    pub(crate) fn lanes<const L: usize>(&self, i: usize, from: usize) -> &'a [T; L] {
-        self.row(i)[from..from + L].try_into().expect("L values")
-    }
 }
 
 /// Neighbouring columns of a row-major matrix, to be written.
@@ -134,6 +128,11 @@ impl<'a, T> ColumnsMut<'a, T> {
         self.width
     }
 
+    /// The first value of the first row.
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
+        self.start
+    }
+
     /// This block's part of row `i`.
     #[inline(always)]
     pub(crate) fn row_mut(&mut self, i: usize) -> &mut [T] {
@@ -154,14 +153,6 @@ impl<'a, T> ColumnsMut<'a, T> {
             width: self.width,
             of: PhantomData,
         }
-    }
-
-    /// The `L` values from column `from` on in row `i`.
-    #[inline(always)]
-    pub(crate) fn lanes_mut<const L: usize>(&mut self, i: usize, from: usize) -> &mut [T; L] {
-        (&mut self.row_mut(i)[from..from + L])
-            .try_into()
-            .expect("L values")
     }
 }
 
@@ -188,7 +179,7 @@ mod tests {
         let expected: Vec<_> = (0..rows * stride).collect();
         assert_eq!(values, expected);
         let right = Columns::of(&values, stride, 8, 2);
-        assert_eq!(right.lanes::<2>(3, 0), &[38, 39]);
+        assert_eq!(right.row(3), [38, 39]);
         assert_eq!((right.rows(), right.width()), (7, 2));
     }
 

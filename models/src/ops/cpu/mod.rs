@@ -6,6 +6,7 @@ pub(crate) mod block;
 pub(crate) mod buffers;
 mod columns;
 mod cut;
+mod elementary;
 pub(crate) mod loss;
 mod parallel;
 pub(crate) mod pool;

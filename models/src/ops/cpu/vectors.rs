@@ -8,6 +8,8 @@ pub(crate) trait Vectors: Copy {
     type Vector<S: Simd>: Copy;
     /// Which lanes of a vector are meant.
     type Mask<S: Simd>: Copy;
+    /// In which lanes a comparison holds.
+    type Test<S: Simd>: Copy;
 
     /// Numbers in a vector.
     fn lanes<S: Simd>() -> usize;
@@ -17,7 +19,31 @@ pub(crate) trait Vectors: Copy {
     fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a - b`.
     fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    /// `a b + c`.
+    fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a / b`.
+    fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `-a`.
+    fn negative<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// Where `a > b`; nowhere with NaN, as for all comparisons.
+    fn above<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Test<S>;
+    /// Where `a >= b`.
+    fn at_least<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Test<S>;
+    /// Where `a == b`.
+    fn equal<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Test<S>;
+    /// Where `a` is NaN.
+    fn not_a_number<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Test<S>;
+    /// Where one of the two holds.
+    fn either<S: Simd>(simd: S, a: Self::Test<S>, b: Self::Test<S>) -> Self::Test<S>;
+    /// Lanes before the first in which `test` does not hold.
+    fn holds<S: Simd>(simd: S, test: Self::Test<S>) -> usize;
+    /// `yes` where `test` holds, `no` elsewhere.
+    fn choose_each<S: Simd>(
+        simd: S,
+        test: Self::Test<S>,
+        yes: Self::Vector<S>,
+        no: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// `a b + c`, rounded once.
     fn mul_add<S: Simd>(
         simd: S,
         a: Self::Vector<S>,
@@ -61,10 +87,13 @@ pub(crate) trait Vectors: Copy {
 
 macro_rules! vectors {
     ($t:ty, $vector:ident, $mask:ident, $lanes:ident, $first:ident, $count:ty, $splat:ident,
-     $add:ident, $sub:ident, $mul_add:ident, $load:ident, $store:ident) => {
+     $add:ident, $sub:ident, $mul:ident, $div:ident, $greater:ident, $at_least:ident,
+     $equal:ident, $not:ident, $or:ident, $first_true:ident, $select:ident, $mul_add:ident, $load:ident,
+     $store:ident) => {
         impl Vectors for $t {
             type Vector<S: Simd> = S::$vector;
             type Mask<S: Simd> = MemMask<S::$mask>;
+            type Test<S: Simd> = S::$mask;
 
             #[inline(always)]
             fn lanes<S: Simd>() -> usize {
@@ -90,6 +119,62 @@ macro_rules! vectors {
             #[inline(always)]
             fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
                 simd.$sub(a, b)
+            }
+
+            #[inline(always)]
+            fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$mul(a, b)
+            }
+
+            #[inline(always)]
+            fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$div(a, b)
+            }
+
+            #[inline(always)]
+            fn negative<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S> {
+                // Zero less `a` would lose the sign of zeros.
+                simd.$sub(simd.$splat(-0.0), a)
+            }
+
+            #[inline(always)]
+            fn above<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Test<S> {
+                simd.$greater(a, b)
+            }
+
+            #[inline(always)]
+            fn at_least<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Test<S> {
+                simd.$at_least(a, b)
+            }
+
+            #[inline(always)]
+            fn equal<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Test<S> {
+                simd.$equal(a, b)
+            }
+
+            #[inline(always)]
+            fn not_a_number<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Test<S> {
+                simd.$not(simd.$equal(a, a))
+            }
+
+            #[inline(always)]
+            fn either<S: Simd>(simd: S, a: Self::Test<S>, b: Self::Test<S>) -> Self::Test<S> {
+                simd.$or(a, b)
+            }
+
+            #[inline(always)]
+            fn holds<S: Simd>(simd: S, test: Self::Test<S>) -> usize {
+                simd.$first_true(simd.$not(test))
+            }
+
+            #[inline(always)]
+            fn choose_each<S: Simd>(
+                simd: S,
+                test: Self::Test<S>,
+                yes: Self::Vector<S>,
+                no: Self::Vector<S>,
+            ) -> Self::Vector<S> {
+                simd.$select(test, yes, no)
             }
 
             #[inline(always)]
@@ -136,6 +221,15 @@ vectors!(
     splat_f32s,
     add_f32s,
     sub_f32s,
+    mul_f32s,
+    div_f32s,
+    greater_than_f32s,
+    greater_than_or_equal_f32s,
+    equal_f32s,
+    not_m32s,
+    or_m32s,
+    first_true_m32s,
+    select_f32s,
     mul_add_e_f32s,
     mask_load_ptr_f32s,
     mask_store_ptr_f32s
@@ -150,6 +244,15 @@ vectors!(
     splat_f64s,
     add_f64s,
     sub_f64s,
+    mul_f64s,
+    div_f64s,
+    greater_than_f64s,
+    greater_than_or_equal_f64s,
+    equal_f64s,
+    not_m64s,
+    or_m64s,
+    first_true_m64s,
+    select_f64s,
     mul_add_e_f64s,
     mask_load_ptr_f64s,
     mask_store_ptr_f64s

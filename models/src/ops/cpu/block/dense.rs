@@ -170,22 +170,24 @@ fn with_tail<T: Real>(s: &Sizes, x: Input<T>, p: &Parameters<T>, spec: &TailSpec
     } = task;
     let mut z = z.expect("a tail saves its product");
     product(s, x, p, place, &mut z);
+    let mut activated = None;
+    let given = tail::given(spec, z.read(), &mut activated);
     let at = (place.r, place.column);
     match p.statistics {
         _ if spec.epsilon.is_none() => {}
         Some([given_mean, given_variance]) => {
-            let given = |v| part(Some(v), s, at, y.width()).unwrap_or_default();
-            mean.copy_from_slice(given(given_mean));
-            variance.copy_from_slice(given(given_variance));
+            let part = |v| part(Some(v), s, at, y.width()).unwrap_or_default();
+            mean.copy_from_slice(part(given_mean));
+            variance.copy_from_slice(part(given_variance));
         }
         None => {
-            tail::moments(spec, z.read(), mean, variance);
+            tail::moments(given, mean, variance);
             let share = T::of(1.0 / s.batch as f64);
             variance.iter_mut().for_each(|v| *v *= share);
         }
     }
     let channels = channels(s, spec, p, at, [mean, variance], y.width());
-    tail::apply(spec, &channels, z.read(), &mut y);
+    tail::apply(spec, &channels, given, &mut y);
     if let (Some(masks), Some(mut kept)) = (&spec.dropout, kept) {
         tail::draw(masks, place, &mut kept);
         tail::drop(masks, kept.read(), &mut y);
@@ -307,7 +309,9 @@ fn through_tail<T: Real>(
         let kept = &saved.kept[r * size..][..size];
         tail::drop(masks, Columns::of(kept, s.outputs, from, width), d);
     }
-    let sums = tail::to_norm(spec, &channels, z, d);
+    let mut activated = None;
+    let given = tail::given(spec, z, &mut activated);
+    let sums = tail::to_norm(spec, &channels, given, d);
     if spec.epsilon.is_some() {
         tail::through_norm(spec, &channels, z, &sums.per_row(s.batch), d);
     }

@@ -70,7 +70,7 @@ pub(crate) struct Saved<T> {
     kept: Buffer<u8>,
     /// Which corner of a window won.
     winners: Buffer<T>,
-    /// The product there.
+    /// What the norm was given there.
     best: Buffer<T>,
     /// Where most numbers of a replica's input are the same, for dense layers; or empty.
     patterns: Vec<Option<Pattern<T>>>,

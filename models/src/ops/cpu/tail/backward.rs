@@ -1,17 +1,17 @@
-//! The backward pass: first to the norm's output, with the sums that the norm's gradient needs of
-//! all rows, then through the norm.
+//! The backward pass up to the norm's output, with the sums that the way through it needs of all
+//! rows.
 
-use super::maps::{Channels, Map, lanes};
-use super::pooling::{Windows, each_corner, each_window};
-use super::strips::{Strip, in_blocks, strips};
-use super::{Real, Sums};
+use super::Real;
+use super::channels::Channels;
+use super::functions::Function;
+use super::strips::{ROWS, Strip, Striped, by_fours, in_blocks};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
-use crate::ops::cpu::vector::Kernel;
+use pulp::Simd;
 
 /// Turns the gradient of the output into that of the norm's output, in place, and sums over the
 /// rows: it, and its product with the normalized value.
-pub(super) struct First<'a, 'b, T, M> {
-    pub(super) map: M,
+pub(super) struct ToNorm<'a, 'b, T, F> {
+    pub(super) after: F,
     pub(super) channels: &'a Channels<T>,
     pub(super) x: Columns<'a, T>,
     pub(super) d: &'a mut ColumnsMut<'b, T>,
@@ -19,116 +19,46 @@ pub(super) struct First<'a, 'b, T, M> {
     pub(super) products: &'a mut [T],
 }
 
-impl<T: Real, M: Map<T>> Kernel for First<'_, '_, T, M> {
-    #[inline(always)]
-    fn run(mut self) {
-        strips(self.x.width(), &mut self);
+impl<T: Real, F: Function<T>> Striped<T> for ToNorm<'_, '_, T, F> {
+    fn width(&self) -> usize {
+        self.x.width()
     }
-}
 
-impl<T: Real, M: Map<T>> Strip for First<'_, '_, T, M> {
     #[inline(always)]
-    fn run<const L: usize>(&mut self, from: usize) {
-        let (map, channels) = (self.map, self.channels.lanes::<L>(from));
-        let [sums, products] = in_blocks!(self.x.rows(), |row, sums: [[T; L]; 2]| {
-            let x = self.x.lanes::<L>(row, from);
-            let d = self.d.lanes_mut::<L>(row, from);
-            for i in 0..L {
-                d[i] = map.after_norm(x[i], d[i], channels.at(i));
-                sums[0][i] += d[i];
-                sums[1][i] += d[i] * map.normal(x[i], channels.at(i));
-            }
-        });
-        self.sums[from..from + L].copy_from_slice(&sums);
-        self.products[from..from + L].copy_from_slice(&products);
-    }
-}
-
-/// Turns the gradient of the norm's output into that of `x`, in place.
-pub(super) struct Second<'a, 'b, T, M> {
-    pub(super) map: M,
-    pub(super) channels: &'a Channels<T>,
-    pub(super) x: Columns<'a, T>,
-    pub(super) means: &'a Sums<T>,
-    pub(super) d: &'a mut ColumnsMut<'b, T>,
-}
-
-impl<T: Real, M: Map<T>> Kernel for Second<'_, '_, T, M> {
-    #[inline(always)]
-    fn run(mut self) {
-        strips(self.x.width(), &mut self);
-    }
-}
-
-impl<T: Real, M: Map<T>> Strip for Second<'_, '_, T, M> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, from: usize) {
-        let (map, channels) = (self.map, self.channels.lanes::<L>(from));
-        let sums: &[T; L] = lanes(&self.means.plain, from);
-        let products: &[T; L] = lanes(&self.means.products, from);
-        for row in 0..self.x.rows() {
-            let x = self.x.lanes::<L>(row, from);
-            let d = self.d.lanes_mut::<L>(row, from);
-            for i in 0..L {
-                let normal = map.normal(x[i], channels.at(i));
-                let gradient = (d[i] - sums[i] - normal * products[i]) * channels.at(i).slope;
-                d[i] = gradient * map.before_norm(x[i]);
-            }
-        }
-    }
-}
-
-/// [`Second`] behind 2x2 max pooling: from the gradients of the windows to those of all places.
-pub(super) struct SecondPooled<'a, 'b, T, M> {
-    pub(super) map: M,
-    pub(super) channels: &'a Channels<T>,
-    pub(super) windows: Windows,
-    pub(super) x: Columns<'a, T>,
-    pub(super) winners: Columns<'a, T>,
-    pub(super) d: Columns<'a, T>,
-    pub(super) means: &'a Sums<T>,
-    pub(super) dx: &'a mut ColumnsMut<'b, T>,
-}
-
-impl<T: Real, M: Map<T>> Kernel for SecondPooled<'_, '_, T, M> {
-    #[inline(always)]
-    fn run(mut self) {
-        strips(self.x.width(), &mut self);
-    }
-}
-
-impl<T: Real, M: Map<T>> Strip for SecondPooled<'_, '_, T, M> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, from: usize) {
-        let (map, channels) = (self.map, self.channels.lanes::<L>(from));
-        let sums: &[T; L] = lanes(&self.means.plain, from);
-        let products: &[T; L] = lanes(&self.means.products, from);
-        each_window!(self.windows, |window, corners| {
-            let d = self.d.lanes::<L>(window, from);
-            let winner = self.winners.lanes::<L>(window, from);
-            let x = each_corner!(|k| self.x.lanes::<L>(corners[k], from));
-            let mut dx = [[T::ZERO; L]; 4];
-            for i in 0..L {
-                for corner in 0..4 {
-                    let own = T::choose(winner[i] == T::of(corner as f64), d[i], T::ZERO);
-                    let normal = map.normal(x[corner][i], channels.at(i));
-                    let gradient = (own - sums[i] - normal * products[i]) * channels.at(i).slope;
-                    dx[corner][i] = gradient * map.before_norm(x[corner][i]);
+    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+        let (simd, channels) = (strip.simd, self.channels.of(strip));
+        let zero = T::splat(simd, T::ZERO);
+        let (x_rows, mut d_rows) = (strip.rows(self.x), strip.rows_mut(self.d));
+        let mut totals = [zero; 2];
+        let (mut from, rows) = (0, self.x.rows());
+        while from < rows {
+            let to = rows.min(from + ROWS);
+            let mut sums = [zero; 2];
+            by_fours!(from..to, |row, N| {
+                let [mut x, mut lines] = [[zero; N]; 2];
+                for i in 0..N {
+                    x[i] = x_rows.load(row + i);
+                    lines[i] = channels.line(x[i]);
                 }
+                let [_, slopes] = self.after.both(simd, lines);
+                for i in 0..N {
+                    let mut d = d_rows.load(row + i);
+                    if !F::IDENTITY {
+                        d = T::times(simd, d, slopes[i]);
+                        d_rows.store(row + i, d);
+                    }
+                    sums[0] = T::plus(simd, sums[0], d);
+                    let product = T::times(simd, d, channels.normal(x[i]));
+                    sums[1] = T::plus(simd, sums[1], product);
+                }
+            });
+            for k in 0..2 {
+                totals[k] = T::plus(simd, totals[k], sums[k]);
             }
-            for corner in 0..4 {
-                *self.dx.lanes_mut::<L>(corners[corner], from) = dx[corner];
-            }
-        });
-        for place in self.windows.outside() {
-            let x = self.x.lanes::<L>(place, from);
-            let dx = self.dx.lanes_mut::<L>(place, from);
-            for i in 0..L {
-                let normal = map.normal(x[i], channels.at(i));
-                let gradient = (-sums[i] - normal * products[i]) * channels.at(i).slope;
-                dx[i] = gradient * map.before_norm(x[i]);
-            }
+            from = to;
         }
+        strip.store(self.sums, totals[0]);
+        strip.store(self.products, totals[1]);
     }
 }
 
@@ -138,23 +68,15 @@ pub(super) struct SumRows<'a, T> {
     pub(super) sums: &'a mut [T],
 }
 
-impl<T: Real> Kernel for SumRows<'_, T> {
-    #[inline(always)]
-    fn run(mut self) {
-        strips(self.x.width(), &mut self);
+impl<T: Real> Striped<T> for SumRows<'_, T> {
+    fn width(&self) -> usize {
+        self.x.width()
     }
-}
 
-impl<T: Real> Strip for SumRows<'_, T> {
     #[inline(always)]
-    fn run<const L: usize>(&mut self, from: usize) {
-        let x = self.x;
-        let [sums] = in_blocks!(x.rows(), |row, sums: [[T; L]; 1]| {
-            let x = x.lanes::<L>(row, from);
-            for i in 0..L {
-                sums[0][i] += x[i];
-            }
-        });
-        self.sums[from..from + L].copy_from_slice(&sums);
+    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+        let x = strip.rows(self.x);
+        let sum = in_blocks!(T, strip.simd, self.x.rows(), |row| x.load(row));
+        strip.store(self.sums, sum);
     }
 }

@@ -1,11 +1,13 @@
 //! The forward pass: moments, then norm, activation and pooling.
 
-use super::maps::{Channels, Map};
+use super::channels::Channels;
+use super::functions::Function;
 use super::pooling::{Windows, each_corner, each_window};
-use super::strips::{Strip, in_blocks, strips};
+use super::strips::{Strip, Striped, by_fours, in_blocks};
 use super::{Pooled, Real};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
-use crate::ops::cpu::vector::Kernel;
+use crate::ops::cpu::elementary::each;
+use pulp::Simd;
 
 /// The mean of each channel over the rows, and the sum of squared differences from it.
 pub(super) struct Moments<'a, T> {
@@ -14,111 +16,127 @@ pub(super) struct Moments<'a, T> {
     pub(super) squares: &'a mut [T],
 }
 
-impl<T: Real> Kernel for Moments<'_, T> {
+impl<T: Real> Striped<T> for Moments<'_, T> {
+    fn width(&self) -> usize {
+        self.x.width()
+    }
+
     #[inline(always)]
-    fn run(mut self) {
-        strips(self.x.width(), &mut self);
+    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+        let (simd, rows, x) = (strip.simd, self.x.rows(), strip.rows(self.x));
+        let share = T::splat(simd, T::of(1.0 / rows as f64));
+        let sum = in_blocks!(T, simd, rows, |row| x.load(row));
+        let mean = T::times(simd, sum, share);
+        let squares = in_blocks!(T, simd, rows, |row| {
+            let apart = T::minus(simd, x.load(row), mean);
+            T::times(simd, apart, apart)
+        });
+        strip.store(self.mean, mean);
+        strip.store(self.squares, squares);
     }
 }
 
-impl<T: Real> Strip for Moments<'_, T> {
+/// An activation alone.
+pub(super) struct Activate<'a, 'b, T, F> {
+    pub(super) function: F,
+    pub(super) x: Columns<'a, T>,
+    pub(super) y: &'a mut ColumnsMut<'b, T>,
+}
+
+impl<T: Real, F: Function<T>> Striped<T> for Activate<'_, '_, T, F> {
+    fn width(&self) -> usize {
+        self.x.width()
+    }
+
     #[inline(always)]
-    fn run<const L: usize>(&mut self, from: usize) {
-        let x = self.x;
-        let share = T::of(1.0 / x.rows() as f64);
-        let [mut mean] = in_blocks!(x.rows(), |row, sums: [[T; L]; 1]| {
-            let x = x.lanes::<L>(row, from);
-            for i in 0..L {
-                sums[0][i] += x[i];
+    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+        let (from, mut to) = (strip.rows(self.x), strip.rows_mut(self.y));
+        by_fours!(0..self.x.rows(), |row, N| {
+            let mut x = [T::splat(strip.simd, T::ZERO); N];
+            for i in 0..N {
+                x[i] = from.load(row + i);
+            }
+            let [y, _] = self.function.both(strip.simd, x);
+            for i in 0..N {
+                to.store(row + i, y[i]);
             }
         });
-        for m in &mut mean {
-            *m *= share;
-        }
-        let [squares] = in_blocks!(x.rows(), |row, sums: [[T; L]; 1]| {
-            let x = x.lanes::<L>(row, from);
-            for i in 0..L {
-                let d = x[i] - mean[i];
-                sums[0][i] += d * d;
-            }
-        });
-        self.mean[from..from + L].copy_from_slice(&mean);
-        self.squares[from..from + L].copy_from_slice(&squares);
     }
 }
 
-/// Norm and activation of every row.
-pub(super) struct Apply<'a, 'b, T, M> {
-    pub(super) map: M,
+/// A norm and then an activation of every row.
+pub(super) struct Apply<'a, 'b, T, F> {
+    pub(super) after: F,
     pub(super) channels: &'a Channels<T>,
     pub(super) x: Columns<'a, T>,
     pub(super) y: &'a mut ColumnsMut<'b, T>,
 }
 
-impl<T: Real, M: Map<T>> Kernel for Apply<'_, '_, T, M> {
-    #[inline(always)]
-    fn run(mut self) {
-        strips(self.x.width(), &mut self);
+impl<T: Real, F: Function<T>> Striped<T> for Apply<'_, '_, T, F> {
+    fn width(&self) -> usize {
+        self.x.width()
     }
-}
 
-impl<T: Real, M: Map<T>> Strip for Apply<'_, '_, T, M> {
     #[inline(always)]
-    fn run<const L: usize>(&mut self, from: usize) {
-        let channels = self.channels.lanes::<L>(from);
-        for row in 0..self.x.rows() {
-            let x = self.x.lanes::<L>(row, from);
-            let y = self.y.lanes_mut::<L>(row, from);
-            for i in 0..L {
-                y[i] = self.map.value(x[i], channels.at(i));
+    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+        let channels = self.channels.of(strip);
+        let (from, mut to) = (strip.rows(self.x), strip.rows_mut(self.y));
+        by_fours!(0..self.x.rows(), |row, N| {
+            let mut x = [T::splat(strip.simd, T::ZERO); N];
+            for i in 0..N {
+                x[i] = channels.line(from.load(row + i));
             }
-        }
+            let [y, _] = self.after.both(strip.simd, x);
+            for i in 0..N {
+                to.store(row + i, y[i]);
+            }
+        });
     }
 }
 
-/// Norm, activation and 2x2 max pooling.
-pub(super) struct ApplyPooled<'a, 'b, T, M> {
-    pub(super) map: M,
+/// The norm between two activations, and 2x2 max pooling.
+pub(super) struct ApplyPooled<'a, 'b, T, G, F> {
+    pub(super) before: G,
+    pub(super) after: F,
     pub(super) channels: &'a Channels<T>,
     pub(super) windows: Windows,
     pub(super) x: Columns<'a, T>,
-    pub(super) out: Pooled<'a, 'b, T>,
+    pub(super) out: &'a mut Pooled<'b, T>,
 }
 
-impl<T: Real, M: Map<T>> Kernel for ApplyPooled<'_, '_, T, M> {
-    #[inline(always)]
-    fn run(mut self) {
-        strips(self.x.width(), &mut self);
+impl<T: Real, G: Function<T>, F: Function<T>> Striped<T> for ApplyPooled<'_, '_, T, G, F> {
+    fn width(&self) -> usize {
+        self.x.width()
     }
-}
 
-impl<T: Real, M: Map<T>> Strip for ApplyPooled<'_, '_, T, M> {
     #[inline(always)]
-    fn run<const L: usize>(&mut self, from: usize) {
-        let channels = self.channels.lanes::<L>(from);
+    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+        let (simd, channels) = (strip.simd, self.channels.of(strip));
+        let x = strip.rows(self.x);
+        let mut y = strip.rows_mut(&mut self.out.y);
+        let mut winners = strip.rows_mut(&mut self.out.winners);
+        let mut bests = strip.rows_mut(&mut self.out.best);
         each_window!(self.windows, |window, corners| {
-            let x = each_corner!(|k| self.x.lanes::<L>(corners[k], from));
-            let [mut y, mut winners, mut best] = [[T::ZERO; L]; 3];
-            // All corners of a channel at once: what is chosen by then stays in registers.
-            for i in 0..L {
-                let (mut winner, mut from_x) = (T::ZERO, x[0][i]);
-                let mut largest = self.map.value(from_x, channels.at(i));
-                for corner in 1..4 {
-                    let x = x[corner][i];
-                    let value = self.map.value(x, channels.at(i));
-                    // Written so that a NaN on either side is kept, not skipped.
-                    let keep = (largest >= value) | largest.is_nan();
-                    winner = T::choose(keep, winner, T::of(corner as f64));
-                    largest = T::choose(keep, largest, value);
-                    from_x = T::choose(keep, from_x, x);
-                }
-                y[i] = largest;
-                winners[i] = winner;
-                best[i] = from_x;
+            let x = each_corner!(|k| x.load(corners[k]));
+            let [given, _] = self.before.both(simd, x);
+            let line = each!(given, |k| channels.line(given[k]));
+            let [value, _] = self.after.both(simd, line);
+            let (mut winner, mut largest, mut best) = (T::splat(simd, T::ZERO), value[0], given[0]);
+            for corner in 1..4 {
+                // Written so that a NaN on either side is kept, not skipped.
+                let keep = T::either(
+                    simd,
+                    T::at_least(simd, largest, value[corner]),
+                    T::not_a_number(simd, largest),
+                );
+                let number = T::splat(simd, T::of(corner as f64));
+                winner = T::choose_each(simd, keep, winner, number);
+                largest = T::choose_each(simd, keep, largest, value[corner]);
+                best = T::choose_each(simd, keep, best, given[corner]);
             }
-            *self.out.y.lanes_mut::<L>(window, from) = y;
-            *self.out.winners.lanes_mut::<L>(window, from) = winners;
-            *self.out.best.lanes_mut::<L>(window, from) = best;
+            y.store(window, largest);
+            winners.store(window, winner);
+            bests.store(window, best);
         });
     }
 }

@@ -1,93 +1,149 @@
 //! Activations as types, so that each has inner loops of its own.
 
 use crate::activation::LEAKY_SLOPE;
+use crate::ops::cpu::elementary::each;
 use crate::ops::cpu::real::Real;
+use pulp::Simd;
 
-/// An activation as a type, so that each has loops of its own.
-pub(crate) trait Function<T>: Send + Sync + Copy {
-    fn value(self, x: T) -> T;
-    fn slope(self, x: T) -> T;
+/// An activation as a type.
+pub(super) trait Function<T: Real>: Copy {
+    /// Whether values are what they are of, and slopes 1.
+    const IDENTITY: bool = false;
+
+    /// The values of several vectors, and the slopes there. They share what they can; where only
+    /// one is used, the compiler leaves out what the other takes.
+    fn both<S: Simd, const N: usize>(self, simd: S, x: [T::Vector<S>; N])
+    -> [[T::Vector<S>; N]; 2];
 }
 
 macro_rules! functions {
-    ($($name:ident: |$x:ident| $value:expr, $slope:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: |$t:ident, $simd:ident, $x:ident| $both:block)*) => {$(
+        $(#[$doc])*
         #[derive(Clone, Copy)]
-        pub(crate) struct $name;
-        impl<T: Real> Function<T> for $name {
+        pub(super) struct $name;
+        impl<$t: Real> Function<$t> for $name {
             #[inline(always)]
-            fn value(self, $x: T) -> T {
-                $value
-            }
-            #[inline(always)]
-            fn slope(self, $x: T) -> T {
-                $slope
+            fn both<S: Simd, const N: usize>(
+                self,
+                $simd: S,
+                $x: [$t::Vector<S>; N],
+            ) -> [[$t::Vector<S>; N]; 2] {
+                $both
             }
         }
     )*};
 }
 
+/// The logistic function.
 #[inline(always)]
-fn logistic<T: Real>(x: T) -> T {
-    T::ONE / (T::ONE + (-x).exp())
+fn logistic<T: Real, S: Simd, const N: usize>(simd: S, x: [T::Vector<S>; N]) -> [T::Vector<S>; N] {
+    let one = T::splat(simd, T::ONE);
+    let exp = T::exp_each(simd, each!(x, |i| T::negative(simd, x[i])));
+    each!(exp, |i| T::over(simd, one, T::plus(simd, one, exp[i])))
 }
 
 // Comparisons are written so that NaN falls through to a branch that keeps it.
 functions! {
-    Relu: |x| T::choose(x <= T::ZERO, T::ZERO, x), T::choose(x > T::ZERO, T::ONE, T::ZERO);
-    LeakyRelu: |x| T::choose(x > T::ZERO, x, x * T::of(LEAKY_SLOPE)),
-        T::choose(x > T::ZERO, T::ONE, T::of(LEAKY_SLOPE));
-    Sigmoid: |x| logistic(x), { let y = logistic(x); y * (T::ONE - y) };
-    Tanh: |x| x.tanh(), { let y = x.tanh(); T::ONE - y * y };
-    Gelu: |x| x * x.normal_cdf(), {
-        let density = (x * x * T::of(-0.5)).exp() * T::of(0.398_942_280_401_432_7);
-        x.normal_cdf() + x * density
-    };
-    Silu: |x| x * logistic(x), {
-        let y = logistic(x);
-        y * (T::ONE + x * (T::ONE - y))
-    };
-    Elu: |x| T::choose(x > T::ZERO, x, T::choose(x > T::ZERO, T::ZERO, x).exp_m1_of_negative()),
-        T::choose(x > T::ZERO, T::ONE, T::choose(x > T::ZERO, T::ZERO, x).exp());
-    Identity: |x| x, { let _ = x; T::ONE };
+    Relu: |T, simd, x| {
+        let (zero, one) = (T::splat(simd, T::ZERO), T::splat(simd, T::ONE));
+        let value = each!(x, |i| T::choose_each(simd, T::at_least(simd, zero, x[i]), zero, x[i]));
+        let slope = each!(x, |i| T::choose_each(simd, T::above(simd, x[i], zero), one, zero));
+        [value, slope]
+    }
+    LeakyRelu: |T, simd, x| {
+        let (zero, one) = (T::splat(simd, T::ZERO), T::splat(simd, T::ONE));
+        let leak = T::splat(simd, T::of(LEAKY_SLOPE));
+        let value = each!(x, |i| {
+            let below = T::times(simd, x[i], leak);
+            T::choose_each(simd, T::above(simd, x[i], zero), x[i], below)
+        });
+        let slope = each!(x, |i| T::choose_each(simd, T::above(simd, x[i], zero), one, leak));
+        [value, slope]
+    }
+    Sigmoid: |T, simd, x| {
+        let one = T::splat(simd, T::ONE);
+        let y = logistic::<T, S, N>(simd, x);
+        [y, each!(y, |i| T::times(simd, y[i], T::minus(simd, one, y[i])))]
+    }
+    Tanh: |T, simd, x| {
+        let one = T::splat(simd, T::ONE);
+        let y = T::tanh_each(simd, x);
+        [y, each!(y, |i| T::minus(simd, one, T::times(simd, y[i], y[i])))]
+    }
+    Gelu: |T, simd, x| {
+        let half = T::splat(simd, T::of(-0.5));
+        let root = T::splat(simd, T::of(0.398_942_280_401_432_7));
+        let cdf = T::normal_cdf_each(simd, x);
+        let square = each!(x, |i| T::times(simd, T::times(simd, x[i], x[i]), half));
+        let exp = T::exp_each(simd, square);
+        let slope = each!(x, |i| {
+            let density = T::times(simd, exp[i], root);
+            T::plus(simd, cdf[i], T::times(simd, x[i], density))
+        });
+        [each!(x, |i| T::times(simd, x[i], cdf[i])), slope]
+    }
+    Silu: |T, simd, x| {
+        let one = T::splat(simd, T::ONE);
+        let y = logistic::<T, S, N>(simd, x);
+        let slope = each!(x, |i| {
+            let rest = T::times(simd, x[i], T::minus(simd, one, y[i]));
+            T::times(simd, y[i], T::plus(simd, one, rest))
+        });
+        [each!(x, |i| T::times(simd, x[i], y[i])), slope]
+    }
+    Elu: |T, simd, x| {
+        let (zero, one) = (T::splat(simd, T::ZERO), T::splat(simd, T::ONE));
+        let below = each!(x, |i| T::choose_each(simd, T::above(simd, x[i], zero), zero, x[i]));
+        let value = T::exp_m1_of_negative_each(simd, below);
+        let value = each!(x, |i| {
+            T::choose_each(simd, T::above(simd, x[i], zero), x[i], value[i])
+        });
+        let slope = T::exp_each(simd, below);
+        let slope = each!(x, |i| {
+            T::choose_each(simd, T::above(simd, x[i], zero), one, slope[i])
+        });
+        [value, slope]
+    }
+}
+
+/// No activation.
+#[derive(Clone, Copy)]
+pub(super) struct Identity;
+
+impl<T: Real> Function<T> for Identity {
+    const IDENTITY: bool = true;
+
+    #[inline(always)]
+    fn both<S: Simd, const N: usize>(
+        self,
+        simd: S,
+        x: [T::Vector<S>; N],
+    ) -> [[T::Vector<S>; N]; 2] {
+        [x, [T::splat(simd, T::ONE); N]]
+    }
 }
 
 /// Runs `$body` with `$f` bound to the activation's type.
 macro_rules! with_function {
-    ($activation:expr, $f:ident => $body:expr) => {
+    (@ $activation:expr, $f:ident => $body:expr, $($variant:ident: $function:ident,)*) => {
         match $activation {
-            $crate::activation::Activation::Relu => {
-                let $f = $crate::ops::cpu::tail::functions::Relu;
+            $($crate::activation::Activation::$variant => {
+                let $f = $crate::ops::cpu::tail::functions::$function;
                 $body
-            }
-            $crate::activation::Activation::LeakyRelu => {
-                let $f = $crate::ops::cpu::tail::functions::LeakyRelu;
-                $body
-            }
-            $crate::activation::Activation::Sigmoid => {
-                let $f = $crate::ops::cpu::tail::functions::Sigmoid;
-                $body
-            }
-            $crate::activation::Activation::Tanh => {
-                let $f = $crate::ops::cpu::tail::functions::Tanh;
-                $body
-            }
-            $crate::activation::Activation::Gelu => {
-                let $f = $crate::ops::cpu::tail::functions::Gelu;
-                $body
-            }
-            $crate::activation::Activation::Silu => {
-                let $f = $crate::ops::cpu::tail::functions::Silu;
-                $body
-            }
-            $crate::activation::Activation::Elu => {
-                let $f = $crate::ops::cpu::tail::functions::Elu;
-                $body
-            }
-            $crate::activation::Activation::Linear => {
-                let $f = $crate::ops::cpu::tail::functions::Identity;
-                $body
-            }
+            })*
         }
+    };
+    ($activation:expr, $f:ident => $body:expr) => {
+        $crate::ops::cpu::tail::functions::with_function!(@ $activation, $f => $body,
+            Relu: Relu,
+            LeakyRelu: LeakyRelu,
+            Sigmoid: Sigmoid,
+            Tanh: Tanh,
+            Gelu: Gelu,
+            Silu: Silu,
+            Elu: Elu,
+            Linear: Identity,
+        )
     };
 }
 

@@ -4,12 +4,14 @@
 //! Sums over rows are taken in blocks of fixed size.
 
 mod backward;
+mod channels;
+mod early;
 mod forward;
 mod functions;
-mod maps;
 mod masks;
 mod pooling;
 mod strips;
+mod through;
 
 use super::buffers::Buffer;
 use super::columns::{Columns, ColumnsMut};
@@ -17,11 +19,11 @@ use super::real::Real;
 use super::vector;
 use crate::activation::Activation;
 use crate::block::Position;
+pub(crate) use channels::Channels;
 use functions::{Identity, with_function};
-pub(crate) use maps::Channels;
-use maps::{NormFirst, NormLast};
 pub use masks::Masks;
 pub(crate) use pooling::Windows;
+use strips::strips;
 
 /// What follows the weights of a block.
 #[derive(Clone, Debug)]
@@ -45,71 +47,91 @@ impl TailSpec {
     }
 }
 
-/// Runs `$body` with `$map` bound to the spec's norm and activation in their order.
-macro_rules! with_map {
-    ($spec:expr, $map:ident => $body:expr) => {
-        with_function!($spec.activation, f => if $spec.norm_last() {
-            let $map = NormLast(f);
-            $body
-        } else {
-            let $map = NormFirst(f);
-            $body
-        })
-    };
-}
-
-/// The like for passes to which an activation behind the norm is nothing.
-macro_rules! with_inner_map {
-    ($spec:expr, $map:ident => $body:expr) => {
+/// Runs `$body` with `$f` bound to the activation before the norm.
+macro_rules! with_before {
+    ($spec:expr, $f:ident => $body:expr) => {
         if $spec.norm_last() {
-            with_function!($spec.activation, f => {
-                let $map = NormLast(f);
-                $body
-            })
+            with_function!($spec.activation, $f => $body)
         } else {
-            let $map = NormFirst(Identity);
+            let $f = Identity;
             $body
         }
     };
 }
 
-/// The mean of each channel that the norm subtracts, over the rows of `x`, and the sum of squared
-/// differences from it.
-pub(crate) fn moments<T: Real>(spec: &TailSpec, x: Columns<T>, mean: &mut [T], squares: &mut [T]) {
-    if !spec.norm_last() {
-        return T::run(forward::Moments { x, mean, squares });
-    }
-    // The activation once, because the mean and what differs from it are two passes.
-    let mut activated = Buffer::unspecified(x.rows() * x.width());
-    let y = &mut ColumnsMut::whole(&mut activated, x.width());
-    let channels = &Channels::plain(x.width());
-    with_function!(spec.activation, f => {
-        let map = NormFirst(f);
-        T::run(forward::Apply { map, channels, x, y });
-    });
-    let x = y.read();
-    T::run(forward::Moments { x, mean, squares });
+/// Runs `$body` with `$f` bound to the activation after the norm.
+macro_rules! with_after {
+    ($spec:expr, $f:ident => $body:expr) => {
+        if $spec.norm_last() {
+            let $f = Identity;
+            $body
+        } else {
+            with_function!($spec.activation, $f => $body)
+        }
+    };
 }
 
-/// Norm and activation of `x`.
+/// What the norm is given: `x`, or in `room` what an activation before the norm makes of it.
+pub(crate) fn given<'a, T: Real>(
+    spec: &TailSpec,
+    x: Columns<'a, T>,
+    room: &'a mut Option<Buffer<T>>,
+) -> Columns<'a, T> {
+    if !spec.norm_last() {
+        return x;
+    }
+    let room = room.insert(Buffer::unspecified(x.rows() * x.width()));
+    let y = &mut ColumnsMut::whole(room, x.width());
+    with_function!(spec.activation, function => strips(forward::Activate { function, x, y }));
+    Columns::whole(room, x.width())
+}
+
+/// The mean of each channel over the rows of what the norm is given, and the sum of squared
+/// differences from it.
+pub(crate) fn moments<T: Real>(given: Columns<T>, mean: &mut [T], squares: &mut [T]) {
+    strips(forward::Moments {
+        x: given,
+        mean,
+        squares,
+    });
+}
+
+/// What the norm and an activation after it make of what the norm is given.
 pub(crate) fn apply<T: Real>(
     spec: &TailSpec,
     channels: &Channels<T>,
-    x: Columns<T>,
+    given: Columns<T>,
     y: &mut ColumnsMut<T>,
 ) {
-    with_map!(spec, map => T::run(forward::Apply { map, channels, x, y }));
+    let x = given;
+    with_after!(spec, after => strips(forward::Apply { after, channels, x, y }));
 }
 
 /// What is left of each window.
-pub(crate) struct Pooled<'a, 'b, T> {
+pub(crate) struct Pooled<'a, T> {
     /// The maximum.
-    pub(crate) y: &'a mut ColumnsMut<'b, T>,
+    pub(crate) y: ColumnsMut<'a, T>,
     /// The corner (0 to 3, row-major) that first attains it; a number of the same type, so that
     /// comparing it makes a mask for the others.
-    pub(crate) winners: &'a mut ColumnsMut<'b, T>,
-    /// What norm and activation made the maximum of.
-    pub(crate) best: &'a mut ColumnsMut<'b, T>,
+    pub(crate) winners: ColumnsMut<'a, T>,
+    /// What the norm was given there.
+    pub(crate) best: ColumnsMut<'a, T>,
+}
+
+impl<'a, T> Pooled<'a, T> {
+    /// All `width` columns.
+    pub(crate) fn whole(
+        y: &'a mut [T],
+        winners: &'a mut [T],
+        best: &'a mut [T],
+        width: usize,
+    ) -> Self {
+        Self {
+            y: ColumnsMut::whole(y, width),
+            winners: ColumnsMut::whole(winners, width),
+            best: ColumnsMut::whole(best, width),
+        }
+    }
 }
 
 /// Norm, activation and pooling of `x`.
@@ -118,9 +140,99 @@ pub(crate) fn apply_pooled<T: Real>(
     channels: &Channels<T>,
     windows: Windows,
     x: Columns<T>,
-    out: Pooled<T>,
+    out: &mut Pooled<T>,
 ) {
-    with_map!(spec, map => T::run(forward::ApplyPooled { map, channels, windows, x, out }));
+    if spec.norm_last() {
+        let after = Identity;
+        with_function!(spec.activation, before => strips(forward::ApplyPooled {
+            before, after, channels, windows, x, out,
+        }));
+    } else {
+        let before = Identity;
+        with_function!(spec.activation, after => strips(forward::ApplyPooled {
+            before, after, channels, windows, x, out,
+        }));
+    }
+}
+
+/// Whether [`choose`] can tell which corners win, before the statistics are known: where nothing
+/// follows the norm.
+pub(crate) fn chooses_early(spec: &TailSpec) -> bool {
+    spec.pool && spec.norm_last()
+}
+
+/// Chooses the winners from what the norm is given, by the learned scale of each channel (1 where
+/// there is none), for [`settle`].
+pub(crate) fn choose<T: Real>(
+    scale: Option<&[T]>,
+    windows: Windows,
+    given: Columns<T>,
+    out: &mut Pooled<T>,
+) {
+    let sign = |&scale: &T| T::choose(scale < T::ZERO, -T::ONE, T::ONE);
+    let signs: Vec<T> = match scale {
+        Some(scale) => scale.iter().map(sign).collect(),
+        None => vec![T::ONE; given.width()],
+    };
+    let (signs, x) = (&signs, given);
+    strips(early::Choose {
+        signs,
+        windows,
+        x,
+        out,
+    });
+}
+
+/// What [`apply_pooled`] makes of the windows that [`choose`] chose from; the windows that are in
+/// doubt and have to be [taken anew](apply_in_doubt).
+pub(crate) fn settle<T: Real>(channels: &Channels<T>, out: &mut Pooled<T>) -> Vec<usize> {
+    let after = Identity;
+    let mut doubts = vec![false; out.y.rows()];
+    strips(early::Settle {
+        after,
+        channels,
+        out,
+        doubts: &mut doubts,
+    });
+    let windows = doubts.iter().enumerate();
+    windows
+        .filter_map(|(window, &doubt)| doubt.then_some(window))
+        .collect()
+}
+
+/// [`apply_pooled`] for some windows alone.
+pub(crate) fn apply_in_doubt<T: Real>(
+    spec: &TailSpec,
+    channels: &Channels<T>,
+    windows: Windows,
+    in_doubt: &[usize],
+    x: Columns<T>,
+    out: &mut Pooled<T>,
+) {
+    let (count, width) = (in_doubt.len(), x.width());
+    let mut corners = Buffer::unspecified(4 * count * width);
+    let places = in_doubt.iter().flat_map(|&window| windows.corners(window));
+    for (corner, place) in corners.chunks_exact_mut(width).zip(places) {
+        corner.copy_from_slice(x.row(place));
+    }
+    let [mut y, mut winners, mut best] = [(); 3].map(|()| Buffer::unspecified(count * width));
+    let mut anew = Pooled::whole(&mut y, &mut winners, &mut best, width);
+    let apart = Windows {
+        images: count,
+        height: 2,
+        width: 2,
+    };
+    let x = Columns::whole(&corners, width);
+    apply_pooled(spec, channels, apart, x, &mut anew);
+    for (i, &window) in in_doubt.iter().enumerate() {
+        for (from, to) in [
+            (&anew.y, &mut out.y),
+            (&anew.winners, &mut out.winners),
+            (&anew.best, &mut out.best),
+        ] {
+            to.row_mut(window).copy_from_slice(from.read().row(i));
+        }
+    }
 }
 
 /// Where a block of columns lies in its replica.
@@ -188,16 +300,17 @@ pub(crate) fn add<T: Real>(sums: &mut [T], more: &[T]) {
 }
 
 /// Turns the gradient `d` of the output into that of the norm's output, in place. Without a norm
-/// that is the gradient of `x`. Behind pooling `x` and `d` are what it left of the windows.
+/// that is the gradient of `x`. Behind pooling, what the norm was given and `d` are what it left of
+/// the windows.
 pub(crate) fn to_norm<T: Real>(
     spec: &TailSpec,
     channels: &Channels<T>,
-    x: Columns<T>,
+    given: Columns<T>,
     d: &mut ColumnsMut<T>,
 ) -> Sums<T> {
     let mut out = Sums::zeros(channels.len());
-    let (sums, products) = (&mut out.plain[..], &mut out.products[..]);
-    with_map!(spec, map => T::run(backward::First { map, channels, x, d, sums, products }));
+    let (x, sums, products) = (given, &mut out.plain[..], &mut out.products[..]);
+    with_after!(spec, after => strips(backward::ToNorm { after, channels, x, d, sums, products }));
     out
 }
 
@@ -210,7 +323,7 @@ pub(crate) fn through_norm<T: Real>(
     means: &Sums<T>,
     d: &mut ColumnsMut<T>,
 ) {
-    with_inner_map!(spec, map => T::run(backward::Second { map, channels, x, means, d }));
+    with_before!(spec, before => strips(through::Through { before, channels, x, means, d }));
 }
 
 /// [`through_norm`] behind pooling, from the windows' `d` to all places. Without a norm `means` are
@@ -224,14 +337,14 @@ pub(crate) fn through_norm_pooled<T: Real>(
     means: &Sums<T>,
     dx: &mut ColumnsMut<T>,
 ) {
-    with_inner_map!(spec, map => T::run(backward::SecondPooled {
-        map, channels, windows, x, winners, d, means, dx,
+    with_before!(spec, before => strips(through::ThroughPooled {
+        before, channels, windows, x, winners, d, means, dx,
     }));
 }
 
 /// The sum of each column over the rows.
 pub(crate) fn sum_rows<T: Real>(x: Columns<T>) -> Vec<T> {
     let mut sums = vec![T::ZERO; x.width()];
-    T::run(backward::SumRows { x, sums: &mut sums });
+    strips(backward::SumRows { x, sums: &mut sums });
     sums
 }

@@ -176,12 +176,15 @@ fn to_norm<T: Real>(
                 let kept = Columns::whole(nth(read.kept, i, in_z), c);
                 tail::drop(masks, kept, &mut d);
             }
-            let mut room = None;
-            let x = match spec.pool {
-                true => nth(read.best, i, in_y),
-                false => read.product(job, i, &mut room),
+            let [mut room, mut activated] = [None, None];
+            let given = match spec.pool {
+                true => job.columns(nth(read.best, i, in_y)),
+                false => {
+                    let z = job.columns(read.product(job, i, &mut room));
+                    tail::given(spec, z, &mut activated)
+                }
             };
-            *sums = tail::to_norm(spec, channels, job.columns(x), &mut d);
+            *sums = tail::to_norm(spec, channels, given, &mut d);
         },
     );
     let mut total = Sums::zeros(c);

@@ -2,12 +2,12 @@
 
 use super::{Job, parts};
 use crate::ops::cpu::block::convolution::Map;
-use crate::ops::cpu::block::{Forward, Image, Parameters, Saved, Sizes, channels};
+use crate::ops::cpu::block::{Forward, Image, Parameters, Saved, Sizes, channels, part};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::ColumnsMut;
 use crate::ops::cpu::parallel::for_each;
 use crate::ops::cpu::real::Real;
-use crate::ops::cpu::tail::{self, Channels, Place, Pooled, TailSpec};
+use crate::ops::cpu::tail::{self, Channels, Place, Pooled, TailSpec, Windows};
 
 /// A tile of one replica in the forward pass.
 struct Tile<'a, T> {
@@ -22,10 +22,18 @@ struct Tile<'a, T> {
 /// What becomes of a tile's product.
 struct Out<'a, T> {
     y: &'a mut [T],
-    /// The drawn mask, and of pooled windows the winners and their products; empty without them.
+    /// The drawn mask, and of pooled windows the winners and what the norm was given there; empty
+    /// without them.
     kept: &'a mut [u8],
     winners: &'a mut [T],
     best: &'a mut [T],
+}
+
+impl<T> Out<'_, T> {
+    /// What is left of the windows, of `c` channels.
+    fn pooled(&mut self, c: usize) -> Pooled<'_, T> {
+        Pooled::whole(self.y, self.winners, self.best, c)
+    }
 }
 
 pub(in crate::ops::cpu::block) fn forward<T: Real>(
@@ -114,24 +122,50 @@ impl<T: Real> Replica<'_, T> {
                 });
             }
         }
+        let early = tail::chooses_early(spec);
         let mut moments = vec![Moments::zeros(c); tiles.len()];
         let both = tiles.iter_mut().zip(&mut moments).collect();
         for_each(both, |(tile, of): (&mut Tile<T>, &mut Moments<T>)| {
-            let mut room = None;
+            let [mut room, mut activated] = [None, None];
             let z = self.product(tile.x, tile.z, &mut room);
             of.rows = z.len() / c;
-            tail::moments(spec, job.columns(z), &mut of.mean, &mut of.squares);
+            let given = tail::given(spec, job.columns(z), &mut activated);
+            tail::moments(given, &mut of.mean, &mut of.squares);
+            if early {
+                let scale = part(job.p.scale, s, (r, 0), c);
+                let windows = self.windows(given.rows());
+                tail::choose(scale, windows, given, &mut tile.out.pooled(c));
+            }
         });
         Moments::combine(&moments, mean, variance);
         let channels = channels([mean, variance]);
-        for_each(tiles, |tile| {
+        for_each(tiles, |mut tile| {
+            let in_doubt = match early {
+                true => Some(tail::settle(&channels, &mut tile.out.pooled(c))),
+                false => None,
+            };
+            if in_doubt.as_ref().is_some_and(Vec::is_empty) {
+                return;
+            }
             let mut room = None;
             let z = match s.keeps_product() {
                 true => tile.z,
                 false => self.product(tile.x, tile.z, &mut room),
             };
-            self.finish(&channels, tile.i, z, tile.out);
+            match in_doubt {
+                Some(in_doubt) => {
+                    let z = job.columns(z);
+                    let (windows, mut out) = (self.windows(z.rows()), tile.out.pooled(c));
+                    tail::apply_in_doubt(spec, &channels, windows, &in_doubt, z, &mut out);
+                }
+                None => self.finish(&channels, tile.i, z, tile.out),
+            }
         });
+    }
+
+    /// The windows over the places of `rows`.
+    fn windows(&self, rows: usize) -> Windows {
+        self.job.s.windows(rows / self.job.patches.places())
     }
 
     /// The product of a tile's images: in `kept`, or where it is not kept in `room`.
@@ -150,20 +184,18 @@ impl<T: Real> Replica<'_, T> {
     }
 
     /// Norm, activation, dropout and pooling of the product `z` of tile `i`.
-    fn finish(&self, channels: &Channels<T>, i: usize, z: &[T], out: Out<T>) {
+    fn finish(&self, channels: &Channels<T>, i: usize, z: &[T], mut out: Out<T>) {
         let Self { job, spec, r, .. } = *self;
         let (c, places) = (job.s.outputs, job.patches.places());
-        let (z, mut y) = (job.columns(z), ColumnsMut::whole(out.y, c));
+        let z = job.columns(z);
         if spec.pool {
-            let pooled = Pooled {
-                y: &mut y,
-                winners: &mut ColumnsMut::whole(out.winners, c),
-                best: &mut ColumnsMut::whole(out.best, c),
-            };
-            let windows = job.s.windows(z.rows() / places);
-            return tail::apply_pooled(spec, channels, windows, z, pooled);
+            let windows = self.windows(z.rows());
+            return tail::apply_pooled(spec, channels, windows, z, &mut out.pooled(c));
         }
-        tail::apply(spec, channels, z, &mut y);
+        let mut y = ColumnsMut::whole(out.y, c);
+        let mut activated = None;
+        let given = tail::given(spec, z, &mut activated);
+        tail::apply(spec, channels, given, &mut y);
         if let Some(masks) = &spec.dropout {
             let mut kept = ColumnsMut::whole(out.kept, c);
             let place = Place {

@@ -1,0 +1,105 @@
+//! The backward pass through a norm, and the activation before it, if any.
+
+use super::channels::Channels;
+use super::functions::Function;
+use super::pooling::{Windows, each_corner, each_window};
+use super::strips::{Strip, Striped, by_fours};
+use super::{Real, Sums};
+use crate::ops::cpu::columns::{Columns, ColumnsMut};
+use crate::ops::cpu::elementary::each;
+use pulp::Simd;
+
+/// Turns the gradient of the norm's output into that of `x`, in place.
+pub(super) struct Through<'a, 'b, T, G> {
+    pub(super) before: G,
+    pub(super) channels: &'a Channels<T>,
+    pub(super) x: Columns<'a, T>,
+    pub(super) means: &'a Sums<T>,
+    pub(super) d: &'a mut ColumnsMut<'b, T>,
+}
+
+impl<T: Real, G: Function<T>> Striped<T> for Through<'_, '_, T, G> {
+    fn width(&self) -> usize {
+        self.x.width()
+    }
+
+    #[inline(always)]
+    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+        let (simd, channels) = (strip.simd, self.channels.of(strip));
+        let sums = strip.load(&self.means.plain);
+        let products = strip.load(&self.means.products);
+        let (x_rows, mut d_rows) = (strip.rows(self.x), strip.rows_mut(self.d));
+        by_fours!(0..self.x.rows(), |row, N| {
+            let mut x = [sums; N];
+            for i in 0..N {
+                x[i] = x_rows.load(row + i);
+            }
+            let [given, slopes] = self.before.both(simd, x);
+            for i in 0..N {
+                let centred = T::minus(simd, d_rows.load(row + i), sums);
+                let mut d = channels.back(given[i], centred, products);
+                if !G::IDENTITY {
+                    d = T::times(simd, d, slopes[i]);
+                }
+                d_rows.store(row + i, d);
+            }
+        });
+    }
+}
+
+/// [`Through`] behind 2x2 max pooling: from the gradients of the windows to those of all places.
+pub(super) struct ThroughPooled<'a, 'b, T, G> {
+    pub(super) before: G,
+    pub(super) channels: &'a Channels<T>,
+    pub(super) windows: Windows,
+    pub(super) x: Columns<'a, T>,
+    pub(super) winners: Columns<'a, T>,
+    pub(super) d: Columns<'a, T>,
+    pub(super) means: &'a Sums<T>,
+    pub(super) dx: &'a mut ColumnsMut<'b, T>,
+}
+
+impl<T: Real, G: Function<T>> Striped<T> for ThroughPooled<'_, '_, T, G> {
+    fn width(&self) -> usize {
+        self.x.width()
+    }
+
+    #[inline(always)]
+    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+        let (simd, channels) = (strip.simd, self.channels.of(strip));
+        let sums = strip.load(&self.means.plain);
+        let products = strip.load(&self.means.products);
+        let zero = T::splat(simd, T::ZERO);
+        let (x_rows, winners) = (strip.rows(self.x), strip.rows(self.winners));
+        let (d, mut dx) = (strip.rows(self.d), strip.rows_mut(self.dx));
+        // What loses a window has no gradient of its own.
+        let lost = T::minus(simd, zero, sums);
+        each_window!(self.windows, |window, corners| {
+            let won = T::minus(simd, d.load(window), sums);
+            let winner = winners.load(window);
+            let x = each_corner!(|k| x_rows.load(corners[k]));
+            let [given, slopes] = self.before.both(simd, x);
+            let gradients = each!(given, |k| {
+                let wins = T::equal(simd, winner, T::splat(simd, T::of(k as f64)));
+                let centred = T::choose_each(simd, wins, won, lost);
+                channels.back(given[k], centred, products)
+            });
+            for k in 0..4 {
+                let gradient = if G::IDENTITY {
+                    gradients[k]
+                } else {
+                    T::times(simd, gradients[k], slopes[k])
+                };
+                dx.store(corners[k], gradient);
+            }
+        });
+        let outside = T::negative(simd, sums);
+        for place in self.windows.outside() {
+            let x = [x_rows.load(place)];
+            let [given, slopes] = self.before.both(simd, x);
+            let gradient = channels.back(given[0], outside, products);
+            let gradient = T::times(simd, gradient, slopes[0]);
+            dx.store(place, gradient);
+        }
+    }
+}
