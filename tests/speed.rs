@@ -3,6 +3,7 @@
 use ablate_models::Activation;
 use ablate_models::block::Position;
 use speed::contest::{Contestant, Failure, contest};
+use speed::limit::{Limit, multiply_adds};
 use speed::peer::{Answer, PEERS};
 use speed::ratio::{power, ratio};
 use speed::record::{Comparison, Library, Record, Times, Variation};
@@ -20,6 +21,7 @@ use std::rc::Rc;
 mod speed {
     pub(crate) mod contest;
     pub(crate) mod curves;
+    pub(crate) mod limit;
     pub(crate) mod memory;
     pub(crate) mod ours;
     pub(crate) mod peer;
@@ -77,6 +79,23 @@ fn parameters_are_those_of_the_nets_on_paper() {
     assert_eq!(mlp.parameters(), 10 * one);
     let products = 64 * 128 + 128 * 128 + 128 * 10;
     assert_eq!(mlp.multiply_adds(), (3 * 10 * 32 * products) as f64);
+}
+
+#[test]
+fn the_limit_makes_every_multiply_add_but_those_of_the_gradient_of_the_images() {
+    let mlp = Work::mlp(8, &[128, 128], 32, 10);
+    let first = 64 * 128;
+    let others = 128 * 128 + 128 * 10;
+    let expected = 10 * 32 * (2 * first + 3 * others);
+    assert_eq!(multiply_adds(&mlp), expected as f64);
+    let cnn = Work::cnn(28, 128, 1);
+    let first = 28 * 28 * 9 * 32;
+    let others = 14 * 14 * 9 * 32 * 64 + 7 * 7 * 64 * 128 + 128 * 10;
+    let expected = 128 * (2 * first + 3 * others);
+    assert_eq!(multiply_adds(&cnn), expected as f64);
+    let mut limit = Limit::new(&mlp);
+    limit.warm_up(1e-4).unwrap();
+    assert!(limit.measure(1e-4).unwrap() > 0.0);
 }
 
 #[test]
@@ -205,6 +224,7 @@ fn record() -> Record {
             times("ablate ndarray", &[5.0, 5.0, 5.0]),
         ],
         peers: vec![eager, failed],
+        limit: Some(times("multiply-adds in registers", &[1.0, 1.0, 1.0])),
     });
     let relu = work.with(Activation::Relu, Position::Before);
     let gelu = work.with(Activation::Gelu, Position::After);
@@ -226,6 +246,7 @@ fn the_report_says_where_we_are_slower_and_where_short_of_a_goal() {
         "MLP 64-16-10, batch 32, 2 replicas on ablate flex: 2.00 (2.00 to 2.00), goal 3.0",
         "- MLP 64-16-10, batch 32, 2 replicas in PyTorch vmap: TypeError: no",
         "1.25 (1.25 to 1.25)",
+        "|    4.00 (4.00 to 4.00) |  3.0 | ablate ndarray | 0.20 (0.20 to 0.20) |",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

@@ -9,6 +9,7 @@
 
 mod contest;
 mod curves;
+mod limit;
 mod memory;
 mod ours;
 mod peer;
@@ -19,6 +20,7 @@ mod work;
 
 use clap::{Parser, ValueEnum};
 use contest::{Contestant, Failure, contest};
+use limit::Limit;
 use ours::Ours;
 use peer::{PEERS, Process, Variant};
 use record::{Comparison, Record, Times, Variation};
@@ -220,6 +222,9 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
     for (device, jobs) in arguments.device.iter().zip(&jobs) {
         contestants.push(Box::new(Ours::new(&ours::name(device), jobs, &dataset)?));
     }
+    if arguments.python().is_some() {
+        contestants.push(Box::new(Limit::new(work)));
+    }
     // New processes for each work: what a compiler keeps of one does not weigh on the next.
     for peer in PEERS {
         if let Some(python) = arguments.python() {
@@ -235,6 +240,7 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
     let scores = contest(&mut contestants, rounds, arguments.seconds, tell);
     let mut times = scores.into_iter().map(Times::from);
     let ours: Vec<Times> = times.by_ref().take(jobs.len()).collect();
+    let limit = arguments.python().and_then(|_| times.next());
     if let Some(error) = ours.iter().find_map(|times| times.error.clone()) {
         return Err(Failure(format!("{}: {error}", work.name())));
     }
@@ -243,6 +249,7 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
         goal: compared.goal,
         ours,
         peers: times.collect(),
+        limit,
     })
 }
 

@@ -89,6 +89,9 @@ pub(crate) struct Comparison {
     pub(crate) goal: Option<f64>,
     pub(crate) ours: Vec<Times>,
     pub(crate) peers: Vec<Times>,
+    /// The multiply-adds alone, in registers; absent from records older than it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<Times>,
 }
 
 /// One work of ours, varied.

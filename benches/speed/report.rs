@@ -45,6 +45,7 @@ pub(crate) fn tables(record: &Record) -> String {
     if !record.compared.is_empty() {
         out += &format!("\n## Against the best peer\n\n{}", against_best(record));
         out += &verdict(&record.compared);
+        out += &super::limit::section(&record.compared);
         out += &format!("\n## Everyone\n\n{}", everyone(&record.compared));
     }
     if !record.varied.is_empty() {
@@ -145,7 +146,7 @@ fn against_best(record: &Record) -> String {
     table.render()
 }
 
-fn shown(ratio: Ratio) -> String {
+pub(crate) fn shown(ratio: Ratio) -> String {
     format!("{:.2} ({:.2} to {:.2})", ratio.value, ratio.low, ratio.high)
 }
 
