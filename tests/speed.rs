@@ -246,7 +246,7 @@ fn the_report_says_where_we_are_slower_and_where_short_of_a_goal() {
         "MLP 64-16-10, batch 32, 2 replicas on ablate flex: 2.00 (2.00 to 2.00), goal 3.0",
         "- MLP 64-16-10, batch 32, 2 replicas in PyTorch vmap: TypeError: no",
         "1.25 (1.25 to 1.25)",
-        "| 4.00 (4.00 to 4.00) |  3.0 | ablate ndarray | 0.20 (0.20 to 0.20) |",
+        "|    4.00 (4.00 to 4.00) |  3.0 | ablate ndarray | 0.20 (0.20 to 0.20) |",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

@@ -259,7 +259,7 @@ proptest! {
     #[test]
     fn adam_equals_the_plain_version(r in 1usize..4, n in 1usize..100, step in 1i32..50) {
         on_every_device(|device, dtype, bound| {
-            let draw = |tag| tensor([r, n], tag, device, dtype).inner();
+            let draw = |tag| tensor([r, n, 2], tag, device, dtype).inner();
             let settings = AdamStep {
                 rates: (1..=r).map(|i| 0.01 * i as f64).collect(),
                 beta1: 0.9,
@@ -298,6 +298,19 @@ proptest! {
             if let (Some(a), Some(b)) = (v1, v2) {
                 assert_close("velocity", &values(a), &values(b), bound);
             }
+        });
+    }
+
+    #[test]
+    fn an_average_is_that_of_the_plain_version_to_the_bit(
+        r in 1usize..4, n in 1usize..100, keep in 0.0f64..1.0,
+    ) {
+        on_every_device(|device, dtype, _| {
+            let draw = |tag| tensor([r, n], tag, device, dtype).inner();
+            let (average, new) = (draw(1), draw(2));
+            let ours = ops::average_step(average.clone(), new.clone(), [keep, 1.5 - keep]);
+            let theirs = plain::average_step(average, new, [keep, 1.5 - keep]);
+            assert_eq!(values(ours), values(theirs));
         });
     }
 }

@@ -142,10 +142,16 @@ struct Product<'a, 'b, T> {
     onto: Onto<'a, T>,
 }
 
-/// Rows of a tile, at most: a tile of three vectors a row then leaves registers for the factors.
+/// Rows of a tile of `V` vectors a row, at most: registers are left for the factors, and of four
+/// vectors a row four rows have enough sums in the making to be stored beside the next ones.
 #[inline(always)]
-fn most_rows<S: Simd>() -> usize {
-    if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
+fn most_rows<S: Simd, const V: usize>() -> usize {
+    if many_registers::<S>() && V < 4 { 8 } else { 4 }
+}
+
+#[inline(always)]
+fn many_registers<S: Simd>() -> bool {
+    S::REGISTER_COUNT >= 32
 }
 
 impl<T: Real> WithSimd for Product<'_, '_, T> {
@@ -163,6 +169,10 @@ impl<T: Real> WithSimd for Product<'_, '_, T> {
                         let mask = T::first(simd, width - from);
                         self.panel::<S, 1, true>(simd, from, mask);
                         1
+                    }
+                    4 if many_registers::<S>() => {
+                        self.panel::<S, 4, false>(simd, from, T::first(simd, lanes));
+                        4
                     }
                     // Four are better cut in the middle than into three and one.
                     2 | 4 => {
@@ -192,7 +202,7 @@ impl<T: Real> Product<'_, '_, T> {
         mask: T::Mask<S>,
     ) {
         let Left { groups, rows, .. } = self.left;
-        let parts = rows.count.div_ceil(most_rows::<S>());
+        let parts = rows.count.div_ceil(most_rows::<S, V>());
         for group in 0..groups.count {
             let mut row = 0;
             for part in 0..parts {

@@ -126,7 +126,7 @@ fn background<T: Real>(row: &[T]) -> T {
 /// order, and is left to matrices that gain much by it.
 fn most<T: Real>(count: usize, background: T) -> usize {
     if background == T::ZERO {
-        count * 9 / 16
+        count * 5 / 8
     } else {
         count / 3
     }
