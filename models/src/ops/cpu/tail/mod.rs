@@ -20,6 +20,7 @@ use super::vector;
 use crate::activation::Activation;
 use crate::block::Position;
 pub(crate) use channels::Channels;
+pub(crate) use early::{apply_in_doubt, choose, chooses_early, settle};
 use functions::{Identity, with_function};
 pub use masks::Masks;
 pub(crate) use pooling::Windows;
@@ -152,86 +153,6 @@ pub(crate) fn apply_pooled<T: Real>(
         with_function!(spec.activation, after => strips(forward::ApplyPooled {
             before, after, channels, windows, x, out,
         }));
-    }
-}
-
-/// Whether [`choose`] can tell which corners win, before the statistics are known: where nothing
-/// follows the norm.
-pub(crate) fn chooses_early(spec: &TailSpec) -> bool {
-    spec.pool && spec.norm_last()
-}
-
-/// Chooses the winners from what the norm is given, by the learned scale of each channel (1 where
-/// there is none), for [`settle`].
-pub(crate) fn choose<T: Real>(
-    scale: Option<&[T]>,
-    windows: Windows,
-    given: Columns<T>,
-    out: &mut Pooled<T>,
-) {
-    let sign = |&scale: &T| T::choose(scale < T::ZERO, -T::ONE, T::ONE);
-    let signs: Vec<T> = match scale {
-        Some(scale) => scale.iter().map(sign).collect(),
-        None => vec![T::ONE; given.width()],
-    };
-    let (signs, x) = (&signs, given);
-    strips(early::Choose {
-        signs,
-        windows,
-        x,
-        out,
-    });
-}
-
-/// What [`apply_pooled`] makes of the windows that [`choose`] chose from; the windows that are in
-/// doubt and have to be [taken anew](apply_in_doubt).
-pub(crate) fn settle<T: Real>(channels: &Channels<T>, out: &mut Pooled<T>) -> Vec<usize> {
-    let after = Identity;
-    let mut doubts = vec![false; out.y.rows()];
-    strips(early::Settle {
-        after,
-        channels,
-        out,
-        doubts: &mut doubts,
-    });
-    let windows = doubts.iter().enumerate();
-    windows
-        .filter_map(|(window, &doubt)| doubt.then_some(window))
-        .collect()
-}
-
-/// [`apply_pooled`] for some windows alone.
-pub(crate) fn apply_in_doubt<T: Real>(
-    spec: &TailSpec,
-    channels: &Channels<T>,
-    windows: Windows,
-    in_doubt: &[usize],
-    x: Columns<T>,
-    out: &mut Pooled<T>,
-) {
-    let (count, width) = (in_doubt.len(), x.width());
-    let mut corners = Buffer::unspecified(4 * count * width);
-    let places = in_doubt.iter().flat_map(|&window| windows.corners(window));
-    for (corner, place) in corners.chunks_exact_mut(width).zip(places) {
-        corner.copy_from_slice(x.row(place));
-    }
-    let [mut y, mut winners, mut best] = [(); 3].map(|()| Buffer::unspecified(count * width));
-    let mut anew = Pooled::whole(&mut y, &mut winners, &mut best, width);
-    let apart = Windows {
-        images: count,
-        height: 2,
-        width: 2,
-    };
-    let x = Columns::whole(&corners, width);
-    apply_pooled(spec, channels, apart, x, &mut anew);
-    for (i, &window) in in_doubt.iter().enumerate() {
-        for (from, to) in [
-            (&anew.y, &mut out.y),
-            (&anew.winners, &mut out.winners),
-            (&anew.best, &mut out.best),
-        ] {
-            to.row_mut(window).copy_from_slice(from.read().row(i));
-        }
     }
 }
 

@@ -34,7 +34,7 @@ impl<T: Vectors, S: Simd, const SOME: bool> Strip<T, S, SOME> {
     /// Whether `test` holds for all channels of the strip.
     #[inline(always)]
     pub(super) fn all(&self, test: T::Test<S>) -> bool {
-        T::holds(self.simd, test) >= self.count
+        T::all(self.simd, self.mask, test)
     }
 
     /// The strip's part of the rows of `x`.
