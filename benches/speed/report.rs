@@ -22,11 +22,14 @@ pub(crate) fn report(record: &Record, folder: &Path) -> String {
     out += &setting(record);
     out += "\nHow it is timed: every contestant takes training steps for about the seconds of a measure, \
             once a round, one after the other, in an order that turns round from one round to the next. \
-            A step is of all replicas. It gathers a batch from examples in memory (ours also scales \
-            the pixels from bytes), runs forward and backward, and takes a step of Adam. Our replicas \
+            A step is of all replicas. It gathers a batch of real images, the same for everyone, from \
+            memory (ours also scales the pixels from bytes), runs forward and backward, and takes a step of Adam. Our replicas \
             are spread over the cores and, where their weights would not fit a core's caches together, \
             train one after the other, as `ablate run` does it; a peer's loop over replicas goes one by \
-            one as well, and the peers use their own threads. The nets have equal layers and as many trained numbers. A ratio is the median of \
+            one as well, and the peers use their own threads. The nets have equal layers and as many trained numbers. \
+            What our dense layers gain by passing over the zeros of ReLU and dropout and over the \
+            background of images depends on the data: where images are said to have no background, \
+            pixels were standardized one by one. A ratio is the median of \
             the peer's times over the median of ours, so above 1 we are faster; its interval is a 95 % \
             bootstrap over the rounds, the best peer chosen anew in each draw.\n";
     out += &tables(record);

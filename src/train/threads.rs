@@ -23,7 +23,7 @@ impl Threads {
         }
     }
 
-    /// Runs `f` with the kernels on these threads, all of which stay awake on a CPU until it ends.
+    /// Runs `f` with the kernels on these threads, which stay awake on a CPU until it ends.
     ///
     /// A step is a row of short kernels. A thread that falls asleep between two of them is woken up
     /// too late for the next one, for waking takes as long as some kernels do.
@@ -45,6 +45,10 @@ struct Awake(Arc<AtomicBool>);
 /// How often a thread looks for work before it lets another program have its core.
 const LOOKS: usize = 64;
 
+/// Threads that stay awake, at most: kernels have few tasks, and too many who look for them get in each
+/// other's way.
+const MOST: usize = 16;
+
 /// Pauses between two looks, which disturb who has work to give.
 const PAUSES: usize = 8;
 
@@ -57,7 +61,9 @@ impl Awake {
         pool.spawn_broadcast(move |context| {
             if here != Some(context.index()) {
                 looking.fetch_add(1, Ordering::Relaxed);
-                look_for_work(&ends);
+                if context.index() < MOST {
+                    look_for_work(&ends);
+                }
             }
         });
         // Until they all look for work, which therefore none of them has yet: a thread that began
@@ -102,16 +108,14 @@ mod tests {
     fn work_is_done_time_and_again_and_after_a_panic() {
         for count in [1, 2, 4] {
             let threads = Threads::new("flex", count);
-            for n in 0..200u64 {
+            for n in 0..200u32 {
                 let sum = threads.install(|| {
-                    let part = |i: u64| (0..=i).into_par_iter().sum::<u64>();
-                    (0..n)
-                        .into_par_iter()
-                        .with_max_len(1)
-                        .map(part)
-                        .sum::<u64>()
+                    let part = |i: u32| (0..=i).into_par_iter().sum::<u32>();
+                    let parts = (0..n).into_par_iter().with_max_len(1).map(part);
+                    parts.sum::<u32>()
                 });
-                assert_eq!(sum, (0..n).map(|i| i * (i + 1) / 2).sum());
+                let expected: u32 = (0..n).map(|i| i * (i + 1) / 2).sum();
+                assert_eq!(sum, expected);
             }
             let panics = || threads.install(|| panic!("as asked"));
             assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
