@@ -173,7 +173,8 @@ fn begin(
     })
 }
 
-/// Measures what is wanted, and writes and shows all there is.
+/// Measures what is wanted, and writes and shows all there is. What was measured before a stop is
+/// written too, so that time on a device that is lent is not lost.
 fn measure(
     task: &mut Task,
     args: &Args,
@@ -181,8 +182,31 @@ fn measure(
     stop: &StopFlag,
 ) -> Result<(), Failure> {
     let (started, clock) = (SystemTime::now(), Instant::now());
+    let revision = crate::provenance::Revision::of(Path::new("."));
     let bench = Bench::new(&task.spec, &task.home, console, stop)?;
     let comparison = &mut task.comparison;
+    let before = comparison.clone();
+    let ended = parts(&bench, comparison, args);
+    if ended.is_ok() || *comparison != before {
+        let made = Compared {
+            revision,
+            started,
+            seconds: clock.elapsed().as_secs_f64(),
+            trained: bench.trained(),
+        };
+        write(comparison, &task.home, &made)?;
+    }
+    ended?;
+    match args.format.format {
+        Format::Json => console.data(&text::text(comparison))?,
+        Format::Text => console.data(&brief(comparison))?,
+    }
+    console.say(&format!("the report is in `{}`", task.home.display()));
+    Ok(())
+}
+
+/// Measures what is wanted, part by part.
+fn parts(bench: &Bench<'_>, comparison: &mut Comparison, args: &Args) -> Result<(), Failure> {
     if args.wants(Part::Parity) {
         bench.parity(comparison, args.steps.get())?;
     }
@@ -192,28 +216,12 @@ fn measure(
     if args.wants(Part::Speed) {
         bench.speed(comparison, args.timing())?;
     }
-    let made = Compared {
-        revision: crate::provenance::Revision::of(Path::new(".")),
-        started,
-        seconds: clock.elapsed().as_secs_f64(),
-        trained: bench.trained(),
-    };
-    write(comparison, &task.home, &made)?;
-    match args.format.format {
-        Format::Json => console.data(&text::text(comparison))?,
-        Format::Text => console.data(&brief(comparison))?,
-    }
-    console.say(&format!("the report is in `{}`", task.home.display()));
     Ok(())
 }
 
-/// Takes over what is not measured anew from the comparison that is there, if it is one of the same
-/// arms on the same devices by the same code.
+/// Takes over what the comparison that is there says, if it is one of the same arms on the same devices
+/// by the same code; what is measured anew replaces it.
 fn keep(comparison: &mut Comparison, home: &Path, args: &Args, console: &Console) {
-    let wanted = [Part::Parity, Part::Accuracy, Part::Speed].map(|part| args.wants(part));
-    if wanted == [true; 3] {
-        return;
-    }
     let Ok(earlier) = folder::read_comparison(&home.join(COMPARISON_FILE)) else {
         return;
     };
@@ -223,26 +231,21 @@ fn keep(comparison: &mut Comparison, home: &Path, args: &Args, console: &Console
             .collect()
     };
     if earlier.devices != comparison.devices || arms(&earlier) != arms(comparison) {
-        console.warn(&format!(
-            "`{}` is of other arms, devices or code; what is not measured now is left out",
-            home.join(COMPARISON_FILE).display()
-        ));
+        let wanted = [Part::Parity, Part::Accuracy, Part::Speed].map(|part| args.wants(part));
+        if wanted != [true; 3] {
+            console.warn(&format!(
+                "`{}` is of other arms, devices or code; what is not measured now is left out",
+                home.join(COMPARISON_FILE).display()
+            ));
+        }
         return;
     }
     for (arm, earlier) in comparison.arms.iter_mut().zip(earlier.arms) {
-        if !args.wants(Part::Parity) {
-            (arm.yardstick, arm.parity) = (earlier.yardstick, earlier.parity);
-        }
-        if !args.wants(Part::Accuracy) {
-            arm.accuracy = earlier.accuracy;
-        }
-        if !args.wants(Part::Speed) {
-            arm.speed = earlier.speed;
-        }
+        (arm.yardstick, arm.parity) = (earlier.yardstick, earlier.parity);
+        arm.accuracy = earlier.accuracy;
+        arm.speed = earlier.speed;
     }
-    if !args.wants(Part::Speed) {
-        comparison.timing = earlier.timing;
-    }
+    comparison.timing = earlier.timing;
 }
 
 fn write(comparison: &Comparison, home: &Path, made: &Compared) -> Result<(), Failure> {

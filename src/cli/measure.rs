@@ -65,7 +65,8 @@ impl<'a> Bench<'a> {
         Failure::new(Code::Stopped, message)
     }
 
-    /// Follows the first `steps` steps of every arm on every device.
+    /// Follows the first `steps` steps of every arm on every device. Where it is stopped, the arms that
+    /// are done have theirs.
     pub(crate) fn parity(&self, comparison: &mut Comparison, steps: usize) -> Result<(), Failure> {
         let Some(reference) = device::built_in_cpu().first().copied() else {
             return Err(Failure::unavailable(
@@ -80,15 +81,15 @@ impl<'a> Bench<'a> {
             let yardstick = compare::yardstick(&job, steps, self.stop)
                 .map_err(|e| Failure::internal(e.to_string()))?
                 .ok_or_else(|| self.stopped())?;
-            found.parity.clear();
+            let mut parity = Vec::with_capacity(comparison.devices.len());
             for info in &comparison.devices {
                 let job = compare::cell(self.spec, arm, &info.name);
-                found.parity.push(OnDevice {
+                parity.push(OnDevice {
                     device: info.name.clone(),
                     outcome: self.steps(job, &yardstick)?,
                 });
             }
-            found.yardstick = Some(yardstick);
+            (found.yardstick, found.parity) = (Some(yardstick), parity);
         }
         Ok(())
     }
@@ -106,20 +107,26 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Times steps of every arm on every device as `timing` says.
+    /// Times steps of every arm on every device as `timing` says. Where it is stopped, the arms that are
+    /// done have theirs, and no arm has times that were taken otherwise.
     pub(crate) fn speed(&self, comparison: &mut Comparison, timing: Timing) -> Result<(), Failure> {
         let names: Vec<String> = comparison.devices.iter().map(|d| d.name.clone()).collect();
         let grid = Grid::default();
+        if comparison.timing.is_some_and(|earlier| earlier != timing) {
+            comparison.timing = None;
+            comparison.arms.iter_mut().for_each(|arm| arm.speed.clear());
+        }
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
             self.console
                 .say(&format!("{}: times of `{}`", self.spec.name, arm.name));
             let measure = |request: &SpeedRequest| self.times(request);
-            found.speed = time_arm(arm, &names, &grid, &timing, measure);
+            let times = time_arm(arm, &names, &grid, &timing, measure);
             if self.stop.stopped() {
                 return Err(self.stopped());
             }
+            found.speed = times;
+            comparison.timing = Some(timing);
         }
-        comparison.timing = Some(timing);
         Ok(())
     }
 
@@ -168,10 +175,7 @@ impl<'a> Bench<'a> {
         let plans = plans.collect::<Result<Vec<_>, Failure>>()?;
         let all = plans.iter().flat_map(|(_, _, jobs)| jobs);
         self.console.start_bar(all.map(units).sum());
-        comparison
-            .arms
-            .iter_mut()
-            .for_each(|arm| arm.accuracy.clear());
+        let mut found = vec![Vec::new(); comparison.arms.len()];
         for (info, plan, jobs) in &plans {
             let workers = trainer::usual_jobs(&info.name).min(jobs.len()).max(1);
             let trainer = trainer::trainer(&info.name, false, workers)?;
@@ -187,12 +191,15 @@ impl<'a> Bench<'a> {
                 provenance.write(&self.home.join(&plan.spec.name))?;
             }
             let trained = accuracy::trained(plan, self.home)?;
-            for (arm, trained) in comparison.arms.iter_mut().zip(trained) {
-                arm.accuracy.push(OnDevice {
+            for (arm, trained) in found.iter_mut().zip(trained) {
+                arm.push(OnDevice {
                     device: info.name.clone(),
                     outcome: Measured::Done(trained),
                 });
             }
+        }
+        for (arm, accuracy) in comparison.arms.iter_mut().zip(found) {
+            arm.accuracy = accuracy;
         }
         Ok(())
     }

@@ -84,3 +84,21 @@ fn a_second_process_in_the_same_folder_is_refused() {
     drop(lock);
     bench.run("run tiny").ends(0);
 }
+
+#[test]
+fn a_comparison_that_is_stopped_keeps_what_it_measured() {
+    let bench = bench();
+    let mut run = bench.start("compare slow -q --devices flex --steps 2 --results out");
+    let journal = bench.path("out/backends/slow/flex/.cells.jsonl");
+    wait_until("a record", || {
+        assert_eq!(run.try_wait().unwrap(), None, "it ended too soon");
+        std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0)
+    });
+    signal(&run, "-INT");
+    assert_eq!(run.wait().unwrap().code(), Some(75));
+    let comparison = bench.text("out/backends/slow/comparison.json");
+    let comparison: serde_json::Value = serde_json::from_str(&comparison).unwrap();
+    assert_eq!(comparison["arms"][1]["parity"][0]["device"], "flex");
+    assert!(comparison["timing"].is_null(), "{comparison}");
+    bench.run("report --check --results out").ends(0);
+}

@@ -172,3 +172,17 @@ fn only_its_own_figures_are_shown_and_nothing_where_nothing_was_timed() {
     comparison.timing = None;
     assert_eq!(section(&comparison, &[]), None);
 }
+
+#[test]
+fn an_arm_that_is_not_timed_yet_changes_nothing_of_the_others() {
+    let mut comparison = comparison();
+    let before = section(&comparison, &[]).unwrap();
+    let mut later = comparison.arms[0].clone();
+    later.arm = "later".into();
+    later.speed.clear();
+    comparison.arms.push(later);
+    let text = section(&comparison, &[]).unwrap();
+    let lost = before.lines().find(|line| !text.contains(line));
+    assert_eq!(lost, None);
+    crate::report::backends::derive(&comparison).unwrap();
+}
