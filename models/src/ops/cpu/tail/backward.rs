@@ -25,7 +25,7 @@ impl<T: Real, F: Function<T>> Striped<T> for ToNorm<'_, '_, T, F> {
     }
 
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, _: usize, strip: Strip<T, S, SOME>) {
         let (simd, channels) = (strip.simd, self.channels.of(strip));
         let zero = T::splat(simd, T::ZERO);
         let (x_rows, mut d_rows) = (strip.rows(self.x), strip.rows_mut(self.d));
@@ -74,7 +74,7 @@ impl<T: Real> Striped<T> for SumRows<'_, T> {
     }
 
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, _: usize, strip: Strip<T, S, SOME>) {
         let x = strip.rows(self.x);
         let sum = in_blocks!(T, strip.simd, self.x.rows(), |row| x.load(row));
         strip.store(self.sums, sum);

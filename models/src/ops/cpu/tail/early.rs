@@ -10,7 +10,7 @@
 
 use super::channels::Channels;
 use super::pooling::{Windows, each_corner, each_window};
-use super::strips::{Strip, Striped, strips};
+use super::strips::{Strip, Striped, parts, rows_of, strips};
 use super::{Pooled, Real, TailSpec, apply_pooled};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::Columns;
@@ -106,15 +106,19 @@ impl<T: Real> Striped<T> for Choose<'_, '_, T> {
         self.x.width()
     }
 
+    fn parts(&self) -> usize {
+        self.windows.lines()
+    }
+
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>) {
         let (simd, sign) = (strip.simd, strip.load(self.signs));
         let x = strip.rows(self.x);
         let mut rivals = strip.rows_mut(&mut self.out.y);
         let mut winners = strip.rows_mut(&mut self.out.winners);
         let mut bests = strip.rows_mut(&mut self.out.best);
         let none = T::splat(simd, -T::INFINITY);
-        each_window!(self.windows, |window, corners| {
+        each_window!(self.windows, part, |window, corners| {
             let keys = each_corner!(|k| T::times(simd, x.load(corners[k]), sign));
             let (mut winner, mut best, mut rival) = (T::splat(simd, T::ZERO), keys[0], none);
             for corner in 1..4 {
@@ -144,15 +148,19 @@ impl<T: Real> Striped<T> for Settle<'_, '_, T> {
         self.out.y.width()
     }
 
+    fn parts(&self) -> usize {
+        parts(self.doubts.len())
+    }
+
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>) {
         let channels = self.channels.of(strip);
         let best = strip.rows(self.out.best.read());
         let mut y = strip.rows_mut(&mut self.out.y);
-        for (window, doubt) in self.doubts.iter_mut().enumerate() {
+        for window in rows_of(part, self.doubts.len()) {
             let value = channels.line(best.load(window));
             let rival = channels.line(y.load(window));
-            *doubt |= !strip.all(T::above(strip.simd, value, rival));
+            self.doubts[window] |= !strip.all(T::above(strip.simd, value, rival));
             y.store(window, value);
         }
     }

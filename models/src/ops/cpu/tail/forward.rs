@@ -3,7 +3,7 @@
 use super::channels::Channels;
 use super::functions::Function;
 use super::pooling::{Windows, each_corner, each_window};
-use super::strips::{Strip, Striped, by_fours, in_blocks};
+use super::strips::{Strip, Striped, by_fours, in_blocks, parts, rows_of};
 use super::{Pooled, Real};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::elementary::each;
@@ -22,7 +22,7 @@ impl<T: Real> Striped<T> for Moments<'_, T> {
     }
 
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, _: usize, strip: Strip<T, S, SOME>) {
         let (simd, rows, x) = (strip.simd, self.x.rows(), strip.rows(self.x));
         let share = T::splat(simd, T::of(1.0 / rows as f64));
         let sum = in_blocks!(T, simd, rows, |row| x.load(row));
@@ -48,10 +48,14 @@ impl<T: Real, F: Function<T>> Striped<T> for Activate<'_, '_, T, F> {
         self.x.width()
     }
 
+    fn parts(&self) -> usize {
+        parts(self.x.rows())
+    }
+
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>) {
         let (from, mut to) = (strip.rows(self.x), strip.rows_mut(self.y));
-        by_fours!(0..self.x.rows(), |row, N| {
+        by_fours!(rows_of(part, self.x.rows()), |row, N| {
             let mut x = [T::splat(strip.simd, T::ZERO); N];
             for i in 0..N {
                 x[i] = from.load(row + i);
@@ -77,11 +81,15 @@ impl<T: Real, F: Function<T>> Striped<T> for Apply<'_, '_, T, F> {
         self.x.width()
     }
 
+    fn parts(&self) -> usize {
+        parts(self.x.rows())
+    }
+
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>) {
         let channels = self.channels.of(strip);
         let (from, mut to) = (strip.rows(self.x), strip.rows_mut(self.y));
-        by_fours!(0..self.x.rows(), |row, N| {
+        by_fours!(rows_of(part, self.x.rows()), |row, N| {
             let mut x = [T::splat(strip.simd, T::ZERO); N];
             for i in 0..N {
                 x[i] = channels.line(from.load(row + i));
@@ -109,14 +117,18 @@ impl<T: Real, G: Function<T>, F: Function<T>> Striped<T> for ApplyPooled<'_, '_,
         self.x.width()
     }
 
+    fn parts(&self) -> usize {
+        self.windows.lines()
+    }
+
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>) {
         let (simd, channels) = (strip.simd, self.channels.of(strip));
         let x = strip.rows(self.x);
         let mut y = strip.rows_mut(&mut self.out.y);
         let mut winners = strip.rows_mut(&mut self.out.winners);
         let mut bests = strip.rows_mut(&mut self.out.best);
-        each_window!(self.windows, |window, corners| {
+        each_window!(self.windows, part, |window, corners| {
             let x = each_corner!(|k| x.load(corners[k]));
             let [given, _] = self.before.both(simd, x);
             let line = each!(given, |k| channels.line(given[k]));

@@ -10,6 +10,11 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
+    /// Lines of windows, of all images.
+    pub(super) fn lines(self) -> usize {
+        self.images * (self.height / 2)
+    }
+
     /// The places of a window's corners, row-major.
     pub(super) fn corners(self, window: usize) -> [usize; 4] {
         let (lines, columns) = (self.height / 2, self.width / 2);
@@ -37,22 +42,20 @@ impl Windows {
     }
 }
 
-/// Runs `$body` for every window of `$windows` and the places of its corners, row-major.
+/// Runs `$body` for every window of line `$line` of `$windows` (the lines of all images are counted)
+/// and the places of its corners, row-major.
 macro_rules! each_window {
-    ($windows:expr, |$window:ident, $corners:ident| $body:block) => {{
+    ($windows:expr, $line:expr, |$window:ident, $corners:ident| $body:block) => {{
         let windows: $crate::ops::cpu::tail::pooling::Windows = $windows;
-        let mut $window = 0;
-        for image in 0..windows.images {
-            for i in 0..windows.height / 2 {
-                let line = (image * windows.height + 2 * i) * windows.width;
-                for j in 0..windows.width / 2 {
-                    let first = line + 2 * j;
-                    let below = first + windows.width;
-                    let $corners = [first, first + 1, below, below + 1];
-                    $body
-                    $window += 1;
-                }
-            }
+        let (line, lines) = ($line, windows.height / 2);
+        let mut $window = line * (windows.width / 2);
+        let above = (line / lines * windows.height + 2 * (line % lines)) * windows.width;
+        for j in 0..windows.width / 2 {
+            let first = above + 2 * j;
+            let below = first + windows.width;
+            let $corners = [first, first + 1, below, below + 1];
+            $body
+            $window += 1;
         }
     }};
 }
@@ -97,16 +100,18 @@ mod tests {
             };
             let mut seen = vec![0; 2 * height * width];
             let mut count = 0;
-            each_window!(windows, |window, corners| {
-                assert_eq!(window, count);
-                count += 1;
-                let [a, b, c, d] = corners;
-                assert_eq!([b - a, c - a, d - a], [1, width, width + 1]);
-                assert_eq!(windows.corners(window), corners);
-                for place in corners {
-                    seen[place] += 1;
-                }
-            });
+            for line in 0..windows.lines() {
+                each_window!(windows, line, |window, corners| {
+                    assert_eq!(window, count);
+                    count += 1;
+                    let [a, b, c, d] = corners;
+                    assert_eq!([b - a, c - a, d - a], [1, width, width + 1]);
+                    assert_eq!(windows.corners(window), corners);
+                    for place in corners {
+                        seen[place] += 1;
+                    }
+                });
+            }
             assert_eq!(count, 2 * (height / 2) * (width / 2));
             for place in windows.outside() {
                 seen[place] += 1;

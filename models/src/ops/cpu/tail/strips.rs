@@ -4,6 +4,7 @@ use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::vectors::Vectors;
 use pulp::{Arch, Simd, WithSimd};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// The channels of a vector: all it holds or, with `SOME`, the last ones, which do not fill it.
 #[derive(Clone, Copy)]
@@ -154,7 +155,12 @@ impl<T: Vectors, S: Simd, const SOME: bool> RowsMut<'_, T, S, SOME> {
 pub(super) trait Striped<T: Vectors> {
     /// Channels.
     fn width(&self) -> usize;
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>);
+    /// Parts that the rows are taken in, one after the other with all strips of each, so that rows
+    /// come from memory whole.
+    fn parts(&self) -> usize {
+        1
+    }
+    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>);
 }
 
 /// Runs `kernel` on all strips, with the widest vectors the machine has.
@@ -176,27 +182,43 @@ impl<T: Vectors, K: Striped<T>> WithSimd for Strips<T, K> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let (width, lanes) = (self.kernel.width(), T::lanes::<S>());
-        let mut from = 0;
-        while width - from >= lanes {
-            let (count, mask) = (lanes, T::first(simd, lanes));
-            self.kernel.strip(Strip::<T, S, false> {
-                simd,
-                from,
-                count,
-                mask,
-            });
-            from += lanes;
-        }
-        if from < width {
-            let (count, mask) = (width - from, T::first(simd, width - from));
-            self.kernel.strip(Strip::<T, S, true> {
-                simd,
-                from,
-                count,
-                mask,
-            });
+        for part in 0..self.kernel.parts() {
+            let mut from = 0;
+            while width - from >= lanes {
+                let strip = Strip::<T, S, false> {
+                    simd,
+                    from,
+                    count: lanes,
+                    mask: T::first(simd, lanes),
+                };
+                self.kernel.strip(part, strip);
+                from += lanes;
+            }
+            if from < width {
+                let strip = Strip::<T, S, true> {
+                    simd,
+                    from,
+                    count: width - from,
+                    mask: T::first(simd, width - from),
+                };
+                self.kernel.strip(part, strip);
+            }
         }
     }
+}
+
+/// Rows of a part, where those of one are independent of the others'.
+const PART: usize = 32;
+
+/// Parts of so many rows.
+pub(super) fn parts(rows: usize) -> usize {
+    rows.div_ceil(PART)
+}
+
+/// Which of so many rows are in a part.
+#[inline(always)]
+pub(super) fn rows_of(part: usize, rows: usize) -> Range<usize> {
+    part * PART..rows.min((part + 1) * PART)
 }
 
 /// Rows summed directly before they enter a sum of blocks, which keeps rounding errors small.

@@ -3,7 +3,7 @@
 use super::channels::Channels;
 use super::functions::Function;
 use super::pooling::{Windows, each_corner, each_window};
-use super::strips::{Strip, Striped, by_fours};
+use super::strips::{Strip, Striped, by_fours, parts, rows_of};
 use super::{Real, Sums};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::elementary::each;
@@ -23,13 +23,17 @@ impl<T: Real, G: Function<T>> Striped<T> for Through<'_, '_, T, G> {
         self.x.width()
     }
 
+    fn parts(&self) -> usize {
+        parts(self.x.rows())
+    }
+
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>) {
         let (simd, channels) = (strip.simd, self.channels.of(strip));
         let sums = strip.load(&self.means.plain);
         let products = strip.load(&self.means.products);
         let (x_rows, mut d_rows) = (strip.rows(self.x), strip.rows_mut(self.d));
-        by_fours!(0..self.x.rows(), |row, N| {
+        by_fours!(rows_of(part, self.x.rows()), |row, N| {
             let mut x = [sums; N];
             for i in 0..N {
                 x[i] = x_rows.load(row + i);
@@ -64,17 +68,33 @@ impl<T: Real, G: Function<T>> Striped<T> for ThroughPooled<'_, '_, T, G> {
         self.x.width()
     }
 
+    fn parts(&self) -> usize {
+        // One more for what is in no window.
+        self.windows.lines() + 1
+    }
+
     #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, strip: Strip<T, S, SOME>) {
+    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>) {
         let (simd, channels) = (strip.simd, self.channels.of(strip));
         let sums = strip.load(&self.means.plain);
         let products = strip.load(&self.means.products);
         let zero = T::splat(simd, T::ZERO);
         let (x_rows, winners) = (strip.rows(self.x), strip.rows(self.winners));
         let (d, mut dx) = (strip.rows(self.d), strip.rows_mut(self.dx));
+        if part == self.windows.lines() {
+            let outside = T::negative(simd, sums);
+            for place in self.windows.outside() {
+                let x = [x_rows.load(place)];
+                let [given, slopes] = self.before.both(simd, x);
+                let gradient = channels.back(given[0], outside, products);
+                let gradient = T::times(simd, gradient, slopes[0]);
+                dx.store(place, gradient);
+            }
+            return;
+        }
         // What loses a window has no gradient of its own.
         let lost = T::minus(simd, zero, sums);
-        each_window!(self.windows, |window, corners| {
+        each_window!(self.windows, part, |window, corners| {
             let won = T::minus(simd, d.load(window), sums);
             let winner = winners.load(window);
             let x = each_corner!(|k| x_rows.load(corners[k]));
@@ -93,13 +113,5 @@ impl<T: Real, G: Function<T>> Striped<T> for ThroughPooled<'_, '_, T, G> {
                 dx.store(corners[k], gradient);
             }
         });
-        let outside = T::negative(simd, sums);
-        for place in self.windows.outside() {
-            let x = [x_rows.load(place)];
-            let [given, slopes] = self.before.both(simd, x);
-            let gradient = channels.back(given[0], outside, products);
-            let gradient = T::times(simd, gradient, slopes[0]);
-            dx.store(place, gradient);
-        }
     }
 }
