@@ -84,7 +84,7 @@ group() {
       for (i = 2; i <= NF; i++) {
         name = readable($i)
         # Further out than this, every stack has a thread that once waited.
-        if (i <= 4 && name ~ /rayon_core::(sleep|latch|registry::WorkerThread::(wait|find))|crossbeam|sched_yield/)
+        if (i <= 4 && name ~ /rayon_core::(sleep|latch|broadcast|thread_pool::yield_now|registry::WorkerThread::(wait|find))|crossbeam|sched_yield/)
           return "waiting for work"
         for (k = 0; k < n; k++)
           if (name ~ patterns[k]) { at = i; return names[k] }

@@ -216,19 +216,23 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
     let work = &compared.work;
     tell(&work.title());
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let examples = (work.examples(&dataset)).map_err(|e| Failure(e.to_string()))?;
     let jobs = |device: &String| work.jobs(device, ablate::run::cores());
     let jobs: Vec<_> = arguments.device.iter().map(jobs).collect();
+    let peers = match arguments.python() {
+        Some(python) => {
+            let examples = (work.examples(&dataset)).map_err(|e| Failure(e.to_string()))?;
+            Some((python, examples))
+        }
+        None => None,
+    };
     let mut contestants: Vec<Box<dyn Contestant + '_>> = Vec::new();
     for (device, jobs) in arguments.device.iter().zip(&jobs) {
         contestants.push(Box::new(Ours::new(&ours::name(device), jobs, &dataset)?));
     }
-    if arguments.python().is_some() {
+    if let Some((python, examples)) = &peers {
         contestants.push(Box::new(Limit::new(work)));
-    }
-    // New processes for each work: what a compiler keeps of one does not weigh on the next.
-    for peer in PEERS {
-        if let Some(python) = arguments.python() {
+        // New processes for each work: what a compiler keeps of one does not weigh on the next.
+        for peer in PEERS {
             let process = Rc::new(RefCell::new(Process::start(peer, python)?));
             for variant in peer.variants(work) {
                 let task = work.task(&dataset, examples.path());
@@ -241,7 +245,7 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
     let scores = contest(&mut contestants, rounds, arguments.seconds, tell);
     let mut times = scores.into_iter().map(Times::from);
     let ours: Vec<Times> = times.by_ref().take(jobs.len()).collect();
-    let limit = arguments.python().and_then(|_| times.next());
+    let limit = peers.as_ref().and_then(|_| times.next());
     if let Some(error) = ours.iter().find_map(|times| times.error.clone()) {
         return Err(Failure(format!("{}: {error}", work.name())));
     }

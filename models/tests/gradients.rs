@@ -61,8 +61,7 @@ fn check(start: &Start, point: &[f64], f: impl Fn(Tensor<1>) -> Tensor<1>) {
     }
 }
 
-/// [`check`] of a module with respect to its parameters and its input of `shape`. The parameters
-/// are moved off their start values, so that no scale is one and no center zero.
+/// [`check_module_at`] of normal numbers.
 #[track_caller]
 fn check_module<M: Module, const D: usize, const E: usize>(
     start: &Start,
@@ -70,15 +69,28 @@ fn check_module<M: Module, const D: usize, const E: usize>(
     shape: [usize; D],
     forward: impl Fn(&M, Tensor<D>) -> Tensor<E>,
 ) {
+    let input = normals("input", shape.iter().product());
+    check_module_at(start, module, shape, input, forward);
+}
+
+/// [`check`] of a module with respect to its parameters and its input of `shape`. The parameters
+/// are moved off their start values, so that no scale is one and no center zero.
+#[track_caller]
+fn check_module_at<M: Module, const D: usize, const E: usize>(
+    start: &Start,
+    module: &M,
+    shape: [usize; D],
+    input: Vec<f64>,
+    forward: impl Fn(&M, Tensor<D>) -> Tensor<E>,
+) {
     let mut point: Vec<f64> = parameters(module).into_values().flatten().collect();
     for (value, noise) in point.iter_mut().zip(normals("noise", 4096)) {
         *value += 0.2 * noise;
     }
-    let input: usize = shape.iter().product();
-    let trained = point.len();
-    point.extend(normals("input", input));
+    let (trained, count) = (point.len(), input.len());
+    point.extend(input);
     check(start, &point, |flat| {
-        let x = flat.clone().narrow(0, trained, input).reshape(shape);
+        let x = flat.clone().narrow(0, trained, count).reshape(shape);
         let module = with_parameters(module.clone(), flat);
         flatten(forward(&module, x))
     });
@@ -309,6 +321,28 @@ fn blocks() -> Vec<BlockConfig> {
         }
     }
     blocks
+}
+
+/// Their products pass over the number that most of the input are.
+#[test]
+fn dense_blocks_of_mostly_equal_inputs() {
+    for_each_device(|device| {
+        let start = double(device);
+        let shape = [1, 17, 66];
+        let block = normed(Activation::Tanh, true, true);
+        let block = block
+            .dense("block", shape[2], 65, &start)
+            .expect("can be built");
+        for background in [0.0, -0.42] {
+            let mut input = normals("input", shape.iter().product());
+            for (_, x) in input.iter_mut().enumerate().filter(|(i, _)| i % 4 < 3) {
+                *x = background;
+            }
+            check_module_at(&start, &block, shape, input, |b, x| {
+                b.forward(x, &Pass::train(0))
+            });
+        }
+    });
 }
 
 #[test]

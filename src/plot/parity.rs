@@ -78,7 +78,7 @@ fn panels(arm: &ArmComparison) -> Vec<Panel<'_>> {
         arm.parity.iter().map(one).collect()
     };
     let drift = Panel {
-        title: format!("{}: drift of the loss, relative", arm.label),
+        title: format!("{}: drift of the loss", arm.label),
         devices: each(&|parity| farthest(&parity.drift)),
         reference: &yardstick.drift,
         most: None,
