@@ -174,7 +174,7 @@ fn begin(
 }
 
 /// Measures what is wanted, and writes and shows all there is. What was measured before a stop is
-/// written too, so that time on a device that is lent is not lost.
+/// written too: a comparison can take hours.
 fn measure(
     task: &mut Task,
     args: &Args,
