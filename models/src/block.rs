@@ -224,8 +224,8 @@ impl BlockConfig {
 
 impl DenseBlock {
     /// # Shapes
-    /// `[replicas, rows, inputs]` to `[replicas, rows, outputs]`.
-    pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+    /// `[replicas, rows, ..]`, whose last dimensions are the inputs, to `[replicas, rows, outputs]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &Pass) -> Tensor<3> {
         let Some(spec) = self.tail.fused(&x.device(), pass, 1) else {
             return self.tail.forward(self.linear.forward(x), 1, pass);
         };

@@ -252,7 +252,12 @@ impl Cnn {
     /// # Shapes
     /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
     /// - output: the same of the last stage
-    pub fn features(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+    pub fn features(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        self.images(x, pass).flatten(2, 4)
+    }
+
+    /// What leaves the last stage, `[replicas, batch, height, width, channels]`.
+    fn images(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<5> {
         if let Some(dropout) = &self.input_dropout {
             x = dropout.forward(x, 1, pass);
         }
@@ -262,15 +267,19 @@ impl Cnn {
         for stage in &self.stages {
             images = stage.forward(images, pass);
         }
-        images.flatten(2, 4)
+        images
     }
 
     /// # Shapes
     /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
     /// - output: logits, `[replicas, batch, classes]`
     pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
-        let mut x = self.features(x, pass);
-        for block in &self.dense {
+        let images = self.images(x, pass);
+        let Some((first, others)) = self.dense.split_first() else {
+            return self.head.forward(images);
+        };
+        let mut x = first.forward(images, pass);
+        for block in others {
             x = block.forward(x, pass);
         }
         self.head.forward(x)

@@ -3,7 +3,7 @@
 use crate::init::{Start, WeightInit};
 use crate::ops;
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, assert_shape};
+use burn::tensor::Tensor;
 
 /// `y = x W + b` for every replica.
 #[derive(Module, Debug)]
@@ -40,15 +40,19 @@ impl LinearConfig {
 
 impl Linear {
     /// # Shapes
-    /// - `x`: `[replicas, rows, inputs]`
+    /// - `x`: `[replicas, rows, ..]`, whose last dimensions are the inputs
     /// - output: `[replicas, rows, outputs]`
     ///
     /// # Panics
     /// If the shapes do not fit.
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<3> {
         let weight = self.weight.val();
-        let [replicas, inputs, _] = weight.dims();
-        assert_shape!(x, [replicas, _, inputs]);
+        let ([replicas, inputs, _], given) = (weight.dims(), x.dims());
+        assert_eq!(
+            (given[0], given[2..].iter().product()),
+            (replicas, inputs),
+            "an input of shape {given:?} does not fit weights for {inputs} inputs"
+        );
         ops::linear(x, weight, self.bias.as_ref().map(Param::val))
     }
 }

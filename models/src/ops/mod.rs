@@ -48,13 +48,17 @@ fn optional(tensor: Option<Tensor<2>>) -> Optional<Dispatch> {
 /// `x W + b` for every replica.
 ///
 /// # Shapes
-/// - `x`: `[replicas, rows, inputs]`
+/// - `x`: `[replicas, rows, ..]`, whose last dimensions are the inputs
 /// - `weight`: `[replicas, inputs, outputs]`
 /// - `bias`: `[replicas, outputs]`
 /// - output: `[replicas, rows, outputs]`
-pub fn linear(x: Tensor<3>, weight: Tensor<3>, bias: Option<Tensor<2>>) -> Tensor<3> {
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<3>,
+    bias: Option<Tensor<2>>,
+) -> Tensor<3> {
     if !has_kernels(&x.device()) {
-        return plain::linear(x, weight, bias);
+        return plain::linear(x.flatten(2, D - 1), weight, bias);
     }
     block(
         x,
@@ -131,14 +135,12 @@ pub struct BlockOutput<const D: usize> {
 /// [`has_kernels`]; elsewhere the layers do the same one by one.
 ///
 /// # Shapes
-/// - `x`: `[replicas, rows, inputs]`
-/// - `weight`: `[replicas, inputs, outputs]`
-/// - output: `[replicas, rows, outputs]`
+/// As for [`linear`].
 ///
 /// # Panics
 /// If the device has no kernels, or the tail pools.
-pub fn dense_block(
-    x: Tensor<3>,
+pub fn dense_block<const D: usize>(
+    x: Tensor<D>,
     weight: Tensor<3>,
     parameters: BlockParameters,
     tail: TailSpec,
@@ -177,12 +179,12 @@ pub fn conv_block(
     block(x, weight, parameters, spec)
 }
 
-fn block<const D: usize>(
-    x: Tensor<D>,
+fn block<const I: usize, const O: usize>(
+    x: Tensor<I>,
     weight: Tensor<3>,
     parameters: BlockParameters,
     spec: BlockSpec,
-) -> BlockOutput<D> {
+) -> BlockOutput<O> {
     let (mean, variance) = match parameters.statistics {
         Some([mean, variance]) => (Some(mean), Some(variance)),
         None => (None, None),

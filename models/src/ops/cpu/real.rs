@@ -27,7 +27,6 @@ pub(crate) trait Real:
 {
     const ZERO: Self;
     const ONE: Self;
-    const INFINITY: Self;
 
     /// Runs an inner loop on numbers of this type.
     fn run(kernel: impl Kernel);
@@ -70,7 +69,6 @@ pub(crate) trait Real:
 impl Real for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
-    const INFINITY: Self = Self::INFINITY;
 
     /// Double precision serves checks, not speed: it is compiled for the base vectors alone.
     fn run(kernel: impl Kernel) {
@@ -96,7 +94,6 @@ impl Real for f64 {
 impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
-    const INFINITY: Self = Self::INFINITY;
 
     fn run(kernel: impl Kernel) {
         vector::run(kernel);

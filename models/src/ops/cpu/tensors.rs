@@ -1,5 +1,6 @@
 //! What the kernels need of a CPU backend: its tensors as slices, and slices as its tensors.
 
+use super::block::Upstream;
 use super::buffers::Buffer;
 use super::real::Real;
 use burn::backend::Backend;
@@ -24,13 +25,13 @@ pub(crate) trait CpuTensors: Backend {
     /// If the tensor is not row-major or of another type.
     fn values_mut<T: Real>(tensor: &mut FloatTensor<Self>) -> &mut [T];
 
-    /// Runs `f` on the values of a tensor that is needed no more; on a copy where someone else
-    /// holds it.
+    /// Runs `f` on the gradient of a block's output.
     ///
     /// # Panics
     /// If the tensor is not row-major or of another type.
-    fn consume<T: Real, R>(mut tensor: FloatTensor<Self>, f: impl FnOnce(&mut [T]) -> R) -> R {
-        f(Self::values_mut(&mut tensor))
+    fn consume<T: Real, R>(mut tensor: FloatTensor<Self>, f: impl FnOnce(Upstream<T>) -> R) -> R {
+        let d = Self::values_mut(&mut tensor);
+        f(Upstream { d, from: None })
     }
 
     /// The values of an integer tensor.
@@ -171,7 +172,7 @@ mod ndarray {
         reason = "burn-ndarray is deprecated upstream in favour of burn-flex; both are supported here"
     )]
 
-    use super::{CpuTensors, NOT_ROW_MAJOR, ONE_TYPE};
+    use super::{CpuTensors, NOT_ROW_MAJOR, ONE_TYPE, Upstream};
     use crate::ops::cpu::buffers::Buffer;
     use crate::ops::cpu::real::Real;
     use burn::backend::NdArray;
@@ -219,15 +220,18 @@ mod ndarray {
             }
         }
 
-        fn consume<T: Real, R>(mut tensor: NdArrayTensor, f: impl FnOnce(&mut [T]) -> R) -> R {
+        fn consume<T: Real, R>(mut tensor: NdArrayTensor, f: impl FnOnce(Upstream<T>) -> R) -> R {
             if !tensor.is_borrowed() {
-                return f(Self::values_mut(&mut tensor));
+                let d = Self::values_mut(&mut tensor);
+                return f(Upstream { d, from: None });
             }
-            // burn lends no bytes of ours to be written, so they are copied: into reused memory.
+            // burn lends no bytes of ours to be written.
             let values = Self::values(&tensor);
-            let mut copy = Buffer::unspecified(values.len());
-            copy.copy_from_slice(values);
-            f(&mut copy)
+            let mut room = Buffer::unspecified(values.len());
+            f(Upstream {
+                d: &mut room,
+                from: Some(values),
+            })
         }
 
         fn integers(tensor: NdArrayTensor) -> Vec<i64> {

@@ -34,8 +34,6 @@ pub(crate) trait Vectors: Copy {
     fn not_a_number<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Test<S>;
     /// Where one of the two holds.
     fn either<S: Simd>(simd: S, a: Self::Test<S>, b: Self::Test<S>) -> Self::Test<S>;
-    /// Whether `test` holds in all lanes of `mask`.
-    fn all<S: Simd>(simd: S, mask: Self::Mask<S>, test: Self::Test<S>) -> bool;
     /// `yes` where `test` holds, `no` elsewhere.
     fn choose_each<S: Simd>(
         simd: S,
@@ -88,8 +86,7 @@ pub(crate) trait Vectors: Copy {
 macro_rules! vectors {
     ($t:ty, $vector:ident, $mask:ident, $lanes:ident, $first:ident, $count:ty, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $greater:ident, $at_least:ident,
-     $equal:ident, $not:ident, $or:ident, $and:ident, $first_true:ident, $select:ident, $mul_add:ident, $load:ident,
-     $store:ident) => {
+     $equal:ident, $not:ident, $or:ident, $select:ident, $mul_add:ident, $load:ident, $store:ident) => {
         impl Vectors for $t {
             type Vector<S: Simd> = S::$vector;
             type Mask<S: Simd> = MemMask<S::$mask>;
@@ -163,13 +160,6 @@ macro_rules! vectors {
             }
 
             #[inline(always)]
-            fn all<S: Simd>(simd: S, mask: Self::Mask<S>, test: Self::Test<S>) -> bool {
-                let fails = simd.$and(mask.mask(), simd.$not(test));
-                // From which end pulp counts depends on the vectors; not so where there is none.
-                simd.$first_true(fails) >= S::$lanes
-            }
-
-            #[inline(always)]
             fn choose_each<S: Simd>(
                 simd: S,
                 test: Self::Test<S>,
@@ -230,8 +220,6 @@ vectors!(
     equal_f32s,
     not_m32s,
     or_m32s,
-    and_m32s,
-    first_true_m32s,
     select_f32s,
     mul_add_e_f32s,
     mask_load_ptr_f32s,
@@ -254,8 +242,6 @@ vectors!(
     equal_f64s,
     not_m64s,
     or_m64s,
-    and_m64s,
-    first_true_m64s,
     select_f64s,
     mul_add_e_f64s,
     mask_load_ptr_f64s,

@@ -267,8 +267,8 @@ impl<B: CpuTensors> BlockInput<B> {
         let [replicas, _, outputs] = dims(&self.w.shape());
         let (batch, inputs, image) = match spec.geometry {
             None => {
-                let [_, batch, inputs] = dims(&self.x.shape());
-                (batch, inputs, None)
+                let x = self.x.shape();
+                (x[1], x[2..].iter().product(), None)
             }
             Some(geometry) => {
                 let [_, batch, height, width, inputs] = dims(&self.x.shape());

@@ -1,7 +1,7 @@
 //! Dense blocks. A task takes a block of columns of one replica: all rows of a unit are in it, so
 //! that its statistics are at hand as soon as its product is.
 
-use super::{Forward, Gradients, Parameters, Saved, Sizes, channels, part};
+use super::{Forward, Gradients, Parameters, Saved, Sizes, Upstream, channels, part};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::parallel::for_each;
@@ -83,10 +83,7 @@ pub(super) fn forward<T: Real>(
     let patterns = patterns(s, x);
     for_each(tasks(s, &mut y, &mut saved, width), |task| {
         let r = task.place.r;
-        let x = Input {
-            x: &x[r * s.input()..][..s.input()],
-            pattern: pattern(&patterns, r),
-        };
+        let x = Input::of(s, x, &patterns, r);
         match tail {
             Some(spec) => with_tail(s, x, p, spec, task),
             None => {
@@ -106,9 +103,14 @@ struct Input<'a, T> {
     pattern: Option<&'a Pattern<T>>,
 }
 
-/// The pattern of replica `r`.
-fn pattern<T>(patterns: &[Option<Pattern<T>>], r: usize) -> Option<&Pattern<T>> {
-    patterns.get(r).and_then(Option::as_ref)
+impl<'a, T> Input<'a, T> {
+    /// That of replica `r`.
+    fn of(s: &Sizes, x: &'a [T], patterns: &'a [Option<Pattern<T>>], r: usize) -> Self {
+        Self {
+            x: &x[r * s.input()..][..s.input()],
+            pattern: patterns.get(r).and_then(Option::as_ref),
+        }
+    }
 }
 
 fn tasks<'a, T: Real>(
@@ -210,7 +212,7 @@ pub(super) fn backward<T: Real>(
     p: &Parameters<T>,
     tail: Option<&TailSpec>,
     saved: &Saved<T>,
-    dy: &mut [T],
+    dy: Upstream<T>,
     wants_x: bool,
 ) -> Gradients<T> {
     let mut out = Gradients::new(s, p, tail);
@@ -228,7 +230,7 @@ pub(super) fn backward<T: Real>(
         let mut scale = blocks_of_channels(scale, c, width);
         let mut center = blocks_of_channels(center, c, width);
         let weights = split(weight, s.inputs, c, width);
-        let d = split(dy, s.batch, c, width);
+        let d = split(&mut *dy.d, s.batch, c, width);
         let task = |(i, (d, weight))| BackwardTask {
             at: (i / blocks, i % blocks * width),
             d,
@@ -243,14 +245,11 @@ pub(super) fn backward<T: Real>(
         let patterns: Vec<_> = saved.patterns.iter().map(turned).collect();
         for_each(tasks, |task| {
             let r = task.at.0;
-            let x = Input {
-                x: &x[r * s.input()..][..s.input()],
-                pattern: pattern(&patterns, r),
-            };
-            of_block(s, x, p, tail, saved, task);
+            let x = Input::of(s, x, &patterns, r);
+            of_block(s, x, p, tail, saved, dy.from, task);
         });
     }
-    out.x = wants_x.then(|| input_gradient(s, p, dy));
+    out.x = wants_x.then(|| input_gradient(s, p, dy.d));
     out
 }
 
@@ -261,6 +260,7 @@ fn of_block<T: Real>(
     p: &Parameters<T>,
     tail: Option<&TailSpec>,
     saved: &Saved<T>,
+    upstream: Option<&[T]>,
     task: BackwardTask<T>,
 ) {
     let BackwardTask {
@@ -271,6 +271,13 @@ fn of_block<T: Real>(
         scale,
         center,
     } = task;
+    if let Some(upstream) = upstream {
+        let size = s.batch * s.outputs;
+        let upstream = Columns::of(&upstream[r * size..][..size], s.outputs, from, d.width());
+        for row in 0..s.batch {
+            d.row_mut(row).copy_from_slice(upstream.row(row));
+        }
+    }
     if let Some(spec) = tail {
         let sums = through_tail(s, p, spec, saved, (r, from), &mut d);
         copy(&sums.products, scale);

@@ -76,6 +76,14 @@ pub(crate) struct Saved<T> {
     patterns: Vec<Option<Pattern<T>>>,
 }
 
+/// The gradient of a block's output, which the backward pass uses up.
+pub(crate) struct Upstream<'a, T> {
+    /// Where it is or, beside `from`, where it goes.
+    pub(crate) d: &'a mut [T],
+    /// Where it is if that must not be written: each task brings its own part while it works on it.
+    pub(crate) from: Option<&'a [T]>,
+}
+
 /// Rows of weights up to which a convolution's product is computed anew and not kept: its few
 /// multiplications then take less time than its way to memory and back.
 const SHORT: usize = 16;
@@ -263,14 +271,14 @@ pub(crate) fn forward<T: Real>(
     }
 }
 
-/// The gradients, from that of the output, which is used up.
+/// The gradients, from that of the output.
 pub(crate) fn backward<T: Real>(
     s: &Sizes,
     x: &[T],
     p: &Parameters<T>,
     tail: Option<&TailSpec>,
     saved: &Saved<T>,
-    dy: &mut [T],
+    dy: Upstream<T>,
     wants_x: bool,
 ) -> Gradients<T> {
     match s.image {

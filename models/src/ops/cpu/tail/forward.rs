@@ -1,12 +1,10 @@
-//! The forward pass: moments, then norm, activation and pooling.
+//! The forward pass: moments, then norm and activation.
 
+use super::Real;
 use super::channels::Channels;
 use super::functions::Function;
-use super::pooling::{Windows, each_corner, each_window};
 use super::strips::{Strip, Striped, by_fours, in_blocks, parts, rows_of};
-use super::{Pooled, Real};
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
-use crate::ops::cpu::elementary::each;
 use pulp::Simd;
 
 /// The mean of each channel over the rows, and the sum of squared differences from it.
@@ -98,57 +96,6 @@ impl<T: Real, F: Function<T>> Striped<T> for Apply<'_, '_, T, F> {
             for i in 0..N {
                 to.store(row + i, y[i]);
             }
-        });
-    }
-}
-
-/// The norm between two activations, and 2x2 max pooling.
-pub(super) struct ApplyPooled<'a, 'b, T, G, F> {
-    pub(super) before: G,
-    pub(super) after: F,
-    pub(super) channels: &'a Channels<T>,
-    pub(super) windows: Windows,
-    pub(super) x: Columns<'a, T>,
-    pub(super) out: &'a mut Pooled<'b, T>,
-}
-
-impl<T: Real, G: Function<T>, F: Function<T>> Striped<T> for ApplyPooled<'_, '_, T, G, F> {
-    fn width(&self) -> usize {
-        self.x.width()
-    }
-
-    fn parts(&self) -> usize {
-        self.windows.lines()
-    }
-
-    #[inline(always)]
-    fn strip<S: Simd, const SOME: bool>(&mut self, part: usize, strip: Strip<T, S, SOME>) {
-        let (simd, channels) = (strip.simd, self.channels.of(strip));
-        let x = strip.rows(self.x);
-        let mut y = strip.rows_mut(&mut self.out.y);
-        let mut winners = strip.rows_mut(&mut self.out.winners);
-        let mut bests = strip.rows_mut(&mut self.out.best);
-        each_window!(self.windows, part, |window, corners| {
-            let x = each_corner!(|k| x.load(corners[k]));
-            let [given, _] = self.before.both(simd, x);
-            let line = each!(given, |k| channels.line(given[k]));
-            let [value, _] = self.after.both(simd, line);
-            let (mut winner, mut largest, mut best) = (T::splat(simd, T::ZERO), value[0], given[0]);
-            for corner in 1..4 {
-                // Written so that a NaN on either side is kept, not skipped.
-                let keep = T::either(
-                    simd,
-                    T::at_least(simd, largest, value[corner]),
-                    T::not_a_number(simd, largest),
-                );
-                let number = T::splat(simd, T::of(corner as f64));
-                winner = T::choose_each(simd, keep, winner, number);
-                largest = T::choose_each(simd, keep, largest, value[corner]);
-                best = T::choose_each(simd, keep, best, given[corner]);
-            }
-            y.store(window, largest);
-            winners.store(window, winner);
-            bests.store(window, best);
         });
     }
 }

@@ -10,6 +10,9 @@ pub(super) trait Function<T: Real>: Copy {
     /// Whether values are what they are of, and slopes 1.
     const IDENTITY: bool = false;
 
+    /// Whether a larger number never has a smaller value. The others fall and then rise.
+    const NEVER_FALLS: bool = true;
+
     /// The values of several vectors, and the slopes there. They share what they can; where only
     /// one is used, the compiler leaves out what the other takes.
     fn both<S: Simd, const N: usize>(self, simd: S, x: [T::Vector<S>; N])
@@ -17,11 +20,11 @@ pub(super) trait Function<T: Real>: Copy {
 }
 
 macro_rules! functions {
-    ($($(#[$doc:meta])* $name:ident: |$t:ident, $simd:ident, $x:ident| $both:block)*) => {$(
-        $(#[$doc])*
+    ($($name:ident$(, $falls:ident)?: |$t:ident, $simd:ident, $x:ident| $both:block)*) => {$(
         #[derive(Clone, Copy)]
         pub(super) struct $name;
         impl<$t: Real> Function<$t> for $name {
+            $(const NEVER_FALLS: bool = !$falls;)?
             #[inline(always)]
             fn both<S: Simd, const N: usize>(
                 self,
@@ -41,6 +44,9 @@ fn logistic<T: Real, S: Simd, const N: usize>(simd: S, x: [T::Vector<S>; N]) -> 
     let exp = T::exp_each(simd, each!(x, |i| T::negative(simd, x[i])));
     each!(exp, |i| T::over(simd, one, T::plus(simd, one, exp[i])))
 }
+
+/// Of a function that falls before it rises.
+const FALLS: bool = true;
 
 // Comparisons are written so that NaN falls through to a branch that keeps it.
 functions! {
@@ -70,7 +76,7 @@ functions! {
         let y = T::tanh_each(simd, x);
         [y, each!(y, |i| T::minus(simd, one, T::times(simd, y[i], y[i])))]
     }
-    Gelu: |T, simd, x| {
+    Gelu, FALLS: |T, simd, x| {
         let half = T::splat(simd, T::of(-0.5));
         let root = T::splat(simd, T::of(0.398_942_280_401_432_7));
         let cdf = T::normal_cdf_each(simd, x);
@@ -82,7 +88,7 @@ functions! {
         });
         [each!(x, |i| T::times(simd, x[i], cdf[i])), slope]
     }
-    Silu: |T, simd, x| {
+    Silu, FALLS: |T, simd, x| {
         let one = T::splat(simd, T::ONE);
         let y = logistic::<T, S, N>(simd, x);
         let slope = each!(x, |i| {

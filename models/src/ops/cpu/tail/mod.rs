@@ -5,7 +5,7 @@
 
 mod backward;
 mod channels;
-mod early;
+mod choice;
 mod forward;
 mod functions;
 mod masks;
@@ -20,8 +20,7 @@ use super::vector;
 use crate::activation::Activation;
 use crate::block::Position;
 pub(crate) use channels::Channels;
-pub(crate) use early::{apply_in_doubt, choose, chooses_early, settle};
-use functions::{Identity, with_function};
+use functions::{Function, Identity, with_function};
 pub use masks::Masks;
 pub(crate) use pooling::Windows;
 use strips::strips;
@@ -112,8 +111,8 @@ pub(crate) fn apply<T: Real>(
 pub(crate) struct Pooled<'a, T> {
     /// The maximum.
     pub(crate) y: ColumnsMut<'a, T>,
-    /// The corner (0 to 3, row-major) that first attains it; a number of the same type, so that
-    /// comparing it makes a mask for the others.
+    /// The corner (0 to 3, row-major) that attains it; a number of the same type, so that comparing
+    /// it makes a mask for the others.
     pub(crate) winners: ColumnsMut<'a, T>,
     /// What the norm was given there.
     pub(crate) best: ColumnsMut<'a, T>,
@@ -135,25 +134,49 @@ impl<'a, T> Pooled<'a, T> {
     }
 }
 
-/// Norm, activation and pooling of `x`.
-pub(crate) fn apply_pooled<T: Real>(
+/// Whether the activation after the norm never falls.
+fn never_falls<T: Real, F: Function<T>>(_: F) -> bool {
+    F::NEVER_FALLS
+}
+
+/// Chooses which corners of the windows may win, from what the norm is given and its learned scale
+/// (1 where there is none); [`settle`] has the last word.
+pub(crate) fn choose<T: Real>(
     spec: &TailSpec,
-    channels: &Channels<T>,
+    scale: Option<&[T]>,
     windows: Windows,
-    x: Columns<T>,
+    given: Columns<T>,
     out: &mut Pooled<T>,
 ) {
-    if spec.norm_last() {
-        let after = Identity;
-        with_function!(spec.activation, before => strips(forward::ApplyPooled {
-            before, after, channels, windows, x, out,
-        }));
+    let sign = |&scale: &T| {
+        let not_below = T::choose(scale > T::ZERO, T::ONE, T::ZERO);
+        T::choose(scale < T::ZERO, -T::ONE, not_below)
+    };
+    let signs: &[T] = &match scale {
+        Some(scale) => scale.iter().map(sign).collect(),
+        None => vec![T::ONE; given.width()],
+    };
+    let x = given;
+    if with_after!(spec, after => never_falls::<T, _>(after)) {
+        strips(choice::Choose::<T, false> {
+            signs,
+            windows,
+            x,
+            out,
+        });
     } else {
-        let before = Identity;
-        with_function!(spec.activation, after => strips(forward::ApplyPooled {
-            before, after, channels, windows, x, out,
-        }));
+        strips(choice::Choose::<T, true> {
+            signs,
+            windows,
+            x,
+            out,
+        });
     }
+}
+
+/// Norm, activation and pooling of the windows whose corners were [chosen](choose).
+pub(crate) fn settle<T: Real>(spec: &TailSpec, channels: &Channels<T>, out: &mut Pooled<T>) {
+    with_after!(spec, after => strips(choice::Settle { after, channels, out }));
 }
 
 /// Where a block of columns lies in its replica.

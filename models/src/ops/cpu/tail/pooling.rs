@@ -15,16 +15,6 @@ impl Windows {
         self.images * (self.height / 2)
     }
 
-    /// The places of a window's corners, row-major.
-    pub(super) fn corners(self, window: usize) -> [usize; 4] {
-        let (lines, columns) = (self.height / 2, self.width / 2);
-        let (line, column) = (window / columns, window % columns);
-        let (image, line) = (line / lines, line % lines);
-        let first = (image * self.height + 2 * line) * self.width + 2 * column;
-        let below = first + self.width;
-        [first, first + 1, below, below + 1]
-    }
-
     /// Every place that is in no window.
     pub(super) fn outside(self) -> impl Iterator<Item = usize> {
         let Self {
@@ -106,7 +96,6 @@ mod tests {
                     count += 1;
                     let [a, b, c, d] = corners;
                     assert_eq!([b - a, c - a, d - a], [1, width, width + 1]);
-                    assert_eq!(windows.corners(window), corners);
                     for place in corners {
                         seen[place] += 1;
                     }

@@ -32,12 +32,6 @@ impl<T: Vectors, S: Simd, const SOME: bool> Strip<T, S, SOME> {
             .store(0, value);
     }
 
-    /// Whether `test` holds for all channels of the strip.
-    #[inline(always)]
-    pub(super) fn all(&self, test: T::Test<S>) -> bool {
-        T::all(self.simd, self.mask, test)
-    }
-
     /// The strip's part of the rows of `x`.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 use super::{Job, nth, parts};
 use crate::ops::cpu::block::convolution::{InputGradient, Map, WeightGradient};
-use crate::ops::cpu::block::{Gradients, Image, Parameters, Saved, Sizes, channels};
+use crate::ops::cpu::block::{Gradients, Image, Parameters, Saved, Sizes, Upstream, channels};
 use crate::ops::cpu::buffers::Buffer;
 use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::parallel::for_each;
@@ -36,14 +36,15 @@ pub(in crate::ops::cpu::block) fn backward<T: Real>(
     p: &Parameters<T>,
     tail: Option<&TailSpec>,
     saved: &Saved<T>,
-    dy: &mut [T],
+    dy: Upstream<T>,
     wants_x: bool,
 ) -> Gradients<T> {
     let job = Job::new(s, image, p, tail);
     let n = s.replicas;
     let mut out = Gradients::new(s, p, tail);
     let mut dx = wants_x.then(|| Buffer::unspecified(n * s.input()));
-    let arrays = parts(dy, n)
+    let size = dy.d.len() / n;
+    let arrays = parts(dy.d, n)
         .zip(parts(dx.as_deref_mut().unwrap_or_default(), n))
         .zip(parts(&mut out.weight, n))
         .zip(parts(&mut out.bias, n))
@@ -54,6 +55,7 @@ pub(in crate::ops::cpu::block) fn backward<T: Real>(
         r,
         read: Read {
             x: nth(x, r, s.input()),
+            upstream: dy.from.map(|from| nth(from, r, size)),
             z: nth(&saved.z, r, saved.z.len() / n),
             kept: nth(&saved.kept, r, saved.kept.len() / n),
             winners: nth(&saved.winners, r, saved.winners.len() / n),
@@ -126,6 +128,8 @@ fn backward_replica<T: Real>(job: &Job<T>, saved: &Saved<T>, g: ReplicaGradients
 /// What a replica's backward pass reads, all tiles one after the other.
 struct Read<'a, T> {
     x: &'a [T],
+    /// The gradient of the output, where it is still to be brought.
+    upstream: Option<&'a [T]>,
     z: &'a [T],
     kept: &'a [u8],
     winners: &'a [T],
@@ -135,6 +139,14 @@ struct Read<'a, T> {
 }
 
 impl<T: Real> Read<'_, T> {
+    /// Brings the gradient of tile `i`'s output to where the backward pass works on it.
+    fn bring(&self, job: &Job<T>, i: usize, d: &mut [T]) {
+        if let Some(upstream) = self.upstream {
+            let [_, _, in_y] = job.sizes();
+            d.copy_from_slice(nth(upstream, i, in_y));
+        }
+    }
+
     /// The product of tile `i`; in `room` where it was not kept.
     fn product<'b>(&'b self, job: &Job<T>, i: usize, room: &'b mut Option<Buffer<T>>) -> &'b [T] {
         let [in_x, in_z, _] = job.sizes();
@@ -171,6 +183,7 @@ fn to_norm<T: Real>(
     for_each(
         tiles,
         |(i, (d, sums)): (usize, (&mut [T], &mut Sums<T>))| {
+            read.bring(job, i, d);
             let mut d = ColumnsMut::whole(d, c);
             if let Some(masks) = &spec.dropout {
                 let kept = Columns::whole(nth(read.kept, i, in_z), c);
@@ -265,7 +278,10 @@ fn of_group<T: Real>(
         let tile = g.first + i;
         let dz = match norm {
             Some(norm) => norm.back(job, read, tile, d, &mut rooms),
-            None => d,
+            None => {
+                read.bring(job, tile, d);
+                d
+            }
         };
         if !g.bias.is_empty() {
             tail::add(g.bias, &tail::sum_rows(job.columns(dz)));

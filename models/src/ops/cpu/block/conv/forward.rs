@@ -4,10 +4,10 @@ use super::{Job, parts};
 use crate::ops::cpu::block::convolution::Map;
 use crate::ops::cpu::block::{Forward, Image, Parameters, Saved, Sizes, channels, part};
 use crate::ops::cpu::buffers::Buffer;
-use crate::ops::cpu::columns::ColumnsMut;
+use crate::ops::cpu::columns::{Columns, ColumnsMut};
 use crate::ops::cpu::parallel::for_each;
 use crate::ops::cpu::real::Real;
-use crate::ops::cpu::tail::{self, Channels, Place, Pooled, TailSpec, Windows};
+use crate::ops::cpu::tail::{self, Channels, Place, Pooled, TailSpec};
 
 /// A tile of one replica in the forward pass.
 struct Tile<'a, T> {
@@ -116,13 +116,19 @@ impl<T: Real> Replica<'_, T> {
                 }
                 let channels = channels([mean, variance]);
                 return for_each(tiles, |tile| {
-                    let mut room = None;
+                    let [mut room, mut activated] = [None, None];
                     let z = self.product(tile.x, tile.z, &mut room);
-                    self.finish(&channels, tile.i, z, tile.out);
+                    let given = tail::given(spec, job.columns(z), &mut activated);
+                    let mut out = tile.out;
+                    if spec.pool {
+                        self.choose(given, &mut out);
+                        tail::settle(spec, &channels, &mut out.pooled(c));
+                    } else {
+                        self.finish(&channels, tile.i, given, out);
+                    }
                 });
             }
         }
-        let early = tail::chooses_early(spec);
         let mut moments = vec![Moments::zeros(c); tiles.len()];
         let both = tiles.iter_mut().zip(&mut moments).collect();
         for_each(both, |(tile, of): (&mut Tile<T>, &mut Moments<T>)| {
@@ -131,41 +137,33 @@ impl<T: Real> Replica<'_, T> {
             of.rows = z.len() / c;
             let given = tail::given(spec, job.columns(z), &mut activated);
             tail::moments(given, &mut of.mean, &mut of.squares);
-            if early {
-                let scale = part(job.p.scale, s, (r, 0), c);
-                let windows = self.windows(given.rows());
-                tail::choose(scale, windows, given, &mut tile.out.pooled(c));
+            if spec.pool {
+                self.choose(given, &mut tile.out);
             }
         });
         Moments::combine(&moments, mean, variance);
         let channels = channels([mean, variance]);
         for_each(tiles, |mut tile| {
-            let in_doubt = match early {
-                true => Some(tail::settle(&channels, &mut tile.out.pooled(c))),
-                false => None,
-            };
-            if in_doubt.as_ref().is_some_and(Vec::is_empty) {
-                return;
+            if spec.pool {
+                return tail::settle(spec, &channels, &mut tile.out.pooled(c));
             }
-            let mut room = None;
+            let [mut room, mut activated] = [None, None];
             let z = match s.keeps_product() {
                 true => tile.z,
                 false => self.product(tile.x, tile.z, &mut room),
             };
-            match in_doubt {
-                Some(in_doubt) => {
-                    let z = job.columns(z);
-                    let (windows, mut out) = (self.windows(z.rows()), tile.out.pooled(c));
-                    tail::apply_in_doubt(spec, &channels, windows, &in_doubt, z, &mut out);
-                }
-                None => self.finish(&channels, tile.i, z, tile.out),
-            }
+            let given = tail::given(spec, job.columns(z), &mut activated);
+            self.finish(&channels, tile.i, given, tile.out);
         });
     }
 
-    /// The windows over the places of `rows`.
-    fn windows(&self, rows: usize) -> Windows {
-        self.job.s.windows(rows / self.job.patches.places())
+    /// Chooses the corners of a tile's windows that may win.
+    fn choose(&self, given: Columns<T>, out: &mut Out<T>) {
+        let Self { job, spec, r, .. } = *self;
+        let (s, c) = (job.s, job.s.outputs);
+        let scale = part(job.p.scale, s, (r, 0), c);
+        let windows = s.windows(given.rows() / job.patches.places());
+        tail::choose(spec, scale, windows, given, &mut out.pooled(c));
     }
 
     /// The product of a tile's images: in `kept`, or where it is not kept in `room`.
@@ -183,18 +181,11 @@ impl<T: Real> Replica<'_, T> {
         z
     }
 
-    /// Norm, activation, dropout and pooling of the product `z` of tile `i`.
-    fn finish(&self, channels: &Channels<T>, i: usize, z: &[T], mut out: Out<T>) {
+    /// Norm, activation and dropout of what the norm of tile `i` is given.
+    fn finish(&self, channels: &Channels<T>, i: usize, given: Columns<T>, out: Out<T>) {
         let Self { job, spec, r, .. } = *self;
         let (c, places) = (job.s.outputs, job.patches.places());
-        let z = job.columns(z);
-        if spec.pool {
-            let windows = self.windows(z.rows());
-            return tail::apply_pooled(spec, channels, windows, z, &mut out.pooled(c));
-        }
         let mut y = ColumnsMut::whole(out.y, c);
-        let mut activated = None;
-        let given = tail::given(spec, z, &mut activated);
         tail::apply(spec, channels, given, &mut y);
         if let Some(masks) = &spec.dropout {
             let mut kept = ColumnsMut::whole(out.kept, c);
