@@ -36,7 +36,8 @@ macro_rules! each {
 
 pub(crate) use each;
 
-/// A polynomial by Horner's rule, the coefficient of the highest power first.
+/// A polynomial by Horner's rule, the coefficient of the highest power first. Each step rounds once,
+/// with and without an instruction for it, so that all machines agree.
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize, const C: usize>(
     simd: S,
@@ -46,9 +47,20 @@ fn polynomial<S: Simd, const N: usize, const C: usize>(
     let mut p = [simd.splat_f32s(coefficients[0]); N];
     for c in 1..C {
         let c = simd.splat_f32s(coefficients[c]);
-        p = each!(p, |i| simd.add_f32s(simd.mul_f32s(p[i], x[i]), c));
+        p = each!(p, |i| simd.mul_add_f32s(p[i], x[i], c));
     }
     p
+}
+
+/// The coefficients of `factor * p(s / 2)`, from those of `p(s)`.
+const fn of_half<const C: usize>(coefficients: [f64; C], factor: f64) -> [f32; C] {
+    let (mut out, mut c, mut factor) = ([0.0; C], C, factor);
+    while c > 0 {
+        c -= 1;
+        out[c] = (coefficients[c] * factor) as f32;
+        factor *= 0.5;
+    }
+    out
 }
 
 /// `x` where it is between `low` and `high`, the nearer of them where it is not, and NaN.
@@ -80,16 +92,16 @@ impl Elementary for f32 {
         ];
         let shift = simd.splat_f32s(SHIFT);
         let log2_e = simd.splat_f32s(std::f32::consts::LOG2_E);
-        // ln 2 in two parts.
+        // -ln 2 in two parts.
         let (high, low) = (
-            simd.splat_f32s(0.693_359_4),
-            simd.splat_f32s(-2.121_944_4e-4),
+            simd.splat_f32s(-0.693_359_4),
+            simd.splat_f32s(2.121_944_4e-4),
         );
         let x = each!(x, |i| clamp(simd, x[i], -87.0, 88.0));
-        let shifted = each!(x, |i| simd.add_f32s(simd.mul_f32s(x[i], log2_e), shift));
+        let shifted = each!(x, |i| simd.mul_add_f32s(x[i], log2_e, shift));
         let k = each!(x, |i| simd.sub_f32s(shifted[i], shift));
-        let r = each!(x, |i| simd.sub_f32s(x[i], simd.mul_f32s(k[i], high)));
-        let r = each!(x, |i| simd.sub_f32s(r[i], simd.mul_f32s(k[i], low)));
+        let r = each!(x, |i| simd.mul_add_f32s(k[i], high, x[i]));
+        let r = each!(x, |i| simd.mul_add_f32s(k[i], low, r[i]));
         let p = polynomial(simd, r, TERMS);
         let bias = simd.splat_u32s(127u32.wrapping_sub(SHIFT.to_bits()));
         let mantissa = simd.splat_u32s(23);
@@ -115,15 +127,15 @@ impl Elementary for f32 {
 
     #[inline(always)]
     fn tanh_each<S: Simd, const N: usize>(simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
+        // Near zero the difference cancels; there the series has the accuracy.
+        const TERMS: [f32; 5] = [62.0 / 2835.0, -17.0 / 315.0, 2.0 / 15.0, -1.0 / 3.0, 1.0];
         let (one, two) = (simd.splat_f32s(1.0), simd.splat_f32s(2.0));
-        let (third, near) = (simd.splat_f32s(-1.0 / 3.0), simd.splat_f32s(0.0625));
+        let near = simd.splat_f32s(0.0625);
         let s = each!(x, |i| simd.mul_f32s(x[i], x[i]));
-        let tail = polynomial(simd, s, [62.0 / 2835.0, -17.0 / 315.0, 2.0 / 15.0]);
+        let series = polynomial(simd, s, TERMS);
         let exp = Self::exp_each(simd, each!(x, |i| simd.mul_f32s(two, x[i])));
         each!(x, |i| {
-            let tail = simd.mul_f32s(s[i], simd.mul_f32s(s[i], tail[i]));
-            let terms = simd.add_f32s(simd.add_f32s(one, simd.mul_f32s(s[i], third)), tail);
-            let series = simd.mul_f32s(x[i], terms);
+            let series = simd.mul_f32s(x[i], series[i]);
             let wide = simd.sub_f32s(one, simd.div_f32s(two, simd.add_f32s(exp[i], one)));
             simd.select_f32s(simd.less_than_f32s(s[i], near), series, wide)
         })
@@ -133,31 +145,38 @@ impl Elementary for f32 {
     /// error below 3e-7); beyond 4 it is 1 to this precision.
     #[inline(always)]
     fn normal_cdf_each<S: Simd, const N: usize>(simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
-        const ABOVE: [f32; 7] = [
-            -2.726_142_3e-10,
-            2.770_681_4e-8,
-            -2.101_024e-6,
-            -5.692_506_4e-5,
-            -7.349_906_3e-4,
-            -2.954_6e-3,
-            -1.609_603_3e-2,
-        ];
-        const BELOW: [f32; 5] = [
-            -1.456_607_2e-5,
-            -2.133_740_6e-4,
-            -1.682_827e-3,
-            -7.373_329e-3,
-            -1.426_473_9e-2,
-        ];
-        let root = simd.splat_f32s(std::f32::consts::FRAC_1_SQRT_2);
+        // In x^2 / 2, and half of erf(x / sqrt(2)).
+        const ABOVE: [f32; 7] = of_half(
+            [
+                -2.726_142_3e-10,
+                2.770_681_4e-8,
+                -2.101_024e-6,
+                -5.692_506_4e-5,
+                -7.349_906_3e-4,
+                -2.954_6e-3,
+                -1.609_603_3e-2,
+            ],
+            0.5 * std::f64::consts::FRAC_1_SQRT_2,
+        );
+        const BELOW: [f32; 5] = of_half(
+            [
+                -1.456_607_2e-5,
+                -2.133_740_6e-4,
+                -1.682_827e-3,
+                -7.373_329e-3,
+                -1.426_473_9e-2,
+            ],
+            1.0,
+        );
+        const END: f32 = 4.0 * std::f32::consts::SQRT_2;
         let half = simd.splat_f32s(0.5);
-        let x = each!(x, |i| clamp(simd, simd.mul_f32s(x[i], root), -4.0, 4.0));
+        let x = each!(x, |i| clamp(simd, x[i], -END, END));
         let s = each!(x, |i| simd.mul_f32s(x[i], x[i]));
         let above = polynomial(simd, s, ABOVE);
         let below = polynomial(simd, s, BELOW);
         each!(x, |i| {
             let erf = simd.div_f32s(simd.mul_f32s(x[i], above[i]), below[i]);
-            simd.add_f32s(half, simd.mul_f32s(half, erf))
+            simd.add_f32s(half, erf)
         })
     }
 }

@@ -84,7 +84,7 @@ functions! {
         let exp = T::exp_each(simd, square);
         let slope = each!(x, |i| {
             let density = T::times(simd, exp[i], root);
-            T::plus(simd, cdf[i], T::times(simd, x[i], density))
+            T::mul_add(simd, x[i], density, cdf[i])
         });
         [each!(x, |i| T::times(simd, x[i], cdf[i])), slope]
     }
@@ -92,8 +92,8 @@ functions! {
         let one = T::splat(simd, T::ONE);
         let y = logistic::<T, S, N>(simd, x);
         let slope = each!(x, |i| {
-            let rest = T::times(simd, x[i], T::minus(simd, one, y[i]));
-            T::times(simd, y[i], T::plus(simd, one, rest))
+            let rest = T::mul_add(simd, x[i], T::minus(simd, one, y[i]), one);
+            T::times(simd, y[i], rest)
         });
         [each!(x, |i| T::times(simd, x[i], y[i])), slope]
     }
