@@ -68,9 +68,7 @@ pub(crate) struct Saved<T> {
     pub(crate) variance: Vec<T>,
     /// Whether dropout kept an element.
     kept: Buffer<u8>,
-    /// Which corner of a window won.
-    winners: Buffer<T>,
-    /// What the norm was given there.
+    /// What the norm was given at the corners of windows that won.
     best: Buffer<T>,
     /// Where most numbers of a replica's input are the same, for dense layers; or empty.
     patterns: Vec<Option<Pattern<T>>>,
@@ -162,7 +160,6 @@ impl<T: Real> Saved<T> {
                 mean: Vec::new(),
                 variance: Vec::new(),
                 kept: Buffer::zeros(0),
-                winners: Buffer::zeros(0),
                 best: Buffer::zeros(0),
                 patterns: Vec::new(),
             };
@@ -183,7 +180,6 @@ impl<T: Real> Saved<T> {
             mean: vec![T::ZERO; statistics],
             variance: vec![T::ZERO; statistics],
             kept: Buffer::unspecified(if spec.dropout.is_some() { all } else { 0 }),
-            winners: Buffer::unspecified(windows),
             best: Buffer::unspecified(windows),
             patterns: Vec::new(),
         }

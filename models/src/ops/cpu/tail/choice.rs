@@ -6,7 +6,8 @@
 //! pass that takes the moments chooses, and what comes later works on windows alone.
 //!
 //! Of equal numbers the first corner wins, as all are where the scale is zero. Numbers that differ
-//! and come out equal by rounding do not count as equal.
+//! and come out equal by rounding do not count as equal. What the norm was given at the winner says
+//! which corner that is: the first where it is so.
 
 use super::channels::Channels;
 use super::functions::Function;
@@ -17,9 +18,8 @@ use crate::ops::cpu::columns::Columns;
 use crate::ops::cpu::elementary::each;
 use pulp::Simd;
 
-/// Chooses the corners of each window that may win: where `BOTH`, the last in the norm's order beside
-/// the first, and then `y` holds what the norm is given there, and a winner is the number of the
-/// first and four times that of the last.
+/// Chooses what the norm is given at the corners that may win: the first in the norm's order, and where
+/// `BOTH` the last, which goes to `y`.
 pub(super) struct Choose<'a, 'b, T, const BOTH: bool> {
     /// 1, or -1 where the scale of a channel is negative, or 0 where it is zero.
     pub(super) signs: &'a [T],
@@ -42,13 +42,11 @@ impl<T: Real, const BOTH: bool> Striped<T> for Choose<'_, '_, T, BOTH> {
         let (simd, sign) = (strip.simd, strip.load(self.signs));
         let x = strip.rows(self.x);
         let mut lasts = strip.rows_mut(&mut self.out.y);
-        let mut winners = strip.rows_mut(&mut self.out.winners);
         let mut bests = strip.rows_mut(&mut self.out.best);
-        let zero = T::splat(simd, T::ZERO);
         each_window!(self.windows, part, |window, corners| {
             let given = each_corner!(|k| x.load(corners[k]));
             let keys = each!(given, |k| T::times(simd, given[k], sign));
-            let (mut first, mut best, mut top) = (zero, given[0], keys[0]);
+            let (mut best, mut top) = (given[0], keys[0]);
             for corner in 1..4 {
                 // Written so that a NaN on either side is kept, not skipped.
                 let keep = T::either(
@@ -56,31 +54,24 @@ impl<T: Real, const BOTH: bool> Striped<T> for Choose<'_, '_, T, BOTH> {
                     T::at_least(simd, top, keys[corner]),
                     T::not_a_number(simd, top),
                 );
-                let number = T::splat(simd, T::of(corner as f64));
-                first = T::choose_each(simd, keep, first, number);
                 best = T::choose_each(simd, keep, best, given[corner]);
                 top = T::choose_each(simd, keep, top, keys[corner]);
             }
             bests.store(window, best);
             if BOTH {
-                let (mut last, mut least, mut bottom) = (zero, given[0], keys[0]);
+                let (mut least, mut bottom) = (given[0], keys[0]);
                 for corner in 1..4 {
                     let falls = T::above(simd, bottom, keys[corner]);
-                    let number = T::splat(simd, T::of(4.0 * corner as f64));
-                    last = T::choose_each(simd, falls, number, last);
                     least = T::choose_each(simd, falls, given[corner], least);
                     bottom = T::choose_each(simd, falls, keys[corner], bottom);
                 }
                 lasts.store(window, least);
-                first = T::plus(simd, first, last);
             }
-            winners.store(window, first);
         });
     }
 }
 
-/// The norm and an activation after it, of the corners that were [chosen](Choose): `y`, and the
-/// winners of both.
+/// The norm and an activation after it, of what was [chosen](Choose).
 pub(super) struct Settle<'a, 'b, T, F> {
     pub(super) after: F,
     pub(super) channels: &'a Channels<T>,
@@ -101,7 +92,6 @@ impl<T: Real, F: Function<T>> Striped<T> for Settle<'_, '_, T, F> {
         let (simd, channels) = (strip.simd, self.channels.of(strip));
         let windows = rows_of(part, self.out.y.rows());
         let mut y = strip.rows_mut(&mut self.out.y);
-        let mut winners = strip.rows_mut(&mut self.out.winners);
         let mut bests = strip.rows_mut(&mut self.out.best);
         let zero = T::splat(simd, T::ZERO);
         by_fours!(windows, |window, N| {
@@ -124,31 +114,12 @@ impl<T: Real, F: Function<T>> Striped<T> for Settle<'_, '_, T, F> {
                 let [other, _] = self.after.both(simd, line);
                 for i in 0..N {
                     let last = T::above(simd, other[i], value[i]);
-                    let [first_number, last_number] = apart::<T, S>(simd, winners.load(window + i));
                     y.store(window + i, T::choose_each(simd, last, other[i], value[i]));
-                    let winner = T::choose_each(simd, last, last_number, first_number);
-                    winners.store(window + i, winner);
                     bests.store(window + i, T::choose_each(simd, last, least[i], given[i]));
                 }
             }
         });
     }
-}
-
-/// Two numbers from 0 to 3, from the one and four times the other.
-#[inline(always)]
-fn apart<T: Real, S: Simd>(simd: S, sum: T::Vector<S>) -> [T::Vector<S>; 2] {
-    let splat = |value: f64| T::splat(simd, T::of(value));
-    let quarters = T::times(simd, sum, splat(0.25));
-    let mut second = splat(0.0);
-    for number in 1..4 {
-        let reached = T::at_least(simd, quarters, splat(f64::from(number)));
-        second = T::choose_each(simd, reached, splat(f64::from(number)), second);
-    }
-    [
-        T::minus(simd, sum, T::times(simd, second, splat(4.0))),
-        second,
-    ]
 }
 
 #[cfg(test)]
@@ -164,13 +135,13 @@ mod tests {
         (0..count).map(|i| T::of(number(i))).collect()
     }
 
-    /// `y`, winners and what the norm was given there.
+    /// `y`, and what the norm was given at the winners.
     fn pooled<T: Real>(
         activation: Activation,
         windows: Windows,
         x: &[T],
         [scale, center]: [&[T]; 2],
-    ) -> [Vec<T>; 3] {
+    ) -> [Vec<T>; 2] {
         let spec = TailSpec {
             activation,
             epsilon: Some(0.0),
@@ -182,9 +153,9 @@ mod tests {
         let (mean, variance) = (vec![T::ZERO; c], vec![T::ONE; c]);
         let channels = Channels::new(&mean, &variance, 0.0, Some(scale), Some(center));
         let size = windows.lines() * (windows.width / 2) * c;
-        let mut out = [(); 3].map(|()| vec![T::ZERO; size]);
-        let [y, winners, best] = &mut out;
-        let mut pooled = Pooled::whole(y, winners, best, c);
+        let mut out = [(); 2].map(|()| vec![T::ZERO; size]);
+        let [y, best] = &mut out;
+        let mut pooled = Pooled::whole(y, best, c);
         let x = Columns::whole(x, c);
         choose(&spec, Some(scale), windows, x, &mut pooled);
         settle(&spec, &channels, &mut pooled);
@@ -215,7 +186,7 @@ mod tests {
                 let x = numbers::<T>(images * height * width * c, 3);
                 let (mut scale, center) = (numbers::<T>(c, 5), numbers::<T>(c, 11));
                 scale[1] = T::ZERO;
-                let [y, winners, best] = pooled(activation, windows, &x, [&scale, &center]);
+                let [y, best] = pooled(activation, windows, &x, [&scale, &center]);
                 for (i, (k, corners)) in corners(windows, &x, c).into_iter().enumerate() {
                     let line = corners.map(|x| x.into() * scale[k].into() + center[k].into());
                     let values = line.map(|x| activation.value(x));
@@ -223,11 +194,9 @@ mod tests {
                     let context = format!("{activation:?}, {c} channels: {line:?}");
                     let near = |value: f64| (value - most).abs() < tolerance * most.abs().max(1.0);
                     assert!(near(y[i].into()), "{context}");
-                    let winner = (0..4)
-                        .find(|&corner| winners[i].into() == corner as f64)
-                        .expect("a corner");
+                    let winner = corners.iter().position(|x| (*x).into() == best[i].into());
+                    let winner = winner.expect("it is one of the corners");
                     assert!(near(values[winner]), "{context}");
-                    assert_eq!(best[i].into(), corners[winner].into(), "{context}");
                     if k == 1 {
                         assert_eq!(winner, 0, "{context}");
                     }
@@ -252,17 +221,19 @@ mod tests {
         let nan = f32::NAN;
         for activation in [Activation::Relu, Activation::Gelu] {
             for (x, winner) in [
-                ([1.0, 2.0, 2.0, 1.0], 1.0),
-                ([0.5; 4], 0.0),
-                ([1.0, nan, 2.0, 1.0], 1.0),
-                ([nan, 1.0, 2.0, 3.0], 0.0),
-                ([1.0, 2.0, 3.0, nan], 3.0),
+                ([1.0, 2.0, 2.0, 1.0], 2.0),
+                ([-0.0, 0.0, -0.0, 0.0], -0.0),
+                ([1.0, nan, 2.0, 1.0], nan),
+                ([nan, 1.0, 2.0, 3.0], nan),
+                ([1.0, 2.0, 3.0, nan], nan),
             ] {
-                let [y, winners, best] = pooled(activation, windows, &x, [&[1.0], &[0.0]]);
-                assert_eq!(winners, [winner], "{activation:?} of {x:?}");
-                let (seen, given) = (best[0], x[winner as usize]);
-                assert!(seen == given || seen.is_nan() && given.is_nan());
-                assert_eq!(y[0].is_nan(), given.is_nan());
+                let [y, best] = pooled(activation, windows, &x, [&[1.0], &[0.0]]);
+                let same = best[0].to_bits() == f32::to_bits(winner);
+                assert!(
+                    same || best[0].is_nan() && winner.is_nan(),
+                    "{activation:?}, {x:?}"
+                );
+                assert_eq!(y[0].is_nan(), winner.is_nan(), "{activation:?}, {x:?}");
             }
         }
     }
@@ -275,8 +246,8 @@ mod tests {
             width: 2,
         };
         let x = [-0.8f32, -0.9, -3.0, -0.7];
-        let [y, winners, best] = pooled(Activation::Silu, windows, &x, [&[1.0], &[0.0]]);
-        assert_eq!((winners[0], best[0]), (2.0, -3.0));
+        let [y, best] = pooled(Activation::Silu, windows, &x, [&[1.0], &[0.0]]);
+        assert_eq!(best, [-3.0]);
         assert!((f64::from(y[0]) - Activation::Silu.value(-3.0)).abs() < 1e-6);
     }
 }

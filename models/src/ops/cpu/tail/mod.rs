@@ -111,24 +111,15 @@ pub(crate) fn apply<T: Real>(
 pub(crate) struct Pooled<'a, T> {
     /// The maximum.
     pub(crate) y: ColumnsMut<'a, T>,
-    /// The corner (0 to 3, row-major) that attains it; a number of the same type, so that comparing
-    /// it makes a mask for the others.
-    pub(crate) winners: ColumnsMut<'a, T>,
-    /// What the norm was given there.
+    /// What the norm was given at the corner that attains it.
     pub(crate) best: ColumnsMut<'a, T>,
 }
 
 impl<'a, T> Pooled<'a, T> {
     /// All `width` columns.
-    pub(crate) fn whole(
-        y: &'a mut [T],
-        winners: &'a mut [T],
-        best: &'a mut [T],
-        width: usize,
-    ) -> Self {
+    pub(crate) fn whole(y: &'a mut [T], best: &'a mut [T], width: usize) -> Self {
         Self {
             y: ColumnsMut::whole(y, width),
-            winners: ColumnsMut::whole(winners, width),
             best: ColumnsMut::whole(best, width),
         }
     }
@@ -270,19 +261,19 @@ pub(crate) fn through_norm<T: Real>(
     with_before!(spec, before => strips(through::Through { before, channels, x, means, d }));
 }
 
-/// [`through_norm`] behind pooling, from the windows' `d` to all places. Without a norm `means` are
-/// zero.
+/// [`through_norm`] behind pooling, from the windows' `d` to all places; `best` is what the norm was
+/// given at the corners that won. Without a norm `means` are zero.
 pub(crate) fn through_norm_pooled<T: Real>(
     spec: &TailSpec,
     channels: &Channels<T>,
     windows: Windows,
     x: Columns<T>,
-    (winners, d): (Columns<T>, Columns<T>),
+    (best, d): (Columns<T>, Columns<T>),
     means: &Sums<T>,
     dx: &mut ColumnsMut<T>,
 ) {
     with_before!(spec, before => strips(through::ThroughPooled {
-        before, channels, windows, x, winners, d, means, dx,
+        before, channels, windows, x, best, d, means, dx,
     }));
 }
 

@@ -57,7 +57,7 @@ pub(super) struct ThroughPooled<'a, 'b, T, G> {
     pub(super) channels: &'a Channels<T>,
     pub(super) windows: Windows,
     pub(super) x: Columns<'a, T>,
-    pub(super) winners: Columns<'a, T>,
+    pub(super) best: Columns<'a, T>,
     pub(super) d: Columns<'a, T>,
     pub(super) means: &'a Sums<T>,
     pub(super) dx: &'a mut ColumnsMut<'b, T>,
@@ -79,7 +79,7 @@ impl<T: Real, G: Function<T>> Striped<T> for ThroughPooled<'_, '_, T, G> {
         let sums = strip.load(&self.means.plain);
         let products = strip.load(&self.means.products);
         let zero = T::splat(simd, T::ZERO);
-        let (x_rows, winners) = (strip.rows(self.x), strip.rows(self.winners));
+        let (x_rows, bests) = (strip.rows(self.x), strip.rows(self.best));
         let (d, mut dx) = (strip.rows(self.d), strip.rows_mut(self.dx));
         if part == self.windows.lines() {
             let outside = T::negative(simd, sums);
@@ -95,13 +95,15 @@ impl<T: Real, G: Function<T>> Striped<T> for ThroughPooled<'_, '_, T, G> {
         // What loses a window has no gradient of its own.
         let lost = T::minus(simd, zero, sums);
         each_window!(self.windows, part, |window, corners| {
-            let won = T::minus(simd, d.load(window), sums);
-            let winner = winners.load(window);
+            let mut won = T::minus(simd, d.load(window), sums);
+            let best = bests.load(window);
             let x = each_corner!(|k| x_rows.load(corners[k]));
             let [given, slopes] = self.before.both(simd, x);
             let gradients = each!(given, |k| {
-                let wins = T::equal(simd, winner, T::splat(simd, T::of(k as f64)));
+                // The first corner that is the best wins, and no other.
+                let wins = T::equal(simd, given[k], best);
                 let centred = T::choose_each(simd, wins, won, lost);
+                won = T::choose_each(simd, wins, lost, won);
                 channels.back(given[k], centred, products)
             });
             for k in 0..4 {

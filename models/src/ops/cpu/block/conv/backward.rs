@@ -58,7 +58,6 @@ pub(in crate::ops::cpu::block) fn backward<T: Real>(
             upstream: dy.from.map(|from| nth(from, r, size)),
             z: nth(&saved.z, r, saved.z.len() / n),
             kept: nth(&saved.kept, r, saved.kept.len() / n),
-            winners: nth(&saved.winners, r, saved.winners.len() / n),
             best: nth(&saved.best, r, saved.best.len() / n),
             anew: (tail.is_some() && !s.keeps_product()).then(|| job.map(r)),
         },
@@ -132,7 +131,6 @@ struct Read<'a, T> {
     upstream: Option<&'a [T]>,
     z: &'a [T],
     kept: &'a [u8],
-    winners: &'a [T],
     best: &'a [T],
     /// What the product is computed with where it was not kept.
     anew: Option<Map<'a, T>>,
@@ -231,7 +229,7 @@ impl<T: Real> Norm<'_, T> {
         }
         let z = read.product(job, i, room);
         if spec.pool {
-            let winners = Columns::whole(nth(read.winners, i, in_y), c);
+            let best = Columns::whole(nth(read.best, i, in_y), c);
             let room = d_room.get_or_insert_with(|| Buffer::unspecified(in_z));
             let dz = &mut room[..z.len()];
             tail::through_norm_pooled(
@@ -239,7 +237,7 @@ impl<T: Real> Norm<'_, T> {
                 self.channels,
                 job.s.windows(z.len() / c / job.patches.places()),
                 job.columns(z),
-                (winners, job.columns(d)),
+                (best, job.columns(d)),
                 self.means,
                 &mut ColumnsMut::whole(dz, c),
             );

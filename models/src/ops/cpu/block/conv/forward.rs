@@ -22,17 +22,15 @@ struct Tile<'a, T> {
 /// What becomes of a tile's product.
 struct Out<'a, T> {
     y: &'a mut [T],
-    /// The drawn mask, and of pooled windows the winners and what the norm was given there; empty
-    /// without them.
+    /// The drawn mask, and what the norm was given where pooled windows were won; empty without them.
     kept: &'a mut [u8],
-    winners: &'a mut [T],
     best: &'a mut [T],
 }
 
 impl<T> Out<'_, T> {
     /// What is left of the windows, of `c` channels.
     fn pooled(&mut self, c: usize) -> Pooled<'_, T> {
-        Pooled::whole(self.y, self.winners, self.best, c)
+        Pooled::whole(self.y, self.best, c)
     }
 }
 
@@ -50,19 +48,17 @@ pub(in crate::ops::cpu::block) fn forward<T: Real>(
     let arrays = parts(&mut y, n)
         .zip(parts(&mut saved.z, n))
         .zip(parts(&mut saved.kept, n))
-        .zip(parts(&mut saved.winners, n))
         .zip(parts(&mut saved.best, n))
         .zip(parts(&mut saved.mean, n))
         .zip(parts(&mut saved.variance, n));
     let replicas = x.chunks(s.input().max(1)).zip(arrays).enumerate().collect();
     for_each(
         replicas,
-        |(r, (x, ((((((y, z), kept), winners), best), mean), variance)))| {
+        |(r, (x, (((((y, z), kept), best), mean), variance)))| {
             let [in_x, in_z, in_y] = job.sizes();
             let tiles = x.chunks(in_x).enumerate().zip(y.chunks_mut(in_y));
             let mut z = z.chunks_mut(in_z);
             let mut kept = kept.chunks_mut(in_z);
-            let mut winners = winners.chunks_mut(in_y);
             let mut best = best.chunks_mut(in_y);
             let tile = |((i, x), y)| Tile {
                 i,
@@ -71,7 +67,6 @@ pub(in crate::ops::cpu::block) fn forward<T: Real>(
                 out: Out {
                     y,
                     kept: kept.next().unwrap_or_default(),
-                    winners: winners.next().unwrap_or_default(),
                     best: best.next().unwrap_or_default(),
                 },
             };
