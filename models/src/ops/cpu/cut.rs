@@ -1,7 +1,7 @@
 //! How an optimizer's step is cut into tasks: equal blocks, one a replica, in parts of limited size.
 
 /// Numbers that one task moves, at most.
-const PART: usize = 1 << 16;
+const PART: usize = 1 << 14;
 
 /// Numbers of a block and of its parts. The numbers of a block move alike, so how it is cut changes
 /// nothing.
