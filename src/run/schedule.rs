@@ -40,11 +40,17 @@ pub(super) fn train_all(
     stop: &StopFlag,
 ) -> Result<Done, RecordError> {
     let next = AtomicUsize::new(0);
+    let workers = workers.clamp(1, jobs.len().max(1));
+    let busy = AtomicUsize::new(workers);
     let broken = AtomicBool::new(false);
     let kept = Mutex::new((journal, Done::default()));
     let work = || -> Result<(), RecordError> {
         while !stop.stopped() && !broken.load(Ordering::SeqCst) {
             let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) else {
+                let left = busy.fetch_sub(1, Ordering::SeqCst) - 1;
+                if left > 0 {
+                    trainer.last_jobs(left);
+                }
                 break;
             };
             events.job_started(job);
@@ -65,9 +71,7 @@ pub(super) fn train_all(
         Ok(())
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers.clamp(1, jobs.len().max(1)))
-            .map(|_| scope.spawn(work))
-            .collect();
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         (workers.into_iter())
             .map(|worker| {
                 worker
@@ -227,6 +231,37 @@ mod tests {
                 .values()
                 .all(|r| r.outcome == Outcome::Done)
         );
+    }
+
+    #[test]
+    fn whoever_is_left_is_told_how_many_share_the_cores() {
+        /// Ends the job of seed 1 only once it is told that it is the last.
+        struct Last(AtomicUsize);
+        impl Trainer for Last {
+            fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
+                let clock = Instant::now();
+                while job.cells[0].seed == 1 && self.0.load(Ordering::SeqCst) != 1 {
+                    assert!(clock.elapsed() < Duration::from_secs(60), "nobody told it");
+                    thread::yield_now();
+                }
+                Some(FakeTrainer::records(job))
+            }
+
+            fn last_jobs(&self, jobs: usize) {
+                self.0.store(jobs, Ordering::SeqCst);
+            }
+
+            fn estimate(&self, _: &Job) -> Option<f64> {
+                None
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap().0;
+        let (trainer, stop) = (Last(AtomicUsize::new(0)), StopFlag::default());
+        let done = train_all(&jobs(), 3, &trainer, &mut journal, &Silent, &stop).unwrap();
+        assert_eq!(done.trained.len(), 4);
+        let failed = |record: &CellRecord| record.outcome != Outcome::Done;
+        assert!(!journal.records().values().any(failed));
     }
 
     #[test]

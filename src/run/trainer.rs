@@ -35,6 +35,12 @@ pub trait Trainer: Sync {
     fn train(&self, job: &Job, progress: &dyn Progress, stop: &StopFlag)
     -> Option<Vec<CellRecord>>;
 
+    /// Told that nothing waits any more while `jobs` jobs are left in training, which may share what
+    /// the others gave up. Results must not depend on it.
+    fn last_jobs(&self, jobs: usize) {
+        let _ = jobs;
+    }
+
     /// Seconds that `job` will take alone on one worker, from timing a few of its steps; `None`
     /// when it cannot be run.
     fn estimate(&self, job: &Job) -> Option<f64>;

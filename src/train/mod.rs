@@ -22,6 +22,7 @@ pub use training::Training;
 use crate::data::{self, Dataset};
 use crate::device;
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
+use crate::run::threads_a_job;
 use crate::run::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
 use crate::spec::{Length, PlantedFault};
 use ablate_models::Start;
@@ -33,13 +34,14 @@ use probes::{Moment, Probes, Run};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use threads::Threads;
 
 /// Trains jobs with burn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct BurnTrainer {
-    threads: usize,
+    threads: AtomicUsize,
 }
 
 /// Why a job cannot be trained.
@@ -67,7 +69,14 @@ pub enum TrainError {
 impl BurnTrainer {
     /// A trainer whose kernels use `threads` threads a job.
     pub const fn new(threads: usize) -> Self {
-        Self { threads }
+        Self {
+            threads: AtomicUsize::new(threads),
+        }
+    }
+
+    /// Threads that a job uses from now on.
+    fn threads(&self) -> usize {
+        self.threads.load(Ordering::Relaxed)
     }
 }
 
@@ -78,19 +87,32 @@ impl Trainer for BurnTrainer {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
+        let mut threads = Threads::new(&job.device, self.threads());
         let begin = || Lockstep::new(job, &data::load(job.data.name)?);
-        Threads::new(&job.device, self.threads).install(|| match begin() {
-            Ok(lockstep) => lockstep.run(progress, stop),
+        let mut lockstep = match threads.install(begin) {
+            Ok(lockstep) => lockstep,
             Err(error) => {
                 let failed = |cell| failed(job, cell, &error);
-                Some(job.cells.iter().map(failed).collect())
+                return Some(job.cells.iter().map(failed).collect());
             }
-        })
+        };
+        for place in job.evaluations() {
+            threads.resize(self.threads());
+            if !threads.install(|| lockstep.advance(place, progress, stop))? {
+                break;
+            }
+        }
+        threads.install(|| lockstep.end(stop))
+    }
+
+    fn last_jobs(&self, jobs: usize) {
+        self.threads
+            .fetch_max(threads_a_job(jobs), Ordering::Relaxed);
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {
         let started = Instant::now();
-        let training = Training::new(job, self.threads).ok()?;
+        let training = Training::new(job, self.threads()).ok()?;
         let built = started.elapsed().as_secs_f64();
         Some(built + training.estimate())
     }
@@ -122,6 +144,8 @@ pub(crate) struct Lockstep<'a> {
     net: Net,
     batches: Batches,
     steps_per_epoch: usize,
+    /// Steps before the last evaluation.
+    evaluated: usize,
     probes: Probes,
     records: Vec<CellRecord>,
 }
@@ -146,27 +170,30 @@ impl<'a> Lockstep<'a> {
             probes: Probes::begin(&run),
             net,
             steps_per_epoch: examples / batch,
+            evaluated: 0,
             records: job.cells.iter().map(done).collect(),
             batches,
             job,
         })
     }
 
-    fn run(mut self, progress: &dyn Progress, stop: &StopFlag) -> Option<Vec<CellRecord>> {
-        let length = self.job.train.length;
-        let mut from = 0;
-        for place in self.job.evaluations() {
-            let to = length.in_steps(place, self.steps_per_epoch);
-            let losses = self.steps(from..to, progress, stop)?;
-            self.evaluate(to, &losses);
-            from = to;
-            if self.alive().next().is_none() {
-                progress.advanced(self.job, place);
-                break;
-            }
+    /// Trains on to the evaluation at `place`; whether any cell goes on from there. `None` if it was
+    /// stopped.
+    fn advance(&mut self, place: usize, progress: &dyn Progress, stop: &StopFlag) -> Option<bool> {
+        let to = (self.job.train.length).in_steps(place, self.steps_per_epoch);
+        let losses = self.steps(self.evaluated..to, progress, stop)?;
+        self.evaluated = to;
+        self.evaluate(to, &losses);
+        let goes_on = self.alive().next().is_some();
+        if goes_on {
             self.probe_epoch();
-            progress.advanced(self.job, place);
         }
+        progress.advanced(self.job, place);
+        Some(goes_on)
+    }
+
+    /// The records, after the last evaluation; `None` if it was stopped.
+    fn end(self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
         match self.job.stops_early() {
             true => Some(self.records),
             false => self.finish(stop),
@@ -350,4 +377,33 @@ pub(crate) fn build(
     let rates: Vec<f64> = job.cells.iter().map(|cell| cell.learning_rate).collect();
     let optimizer = Optimizer::new(&job.train, &rates, &model, &start.seeds);
     Ok(Net::new(model, optimizer, job.train.loss_scale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ablate_models::cnn::CnnConfig;
+    use ablate_models::zoo::ModelConfig;
+
+    #[test]
+    fn threads_that_come_in_the_middle_of_a_training_change_no_bit() {
+        /// Brings another thread after each evaluation, if it does.
+        struct Bring<'a>(&'a BurnTrainer, bool);
+        impl Progress for Bring<'_> {
+            fn advanced(&self, _: &Job, _: usize) {
+                self.0.threads.fetch_add(self.1.into(), Ordering::Relaxed);
+            }
+        }
+        let model: CnnConfig = serde_json::from_str(r#"{"channels": [4], "dense": [16]}"#).unwrap();
+        let job = fixture::job(&ModelConfig::Cnn(model), 64);
+        assert!(job.evaluations().len() > 1);
+        let train = |brings| {
+            let trainer = BurnTrainer::new(1);
+            let records = trainer.train(&job, &Bring(&trainer, brings), &StopFlag::default());
+            let records = records.expect("nobody stops it");
+            assert_eq!(records[0].outcome, Outcome::Done);
+            records
+        };
+        assert_eq!(train(false), train(true));
+    }
 }

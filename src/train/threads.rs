@@ -10,16 +10,25 @@ use std::thread;
 /// A pool of threads of a job's own, so that jobs beside each other do not share one.
 pub(crate) struct Threads {
     pool: Option<ThreadPool>,
-    stay_awake: bool,
+    count: usize,
+    on_cpu: bool,
 }
 
 impl Threads {
     /// `count` threads for a job on `device`; where they cannot be had, the caller's will do.
     pub(crate) fn new(device: &str, count: usize) -> Self {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(count);
         Self {
-            pool: pool.build().ok(),
-            stay_awake: count > 1 && device::is_cpu(device),
+            pool: pool(count),
+            count,
+            on_cpu: device::is_cpu(device),
+        }
+    }
+
+    /// `count` threads from now on.
+    pub(crate) fn resize(&mut self, count: usize) {
+        if count != self.count {
+            self.pool = pool(count);
+            self.count = count;
         }
     }
 
@@ -29,7 +38,7 @@ impl Threads {
     /// too late for the next one, for waking takes as long as some kernels do.
     pub(crate) fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
-            Some(pool) if self.stay_awake => pool.install(|| {
+            Some(pool) if self.count > 1 && self.on_cpu => pool.install(|| {
                 let _awake = Awake::new(pool);
                 f()
             }),
@@ -37,6 +46,11 @@ impl Threads {
             None => f(),
         }
     }
+}
+
+fn pool(count: usize) -> Option<ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count);
+    pool.build().ok()
 }
 
 /// Keeps the other threads of a pool awake, looking for work, while it lives.
