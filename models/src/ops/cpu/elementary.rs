@@ -3,7 +3,7 @@
 
 use super::vectors::Vectors;
 use bytemuck::Pod;
-use pulp::Simd;
+use pulp::{Scalar, Simd};
 
 /// A number with elementary functions, of several vectors at once. NaN stays NaN.
 pub(crate) trait Elementary: Vectors {
@@ -36,10 +36,23 @@ macro_rules! each {
 
 pub(crate) use each;
 
-/// A polynomial by Horner's rule, the coefficient of the highest power first. Each step rounds once,
-/// with and without an instruction for it, so that all machines agree.
+/// How often a multiply-add rounds. Vectors round once, with and without an instruction for it, so that
+/// all machines agree.
+const ONCE: u8 = 1;
+const TWICE: u8 = 2;
+
+/// `a b + c`.
 #[inline(always)]
-fn polynomial<S: Simd, const N: usize, const C: usize>(
+fn mul_add<S: Simd, const ROUNDS: u8>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+    match ROUNDS {
+        ONCE => simd.mul_add_f32s(a, b, c),
+        _ => simd.add_f32s(simd.mul_f32s(a, b), c),
+    }
+}
+
+/// A polynomial by Horner's rule, the coefficient of the highest power first.
+#[inline(always)]
+fn polynomial<S: Simd, const N: usize, const C: usize, const ROUNDS: u8>(
     simd: S,
     x: [S::f32s; N],
     coefficients: [f32; C],
@@ -47,7 +60,7 @@ fn polynomial<S: Simd, const N: usize, const C: usize>(
     let mut p = [simd.splat_f32s(coefficients[0]); N];
     for c in 1..C {
         let c = simd.splat_f32s(coefficients[c]);
-        p = each!(p, |i| simd.mul_add_f32s(p[i], x[i], c));
+        p = each!(p, |i| mul_add::<S, ROUNDS>(simd, p[i], x[i], c));
     }
     p
 }
@@ -75,48 +88,59 @@ fn clamp<S: Simd>(simd: S, x: S::f32s, low: f32, high: f32) -> S::f32s {
     simd.select_f32s(simd.greater_than_f32s(x, high), high, x)
 }
 
+/// `exp(x)` by reduction to `2^k exp(r)`, `|r| <= ln 2 / 2`, and a polynomial of degree 6; relative error
+/// below 3e-7 on the range it does not clamp.
+#[inline(always)]
+fn exp<S: Simd, const N: usize, const ROUNDS: u8>(simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
+    const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer in the low bits.
+    const TERMS: [f32; 7] = [
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ];
+    let shift = simd.splat_f32s(SHIFT);
+    let log2_e = simd.splat_f32s(std::f32::consts::LOG2_E);
+    // -ln 2 in two parts.
+    let (high, low) = (
+        simd.splat_f32s(-0.693_359_4),
+        simd.splat_f32s(2.121_944_4e-4),
+    );
+    let x = each!(x, |i| clamp(simd, x[i], -87.0, 88.0));
+    let shifted = each!(x, |i| mul_add::<S, ROUNDS>(simd, x[i], log2_e, shift));
+    let k = each!(x, |i| simd.sub_f32s(shifted[i], shift));
+    let r = each!(x, |i| mul_add::<S, ROUNDS>(simd, k[i], high, x[i]));
+    let r = each!(x, |i| mul_add::<S, ROUNDS>(simd, k[i], low, r[i]));
+    let p = polynomial::<S, N, _, ROUNDS>(simd, r, TERMS);
+    let bias = simd.splat_u32s(127u32.wrapping_sub(SHIFT.to_bits()));
+    let mantissa = simd.splat_u32s(23);
+    each!(p, |i| {
+        let exponent = simd.add_u32s(simd.transmute_u32s_f32s(shifted[i]), bias);
+        let scale = simd.wrapping_dyn_shl_u32s(exponent, mantissa);
+        simd.mul_f32s(p[i], simd.transmute_f32s_u32s(scale))
+    })
+}
+
+/// `exp(x)` of one number, where a multiply-add that rounds once may be a call.
+#[inline(always)]
+pub(crate) fn exp_of_one(x: f32) -> f32 {
+    exp::<Scalar, 1, TWICE>(Scalar::new(), [x])[0]
+}
+
 impl Elementary for f32 {
-    /// By reduction to `2^k exp(r)`, `|r| <= ln 2 / 2`, and a polynomial of degree 6; relative error
-    /// below 3e-7 on the range it does not clamp.
     #[inline(always)]
     fn exp_each<S: Simd, const N: usize>(simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
-        const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer in the low bits.
-        const TERMS: [f32; 7] = [
-            1.0 / 720.0,
-            1.0 / 120.0,
-            1.0 / 24.0,
-            1.0 / 6.0,
-            0.5,
-            1.0,
-            1.0,
-        ];
-        let shift = simd.splat_f32s(SHIFT);
-        let log2_e = simd.splat_f32s(std::f32::consts::LOG2_E);
-        // -ln 2 in two parts.
-        let (high, low) = (
-            simd.splat_f32s(-0.693_359_4),
-            simd.splat_f32s(2.121_944_4e-4),
-        );
-        let x = each!(x, |i| clamp(simd, x[i], -87.0, 88.0));
-        let shifted = each!(x, |i| simd.mul_add_f32s(x[i], log2_e, shift));
-        let k = each!(x, |i| simd.sub_f32s(shifted[i], shift));
-        let r = each!(x, |i| simd.mul_add_f32s(k[i], high, x[i]));
-        let r = each!(x, |i| simd.mul_add_f32s(k[i], low, r[i]));
-        let p = polynomial(simd, r, TERMS);
-        let bias = simd.splat_u32s(127u32.wrapping_sub(SHIFT.to_bits()));
-        let mantissa = simd.splat_u32s(23);
-        each!(p, |i| {
-            let exponent = simd.add_u32s(simd.transmute_u32s_f32s(shifted[i]), bias);
-            let scale = simd.wrapping_dyn_shl_u32s(exponent, mantissa);
-            simd.mul_f32s(p[i], simd.transmute_f32s_u32s(scale))
-        })
+        exp::<S, N, ONCE>(simd, x)
     }
 
     #[inline(always)]
     fn exp_m1_of_negative_each<S: Simd, const N: usize>(simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
         // Near zero the difference cancels; there the series has the accuracy.
         const TERMS: [f32; 5] = [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0];
-        let series = polynomial(simd, x, TERMS);
+        let series = polynomial::<S, N, _, ONCE>(simd, x, TERMS);
         let exp = Self::exp_each(simd, x);
         let (one, near) = (simd.splat_f32s(1.0), simd.splat_f32s(-0.125));
         each!(x, |i| {
@@ -132,7 +156,7 @@ impl Elementary for f32 {
         let (one, two) = (simd.splat_f32s(1.0), simd.splat_f32s(2.0));
         let near = simd.splat_f32s(0.0625);
         let s = each!(x, |i| simd.mul_f32s(x[i], x[i]));
-        let series = polynomial(simd, s, TERMS);
+        let series = polynomial::<S, N, _, ONCE>(simd, s, TERMS);
         let exp = Self::exp_each(simd, each!(x, |i| simd.mul_f32s(two, x[i])));
         each!(x, |i| {
             let series = simd.mul_f32s(x[i], series[i]);
@@ -172,8 +196,8 @@ impl Elementary for f32 {
         let half = simd.splat_f32s(0.5);
         let x = each!(x, |i| clamp(simd, x[i], -END, END));
         let s = each!(x, |i| simd.mul_f32s(x[i], x[i]));
-        let above = polynomial(simd, s, ABOVE);
-        let below = polynomial(simd, s, BELOW);
+        let above = polynomial::<S, N, _, ONCE>(simd, s, ABOVE);
+        let below = polynomial::<S, N, _, ONCE>(simd, s, BELOW);
         each!(x, |i| {
             let erf = simd.div_f32s(simd.mul_f32s(x[i], above[i]), below[i]);
             simd.add_f32s(half, erf)
@@ -217,7 +241,6 @@ fn one_by_one<V: Pod, const N: usize>(mut x: [V; N], f: impl Fn(f64) -> f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulp::Scalar;
 
     type Each = fn(Scalar, [f32; 1]) -> [f32; 1];
 
@@ -245,6 +268,7 @@ mod tests {
     fn single_precision_functions_are_within_their_stated_error() {
         let [exp, exp_m1, tanh, normal_cdf] = FUNCTIONS;
         assert!(worst(|x| of(exp, x), f64::exp, -86.0, 87.0) < 3e-7);
+        assert!(worst(exp_of_one, f64::exp, -86.0, 87.0) < 3e-7);
         assert!(worst(|x| of(exp_m1, x), f64::exp_m1, -20.0, -1e-6) < 1e-6);
         assert!(worst(|x| of(tanh, x), f64::tanh, -12.0, 12.0) < 1e-6);
         // An absolute error: a sum with 1 of what is nearly -1 has no other.

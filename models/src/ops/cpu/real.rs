@@ -1,9 +1,8 @@
 //! The element types of the kernels, and what their numbers do alone.
 
-use super::elementary::Elementary;
+use super::elementary::{Elementary, exp_of_one};
 use super::vector::{self, Kernel};
 use burn::tensor::Element;
-use pulp::Scalar;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
 /// `f32` or `f64`.
@@ -111,7 +110,7 @@ impl Real for f32 {
 
     #[inline(always)]
     fn exp(self) -> Self {
-        f32::exp_each(Scalar::new(), [self])[0]
+        exp_of_one(self)
     }
 
     /// In vectors that every such machine has; compilers see no use for them here.
