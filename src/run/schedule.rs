@@ -183,6 +183,15 @@ mod tests {
         Plan::new(&spec(&["a"], 4), "flex", 1, "f").jobs(|_| true)
     }
 
+    /// Lets the other threads work until `done`; `or` says what has not come to pass in a minute.
+    fn wait_until(done: impl Fn() -> bool, or: &str) {
+        let clock = Instant::now();
+        while !done() {
+            assert!(clock.elapsed() < Duration::from_secs(60), "{or}");
+            thread::yield_now();
+        }
+    }
+
     #[test]
     fn a_journal_that_refuses_a_record_ends_the_run_with_its_error() {
         let dir = tempfile::tempdir().unwrap();
@@ -205,14 +214,7 @@ mod tests {
         impl Trainer for Pair {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
                 self.0.fetch_add(1, Ordering::SeqCst);
-                let clock = Instant::now();
-                while self.0.load(Ordering::SeqCst) < 2 {
-                    assert!(
-                        clock.elapsed() < Duration::from_secs(60),
-                        "no second job began"
-                    );
-                    thread::yield_now();
-                }
+                wait_until(|| self.0.load(Ordering::SeqCst) >= 2, "no second job began");
                 Some(FakeTrainer::records(job))
             }
 
@@ -239,10 +241,8 @@ mod tests {
         struct Last(AtomicUsize);
         impl Trainer for Last {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
-                let clock = Instant::now();
-                while job.cells[0].seed == 1 && self.0.load(Ordering::SeqCst) != 1 {
-                    assert!(clock.elapsed() < Duration::from_secs(60), "nobody told it");
-                    thread::yield_now();
+                if job.cells[0].seed == 1 {
+                    wait_until(|| self.0.load(Ordering::SeqCst) == 1, "nobody told it");
                 }
                 Some(FakeTrainer::records(job))
             }

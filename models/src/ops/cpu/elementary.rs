@@ -36,8 +36,8 @@ macro_rules! each {
 
 pub(crate) use each;
 
-/// How often a multiply-add rounds. Vectors round once, with and without an instruction for it, so that
-/// all machines agree.
+/// How often a multiply-add rounds. The functions of vectors round once, with and without an instruction
+/// for it, so that all machines agree on them.
 const ONCE: u8 = 1;
 const TWICE: u8 = 2;
 
@@ -124,7 +124,8 @@ fn exp<S: Simd, const N: usize, const ROUNDS: u8>(simd: S, x: [S::f32s; N]) -> [
     })
 }
 
-/// `exp(x)` of one number, where a multiply-add that rounds once may be a call.
+/// `exp(x)` of one number, rounding as the loss always has: other last digits here are another training
+/// of every net, and in numbers taken one by one there is no time to gain.
 #[inline(always)]
 pub(crate) fn exp_of_one(x: f32) -> f32 {
     exp::<Scalar, 1, TWICE>(Scalar::new(), [x])[0]

@@ -41,7 +41,7 @@ pub(crate) trait Vectors: Copy {
         yes: Self::Vector<S>,
         no: Self::Vector<S>,
     ) -> Self::Vector<S>;
-    /// `a b + c`, rounded once.
+    /// `a b + c`, rounded once where the machine has vectors with an instruction for it.
     fn mul_add<S: Simd>(
         simd: S,
         a: Self::Vector<S>,
