@@ -62,7 +62,7 @@ group() {
       rule("matrix multiply", "gemm|matmul|matrixmultiply|::product::|::transpose::")
       rule("allocation", "malloc|(^|[^a-z])mi_|calloc|realloc|cfree|_int_free|mmap|munmap|madvise|::buffers::")
       rule("random numbers", "streams::|threefry|masks::|half_words|dropout::")
-      rule("pooling", "::pool::|pooling|[Pp]ooled|::choice::")
+      rule("pooling", "::pool::|pooling|[Pp]ooled|::tail::(choose|settle)")
       rule("norm, activation, dropout", "::tail::|activation|::norm::|ablate_models::block::")
       rule("loss", "::loss::|cross_entropy|softmax")
       rule("optimizer", "::adam|optimizer")
