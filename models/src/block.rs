@@ -6,6 +6,8 @@ use crate::dropout::{Dropout, DropoutConfig, Placement};
 use crate::error::ConfigError;
 use crate::init::{Start, WeightInit};
 use crate::linear::{Linear, LinearConfig};
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use crate::norm::BatchNorm;
 use crate::norm::{Norm, NormConfig};
 use crate::ops::{self, BlockOutput, BlockParameters, Geometry, TailSpec};
 use crate::pass::{Mode, Pass, Point};
@@ -284,6 +286,19 @@ impl Tail {
     /// - `x`: `[replicas, batch * positions, channels]`, positions fastest
     /// - output: as `x`
     pub fn forward(&self, mut x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        if let Some(norm) = self.normed_at_once(&x, pass) {
+            let rows = x.dims()[1];
+            let spec = ops::NormSpec {
+                activation: self.activation,
+                position: self.position,
+                epsilon: norm.config.epsilon,
+            };
+            let affine = [&norm.affine.scale, &norm.affine.center];
+            let affine = affine.map(|param| param.as_ref().map(Param::val));
+            let out = ops::gpu::normed_activation(x, affine, spec);
+            return self.drop(self.finish(out, rows, pass), positions, pass);
+        }
         pass.show(&self.path, Point::Weighted, &x);
         if self.position == Position::Before {
             x = self.normalize(x, positions, pass);
@@ -310,11 +325,10 @@ impl Tail {
             Some(Norm::Batch(norm)) => Some(norm),
             Some(Norm::Group(_) | Norm::Affine(_)) => return None,
         };
-        let drops_early = self.dropout.is_some() && self.placement != Placement::End;
         let differentiates = pass.mode() == Mode::Evaluate && device.is_autodiff();
         let ghosts = norm.is_some_and(|norm| norm.config.ghost.is_some())
             && matches!(pass.mode(), Mode::Train { .. });
-        let plain = pass.is_watched() || drops_early || ghosts || differentiates;
+        let plain = pass.is_watched() || self.drops_early() || ghosts || differentiates;
         if plain || !ops::has_kernels(device) {
             return None;
         }
@@ -329,6 +343,27 @@ impl Tail {
             },
             pool: false,
         })
+    }
+
+    /// Whether dropout stands before the end of the block.
+    fn drops_early(&self) -> bool {
+        self.dropout.is_some() && self.placement != Placement::End
+    }
+
+    /// The norm over the whole batch that a GPU computes in one operation with the activation; `None`
+    /// where something between them is of interest.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    fn normed_at_once(&self, x: &Tensor<3>, pass: &Pass) -> Option<&BatchNorm> {
+        let Some(Norm::Batch(norm)) = &self.norm else {
+            return None;
+        };
+        let over_the_batch = match pass.mode() {
+            Mode::Train { .. } => norm.config.ghost.is_none(),
+            Mode::EvaluateOnBatch => true,
+            Mode::Evaluate => false,
+        };
+        let at_once = over_the_batch && !pass.is_watched() && !self.drops_early();
+        (at_once && ops::has_gpu_kernels(&x.device(), x.dtype())).then_some(norm)
     }
 
     fn parameters(&self, bias: Option<&Param<Tensor<2>>>, pass: &Pass) -> BlockParameters {

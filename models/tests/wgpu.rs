@@ -14,9 +14,8 @@ use ablate_models::dropout::{Dropout, DropoutConfig};
 use ablate_models::ops::{self, AdamStep, SgdStep};
 use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::ModelConfig;
-use burn::tensor::{DType, Device, DeviceType, Tensor};
-use std::sync::OnceLock;
-use support::testing::{distance, values};
+use burn::tensor::{DType, Device, Tensor};
+use support::testing::{adapter, distance, values};
 use support::training::{Optimizer, Rule, Trial};
 use support::{ByPath, cnn, mlp, normals, normed, parameters, tensors};
 
@@ -25,20 +24,6 @@ use support::{ByPath, cnn, mlp, normals, normed, parameters, tensors};
 const BOUND: f64 = 2e-5;
 const STEPS: usize = 5;
 const ROWS: usize = 12;
-
-/// The first adapter.
-fn adapter() -> &'static Device {
-    static ADAPTER: OnceLock<Device> = OnceLock::new();
-    ADAPTER.get_or_init(|| {
-        let found = Device::enumerate(DeviceType::Wgpu).into_vec();
-        let first = found.into_iter().next().expect(
-            "wgpu finds no adapter; `apt-get install mesa-vulkan-drivers libvulkan1` brings one",
-        );
-        let name = first.identity().expect("an adapter has a name").name;
-        println!("on {name}");
-        first
-    })
-}
 
 /// The largest difference of two tensors, relative to the largest number of the first.
 fn difference(a: &[f64], b: &[f64]) -> f64 {
@@ -105,7 +90,10 @@ fn trains_alike(config: &ModelConfig) {
         &tensors(&here.model),
         &tensors(&there.model),
     );
-    near("evaluation", &here.evaluate(ROWS), &there.evaluate(ROWS));
+    for pass in [Pass::evaluate(), Pass::evaluate_on_batch()] {
+        let [a, b] = [&here, &there].map(|trial| trial.evaluate_in(&pass, ROWS));
+        near("evaluation", &a, &b);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The heavy operations. On the CPU devices they run kernels of this crate; on every other device,
-//! and as the reference in tests, their [`plain`] burn versions. GPUs have a kernel for what those
-//! would leave to the host, the masks of dropout.
+//! and as the reference in tests, their [`plain`] burn versions. GPUs have kernels for what those
+//! would leave to the host or split into many passes over memory: the masks of dropout, the patches
+//! of convolutions, max pooling, and batch norm with its activation.
 
 mod cpu;
 mod extension;
@@ -17,6 +18,8 @@ pub use cpu::tail::{Masks, TailSpec};
 use extension::{AdamState, ChannelParameters, Kernels, Optional, SgdState};
 pub use geometry::{Geometry, Padding};
 pub use plain::avg_pool2d;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use {crate::activation::Activation, crate::block::Position, burn::tensor::DType};
 
 /// Whether the kernels of this crate run on `device`.
 pub fn has_kernels(device: &Device) -> bool {
@@ -36,6 +39,12 @@ pub fn has_kernels(device: &Device) -> bool {
         }
     }
     is_cpu(device.as_dispatch())
+}
+
+/// Whether the kernels for GPUs run on `device`, on numbers of type `dtype`.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub(crate) fn has_gpu_kernels(device: &Device, dtype: DType) -> bool {
+    !has_kernels(device) && dtype == DType::F32
 }
 
 fn optional(tensor: Option<Tensor<2>>) -> Optional<Dispatch> {
@@ -58,6 +67,13 @@ pub fn linear<const D: usize>(
     bias: Option<Tensor<2>>,
 ) -> Tensor<3> {
     if !has_kernels(&x.device()) {
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        if has_gpu_kernels(&x.device(), x.dtype())
+            && let Some(bias) = bias
+        {
+            let y = plain::linear(x.flatten(2, D - 1), weight, None);
+            return gpu::add_bias(y, bias);
+        }
         return plain::linear(x.flatten(2, D - 1), weight, bias);
     }
     block(
@@ -80,6 +96,14 @@ pub fn conv2d(
     geometry: Geometry,
 ) -> Tensor<5> {
     if !has_kernels(&x.device()) {
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        if has_gpu_kernels(&x.device(), x.dtype()) {
+            let y = gpu::conv2d(x, weight, geometry);
+            let Some(bias) = bias else { return y };
+            let shape = y.dims();
+            let rows = y.reshape([shape[0], shape[1] * shape[2] * shape[3], shape[4]]);
+            return gpu::add_bias(rows, bias).reshape(shape);
+        }
         return plain::conv2d(x, weight, bias, geometry);
     }
     let spec = BlockSpec {
@@ -105,6 +129,18 @@ pub(crate) struct BlockSpec {
     geometry: Option<Geometry>,
     /// What follows the weights.
     tail: Option<TailSpec>,
+}
+
+/// A batch norm and the activation beside it.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+#[derive(Clone, Debug)]
+pub(crate) struct NormSpec {
+    /// The activation.
+    pub(crate) activation: Activation,
+    /// On which side of it the norm stands.
+    pub(crate) position: Position,
+    /// Added to the variance under the root.
+    pub(crate) epsilon: f64,
 }
 
 /// What a block has beside its weights, `[replicas, outputs]` each.
@@ -208,6 +244,10 @@ fn block<const I: usize, const O: usize>(
 /// 2x2 max pooling with stride 2; see [`plain::max_pool2d`].
 pub fn max_pool2d(x: Tensor<5>) -> Tensor<5> {
     if !has_kernels(&x.device()) {
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        if has_gpu_kernels(&x.device(), x.dtype()) {
+            return gpu::max_pool2d(x);
+        }
         return plain::max_pool2d(x);
     }
     Tensor::from_dispatch(Dispatch::zoo_max_pool2d(x.into_dispatch()))

@@ -29,7 +29,7 @@ pub fn conv2d(
 }
 
 /// `[r, n, h, w, c]` to `[r, n, h, w, kernel * kernel * c]`, zeros outside.
-fn patches(x: Tensor<5>, geometry: Geometry) -> Tensor<5> {
+pub(super) fn patches(x: Tensor<5>, geometry: Geometry) -> Tensor<5> {
     let [_, _, h, w, _] = x.dims();
     let (before, after) = geometry.around();
     let padded = pad(pad(x, 2, before, after), 3, before, after);

@@ -1,6 +1,8 @@
 //! What the unit tests and the tests in `tests/` share.
 
 use burn::tensor::{Device, Tensor};
+#[cfg(all(feature = "wgpu", feature = "flex"))]
+use {burn::tensor::DeviceType, std::sync::OnceLock};
 
 /// Runs `test` on every CPU device that is built in.
 #[cfg_attr(
@@ -18,6 +20,21 @@ pub(crate) fn for_each_device(test: impl Fn(&Device)) {
         Device::ndarray(),
     ];
     devices.iter().for_each(test);
+}
+
+/// The first adapter that wgpu reaches.
+#[cfg(all(feature = "wgpu", feature = "flex"))]
+pub(crate) fn adapter() -> &'static Device {
+    static ADAPTER: OnceLock<Device> = OnceLock::new();
+    ADAPTER.get_or_init(|| {
+        let found = Device::enumerate(DeviceType::Wgpu).into_vec();
+        let first = found.into_iter().next().expect(
+            "wgpu finds no adapter; `apt-get install mesa-vulkan-drivers libvulkan1` brings one",
+        );
+        let name = first.identity().expect("an adapter has a name").name;
+        println!("on {name}");
+        first
+    })
 }
 
 /// The tensor's values, row-major, in double precision.

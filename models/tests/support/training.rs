@@ -158,11 +158,12 @@ impl Trial {
 
     /// Logits in evaluation mode of examples never trained on.
     pub(crate) fn evaluate(&self, rows: usize) -> Vec<f64> {
+        self.evaluate_in(&Pass::evaluate(), rows)
+    }
+
+    /// The same in `pass`.
+    pub(crate) fn evaluate_in(&self, pass: &Pass, rows: usize) -> Vec<f64> {
         let (pixels, _) = batch(&self.start, 1 << 20, rows);
-        let logits = self
-            .model
-            .valid()
-            .forward(pixels.inner(), &Pass::evaluate());
-        values(logits)
+        values(self.model.valid().forward(pixels.inner(), pass))
     }
 }

@@ -128,10 +128,10 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
     }
 }
 
-type Guard = burn::backend::autodiff::ops::NodeGuard;
+pub(in crate::ops) type Guard = burn::backend::autodiff::ops::NodeGuard;
 
 /// Records `output` as computed from `parents`.
-fn finish<B, C, S, const N: usize>(
+pub(in crate::ops) fn finish<B, C, S, const N: usize>(
     step: S,
     parents: [Guard; N],
     state: S::State,

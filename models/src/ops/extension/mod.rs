@@ -10,6 +10,9 @@
 
 mod autodiff;
 
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub(super) use autodiff::finish;
+
 use crate::ops::BlockSpec;
 use crate::ops::cpu::adam::{self, AdamStep};
 use crate::ops::cpu::block::{self, Image, Parameters, Saved, Sizes};

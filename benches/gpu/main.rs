@@ -1,0 +1,246 @@
+//! Where the time of a training step on a GPU goes: every kernel that a step launches, how often,
+//! and how long it takes.
+//!
+//! ```sh
+//! cargo bench --profile dev --features wgpu --bench gpu -- --nets 64
+//! ```
+//!
+//! The kernels that a kernel of this crate stands for, and what is left to burn, are told apart. A
+//! software adapter launches the same kernels, but tunes burn's products to other variants, and its
+//! times say nothing of a GPU's.
+
+use ablate::device;
+use ablate::plan::{Job, JobCell};
+use ablate::provenance::Revision;
+use ablate::train::Training;
+use burn_cubecl::cubecl::logging::{Duration, LaunchObservation, LaunchObserver};
+use burn_cubecl::cubecl::logging::{TimingMethod, TimingRequest};
+use clap::Parser;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// Counts and times the kernels of training steps.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gpu",
+    bin_name = "cargo bench --profile dev --features wgpu --bench gpu --"
+)]
+struct Arguments {
+    /// The device.
+    #[arg(long, value_name = "NAME", default_value = "wgpu")]
+    device: String,
+    /// Nets in one stack.
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
+    nets: u16,
+    /// Images of a batch.
+    #[arg(long, value_name = "N", default_value = "32", value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
+    /// Steps that are timed, and then as many that are watched.
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..))]
+    steps: u16,
+    /// Only nets with this in their name.
+    #[arg(long, value_name = "NET")]
+    only: Option<String>,
+    /// File to write to; without it, the tables are printed.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// What `cargo bench` says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Steps before those that are timed: kernels are compiled and tuned.
+const WARM_UP: usize = 2;
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let info = device::info(&arguments.device)?;
+    let mut page = format!(
+        "# What a training step launches on a GPU\n\nDevice `{}` ({info}), revision `{}`; {} nets in one stack, \
+         batches of {} images of MNIST. A step's time is the median of {}, with nothing watched; kernels are \
+         timed one by one in as many further steps.\n",
+        arguments.device,
+        revision(),
+        arguments.nets,
+        arguments.batch,
+        arguments.steps,
+    );
+    for (name, model) in nets() {
+        let wanted = arguments.only.as_ref();
+        if wanted.is_none_or(|part| name.contains(part.as_str())) {
+            page += &profile(arguments, name, model)?;
+        }
+    }
+    match &arguments.out {
+        Some(path) => write_whole(path, &page)?,
+        None => print!("{page}"),
+    }
+    Ok(())
+}
+
+fn revision() -> String {
+    match Revision::of(Path::new(env!("CARGO_MANIFEST_DIR"))) {
+        Some(revision) if revision.dirty => format!("{:.7}, with changes", revision.commit),
+        Some(revision) => format!("{:.7}", revision.commit),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// The nets of the experiment `backends-mnist`.
+fn nets() -> [(&'static str, Value); 2] {
+    let block = json!({ "norm": { "kind": "batch" }, "dropout": { "rate": 0.3 } });
+    [
+        (
+            "convolutional net, 32-64-128",
+            json!({ "kind": "cnn", "channels": [32, 64], "dense": [128], "block": block }),
+        ),
+        (
+            "dense net, 512-512",
+            json!({ "kind": "mlp", "hidden": [512, 512], "block": block }),
+        ),
+    ]
+}
+
+fn profile(
+    arguments: &Arguments,
+    name: &str,
+    model: Value,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let train = json!({ "length": { "epochs": 1 }, "batch_size": arguments.batch });
+    let cell = |seed| JobCell {
+        id: String::new(),
+        seed,
+        learning_rate: 1e-3,
+    };
+    let job = Job {
+        arm: name.to_owned(),
+        device: arguments.device.clone(),
+        data: serde_json::from_value(json!({ "name": "mnist" }))?,
+        model: serde_json::from_value(model)?,
+        train: serde_json::from_value(train)?,
+        probes: Vec::new(),
+        cells: (0..u64::from(arguments.nets)).map(cell).collect(),
+        until: None,
+    };
+    let mut training = Training::new(&job, ablate::run::cores())?;
+    let started = Instant::now();
+    training.steps(WARM_UP);
+    let warm_up = started.elapsed().as_secs_f64();
+    let mut times: Vec<f64> = (0..arguments.steps)
+        .map(|_| {
+            let started = Instant::now();
+            training.steps(1);
+            started.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let kernels = Arc::new(Kernels::default());
+    let watching = LaunchObservation::new(kernels.clone());
+    training.steps(usize::from(arguments.steps));
+    drop(watching);
+    let kernels = kernels.0.lock().expect("no launch panicked");
+    Ok(table(
+        name,
+        times[times.len() / 2],
+        warm_up,
+        usize::from(arguments.steps),
+        &kernels,
+    ))
+}
+
+/// Launches and seconds by the kernel's name.
+#[derive(Default)]
+struct Kernels(Mutex<BTreeMap<String, (usize, f64)>>);
+
+impl LaunchObserver for Kernels {
+    fn launched(&self, kernel: &'static str) {
+        let mut kernels = self.0.lock().expect("no launch panicked");
+        kernels.entry(short(kernel)).or_default().0 += 1;
+    }
+
+    fn timing(&self) -> TimingRequest {
+        TimingRequest::Resolved
+    }
+
+    fn timed(&self, kernel: &'static str, duration: Duration, _: TimingMethod) {
+        let mut kernels = self.0.lock().expect("no launch panicked");
+        kernels.entry(short(kernel)).or_default().1 += duration.as_secs_f64();
+    }
+}
+
+/// The last part of a type's path.
+fn short(name: &str) -> String {
+    let path = name.split('<').next().unwrap_or(name);
+    path.rsplit("::").next().unwrap_or(path).to_owned()
+}
+
+/// What kernels do, and whose they are.
+fn purpose(kernel: &str) -> &'static str {
+    match kernel {
+        "GatherPatches" | "AddPatches" => "patches of convolutions",
+        "Largest" | "ToTheLargest" => "max pooling",
+        "ApplyNorm" | "InputGradient" | "SumColumns" | "SumGradients" | "SumSquares"
+        | "SumValues" => "batch norm and activation",
+        "DrawMasks" => "dropout masks",
+        _ if kernel.contains("Matmul") || kernel.contains("Gemm") => "products, burn's",
+        _ if kernel.contains("Fuse") => "fused operations, burn's",
+        _ => "single operations, burn's",
+    }
+}
+
+fn table(
+    name: &str,
+    step: f64,
+    warm_up: f64,
+    steps: usize,
+    kernels: &BTreeMap<String, (usize, f64)>,
+) -> String {
+    let launches: usize = kernels.values().map(|(launches, _)| launches).sum();
+    let seconds: f64 = kernels.values().map(|(_, seconds)| seconds).sum();
+    let mut rows: Vec<_> = kernels.iter().collect();
+    rows.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
+    let each = |launches: usize| launches as f64 / steps as f64;
+    let mut out = format!(
+        "\n## {name}\n\nA step takes {:.1} ms and launches {:.0} kernels, which take {:.1} ms one by one; the first \
+         {WARM_UP} steps, with compiling and tuning, took {warm_up:.0} s.\n\n",
+        1e3 * step,
+        each(launches),
+        1e3 * seconds / steps as f64,
+    );
+    out += "| kernel | of | launches a step | ms a step | share |\n";
+    out += "| ------ | -- | --------------: | --------: | ----: |\n";
+    for (kernel, &(launches, time)) in rows {
+        writeln!(
+            out,
+            "| `{kernel}` | {} | {:.0} | {:.2} | {:.1} % |",
+            purpose(kernel),
+            each(launches),
+            1e3 * time / steps as f64,
+            100.0 * time / seconds,
+        )
+        .expect("strings take everything");
+    }
+    out
+}
+
+/// Writes beside `path` and renames, so that a reader finds the old page or the new one.
+fn write_whole(path: &Path, page: &str) -> std::io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    std::fs::write(&new, page)?;
+    std::fs::rename(&new, path)
+}
