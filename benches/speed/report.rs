@@ -377,6 +377,11 @@ fn profiles(folder: &Path) -> String {
             "profile-before.md",
             "the same before the kernels were renewed",
         ),
+        ("gpu.md", "what a step launches on a GPU"),
+        (
+            "gpu-before.md",
+            "the same before GPUs had kernels of the zoo's own",
+        ),
     ];
     let lines: String = files.into_iter().filter_map(there).collect();
     match lines.is_empty() {

@@ -176,9 +176,10 @@ fn llvmpipe(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
     device.adapter.starts_with("llvmpipe").then(|| {
         format!(
             "{}, `{}`: llvmpipe leaves the loops of a shader after {LLVMPIPE_ROUNDS} rounds, done or not, \
-             and one thread adds all rows of a sum there. Sums over more examples (here {}) times pixels \
-             than that are cut short, and sums over fewer lose more digits than those of kernels that \
-             add in parallel. Neither says anything about a GPU.",
+             and one thread adds all rows of a sum there that is left to burn, as those of ghost batches \
+             are. Such a sum over more examples (here {}) times pixels than that is cut short, and one \
+             over fewer loses more digits than those of kernels that add in parallel. Neither says \
+             anything about a GPU.",
             shown(comparison, run.device),
             run.arm.arm,
             run.arm.batch
