@@ -193,8 +193,9 @@ fn purpose(kernel: &str) -> &'static str {
     match kernel {
         "GatherPatches" | "AddPatches" => "patches of convolutions",
         "Largest" | "ToTheLargest" => "max pooling",
-        "ApplyNorm" | "InputGradient" | "SumColumns" | "SumGradients" | "SumSquares"
-        | "SumValues" => "batch norm and activation",
+        "ApplyNorm" | "InputGradient" | "SumColumns" | "SumGradients" => {
+            "sums over rows, batch norm and activation"
+        }
         "DrawMasks" => "dropout masks",
         _ if kernel.contains("Matmul") || kernel.contains("Gemm") => "products, burn's",
         _ if kernel.contains("Fuse") => "fused operations, burn's",

@@ -1,6 +1,7 @@
 //! Sums over the rows of every column, in a fixed order: cubes add chunks of rows, and the same
 //! kernel adds what they found.
 
+use super::functions::{Tail, seen};
 use burn::tensor::{DType, Shape};
 use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
@@ -13,9 +14,9 @@ const UNITS: usize = 256;
 /// Units beside each other at most: with vectors of four numbers, 512 bytes of a row.
 const WIDE: usize = 32;
 /// Cubes that keep a large GPU busy.
-const CUBES: usize = 1024;
+const CUBES: usize = 512;
 /// Rows for each unit of a chunk at least.
-const ROWS: usize = 8;
+const ROWS: usize = 16;
 
 /// How a cube lies over the columns: units beside each other take vectors of one row, those below
 /// each other rows in turn.
@@ -58,11 +59,6 @@ impl Cut {
         }
     }
 
-    /// The part of `factor` that goes into the sums of chunks: the last sum takes it.
-    pub(super) const fn factor(&self, factor: f32) -> f32 {
-        if self.chunks == 1 { factor } else { 1.0 }
-    }
-
     pub(super) fn cubes(&self) -> CubeCount {
         CubeCount::Static(self.chunks as u32, self.blocks as u32, self.replicas as u32)
     }
@@ -85,14 +81,17 @@ pub(super) fn vector_size(tensor: &CubeTensor, channels: usize) -> usize {
     fitting.max().unwrap_or(1)
 }
 
-/// `factor` times the sum of each column of `x`, `[replicas, rows, columns]`, as
+/// `factor` times the sum of each column of `x`, `[replicas, rows, columns]`, as the norm of `tail`
+/// sees it; with `mean`, `[replicas, columns]`, of its squared distances from that. The result is
 /// `[replicas, columns]`.
-pub(super) fn sum(x: CubeTensor, factor: f32) -> CubeTensor {
+pub(super) fn sum(x: CubeTensor, mean: Option<CubeTensor>, tail: Tail, factor: f32) -> CubeTensor {
     let x = into_contiguous(x);
     let [r, rows, c] = x.meta.shape().dims();
     let vector = vector_size(&x, c);
     let cut = Cut::new([r, rows, c / vector]);
     let sums = empty(&x, [r, cut.chunks, c]);
+    // The last sum takes the factor.
+    let now = if cut.chunks == 1 { factor } else { 1.0 };
     sum_columns::launch(
         &x.client,
         cut.cubes(),
@@ -100,11 +99,13 @@ pub(super) fn sum(x: CubeTensor, factor: f32) -> CubeTensor {
         x.required_address_type(),
         vector,
         x.clone().into_tensor_arg(),
+        mean.map(CubeTensor::into_buffer_arg).into(),
         sums.clone().into_tensor_arg(),
         rows,
         cut.rows,
         c / vector,
-        cut.factor(factor),
+        now,
+        tail,
         cut.cube,
     );
     finish(sums, factor)
@@ -114,27 +115,40 @@ pub(super) fn sum(x: CubeTensor, factor: f32) -> CubeTensor {
 pub(super) fn finish(sums: CubeTensor, factor: f32) -> CubeTensor {
     let [r, chunks, c] = sums.meta.shape().dims();
     if chunks > 1 {
-        return sum(sums, factor);
+        return sum(sums, None, Tail::NONE, factor);
     }
     reshape(sums, Shape::new([r, c]))
 }
 
 #[cube(launch, address_type = "dynamic")]
+#[expect(clippy::too_many_arguments, reason = "a kernel takes plain numbers")]
 fn sum_columns<N: Size>(
     x: &Tensor<Vector<f32, N>>,
+    mean: ComptimeOption<&[Vector<f32, N>]>,
     sums: &mut Tensor<Vector<f32, N>>,
     rows: usize,
     rows_each: usize,
     columns: usize,
     factor: f32,
+    #[comptime] tail: Tail,
     #[comptime] cube: Cube,
 ) {
     let place = Place::new(rows, rows_each, cube);
     let mut sum = Vector::new(0.0f32);
     if place.column < columns {
+        let channel = place.channel(columns);
+        let mean: ComptimeOption<Vector<f32, N>> = mean.as_ref().map(|mean| mean[channel]);
         let mut row = place.row;
         while row < place.end {
-            sum += x[place.at(row, rows, columns)];
+            let value = seen(x[place.at(row, rows, columns)], tail);
+            #[comptime]
+            match mean {
+                ComptimeOption::Some(mean) => {
+                    let off = value - mean;
+                    sum += off * off;
+                }
+                ComptimeOption::None => sum += value,
+            }
             row += cube.high;
         }
     }
@@ -236,6 +250,8 @@ mod tests {
             assert!(cut.chunks == 1 || (cut.chunks - 1) * cut.rows < rows);
             assert!(replicas * cut.blocks * cut.chunks <= CUBES.max(replicas * cut.blocks));
         }
-        assert!(Cut::new([1, 100_352, 8]).chunks > 256);
+        assert!(Cut::new([1, 100_352, 8]).chunks > 128);
+        // What is left then is one more sum.
+        assert_eq!(Cut::new([1, CUBES, 8]).chunks, 1);
     }
 }

@@ -1,8 +1,46 @@
-//! Activations and their slopes, as [`Activation::forward`] has them.
+//! What follows the weights, number by number: activations and their slopes, as
+//! [`Activation::forward`] has them.
 
 use crate::activation::{Activation, LEAKY_SLOPE};
+use crate::block::Position;
+use crate::ops::NormSpec;
 use burn_cubecl::cubecl::{self, prelude::*};
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
+
+/// What follows the weights, for which kernels are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tail {
+    pub(super) activation: Activation,
+    /// The norm stands behind the activation.
+    pub(super) after: bool,
+}
+
+impl Tail {
+    /// Nothing.
+    pub(super) const NONE: Self = Self {
+        activation: Activation::Linear,
+        after: false,
+    };
+}
+
+impl From<&NormSpec> for Tail {
+    fn from(spec: &NormSpec) -> Self {
+        Self {
+            activation: spec.activation,
+            after: spec.position == Position::After,
+        }
+    }
+}
+
+/// What the norm sees of `x`.
+#[cube]
+pub(super) fn seen<N: Size>(x: Vector<f32, N>, #[comptime] tail: Tail) -> Vector<f32, N> {
+    if comptime!(tail.after) {
+        value(x, tail.activation)
+    } else {
+        x
+    }
+}
 
 /// The value at `x`.
 #[cube]

@@ -180,7 +180,7 @@ impl GpuKernels for CubeBackend {
     }
 
     fn zoo_column_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        columns::sum(x, 1.0)
+        columns::sum(x, None, functions::Tail::NONE, 1.0)
     }
 
     fn zoo_moments(x: FloatTensor<Self>, spec: NormSpec) -> (FloatTensor<Self>, FloatTensor<Self>) {

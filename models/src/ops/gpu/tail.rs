@@ -5,76 +5,21 @@
 
 use super::NormChannels;
 use super::columns::{self, Cube, Cut, Place, add_up};
-use super::functions::{slope, value};
-use crate::activation::Activation;
-use crate::block::Position;
+use super::functions::{Tail, seen, slope, value};
 use crate::ops::NormSpec;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-/// What kernels are compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Tail {
-    activation: Activation,
-    /// The norm stands behind the activation.
-    after: bool,
-}
-
-impl From<&NormSpec> for Tail {
-    fn from(spec: &NormSpec) -> Self {
-        Self {
-            activation: spec.activation,
-            after: spec.position == Position::After,
-        }
-    }
-}
-
 /// Mean and biased variance of every column of `x`, `[replicas, rows, channels]`, or of its
 /// activation where the norm stands behind it; `[replicas, channels]` each.
 pub(super) fn moments(x: CubeTensor, spec: &NormSpec) -> (CubeTensor, CubeTensor) {
     let x = into_contiguous(x);
-    let [r, rows, c] = x.meta.shape().dims();
-    let vector = columns::vector_size(&x, c);
-    let cut = Cut::new([r, rows, c / vector]);
-    let share = 1.0 / rows as f32;
-    let factor = cut.factor(share);
-    let sums = columns::empty(&x, [r, cut.chunks, c]);
-    sum_values::launch(
-        &x.client,
-        cut.cubes(),
-        cut.cube_dim(),
-        x.required_address_type(),
-        vector,
-        x.clone().into_tensor_arg(),
-        sums.clone().into_tensor_arg(),
-        rows,
-        cut.rows,
-        c / vector,
-        factor,
-        spec.into(),
-        cut.cube,
-    );
-    let mean = columns::finish(sums, share);
-    let sums = columns::empty(&x, [r, cut.chunks, c]);
-    sum_squares::launch(
-        &x.client,
-        cut.cubes(),
-        cut.cube_dim(),
-        x.required_address_type(),
-        vector,
-        x.clone().into_tensor_arg(),
-        mean.clone().into_tensor_arg(),
-        sums.clone().into_tensor_arg(),
-        rows,
-        cut.rows,
-        c / vector,
-        factor,
-        spec.into(),
-        cut.cube,
-    );
-    (mean, columns::finish(sums, share))
+    let share = 1.0 / x.meta.shape()[1] as f32;
+    let mean = columns::sum(x.clone(), None, spec.into(), share);
+    let variance = columns::sum(x, Some(mean.clone()), spec.into(), share);
+    (mean, variance)
 }
 
 fn row_major(channels: NormChannels<CubeBackend>) -> NormChannels<CubeBackend> {
@@ -179,73 +124,6 @@ pub(super) fn gradient(
         spec.into(),
     );
     (dx, scale, center)
-}
-
-/// What the norm sees of `x`.
-#[cube]
-fn seen<N: Size>(x: Vector<f32, N>, #[comptime] tail: Tail) -> Vector<f32, N> {
-    if comptime!(tail.after) {
-        value(x, tail.activation)
-    } else {
-        x
-    }
-}
-
-#[cube(launch, address_type = "dynamic")]
-#[expect(clippy::too_many_arguments, reason = "a kernel takes plain numbers")]
-fn sum_values<N: Size>(
-    x: &Tensor<Vector<f32, N>>,
-    sums: &mut Tensor<Vector<f32, N>>,
-    rows: usize,
-    rows_each: usize,
-    columns: usize,
-    factor: f32,
-    #[comptime] tail: Tail,
-    #[comptime] cube: Cube,
-) {
-    let place = Place::new(rows, rows_each, cube);
-    let mut sum = Vector::new(0.0f32);
-    if place.column < columns {
-        let mut row = place.row;
-        while row < place.end {
-            sum += seen(x[place.at(row, rows, columns)], tail);
-            row += cube.high;
-        }
-    }
-    let sum = add_up(sum, cube) * Vector::new(factor);
-    if place.writes(columns, cube) {
-        sums[place.output(columns)] = sum;
-    }
-}
-
-#[cube(launch, address_type = "dynamic")]
-#[expect(clippy::too_many_arguments, reason = "a kernel takes plain numbers")]
-fn sum_squares<N: Size>(
-    x: &Tensor<Vector<f32, N>>,
-    mean: &Tensor<Vector<f32, N>>,
-    sums: &mut Tensor<Vector<f32, N>>,
-    rows: usize,
-    rows_each: usize,
-    columns: usize,
-    factor: f32,
-    #[comptime] tail: Tail,
-    #[comptime] cube: Cube,
-) {
-    let place = Place::new(rows, rows_each, cube);
-    let mut sum = Vector::new(0.0f32);
-    if place.column < columns {
-        let mean = mean[place.channel(columns)];
-        let mut row = place.row;
-        while row < place.end {
-            let off = seen(x[place.at(row, rows, columns)], tail) - mean;
-            sum += off * off;
-            row += cube.high;
-        }
-    }
-    let sum = add_up(sum, cube) * Vector::new(factor);
-    if place.writes(columns, cube) {
-        sums[place.output(columns)] = sum;
-    }
 }
 
 /// The reciprocal of the deviation.

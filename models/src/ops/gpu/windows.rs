@@ -102,10 +102,28 @@ impl Launch {
         let numbers = output.num_elements();
         Self::new(input, output, channels, numbers)
     }
+}
 
-    fn cubes(&self) -> CubeCount {
-        calculate_cube_count_elemwise(&self.input.client, self.units, self.cube_dim)
-    }
+/// Launches a kernel on the tensors given, if it has any units.
+macro_rules! launch {
+    ($kernel:ident, $launch:ident, [$($tensor:expr),+], $windows:expr) => {
+        if $launch.units > 0 {
+            $kernel::launch(
+                &$launch.input.client,
+                calculate_cube_count_elemwise(
+                    &$launch.input.client,
+                    $launch.units,
+                    $launch.cube_dim,
+                ),
+                $launch.cube_dim,
+                $launch.address,
+                $launch.vector,
+                $($tensor.clone().into_tensor_arg(),)+
+                $launch.units,
+                $windows,
+            );
+        }
+    };
 }
 
 fn channels(images: &Shape) -> usize {
@@ -117,38 +135,16 @@ fn channels(images: &Shape) -> usize {
 pub(super) fn patches(images: CubeTensor, geometry: Geometry) -> CubeTensor {
     let shape = images.meta.shape().clone();
     let l = Launch::to(patches_shape(&shape, geometry), images, channels(&shape));
-    if l.units > 0 {
-        gather_patches::launch(
-            &l.input.client,
-            l.cubes(),
-            l.cube_dim,
-            l.address,
-            l.vector,
-            l.input.clone().into_tensor_arg(),
-            l.output.clone().into_tensor_arg(),
-            l.units,
-            Windows::new(&shape, geometry, l.vector),
-        );
-    }
+    let windows = Windows::new(&shape, geometry, l.vector);
+    launch!(gather_patches, l, [l.input, l.output], windows);
     l.output
 }
 
 /// The adjoint of [`patches`]: every place of the images is the sum of where it lies in patches.
 pub(super) fn unpatch(patches: CubeTensor, images: &Shape, geometry: Geometry) -> CubeTensor {
     let l = Launch::to(images.clone(), patches, channels(images));
-    if l.units > 0 {
-        add_patches::launch(
-            &l.input.client,
-            l.cubes(),
-            l.cube_dim,
-            l.address,
-            l.vector,
-            l.input.clone().into_tensor_arg(),
-            l.output.clone().into_tensor_arg(),
-            l.units,
-            Windows::new(images, geometry, l.vector),
-        );
-    }
+    let windows = Windows::new(images, geometry, l.vector);
+    launch!(add_patches, l, [l.input, l.output], windows);
     l.output
 }
 
@@ -156,19 +152,8 @@ pub(super) fn unpatch(patches: CubeTensor, images: &Shape, geometry: Geometry) -
 pub(super) fn max_pool(images: CubeTensor) -> CubeTensor {
     let shape = images.meta.shape().clone();
     let l = Launch::to(pooled_shape(&shape), images, channels(&shape));
-    if l.units > 0 {
-        largest::launch(
-            &l.input.client,
-            l.cubes(),
-            l.cube_dim,
-            l.address,
-            l.vector,
-            l.input.clone().into_tensor_arg(),
-            l.output.clone().into_tensor_arg(),
-            l.units,
-            Windows::pooling(&shape, l.vector),
-        );
-    }
+    let windows = Windows::pooling(&shape, l.vector);
+    launch!(largest, l, [l.input, l.output], windows);
     l.output
 }
 
@@ -176,23 +161,39 @@ pub(super) fn max_pool(images: CubeTensor) -> CubeTensor {
 pub(super) fn max_pool_gradient(images: CubeTensor, gradient: CubeTensor) -> CubeTensor {
     let shape = images.meta.shape().clone();
     let [r, n, h, w, c] = shape.dims();
-    let numbers = r * n * h.div_ceil(2) * w.div_ceil(2) * c;
-    let l = Launch::new(images, shape.clone(), c, numbers);
-    if l.units > 0 {
-        to_the_largest::launch(
-            &l.input.client,
-            l.cubes(),
-            l.cube_dim,
-            l.address,
-            l.vector,
-            l.input.clone().into_tensor_arg(),
-            into_contiguous(gradient).into_tensor_arg(),
-            l.output.clone().into_tensor_arg(),
-            l.units,
-            Windows::pooling(&shape, l.vector),
-        );
-    }
+    let corners = r * n * h.div_ceil(2) * w.div_ceil(2) * c;
+    let l = Launch::new(images, shape.clone(), c, corners);
+    let gradient = into_contiguous(gradient);
+    let windows = Windows::pooling(&shape, l.vector);
+    launch!(to_the_largest, l, [l.input, gradient, l.output], windows);
     l.output
+}
+
+/// A vector of a stack of images.
+#[derive(CubeType, Clone, Copy)]
+struct Spot {
+    image: usize,
+    row: usize,
+    column: usize,
+    channel: usize,
+}
+
+/// The `at`-th of images of this size.
+#[cube]
+fn spot(
+    at: usize,
+    #[comptime] height: usize,
+    #[comptime] width: usize,
+    #[comptime] channels: usize,
+) -> Spot {
+    let place = at / channels;
+    let line = place / width;
+    Spot {
+        image: line / height,
+        row: line % height,
+        column: place % width,
+        channel: at % channels,
+    }
 }
 
 #[cube(launch, address_type = "dynamic")]
@@ -205,25 +206,21 @@ fn gather_patches<N: Size>(
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % s.channels;
-    let rest = ABSOLUTE_POS / s.channels;
-    let tap_column = rest % s.kernel;
-    let rest = rest / s.kernel;
-    let tap_row = rest % s.kernel;
-    let rest = rest / s.kernel;
-    // From here on with the zeros before the image.
-    let column = rest % s.columns * s.stride + tap_column;
-    let rest = rest / s.columns;
-    let row = rest % s.rows * s.stride + tap_row;
-    let image = rest / s.rows;
+    let patch = comptime!(s.kernel * s.kernel * s.channels);
+    let window = spot(ABSOLUTE_POS / patch, s.rows, s.columns, 1usize);
+    let tap = spot(ABSOLUTE_POS % patch, s.kernel, s.kernel, s.channels);
+    // Counted from the zeros above and on the left.
+    let row = window.row * s.stride + tap.row;
+    let column = window.column * s.stride + tap.column;
     let inside = row >= s.before
         && row < s.height + s.before
         && column >= s.before
         && column < s.width + s.before;
     let mut value = Vector::new(0.0f32);
     if inside {
-        let place = (image * s.height + (row - s.before)) * s.width + (column - s.before);
-        value = images[place * s.channels + channel];
+        let line = window.image * s.height + (row - s.before);
+        let place = line * s.width + (column - s.before);
+        value = images[place * s.channels + tap.channel];
     }
     patches[ABSOLUTE_POS] = value;
 }
@@ -238,12 +235,9 @@ fn add_patches<N: Size>(
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % s.channels;
-    let rest = ABSOLUTE_POS / s.channels;
-    let column = rest % s.width + s.before;
-    let rest = rest / s.width;
-    let row = rest % s.height + s.before;
-    let image = rest / s.height;
+    let here = spot(ABSOLUTE_POS, s.height, s.width, s.channels);
+    let row = here.row + s.before;
+    let column = here.column + s.before;
     let mut sum = Vector::new(0.0f32);
     #[unroll]
     for tap_row in 0..s.kernel {
@@ -258,14 +252,27 @@ fn add_patches<N: Size>(
                 && window_column * s.stride + tap_column == column
                 && window_column < s.columns;
             if in_rows && in_columns {
-                let window = (image * s.rows + window_row) * s.columns + window_column;
+                let window = (here.image * s.rows + window_row) * s.columns + window_column;
                 let tap = tap_row * s.kernel + tap_column;
                 let place = window * comptime!(s.kernel * s.kernel) + tap;
-                sum += patches[place * s.channels + channel];
+                sum += patches[place * s.channels + here.channel];
             }
         }
     }
     images[ABSOLUTE_POS] = sum;
+}
+
+/// Where the first corner of a 2x2 window lies.
+#[cube]
+fn first_corner(window: &Spot, #[comptime] s: Windows) -> usize {
+    let line = window.image * s.height + 2 * window.row;
+    (line * s.width + 2 * window.column) * s.channels + window.channel
+}
+
+/// The larger of two, the first where they are equal.
+#[cube]
+fn larger<N: Size>(a: Vector<f32, N>, b: Vector<f32, N>) -> Vector<f32, N> {
+    select_many(b.greater_than(&a), b, a)
 }
 
 #[cube(launch, address_type = "dynamic")]
@@ -278,23 +285,12 @@ fn largest<N: Size>(
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % s.channels;
-    let rest = ABSOLUTE_POS / s.channels;
-    let column = rest % s.columns;
-    let rest = rest / s.columns;
-    let row = rest % s.rows;
-    let image = rest / s.rows;
-    let first = ((image * s.height + 2 * row) * s.width + 2 * column) * s.channels + channel;
+    let window = spot(ABSOLUTE_POS, s.rows, s.columns, s.channels);
+    let first = first_corner(&window, s);
     let below = first + comptime!(s.width * s.channels);
     let upper = larger(images[first], images[first + s.channels]);
     let lower = larger(images[below], images[below + s.channels]);
     pooled[ABSOLUTE_POS] = larger(upper, lower);
-}
-
-/// The larger of two, the first where they are equal.
-#[cube]
-fn larger<N: Size>(a: Vector<f32, N>, b: Vector<f32, N>) -> Vector<f32, N> {
-    select_many(b.greater_than(&a), b, a)
 }
 
 /// A unit a window, or what an odd last row or column leaves of one. It compares the corners as
@@ -310,24 +306,19 @@ fn to_the_largest<N: Size>(
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let across = comptime!(s.width.div_ceil(2));
     let down = comptime!(s.height.div_ceil(2));
-    let channel = ABSOLUTE_POS % s.channels;
-    let rest = ABSOLUTE_POS / s.channels;
-    let column = rest % across;
-    let rest = rest / across;
-    let row = rest % down;
-    let image = rest / down;
-    let first = ((image * s.height + 2 * row) * s.width + 2 * column) * s.channels + channel;
+    let across = comptime!(s.width.div_ceil(2));
+    let window = spot(ABSOLUTE_POS, down, across, s.channels);
+    let first = first_corner(&window, s);
     let below = first + comptime!(s.width * s.channels);
     let zero = Vector::new(0.0f32);
-    if row < s.rows && column < s.columns {
+    if window.row < s.rows && window.column < s.columns {
         let a = images[first];
         let b = images[first + s.channels];
         let c = images[below];
         let d = images[below + s.channels];
-        let window = (image * s.rows + row) * s.columns + column;
-        let whole = gradient[window * s.channels + channel];
+        let place = (window.image * s.rows + window.row) * s.columns + window.column;
+        let whole = gradient[place * s.channels + window.channel];
         let lower = larger(c, d).greater_than(&larger(a, b));
         let upper_share = select_many(lower, zero, whole);
         let lower_share = select_many(lower, whole, zero);
@@ -339,10 +330,10 @@ fn to_the_largest<N: Size>(
         result[below + s.channels] = select_many(right, lower_share, zero);
     } else {
         result[first] = zero;
-        if 2 * column + 1 < s.width {
+        if 2 * window.column + 1 < s.width {
             result[first + s.channels] = zero;
         }
-        if 2 * row + 1 < s.height {
+        if 2 * window.row + 1 < s.height {
             result[below] = zero;
         }
     }
