@@ -6,7 +6,7 @@ use speed::contest::{Contestant, Failure, contest};
 use speed::limit::{Limit, multiply_adds};
 use speed::peer::{Answer, PEERS};
 use speed::ratio::{power, ratio};
-use speed::record::{Comparison, Library, Record, Times, Variation};
+use speed::record::{self, Comparison, Library, Record, Times, Variation};
 use speed::report;
 use speed::work::{Work, compared, variations, varied};
 use std::cell::RefCell;
@@ -240,7 +240,7 @@ fn record() -> Record {
 #[test]
 fn the_report_says_where_we_are_slower_and_where_short_of_a_goal() {
     let dir = tempfile::tempdir().unwrap();
-    let text = report::report(&record(), dir.path());
+    let text = report::report(&record(), None, dir.path());
     for line in [
         "MLP 64-16-10, batch 32, 2 replicas on ablate ndarray: 0.80 (0.80 to 0.80)",
         "MLP 64-16-10, batch 32, 2 replicas on ablate flex: 2.00 (2.00 to 2.00), goal 3.0",
@@ -254,10 +254,38 @@ fn the_report_says_where_we_are_slower_and_where_short_of_a_goal() {
 }
 
 #[test]
+fn other_activations_are_held_against_relu_by_their_ratios_to_the_peers() {
+    let relu = Work::mlp(8, &[16], 32, 2);
+    let gelu = relu.with(Activation::Gelu, Position::After);
+    let mut record = Record::new(3, 0.5);
+    for (work, ours, peer) in [(relu, 2.0, 6.0), (gelu, 2.5, 6.75)] {
+        record.compared.push(Comparison {
+            work,
+            goal: None,
+            ours: vec![times("ablate flex", &[ours; 3])],
+            peers: vec![times("PyTorch eager", &[peer; 3])],
+            limit: None,
+        });
+    }
+    let text = report::activations(&record);
+    for cells in [
+        ["relu", "before", "3.00 (3.00 to 3.00)", "1.00"],
+        ["gelu", "after", "2.70 (2.70 to 2.70)", "0.90"],
+    ] {
+        let is_it = |line: &&str| cells.iter().all(|cell| line.contains(cell));
+        assert!(text.lines().any(|line| is_it(&line)), "{cells:?}\n{text}");
+    }
+    let whole = report::report(&self::record(), Some(&record), &std::env::temp_dir());
+    assert!(whole.contains(&text), "{whole}");
+}
+
+#[test]
 fn the_record_reads_back_as_it_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let record = record();
-    record.write(dir.path()).unwrap();
-    assert_eq!(Record::read(dir.path()), Ok(record));
-    assert!(Record::read(&dir.path().join("missing")).is_err());
+    for name in [record::NAME, record::ACTIVATIONS] {
+        record.write(dir.path(), name).unwrap();
+        assert_eq!(Record::read(dir.path(), name), Ok(record.clone()));
+    }
+    assert!(Record::read(&dir.path().join("missing"), record::NAME).is_err());
 }

@@ -15,8 +15,16 @@ import numpy as np
 from protocol import Contestant, examples, serve
 
 
+ACTIVATIONS = {
+    "relu": jax.nn.relu,
+    "sigmoid": jax.nn.sigmoid,
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "silu": jax.nn.silu,
+}
+
+
 def init(key, work):
-    """Parameters and running averages. Norms replace the biases in front of them."""
+    """Parameters and running averages. A norm replaces a bias directly in front of it."""
     keys = iter(jax.random.split(key, 16))
     shape, side, channels = work["net"], work["side"], 1
     layers = []
@@ -30,6 +38,8 @@ def init(key, work):
                 "center": jnp.zeros(units),
             }
         )
+        if work["position"] == "after":
+            layers[-1]["bias"] = jnp.zeros(units)
 
     if shape["kind"] == "cnn":
         for outputs in shape["channels"]:
@@ -64,6 +74,7 @@ def norm(x, layer, average):
 
 def forward(parameters, averages, x, key, work):
     new, keep = [], 1 - work["dropout"]
+    activation, after = ACTIVATIONS[work["activation"]], work["position"] == "after"
     for layer, average in zip(parameters["layers"], averages):
         weight = layer["weight"]
         if weight.ndim == 4:
@@ -72,9 +83,10 @@ def forward(parameters, averages, x, key, work):
             )
         else:
             x = x.reshape(x.shape[0], -1) @ weight
+        x = activation(x + layer["bias"]) if after else x
         x, average = norm(x, layer, average)
         new.append(average)
-        x = jax.nn.relu(x)
+        x = x if after else activation(x)
         if weight.ndim == 4:
             x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
         else:

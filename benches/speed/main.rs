@@ -23,7 +23,7 @@ use contest::{Contestant, Failure, contest};
 use limit::Limit;
 use ours::Ours;
 use peer::{PEERS, Process, Variant};
-use record::{Comparison, Record, Times, Variation};
+use record::{Comparison, Library, Record, Times, Variation};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,6 +75,10 @@ struct Arguments {
     /// Folder of the results; without it, only a whole run is kept, in `results/speed`.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Time other activations and places of the norm beside the peers, and nothing else. Where the
+    /// results are kept, they get a record of their own.
+    #[arg(long, conflicts_with_all = ["parts", "no_peers"])]
+    activations: bool,
     /// Time nothing; write the report anew from the record in the folder of the results.
     #[arg(long)]
     report: bool,
@@ -123,12 +127,26 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let folder = arguments.out.clone().unwrap_or_else(|| RESULTS.into());
     if arguments.report {
-        return write(&Record::read(&folder)?, &folder);
+        return report_from(&folder);
+    }
+    if arguments.activations {
+        let record = take_activations(arguments)?;
+        print!("{}", report::activations(&record));
+        record.write(&folder, record::ACTIVATIONS)?;
+        // Without the other record there is no report yet.
+        return match folder.join(record::NAME).exists() {
+            true => report_from(&folder),
+            false => Ok(()),
+        };
     }
     let record = take(arguments)?;
     print!("{}", report::tables(&record));
     if arguments.out.is_some() || arguments.is_whole() {
-        write(&record, &folder)?;
+        record.write(&folder, record::NAME)?;
+        if !record.curves.is_empty() {
+            record::write(&folder, report::FIGURE, &curves::figure(&record.curves)?)?;
+        }
+        report_from(&folder)?;
         tell(&format!(
             "the report is in `{}`",
             folder.join(report::NAME).display()
@@ -137,12 +155,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write(record: &Record, folder: &Path) -> Result<(), Failure> {
-    record.write(folder)?;
-    if !record.curves.is_empty() {
-        record::write(folder, report::FIGURE, &curves::figure(&record.curves)?)?;
-    }
-    record::write(folder, report::NAME, &report::report(record, folder))
+/// Writes the report from the records in `folder`.
+fn report_from(folder: &Path) -> Result<(), Failure> {
+    let record = Record::read(folder, record::NAME)?;
+    let there = folder.join(record::ACTIVATIONS).exists();
+    let activations = there.then(|| Record::read(folder, record::ACTIVATIONS));
+    let activations = activations.transpose()?;
+    let text = report::report(&record, activations.as_ref(), folder);
+    record::write(folder, report::NAME, &text)
 }
 
 fn tell(what: &str) {
@@ -185,13 +205,7 @@ fn take(arguments: &Arguments) -> Result<Record, Failure> {
         );
         return Err(Failure(message));
     }
-    if let Some(python) = arguments.python() {
-        for peer in PEERS {
-            record
-                .libraries
-                .push(Process::start(peer, python)?.library.clone());
-        }
-    }
+    record.libraries = libraries(arguments)?;
     if arguments.takes(Part::Compared) {
         for compared in wanted {
             record.compared.push(compare(&compared, arguments)?);
@@ -209,6 +223,34 @@ fn take(arguments: &Arguments) -> Result<Record, Failure> {
         record.curves = curves::measure(&arguments.device, arguments.seconds, tell)?;
     }
     Ok(record)
+}
+
+/// Every variation of the varied works, beside the peers.
+fn take_activations(arguments: &Arguments) -> Result<Record, Failure> {
+    let mut record = Record::new(arguments.rounds.into(), arguments.seconds);
+    record.libraries = libraries(arguments)?;
+    let wanted = work::varied()
+        .into_iter()
+        .filter(|work| arguments.wants(work));
+    for work in wanted {
+        for (activation, position) in work::variations() {
+            tell(&format!("{activation:?}, norm {position:?}"));
+            let work = work.with(activation, position);
+            record
+                .compared
+                .push(compare(&Compared { work, goal: None }, arguments)?);
+        }
+    }
+    Ok(record)
+}
+
+/// Who the peers are.
+fn libraries(arguments: &Arguments) -> Result<Vec<Library>, Failure> {
+    let Some(python) = arguments.python() else {
+        return Ok(Vec::new());
+    };
+    let library = |peer| Ok(Process::start(peer, python)?.library.clone());
+    PEERS.into_iter().map(library).collect()
 }
 
 /// Ours and the peers at one work, turn by turn.

@@ -9,6 +9,8 @@ use std::path::Path;
 
 /// File name of the record.
 pub(crate) const NAME: &str = "speed.json";
+/// File name of the record of other activations beside the peers, a sitting of its own.
+pub(crate) const ACTIVATIONS: &str = "activations.json";
 
 /// Everything that was taken in one sitting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -152,17 +154,19 @@ impl Record {
         }
     }
 
-    pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
-        let path = folder.join(NAME);
+    /// Reads the record called `name`.
+    pub(crate) fn read(folder: &Path, name: &str) -> Result<Self, Failure> {
+        let path = folder.join(name);
         let cannot = |e: String| Failure(format!("cannot read `{}`: {e}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|e| cannot(e.to_string()))?;
         serde_json::from_str(&text).map_err(|e| cannot(e.to_string()))
     }
 
-    pub(crate) fn write(&self, folder: &Path) -> Result<(), Failure> {
+    /// Writes the record under `name`.
+    pub(crate) fn write(&self, folder: &Path, name: &str) -> Result<(), Failure> {
         let mut text = serde_json::to_string_pretty(self).expect("plain data has a JSON form");
         text.push('\n');
-        write(folder, NAME, &text)
+        write(folder, name, &text)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ratio::{Ratio, median, quartiles, ratio};
 use super::record::{Comparison, Memory, Record, Times, Variation};
+use super::work::place_of;
 use ablate::report::format::{compact, fixed};
 use ablate::report::table::{Align, Table};
 use ablate_models::Activation;
@@ -16,8 +17,9 @@ pub(crate) const FIGURE: &str = "cost.svg";
 
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
-/// The whole report; `folder` may hold profiles to point to.
-pub(crate) fn report(record: &Record, folder: &Path) -> String {
+/// The whole report, with a section of `activations` taken in another sitting; `folder` may hold
+/// profiles to point to.
+pub(crate) fn report(record: &Record, activations: Option<&Record>, folder: &Path) -> String {
     let mut out = String::from("# Speed of a training step on the CPU\n\n");
     out += &setting(record);
     out += "\nHow it is timed: every contestant takes training steps for about the seconds of a measure, \
@@ -35,6 +37,9 @@ pub(crate) fn report(record: &Record, folder: &Path) -> String {
     out += &tables(record);
     if !record.curves.is_empty() {
         out += &format!("\n![time of a step against its size]({FIGURE})\n");
+    }
+    if let Some(record) = activations {
+        out += &self::activations(record);
     }
     out += &profiles(folder);
     out += "\nMade by `cargo bench --profile dev --bench speed`; every number is in [speed.json](speed.json), \
@@ -181,7 +186,6 @@ fn verdict(compared: &[Comparison]) -> String {
         return String::new();
     }
     let mut out = String::new();
-    let failed = failed(compared);
     if slower.is_empty() {
         out += "\nNowhere here are we slower than the best peer.\n";
     } else {
@@ -190,9 +194,7 @@ fn verdict(compared: &[Comparison]) -> String {
             slower.concat()
         );
     }
-    if !failed.is_empty() {
-        out += &format!("\nNot timed, so no part of the best:\n\n{failed}");
-    }
+    out += &not_timed(compared);
     if !short.is_empty() {
         out += &format!(
             "\nHere we are faster, but short of the goal:\n\n{}",
@@ -203,7 +205,7 @@ fn verdict(compared: &[Comparison]) -> String {
 }
 
 /// The peers that failed, a line each.
-fn failed(compared: &[Comparison]) -> String {
+fn not_timed(compared: &[Comparison]) -> String {
     let lines = compared.iter().flat_map(|comparison| {
         comparison.peers.iter().filter_map(|times| {
             let error = times.error.as_ref()?;
@@ -211,7 +213,11 @@ fn failed(compared: &[Comparison]) -> String {
             Some(format!("- {title} in {name}: {error}\n"))
         })
     });
-    lines.collect()
+    let lines: String = lines.collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!("\nNot timed, so no part of the best:\n\n{lines}"),
+    }
 }
 
 fn everyone(compared: &[Comparison]) -> String {
@@ -280,13 +286,7 @@ fn variations(varied: &[Variation]) -> String {
         found.map(|v| v.times.milliseconds.as_slice())
     };
     for (activation, position) in kinds {
-        let mut row = vec![
-            word(&activation),
-            match position {
-                Position::Before => "before".to_owned(),
-                Position::After => "after".to_owned(),
-            },
-        ];
+        let mut row = vec![activation.name().to_owned(), place_of(position).to_owned()];
         for of in &nets {
             let here = times(of, activation, position);
             let relu = times(of, Activation::Relu, Position::Before);
@@ -298,11 +298,60 @@ fn variations(varied: &[Variation]) -> String {
     table.render()
 }
 
-/// A choice by its name in specs.
-fn word(activation: &Activation) -> String {
-    let name = serde_json::to_value(activation).ok();
-    name.and_then(|name| name.as_str().map(str::to_owned))
-        .unwrap_or_default()
+/// Works and their variations beside the best peer that does the same.
+pub(crate) fn activations(record: &Record) -> String {
+    let mut out = format!(
+        "\n## Other activations beside the peers\n\nA sitting of its own, by `cargo bench --profile dev --bench \
+         speed -- --activations`; every number is in [{name}]({name}). Here the best peer has the same \
+         activation in the same place. The last column is the ratio over that with ReLU and the norm before \
+         it: below 1, the change costs us more than the peers.\n\n{}",
+        setting(record),
+        name = super::record::ACTIVATIONS,
+    );
+    let plain = |c: &Comparison| c.work.with(Activation::Relu, Position::Before);
+    let mut table = Table::new([
+        ("work", Align::Left),
+        ("activation", Align::Left),
+        ("norm", Align::Left),
+        ("best peer", Align::Left),
+        ("its ms", Align::Right),
+        ("ours", Align::Left),
+        ("ms", Align::Right),
+        ("ratio", Align::Right),
+        ("over that with ReLU", Align::Right),
+    ]);
+    for comparison in &record.compared {
+        let Some((peer, time)) = best(&comparison.peers) else {
+            continue;
+        };
+        let relu = record.compared.iter().find(|c| c.work == plain(comparison));
+        for ours in &comparison.ours {
+            let Some(here) = against(comparison, ours) else {
+                continue;
+            };
+            let there = relu.and_then(|c| {
+                let ours = c.ours.iter().find(|times| times.name == ours.name)?;
+                against(c, ours)
+            });
+            table.row([
+                plain(comparison).title(),
+                comparison.work.activation.name().to_owned(),
+                place_of(comparison.work.position).to_owned(),
+                peer.to_owned(),
+                compact(time),
+                ours.name.clone(),
+                median(&ours.milliseconds).map(compact).unwrap_or_default(),
+                shown(here),
+                there
+                    .map(|there| fixed(here.value / there.value, 2))
+                    .unwrap_or_default(),
+            ]);
+        }
+    }
+    out += "\n";
+    out += &table.render();
+    out += &not_timed(&record.compared);
+    out
 }
 
 fn memory(peaks: &[Memory]) -> String {

@@ -14,17 +14,29 @@ from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 
+ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "silu": nn.SiLU}
+
+
+def biased(work):
+    """A norm replaces a bias directly in front of it."""
+    return work["position"] == "after"
+
+
+def normed(norm, work):
+    """The activation with the norm on its side of it."""
+    pair = [norm, ACTIVATIONS[work["activation"]]()]
+    return pair if work["position"] == "before" else pair[::-1]
+
+
 def dense(inputs, units, work, running):
     return [
-        nn.Linear(inputs, units, bias=False),
-        nn.BatchNorm1d(units, track_running_stats=running),
-        nn.ReLU(),
+        nn.Linear(inputs, units, bias=biased(work)),
+        *normed(nn.BatchNorm1d(units, track_running_stats=running), work),
         nn.Dropout(work["dropout"]),
     ]
 
 
 def net(work, running=True):
-    """Norms replace the biases in front of them."""
     layers, shape = [], work["net"]
     width = work["side"] ** 2
     hidden = shape["hidden"] if shape["kind"] == "mlp" else shape["dense"]
@@ -32,9 +44,8 @@ def net(work, running=True):
         channels, side = 1, work["side"]
         for outputs in shape["channels"]:
             layers += [
-                nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
-                nn.BatchNorm2d(outputs, track_running_stats=running),
-                nn.ReLU(),
+                nn.Conv2d(channels, outputs, 3, padding=1, bias=biased(work)),
+                *normed(nn.BatchNorm2d(outputs, track_running_stats=running), work),
                 nn.MaxPool2d(2),
             ]
             channels, side = outputs, side // 2

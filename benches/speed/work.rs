@@ -68,6 +68,8 @@ pub(crate) struct Task<'a> {
     batch: usize,
     replicas: usize,
     classes: usize,
+    activation: Activation,
+    position: Position,
     dropout: f64,
     learning_rate: f64,
     /// Examples in memory that batches are gathered from.
@@ -164,7 +166,13 @@ impl Work {
             Scale::StandardizeFeatures => ", images without a background",
             Scale::Standardize | Scale::Unit => "",
         };
-        format!("{net}, batch {}, {replicas}{inputs}", self.batch)
+        let tail = match (self.activation, self.position) {
+            (Activation::Relu, Position::Before) => String::new(),
+            (activation, position) => {
+                format!(", {}, norm {}", activation.name(), place_of(position))
+            }
+        };
+        format!("{net}, batch {}, {replicas}{inputs}{tail}", self.batch)
     }
 
     /// The model of each replica.
@@ -271,6 +279,8 @@ impl Work {
             batch: self.batch,
             replicas: self.replicas,
             classes: CLASSES,
+            activation: self.activation,
+            position: self.position,
             dropout: DROPOUT,
             learning_rate: LEARNING_RATE,
             examples: dataset.train.len(),
@@ -297,6 +307,14 @@ impl Work {
             until: None,
         };
         spread(&job, self.cost(), workers)
+    }
+}
+
+/// A place of the norm in a word.
+pub(crate) const fn place_of(position: Position) -> &'static str {
+    match position {
+        Position::Before => "before",
+        Position::After => "after",
     }
 }
 
