@@ -275,6 +275,10 @@ fn other_activations_are_held_against_relu_by_their_ratios_to_the_peers() {
         let is_it = |line: &&str| cells.iter().all(|cell| line.contains(cell));
         assert!(text.lines().any(|line| is_it(&line)), "{cells:?}\n{text}");
     }
+    assert!(
+        text.contains("The lowest is 0.90; the goal is 0.85 or more."),
+        "{text}"
+    );
     let whole = report::report(&self::record(), Some(&record), &std::env::temp_dir());
     assert!(whole.contains(&text), "{whole}");
 }

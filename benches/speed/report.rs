@@ -15,6 +15,8 @@ pub(crate) const NAME: &str = "report.md";
 /// File name of the figure.
 pub(crate) const FIGURE: &str = "cost.svg";
 
+/// What is left of the ratio to the peers with another activation or place of the norm, at least.
+const LEAST_OF_RELU: f64 = 0.85;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
 /// The whole report, with a section of `activations` taken in another sitting; `folder` may hold
@@ -320,6 +322,7 @@ pub(crate) fn activations(record: &Record) -> String {
         ("ratio", Align::Right),
         ("over that with ReLU", Align::Right),
     ]);
+    let mut lowest = f64::INFINITY;
     for comparison in &record.compared {
         let Some((peer, time)) = best(&comparison.peers) else {
             continue;
@@ -333,6 +336,8 @@ pub(crate) fn activations(record: &Record) -> String {
                 let ours = c.ours.iter().find(|times| times.name == ours.name)?;
                 against(c, ours)
             });
+            let over = there.map(|there| here.value / there.value);
+            lowest = over.unwrap_or(lowest).min(lowest);
             table.row([
                 plain(comparison).title(),
                 comparison.work.activation.name().to_owned(),
@@ -342,14 +347,18 @@ pub(crate) fn activations(record: &Record) -> String {
                 ours.name.clone(),
                 median(&ours.milliseconds).map(compact).unwrap_or_default(),
                 shown(here),
-                there
-                    .map(|there| fixed(here.value / there.value, 2))
-                    .unwrap_or_default(),
+                over.map(|over| fixed(over, 2)).unwrap_or_default(),
             ]);
         }
     }
     out += "\n";
     out += &table.render();
+    if lowest.is_finite() {
+        out += &format!(
+            "\nThe lowest is {}; the goal is {LEAST_OF_RELU} or more.\n",
+            fixed(lowest, 2)
+        );
+    }
     out += &not_timed(&record.compared);
     out
 }
