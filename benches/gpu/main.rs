@@ -10,6 +10,7 @@
 //! times say nothing of a GPU's.
 
 use ablate::device;
+use ablate::files::write_atomic;
 use ablate::plan::{Job, JobCell};
 use ablate::provenance::Revision;
 use ablate::train::Training;
@@ -86,7 +87,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     match &arguments.out {
-        Some(path) => write_whole(path, &page)?,
+        Some(path) => {
+            write_atomic(path, page.as_bytes())?;
+        }
         None => print!("{page}"),
     }
     Ok(())
@@ -236,12 +239,4 @@ fn table(
         .expect("strings take everything");
     }
     out
-}
-
-/// Writes beside `path` and renames, so that a reader finds the old page or the new one.
-fn write_whole(path: &Path, page: &str) -> std::io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    std::fs::write(&new, page)?;
-    std::fs::rename(&new, path)
 }
