@@ -11,7 +11,14 @@ mod fingerprint;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    for path in ["build.rs", "Cargo.lock", "src", "models/src"] {
+    for path in [
+        "build.rs",
+        "Cargo.lock",
+        "src",
+        "models/src",
+        "models/kernels/src",
+        "models/streams/src",
+    ] {
         println!("cargo::rerun-if-changed={path}");
     }
     let lock = fs::read_to_string(root.join("Cargo.lock"))?;

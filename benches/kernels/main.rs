@@ -12,12 +12,10 @@
 mod steps;
 
 use ablate::device;
+use ablate_kernels::{self, AdamStep, BlockParameters, Geometry, Masks, SgdStep, TailSpec, plain};
 use ablate_models::Activation;
 use ablate_models::block::Position;
-use ablate_models::ops::{
-    self, AdamStep, BlockParameters, Geometry, Masks, SgdStep, TailSpec, plain,
-};
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
@@ -86,7 +84,7 @@ fn linear(criterion: &mut Criterion) {
         ));
         for (name, device) in devices() {
             for (which, f) in [
-                ("kernel", ops::linear as fn(_, _, _) -> _),
+                ("kernel", ablate_kernels::linear as fn(_, _, _) -> _),
                 ("plain", plain::linear),
             ] {
                 let name = format!("{replicas}x{rows}x{inputs}x{outputs}/{name}/{which}");
@@ -112,7 +110,7 @@ fn conv2d(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(products as u64));
         for (name, device) in devices() {
             for (which, f) in [
-                ("kernel", ops::conv2d as fn(_, _, _, _) -> _),
+                ("kernel", ablate_kernels::conv2d as fn(_, _, _, _) -> _),
                 ("plain", plain::conv2d),
             ] {
                 let name =
@@ -169,7 +167,7 @@ fn dense_block(criterion: &mut Criterion) {
                     center: Some(center.clone()),
                     ..BlockParameters::default()
                 };
-                ops::dense_block(x.clone(), w.clone(), parameters, tail.clone()).y
+                ablate_kernels::dense_block(x.clone(), w.clone(), parameters, tail.clone()).y
             })
         });
     }
@@ -181,7 +179,7 @@ fn max_pool2d(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(shape.iter().product::<usize>() as u64));
     for (name, device) in devices() {
         for (which, f) in [
-            ("kernel", ops::max_pool2d as fn(_) -> _),
+            ("kernel", ablate_kernels::max_pool2d as fn(_) -> _),
             ("plain", plain::max_pool2d),
         ] {
             both_ways(
@@ -203,7 +201,7 @@ fn cross_entropy(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements((replicas * rows * classes) as u64));
     for (name, device) in devices() {
         for (which, f) in [
-            ("kernel", ops::cross_entropy as fn(_, _) -> _),
+            ("kernel", ablate_kernels::cross_entropy as fn(_, _) -> _),
             ("plain", plain::cross_entropy),
         ] {
             both_ways(
@@ -253,7 +251,7 @@ fn optimizers(criterion: &mut Criterion) {
         group.bench_function(format!("adam/{name}/kernel"), |b| {
             b.iter(|| {
                 let (value, first, second, gradient) = given();
-                ops::adam_step(value, first, second, gradient, adam.clone()).map(wait)
+                ablate_kernels::adam_step(value, first, second, gradient, adam.clone()).map(wait)
             });
         });
         group.bench_function(format!("adam/{name}/plain"), |b| {
@@ -265,7 +263,7 @@ fn optimizers(criterion: &mut Criterion) {
         group.bench_function(format!("sgd/{name}/kernel"), |b| {
             b.iter(|| {
                 let (value, first, _, gradient) = given();
-                wait(ops::sgd_step(value, Some(first), gradient, sgd.clone()).0)
+                wait(ablate_kernels::sgd_step(value, Some(first), gradient, sgd.clone()).0)
             });
         });
         group.bench_function(format!("sgd/{name}/plain"), |b| {

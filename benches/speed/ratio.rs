@@ -1,7 +1,7 @@
 //! How many times as long the best peer takes, and how sure that is.
 
 use ablate::stats::Sample;
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 
 /// Resamples of the rounds.
 const RESAMPLES: u64 = 2000;

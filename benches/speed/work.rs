@@ -197,7 +197,7 @@ impl Work {
                 channels,
                 convs: 1,
                 kernel: 3,
-                padding: ablate_models::ops::Padding::Same,
+                padding: ablate_kernels::Padding::Same,
                 pool: Pool::Max,
                 residual: false,
                 dense,

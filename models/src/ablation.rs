@@ -245,7 +245,7 @@ fn means(values: &[f64], rows: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::Activation::{Linear, Relu};
+    use ablate_kernels::activation::Activation::{Linear, Relu};
 
     const FIRST: Unit = Unit { feeds: 1, index: 0 };
     const SECOND: Unit = Unit { feeds: 1, index: 1 };

@@ -1,6 +1,5 @@
 //! The one place that fixes the order of a block: weight, norm?, activation, norm?, dropout?.
 
-use crate::activation::Activation;
 use crate::conv::{Conv2d, Conv2dConfig};
 use crate::dropout::{Dropout, DropoutConfig, Placement};
 use crate::error::ConfigError;
@@ -9,8 +8,10 @@ use crate::linear::{Linear, LinearConfig};
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use crate::norm::BatchNorm;
 use crate::norm::{Norm, NormConfig};
-use crate::ops::{self, BlockOutput, BlockParameters, Geometry, TailSpec};
 use crate::pass::{Mode, Pass, Point};
+pub use ablate_kernels::Position;
+use ablate_kernels::activation::Activation;
+use ablate_kernels::{BlockOutput, BlockParameters, Geometry, TailSpec};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -31,17 +32,6 @@ pub struct BlockConfig {
     pub dropout: DropoutConfig,
     /// Start values.
     pub init: InitConfig,
-}
-
-/// On which side of the activation the norm stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Position {
-    /// Between the weights and the activation (Ioffe and Szegedy 2015, section 3.2).
-    #[default]
-    Before,
-    /// After the activation.
-    After,
 }
 
 /// Whether the weights come with a bias.
@@ -233,7 +223,7 @@ impl DenseBlock {
         };
         let rows = x.dims()[1];
         let parameters = self.tail.parameters(self.linear.bias.as_ref(), pass);
-        let out = ops::dense_block(x, self.linear.weight.val(), parameters, spec);
+        let out = ablate_kernels::dense_block(x, self.linear.weight.val(), parameters, spec);
         self.tail.finish(out, rows, pass)
     }
 }
@@ -259,10 +249,11 @@ impl ConvBlock {
             spec.pool = pool && spec.dropout.is_none();
             let pooled = spec.pool;
             let parameters = self.tail.parameters(self.conv.bias.as_ref(), pass);
-            let out = ops::conv_block(x, self.conv.weight.val(), parameters, geometry, spec);
+            let out =
+                ablate_kernels::conv_block(x, self.conv.weight.val(), parameters, geometry, spec);
             let y = self.tail.finish(out, n * positions, pass);
             return if pool && !pooled {
-                ops::max_pool2d(y)
+                ablate_kernels::max_pool2d(y)
             } else {
                 y
             };
@@ -272,7 +263,11 @@ impl ConvBlock {
         let [r, n, h, w, c] = shape;
         let y = self.tail.forward(y.reshape([r, n * h * w, c]), h * w, pass);
         let y = y.reshape(shape);
-        if pool { ops::max_pool2d(y) } else { y }
+        if pool {
+            ablate_kernels::max_pool2d(y)
+        } else {
+            y
+        }
     }
 }
 
@@ -289,14 +284,14 @@ impl Tail {
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
         if let Some(norm) = self.normed_at_once(&x, pass) {
             let rows = x.dims()[1];
-            let spec = ops::NormSpec {
+            let spec = ablate_kernels::NormSpec {
                 activation: self.activation,
                 position: self.position,
                 epsilon: norm.config.epsilon,
             };
             let affine = [&norm.affine.scale, &norm.affine.center];
             let affine = affine.map(|param| param.as_ref().map(Param::val));
-            let out = ops::gpu::normed_activation(x, affine, spec);
+            let out = ablate_kernels::gpu::normed_activation(x, affine, spec);
             return self.drop(self.finish(out, rows, pass), positions, pass);
         }
         pass.show(&self.path, Point::Weighted, &x);
@@ -329,7 +324,7 @@ impl Tail {
         let ghosts = norm.is_some_and(|norm| norm.config.ghost.is_some())
             && matches!(pass.mode(), Mode::Train { .. });
         let plain = pass.is_watched() || self.drops_early() || ghosts || differentiates;
-        if plain || !ops::has_kernels(device) {
+        if plain || !ablate_kernels::has_kernels(device) {
             return None;
         }
         let masks = |step| self.dropout.as_ref().map(|d| d.masks(positions, step));
@@ -363,7 +358,7 @@ impl Tail {
             Mode::Evaluate => false,
         };
         let at_once = over_the_batch && !pass.is_watched() && !self.drops_early();
-        (at_once && ops::has_gpu_kernels(&x.device(), x.dtype())).then_some(norm)
+        (at_once && ablate_kernels::has_gpu_kernels(&x.device(), x.dtype())).then_some(norm)
     }
 
     fn parameters(&self, bias: Option<&Param<Tensor<2>>>, pass: &Pass) -> BlockParameters {

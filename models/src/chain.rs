@@ -4,12 +4,12 @@
 //! In evaluation mode a batch norm is one scale and shift a channel. One in front of the activation
 //! moves into the weights; one behind it stays a scale and a shift.
 
-use crate::activation::Activation;
 use crate::affine::Affine;
 use crate::block::{DenseBlock, Position};
 use crate::linear::Linear;
 use crate::norm::{BatchNorm, Norm};
 use crate::zoo::Model;
+use ablate_kernels::activation::Activation;
 use burn::module::Param;
 use burn::tensor::Tensor;
 

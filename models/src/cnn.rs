@@ -7,8 +7,8 @@ use crate::error::ConfigError;
 use crate::init::Start;
 use crate::linear::Linear;
 use crate::mlp::head;
-use crate::ops::{self, Geometry, Padding};
 use crate::pass::Pass;
+use ablate_kernels::{Geometry, Padding};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -239,8 +239,8 @@ impl Stage {
             x = x + first;
         }
         match self.pool {
-            Pool::Max => ops::max_pool2d(x),
-            Pool::Average => ops::avg_pool2d(x),
+            Pool::Max => ablate_kernels::max_pool2d(x),
+            Pool::Average => ablate_kernels::avg_pool2d(x),
             Pool::Stride | Pool::None => x,
         }
     }

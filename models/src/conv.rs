@@ -1,7 +1,7 @@
 //! Convolutions and pooling for a stack of replicas, channels last.
 
 use crate::init::{Start, WeightInit};
-use crate::ops::{self, Geometry};
+use ablate_kernels::Geometry;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, assert_shape};
 
@@ -62,6 +62,6 @@ impl Conv2d {
         let inputs = rows / self.geometry.kernel.pow(2);
         assert_shape!(x, [replicas, _, _, _, inputs]);
         let bias = self.bias.as_ref().map(Param::val);
-        ops::conv2d(x, weight, bias, self.geometry)
+        ablate_kernels::conv2d(x, weight, bias, self.geometry)
     }
 }

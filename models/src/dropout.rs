@@ -2,11 +2,11 @@
 
 use crate::error::ConfigError;
 use crate::init::Start;
-use crate::ops::Masks;
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-use crate::ops::{gpu, has_kernels};
 use crate::pass::{Mode, Pass};
-use crate::streams::{Purpose, Stream};
+use ablate_kernels::Masks;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use ablate_kernels::{gpu, has_kernels};
+use ablate_streams::{Purpose, Stream};
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};

@@ -181,7 +181,6 @@ fn move_center(norm: &mut Norm, next: &mut Layer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::Activation;
     use crate::affine::AffineConfig;
     use crate::block::{Bias, BlockConfig};
     use crate::mlp::MlpConfig;
@@ -189,6 +188,7 @@ mod tests {
     use crate::pass::Pass;
     use crate::testing::{assert_close, for_each_device, values};
     use crate::{ConfigError, Start};
+    use ablate_kernels::activation::Activation;
 
     /// Two hidden units and one output; the units' learned scales are 2 and -3, their centers 1 and
     /// 6, every weight is written down.

@@ -1,6 +1,6 @@
 //! Start values from named streams: a parameter's draw depends on its seed and its path alone.
 
-use crate::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -122,8 +122,8 @@ impl Start {
 mod tests {
     use super::*;
     use crate::conv::Conv2dConfig;
-    use crate::ops::Geometry;
     use crate::testing::{for_each_device, values};
+    use ablate_kernels::Geometry;
 
     const ALL: [WeightInit; 5] = [
         WeightInit::HeNormal,

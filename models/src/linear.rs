@@ -1,7 +1,6 @@
 //! Dense layers for a stack of replicas.
 
 use crate::init::{Start, WeightInit};
-use crate::ops;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
@@ -53,6 +52,6 @@ impl Linear {
             (replicas, inputs),
             "an input of shape {given:?} does not fit weights for {inputs} inputs"
         );
-        ops::linear(x, weight, self.bias.as_ref().map(Param::val))
+        ablate_kernels::linear(x, weight, self.bias.as_ref().map(Param::val))
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::init::Start;
 use crate::norm::{BatchNormConfig, RunningVariance};
-use crate::ops;
 use burn::module::{
     Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param,
     ParamId,
@@ -77,13 +76,14 @@ impl Running {
         if let Some(weight) = &self.weight {
             weight.change(|old| {
                 let ones = old.ones_like();
-                ops::average_step(old, ones, [1.0 - m, m])
+                ablate_kernels::average_step(old, ones, [1.0 - m, m])
             });
         }
         self.mean
-            .change(|old| ops::average_step(old, mean.inner(), [1.0 - m, m]));
-        self.variance
-            .change(|old| ops::average_step(old, variance.inner(), [1.0 - m, m * spread]));
+            .change(|old| ablate_kernels::average_step(old, mean.inner(), [1.0 - m, m]));
+        self.variance.change(|old| {
+            ablate_kernels::average_step(old, variance.inner(), [1.0 - m, m * spread])
+        });
     }
 }
 

@@ -331,7 +331,7 @@ fn cnn_config(channels: &[usize], dense: &[usize], block: BlockConfig) -> CnnCon
         channels: channels.to_vec(),
         convs: 1,
         kernel: 3,
-        padding: crate::ops::Padding::Same,
+        padding: ablate_kernels::Padding::Same,
         pool: crate::cnn::Pool::Max,
         residual: false,
         dense: dense.to_vec(),

@@ -1,10 +1,10 @@
 //! Configurations as they are read, written and refused.
 
-#[path = "support/testing.rs"]
+#[path = "../kernels/tests/support/testing.rs"]
 #[expect(dead_code, reason = "no numbers are compared here")]
 mod testing;
 
-use ablate_models::activation::Activation;
+use ablate_kernels::activation::Activation;
 use ablate_models::cnn::Pool;
 use ablate_models::dropout::DropoutConfig;
 use ablate_models::norm::{BatchNormConfig, NormConfig};

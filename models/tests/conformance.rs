@@ -3,9 +3,11 @@
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
+use ablate_kernels::Padding;
+use ablate_kernels::activation::Activation;
+use ablate_models::Pass;
 use ablate_models::Start;
 use ablate_models::ablation::{Fill, Subject, Unit};
-use ablate_models::activation::Activation;
 use ablate_models::affine::AffineConfig;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::chain::Chain;
@@ -13,9 +15,7 @@ use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{DropoutConfig, Placement};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
-use ablate_models::ops::Padding;
 use ablate_models::zoo::{Model, ModelConfig, PRESETS, preset};
-use ablate_models::{Pass, ops};
 use burn::tensor::{DType, Int, Tensor};
 use support::testing::{distance, for_each_device, values};
 use support::{edit, gradients, normals, parameters, tensors};
@@ -164,7 +164,7 @@ fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Sta
         assert!(apart <= rounding, "training is not evaluation: {apart:e}");
     }
 
-    let loss = ops::cross_entropy(logits, labels(start, classes)).sum();
+    let loss = ablate_kernels::cross_entropy(logits, labels(start, classes)).sum();
     let found = gradients(&model, &loss.backward());
     let expected = parameters(&model);
     assert!(
@@ -297,7 +297,7 @@ fn the_sizes_behind_pooling_are_computed() {
 
 /// Mean loss of each replica in evaluation mode.
 fn losses(model: &Model, x: Tensor<3>, labels: Tensor<2, Int>) -> Vec<f64> {
-    values(ops::cross_entropy(
+    values(ablate_kernels::cross_entropy(
         model.forward(x, &Pass::evaluate()),
         labels,
     ))

@@ -3,6 +3,7 @@
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
+use ablate_kernels::{Geometry, Padding};
 use ablate_models::affine::AffineConfig;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
@@ -11,10 +12,9 @@ use ablate_models::dropout::{Dropout, DropoutConfig, Placement};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
-use ablate_models::ops::{Geometry, Padding};
-use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::ModelConfig;
-use ablate_models::{Activation, Pass, Start, ops};
+use ablate_models::{Activation, Pass, Start};
+use ablate_streams::{Purpose, Stream};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Int, Tensor, TensorData};
 use proptest::prelude::*;
@@ -208,8 +208,12 @@ fn pooling() {
         for [n, h, w, c] in [[2, 4, 4, 2], [1, 2, 2, 1], [2, 5, 3, 2], [1, 3, 2, 3]] {
             let shape = [2, n, h, w, c];
             let x = normals("x", shape.iter().product());
-            check(&start, &x, |x| flatten(ops::max_pool2d(x.reshape(shape))));
-            check(&start, &x, |x| flatten(ops::avg_pool2d(x.reshape(shape))));
+            check(&start, &x, |x| {
+                flatten(ablate_kernels::max_pool2d(x.reshape(shape)))
+            });
+            check(&start, &x, |x| {
+                flatten(ablate_kernels::avg_pool2d(x.reshape(shape)))
+            });
         }
     });
 }
@@ -224,7 +228,7 @@ fn cross_entropy() {
             let labels = Tensor::<2, Int>::from_data(labels, &start.device);
             let x = normals("logits", 2 * rows * classes);
             check(&start, &x, |x| {
-                ops::cross_entropy(x.reshape([2, rows, classes]), labels.clone())
+                ablate_kernels::cross_entropy(x.reshape([2, rows, classes]), labels.clone())
             });
         }
     });
@@ -426,8 +430,8 @@ proptest! {
             let start = double(device);
             let shape = [1, n, h, w, c];
             let x = normals("x", shape.iter().product());
-            check(&start, &x, |x| flatten(ops::max_pool2d(x.reshape(shape))));
-            check(&start, &x, |x| flatten(ops::avg_pool2d(x.reshape(shape))));
+            check(&start, &x, |x| flatten(ablate_kernels::max_pool2d(x.reshape(shape))));
+            check(&start, &x, |x| flatten(ablate_kernels::avg_pool2d(x.reshape(shape))));
         });
     }
 

@@ -3,10 +3,10 @@
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
+use ablate_kernels::{Geometry, Padding};
 use ablate_models::Start;
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
-use ablate_models::ops::{self, Geometry, Padding};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use support::normals;
 use support::testing::{assert_close, for_each_device, values};
@@ -73,7 +73,7 @@ fn convolutions_agree_with_the_loop() {
                     let weight = normals("weight", 2 * rows * outputs);
                     let bias = normals("bias", 2 * outputs);
                     for bias in [None, Some(bias)] {
-                        let y = ops::conv2d(
+                        let y = ablate_kernels::conv2d(
                             start.tensor(x.clone(), [2, n, h, w, inputs]),
                             start.tensor(weight.clone(), [2, rows, outputs]),
                             bias.clone().map(|bias| start.tensor(bias, [2, outputs])),
@@ -183,7 +183,7 @@ fn pooling_gives_the_example_by_hand_and_leaves_odd_edges_out() {
     ];
     for_each_device(|device| {
         for (start, _) in starts(device) {
-            let [y, dx] = pooled(ops::max_pool2d, &image, [3, 5], &start);
+            let [y, dx] = pooled(ablate_kernels::max_pool2d, &image, [3, 5], &start);
             assert_eq!(y, [5.0, -2.0]);
             #[rustfmt::skip]
             let expected = [
@@ -192,7 +192,7 @@ fn pooling_gives_the_example_by_hand_and_leaves_odd_edges_out() {
                 0.0, 0.0, 0.0, 0.0, 0.0,
             ];
             assert_eq!(dx, expected);
-            let [y, dx] = pooled(ops::avg_pool2d, &image, [3, 5], &start);
+            let [y, dx] = pooled(ablate_kernels::avg_pool2d, &image, [3, 5], &start);
             assert_eq!(y, [2.75, -5.0]);
             #[rustfmt::skip]
             let expected = [
@@ -216,7 +216,7 @@ fn among_equal_values_the_first_in_row_major_order_takes_the_gradient() {
                 ([1.0, 7.0, 7.0, 2.0], 1),
                 ([0.0, -0.0, -1.0, 0.0], 0),
             ] {
-                let [_, dx] = pooled(ops::max_pool2d, &image, [2, 2], &start);
+                let [_, dx] = pooled(ablate_kernels::max_pool2d, &image, [2, 2], &start);
                 let mut expected = [0.0; 4];
                 expected[winner] = 1.0;
                 assert_eq!(dx, expected, "{image:?}");
@@ -235,7 +235,7 @@ fn cross_entropy_is_the_mean_of_minus_log_probabilities() {
             let logits: Tensor<3> = start.tensor(logits, [2, 2, 2]);
             let labels = TensorData::new(vec![1i64, 0, 0, 0], [2, 2]);
             let labels = Tensor::<2, Int>::from_data(labels, &start.device);
-            let losses = values(ops::cross_entropy(logits, labels));
+            let losses = values(ablate_kernels::cross_entropy(logits, labels));
             let first = (2.0f64.ln() - 0.75f64.ln()) / 2.0;
             assert_close(&losses, &[first, 400.0], bound);
         }

@@ -4,12 +4,12 @@
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
+use ablate_kernels::Padding;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{Dropout, DropoutConfig};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{LayerNormConfig, NormConfig};
-use ablate_models::ops::Padding;
 use ablate_models::zoo::{Model, ModelConfig};
 use ablate_models::{Activation, Pass, Start};
 use burn::tensor::{DType, Device, Tensor};

@@ -5,15 +5,15 @@
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
+use ablate_kernels::activation::Activation;
+use ablate_kernels::{AdamStep, SgdStep};
 use ablate_models::Pass;
 use ablate_models::Start;
-use ablate_models::activation::Activation;
 use ablate_models::block::BlockConfig;
 use ablate_models::cnn::Pool;
 use ablate_models::dropout::{Dropout, DropoutConfig};
-use ablate_models::ops::{self, AdamStep, SgdStep};
-use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::ModelConfig;
+use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Tensor};
 use support::testing::{adapter, distance, values};
 use support::training::{Optimizer, Rule, Trial};
@@ -256,7 +256,7 @@ fn the_optimizers_take_the_same_step() {
             penalty: 0.01,
         };
         let (value, velocity) =
-            ops::sgd_step(of("value"), Some(of("velocity")), of("gradient"), step);
+            ablate_kernels::sgd_step(of("value"), Some(of("velocity")), of("gradient"), step);
         [value, velocity.expect("it had one")].map(values)
     };
     let adam = |device: &Device| {
@@ -271,7 +271,8 @@ fn the_optimizers_take_the_same_step() {
             step: 7,
         };
         let second = of("second").square();
-        ops::adam_step(of("value"), of("first"), second, of("gradient"), step).map(values)
+        ablate_kernels::adam_step(of("value"), of("first"), second, of("gradient"), step)
+            .map(values)
     };
     let (here, there) = (Device::flex(), adapter());
     for (a, b) in sgd(&here).iter().zip(&sgd(there)) {

@@ -3,7 +3,7 @@
 use super::{AnalysisError, ContrastSummary, Scoreboard};
 use crate::spec::{Contrast, Expect, Spec};
 use crate::stats::{Prediction, Question, Rule, Sample, Verdict, decide};
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 
 /// Pairs needed before anything can be said of a difference's spread.
 const FEWEST_PAIRS: usize = 2;

@@ -10,7 +10,7 @@ use crate::stats::{
     Decision, Question, Rule, Sample, Verdict, decide, detectable_difference, detectable_margin,
     sign_flip_level,
 };
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 
 const ROUNDS: usize = 500;
 

@@ -2,7 +2,7 @@
 
 use super::{Accuracy, Comparison, Measured, OnDevice};
 use crate::stats::{Decision, Prediction, Question, Rule, Sample, decide};
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 
 /// Pairs needed before anything can be said of a difference's spread.
 const FEWEST_PAIRS: usize = 2;

@@ -11,9 +11,9 @@ use crate::train::net::{Net, host_f64};
 use crate::train::optimizer::Optimizer;
 use crate::train::parameters::{changed, replaced, values};
 use crate::train::schedule::Pace;
+use ablate_models::Pass;
 use ablate_models::pass::{Observer, Point};
 use ablate_models::zoo::Model;
-use ablate_models::{Pass, ops};
 use burn::tensor::{DType, Device, Int, Tensor};
 use std::cell::RefCell;
 use std::path::Path;
@@ -113,7 +113,7 @@ impl Trainee for LosesARow {
         let entered = LastOutput::default();
         let pass = Pass::train(self.net.steps).watched_by(&entered);
         let logits = model.forward(pixels, &pass);
-        let losses = ops::cross_entropy(logits.clone(), labels.clone());
+        let losses = ablate_kernels::cross_entropy(logits.clone(), labels.clone());
         let mut gradients = losses.clone().sum().backward();
         self.net.steps += 1;
         if self.net.steps >= self.from {
@@ -180,7 +180,7 @@ impl Trainee for DropsABias {
         let old = values(&self.0.model);
         let model = Self::broken(&self.0.model);
         let logits = model.forward(pixels, &Pass::train(self.0.steps));
-        let losses = ops::cross_entropy(logits, labels);
+        let losses = ablate_kernels::cross_entropy(logits, labels);
         let mut gradients = losses.clone().sum().backward();
         watch(&model, &gradients);
         // The bias that is left out of the forward pass moves all the same.

@@ -17,7 +17,7 @@ use crate::backends::{Distances, ForwardBreak, Kink, Parity, Yardstick};
 use crate::device;
 use crate::run::trainer::{Job, StopFlag};
 use crate::train::TrainError;
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device};
 
 /// Runs of the yardstick.

@@ -8,9 +8,9 @@ use crate::train::batch::Batches;
 use crate::train::net::host_f64;
 use crate::train::optimizer::Optimizer;
 use crate::train::parameters::{self, replaced};
-use ablate_models::streams::Stream;
+use ablate_models::Pass;
 use ablate_models::zoo::Model;
-use ablate_models::{Pass, ops};
+use ablate_streams::Stream;
 use burn::tensor::{DType, Device, Gradients, Int, Tensor};
 
 /// Units in the last place by which numbers are nudged where a kink is looked for. What rounds in a
@@ -88,7 +88,7 @@ impl Shadow {
         (pixels, labels): (Tensor<3>, Tensor<2, Int>),
     ) -> (f64, Gradients) {
         let logits = model.forward(pixels, &Pass::train(moment.index as u64));
-        let losses = ops::cross_entropy(logits, labels);
+        let losses = ablate_kernels::cross_entropy(logits, labels);
         let sum = losses.clone().sum() * course.job.train.loss_scale;
         (host_f64(losses.inner())[0], sum.backward())
     }

@@ -8,9 +8,9 @@ use crate::train::optimizer::Optimizer;
 use crate::train::parameters::{changed, gradients, values};
 use crate::train::schedule::{self, Pace};
 use crate::train::{TrainError, build};
-use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, Start};
+use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Gradients, Int, Tensor, TensorData};
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use super::dataset::Dataset;
 use super::error::DataError;
 use super::stratify::{Strata, shuffled};
 use crate::spec::{DataConfig, TestSplit};
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 
 /// The examples of one seed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Drawing examples so that every class keeps its share.
 
-use ablate_models::streams::Stream;
+use ablate_streams::Stream;
 
 /// Examples by class, each class in an order drawn from a stream.
 ///
@@ -88,7 +88,7 @@ pub(crate) fn shuffled(examples: &[u32], stream: &Stream) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::data::catalog::class_counts;
-    use ablate_models::streams::Purpose;
+    use ablate_streams::Purpose;
     use proptest::prelude::*;
 
     fn stream(seed: u64) -> Stream {

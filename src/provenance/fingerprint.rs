@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Where the code is that determines the numbers; a file or a folder, missing ones are left out.
-const ROOTS: [&str; 5] = [
+const ROOTS: [&str; 7] = [
+    "models/streams/src",
+    "models/kernels/src",
     "models/src",
     "src/data",
     "src/data.rs",

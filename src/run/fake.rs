@@ -7,8 +7,8 @@ use crate::spec::{
     Quantity, Scale, Schedule, Spec, TestSplit, Timing, TrainConfig,
 };
 use ablate_models::mlp::MlpConfig;
-use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::ModelConfig;
+use ablate_streams::{Purpose, Stream};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;

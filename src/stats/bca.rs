@@ -4,7 +4,7 @@ use super::BOOTSTRAP_STEP;
 use super::interval::{Interval, assert_confidence};
 use super::sample::{ROUNDING, Sample, quantile_of_sorted};
 use super::student::{normal_cdf, normal_quantile};
-use ablate_models::streams::Stream;
+use ablate_streams::Stream;
 
 /// The BCa interval of the mean (Efron, "Better bootstrap confidence intervals", 1987): percentiles
 /// of `resamples` bootstrap means, moved by the bias `z0` (the normal quantile of the share of
@@ -105,7 +105,7 @@ fn adjusted_share(z: f64, bias: f64, acceleration: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ablate_models::streams::Purpose;
+    use ablate_streams::Purpose;
     use proptest::prelude::*;
 
     fn stream() -> Stream {

@@ -6,7 +6,7 @@ use super::interval::{Interval, t_interval};
 use super::power::{detectable_difference, detectable_margin};
 use super::signflip::{EXACT_LIMIT, sign_flip_floor, sign_flip_level};
 use super::verdict::{Judgement, Prediction, Question, Rule, Verdict, judge};
-use ablate_models::streams::Stream;
+use ablate_streams::Stream;
 use serde::{Deserialize, Serialize};
 
 /// A verdict and everything it rests on. Differences and margins are in the unit of the question.
@@ -147,7 +147,7 @@ impl Sight {
 mod tests {
     use super::super::sample::Sample;
     use super::*;
-    use ablate_models::streams::Purpose;
+    use ablate_streams::Purpose;
 
     fn stream() -> Stream {
         Stream::new(0, Purpose::Resample, "decision")

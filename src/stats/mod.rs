@@ -2,7 +2,7 @@
 //!
 //! Numbers go in and numbers come out: nothing here reads a file, trains, prints or looks at a
 //! clock. What is random (the bootstrap, and sign flips of more than [`EXACT_LIMIT`] values) takes
-//! its [`Stream`](ablate_models::streams::Stream) as an argument, so a statistic is a pure function of
+//! its [`Stream`](ablate_streams::Stream) as an argument, so a statistic is a pure function of
 //! its input. One stream serves all questions of an experiment: a question's own numbers do not
 //! move when another is added.
 //!

@@ -158,7 +158,7 @@ fn smallest(target: f64, f: impl Fn(f64) -> f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ablate_models::streams::{Purpose, Stream};
+    use ablate_streams::{Purpose, Stream};
 
     #[test]
     fn power_matches_an_independent_implementation() {

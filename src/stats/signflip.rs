@@ -6,7 +6,7 @@
 
 use super::SIGN_FLIP_STEP;
 use super::sample::{ROUNDING, Sample};
-use ablate_models::streams::Stream;
+use ablate_streams::Stream;
 
 /// Up to this many values all `2^n` sign patterns are counted; beyond, they are drawn.
 pub const EXACT_LIMIT: usize = 40;
@@ -151,7 +151,7 @@ fn random_sums(sizes: &[f64], stream: &Stream) -> impl Iterator<Item = f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ablate_models::streams::Purpose;
+    use ablate_streams::Purpose;
     use proptest::prelude::*;
 
     fn stream() -> Stream {

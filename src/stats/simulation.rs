@@ -6,7 +6,7 @@ use super::{
     Prediction, Question, Rule, Sample, Tail, bca_interval, detectable_difference, sign_flip_level,
     sign_flip_test, t_interval,
 };
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 
 const ALPHA: f64 = 0.05;
 

@@ -29,7 +29,7 @@ use super::holm::holm;
 use super::sample::Sample;
 use super::signflip::{Tail, sign_flip_test};
 use super::tost::{equivalence_p, outside_p};
-use ablate_models::streams::Stream;
+use ablate_streams::Stream;
 use serde::{Deserialize, Serialize};
 
 /// What the data say about a prediction.
@@ -188,7 +188,7 @@ fn either(p: f64, q: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ablate_models::streams::Purpose;
+    use ablate_streams::Purpose;
     use proptest::prelude::*;
 
     const ALL: [Prediction; 4] = [

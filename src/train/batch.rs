@@ -3,7 +3,7 @@
 use super::prefetch::prefetch;
 use super::resident::Resident;
 use crate::data::{Examples, Prepared, Split, TestFrom};
-use ablate_models::streams::{Purpose, Stream};
+use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use std::sync::Arc;
 

@@ -3,8 +3,8 @@
 use super::net::host_f64;
 use crate::spec::{PlantedFault, Repair};
 use ablate_models::block::DenseBlock;
-use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::Model;
+use ablate_streams::{Purpose, Stream};
 use burn::tensor::{Tensor, TensorData};
 
 /// The stream of everything that is random about a fault.

@@ -7,8 +7,8 @@ use super::schedule::Pace;
 use super::scores::Tally;
 use crate::record::Scores;
 use crate::spec::PlantedFault;
+use ablate_models::Pass;
 use ablate_models::zoo::Model;
-use ablate_models::{Pass, ops};
 use burn::tensor::{Gradients, Int, Tensor};
 
 /// Examples an evaluation pass takes at once.
@@ -67,7 +67,7 @@ impl Net {
         watch: impl FnOnce(&Model, &Gradients),
     ) -> Step {
         let logits = self.model().forward(pixels, &Pass::train(self.step));
-        let losses = ops::cross_entropy(logits.clone(), labels);
+        let losses = ablate_kernels::cross_entropy(logits.clone(), labels);
         // Replicas share no parameter, so the sum's gradient is each replica's own.
         let sum = losses.clone().sum();
         let sum = match self.loss_scale {

@@ -3,7 +3,7 @@
 use super::restrict::Restriction;
 use super::schedule::Pace;
 use crate::spec::{Moments, Optimizer as Config, ParameterGroup, TrainConfig};
-use ablate_models::ops::{self, AdamStep, SgdStep};
+use ablate_kernels::{AdamStep, SgdStep};
 use ablate_models::zoo::Model;
 use burn::backend::DispatchTensor;
 use burn::module::{Module, ModuleMapper, Param};
@@ -115,7 +115,7 @@ impl Optimizer {
                 };
                 let velocity = &mut self.slots[index].first;
                 let had = (*momentum > 0.0).then(|| velocity.take(&value));
-                let (value, new) = ops::sgd_step(value, had, gradient, step);
+                let (value, new) = ablate_kernels::sgd_step(value, had, gradient, step);
                 if let Some(new) = new {
                     velocity.put(new);
                 }
@@ -126,7 +126,8 @@ impl Optimizer {
         };
         let slot = &mut self.slots[index];
         let (first, second) = (slot.first.take(&value), slot.second.take(&value));
-        let [value, first, second] = ops::adam_step(value, first, second, gradient, step);
+        let [value, first, second] =
+            ablate_kernels::adam_step(value, first, second, gradient, step);
         slot.first.put(first);
         slot.second.put(second);
         value

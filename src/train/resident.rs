@@ -5,7 +5,7 @@
 
 use super::batch::{Part, Replica};
 use crate::data::Examples;
-use ablate_models::ops::has_kernels;
+use ablate_kernels::has_kernels;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 /// Most bytes of the images of a file: what every adapter of WebGPU can bind at once.

@@ -2,8 +2,8 @@
 
 use super::optimizer::group;
 use crate::spec::{ParameterGroup, Trained};
-use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::Model;
+use ablate_streams::{Purpose, Stream};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 

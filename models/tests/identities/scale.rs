@@ -3,6 +3,7 @@
 use crate::support::testing::{assert_close, distance, for_each_device, values};
 use crate::support::training::{Optimizer, Rule, Trial};
 use crate::support::{ByPath, batch, cnn, double, edit, mlp, normals, normed, parameters};
+use ablate_kernels::Padding;
 use ablate_models::block::{BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::DropoutConfig;
@@ -10,7 +11,6 @@ use ablate_models::fold::{FoldError, fold_centers_behind, fold_scales, fold_scal
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
 use ablate_models::norm::{BatchNormConfig, Norm, NormConfig};
-use ablate_models::ops::Padding;
 use ablate_models::zoo::{Model, ModelConfig};
 use ablate_models::{Activation, Pass, Start};
 use burn::module::Module;

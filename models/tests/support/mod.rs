@@ -1,17 +1,18 @@
 //! What the tests of the zoo share: devices, data, parameters by path, and training.
 
+#[path = "../../kernels/tests/support/testing.rs"]
 pub(crate) mod testing;
 pub(crate) mod training;
 
+use ablate_kernels::Padding;
+use ablate_kernels::activation::Activation;
 use ablate_models::Start;
-use ablate_models::activation::Activation;
 use ablate_models::block::BlockConfig;
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
-use ablate_models::ops::Padding;
-use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::ModelConfig;
+use ablate_streams::{Purpose, Stream};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use std::collections::BTreeMap;

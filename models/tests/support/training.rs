@@ -3,7 +3,7 @@
 use super::testing::values;
 use super::{ByPath, CLASSES, INPUT, batch, gradients};
 use ablate_models::zoo::{Model, ModelConfig};
-use ablate_models::{Pass, Start, ops};
+use ablate_models::{Pass, Start};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
 use std::collections::HashMap;
@@ -137,7 +137,7 @@ impl Trial {
     pub(crate) fn step(&mut self, rows: usize) -> Step {
         let (pixels, labels) = batch(&self.start, self.step, rows);
         let logits = self.model.forward(pixels, &Pass::train(self.step));
-        let losses = ops::cross_entropy(logits.clone(), labels);
+        let losses = ablate_kernels::cross_entropy(logits.clone(), labels);
         let all = losses.clone().sum().backward();
         let seen = Step {
             logits: values(logits),

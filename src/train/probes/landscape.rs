@@ -7,8 +7,8 @@
 use super::{Findings, Run, Watcher};
 use crate::train::net::host_f64;
 use crate::train::parameters::{block_paths, block_weights, changed, copied, gradients, values};
+use ablate_models::Pass;
 use ablate_models::zoo::Model;
-use ablate_models::{Pass, ops};
 use burn::tensor::{Int, Tensor};
 
 /// Lengths of the steps along the gradient, in learning rates.
@@ -47,7 +47,7 @@ struct Place {
 impl Place {
     fn of(model: Model, (pixels, labels): &Batch) -> Self {
         let logits = model.forward(pixels.clone(), &Pass::evaluate_on_batch());
-        let losses = ops::cross_entropy(logits, labels.clone());
+        let losses = ablate_kernels::cross_entropy(logits, labels.clone());
         let all = losses.clone().sum().backward();
         let weights = block_weights(&model).into_iter();
         let weight_slopes = weights.filter_map(|weight| {

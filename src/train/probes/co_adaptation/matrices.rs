@@ -47,7 +47,7 @@ fn within(subject: &Subject<'_>, units: &[Unit]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ablate_models::activation::Activation::{Linear, Relu};
+    use ablate_kernels::activation::Activation::{Linear, Relu};
     use ablate_models::chain::{Chain, Layer};
 
     fn subject(chain: &Chain) -> Subject<'_> {

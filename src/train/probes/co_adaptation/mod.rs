@@ -12,8 +12,8 @@ use crate::train::net::{for_chunks, host_f64};
 use ablate_models::Pass;
 use ablate_models::ablation::{Fill, Subject, Unit, area, negative_share};
 use ablate_models::chain::Chain;
-use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::Model;
+use ablate_streams::{Purpose, Stream};
 use burn::module::Module;
 use rayon::prelude::*;
 

@@ -3,9 +3,9 @@
 use super::{Lab, Sink, largest};
 use crate::train::net::{Net, host_f64};
 use crate::train::parameters::{block_weights, changed, copied};
+use ablate_models::Pass;
 use ablate_models::norm::Norm;
 use ablate_models::zoo::Model;
-use ablate_models::{Pass, ops};
 use burn::module::Module;
 use burn::tensor::Tensor;
 
@@ -63,7 +63,9 @@ fn slopes(lab: &Lab<'_>, model: &Model) -> Vec<f64> {
     let copy = copied(model);
     let (pixels, labels) = lab.batch(0, lab.job.train.batch_size);
     let logits = copy.forward(pixels, &Pass::evaluate_on_batch());
-    let gradients = ops::cross_entropy(logits, labels).sum().backward();
+    let gradients = ablate_kernels::cross_entropy(logits, labels)
+        .sum()
+        .backward();
     let mut most = vec![0.0; lab.replicas()];
     for weight in block_weights(&copy) {
         let Some(slope) = weight.val().grad(&gradients) else {
