@@ -12,7 +12,9 @@
 mod steps;
 
 use ablate::device;
-use ablate_kernels::{self, AdamStep, BlockParameters, Geometry, Masks, SgdStep, TailSpec, plain};
+use ablate_kernels::{
+    self, AdamStep, BlockParameters, EpilogueSpec, Geometry, Masks, SgdStep, plain,
+};
 use ablate_models::Activation;
 use ablate_models::block::Position;
 use ablate_streams::{Purpose, Stream};
@@ -132,13 +134,13 @@ fn dense_block(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(
         (replicas * rows * inputs * outputs) as u64,
     ));
-    let tails = [
+    let epilogues = [
         (Activation::Relu, Position::Before),
         (Activation::Gelu, Position::Before),
         (Activation::Gelu, Position::After),
     ];
     for ((name, device), (activation, position)) in
-        (devices().into_iter()).flat_map(|d| tails.map(|tail| (d.clone(), tail)))
+        (devices().into_iter()).flat_map(|d| epilogues.map(|epilogue| (d.clone(), epilogue)))
     {
         let name = format!(
             "{replicas}x{rows}x{inputs}x{outputs}/{activation:?}-{position:?}/{name}/kernel"
@@ -149,7 +151,7 @@ fn dense_block(criterion: &mut Criterion) {
             let scale = parameter([replicas, outputs], device);
             let center = parameter([replicas, outputs], device);
             let streams = (0..replicas as u64).map(|seed| Stream::new(seed, Purpose::Mask, "a"));
-            let tail = TailSpec {
+            let epilogue = EpilogueSpec {
                 activation,
                 epsilon: Some(1e-5),
                 position,
@@ -167,7 +169,7 @@ fn dense_block(criterion: &mut Criterion) {
                     center: Some(center.clone()),
                     ..BlockParameters::default()
                 };
-                ablate_kernels::dense_block(x.clone(), w.clone(), parameters, tail.clone()).y
+                ablate_kernels::dense_block(x.clone(), w.clone(), parameters, epilogue.clone()).y
             })
         });
     }

@@ -49,11 +49,11 @@ pub(crate) fn ratio(others: &[&[f64]], ours: &[f64]) -> Option<Ratio> {
         of(&rounds)
     });
     let draws = Sample::new(draws.collect::<Option<_>>()?).ok()?;
-    let tail = (1.0 - CONFIDENCE) / 2.0;
+    let epilogue = (1.0 - CONFIDENCE) / 2.0;
     Some(Ratio {
         value,
-        low: draws.quantile(tail),
-        high: draws.quantile(1.0 - tail),
+        low: draws.quantile(epilogue),
+        high: draws.quantile(1.0 - epilogue),
     })
 }
 

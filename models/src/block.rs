@@ -11,7 +11,7 @@ use crate::norm::{Norm, NormConfig};
 use crate::pass::{Mode, Pass, Point};
 pub use ablate_kernels::Position;
 use ablate_kernels::activation::Activation;
-use ablate_kernels::{BlockOutput, BlockParameters, Geometry, TailSpec};
+use ablate_kernels::{BlockOutput, BlockParameters, EpilogueSpec, Geometry};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ pub struct DenseBlock {
     /// The weights.
     pub linear: Linear,
     /// What follows them.
-    pub tail: Tail,
+    pub epilogue: Epilogue,
 }
 
 /// A convolution and what follows it.
@@ -124,12 +124,12 @@ pub struct ConvBlock {
     /// The weights.
     pub conv: Conv2d,
     /// What follows them.
-    pub tail: Tail,
+    pub epilogue: Epilogue,
 }
 
 /// What follows the weights of a block: norm?, activation, norm?, dropout?.
 #[derive(Module, Debug)]
-pub struct Tail {
+pub struct Epilogue {
     /// The norm, if any.
     pub norm: Option<Norm>,
     /// Dropout, if any.
@@ -166,7 +166,7 @@ impl BlockConfig {
         };
         Ok(DenseBlock {
             linear: linear.init(&format!("{path}.linear"), start),
-            tail: self.tail(path, outputs, self.dropout.rate, false, start)?,
+            epilogue: self.epilogue(path, outputs, self.dropout.rate, false, start)?,
         })
     }
 
@@ -191,19 +191,19 @@ impl BlockConfig {
         };
         Ok(ConvBlock {
             conv: conv.init(&format!("{path}.conv"), start),
-            tail: self.tail(path, outputs, rate, self.dropout.spatial, start)?,
+            epilogue: self.epilogue(path, outputs, rate, self.dropout.spatial, start)?,
         })
     }
 
-    fn tail(
+    fn epilogue(
         &self,
         path: &str,
         channels: usize,
         rate: f64,
         spatial: bool,
         start: &Start,
-    ) -> Result<Tail, ConfigError> {
-        Ok(Tail {
+    ) -> Result<Epilogue, ConfigError> {
+        Ok(Epilogue {
             norm: self.norm.init(channels, self.init.center, start)?,
             dropout: Dropout::new(rate, spatial, &format!("{path}.dropout"), start),
             activation: self.activation,
@@ -218,13 +218,13 @@ impl DenseBlock {
     /// # Shapes
     /// `[replicas, rows, ..]`, whose last dimensions are the inputs, to `[replicas, rows, outputs]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &Pass) -> Tensor<3> {
-        let Some(spec) = self.tail.fused(&x.device(), pass, 1) else {
-            return self.tail.forward(self.linear.forward(x), 1, pass);
+        let Some(spec) = self.epilogue.fused(&x.device(), pass, 1) else {
+            return self.epilogue.forward(self.linear.forward(x), 1, pass);
         };
         let rows = x.dims()[1];
-        let parameters = self.tail.parameters(self.linear.bias.as_ref(), pass);
+        let parameters = self.epilogue.parameters(self.linear.bias.as_ref(), pass);
         let out = ablate_kernels::dense_block(x, self.linear.weight.val(), parameters, spec);
-        self.tail.finish(out, rows, pass)
+        self.epilogue.finish(out, rows, pass)
     }
 }
 
@@ -245,13 +245,13 @@ impl ConvBlock {
         let [_, n, h, w, _] = x.dims();
         let geometry = self.conv.geometry;
         let positions = geometry.output(h) * geometry.output(w);
-        if let Some(mut spec) = self.tail.fused(&x.device(), pass, positions) {
+        if let Some(mut spec) = self.epilogue.fused(&x.device(), pass, positions) {
             spec.pool = pool && spec.dropout.is_none();
             let pooled = spec.pool;
-            let parameters = self.tail.parameters(self.conv.bias.as_ref(), pass);
+            let parameters = self.epilogue.parameters(self.conv.bias.as_ref(), pass);
             let out =
                 ablate_kernels::conv_block(x, self.conv.weight.val(), parameters, geometry, spec);
-            let y = self.tail.finish(out, n * positions, pass);
+            let y = self.epilogue.finish(out, n * positions, pass);
             return if pool && !pooled {
                 ablate_kernels::max_pool2d(y)
             } else {
@@ -261,7 +261,9 @@ impl ConvBlock {
         let y = self.conv.forward(x);
         let shape = y.dims();
         let [r, n, h, w, c] = shape;
-        let y = self.tail.forward(y.reshape([r, n * h * w, c]), h * w, pass);
+        let y = self
+            .epilogue
+            .forward(y.reshape([r, n * h * w, c]), h * w, pass);
         let y = y.reshape(shape);
         if pool {
             ablate_kernels::max_pool2d(y)
@@ -271,7 +273,7 @@ impl ConvBlock {
     }
 }
 
-impl Tail {
+impl Epilogue {
     /// The block's path, under which observers see it.
     pub fn path(&self) -> &str {
         &self.path
@@ -311,10 +313,10 @@ impl Tail {
         x
     }
 
-    /// What one operation on `device` does for this tail in `pass`; `None` where the layers are
+    /// What one operation on `device` does for this epilogue in `pass`; `None` where the layers are
     /// needed one by one: where there are no kernels, someone watches, statistics are those of ghost
     /// batches, or a gradient through running statistics may be wanted.
-    fn fused(&self, device: &Device, pass: &Pass, positions: usize) -> Option<TailSpec> {
+    fn fused(&self, device: &Device, pass: &Pass, positions: usize) -> Option<EpilogueSpec> {
         let norm = match &self.norm {
             None => None,
             Some(Norm::Batch(norm)) => Some(norm),
@@ -328,7 +330,7 @@ impl Tail {
             return None;
         }
         let masks = |step| self.dropout.as_ref().map(|d| d.masks(positions, step));
-        Some(TailSpec {
+        Some(EpilogueSpec {
             activation: self.activation,
             epsilon: norm.map(|norm| norm.config.epsilon),
             position: self.position,
@@ -528,7 +530,7 @@ mod tests {
                 let x = start.tensor((1..13).map(f64::from).collect(), [1, 6, 2]);
                 let inputs = Inputs::default();
                 let pass = Pass::train(0).watched_by(&inputs);
-                block.tail.forward(x, 1, &pass);
+                block.epilogue.forward(x, 1, &pass);
                 let seen = inputs.0.into_inner();
                 let of = |wanted| -> &Vec<f64> {
                     let mut at = seen.iter().filter(|(point, _)| *point == wanted);
@@ -551,7 +553,7 @@ mod tests {
                 let block = block(norm.clone(), position, Placement::End);
                 let block = block.dense("block", 2, 2, &start).expect("can be built");
                 let x = start.tensor((0..12).map(f64::from).collect(), [1, 6, 2]);
-                let y = block.tail.forward(x, 1, &Pass::train(0));
+                let y = block.epilogue.forward(x, 1, &Pass::train(0));
                 let y = crate::testing::values(y);
                 // ReLU last: nothing is negative. Norm last: the mean is zero.
                 let least = y.iter().fold(f64::INFINITY, |least, y| least.min(*y));

@@ -150,16 +150,16 @@ fn linear_layers(linear: &Linear, activation: Activation) -> Vec<Layer> {
 }
 
 fn block_layers(block: &DenseBlock) -> Option<Vec<Layer>> {
-    let mut layers = linear_layers(&block.linear, block.tail.activation);
+    let mut layers = linear_layers(&block.linear, block.epilogue.activation);
     let [replicas, _, channels] = block.linear.weight.val().dims();
-    let learned = match &block.tail.norm {
+    let learned = match &block.epilogue.norm {
         None => return Some(layers),
         Some(Norm::Batch(norm)) => scales_and_shifts(norm),
         Some(Norm::Affine(affine)) => by_replica(learned(affine, replicas * channels), channels),
         Some(Norm::Group(_)) => return None,
     };
     for (layer, [scale, shift]) in layers.iter_mut().zip(learned) {
-        match block.tail.position {
+        match block.epilogue.position {
             Position::After => layer.after = Some([scale, shift]),
             Position::Before => {
                 for row in layer.weight.chunks_exact_mut(scale.len()) {

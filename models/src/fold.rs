@@ -7,7 +7,7 @@
 //! Pooling, dropout in evaluation and flattening commute with all of it; a residual connection does
 //! not.
 
-use crate::block::{Position, Tail};
+use crate::block::{Epilogue, Position};
 use crate::norm::Norm;
 use crate::zoo::Model;
 use burn::module::{Param, ParamId};
@@ -65,10 +65,10 @@ enum Part {
 
 fn fold(mut model: Model, position: Position, part: Part) -> Result<Model, FoldError> {
     let mut folded = false;
-    let (tails, mut layers) = parts(&mut model)?;
-    for (tail, next) in tails.into_iter().zip(&mut layers[1..]) {
-        let at = tail.position;
-        let Some(norm) = &mut tail.norm else {
+    let (epilogues, mut layers) = parts(&mut model)?;
+    for (epilogue, next) in epilogues.into_iter().zip(&mut layers[1..]) {
+        let at = epilogue.position;
+        let Some(norm) = &mut epilogue.norm else {
             continue;
         };
         let learned = match part {
@@ -100,11 +100,11 @@ struct Layer<'a> {
     bias: &'a mut Option<Param<Tensor<2>>>,
 }
 
-/// The tails of all blocks, and all layers; layer `i + 1` follows tail `i`.
-type Parts<'a> = (Vec<&'a mut Tail>, Vec<Layer<'a>>);
+/// The epilogues of all blocks, and all layers; layer `i + 1` follows epilogue `i`.
+type Parts<'a> = (Vec<&'a mut Epilogue>, Vec<Layer<'a>>);
 
 fn parts(model: &mut Model) -> Result<Parts<'_>, FoldError> {
-    let (mut tails, mut layers) = (Vec::new(), Vec::new());
+    let (mut epilogues, mut layers) = (Vec::new(), Vec::new());
     let (dense, head) = match model {
         Model::Mlp(m) => (&mut m.blocks, &mut m.head),
         Model::Cnn(m) => {
@@ -117,7 +117,7 @@ fn parts(model: &mut Model) -> Result<Parts<'_>, FoldError> {
                         weight: &mut block.conv.weight,
                         bias: &mut block.conv.bias,
                     });
-                    tails.push(&mut block.tail);
+                    epilogues.push(&mut block.epilogue);
                 }
             }
             (&mut m.dense, &mut m.head)
@@ -128,13 +128,13 @@ fn parts(model: &mut Model) -> Result<Parts<'_>, FoldError> {
             weight: &mut block.linear.weight,
             bias: &mut block.linear.bias,
         });
-        tails.push(&mut block.tail);
+        epilogues.push(&mut block.epilogue);
     }
     layers.push(Layer {
         weight: &mut head.weight,
         bias: &mut head.bias,
     });
-    Ok((tails, layers))
+    Ok((epilogues, layers))
 }
 
 fn move_scale(norm: &mut Norm, weight: &mut Param<Tensor<3>>) {
@@ -208,7 +208,7 @@ mod tests {
         let block = &mut mlp.blocks[0];
         let identity = start.tensor(vec![1.0, 0.0, 0.0, 1.0], [1, 2, 2]);
         block.linear.weight = block.linear.weight.clone().map(|_| identity);
-        let affine = block.tail.norm.as_mut().expect("a norm").affine_mut();
+        let affine = block.epilogue.norm.as_mut().expect("a norm").affine_mut();
         let row = |list: [f64; 2]| start.tensor::<2>(list.to_vec(), [1, 2]);
         affine.scale = affine.scale.take().map(|p| p.map(|_| row([2.0, -3.0])));
         affine.center = affine.center.take().map(|p| p.map(|_| row([1.0, 6.0])));
@@ -226,7 +226,12 @@ mod tests {
         let Model::Mlp(mlp) = model else {
             panic!("a perceptron");
         };
-        let affine = mlp.blocks[0].tail.norm.as_ref().expect("a norm").affine();
+        let affine = mlp.blocks[0]
+            .epilogue
+            .norm
+            .as_ref()
+            .expect("a norm")
+            .affine();
         let of = |p: &Option<Param<Tensor<2>>>| values(p.as_ref().expect("learned").val());
         [
             of(&affine.scale),

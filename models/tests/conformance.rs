@@ -377,7 +377,7 @@ fn a_last_block_of_its_own_changes_the_last_block_and_nothing_else() {
             let blocks = model.dense_blocks().iter();
             blocks
                 .map(|b| {
-                    b.tail
+                    b.epilogue
                         .norm
                         .as_ref()
                         .is_some_and(|n| n.affine().scale.is_some())

@@ -136,8 +136,11 @@ fn both_devices_start_from_the_same_bits() {
 
 /// The masks of every dropout layer of `model` for a batch of `rows`, as factors of ones.
 fn masks(model: &Model, rows: usize, pass: &Pass) -> Vec<Vec<f64>> {
-    let conv = model.conv_blocks().map(|block| &block.tail.dropout);
-    let dense = model.dense_blocks().iter().map(|block| &block.tail.dropout);
+    let conv = model.conv_blocks().map(|block| &block.epilogue.dropout);
+    let dense = model
+        .dense_blocks()
+        .iter()
+        .map(|block| &block.epilogue.dropout);
     let mask = |dropout: &Dropout| {
         let weight = model.head().weight.val();
         let shape = [weight.dims()[0], rows, 5];

@@ -18,7 +18,7 @@ use burn::tensor::{DType, Device, Int, Tensor};
 use std::cell::RefCell;
 use std::path::Path;
 
-/// An optimizer kernel that works in vectors and forgets the tail: from step `from` (from 1) on the
+/// An optimizer kernel that works in vectors and forgets the epilogue: from step `from` (from 1) on the
 /// last number of every row of one parameter stays as it is.
 struct ForgetsTails {
     net: Net,
@@ -43,7 +43,7 @@ impl Trainee for ForgetsTails {
         let losses = self.net.step(pixels, labels, pace, watch).losses;
         if self.net.steps() >= self.from {
             let (path, row) = (self.path, self.row);
-            let tail = |index: usize, at: &str, new: Tensor<2>| {
+            let epilogue = |index: usize, at: &str, new: Tensor<2>| {
                 if at != path {
                     return new;
                 }
@@ -52,7 +52,7 @@ impl Trainee for ForgetsTails {
                 let mixed = mixed.map(|(k, x)| if (k + 1) % row == 0 { old[k] } else { x });
                 like(&new, mixed.collect())
             };
-            self.net.replace(|model| changed(model, tail));
+            self.net.replace(|model| changed(model, epilogue));
         }
         losses
     }

@@ -357,8 +357,8 @@ mod tests {
             let config = preset.config();
             let start = Start::new(vec![0], &device);
             let model = config.init(preset.input, preset.classes, &start).unwrap();
-            let conv = model.conv_blocks().map(|block| &block.tail);
-            let dense = model.dense_blocks().iter().map(|block| &block.tail);
+            let conv = model.conv_blocks().map(|block| &block.epilogue);
+            let dense = model.dense_blocks().iter().map(|block| &block.epilogue);
             let paths: Vec<String> = conv.chain(dense).map(|t| t.path().to_owned()).collect();
             assert_eq!(blocks(&config), paths, "{}", preset.name);
         }

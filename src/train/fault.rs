@@ -60,7 +60,7 @@ fn blocks(model: &mut Model) -> &mut [DenseBlock] {
 /// Path of the only layer that trains after `fault`; `None` where all do.
 pub(super) fn trains(fault: &PlantedFault, model: &Model) -> Option<String> {
     let path = |index: usize| match model.dense_blocks().get(index) {
-        Some(block) => block.tail.path().to_owned(),
+        Some(block) => block.epilogue.path().to_owned(),
         None => "head".to_owned(),
     };
     match fault.repair {

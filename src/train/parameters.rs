@@ -169,9 +169,11 @@ fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<2> {
 
 /// The paths of the hidden blocks of `model`, from the input on.
 pub(crate) fn block_paths(model: &Model) -> Vec<String> {
-    let conv = model.conv_blocks().map(|block| &block.tail);
-    let tails = conv.chain(model.dense_blocks().iter().map(|block| &block.tail));
-    tails.map(|tail| tail.path().to_owned()).collect()
+    let conv = model.conv_blocks().map(|block| &block.epilogue);
+    let epilogues = conv.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
+    epilogues
+        .map(|epilogue| epilogue.path().to_owned())
+        .collect()
 }
 
 /// The weights of the hidden blocks of `model`, from the input on.

@@ -121,10 +121,10 @@ impl Observer for Watch {
 
 /// The batch norms of `model` with their paths, from the input on.
 pub(crate) fn batch_norms(model: &Model) -> Vec<(&str, &BatchNorm)> {
-    let tails = model.conv_blocks().map(|block| &block.tail);
-    let tails = tails.chain(model.dense_blocks().iter().map(|block| &block.tail));
-    let norms = tails.filter_map(|tail| match &tail.norm {
-        Some(Norm::Batch(norm)) => Some((tail.path(), norm)),
+    let epilogues = model.conv_blocks().map(|block| &block.epilogue);
+    let epilogues = epilogues.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
+    let norms = epilogues.filter_map(|epilogue| match &epilogue.norm {
+        Some(Norm::Batch(norm)) => Some((epilogue.path(), norm)),
         _ => None,
     });
     norms.collect()

@@ -21,8 +21,8 @@ mod testing;
 
 pub use activation::Activation;
 pub use cpu::adam::AdamStep;
+pub use cpu::epilogue::{EpilogueSpec, Masks};
 pub use cpu::sgd::SgdStep;
-pub use cpu::tail::{Masks, TailSpec};
 pub use geometry::{Geometry, Padding};
 pub use operations::*;
 pub use plain::avg_pool2d;

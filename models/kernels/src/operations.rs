@@ -1,8 +1,8 @@
 //! The operations: kernels where the device has them, plain burn elsewhere.
 
 use crate::cpu::adam::AdamStep;
+use crate::cpu::epilogue::EpilogueSpec;
 use crate::cpu::sgd::SgdStep;
-use crate::cpu::tail::TailSpec;
 use crate::extension::{AdamState, ChannelParameters, Kernels, Optional, SgdState};
 use crate::geometry::Geometry;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
@@ -101,7 +101,7 @@ pub fn conv2d(
     }
     let spec = BlockSpec {
         geometry: Some(geometry),
-        tail: None,
+        epilogue: None,
     };
     block(
         x,
@@ -146,17 +146,17 @@ pub struct BlockOutput<const D: usize> {
 /// As for [`linear`].
 ///
 /// # Panics
-/// If the device has no kernels, or the tail pools.
+/// If the device has no kernels, or the epilogue pools.
 pub fn dense_block<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<3>,
     parameters: BlockParameters,
-    tail: TailSpec,
+    epilogue: EpilogueSpec,
 ) -> BlockOutput<3> {
-    assert!(!tail.pool, "rows are not pooled");
+    assert!(!epilogue.pool, "rows are not pooled");
     let spec = BlockSpec {
         geometry: None,
-        tail: Some(tail),
+        epilogue: Some(epilogue),
     };
     block(x, weight, parameters, spec)
 }
@@ -168,21 +168,21 @@ pub fn dense_block<const D: usize>(
 /// As for [`plain::conv2d`]; pooling halves height and width of the output, rounded down.
 ///
 /// # Panics
-/// If the device has no kernels, or the tail pools behind dropout.
+/// If the device has no kernels, or the epilogue pools behind dropout.
 pub fn conv_block(
     x: Tensor<5>,
     weight: Tensor<3>,
     parameters: BlockParameters,
     geometry: Geometry,
-    tail: TailSpec,
+    epilogue: EpilogueSpec,
 ) -> BlockOutput<5> {
     assert!(
-        !(tail.pool && tail.dropout.is_some()),
+        !(epilogue.pool && epilogue.dropout.is_some()),
         "dropout is not pooled here"
     );
     let spec = BlockSpec {
         geometry: Some(geometry),
-        tail: Some(tail),
+        epilogue: Some(epilogue),
     };
     block(x, weight, parameters, spec)
 }

@@ -64,9 +64,9 @@ fn pad(x: Tensor<5>, dim: usize, before: usize, after: usize) -> Tensor<5> {
     if before > 0 {
         parts.push(zeros(before));
     }
-    let tail = (after > 0).then(|| zeros(after));
+    let epilogue = (after > 0).then(|| zeros(after));
     parts.push(x);
-    parts.extend(tail);
+    parts.extend(epilogue);
     Tensor::cat(parts, dim)
 }
 

@@ -1,6 +1,6 @@
 //! What a fused operation computes.
 
-use crate::cpu::tail::TailSpec;
+use crate::cpu::epilogue::EpilogueSpec;
 use crate::geometry::Geometry;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use {crate::activation::Activation, crate::position::Position};
@@ -11,7 +11,7 @@ pub(crate) struct BlockSpec {
     /// How a convolution moves; `None` for a dense layer.
     pub(crate) geometry: Option<Geometry>,
     /// What follows the weights.
-    pub(crate) tail: Option<TailSpec>,
+    pub(crate) epilogue: Option<EpilogueSpec>,
 }
 
 /// A batch norm and the activation beside it.

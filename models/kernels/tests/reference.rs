@@ -4,7 +4,7 @@
 use ablate_kernels::Position;
 use ablate_kernels::activation::Activation;
 use ablate_kernels::{
-    AdamStep, BlockParameters, Geometry, Masks, Padding, SgdStep, TailSpec, plain,
+    AdamStep, BlockParameters, EpilogueSpec, Geometry, Masks, Padding, SgdStep, plain,
 };
 use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -200,9 +200,9 @@ proptest! {
     #[test]
     fn dense_blocks_equal_their_operations_one_by_one(
         [r, rows] in [1usize..4, 8..70], [inputs, c] in [4usize..12, 1..70],
-        tail in tail(), has in parameters(),
+        epilogue in epilogue(), has in parameters(),
     ) {
-        compare_dense_blocks([r, rows, inputs, c], &tail, has, |x| x);
+        compare_dense_blocks([r, rows, inputs, c], &epilogue, has, |x| x);
     }
 
     /// As ReLU and dropout leave them, and images with a background.
@@ -210,9 +210,9 @@ proptest! {
     fn dense_blocks_of_mostly_equal_inputs_equal_their_operations_one_by_one(
         [r, rows] in [1usize..3, 16..140], [inputs, c] in [30usize..140, 64..150],
         background in prop_oneof![Just(0.0), Just(-0.42)],
-        tail in tail(), has in parameters(),
+        epilogue in epilogue(), has in parameters(),
     ) {
-        compare_dense_blocks([r, rows, inputs, c], &tail, has, |x| {
+        compare_dense_blocks([r, rows, inputs, c], &epilogue, has, |x| {
             let which = tensor(x.dims(), 9, &x.device(), x.dtype()).lower_elem(0.8);
             x.mask_fill(which, background)
         });
@@ -221,16 +221,16 @@ proptest! {
     #[test]
     fn convolution_blocks_equal_their_operations_one_by_one(
         [r, n, h, w] in [1usize..3, 1..4, 2..9, 2..9], [inputs, c] in [1usize..4, 1..40],
-        geometry in geometry(), tail in tail(), has in parameters(), pool: bool, spatial: bool,
+        geometry in geometry(), epilogue in epilogue(), has in parameters(), pool: bool, spatial: bool,
     ) {
         let (height, width) = (geometry.output(h), geometry.output(w));
         let smallest = if pool { 2 } else { 1 };
         prop_assume!(height >= smallest && width >= smallest);
         // Few rows or short sums have variances near zero, which amplify rounding without bound.
         let (rows, terms) = (n * height * width, geometry.kernel.pow(2) * inputs);
-        prop_assume!(!tail.norm || (rows >= 8 && terms >= 4));
+        prop_assume!(!epilogue.norm || (rows >= 8 && terms >= 4));
         on_every_device(|device, dtype, bound| {
-            let mut spec = tail.spec(r, if spatial { height * width } else { 1 });
+            let mut spec = epilogue.spec(r, if spatial { height * width } else { 1 });
             spec.pool = pool && spec.dropout.is_none();
             let has = if spec.epsilon.is_some() { has } else { [has[0], false, false] };
             let patch = geometry.kernel.pow(2) * inputs;
@@ -248,7 +248,7 @@ proptest! {
                     let p = parameters_of(t, has);
                     let z = plain::conv2d(x(t), t[1].clone(), p.bias.clone(), geometry);
                     let rows = z.reshape([r, n * height * width, c]);
-                    let y = reference_tail(rows, &p, &spec, height * width);
+                    let y = reference_epilogue(rows, &p, &spec, height * width);
                     let y = y.reshape([r, n, height, width, c]);
                     if spec.pool { plain::max_pool2d(y) } else { y }
                 },
@@ -319,12 +319,12 @@ proptest! {
 /// outputs, with their operations one by one.
 fn compare_dense_blocks(
     [r, rows, inputs, c]: [usize; 4],
-    tail: &Tail,
+    epilogue: &Epilogue,
     has: [bool; 3],
     of: impl Fn(Tensor<3>) -> Tensor<3>,
 ) {
     on_every_device(|device, dtype, bound| {
-        let spec = tail.spec(r, 1);
+        let spec = epilogue.spec(r, 1);
         let has = if spec.epsilon.is_some() {
             has
         } else {
@@ -347,7 +347,7 @@ fn compare_dense_blocks(
             |t| {
                 let p = parameters_of(t, has);
                 let z = plain::linear(t[0].clone(), t[1].clone(), p.bias.clone());
-                reference_tail(z, &p, &spec, 1)
+                reference_epilogue(z, &p, &spec, 1)
             },
         );
     });
@@ -393,17 +393,17 @@ fn geometry() -> impl Strategy<Value = Geometry> {
 
 /// What follows the weights in a test.
 #[derive(Clone, Debug)]
-struct Tail {
+struct Epilogue {
     activation: Activation,
     norm: bool,
     after: bool,
     drops: bool,
 }
 
-fn tail() -> impl Strategy<Value = Tail> {
+fn epilogue() -> impl Strategy<Value = Epilogue> {
     let activation = prop::sample::select(Activation::ALL.to_vec());
     let all = (activation, any::<bool>(), any::<bool>(), any::<bool>());
-    all.prop_map(|(activation, norm, after, drops)| Tail {
+    all.prop_map(|(activation, norm, after, drops)| Epilogue {
         activation,
         norm,
         after,
@@ -411,8 +411,8 @@ fn tail() -> impl Strategy<Value = Tail> {
     })
 }
 
-impl Tail {
-    fn spec(&self, replicas: usize, shared_rows: usize) -> TailSpec {
+impl Epilogue {
+    fn spec(&self, replicas: usize, shared_rows: usize) -> EpilogueSpec {
         let stream = |seed| Stream::new(seed, Purpose::Mask, "d");
         let masks = Masks {
             streams: (0..replicas as u64).map(stream).collect(),
@@ -420,7 +420,7 @@ impl Tail {
             threshold: 20_000,
             shared_rows,
         };
-        TailSpec {
+        EpilogueSpec {
             activation: self.activation,
             epsilon: self.norm.then_some(1e-5),
             position: if self.after {
@@ -475,10 +475,10 @@ fn parameters_of(inputs: &[Tensor<3>], has: [bool; 3]) -> BlockParameters {
 }
 
 /// Norm, activation and dropout as burn operations.
-fn reference_tail(
+fn reference_epilogue(
     x: Tensor<3>,
     p: &BlockParameters,
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     positions: usize,
 ) -> Tensor<3> {
     let norm = |x: Tensor<3>| {
@@ -541,13 +541,13 @@ fn reference_tail(
 #[test]
 fn blocks_cut_into_tasks_equal_their_operations_one_by_one() {
     for (device, (dtype, bound)) in devices().into_iter().zip(PRECISIONS) {
-        let tail = Tail {
+        let epilogue = Epilogue {
             activation: Activation::Silu,
             norm: true,
             after: false,
             drops: true,
         };
-        let spec = tail.spec(1, 1);
+        let spec = epilogue.spec(1, 1);
         let has = [true; 3];
         let inputs = inputs_of([1, 70, 300], [300, 650], has, &device, dtype);
         compare_blocks(
@@ -565,7 +565,7 @@ fn blocks_cut_into_tasks_equal_their_operations_one_by_one() {
             |t| {
                 let p = parameters_of(t, has);
                 let z = plain::linear(t[0].clone(), t[1].clone(), p.bias.clone());
-                reference_tail(z, &p, &spec, 1)
+                reference_epilogue(z, &p, &spec, 1)
             },
         );
         let geometry = Geometry::same(3);
@@ -594,7 +594,7 @@ fn blocks_cut_into_tasks_equal_their_operations_one_by_one() {
                 |t| {
                     let p = parameters_of(t, has);
                     let z = plain::conv2d(x(t), t[1].clone(), p.bias.clone(), geometry);
-                    let y = reference_tail(z.reshape([1, n * h * w, 20]), &p, &spec, h * w);
+                    let y = reference_epilogue(z.reshape([1, n * h * w, 20]), &p, &spec, h * w);
                     let y = y.reshape([1, n, h, w, 20]);
                     if pool { plain::max_pool2d(y) } else { y }
                 },
@@ -615,7 +615,7 @@ fn given_statistics_take_the_place_of_the_batchs() {
         statistics: Some([flat(5), flat(6).abs()]),
     };
     for after in [false, true] {
-        let spec = Tail {
+        let spec = Epilogue {
             activation: Activation::Tanh,
             norm: true,
             after,
@@ -625,7 +625,7 @@ fn given_statistics_take_the_place_of_the_batchs() {
         // One row: its own variance would be zero.
         let (x, w) = (draw([2, 1, 4], 1), draw([2, 4, 5], 2));
         let ours = ablate_kernels::dense_block(x.clone(), w.clone(), p.clone(), spec.clone()).y;
-        let theirs = reference_tail(plain::linear(x, w, p.bias.clone()), &p, &spec, 1);
+        let theirs = reference_epilogue(plain::linear(x, w, p.bias.clone()), &p, &spec, 1);
         assert_close("dense", &values(ours), &values(theirs), 1e-5);
         let x = draw([2, 3, 4 * 4 * 2], 1).reshape([2, 3, 4, 4, 2]);
         let w = draw([2, 2 * 9, 5], 2);
@@ -633,7 +633,7 @@ fn given_statistics_take_the_place_of_the_batchs() {
         let ours =
             ablate_kernels::conv_block(x.clone(), w.clone(), p.clone(), geometry, spec.clone()).y;
         let z = plain::conv2d(x, w, p.bias.clone(), geometry).reshape([2, 48, 5]);
-        let theirs = reference_tail(z, &p, &spec, 16);
+        let theirs = reference_epilogue(z, &p, &spec, 16);
         assert_close("convolution", &values(ours), &values(theirs), 1e-5);
     }
 }
@@ -644,7 +644,7 @@ fn a_nan_reaches_the_output_of_every_kernel() {
     let nan = |shape: [usize; 3]| Tensor::<3>::full(shape, f32::NAN, &device);
     let any_nan = |v: Vec<f64>| v.iter().any(|x| x.is_nan());
     for activation in Activation::ALL {
-        let tail = Tail {
+        let epilogue = Epilogue {
             activation,
             norm: false,
             after: false,
@@ -652,13 +652,13 @@ fn a_nan_reaches_the_output_of_every_kernel() {
         };
         let none = BlockParameters::default;
         let w = Tensor::ones([1, 3, 40], &device);
-        let y = ablate_kernels::dense_block(nan([1, 2, 3]), w, none(), tail.spec(1, 1)).y;
+        let y = ablate_kernels::dense_block(nan([1, 2, 3]), w, none(), epilogue.spec(1, 1)).y;
         assert!(any_nan(values(y.inner())), "{}", activation.name());
         let (x, w) = (
             nan([1, 1, 4]).reshape([1, 1, 2, 2, 1]),
             Tensor::ones([1, 1, 9], &device),
         );
-        let mut spec = tail.spec(1, 1);
+        let mut spec = epilogue.spec(1, 1);
         spec.pool = true;
         let y = ablate_kernels::conv_block(x, w, none(), Geometry::same(1), spec).y;
         assert!(any_nan(values(y.inner())), "{} pooled", activation.name());

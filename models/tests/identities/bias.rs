@@ -116,7 +116,7 @@ fn in_evaluation_a_bias_counts_as_far_as_the_running_mean_lags_behind_it() {
             let [with, without] = twins;
             let running = |twin: &Trial| {
                 let valid = burn::module::Module::valid(&twin.model);
-                tensors(&valid)["Mlp.blocks.0.tail.norm.Batch.running.mean"].clone()
+                tensors(&valid)["Mlp.blocks.0.epilogue.norm.Batch.running.mean"].clone()
             };
             let share = 1.0 - 0.9f64.powi(STEPS as i32);
             let lead: Vec<f64> = running(&without).iter().map(|m| m + 0.3 * share).collect();

@@ -107,7 +107,7 @@ fn in_a_net_of_constant_batches_the_start_decays_in_every_block_alike() {
         for steps in 1..=44 {
             model.forward(rows.clone(), &Pass::train(steps));
             for block in model.dense_blocks() {
-                let Some(Norm::Batch(norm)) = &block.tail.norm else {
+                let Some(Norm::Batch(norm)) = &block.epilogue.norm else {
                     panic!("every block has a batch norm");
                 };
                 let [_, variances] = statistics(norm);
@@ -215,14 +215,14 @@ fn dropout_before_a_norm_shifts_the_variance_it_sees_as_the_formula_says() {
             let block = block
                 .dense("block", 2, CHANNELS, &start)
                 .expect("can be built");
-            let Some(Norm::Batch(norm)) = &block.tail.norm else {
+            let Some(Norm::Batch(norm)) = &block.epilogue.norm else {
                 panic!("the block has a batch norm");
             };
             let x = offset_normals(ROWS);
             let (mut means, mut variances) = (Vec::new(), Vec::new());
             for step in 0..STEPS {
                 let rows = start.tensor(x.clone(), [1, ROWS, CHANNELS]);
-                block.tail.forward(rows, 1, &Pass::train(step));
+                block.epilogue.forward(rows, 1, &Pass::train(step));
                 let [m, v] = statistics(norm);
                 means.push(m);
                 variances.push(v);
@@ -257,8 +257,8 @@ fn dropout_after_the_norm_leaves_its_statistics_alone() {
                 .dense("block", 2, CHANNELS, &start)
                 .expect("can be built");
             let rows = start.tensor(offset_normals(16), [1, 16, CHANNELS]);
-            block.tail.forward(rows, 1, &Pass::train(0));
-            match &block.tail.norm {
+            block.epilogue.forward(rows, 1, &Pass::train(0));
+            match &block.epilogue.norm {
                 Some(Norm::Batch(norm)) => statistics(norm),
                 other => panic!("a batch norm, not {other:?}"),
             }

@@ -84,11 +84,11 @@ fn layers(
     model: &Model,
 ) -> impl Iterator<Item = (String, &Param<Tensor<3>>, Option<&Param<Tensor<2>>>)> {
     let conv = model.conv_blocks().map(|block| {
-        let path = block.tail.path().to_owned();
+        let path = block.epilogue.path().to_owned();
         (path, &block.conv.weight, block.conv.bias.as_ref())
     });
     let dense = model.dense_blocks().iter().map(|block| {
-        let path = block.tail.path().to_owned();
+        let path = block.epilogue.path().to_owned();
         (path, &block.linear.weight, block.linear.bias.as_ref())
     });
     conv.chain(dense)

@@ -67,11 +67,12 @@ fn strengths(incoming: Tensor<3>, outgoing: Tensor<3>) -> Tensor<2> {
 fn weights(model: &Model) -> Vec<(String, Tensor<3>)> {
     let conv = model
         .conv_blocks()
-        .map(|block| (&block.tail, &block.conv.weight));
+        .map(|block| (&block.epilogue, &block.conv.weight));
     let dense = model.dense_blocks().iter();
-    let dense = dense.map(|block| (&block.tail, &block.linear.weight));
+    let dense = dense.map(|block| (&block.epilogue, &block.linear.weight));
     let hidden = conv.chain(dense);
-    let hidden = hidden.map(|(tail, weight)| (tail.path().to_owned(), weight.val().inner()));
+    let hidden =
+        hidden.map(|(epilogue, weight)| (epilogue.path().to_owned(), weight.val().inner()));
     let head = ("head".to_owned(), model.head().weight.val().inner());
     hidden.chain([head]).collect()
 }

@@ -13,10 +13,10 @@ pub(super) struct Learned;
 impl Watcher for Learned {
     fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
         let model = run.net.model();
-        let conv = model.conv_blocks().map(|block| &block.tail);
-        let tails = conv.chain(model.dense_blocks().iter().map(|block| &block.tail));
-        for (path, tail) in block_paths(model).iter().zip(tails) {
-            let Some(affine) = tail.norm.as_ref().map(Norm::affine) else {
+        let conv = model.conv_blocks().map(|block| &block.epilogue);
+        let epilogues = conv.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
+        for (path, epilogue) in block_paths(model).iter().zip(epilogues) {
+            let Some(affine) = epilogue.norm.as_ref().map(Norm::affine) else {
                 continue;
             };
             note("scale", path, affine.scale.as_ref(), found);

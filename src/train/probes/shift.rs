@@ -14,7 +14,7 @@ use crate::train::batch::{Batches, Part};
 use crate::train::net::host_f64;
 use crate::train::statistics::{Moments, Watch, over_channels};
 use ablate_models::Pass;
-use ablate_models::block::{DenseBlock, Position, Tail};
+use ablate_models::block::{DenseBlock, Epilogue, Position};
 use ablate_models::dropout::Placement;
 use ablate_models::norm::Norm;
 use ablate_models::pass::Point;
@@ -83,31 +83,31 @@ pub(super) fn shifts(
             model.forward(pixels.clone(), &pass.watched_by(&dropped));
         }
     }
-    let conv = model.conv_blocks().map(|block| (&block.tail, None));
+    let conv = model.conv_blocks().map(|block| (&block.epilogue, None));
     let dense = model.dense_blocks().iter();
-    let dense = dense.map(|block| (&block.tail, Some(block)));
+    let dense = dense.map(|block| (&block.epilogue, Some(block)));
     let mut in_front: Option<&DenseBlock> = None;
     let mut found = Vec::new();
-    for (tail, block) in conv.chain(dense) {
-        found.extend(at_norm(tail, block, in_front, &plain, &dropped));
+    for (epilogue, block) in conv.chain(dense) {
+        found.extend(at_norm(epilogue, block, in_front, &plain, &dropped));
         in_front = block;
     }
     found
 }
 
-/// The shift at the norm of `tail`; `block` is its dense block and `in_front` the one before.
+/// The shift at the norm of `epilogue`; `block` is its dense block and `in_front` the one before.
 fn at_norm(
-    tail: &Tail,
+    epilogue: &Epilogue,
     block: Option<&DenseBlock>,
     in_front: Option<&DenseBlock>,
     plain: &Watch,
     dropped: &Watch,
 ) -> Option<VarianceShift> {
-    let Some(Norm::Batch(norm)) = &tail.norm else {
+    let Some(Norm::Batch(norm)) = &epilogue.norm else {
         return None;
     };
     let epsilon = norm.config.epsilon;
-    let path = tail.path();
+    let path = epilogue.path();
     let without = plain.moments(path, Point::NormInput)?;
     let with = dropped.moments(path, Point::NormInput)?;
     let ratio = |numerator: &[f64]| {
@@ -118,7 +118,7 @@ fn at_norm(
             (numerator[i] + epsilon) / (denominator[i] + epsilon)
         })
     };
-    let formula = directly(tail, plain).or_else(|| through(block?, in_front?, &without, plain));
+    let formula = directly(epilogue, plain).or_else(|| through(block?, in_front?, &without, plain));
     Some(VarianceShift {
         path: path.to_owned(),
         seen: ratio(&with.variance()),
@@ -127,16 +127,16 @@ fn at_norm(
 }
 
 /// The variance behind dropout that stands directly before the norm.
-fn directly(tail: &Tail, plain: &Watch) -> Option<Vec<f64>> {
-    let dropout = tail.dropout.as_ref()?;
-    if tail.placement != Placement::BeforeNorm {
+fn directly(epilogue: &Epilogue, plain: &Watch) -> Option<Vec<f64>> {
+    let dropout = epilogue.dropout.as_ref()?;
+    if epilogue.placement != Placement::BeforeNorm {
         return None;
     }
-    let point = match tail.position {
+    let point = match epilogue.position {
         Position::Before => Point::Weighted,
         Position::After => Point::Activation,
     };
-    let x = plain.moments(tail.path(), point)?;
+    let x = plain.moments(epilogue.path(), point)?;
     let odds = dropout.rate / (1.0 - dropout.rate);
     let pairs = x.variance().into_iter().zip(x.square());
     Some(
@@ -153,11 +153,14 @@ fn through(
     without: &Moments,
     plain: &Watch,
 ) -> Option<Vec<f64>> {
-    let dropout = in_front.tail.dropout.as_ref()?;
-    if in_front.tail.placement != Placement::End || block.tail.position != Position::Before {
+    let dropout = in_front.epilogue.dropout.as_ref()?;
+    if in_front.epilogue.placement != Placement::End || block.epilogue.position != Position::Before
+    {
         return None;
     }
-    let squares = plain.moments(in_front.tail.path(), Point::Output)?.square();
+    let squares = plain
+        .moments(in_front.epilogue.path(), Point::Output)?
+        .square();
     let odds = dropout.rate / (1.0 - dropout.rate);
     let weight = block.linear.weight.val();
     let [_, inputs, outputs] = weight.dims();

@@ -173,7 +173,7 @@ impl<B: CpuTensors, const N: usize> Backward<B, N> for BlockBackward {
             let (x, p) = (B::values::<T>(&input.x), input.parameters::<T>());
             let wants_x = ops.parents[0].is_some();
             let out = B::consume::<T, _>(dy, |dy| {
-                block::backward(&s, x, &p, spec.tail.as_ref(), saved, dy, wants_x)
+                block::backward(&s, x, &p, spec.epilogue.as_ref(), saved, dy, wants_x)
             });
             if let (Some(node), Some(dx)) = (&ops.parents[0], out.x) {
                 grads.register::<B>(node.id, B::lend(dx, input.x.shape()));

@@ -298,10 +298,10 @@ fn block_forward<B: CpuTensors, T: Real>(
     spec: &BlockSpec,
 ) -> (FloatTensor<B>, Saved<T>) {
     let s = input.sizes(spec);
-    let tail = spec.tail.as_ref();
+    let epilogue = spec.epilogue.as_ref();
     let x = B::values::<T>(&input.x);
-    let out = block::forward(&s, x, &input.parameters(), tail);
-    let shape = match s.output(tail) {
+    let out = block::forward(&s, x, &input.parameters(), epilogue);
+    let shape = match s.output(epilogue) {
         None => Shape::new([s.replicas, s.batch, s.outputs]),
         Some((height, width)) => Shape::new([s.replicas, s.batch, height, width, s.outputs]),
     };

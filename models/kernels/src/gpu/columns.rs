@@ -1,7 +1,7 @@
 //! Sums over the rows of every column, in a fixed order: cubes add chunks of rows, and the same
 //! kernel adds what they found.
 
-use super::functions::{Tail, seen};
+use super::functions::{Epilogue, seen};
 use burn::tensor::{DType, Shape};
 use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
@@ -81,10 +81,15 @@ pub(super) fn vector_size(tensor: &CubeTensor, channels: usize) -> usize {
     fitting.max().unwrap_or(1)
 }
 
-/// `factor` times the sum of each column of `x`, `[replicas, rows, columns]`, as the norm of `tail`
+/// `factor` times the sum of each column of `x`, `[replicas, rows, columns]`, as the norm of `epilogue`
 /// sees it; with `mean`, `[replicas, columns]`, of its squared distances from that. The result is
 /// `[replicas, columns]`.
-pub(super) fn sum(x: CubeTensor, mean: Option<CubeTensor>, tail: Tail, factor: f32) -> CubeTensor {
+pub(super) fn sum(
+    x: CubeTensor,
+    mean: Option<CubeTensor>,
+    epilogue: Epilogue,
+    factor: f32,
+) -> CubeTensor {
     let x = into_contiguous(x);
     let [r, rows, c] = x.meta.shape().dims();
     let vector = vector_size(&x, c);
@@ -105,7 +110,7 @@ pub(super) fn sum(x: CubeTensor, mean: Option<CubeTensor>, tail: Tail, factor: f
         cut.rows,
         c / vector,
         now,
-        tail,
+        epilogue,
         cut.cube,
     );
     finish(sums, factor)
@@ -115,7 +120,7 @@ pub(super) fn sum(x: CubeTensor, mean: Option<CubeTensor>, tail: Tail, factor: f
 pub(super) fn finish(sums: CubeTensor, factor: f32) -> CubeTensor {
     let [r, chunks, c] = sums.meta.shape().dims();
     if chunks > 1 {
-        return sum(sums, None, Tail::NONE, factor);
+        return sum(sums, None, Epilogue::NONE, factor);
     }
     reshape(sums, Shape::new([r, c]))
 }
@@ -130,7 +135,7 @@ fn sum_columns<N: Size>(
     rows_each: usize,
     columns: usize,
     factor: f32,
-    #[comptime] tail: Tail,
+    #[comptime] epilogue: Epilogue,
     #[comptime] cube: Cube,
 ) {
     let place = Place::new(rows, rows_each, cube);
@@ -140,7 +145,7 @@ fn sum_columns<N: Size>(
         let mean: ComptimeOption<Vector<f32, N>> = mean.as_ref().map(|mean| mean[channel]);
         let mut row = place.row;
         while row < place.end {
-            let value = seen(x[place.at(row, rows, columns)], tail);
+            let value = seen(x[place.at(row, rows, columns)], epilogue);
             #[comptime]
             match mean {
                 ComptimeOption::Some(mean) => {

@@ -9,13 +9,13 @@ use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
 /// What follows the weights, for which kernels are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Tail {
+pub(super) struct Epilogue {
     pub(super) activation: Activation,
     /// The norm stands behind the activation.
     pub(super) after: bool,
 }
 
-impl Tail {
+impl Epilogue {
     /// Nothing.
     pub(super) const NONE: Self = Self {
         activation: Activation::Linear,
@@ -23,7 +23,7 @@ impl Tail {
     };
 }
 
-impl From<&NormSpec> for Tail {
+impl From<&NormSpec> for Epilogue {
     fn from(spec: &NormSpec) -> Self {
         Self {
             activation: spec.activation,
@@ -34,9 +34,9 @@ impl From<&NormSpec> for Tail {
 
 /// What the norm sees of `x`.
 #[cube]
-pub(super) fn seen<N: Size>(x: Vector<f32, N>, #[comptime] tail: Tail) -> Vector<f32, N> {
-    if comptime!(tail.after) {
-        value(x, tail.activation)
+pub(super) fn seen<N: Size>(x: Vector<f32, N>, #[comptime] epilogue: Epilogue) -> Vector<f32, N> {
+    if comptime!(epilogue.after) {
+        value(x, epilogue.activation)
     } else {
         x
     }

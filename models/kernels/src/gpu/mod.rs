@@ -3,9 +3,9 @@
 
 mod columns;
 mod differentiate;
+mod epilogue;
 mod functions;
 mod masks;
-mod tail;
 #[cfg(all(test, feature = "wgpu", feature = "flex"))]
 mod tests;
 mod windows;
@@ -99,11 +99,11 @@ pub(crate) trait GpuKernels: Backend {
         Self::float_add(x, bias)
     }
 
-    /// See [`tail::moments`].
+    /// See [`epilogue::moments`].
     #[fusion(meta = |x, _spec| (sums_over_rows(x), sums_over_rows(x)))]
     fn zoo_moments(x: FloatTensor<Self>, spec: NormSpec) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// See [`tail::apply`].
+    /// See [`epilogue::apply`].
     #[fusion(dtype = x, shape = x)]
     fn zoo_apply_norm(
         x: FloatTensor<Self>,
@@ -111,7 +111,7 @@ pub(crate) trait GpuKernels: Backend {
         spec: NormSpec,
     ) -> FloatTensor<Self>;
 
-    /// See [`tail::gradient`].
+    /// See [`epilogue::gradient`].
     #[fusion(meta = |x, _dy, _channels, _spec| (x.clone(), sums_over_rows(x), sums_over_rows(x)))]
     fn zoo_norm_gradient(
         x: FloatTensor<Self>,
@@ -182,11 +182,11 @@ impl GpuKernels for CubeBackend {
     }
 
     fn zoo_column_sums(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        columns::sum(x, None, functions::Tail::NONE, 1.0)
+        columns::sum(x, None, functions::Epilogue::NONE, 1.0)
     }
 
     fn zoo_moments(x: FloatTensor<Self>, spec: NormSpec) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        tail::moments(x, &spec)
+        epilogue::moments(x, &spec)
     }
 
     fn zoo_apply_norm(
@@ -194,7 +194,7 @@ impl GpuKernels for CubeBackend {
         channels: NormChannels<Self>,
         spec: NormSpec,
     ) -> FloatTensor<Self> {
-        tail::apply(x, channels, &spec)
+        epilogue::apply(x, channels, &spec)
     }
 
     fn zoo_norm_gradient(
@@ -203,7 +203,7 @@ impl GpuKernels for CubeBackend {
         channels: NormChannels<Self>,
         spec: NormSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        tail::gradient(x, dy, channels, &spec)
+        epilogue::gradient(x, dy, channels, &spec)
     }
 }
 

@@ -89,10 +89,10 @@ type LayerOfUnits = (String, usize, usize);
 /// leaves each dense block.
 fn layers(model: &Model) -> Vec<LayerOfUnits> {
     let conv = model.conv_blocks().last();
-    let conv = conv.map(|block| (block.tail.path().to_owned(), 0, channels(model)));
+    let conv = conv.map(|block| (block.epilogue.path().to_owned(), 0, channels(model)));
     let dense = model.dense_blocks().iter().zip(1..).map(|(block, feeds)| {
         let units = block.linear.weight.dims()[2];
-        (block.tail.path().to_owned(), feeds, units)
+        (block.epilogue.path().to_owned(), feeds, units)
     });
     conv.into_iter().chain(dense).collect()
 }

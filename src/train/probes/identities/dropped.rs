@@ -46,7 +46,8 @@ pub(super) fn measure(lab: &Lab<'_>, out: &mut Sink<'_>) -> Result<(), TrainErro
 
 /// The dense blocks that drop at their end.
 fn dropping(model: &Model) -> impl Iterator<Item = &DenseBlock> {
-    let drops = |b: &&DenseBlock| b.tail.dropout.is_some() && b.tail.placement == Placement::End;
+    let drops =
+        |b: &&DenseBlock| b.epilogue.dropout.is_some() && b.epilogue.placement == Placement::End;
     model.dense_blocks().iter().filter(drops)
 }
 
@@ -54,7 +55,7 @@ fn dropping(model: &Model) -> impl Iterator<Item = &DenseBlock> {
 fn kept(model: &Model, lab: &Lab<'_>, step: usize, n: usize) -> Vec<Vec<f64>> {
     let mut all = vec![Vec::new(); lab.replicas()];
     for block in dropping(model) {
-        let Some(dropout) = &block.tail.dropout else {
+        let Some(dropout) = &block.epilogue.dropout else {
             continue;
         };
         let units = block.linear.weight.dims()[2];

@@ -48,13 +48,13 @@ fn with_epsilons(mut model: Model, factor: f64) -> Option<Model> {
         Model::Mlp(m) => &mut m.blocks,
         Model::Cnn(m) => {
             let convs = m.stages.iter_mut().flat_map(|stage| &mut stage.blocks);
-            convs.for_each(|block| multiply(&mut block.tail.norm));
+            convs.for_each(|block| multiply(&mut block.epilogue.norm));
             &mut m.dense
         }
     };
     dense
         .iter_mut()
-        .for_each(|block| multiply(&mut block.tail.norm));
+        .for_each(|block| multiply(&mut block.epilogue.norm));
     any.then_some(model)
 }
 

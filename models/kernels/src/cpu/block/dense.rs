@@ -4,10 +4,10 @@
 use super::{Forward, Gradients, Parameters, Saved, Sizes, Upstream, channels, part};
 use crate::cpu::buffers::Buffer;
 use crate::cpu::columns::{Columns, ColumnsMut};
+use crate::cpu::epilogue::{self, EpilogueSpec, Place, Sums};
 use crate::cpu::parallel::for_each;
 use crate::cpu::product::{Left, Onto, Pattern, product as multiply, sparse};
 use crate::cpu::real::Real;
-use crate::cpu::tail::{self, Place, Sums, TailSpec};
 use crate::cpu::transpose::transpose;
 
 /// Multiplications that are worth a task of their own.
@@ -61,7 +61,7 @@ fn blocks_of_channels<T>(
     replicas.flat_map(move |values| values.chunks_mut(width))
 }
 
-/// A task of the forward pass; without a tail the product is `y`, and there is nothing else.
+/// A task of the forward pass; without an epilogue the product is `y`, and there is nothing else.
 struct Task<'a, T> {
     place: Place,
     y: ColumnsMut<'a, T>,
@@ -75,17 +75,17 @@ pub(super) fn forward<T: Real>(
     s: &Sizes,
     x: &[T],
     p: &Parameters<T>,
-    tail: Option<&TailSpec>,
+    epilogue: Option<&EpilogueSpec>,
 ) -> Forward<T> {
     let mut y = Buffer::unspecified(s.replicas * s.batch * s.outputs);
-    let mut saved = Saved::new(s, tail);
+    let mut saved = Saved::new(s, epilogue);
     let width = block(s.batch, s.inputs, s.outputs);
     let patterns = patterns(s, x);
     for_each(tasks(s, &mut y, &mut saved, width), |task| {
         let r = task.place.r;
         let x = Input::of(s, x, &patterns, r);
-        match tail {
-            Some(spec) => with_tail(s, x, p, spec, task),
+        match epilogue {
+            Some(spec) => with_epilogue(s, x, p, spec, task),
             None => {
                 let mut y = task.y;
                 product(s, x, p, task.place, &mut y);
@@ -161,7 +161,13 @@ fn product<T: Real>(
     }
 }
 
-fn with_tail<T: Real>(s: &Sizes, x: Input<T>, p: &Parameters<T>, spec: &TailSpec, task: Task<T>) {
+fn with_epilogue<T: Real>(
+    s: &Sizes,
+    x: Input<T>,
+    p: &Parameters<T>,
+    spec: &EpilogueSpec,
+    task: Task<T>,
+) {
     let Task {
         place,
         mut y,
@@ -170,10 +176,10 @@ fn with_tail<T: Real>(s: &Sizes, x: Input<T>, p: &Parameters<T>, spec: &TailSpec
         variance,
         kept,
     } = task;
-    let mut z = z.expect("a tail saves its product");
+    let mut z = z.expect("an epilogue saves its product");
     product(s, x, p, place, &mut z);
     let mut activated = None;
-    let given = tail::given(spec, z.read(), &mut activated);
+    let given = epilogue::given(spec, z.read(), &mut activated);
     let at = (place.r, place.column);
     match p.statistics {
         _ if spec.epsilon.is_none() => {}
@@ -183,16 +189,16 @@ fn with_tail<T: Real>(s: &Sizes, x: Input<T>, p: &Parameters<T>, spec: &TailSpec
             variance.copy_from_slice(part(given_variance));
         }
         None => {
-            tail::moments(given, mean, variance);
+            epilogue::moments(given, mean, variance);
             let share = T::of(1.0 / s.batch as f64);
             variance.iter_mut().for_each(|v| *v *= share);
         }
     }
     let channels = channels(s, spec, p, at, [mean, variance], y.width());
-    tail::apply(spec, &channels, given, &mut y);
+    epilogue::apply(spec, &channels, given, &mut y);
     if let (Some(masks), Some(mut kept)) = (&spec.dropout, kept) {
-        tail::draw(masks, place, &mut kept);
-        tail::drop(masks, kept.read(), &mut y);
+        epilogue::draw(masks, place, &mut kept);
+        epilogue::drop(masks, kept.read(), &mut y);
     }
 }
 
@@ -210,12 +216,12 @@ pub(super) fn backward<T: Real>(
     s: &Sizes,
     x: &[T],
     p: &Parameters<T>,
-    tail: Option<&TailSpec>,
+    epilogue: Option<&EpilogueSpec>,
     saved: &Saved<T>,
     dy: Upstream<T>,
     wants_x: bool,
 ) -> Gradients<T> {
-    let mut out = Gradients::new(s, p, tail);
+    let mut out = Gradients::new(s, p, epilogue);
     let (c, width) = (s.outputs, block(s.batch, s.inputs, s.outputs));
     let blocks = c.div_ceil(width);
     {
@@ -246,7 +252,7 @@ pub(super) fn backward<T: Real>(
         for_each(tasks, |task| {
             let r = task.at.0;
             let x = Input::of(s, x, &patterns, r);
-            of_block(s, x, p, tail, saved, dy.from, task);
+            of_block(s, x, p, epilogue, saved, dy.from, task);
         });
     }
     out.x = wants_x.then(|| input_gradient(s, p, dy.d));
@@ -258,7 +264,7 @@ fn of_block<T: Real>(
     s: &Sizes,
     Input { x, pattern }: Input<T>,
     p: &Parameters<T>,
-    tail: Option<&TailSpec>,
+    epilogue: Option<&EpilogueSpec>,
     saved: &Saved<T>,
     upstream: Option<&[T]>,
     task: BackwardTask<T>,
@@ -278,13 +284,13 @@ fn of_block<T: Real>(
             d.row_mut(row).copy_from_slice(upstream.row(row));
         }
     }
-    if let Some(spec) = tail {
-        let sums = through_tail(s, p, spec, saved, (r, from), &mut d);
+    if let Some(spec) = epilogue {
+        let sums = through_epilogue(s, p, spec, saved, (r, from), &mut d);
         copy(&sums.products, scale);
         copy(&sums.plain, center);
     }
     if !bias.is_empty() {
-        copy(&tail::sum_rows(d.read()), bias);
+        copy(&epilogue::sum_rows(d.read()), bias);
     }
     let x = Left::transposed(x, s.batch, s.inputs);
     match pattern {
@@ -300,10 +306,10 @@ fn copy<T: Copy>(from: &[T], to: &mut [T]) {
     }
 }
 
-fn through_tail<T: Real>(
+fn through_epilogue<T: Real>(
     s: &Sizes,
     p: &Parameters<T>,
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     saved: &Saved<T>,
     (r, from): (usize, usize),
     d: &mut ColumnsMut<T>,
@@ -314,13 +320,13 @@ fn through_tail<T: Real>(
     let channels = channels(s, spec, p, (r, from), statistics, width);
     if let Some(masks) = &spec.dropout {
         let kept = &saved.kept[r * size..][..size];
-        tail::drop(masks, Columns::of(kept, s.outputs, from, width), d);
+        epilogue::drop(masks, Columns::of(kept, s.outputs, from, width), d);
     }
     let mut activated = None;
-    let given = tail::given(spec, z, &mut activated);
-    let sums = tail::to_norm(spec, &channels, given, d);
+    let given = epilogue::given(spec, z, &mut activated);
+    let sums = epilogue::to_norm(spec, &channels, given, d);
     if spec.epsilon.is_some() {
-        tail::through_norm(spec, &channels, z, &sums.per_row(s.batch), d);
+        epilogue::through_norm(spec, &channels, z, &sums.per_row(s.batch), d);
     }
     sums
 }

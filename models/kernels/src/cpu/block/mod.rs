@@ -9,9 +9,9 @@ mod patches;
 mod winograd;
 
 use super::buffers::Buffer;
+use super::epilogue::{Channels, EpilogueSpec, Windows};
 use super::product::Pattern;
 use super::real::Real;
-use super::tail::{Channels, TailSpec, Windows};
 use crate::geometry::Geometry;
 
 /// Sizes of a block. A dense layer works on rows; it is a convolution over images of one place.
@@ -59,7 +59,7 @@ pub(crate) struct Forward<T> {
     pub(crate) saved: Saved<T>,
 }
 
-/// What the backward pass reads of the forward pass; empty without a tail.
+/// What the backward pass reads of the forward pass; empty without an epilogue.
 pub(crate) struct Saved<T> {
     /// The product of weights and input, where it [is kept](Sizes::keeps_product).
     z: Buffer<T>,
@@ -133,9 +133,9 @@ impl Sizes {
     }
 
     /// Height and width of the output.
-    pub(crate) fn output(&self, tail: Option<&TailSpec>) -> Option<(usize, usize)> {
+    pub(crate) fn output(&self, epilogue: Option<&EpilogueSpec>) -> Option<(usize, usize)> {
         let (height, width) = self.image?.output();
-        let pooled = tail.is_some_and(|tail| tail.pool);
+        let pooled = epilogue.is_some_and(|epilogue| epilogue.pool);
         Some(if pooled {
             (height / 2, width / 2)
         } else {
@@ -144,17 +144,17 @@ impl Sizes {
     }
 
     /// Rows of the output in one replica.
-    fn output_rows(&self, tail: Option<&TailSpec>) -> usize {
+    fn output_rows(&self, epilogue: Option<&EpilogueSpec>) -> usize {
         let places = self
-            .output(tail)
+            .output(epilogue)
             .map_or(1, |(height, width)| height * width);
         self.batch * places
     }
 }
 
 impl<T: Real> Saved<T> {
-    fn new(s: &Sizes, tail: Option<&TailSpec>) -> Self {
-        let Some(spec) = tail else {
+    fn new(s: &Sizes, epilogue: Option<&EpilogueSpec>) -> Self {
+        let Some(spec) = epilogue else {
             return Self {
                 z: Buffer::zeros(0),
                 mean: Vec::new(),
@@ -171,7 +171,7 @@ impl<T: Real> Saved<T> {
             0
         };
         let windows = if spec.pool {
-            s.replicas * s.output_rows(tail) * s.outputs
+            s.replicas * s.output_rows(epilogue) * s.outputs
         } else {
             0
         };
@@ -191,7 +191,7 @@ impl<T: Real> Saved<T> {
     fn statistics(
         &self,
         s: &Sizes,
-        spec: &TailSpec,
+        spec: &EpilogueSpec,
         at: (usize, usize),
         width: usize,
     ) -> [&[T]; 2] {
@@ -204,8 +204,8 @@ impl<T: Real> Saved<T> {
 
 impl<T: Real> Gradients<T> {
     /// Room for the gradients of the parameters that are there.
-    fn new(s: &Sizes, p: &Parameters<T>, tail: Option<&TailSpec>) -> Self {
-        let normalized = tail.is_some_and(|tail| tail.epsilon.is_some());
+    fn new(s: &Sizes, p: &Parameters<T>, epilogue: Option<&EpilogueSpec>) -> Self {
+        let normalized = epilogue.is_some_and(|epilogue| epilogue.epsilon.is_some());
         let channels =
             |wanted: bool| vec![T::ZERO; if wanted { s.replicas * s.outputs } else { 0 }];
         Self {
@@ -232,7 +232,7 @@ fn part<'a, T>(
 /// norm).
 fn channels<T: Real>(
     s: &Sizes,
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     p: &Parameters<T>,
     at: (usize, usize),
     [mean, variance]: [&[T]; 2],
@@ -259,11 +259,11 @@ pub(crate) fn forward<T: Real>(
     s: &Sizes,
     x: &[T],
     p: &Parameters<T>,
-    tail: Option<&TailSpec>,
+    epilogue: Option<&EpilogueSpec>,
 ) -> Forward<T> {
     match s.image {
-        Some(image) => conv::forward(s, image, x, p, tail),
-        None => dense::forward(s, x, p, tail),
+        Some(image) => conv::forward(s, image, x, p, epilogue),
+        None => dense::forward(s, x, p, epilogue),
     }
 }
 
@@ -272,13 +272,13 @@ pub(crate) fn backward<T: Real>(
     s: &Sizes,
     x: &[T],
     p: &Parameters<T>,
-    tail: Option<&TailSpec>,
+    epilogue: Option<&EpilogueSpec>,
     saved: &Saved<T>,
     dy: Upstream<T>,
     wants_x: bool,
 ) -> Gradients<T> {
     match s.image {
-        Some(image) => conv::backward(s, image, x, p, tail, saved, dy, wants_x),
-        None => dense::backward(s, x, p, tail, saved, dy, wants_x),
+        Some(image) => conv::backward(s, image, x, p, epilogue, saved, dy, wants_x),
+        None => dense::backward(s, x, p, epilogue, saved, dy, wants_x),
     }
 }

@@ -6,7 +6,7 @@
 //! whose numbers differ; these lie in the cache nearest to the core, [`WORD`] of them at a time.
 
 use super::super::buffers::Buffer;
-use super::super::tail::sum_rows;
+use super::super::epilogue::sum_rows;
 use super::pattern::{Pattern, WORD};
 use super::{Columns, ColumnsMut, Left, Real};
 use pulp::{Arch, Simd, WithSimd};

@@ -5,9 +5,9 @@ use crate::cpu::block::convolution::{InputGradient, Map, WeightGradient};
 use crate::cpu::block::{Gradients, Image, Parameters, Saved, Sizes, Upstream, channels};
 use crate::cpu::buffers::Buffer;
 use crate::cpu::columns::{Columns, ColumnsMut};
+use crate::cpu::epilogue::{self, Channels, EpilogueSpec, Sums};
 use crate::cpu::parallel::for_each;
 use crate::cpu::real::Real;
-use crate::cpu::tail::{self, Channels, Sums, TailSpec};
 
 /// Sums over all images that are taken side by side, at most.
 const GROUPS: usize = 16;
@@ -34,14 +34,14 @@ pub(in crate::cpu::block) fn backward<T: Real>(
     image: Image,
     x: &[T],
     p: &Parameters<T>,
-    tail: Option<&TailSpec>,
+    epilogue: Option<&EpilogueSpec>,
     saved: &Saved<T>,
     dy: Upstream<T>,
     wants_x: bool,
 ) -> Gradients<T> {
-    let job = Job::new(s, image, p, tail);
+    let job = Job::new(s, image, p, epilogue);
     let n = s.replicas;
-    let mut out = Gradients::new(s, p, tail);
+    let mut out = Gradients::new(s, p, epilogue);
     let mut dx = wants_x.then(|| Buffer::unspecified(n * s.input()));
     let size = dy.d.len() / n;
     let arrays = parts(dy.d, n)
@@ -59,7 +59,7 @@ pub(in crate::cpu::block) fn backward<T: Real>(
             z: nth(&saved.z, r, saved.z.len() / n),
             kept: nth(&saved.kept, r, saved.kept.len() / n),
             best: nth(&saved.best, r, saved.best.len() / n),
-            anew: (tail.is_some() && !s.keeps_product()).then(|| job.map(r)),
+            anew: (epilogue.is_some() && !s.keeps_product()).then(|| job.map(r)),
         },
         d,
         dx,
@@ -78,7 +78,7 @@ pub(in crate::cpu::block) fn backward<T: Real>(
 fn backward_replica<T: Real>(job: &Job<T>, saved: &Saved<T>, g: ReplicaGradients<T>) {
     let (s, c, r) = (job.s, job.s.outputs, g.r);
     let [in_x, _, in_y] = job.sizes();
-    let norm = job.tail.map(|spec| {
+    let norm = job.epilogue.map(|spec| {
         let statistics = saved.statistics(s, spec, (r, 0), c);
         let channels = channels(s, spec, job.p, (r, 0), statistics, c);
         let sums = to_norm(job, spec, &channels, &g.read, g.d);
@@ -117,10 +117,10 @@ fn backward_replica<T: Real>(job: &Job<T>, saved: &Saved<T>, g: ReplicaGradients
         of_group(job, &g.read, norm, back.as_ref(), group)
     });
     for more in more.chunks(s.weights()) {
-        tail::add(g.weight, more);
+        epilogue::add(g.weight, more);
     }
     for more in biases.chunks(c) {
-        tail::add(g.bias, more);
+        epilogue::add(g.bias, more);
     }
 }
 
@@ -169,7 +169,7 @@ fn copy<T: Copy>(from: &[T], to: &mut [T]) {
 /// Turns the gradient of a replica's output into that of the norm's output, and its sums.
 fn to_norm<T: Real>(
     job: &Job<T>,
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     channels: &Channels<T>,
     read: &Read<T>,
     d: &mut [T],
@@ -185,17 +185,17 @@ fn to_norm<T: Real>(
             let mut d = ColumnsMut::whole(d, c);
             if let Some(masks) = &spec.dropout {
                 let kept = Columns::whole(nth(read.kept, i, in_z), c);
-                tail::drop(masks, kept, &mut d);
+                epilogue::drop(masks, kept, &mut d);
             }
             let [mut room, mut activated] = [None, None];
             let given = match spec.pool {
                 true => job.columns(nth(read.best, i, in_y)),
                 false => {
                     let z = job.columns(read.product(job, i, &mut room));
-                    tail::given(spec, z, &mut activated)
+                    epilogue::given(spec, z, &mut activated)
                 }
             };
-            *sums = tail::to_norm(spec, channels, given, &mut d);
+            *sums = epilogue::to_norm(spec, channels, given, &mut d);
         },
     );
     let mut total = Sums::zeros(c);
@@ -206,7 +206,7 @@ fn to_norm<T: Real>(
 /// What leads back through a norm.
 #[derive(Clone, Copy)]
 struct Norm<'a, T> {
-    spec: &'a TailSpec,
+    spec: &'a EpilogueSpec,
     channels: &'a Channels<T>,
     means: &'a Sums<T>,
 }
@@ -232,7 +232,7 @@ impl<T: Real> Norm<'_, T> {
             let best = Columns::whole(nth(read.best, i, in_y), c);
             let room = d_room.get_or_insert_with(|| Buffer::unspecified(in_z));
             let dz = &mut room[..z.len()];
-            tail::through_norm_pooled(
+            epilogue::through_norm_pooled(
                 spec,
                 self.channels,
                 job.s.windows(z.len() / c / job.patches.places()),
@@ -244,7 +244,7 @@ impl<T: Real> Norm<'_, T> {
             return dz;
         }
         let columns = &mut ColumnsMut::whole(&mut *d, c);
-        tail::through_norm(spec, self.channels, job.columns(z), self.means, columns);
+        epilogue::through_norm(spec, self.channels, job.columns(z), self.means, columns);
         d
     }
 }
@@ -282,7 +282,7 @@ fn of_group<T: Real>(
             }
         };
         if !g.bias.is_empty() {
-            tail::add(g.bias, &tail::sum_rows(job.columns(dz)));
+            epilogue::add(g.bias, &epilogue::sum_rows(job.columns(dz)));
         }
         weight.add(nth(read.x, tile, in_x), dz, &mut room);
         if let (Some((back, room)), Some(dx)) = (&mut back, dx.next()) {

@@ -5,9 +5,9 @@ use crate::cpu::block::convolution::Map;
 use crate::cpu::block::{Forward, Image, Parameters, Saved, Sizes, channels, part};
 use crate::cpu::buffers::Buffer;
 use crate::cpu::columns::{Columns, ColumnsMut};
+use crate::cpu::epilogue::{self, Channels, EpilogueSpec, Place, Pooled};
 use crate::cpu::parallel::for_each;
 use crate::cpu::real::Real;
-use crate::cpu::tail::{self, Channels, Place, Pooled, TailSpec};
 
 /// A tile of one replica in the forward pass.
 struct Tile<'a, T> {
@@ -39,12 +39,12 @@ pub(in crate::cpu::block) fn forward<T: Real>(
     image: Image,
     x: &[T],
     p: &Parameters<T>,
-    tail: Option<&TailSpec>,
+    epilogue: Option<&EpilogueSpec>,
 ) -> Forward<T> {
-    let job = Job::new(s, image, p, tail);
+    let job = Job::new(s, image, p, epilogue);
     let n = s.replicas;
-    let mut y = Buffer::unspecified(n * s.output_rows(tail) * s.outputs);
-    let mut saved = Saved::new(s, tail);
+    let mut y = Buffer::unspecified(n * s.output_rows(epilogue) * s.outputs);
+    let mut saved = Saved::new(s, epilogue);
     let arrays = parts(&mut y, n)
         .zip(parts(&mut saved.z, n))
         .zip(parts(&mut saved.kept, n))
@@ -72,7 +72,7 @@ pub(in crate::cpu::block) fn forward<T: Real>(
             };
             let tiles: Vec<_> = tiles.map(tile).collect();
             let map = job.map(r);
-            match tail {
+            match epilogue {
                 Some(spec) => {
                     let replica = Replica {
                         job: &job,
@@ -93,7 +93,7 @@ pub(in crate::cpu::block) fn forward<T: Real>(
 struct Replica<'a, T> {
     job: &'a Job<'a, T>,
     map: Map<'a, T>,
-    spec: &'a TailSpec,
+    spec: &'a EpilogueSpec,
     r: usize,
 }
 
@@ -113,11 +113,11 @@ impl<T: Real> Replica<'_, T> {
                 return for_each(tiles, |tile| {
                     let [mut room, mut activated] = [None, None];
                     let z = self.product(tile.x, tile.z, &mut room);
-                    let given = tail::given(spec, job.columns(z), &mut activated);
+                    let given = epilogue::given(spec, job.columns(z), &mut activated);
                     let mut out = tile.out;
                     if spec.pool {
                         self.choose(given, &mut out);
-                        tail::settle(spec, &channels, &mut out.pooled(c));
+                        epilogue::settle(spec, &channels, &mut out.pooled(c));
                     } else {
                         self.finish(&channels, tile.i, given, out);
                     }
@@ -130,8 +130,8 @@ impl<T: Real> Replica<'_, T> {
             let [mut room, mut activated] = [None, None];
             let z = self.product(tile.x, tile.z, &mut room);
             of.rows = z.len() / c;
-            let given = tail::given(spec, job.columns(z), &mut activated);
-            tail::moments(given, &mut of.mean, &mut of.squares);
+            let given = epilogue::given(spec, job.columns(z), &mut activated);
+            epilogue::moments(given, &mut of.mean, &mut of.squares);
             if spec.pool {
                 self.choose(given, &mut tile.out);
             }
@@ -140,14 +140,14 @@ impl<T: Real> Replica<'_, T> {
         let channels = channels([mean, variance]);
         for_each(tiles, |mut tile| {
             if spec.pool {
-                return tail::settle(spec, &channels, &mut tile.out.pooled(c));
+                return epilogue::settle(spec, &channels, &mut tile.out.pooled(c));
             }
             let [mut room, mut activated] = [None, None];
             let z = match s.keeps_product() {
                 true => tile.z,
                 false => self.product(tile.x, tile.z, &mut room),
             };
-            let given = tail::given(spec, job.columns(z), &mut activated);
+            let given = epilogue::given(spec, job.columns(z), &mut activated);
             self.finish(&channels, tile.i, given, tile.out);
         });
     }
@@ -158,7 +158,7 @@ impl<T: Real> Replica<'_, T> {
         let (s, c) = (job.s, job.s.outputs);
         let scale = part(job.p.scale, s, (r, 0), c);
         let windows = s.windows(given.rows() / job.patches.places());
-        tail::choose(spec, scale, windows, given, &mut out.pooled(c));
+        epilogue::choose(spec, scale, windows, given, &mut out.pooled(c));
     }
 
     /// The product of a tile's images: in `kept`, or where it is not kept in `room`.
@@ -181,7 +181,7 @@ impl<T: Real> Replica<'_, T> {
         let Self { job, spec, r, .. } = *self;
         let (c, places) = (job.s.outputs, job.patches.places());
         let mut y = ColumnsMut::whole(out.y, c);
-        tail::apply(spec, channels, given, &mut y);
+        epilogue::apply(spec, channels, given, &mut y);
         if let Some(masks) = &spec.dropout {
             let mut kept = ColumnsMut::whole(out.kept, c);
             let place = Place {
@@ -190,8 +190,8 @@ impl<T: Real> Replica<'_, T> {
                 column: 0,
                 columns: c,
             };
-            tail::draw(masks, place, &mut kept);
-            tail::drop(masks, kept.read(), &mut y);
+            epilogue::draw(masks, place, &mut kept);
+            epilogue::drop(masks, kept.read(), &mut y);
         }
     }
 }

@@ -8,8 +8,8 @@ use super::convolution::{Convolution, Map, Weight};
 use super::patches::Patches;
 use super::{Image, Parameters, Sizes, part};
 use crate::cpu::columns::Columns;
+use crate::cpu::epilogue::EpilogueSpec;
 use crate::cpu::real::Real;
-use crate::cpu::tail::TailSpec;
 pub(super) use backward::backward;
 pub(super) use forward::forward;
 
@@ -21,7 +21,7 @@ const TILE: usize = 48 * 1024;
 struct Job<'a, T> {
     s: &'a Sizes,
     p: &'a Parameters<'a, T>,
-    tail: Option<&'a TailSpec>,
+    epilogue: Option<&'a EpilogueSpec>,
     patches: Patches,
     convolution: Convolution,
     /// Images in a tile.
@@ -29,13 +29,18 @@ struct Job<'a, T> {
 }
 
 impl<'a, T: Real> Job<'a, T> {
-    fn new(s: &'a Sizes, image: Image, p: &'a Parameters<T>, tail: Option<&'a TailSpec>) -> Self {
+    fn new(
+        s: &'a Sizes,
+        image: Image,
+        p: &'a Parameters<T>,
+        epilogue: Option<&'a EpilogueSpec>,
+    ) -> Self {
         let patches = Patches::new(image, s.inputs);
         let numbers = patches.pixels().max(patches.places() * s.outputs);
         Self {
             s,
             p,
-            tail,
+            epilogue,
             patches,
             convolution: Convolution::new(patches, s.inputs, s.outputs),
             tile: (TILE / numbers.max(1)).clamp(1, s.batch.max(1)),
@@ -44,7 +49,7 @@ impl<'a, T: Real> Job<'a, T> {
 
     /// Numbers of `x`, of the product and of the output in a tile.
     fn sizes(&self) -> [usize; 3] {
-        let rows = self.s.output_rows(self.tail) / self.s.batch.max(1);
+        let rows = self.s.output_rows(self.epilogue) / self.s.batch.max(1);
         let c = self.s.outputs;
         [self.patches.pixels(), self.patches.places() * c, rows * c].map(|n| (self.tile * n).max(1))
     }

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::Position;
     use crate::activation::Activation;
-    use crate::cpu::tail::{TailSpec, choose, settle};
+    use crate::cpu::epilogue::{EpilogueSpec, choose, settle};
 
     /// From -3 to 3, all different in the first thousand.
     fn numbers<T: Real>(count: usize, seed: usize) -> Vec<T> {
@@ -142,7 +142,7 @@ mod tests {
         x: &[T],
         [scale, center]: [&[T]; 2],
     ) -> [Vec<T>; 2] {
-        let spec = TailSpec {
+        let spec = EpilogueSpec {
             activation,
             epsilon: Some(0.0),
             position: Position::Before,

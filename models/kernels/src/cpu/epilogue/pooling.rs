@@ -36,7 +36,7 @@ impl Windows {
 /// and the places of its corners, row-major.
 macro_rules! each_window {
     ($windows:expr, $line:expr, |$window:ident, $corners:ident| $body:block) => {{
-        let windows: $crate::cpu::tail::pooling::Windows = $windows;
+        let windows: $crate::cpu::epilogue::pooling::Windows = $windows;
         let (line, lines) = ($line, windows.height / 2);
         let mut $window = line * (windows.width / 2);
         let above = (line / lines * windows.height + 2 * (line % lines)) * windows.width;

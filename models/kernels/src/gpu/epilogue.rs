@@ -5,7 +5,7 @@
 
 use super::NormChannels;
 use super::columns::{self, Cube, Cut, Place, add_up};
-use super::functions::{Tail, seen, slope, value};
+use super::functions::{Epilogue, seen, slope, value};
 use crate::spec::NormSpec;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
@@ -145,19 +145,19 @@ fn apply_norm<N: Size>(
     rows: usize,
     columns: usize,
     epsilon: f32,
-    #[comptime] tail: Tail,
+    #[comptime] epilogue: Epilogue,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
     let channel = ABSOLUTE_POS / (rows * columns) * columns + ABSOLUTE_POS % columns;
-    let off = seen(x[ABSOLUTE_POS], tail) - mean[channel];
+    let off = seen(x[ABSOLUTE_POS], epilogue) - mean[channel];
     let normal = off * reciprocal(variance[channel], epsilon);
     let normed = normal * scale[channel] + center[channel];
-    y[ABSOLUTE_POS] = if comptime!(tail.after) {
+    y[ABSOLUTE_POS] = if comptime!(epilogue.after) {
         normed
     } else {
-        value(normed, tail.activation)
+        value(normed, epilogue.activation)
     };
 }
 
@@ -166,12 +166,12 @@ fn apply_norm<N: Size>(
 fn arriving<N: Size>(
     dy: Vector<f32, N>,
     normed: Vector<f32, N>,
-    #[comptime] tail: Tail,
+    #[comptime] epilogue: Epilogue,
 ) -> Vector<f32, N> {
-    if comptime!(tail.after) {
+    if comptime!(epilogue.after) {
         dy
     } else {
-        dy * slope(normed, tail.activation)
+        dy * slope(normed, epilogue.activation)
     }
 }
 
@@ -192,7 +192,7 @@ fn sum_gradients<N: Size>(
     rows_each: usize,
     columns: usize,
     epsilon: f32,
-    #[comptime] tail: Tail,
+    #[comptime] epilogue: Epilogue,
     #[comptime] cube: Cube,
 ) {
     let place = Place::new(rows, rows_each, cube);
@@ -207,8 +207,8 @@ fn sum_gradients<N: Size>(
         let mut row = place.row;
         while row < place.end {
             let at = place.at(row, rows, columns);
-            let normal = (seen(x[at], tail) - mean) * reciprocal;
-            let arrives = arriving(dy[at], normal * scale + center, tail);
+            let normal = (seen(x[at], epilogue) - mean) * reciprocal;
+            let arrives = arriving(dy[at], normal * scale + center, epilogue);
             for_scale += arrives * normal;
             for_center += arrives;
             row += cube.high;
@@ -240,7 +240,7 @@ fn input_gradient<N: Size>(
     columns: usize,
     epsilon: f32,
     share: f32,
-    #[comptime] tail: Tail,
+    #[comptime] epilogue: Epilogue,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
@@ -249,12 +249,12 @@ fn input_gradient<N: Size>(
     let x = x[ABSOLUTE_POS];
     let scale = scale[channel];
     let reciprocal = reciprocal(variance[channel], epsilon);
-    let normal = (seen(x, tail) - mean[channel]) * reciprocal;
-    let arrives = arriving(dy[ABSOLUTE_POS], normal * scale + center[channel], tail);
+    let normal = (seen(x, epilogue) - mean[channel]) * reciprocal;
+    let arrives = arriving(dy[ABSOLUTE_POS], normal * scale + center[channel], epilogue);
     let shared = center_gradient[channel] + normal * scale_gradient[channel];
     let leaves = (arrives - shared * Vector::new(share)) * scale * reciprocal;
-    dx[ABSOLUTE_POS] = if comptime!(tail.after) {
-        leaves * slope(x, tail.activation)
+    dx[ABSOLUTE_POS] = if comptime!(epilogue.after) {
+        leaves * slope(x, epilogue.activation)
     } else {
         leaves
     };

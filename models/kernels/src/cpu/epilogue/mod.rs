@@ -27,7 +27,7 @@ use strips::strips;
 
 /// What follows the weights of a block.
 #[derive(Clone, Debug)]
-pub struct TailSpec {
+pub struct EpilogueSpec {
     /// The activation.
     pub activation: Activation,
     /// Epsilon of the batch norm; `None` for no norm.
@@ -40,7 +40,7 @@ pub struct TailSpec {
     pub pool: bool,
 }
 
-impl TailSpec {
+impl EpilogueSpec {
     /// Whether a norm follows the activation.
     fn norm_last(&self) -> bool {
         self.epsilon.is_some() && self.position == Position::After
@@ -73,7 +73,7 @@ macro_rules! with_after {
 
 /// What the norm is given: `x`, or in `room` what an activation before the norm makes of it.
 pub(crate) fn given<'a, T: Real>(
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     x: Columns<'a, T>,
     room: &'a mut Option<Buffer<T>>,
 ) -> Columns<'a, T> {
@@ -98,7 +98,7 @@ pub(crate) fn moments<T: Real>(given: Columns<T>, mean: &mut [T], squares: &mut 
 
 /// What the norm and an activation after it make of what the norm is given.
 pub(crate) fn apply<T: Real>(
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     channels: &Channels<T>,
     given: Columns<T>,
     y: &mut ColumnsMut<T>,
@@ -133,7 +133,7 @@ fn never_falls<T: Real, F: Function<T>>(_: F) -> bool {
 /// Chooses which corners of the windows may win, from what the norm is given and its learned scale
 /// (1 where there is none); [`settle`] has the last word.
 pub(crate) fn choose<T: Real>(
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     scale: Option<&[T]>,
     windows: Windows,
     given: Columns<T>,
@@ -166,7 +166,7 @@ pub(crate) fn choose<T: Real>(
 }
 
 /// Norm, activation and pooling of the windows whose corners were [chosen](choose).
-pub(crate) fn settle<T: Real>(spec: &TailSpec, channels: &Channels<T>, out: &mut Pooled<T>) {
+pub(crate) fn settle<T: Real>(spec: &EpilogueSpec, channels: &Channels<T>, out: &mut Pooled<T>) {
     with_after!(spec, after => strips(choice::Settle { after, channels, out }));
 }
 
@@ -238,7 +238,7 @@ pub(crate) fn add<T: Real>(sums: &mut [T], more: &[T]) {
 /// that is the gradient of `x`. Behind pooling, what the norm was given and `d` are what it left of
 /// the windows.
 pub(crate) fn to_norm<T: Real>(
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     channels: &Channels<T>,
     given: Columns<T>,
     d: &mut ColumnsMut<T>,
@@ -252,7 +252,7 @@ pub(crate) fn to_norm<T: Real>(
 /// Turns the gradient of the norm's output into that of `x`, in place; `means` are the sums of
 /// [`to_norm`] over all rows, a row.
 pub(crate) fn through_norm<T: Real>(
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     channels: &Channels<T>,
     x: Columns<T>,
     means: &Sums<T>,
@@ -264,7 +264,7 @@ pub(crate) fn through_norm<T: Real>(
 /// [`through_norm`] behind pooling, from the windows' `d` to all places; `best` is what the norm was
 /// given at the corners that won. Without a norm `means` are zero.
 pub(crate) fn through_norm_pooled<T: Real>(
-    spec: &TailSpec,
+    spec: &EpilogueSpec,
     channels: &Channels<T>,
     windows: Windows,
     x: Columns<T>,

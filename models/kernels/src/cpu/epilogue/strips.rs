@@ -221,7 +221,7 @@ pub(super) const ROWS: usize = 64;
 /// The sum of the vectors `$value` of every `$row` below `$rows`, in blocks of [`ROWS`].
 macro_rules! in_blocks {
     ($t:ty, $simd:expr, $rows:expr, |$row:ident| $value:expr) => {{
-        use $crate::cpu::tail::strips::ROWS;
+        use $crate::cpu::epilogue::strips::ROWS;
         let (simd, rows) = ($simd, $rows);
         let zero = <$t>::splat(simd, <$t>::ZERO);
         let (mut total, mut from) = (zero, 0);

@@ -134,13 +134,13 @@ macro_rules! with_function {
     (@ $activation:expr, $f:ident => $body:expr, $($variant:ident: $function:ident,)*) => {
         match $activation {
             $($crate::activation::Activation::$variant => {
-                let $f = $crate::cpu::tail::functions::$function;
+                let $f = $crate::cpu::epilogue::functions::$function;
                 $body
             })*
         }
     };
     ($activation:expr, $f:ident => $body:expr) => {
-        $crate::cpu::tail::functions::with_function!(@ $activation, $f => $body,
+        $crate::cpu::epilogue::functions::with_function!(@ $activation, $f => $body,
             Relu: Relu,
             LeakyRelu: LeakyRelu,
             Sigmoid: Sigmoid,
