@@ -1,7 +1,7 @@
 //! Arguments that several verbs share.
 
 use super::select::Selection;
-use super::trainer::usual_jobs;
+use super::trainer::default_jobs;
 use crate::spec::Spec;
 use clap::{Args, ValueEnum};
 use std::fmt;
@@ -47,7 +47,7 @@ pub(crate) struct ResultsArg {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Results {
     pub(crate) folder: PathBuf,
-    pub(crate) why: Option<&'static str>,
+    pub(crate) reason: Option<&'static str>,
 }
 
 impl ResultsArg {
@@ -59,7 +59,7 @@ impl ResultsArg {
         specs: &[Spec],
         device: Option<&str>,
     ) -> Results {
-        let why = if selection.has_overrides() {
+        let reason = if selection.has_overrides() {
             Some("`--set` and `--seeds` change the experiment")
         } else if device.is_some_and(|device| device != DEFAULT_DEVICE) {
             Some("the device is not the default one")
@@ -68,18 +68,18 @@ impl ResultsArg {
         } else {
             None
         };
-        match (&self.given, why) {
+        match (&self.given, reason) {
             (Some(given), _) => Results {
                 folder: given.clone(),
-                why: None,
+                reason: None,
             },
             (None, None) => Results {
                 folder: RESULTS.into(),
-                why,
+                reason,
             },
             (None, Some(_)) => Results {
                 folder: OTHER_RESULTS.into(),
-                why,
+                reason,
             },
         }
     }
@@ -127,6 +127,6 @@ impl RunSettings {
     /// Jobs at the same time.
     pub(crate) fn jobs(&self) -> usize {
         self.jobs
-            .map_or_else(|| usual_jobs(self.device()), usize::from)
+            .map_or_else(|| default_jobs(self.device()), usize::from)
     }
 }

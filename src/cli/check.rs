@@ -20,7 +20,7 @@ pub(super) fn check(args: &Args, console: &Console) -> Result<Code, Failure> {
     let mut errors = Vec::new();
     for path in args.selection.paths(ALL)? {
         match check_one(&path, &overrides) {
-            Ok(line) => console.data(&line)?,
+            Ok(line) => console.print(&line)?,
             Err(failure) => errors.extend(failure.into_messages()),
         }
     }

@@ -106,12 +106,12 @@ impl Args {
     fn devices(&self, console: &Console) -> Result<Vec<DeviceInfo>, Failure> {
         let mut found: Vec<DeviceInfo> = Vec::new();
         if self.devices.is_empty() {
-            found = trainer::present()?;
+            found = trainer::list_devices()?;
         }
         for name in &self.devices {
             match found.iter().any(|device| device.name == *name) {
                 true => return Err(Failure::usage(format!("device `{name}` is named twice"))),
-                false => found.push(trainer::find(name, console)?),
+                false => found.push(trainer::find_device(name, console)?),
             }
         }
         Ok(found)
@@ -136,10 +136,10 @@ pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failu
     let results = args.results.folder(&args.selection, &specs, None);
     let begin = |spec| begin(spec, devices.clone(), &results.folder, args, console);
     let tasks: Vec<Task> = specs.into_iter().map(begin).collect::<Result<_, _>>()?;
-    if let Some(why) = results.why {
+    if let Some(why) = results.reason {
         for task in &tasks {
             let shown = task.home.display();
-            console.say(&format!("results go to `{shown}`, because {why}"));
+            console.info(&format!("results go to `{shown}`, because {why}"));
         }
     }
     let stop = signals::catch(console)?;
@@ -159,7 +159,7 @@ fn begin(
     args: &Args,
     console: &Console,
 ) -> Result<Task, Failure> {
-    let home = folder::comparison(results, &spec.name);
+    let home = folder::comparison_folder(results, &spec.name);
     check_writable(&home)?;
     let lock = Lock::acquire(&home).map_err(RunError::from)?;
     let margin = args.margin.unwrap_or_else(|| compare::margin(&spec));
@@ -198,10 +198,10 @@ fn measure(
     }
     ended?;
     match args.format.format {
-        Format::Json => console.data(&text::text(comparison))?,
-        Format::Text => console.data(&brief(comparison))?,
+        Format::Json => console.print(&text::text(comparison))?,
+        Format::Text => console.print(&brief(comparison))?,
     }
-    console.say(&format!("the report is in `{}`", task.home.display()));
+    console.info(&format!("the report is in `{}`", task.home.display()));
     Ok(())
 }
 
@@ -254,7 +254,7 @@ fn write(comparison: &Comparison, home: &Path, made: &Compared) -> Result<(), Fa
         text::text(comparison).as_bytes(),
     )?;
     Provenance::of_comparison(comparison, made).write(home)?;
-    for target in folder::comparison_targets(home)? {
+    for target in folder::comparison_files(home)? {
         target.write()?;
     }
     Ok(())

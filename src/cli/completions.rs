@@ -14,7 +14,7 @@ pub(crate) struct Args {
 pub(super) fn completions(args: &Args, console: &Console) -> Result<Code, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut visible(), "ablate", &mut script);
-    console.data(&String::from_utf8_lossy(&script))?;
+    console.print(&String::from_utf8_lossy(&script))?;
     Ok(Code::Done)
 }
 

@@ -1,4 +1,4 @@
-//! What the user sees: data on standard output, everything else on standard error.
+//! Terminal output: data on standard output, everything else on standard error.
 
 use super::exit::{Code, Failure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -7,16 +7,16 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How often the bar is drawn anew, so that its clock goes on.
-const TICK: Duration = Duration::from_millis(500);
+/// How often the bar is redrawn, so that its time left counts down between events.
+const REDRAW_EVERY: Duration = Duration::from_millis(500);
 
-/// The two streams, and the progress bar that shares a terminal with them.
+/// Standard output and standard error, and the progress bar that shares a terminal with them.
 #[derive(Debug)]
 pub(crate) struct Console {
     quiet: bool,
     verbose: u8,
     bar: ProgressBar,
-    /// Whether nobody reads standard output any more.
+    /// Whether the reader of standard output has closed it (`| head`).
     closed: AtomicBool,
 }
 
@@ -30,8 +30,8 @@ impl Console {
         }
     }
 
-    /// Writes `text` to standard output. A reader that has gone away (`| head`) is no error.
-    pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
+    /// Writes `text` to standard output. A closed pipe (`| head`) is not an error.
+    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         if self.closed.load(Ordering::SeqCst) {
             return Ok(());
         }
@@ -53,44 +53,44 @@ impl Console {
     }
 
     /// Writes `value` as JSON to standard output.
-    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn print_json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|e| Failure::internal(format!("cannot write JSON: {e}")))?;
-        self.data(&(text + "\n"))
+        self.print(&(text + "\n"))
     }
 
-    /// A remark, unless quiet.
-    pub(crate) fn say(&self, text: &str) {
+    /// Prints progress to standard error, unless `--quiet`.
+    pub(crate) fn info(&self, text: &str) {
         if !self.quiet {
             self.line(text);
         }
     }
 
-    /// A remark for those who asked for more.
-    pub(crate) fn say_more(&self, text: &str) {
+    /// Prints to standard error with `--verbose` only.
+    pub(crate) fn detail(&self, text: &str) {
         if self.verbose > 0 {
             self.line(text);
         }
     }
 
-    /// Something that should be looked at.
+    /// Prints a warning to standard error.
     pub(crate) fn warn(&self, text: &str) {
         self.line(&format!("warning: {text}"));
     }
 
-    /// Why the program ends; see [`super::exit`].
+    /// Prints an error to standard error; only [`super::exit`] does.
     pub(super) fn error(&self, text: &str) {
         self.line(&format!("error: {text}"));
     }
 
     fn line(&self, text: &str) {
-        // Where nobody reads standard error there is nobody to tell.
+        // If standard error is closed, there is no other stream to report it on.
         self.bar.suspend(|| {
             let _ = writeln!(io::stderr(), "{text}");
         });
     }
 
-    /// Shows a bar of `length` units where standard error is a terminal.
+    /// Shows a bar of `length` units if standard error is a terminal.
     pub(crate) fn start_bar(&self, length: u64) {
         if self.quiet || length == 0 || !io::stderr().is_terminal() {
             return;
@@ -101,15 +101,15 @@ impl Console {
         self.bar.set_style(style);
         self.bar.set_length(length);
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        self.bar.enable_steady_tick(TICK);
+        self.bar.enable_steady_tick(REDRAW_EVERY);
     }
 
-    /// The bar; it draws nothing before [`Self::start_bar`] or without a terminal.
+    /// The bar; hidden before [`Self::start_bar`] and without a terminal.
     pub(crate) const fn bar(&self) -> &ProgressBar {
         &self.bar
     }
 
-    /// Takes the bar away.
+    /// Removes the bar from the terminal.
     pub(super) fn end_bar(&self) {
         self.bar.disable_steady_tick();
         self.bar.finish_and_clear();

@@ -57,7 +57,7 @@ fn list(format: Format, console: &Console) -> Result<Code, Failure> {
         .map(|name| row(data::status(name)))
         .collect();
     if format == Format::Json {
-        console.json(&rows)?;
+        console.print_json(&rows)?;
         return Ok(Code::Done);
     }
     let lines: Vec<Vec<String>> = (rows.iter())
@@ -78,7 +78,7 @@ fn list(format: Format, console: &Console) -> Result<Code, Failure> {
             text.push_str(&format!("\n{}: {error}\n", row.name));
         }
     }
-    console.data(&text)?;
+    console.print(&text)?;
     Ok(Code::Done)
 }
 
@@ -127,8 +127,8 @@ fn check(name: Option<&str>, format: Format, console: &Console) -> Result<Code, 
     };
     let holds = checked.iter().flat_map(|c| &c.facts).all(|fact| fact.holds);
     match format {
-        Format::Json => console.json(&checked)?,
-        Format::Text => console.data(&text(&checked))?,
+        Format::Json => console.print_json(&checked)?,
+        Format::Text => console.print(&text(&checked))?,
     }
     match holds {
         true => Ok(Code::Done),
@@ -156,7 +156,7 @@ fn check_all(console: &Console) -> Result<Vec<Checked>, Failure> {
     for entry in ALL.map(data::entry) {
         match data::status(entry.name).found {
             Err(DataError::Missing { .. }) => {
-                console.say(&format!(
+                console.info(&format!(
                     "`{}` is not here; see `ablate data list`",
                     entry.key
                 ));

@@ -4,7 +4,7 @@ use super::arguments::{DEFAULT_DEVICE, Format, FormatArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
-use super::trainer::{look, present};
+use super::trainer::{list_devices, query_device};
 use crate::backends::{DeviceInfo, DeviceKind};
 use crate::device;
 use crate::report::format::counted;
@@ -36,15 +36,15 @@ struct Row {
 pub(super) fn devices(args: &Args, console: &Console) -> Result<Code, Failure> {
     let rows = rows()?;
     match args.format.format {
-        Format::Json => console.json(&rows)?,
-        Format::Text => console.data(&text(&rows))?,
+        Format::Json => console.print_json(&rows)?,
+        Format::Text => console.print(&text(&rows))?,
     }
     Ok(Code::Done)
 }
 
 /// Every backend, followed by the further names of what it reaches.
 fn rows() -> Result<Vec<Row>, Failure> {
-    let present = present()?;
+    let present = list_devices()?;
     let mut rows = Vec::new();
     for name in device::NAMES {
         rows.push(row(name, name));
@@ -56,7 +56,7 @@ fn rows() -> Result<Vec<Row>, Failure> {
 }
 
 fn row(name: &str, backend: &str) -> Row {
-    let found = look(name);
+    let found = query_device(name);
     let (device, advice) = match found {
         Ok(device) => (Some(device), None),
         Err(failure) => (None, Some(failure.into_messages().join("; "))),

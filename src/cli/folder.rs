@@ -40,12 +40,12 @@ const DERIVED: [&str; 14] = [
 
 /// What a derived file should hold; `None` where it should not be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct DerivedFile {
     pub(crate) path: PathBuf,
     pub(crate) content: Option<String>,
 }
 
-impl Target {
+impl DerivedFile {
     /// Whether the file is as it should be.
     pub(crate) fn is_current(&self) -> bool {
         match (&self.content, fs::read(&self.path)) {
@@ -92,14 +92,14 @@ pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<D
 }
 
 /// The derived files of one experiment.
-pub(crate) fn targets(derived: &Derived, results: &Path) -> Vec<Target> {
+pub(crate) fn files(derived: &Derived, results: &Path) -> Vec<DerivedFile> {
     let folder = results.join(&derived.summary.name);
     let content = |name: &str| {
         let mut files = derived.files();
         files.find_map(|(n, text)| (n == name).then(|| text.to_owned()))
     };
     (DERIVED.into_iter())
-        .map(|name| Target {
+        .map(|name| DerivedFile {
             path: folder.join(name),
             content: content(name),
         })
@@ -108,20 +108,20 @@ pub(crate) fn targets(derived: &Derived, results: &Path) -> Vec<Target> {
 
 /// The overview page and the pages of the claims. Where no experiment tests or bears on any claim
 /// there are no pages of claims.
-pub(crate) fn overview_targets(
+pub(crate) fn overview_files(
     claims: &[Claim],
     summaries: &[Summary],
     results: &Path,
-) -> Vec<Target> {
+) -> Vec<DerivedFile> {
     let any = summaries
         .iter()
         .any(|s| s.claim.is_some() || !s.bears_on.is_empty());
     let claims = if any { claims } else { &[] };
-    let mut targets = vec![Target {
+    let mut targets = vec![DerivedFile {
         path: results.join(OVERVIEW_FILE),
         content: Some(overview(claims, summaries)),
     }];
-    targets.extend(claims.iter().map(|claim| Target {
+    targets.extend(claims.iter().map(|claim| DerivedFile {
         path: results.join(CLAIMS_FOLDER).join(claim_file(&claim.name)),
         content: Some(claim_page(claim, summaries)),
     }));
@@ -158,7 +158,7 @@ pub(crate) fn summary_of(name: &str, results: &Path) -> Option<Summary> {
 const COMPARISONS: &str = "backends";
 
 /// Where the comparison of devices on the experiment `name` is.
-pub(crate) fn comparison(results: &Path, name: &str) -> PathBuf {
+pub(crate) fn comparison_folder(results: &Path, name: &str) -> PathBuf {
     results.join(COMPARISONS).join(name)
 }
 
@@ -193,7 +193,7 @@ pub(crate) fn read_comparison(path: &Path) -> Result<Comparison, Failure> {
 }
 
 /// The derived files of the comparison in `folder`.
-pub(crate) fn comparison_targets(folder: &Path) -> Result<Vec<Target>, Failure> {
+pub(crate) fn comparison_files(folder: &Path) -> Result<Vec<DerivedFile>, Failure> {
     let comparison = read_comparison(&folder.join(COMPARISON_FILE))?;
     let files = backends::derive(&comparison)?;
     let content = |name: &str| {
@@ -201,7 +201,7 @@ pub(crate) fn comparison_targets(folder: &Path) -> Result<Vec<Target>, Failure> 
         found.map(|(_, text)| text.clone())
     };
     Ok(backends::files()
-        .map(|name| Target {
+        .map(|name| DerivedFile {
             path: folder.join(name),
             content: content(name),
         })

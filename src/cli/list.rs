@@ -52,8 +52,8 @@ pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
         })
         .collect();
     match args.format.format {
-        Format::Json => console.json(&rows)?,
-        Format::Text => console.data(&text(&rows))?,
+        Format::Json => console.print_json(&rows)?,
+        Format::Text => console.print(&text(&rows))?,
     }
     Ok(Code::Done)
 }

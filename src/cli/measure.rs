@@ -1,8 +1,8 @@
 //! The measurements of a comparison, each device's in a process that may fail without the others.
 
 use super::console::Console;
-use super::exit::{Code, Failure};
-use super::progress::{Watch, units};
+use super::exit::Failure;
+use super::progress::{RunProgress, units};
 use super::{preflight, signals, trainer};
 use crate::backends::{
     Comparison, Measured, OnDevice, Parity, Timed, TimedSize, Timing, Yardstick,
@@ -61,8 +61,7 @@ impl<'a> Bench<'a> {
     }
 
     fn stopped(&self) -> Failure {
-        let message = format!("stopped in `{}`; {}", self.spec.name, signals::GO_ON);
-        Failure::new(Code::Stopped, message)
+        signals::stopped(&self.spec.name)
     }
 
     /// Follows the first `steps` steps of every arm on every device. Where it is stopped, the arms that
@@ -76,7 +75,7 @@ impl<'a> Bench<'a> {
         };
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
             self.console
-                .say(&format!("{}: steps of `{}`", self.spec.name, arm.name));
+                .info(&format!("{}: steps of `{}`", self.spec.name, arm.name));
             let job = compare::cell(self.spec, arm, reference);
             let yardstick = compare::yardstick(&job, steps, self.stop)
                 .map_err(|e| Failure::internal(e.to_string()))?
@@ -118,7 +117,7 @@ impl<'a> Bench<'a> {
         }
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
             self.console
-                .say(&format!("{}: times of `{}`", self.spec.name, arm.name));
+                .info(&format!("{}: times of `{}`", self.spec.name, arm.name));
             let measure = |request: &SpeedRequest| self.times(request);
             let times = time_arm(arm, &names, &grid, &timing, measure);
             if self.stop.stopped() {
@@ -177,10 +176,10 @@ impl<'a> Bench<'a> {
         self.console.start_bar(all.map(units).sum());
         let mut found = vec![Vec::new(); comparison.arms.len()];
         for (info, plan, jobs) in &plans {
-            let workers = trainer::usual_jobs(&info.name).min(jobs.len()).max(1);
+            let workers = trainer::default_jobs(&info.name).min(jobs.len()).max(1);
             let trainer = trainer::trainer(&info.name, false, workers)?;
             let name = format!("{} on {}", self.spec.name, info.name);
-            let watch = Watch::new(self.console, &name, jobs.len());
+            let watch = RunProgress::new(self.console, &name, jobs.len());
             let setting = trainer::setting(info);
             let report = accuracy::train(plan, self.home, workers, &*trainer, &watch, self.stop)?;
             if report.stopped {

@@ -61,7 +61,7 @@ pub(super) fn models(args: &Args, console: &Console) -> Result<Code, Failure> {
 fn list(format: Format, console: &Console) -> Result<(), Failure> {
     let rows = PRESETS.iter().map(row).collect::<Result<Vec<_>, _>>()?;
     if format == Format::Json {
-        return console.json(&rows);
+        return console.print_json(&rows);
     }
     let header = ["name", "input", "parameters", "multiply-adds", "what"];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
@@ -74,7 +74,7 @@ fn list(format: Format, console: &Console) -> Result<(), Failure> {
             row.about.to_owned(),
         ]
     }));
-    console.data(&plain(&lines, &[2, 3]))
+    console.print(&plain(&lines, &[2, 3]))
 }
 
 fn show(name: &str, format: Format, console: &Console) -> Result<(), Failure> {
@@ -89,14 +89,14 @@ fn show(name: &str, format: Format, console: &Console) -> Result<(), Failure> {
             preset: Row,
             model: ModelConfig,
         }
-        return console.json(&Shown {
+        return console.print_json(&Shown {
             preset: row,
             model: table.model,
         });
     }
     let text = toml::to_string(&table)
         .map_err(|e| Failure::internal(format!("cannot write `{name}` as TOML: {e}")))?;
-    console.data(&format!(
+    console.print(&format!(
         "# {}: {}\n# {} to {} classes: {} parameters, {} multiply-adds\n{text}",
         row.name,
         row.about,

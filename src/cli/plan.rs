@@ -59,7 +59,7 @@ struct Warning {
 }
 
 pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
-    trainer::find(args.run.settings.device(), console)?;
+    trainer::find_device(args.run.settings.device(), console)?;
     let (works, results) = args.run.work()?;
     let mut planned = Vec::new();
     for work in &works {
@@ -71,8 +71,8 @@ pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
         planned.push(describe(work, summary.as_ref(), seconds));
     }
     match args.format.format {
-        Format::Json => console.json(&planned)?,
-        Format::Text => console.data(&text(&works, &planned, &results.to_string()))?,
+        Format::Json => console.print_json(&planned)?,
+        Format::Text => console.print(&text(&works, &planned, &results.to_string()))?,
     }
     Ok(Code::Done)
 }
@@ -111,7 +111,7 @@ fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Result<Opt
         }
     }
     let name = &work.plan.spec.name;
-    console.say_more(&format!("{name}: timing {}", counted(firsts.len(), "arm")));
+    console.detail(&format!("{name}: timing {}", counted(firsts.len(), "arm")));
     let next = AtomicUsize::new(0);
     let timed: Mutex<BTreeMap<&str, Option<f64>>> = Mutex::default();
     thread::scope(|scope| {
@@ -128,7 +128,7 @@ fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Result<Opt
     });
     let timed = timed.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some((arm, _)) = timed.iter().find(|(_, seconds)| seconds.is_none()) {
-        console.say(&format!(
+        console.info(&format!(
             "{name}: `{arm}` cannot be timed here; `ablate data list` says which data are missing"
         ));
         return Ok(None);

@@ -1,4 +1,4 @@
-//! A run as it is watched: a bar on a terminal, a line a job elsewhere.
+//! Progress of a run: a bar on a terminal, one line per finished job elsewhere.
 
 use super::console::Console;
 use crate::record::{CellRecord, Outcome};
@@ -8,41 +8,40 @@ use crate::run::trainer::{Job, Progress};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Tells the console of one spec's run.
+/// Prints the events of one experiment's run to the console.
 #[derive(Debug)]
-pub(crate) struct Watch<'a> {
+pub(crate) struct RunProgress<'a> {
     console: &'a Console,
-    spec: &'a str,
+    experiment: &'a str,
     jobs: usize,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    done: usize,
-    /// Finished epochs or steps of the jobs that have begun, by their first cell.
-    done_of: HashMap<String, usize>,
+    finished_jobs: usize,
+    /// Finished epochs or steps of the running jobs, by the id of their first cell.
+    finished_units: HashMap<String, usize>,
 }
 
-/// What the bar counts: epochs or steps of cells.
+/// The size of a job on the progress bar: its epochs or steps times its cells.
 pub(crate) fn units(job: &Job) -> u64 {
     (job.cells.len() * job.train.length.count()) as u64
 }
 
-impl<'a> Watch<'a> {
-    /// For a run of `jobs` jobs.
-    pub(crate) fn new(console: &'a Console, spec: &'a str, jobs: usize) -> Self {
-        let state = Mutex::default();
+impl<'a> RunProgress<'a> {
+    /// Progress of a run of `jobs` jobs.
+    pub(crate) fn new(console: &'a Console, experiment: &'a str, jobs: usize) -> Self {
         Self {
             console,
-            spec,
+            experiment,
             jobs,
-            state,
+            state: Mutex::default(),
         }
     }
 
-    fn with_state<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
-        use_it(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with_state<T>(&self, update: impl FnOnce(&mut State) -> T) -> T {
+        update(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -50,14 +49,14 @@ fn key(job: &Job) -> String {
     job.cells.first().map_or_else(String::new, |c| c.id.clone())
 }
 
-impl Progress for Watch<'_> {
+impl Progress for RunProgress<'_> {
     fn advanced(&self, job: &Job, done: usize) {
-        let before = self.with_state(|state| state.done_of.insert(key(job), done));
+        let before = self.with_state(|state| state.finished_units.insert(key(job), done));
         let more = done.saturating_sub(before.unwrap_or(0)) * job.cells.len();
         self.console.bar().inc(more as u64);
-        self.console.say_more(&format!(
-            "{}: `{}` {} {done} of {}, {}",
-            self.spec,
+        self.console.detail(&format!(
+            "{}: `{}`: {} {done} of {}, {}",
+            self.experiment,
             job.arm,
             job.train.length.unit(),
             job.train.length.count(),
@@ -66,24 +65,25 @@ impl Progress for Watch<'_> {
     }
 }
 
-impl Events for Watch<'_> {
+impl Events for RunProgress<'_> {
     fn job_started(&self, job: &Job) {
         let bar = self.console.bar();
-        bar.set_message(format!("{}: {}", self.spec, job.arm));
+        bar.set_message(format!("{}: {}", self.experiment, job.arm));
     }
 
     fn job_done(&self, job: &Job, records: &[CellRecord]) {
-        let (done, reached) = self.with_state(|state| {
-            state.done += 1;
-            (state.done, state.done_of.remove(&key(job)).unwrap_or(0))
+        let (finished, reached) = self.with_state(|state| {
+            state.finished_jobs += 1;
+            let reached = state.finished_units.remove(&key(job));
+            (state.finished_jobs, reached.unwrap_or(0))
         });
-        // Cells that diverged or failed leave the rest out.
-        let rest = job.train.length.count().saturating_sub(reached) * job.cells.len();
-        self.console.bar().inc(rest as u64);
+        // Cells that diverged or failed skip their remaining epochs.
+        let skipped = job.train.length.count().saturating_sub(reached) * job.cells.len();
+        self.console.bar().inc(skipped as u64);
         if self.console.bar().is_hidden() {
-            self.console.say(&format!(
-                "{}: job {done} of {}: `{}`, {}{}",
-                self.spec,
+            self.console.info(&format!(
+                "{}: finished job {finished} of {} (`{}`, {}{})",
+                self.experiment,
                 self.jobs,
                 job.arm,
                 counted(records.len(), "cell"),
@@ -92,14 +92,14 @@ impl Events for Watch<'_> {
         }
         for error in errors(records) {
             self.console.warn(&format!(
-                "{}: a cell of `{}` failed: {error}",
-                self.spec, job.arm
+                "{}: a cell of arm `{}` failed: {error}",
+                self.experiment, job.arm
             ));
         }
     }
 
     fn notice(&self, text: &str) {
-        self.console.say(&format!("{}: {text}", self.spec));
+        self.console.info(&format!("{}: {text}", self.experiment));
     }
 }
 
@@ -107,11 +107,11 @@ fn diverged(records: &[CellRecord]) -> String {
     let diverged = |r: &&CellRecord| matches!(r.outcome, Outcome::Diverged { .. });
     match records.iter().filter(diverged).count() {
         0 => String::new(),
-        n => format!(" ({n} diverged)"),
+        n => format!(", {n} diverged"),
     }
 }
 
-/// The errors of a job, each once.
+/// The distinct errors of a job.
 fn errors(records: &[CellRecord]) -> Vec<&str> {
     let mut found: Vec<&str> = Vec::new();
     for record in records {

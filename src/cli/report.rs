@@ -3,7 +3,7 @@
 use super::arguments::ResultsArg;
 use super::console::Console;
 use super::exit::{Code, Failure};
-use super::folder::{self, Target};
+use super::folder::{self, DerivedFile};
 use super::select::{ALL, Selection};
 use crate::analysis::Summary;
 use crate::files::FileError;
@@ -46,17 +46,17 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     };
     let mut targets = Vec::new();
     for folder in &compared {
-        targets.extend(folder::comparison_targets(folder)?);
+        targets.extend(folder::comparison_files(folder)?);
     }
     let mut stale = Vec::new();
     let mut summaries = Vec::new();
     for spec in &specs {
         let derived = folder::derive(spec, &results, console)?;
-        targets.extend(folder::targets(&derived, &results));
+        targets.extend(folder::files(&derived, &results));
         summaries.push(derived.summary);
         match check_recipe(spec, &results)? {
             Recipe::Same => {}
-            Recipe::OtherCode(text) => console.say(&text),
+            Recipe::OtherCode(text) => console.info(&text),
             Recipe::Other(text) if args.check => stale.push(text),
             Recipe::Other(text) => console.warn(&text),
         }
@@ -64,7 +64,7 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     let summaries = folder::summaries(&results, &summaries, console);
     let claims = Claim::load_all(&args.selection.experiments)?;
     if !summaries.is_empty() {
-        targets.extend(folder::overview_targets(&claims, &summaries, &results));
+        targets.extend(folder::overview_files(&claims, &summaries, &results));
     }
     for page in &args.splice {
         targets.push(spliced(page, &claims, &summaries, &results)?);
@@ -102,21 +102,25 @@ pub(super) fn recorded(specs: Vec<Spec>, results: &Path) -> Result<Vec<Spec>, Fa
     }
 }
 
-fn write(targets: &[Target], console: &Console) -> Result<Code, Failure> {
+fn write(targets: &[DerivedFile], console: &Console) -> Result<Code, Failure> {
     let mut written = 0;
     for target in targets {
         if target.write()? {
             written += 1;
-            console.data(&format!("wrote {}\n", target.path.display()))?;
+            console.print(&format!("wrote {}\n", target.path.display()))?;
         }
     }
     if written == 0 {
-        console.say("every derived file was up to date");
+        console.info("every derived file was up to date");
     }
     Ok(Code::Done)
 }
 
-fn check(targets: &[Target], mut stale: Vec<String>, console: &Console) -> Result<Code, Failure> {
+fn check(
+    targets: &[DerivedFile],
+    mut stale: Vec<String>,
+    console: &Console,
+) -> Result<Code, Failure> {
     stale.extend(targets.iter().filter(|t| !t.is_current()).map(|target| {
         let path = target.path.display();
         match target.content {
@@ -130,7 +134,7 @@ fn check(targets: &[Target], mut stale: Vec<String>, console: &Console) -> Resul
         }
     }));
     if stale.is_empty() {
-        console.say(&format!("{} files are up to date", targets.len()));
+        console.info(&format!("{} files are up to date", targets.len()));
         return Ok(Code::Done);
     }
     Err(Failure::several(Code::Differs, stale))
@@ -142,7 +146,7 @@ fn spliced(
     claims: &[Claim],
     summaries: &[Summary],
     results: &Path,
-) -> Result<Target, Failure> {
+) -> Result<DerivedFile, Failure> {
     let text = fs::read_to_string(page).map_err(FileError::of("read", page))?;
     let prefix = format!("{}/", results.display());
     let table = match claims.is_empty() {
@@ -155,7 +159,7 @@ fn spliced(
     );
     let content = splice(&text, BLOCK, &block)
         .map_err(|e| Failure::usage(format!("{}: {e}", page.display())))?;
-    Ok(Target {
+    Ok(DerivedFile {
         path: page.to_owned(),
         content: Some(content),
     })

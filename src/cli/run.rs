@@ -3,7 +3,7 @@
 use super::arguments::{Results, ResultsArg, RunSettings};
 use super::console::Console;
 use super::exit::{Code, Failure};
-use super::progress::{Watch, units};
+use super::progress::{RunProgress, units};
 use super::select::Selection;
 use super::work::Work;
 use super::{folder, preflight, signals, trainer};
@@ -12,7 +12,7 @@ use crate::backends::DeviceInfo;
 use crate::files::check_writable;
 use crate::provenance::Provenance;
 use crate::report::format::counted;
-use crate::report::{brief, overview_table};
+use crate::report::{Derived, REPORT_FILE, answer, overview_table};
 use crate::run::trainer::StopFlag;
 use crate::run::{Reproduction, RunOptions, RunReport, run_spec, runs};
 use crate::spec::Claim;
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The work on every selected experiment, and the folder of its results.
+    /// Returns the work on every selected experiment, and the results folder.
     pub(crate) fn work(&self) -> Result<(Vec<Work>, Results), Failure> {
         let specs = self.selection.to_run()?;
         for spec in &specs {
@@ -47,9 +47,10 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
-    let device = trainer::find(args.settings.device(), console)?;
+    let device = trainer::find_device(args.settings.device(), console)?;
     let (works, results) = args.work()?;
-    prepare(&works, &results, console)?;
+    check_inputs(&works, &results)?;
+    announce(&works, &results, console);
     let claims = Claim::load_all(&args.selection.experiments)?;
     let stop = signals::catch(console)?;
 
@@ -59,56 +60,63 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
     for work in &works {
         let report = train(work, args, &device, &results.folder, console, &stop)?;
         if report.stopped {
-            let message = format!("stopped in `{}`; {}", work.plan.spec.name, signals::GO_ON);
-            return Err(Failure::new(Code::Stopped, message));
+            return Err(signals::stopped(&work.plan.spec.name));
         }
         failed += report.failed;
-        let summary = publish(work, &claims, &results.folder, console)?;
-        tell(work, &report, &results.folder, console);
-        console.data(&brief(&summary))?;
-        summaries.push(summary);
+        report_training(&work.plan.spec.name, &report, console);
+        let derived = folder::derive(&work.plan.spec, &results.folder, console)?;
+        console.print(&format!("{}\n", answer(&derived.summary)))?;
+        write_files(&derived, &claims, &results.folder, console)?;
+        summaries.push(derived.summary);
     }
-    if summaries.len() > 1 {
-        let prefix = format!("{results}/");
-        console.data(&format!(
-            "\n# Overview\n\n{}",
-            overview_table(&summaries, &prefix)
-        ))?;
-    }
+    conclude(&summaries, &results, console)?;
     if failed > 0 {
-        let message = format!(
-            "{} failed; the same command tries them again",
-            counted(failed, "cell")
-        );
+        let cells = counted(failed, "cell");
+        let message = format!("{cells} failed; run the same command again to retry");
         return Err(Failure::new(Code::CellsFailed, message));
     }
     Ok(Code::Done)
 }
 
-/// Finds what would stop the run before it begins, and says what is going to happen.
-fn prepare(works: &[Work], results: &Results, console: &Console) -> Result<(), Failure> {
+/// Prints one table over all experiments of the run.
+fn conclude(summaries: &[Summary], results: &Results, console: &Console) -> Result<(), Failure> {
+    if summaries.len() < 2 {
+        return Ok(());
+    }
+    let table = overview_table(summaries, &format!("{results}/"));
+    console.print(&format!("# Overview\n\n{table}"))
+}
+
+/// Loads the data and tries the results folders, so that a run of hours does not fail at its end.
+fn check_inputs(works: &[Work], results: &Results) -> Result<(), Failure> {
     preflight::load_data(works.iter().flat_map(|work| &work.jobs))?;
     for work in works {
         check_writable(&results.folder.join(&work.plan.spec.name))?;
     }
-    if let Some(why) = results.why {
-        console.say(&format!(
-            "results go to `{results}`, because {why}; `--results` chooses another folder"
+    Ok(())
+}
+
+/// Says where results go when that is not the usual folder, and which committed cells are trained
+/// again.
+fn announce(works: &[Work], results: &Results, console: &Console) {
+    if let Some(reason) = results.reason {
+        console.info(&format!(
+            "writing results to `{results}` because {reason}; choose another folder with \
+             `--results DIR`"
         ));
     }
     for work in works {
         let again = work.committed.min(work.to_train());
         if again > 0 && work.recorded == 0 {
             let name = &work.plan.spec.name;
-            console.say(&format!(
-                "{name}: `{}` has {}, which are trained again to check them; `--adopt` counts them \
-                 as done",
+            console.info(&format!(
+                "{name}: `{}` already has {}; training them again to compare (`--adopt` reuses \
+                 them instead)",
                 results.folder.join(name).join(runs::NAME).display(),
                 counted(again, "cell"),
             ));
         }
     }
-    Ok(())
 }
 
 fn train(
@@ -128,63 +136,65 @@ fn train(
         results: results.to_owned(),
     };
     let trainer = trainer::trainer(&device.name, args.settings.isolate, jobs)?;
-    let watch = Watch::new(console, &work.plan.spec.name, work.jobs.len());
-    let report = run_spec(&work.plan, &*trainer, &options, &watch, stop)?;
+    let progress = RunProgress::new(console, &work.plan.spec.name, work.jobs.len());
+    let report = run_spec(&work.plan, &*trainer, &options, &progress, stop)?;
     if let Some(provenance) = Provenance::of_run(&setting, &report).filter(|_| !report.stopped) {
         provenance.write(&results.join(&work.plan.spec.name))?;
     }
     Ok(report)
 }
 
-/// Derives and writes the files of an experiment, the overview and the pages of the claims.
-fn publish(
-    work: &Work,
+/// Writes the derived files of an experiment, the overview and the pages of the claims.
+fn write_files(
+    derived: &Derived,
     claims: &[Claim],
     results: &Path,
     console: &Console,
-) -> Result<Summary, Failure> {
-    let derived = folder::derive(&work.plan.spec, results, console)?;
-    for target in folder::targets(&derived, results) {
-        target.write()?;
+) -> Result<(), Failure> {
+    for file in folder::files(derived, results) {
+        file.write()?;
     }
     let summaries = folder::summaries(results, std::slice::from_ref(&derived.summary), console);
-    for target in folder::overview_targets(claims, &summaries, results) {
-        target.write()?;
+    for file in folder::overview_files(claims, &summaries, results) {
+        file.write()?;
     }
-    Ok(derived.summary)
+    let folder = results.join(&derived.summary.name);
+    console.info(&format!(
+        "{}: wrote the report to `{}`",
+        derived.summary.name,
+        folder.join(REPORT_FILE).display()
+    ));
+    Ok(())
 }
 
-/// Says what was done.
-fn tell(work: &Work, report: &RunReport, results: &Path, console: &Console) {
-    let name = &work.plan.spec.name;
-    console.say(&format!(
-        "{name}: {} trained in {:.1} s, {} recorded before{}{}",
+/// Says how many cells were trained, reused, and went wrong.
+fn report_training(name: &str, report: &RunReport, console: &Console) {
+    console.info(&format!(
+        "{name}: trained {} in {:.1} s, reused {}{}{}",
         counted(report.trained, "cell"),
         report.seconds,
         report.reused,
-        some(report.diverged, "diverged"),
-        some(report.failed, "failed"),
+        nonzero(report.diverged, "diverged"),
+        nonzero(report.failed, "failed"),
     ));
     if let Some(text) = report.reproduction.as_ref().and_then(reproduced) {
-        console.say(&format!("{name}: {text}"));
+        console.info(&format!("{name}: {text}"));
     }
-    let folder = results.join(name);
-    console.say(&format!("{name}: the report is in `{}`", folder.display()));
 }
 
-fn some(count: usize, what: &str) -> String {
+fn nonzero(count: usize, what: &str) -> String {
     match count {
         0 => String::new(),
         n => format!(", {n} {what}"),
     }
 }
 
-/// How the cells trained now compare with those that were there before.
+/// Describes how the cells trained now compare with the committed ones; `None` if there were none.
 pub(super) fn reproduced(found: &Reproduction) -> Option<String> {
     if found.compared == 0 {
-        let other = found.only_there > 0;
-        return other.then(|| {
-            "the records that were here are of other cells (recipe, device or code changed)"
+        return (found.only_committed > 0).then(|| {
+            "nothing to compare with: the earlier records are of other cells (the recipe, device \
+             or code has changed)"
                 .to_owned()
         });
     }

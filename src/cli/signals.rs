@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks the run to end, the second ends the program.
+//! Ctrl-C and SIGTERM: the first stops the run, the second ends the program at once.
 
 use super::console::Console;
 use super::exit::{Code, Failure};
@@ -6,21 +6,27 @@ use crate::run::trainer::StopFlag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How a run goes on after it was stopped.
-pub(crate) const GO_ON: &str = "what was finished is kept; run the same command again to go on";
+/// The failure of a run of `experiment` that was stopped.
+pub(crate) fn stopped(experiment: &str) -> Failure {
+    let message = format!(
+        "stopped in `{experiment}`; finished cells are saved: run the same command again to \
+         continue"
+    );
+    Failure::new(Code::Stopped, message)
+}
 
-/// From now on the first Ctrl-C or SIGTERM raises the flag that is returned.
+/// Installs a handler that sets the returned flag at the first signal and exits at the second.
 pub(crate) fn catch(console: &Arc<Console>) -> Result<Arc<StopFlag>, Failure> {
     let stop = Arc::new(StopFlag::default());
-    let (raised, console) = (Arc::clone(&stop), Arc::clone(console));
+    let (flag, console) = (Arc::clone(&stop), Arc::clone(console));
     let before = AtomicBool::new(false);
     ctrlc::set_handler(move || {
         if before.swap(true, Ordering::SeqCst) {
-            // Journals are whole at every moment, so there is nothing to wait for.
+            // The journal is valid at every moment, so an abrupt exit loses no finished cell.
             std::process::exit(Code::Stopped as i32);
         }
-        raised.stop();
-        console.warn("stopping after the steps that have begun; once more stops at once");
+        flag.stop();
+        console.warn("stopping after the current steps; press Ctrl-C again to stop at once");
     })
     .map_err(|e| Failure::internal(format!("cannot listen for Ctrl-C: {e}")))?;
     Ok(stop)

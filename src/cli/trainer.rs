@@ -13,8 +13,8 @@ use crate::worker::{Reply, Request, WorkerError, WorkerTrainer, Workers};
 use std::path::Path;
 
 /// What answers to `device`; a GPU that is none is said to be so.
-pub(crate) fn find(device: &str, console: &Console) -> Result<DeviceInfo, Failure> {
-    let info = look(device)?;
+pub(crate) fn find_device(device: &str, console: &Console) -> Result<DeviceInfo, Failure> {
+    let info = query_device(device)?;
     if info.is_software() {
         console.warn(&format!(
             "`{device}` is the software adapter `{}`, which runs on the CPU",
@@ -25,7 +25,7 @@ pub(crate) fn find(device: &str, console: &Console) -> Result<DeviceInfo, Failur
 }
 
 /// What answers to `device`. Drivers crash and chatter, so a worker looks for what they reach.
-pub(crate) fn look(device: &str) -> Result<DeviceInfo, Failure> {
+pub(crate) fn query_device(device: &str) -> Result<DeviceInfo, Failure> {
     device::check_name(device)?;
     if device::is_cpu(device) {
         return Ok(device::info(device)?);
@@ -38,7 +38,7 @@ pub(crate) fn look(device: &str) -> Result<DeviceInfo, Failure> {
 }
 
 /// What is built in and there.
-pub(crate) fn present() -> Result<Vec<DeviceInfo>, Failure> {
+pub(crate) fn list_devices() -> Result<Vec<DeviceInfo>, Failure> {
     if device::built_in() == device::built_in_cpu() {
         return Ok(device::present());
     }
@@ -74,7 +74,7 @@ pub(crate) fn setting(info: &DeviceInfo) -> Setting {
 }
 
 /// Jobs at the same time where nobody says: a GPU takes one after the other.
-pub(crate) fn usual_jobs(device: &str) -> usize {
+pub(crate) fn default_jobs(device: &str) -> usize {
     match device::is_cpu(device) {
         true => cores(),
         false => 1,

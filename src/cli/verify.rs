@@ -3,7 +3,7 @@
 use super::arguments::ResultsArg;
 use super::console::Console;
 use super::exit::{Code, Failure};
-use super::progress::{Watch, units};
+use super::progress::{RunProgress, units};
 use super::select::{ALL, Selection};
 use super::{adopt, preflight, signals, trainer};
 use crate::device;
@@ -68,12 +68,12 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
         let found = retrain(check, args.isolate, console, &stop)?;
         let name = &check.plan.spec.name;
         let text = super::run::reproduced(&found).unwrap_or_default();
-        match found.identical == found.compared && found.only_here == 0 {
+        match found.identical == found.compared && found.only_planned == 0 {
             true => {
-                console.data(&format!("ok {name}: {text}{}\n", check.extent()))?;
+                console.print(&format!("ok {name}: {text}{}\n", check.extent()))?;
                 if args.adopt {
                     let taken = adopt::adopt(&check.plan, &results, found.compared)?;
-                    console.data(&format!("{taken}\n"))?;
+                    console.print(&format!("{taken}\n"))?;
                 }
             }
             false => differ.push(format!("{name}: {text}{}", caveat(&check.plan.device))),
@@ -123,7 +123,7 @@ impl Check {
     ) -> Result<(), Failure> {
         let (name, device) = (&self.plan.spec.name, &self.plan.device);
         if !seen.contains_key(device) {
-            let info = trainer::find(device, console)?;
+            let info = trainer::find_device(device, console)?;
             seen.insert(device.clone(), trainer::adapter(&info));
         }
         let then = Provenance::read(&results.join(name)).and_then(|p| p.run.adapter);
@@ -205,7 +205,7 @@ fn retrain(
     runs::write_runs(&folder.join(runs::NAME), &check.records)?;
     let jobs = check.plan.jobs(|_| true).len();
     let device = &check.plan.device;
-    let workers = trainer::usual_jobs(device).min(jobs).max(1);
+    let workers = trainer::default_jobs(device).min(jobs).max(1);
     let options = RunOptions {
         jobs: workers,
         fresh: false,
@@ -213,7 +213,7 @@ fn retrain(
         results: scratch.path().to_owned(),
     };
     let trainer = trainer::trainer(device, isolate, workers)?;
-    let watch = Watch::new(console, name, jobs);
+    let watch = RunProgress::new(console, name, jobs);
     let report = run_spec(&check.plan, &*trainer, &options, &watch, stop)?;
     if report.stopped {
         let message = format!("stopped in `{name}`; run the same command again");

@@ -26,7 +26,7 @@ pub fn prediction_word(expect: Expect) -> &'static str {
 }
 
 /// The prediction, with the margin where it is part of it.
-fn prediction(contrast: &ContrastSummary) -> String {
+pub fn prediction(contrast: &ContrastSummary) -> String {
     let word = prediction_word(contrast.contrast.expect);
     match contrast.contrast.expect {
         Expect::Equivalent => format!("{word} within ±{}", margin(contrast)),

@@ -104,7 +104,7 @@ fn claim(summary: &Summary) -> Option<String> {
     })
 }
 
-pub(super) fn verdict(summary: &Summary) -> String {
+fn verdict(summary: &Summary) -> String {
     let primary: Vec<&ContrastSummary> = summary
         .contrasts
         .iter()

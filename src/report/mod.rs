@@ -1,8 +1,8 @@
 //! What a run says, as text: pure functions from a spec and its records to the files of a results
 //! folder. The caller writes them, or compares them with what is there.
 
+mod answer;
 pub mod backends;
-mod brief;
 mod claims;
 mod factors;
 pub mod finding;
@@ -16,7 +16,7 @@ mod subject;
 pub mod table;
 mod tables;
 
-pub use brief::brief;
+pub use answer::answer;
 pub use claims::{CLAIMS_FOLDER, claim_file, claim_page, claims_table};
 pub use markdown::report;
 pub use overview::{overview, overview_table};

@@ -18,9 +18,9 @@ pub struct Reproduction {
     /// have, in points.
     pub largest_difference: f64,
     /// Planned cells that the file does not have.
-    pub only_here: usize,
+    pub only_planned: usize,
     /// Cells of the file that are not planned.
-    pub only_there: usize,
+    pub only_committed: usize,
 }
 
 impl Reproduction {
@@ -34,8 +34,8 @@ impl Reproduction {
         let there: BTreeMap<&str, &CellRecord> =
             committed.iter().map(|r| (r.id.as_str(), r)).collect();
         let mut found = Self {
-            only_here: planned.iter().filter(|id| !there.contains_key(*id)).count(),
-            only_there: there.keys().filter(|id| !planned.contains(*id)).count(),
+            only_planned: planned.iter().filter(|id| !there.contains_key(*id)).count(),
+            only_committed: there.keys().filter(|id| !planned.contains(*id)).count(),
             ..Self::default()
         };
         for id in trained {
@@ -117,6 +117,6 @@ mod tests {
         committed[0].id = "elsewhere".into();
         let found = compare(&plan, &committed);
         assert_eq!((found.compared, found.identical), (1, 1));
-        assert_eq!((found.only_here, found.only_there), (2, 1));
+        assert_eq!((found.only_planned, found.only_committed), (2, 1));
     }
 }

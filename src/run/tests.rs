@@ -316,7 +316,10 @@ fn adopting_trains_only_what_the_committed_file_does_not_have() {
     assert_eq!((report.trained, report.reused, report.failed), (6, 4, 0));
     let reproduction = report.reproduction.unwrap();
     assert_eq!((reproduction.compared, reproduction.identical), (1, 0));
-    assert_eq!((reproduction.only_here, reproduction.only_there), (5, 5));
+    assert_eq!(
+        (reproduction.only_planned, reproduction.only_committed),
+        (5, 5)
+    );
 
     bench.options.adopt = false;
     assert_eq!(bench.run(&changed, &trainer).trained, 0);

@@ -96,20 +96,20 @@ fn cells_that_fail_are_records_and_the_next_run_tries_them_again() {
     let bench = bench();
     // The published sizes allow batches of 64; these files do not.
     let done = run(&bench, "run images").ends(3);
-    let done = done.says("warning: images: a cell of `plain` failed: `train.batch_size` is 64");
-    let done = done.says("error: 6 cells failed; the same command tries them again");
-    done.shows("# Tiny (images)");
+    let done = done.says("warning: images: a cell of arm `plain` failed: `train.batch_size` is 64");
+    let done = done.says("error: 6 cells failed; run the same command again to retry");
+    done.shows("images: Does it run?").shows("0 finished pairs");
     assert!(
         bench
             .text("results/images/runs.jsonl")
             .contains("\"failed\"")
     );
-    run(&bench, "run images").ends(3).says("6 cells trained");
+    run(&bench, "run images").ends(3).says("trained 6 cells");
     let small = TINY
         .replace("\"digits\"", "\"mnist\"")
         .replace("= 64", "= 8");
     bench.write("experiments/images.toml", small);
-    run(&bench, "run images").ends(0).says("6 cells trained");
+    run(&bench, "run images").ends(0).says("trained 6 cells");
 }
 
 #[test]

@@ -98,19 +98,19 @@ fn a_worker_that_is_killed_fails_the_cells_of_its_job_and_no_other() {
     kill("-KILL", &running.worker.to_string());
     let done = running.end().ends(3);
     let done = done.says(
-        "warning: long: a cell of `plain` failed: the worker process ended before it was done: \
+        "warning: long: a cell of arm `plain` failed: the worker process ended before it was done: \
          signal: 9 (SIGKILL)",
     );
-    done.says("long: 6 cells trained in")
+    done.says("long: trained 6 cells in")
         .says(", 1 failed")
-        .says("error: 1 cell failed; the same command tries them again");
+        .says("error: 1 cell failed; run the same command again to retry");
     let text = bench.text("results/long/runs.jsonl");
     assert_eq!(text.matches("\"status\":\"done\"").count(), 5);
 
     bench
         .run("run long")
         .ends(0)
-        .says("long: 1 cell trained in");
+        .says("long: trained 1 cell in");
     bench.run("run long --results undisturbed").ends(0);
     assert_eq!(bench.results("results"), bench.results("undisturbed"));
 }

@@ -52,8 +52,10 @@ set.model = { kind = "cnn", channels = [6, 8], dense = [12], block.norm.kind = "
 fn no_verb_runs_the_standard_suite_and_prints_its_tables() {
     let bench = Bench::new();
     let done = bench.run("").ends(0);
-    let done = done.shows("# Tiny (tiny)").shows("| `dropout` ");
-    done.shows("dropout-vs-plain").says("6 cells trained");
+    let done = done
+        .shows("tiny: Does it run?")
+        .shows("undecided: dropout against plain");
+    done.shows("95 % interval").says("trained 6 cells");
     let files: Vec<String> = bench.files("results").into_keys().collect();
     assert_eq!(files, FILES);
 }
@@ -64,7 +66,7 @@ fn a_second_run_trains_nothing_and_changes_no_byte() {
     bench.run("run tiny").ends(0);
     let before = bench.files("results");
     let second = bench.run("run tiny").ends(0);
-    second.says("0 cells trained").shows("# Tiny");
+    second.says("trained 0 cells").shows("tiny: Does it run?");
     assert_eq!(bench.files("results"), before);
 }
 
@@ -80,12 +82,12 @@ fn a_fresh_run_and_a_fresh_clone_give_the_same_bytes_and_say_so() {
     std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
     let cloned = bench.run("run tiny").ends(0);
     let cloned = cloned.says("reproduced 6 of 6 cells bit for bit");
-    cloned.says("`--adopt` counts them as done");
+    cloned.says("`--adopt` reuses them instead");
     assert_eq!(bench.results("results"), before);
 
     std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
     let adopted = bench.run("run tiny --adopt").ends(0);
-    adopted.says("0 cells trained in").says("6 recorded before");
+    adopted.says("trained 0 cells in").says("reused 6");
     assert_eq!(bench.results("results"), before);
 }
 
@@ -128,8 +130,8 @@ fn neither_jobs_nor_stacks_nor_threads_change_a_byte() {
 fn changes_from_the_command_line_stay_out_of_the_committed_results() {
     let bench = Bench::new();
     let done = bench.run("run tiny --set train.epochs=1 --seeds 2").ends(0);
-    done.says("results go to `ablate-results`")
-        .says("4 cells trained");
+    done.says("writing results to `ablate-results`")
+        .says("trained 4 cells");
     bench.run("run tiny --device ndarray").ends(0);
     bench.write("mine/own.toml", crate::bench::TINY);
     bench.run("run mine/own.toml").ends(0);
@@ -145,9 +147,9 @@ fn a_changed_spec_keeps_the_cells_that_did_not_change() {
     bench.run("run tiny").ends(0);
     bench.change_tiny("rate = 0.3", "rate = 0.4");
     let done = bench.run("run tiny").ends(0);
-    done.says("3 cells trained").says("3 recorded before");
+    done.says("trained 3 cells").says("reused 3");
     bench.change_tiny("rate = 0.3", "rate = 0.3");
-    bench.run("run tiny").ends(0).says("0 cells trained");
+    bench.run("run tiny").ends(0).says("trained 0 cells");
 }
 
 #[test]

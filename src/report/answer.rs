@@ -1,0 +1,257 @@
+//! The answer of one experiment, as a short block of text for the terminal.
+
+use super::finding::{effect, identical, margin, prediction, verdict_word};
+use super::format::{counted, mean_sd};
+use super::subject::subject;
+use super::table::one_line;
+use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary};
+use crate::spec::Expect;
+
+/// Width of a terminal, in characters.
+const WIDTH: usize = 80;
+
+/// The name and question of an experiment, then what it found: the verdict, effect and 95 % interval
+/// of each primary contrast, the identities, or the scores of the arms where there is neither.
+/// No line is longer than 80 characters, except where a single word is.
+pub fn answer(summary: &Summary) -> String {
+    let mut block = Block::default();
+    let question = one_line(&summary.question);
+    block.paragraph(0, &format!("{}: {question}", summary.name));
+    let primary: Vec<&ContrastSummary> = (summary.contrasts.iter())
+        .filter(|contrast| contrast.contrast.primary)
+        .collect();
+    for contrast in &primary {
+        let verdict = verdict_word(contrast.verdict);
+        let asked = &contrast.contrast;
+        let compared = subject(summary, &asked.comparison, &asked.weights);
+        block.paragraph(1, &format!("{verdict}: {compared}"));
+        block.paragraph(2, &measured(contrast));
+    }
+    if let (true, Some(verdict)) = (primary.len() > 1, summary.verdict) {
+        let verdict = verdict_word(verdict);
+        block.paragraph(1, &format!("all of them together: {verdict}"));
+    }
+    if !summary.identities.is_empty() {
+        block.paragraph(1, &identities(&summary.identities));
+    } else if primary.is_empty() {
+        for arm in &summary.arms {
+            block.paragraph(1, &score(arm));
+        }
+    }
+    if !summary.warnings.is_empty() {
+        let notes = counted(summary.warnings.len(), "note");
+        block.paragraph(1, &format!("read with care: {notes} in the report"));
+    }
+    block.0
+}
+
+/// The effect of a contrast with its interval, and what was predicted.
+fn measured(contrast: &ContrastSummary) -> String {
+    let asked = &contrast.contrast;
+    let (metric, unit) = (asked.quantity(), asked.comparison.unit());
+    let Some((decision, effect)) = contrast.decision.as_ref().zip(effect(contrast)) else {
+        let finished = counted(contrast.improvements.len(), &format!("finished {unit}"));
+        return format!("{metric}: {finished}, too few for an interval");
+    };
+    let pairs = counted(decision.n, unit);
+    if identical(contrast) {
+        let predicted = prediction(contrast);
+        return format!("exactly the same {metric} in all {pairs}; predicted: {predicted}");
+    }
+    let effect = effect.trim_end_matches(')');
+    let negligible = match decision.negligible && asked.expect != Expect::Equivalent {
+        true => format!(", smaller than the margin of {}", margin(contrast)),
+        false => String::new(),
+    };
+    format!(
+        "{metric}: {effect}, {pairs}){negligible}; predicted: {}",
+        prediction(contrast)
+    )
+}
+
+fn identities(all: &[IdentitySummary]) -> String {
+    let (good, other): (Vec<_>, Vec<_>) = all.iter().partition(|found| found.as_stated);
+    let mut text = format!(
+        "identities: {} of {} hold and fail where they should",
+        good.len(),
+        all.len()
+    );
+    if !other.is_empty() {
+        let numbers = other.iter().map(|found| found.identity.number.to_string());
+        let numbers = numbers.collect::<Vec<_>>().join(", ");
+        text.push_str(&format!("; not as stated: {numbers}"));
+    }
+    text
+}
+
+fn score(arm: &ArmSummary) -> String {
+    let name = &arm.name;
+    match &arm.test {
+        Some(test) => format!(
+            "`{name}`: test accuracy {} % ({})",
+            mean_sd(&test.accuracy, 2),
+            counted(arm.n, "seed")
+        ),
+        None => format!("`{name}`: no seed finished"),
+    }
+}
+
+/// Lines of text.
+#[derive(Default)]
+struct Block(String);
+
+impl Block {
+    /// Adds `text` as lines that are indented by `level`, and those after the first once more.
+    fn paragraph(&mut self, level: usize, text: &str) {
+        let indent = "  ".repeat(level);
+        let mut width = 0;
+        for word in text.split(' ') {
+            let length = word.chars().count();
+            if width == 0 {
+                self.0.push_str(&indent);
+                width = indent.len();
+            } else if width + 1 + length > WIDTH {
+                self.0.push('\n');
+                self.0.push_str(&indent);
+                self.0.push_str("  ");
+                width = indent.len() + 2;
+            } else {
+                self.0.push(' ');
+                width += 1;
+            }
+            self.0.push_str(word);
+            width += length;
+        }
+        self.0.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{fixture, summarize};
+    use crate::spec::{Expect, Identity, Spec};
+
+    fn of(spec: &Spec) -> Summary {
+        summarize(spec, &fixture::records(spec)).unwrap()
+    }
+
+    /// The text on one line, as `contains` needs it.
+    fn joined(text: &str) -> String {
+        one_line(text)
+    }
+
+    #[test]
+    fn each_primary_contrast_has_verdict_effect_and_interval() {
+        let summary = of(&fixture::spec(3, 10, 2));
+        let text = joined(&answer(&summary));
+        assert!(text.starts_with("demo: Does a bias before batch norm change anything?"));
+        for contrast in &summary.contrasts {
+            let verdict = verdict_word(contrast.verdict);
+            let arms = contrast.contrast.name.replace("-vs-", " label against ");
+            assert!(text.contains(&format!("{verdict}: {arms} label")), "{text}");
+            let effect = effect(contrast).unwrap();
+            let effect = effect.trim_end_matches(')');
+            assert!(text.contains(&format!("{effect}, 10 pairs)")), "{text}");
+        }
+        assert!(text.contains("predicted: equivalent within ±0.25 points"));
+        let verdict = verdict_word(summary.verdict.unwrap());
+        assert!(text.contains(&format!("all of them together: {verdict}")));
+    }
+
+    #[test]
+    fn secondary_contrasts_are_left_out() {
+        let mut spec = fixture::spec(3, 10, 2);
+        spec.contrasts[1].primary = false;
+        let text = joined(&answer(&of(&spec)));
+        assert!(text.contains("b label against a label"), "{text}");
+        assert!(!text.contains("c label"), "{text}");
+        assert!(!text.contains("together"), "{text}");
+    }
+
+    #[test]
+    fn lines_fit_80_columns() {
+        let mut spec = fixture::spec(3, 10, 2);
+        spec.question = "a very long question ".repeat(20);
+        for arm in &mut spec.arms {
+            arm.label = "words and words ".repeat(9);
+        }
+        let text = answer(&of(&spec));
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
+        assert!(text.lines().any(|line| line.chars().count() > WIDTH - 20));
+    }
+
+    #[test]
+    fn one_seed_is_too_few_for_an_interval() {
+        let text = joined(&answer(&of(&fixture::spec(2, 1, 1))));
+        let expected = "undecided: b label against a label test accuracy: 1 finished pair, too \
+                        few for an interval";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn equal_pairs_are_called_the_same() {
+        let mut summary = of(&fixture::spec(2, 10, 1));
+        for improvement in &mut summary.contrasts[0].improvements {
+            improvement.value = 0.0;
+        }
+        let text = joined(&answer(&summary));
+        let expected = "exactly the same test accuracy in all 10 pairs; predicted: equivalent";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn negligible_effect_is_said_to_be_within_the_margin() {
+        let mut summary = of(&fixture::spec(2, 10, 1));
+        let contrast = &mut summary.contrasts[0];
+        contrast.contrast.expect = Expect::Better;
+        contrast.decision.as_mut().unwrap().negligible = true;
+        let text = joined(&answer(&summary));
+        assert!(text.contains("smaller than the margin of 0.25 points; predicted: better"));
+    }
+
+    #[test]
+    fn arms_are_scored_where_nothing_is_compared() {
+        let mut spec = fixture::spec(2, 3, 1);
+        spec.contrasts.clear();
+        let mut summary = of(&spec);
+        summary.arms[1].test = None;
+        let text = answer(&summary);
+        assert!(text.contains("\n  `a`: test accuracy "), "{text}");
+        assert!(text.contains(" % (3 seeds)\n"), "{text}");
+        assert!(text.contains("\n  `b`: no seed finished\n"), "{text}");
+    }
+
+    #[test]
+    fn identities_are_counted_and_wrong_ones_named() {
+        let mut summary = of(&fixture::spec(2, 3, 1));
+        let identity = |number, as_stated| IdentitySummary {
+            identity: Identity {
+                number,
+                statement: "The scale folds".to_owned(),
+                value: "fold".to_owned(),
+                bound: 1e-9,
+                holds: Vec::new(),
+                fails: Vec::new(),
+                note: "Rounding".to_owned(),
+            },
+            arms: Vec::new(),
+            as_stated,
+        };
+        summary.identities = vec![identity(3, true), identity(7, false)];
+        let text = joined(&answer(&summary));
+        assert!(
+            text.contains("identities: 1 of 2 hold and fail where they should; not as stated: 7"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn warnings_are_counted() {
+        let mut summary = of(&fixture::spec(2, 3, 1));
+        summary.warnings = vec!["one".to_owned(), "two".to_owned()];
+        assert!(answer(&summary).ends_with("\n  read with care: 2 notes in the report\n"));
+        summary.warnings.clear();
+        assert!(!answer(&summary).contains("care"));
+    }
+}
