@@ -7,15 +7,18 @@ pub mod compare;
 pub mod data;
 pub mod device;
 pub mod files;
+pub mod machine;
 pub mod plan;
 pub mod plot;
 pub mod provenance;
+pub mod recipe;
 pub mod record;
 pub mod report;
 pub mod run;
 pub mod spec;
 pub mod stats;
 pub mod train;
+pub mod trainer;
 pub mod worker;
 
 /// The README's code.

@@ -3,9 +3,10 @@
 
 use ablate::data::{self, entry};
 use ablate::plan::{Plan, warnings};
+use ablate::recipe::{DataName, Length, Scale, Schedule};
 use ablate::report::derive;
 use ablate::run::fake::FakeTrainer;
-use ablate::spec::{self, Arm, Contrast, DataName, Expect, Length, Metric, Scale, Schedule, Spec};
+use ablate::spec::{self, Arm, Contrast, Expect, Metric, Spec};
 use ablate_models::init::WeightInit;
 use ablate_models::norm::{Averaging, NormConfig};
 use ablate_models::zoo::{ModelConfig, preset};

@@ -11,9 +11,9 @@
 
 use ablate::device;
 use ablate::files::write_atomic;
-use ablate::plan::{Job, JobCell};
 use ablate::provenance::Revision;
 use ablate::train::Training;
+use ablate::trainer::{Job, JobCell};
 use burn_cubecl::cubecl::logging::{Duration, LaunchObservation, LaunchObserver};
 use burn_cubecl::cubecl::logging::{TimingMethod, TimingRequest};
 use clap::Parser;
@@ -139,7 +139,7 @@ fn profile(
         cells: (0..u64::from(arguments.nets)).map(cell).collect(),
         until: None,
     };
-    let mut training = Training::new(&job, ablate::run::cores())?;
+    let mut training = Training::new(&job, ablate::machine::cores())?;
     let started = Instant::now();
     training.steps(WARM_UP);
     let warm_up = started.elapsed().as_secs_f64();

@@ -1,8 +1,8 @@
 //! Whole training steps of nets of the zoo, on real data.
 
 use super::{devices, group};
-use ablate::plan::{Job, JobCell};
 use ablate::train::Training;
+use ablate::trainer::{Job, JobCell};
 use criterion::{Criterion, Throughput};
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ pub(crate) fn training_steps(criterion: &mut Criterion) {
                 cells: (0..replicas as u64).map(cell).collect(),
                 until: None,
             };
-            let cores = ablate::run::cores();
+            let cores = ablate::machine::cores();
             let mut training = Training::new(&job, cores).expect("the digits are embedded");
             group.bench_function(
                 format!("{name}-batch{batch}-replicas{replicas}/{device}"),

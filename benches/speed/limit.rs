@@ -80,7 +80,7 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn new(work: &Work) -> Self {
-        let threads = ablate::run::cores();
+        let threads = ablate::machine::cores();
         let round = SUMS * Arch::new().dispatch(Lanes);
         Self {
             threads,

@@ -258,7 +258,7 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
     let work = &compared.work;
     tell(&work.title());
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let jobs = |device: &String| work.jobs(device, ablate::run::cores());
+    let jobs = |device: &String| work.jobs(device, ablate::machine::cores());
     let jobs: Vec<_> = arguments.device.iter().map(jobs).collect();
     let peers = match arguments.python() {
         Some(python) => {
@@ -309,7 +309,7 @@ fn vary(work: &Work, arguments: &Arguments) -> Result<Vec<Variation>, Failure> {
         let device = device.clone();
         variations.map(move |(activation, position)| {
             let work = work.with(activation, position);
-            let jobs = work.jobs(&device, ablate::run::cores());
+            let jobs = work.jobs(&device, ablate::machine::cores());
             (device.clone(), work, jobs)
         })
     };

@@ -76,7 +76,7 @@ fn apart(device: &str) -> Result<i64, Failure> {
 pub(crate) fn here(device: &str) -> Result<i64, Failure> {
     let work = work();
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let jobs = work.jobs(device, ablate::run::cores());
+    let jobs = work.jobs(device, ablate::machine::cores());
     // A step of another size first, as the peers take one, so that all code is there already.
     let small = Work {
         batch: 2,

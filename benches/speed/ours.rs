@@ -5,7 +5,7 @@ use super::work::Work;
 use ablate::compare::side_by_side::{SideBySide, threads};
 use ablate::compare::stopwatch::steps_for;
 use ablate::data::Dataset;
-use ablate::plan::Job;
+use ablate::trainer::Job;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ impl<'a> Ours<'a> {
         jobs: &'a [Job],
         dataset: &Arc<Dataset>,
     ) -> Result<Self, Failure> {
-        let least = match jobs.len() > ablate::run::cores() {
+        let least = match jobs.len() > ablate::machine::cores() {
             true => AT_A_GO,
             false => 1,
         };
@@ -87,7 +87,7 @@ pub(crate) fn alone(
     seconds: f64,
 ) -> Result<Vec<f64>, Failure> {
     let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let jobs = work.jobs(device, ablate::run::cores());
+    let jobs = work.jobs(device, ablate::machine::cores());
     let mut ours = Ours::new(&name(device), &jobs, &dataset)?;
     ours.warm_up(seconds)?;
     (0..rounds).map(|_| ours.measure(seconds)).collect()

@@ -3,7 +3,8 @@
 use super::contest::{Failure, Score};
 use super::work::Work;
 use ablate::files::{check_writable, write_atomic};
-use ablate::provenance::{Build, Machine, Revision};
+use ablate::machine::Machine;
+use ablate::provenance::{Build, Revision};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -143,7 +144,7 @@ impl Record {
             revision: Revision::of(Path::new(".")),
             machine: Machine::this(),
             vectors: vectors(),
-            threads: ablate::run::cores(),
+            threads: ablate::machine::cores(),
             rounds,
             seconds,
             libraries: Vec::new(),

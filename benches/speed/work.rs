@@ -2,8 +2,8 @@
 
 use ablate::compare::side_by_side::spread;
 use ablate::data::{self, Affine, DataError, Dataset, Examples};
-use ablate::plan::{Job, JobCell};
-use ablate::spec::{DataConfig, DataName, Scale};
+use ablate::recipe::{DataConfig, DataName, Scale};
+use ablate::trainer::{Job, JobCell};
 use ablate_models::Activation;
 use ablate_models::block::{BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};

@@ -1,8 +1,9 @@
 //! Records put in their places: arm x learning rate x seed.
 
 use super::AnalysisError;
+use crate::recipe::Length;
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
-use crate::spec::{Arm, Length, Spec};
+use crate::spec::{Arm, Spec};
 use std::collections::HashMap;
 
 /// The records of a spec by place. Seeds stay in the order of the spec, so that every sum over

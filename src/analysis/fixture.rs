@@ -1,10 +1,12 @@
 //! A small spec and records made by formula, for the tests of analysis, report and plot.
 
+use crate::recipe::{
+    DataConfig, DataName, Evaluate, Length, Optimizer, Scale, Schedule, TestSplit, TrainConfig,
+};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
-    Arm, Between, Comparison, Contrast, DataConfig, DataName, Evaluate, Expect, Factor, Held,
-    Length, Level, Metric, Optimizer, Published, Scale, Schedule, Spec, TestSplit, TrainConfig,
-    When, pair,
+    Arm, Between, Comparison, Contrast, Expect, Factor, Held, Level, Metric, Published, Spec, When,
+    pair,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::zoo::ModelConfig;
@@ -40,7 +42,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
             schedule: Schedule::Constant,
             weight_decay: 0.0,
             decay_on: Vec::new(),
-            evaluate_by: crate::spec::Statistics::default(),
+            evaluate_by: crate::recipe::Statistics::default(),
             max_norm: None,
             fault: None,
             loss_scale: 1.0,

@@ -1,7 +1,8 @@
 //! What a design will be able to show, before it is run.
 
 use super::{Summary, contrast};
-use crate::spec::{Arm, Contrast, DataName, Metric, Spec, TestSplit};
+use crate::recipe::{DataName, TestSplit};
+use crate::spec::{Arm, Contrast, Metric, Spec};
 use crate::stats::{Rule, Sight};
 use ablate_models::zoo::ModelConfig;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! What the results of an experiment are about, in a line.
 
-use crate::spec::{Arm, DataName, Spec, TestSplit};
+use crate::recipe::{DataName, TestSplit};
+use crate::spec::{Arm, Spec};
 use ablate_models::zoo::ModelConfig;
 use serde::Serialize;
 

@@ -1,8 +1,9 @@
 //! What a reader has to know before believing the numbers, in sentences.
 
 use super::{ArmSummary, Cells, ContrastSummary};
+use crate::recipe::{DataName, TestSplit};
 use crate::record::Outcome;
-use crate::spec::{DataName, Expect, Spec, TestSplit};
+use crate::spec::{Expect, Spec};
 use crate::stats::{Rule, sign_flip_seeds};
 
 /// All warnings, the gravest first.

@@ -10,10 +10,10 @@ use crate::backends::{
 use crate::compare::speed::{Grid, SpeedRequest, time_arm};
 use crate::compare::{self, accuracy};
 use crate::device;
-use crate::plan::Job;
 use crate::provenance::Provenance;
-use crate::run::trainer::StopFlag;
 use crate::spec::Spec;
+use crate::trainer::Job;
+use crate::trainer::StopFlag;
 use crate::worker::{Reply, Request, WorkerError, Workers};
 use std::cell::Cell;
 use std::path::Path;

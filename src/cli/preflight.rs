@@ -2,8 +2,9 @@
 
 use super::exit::{Code, Failure};
 use crate::data::{self, Sizes};
-use crate::run::trainer::Job;
-use crate::spec::{Arm, DataName, Spec};
+use crate::recipe::DataName;
+use crate::spec::{Arm, Spec};
+use crate::trainer::Job;
 use ablate_models::zoo::ModelConfig;
 use std::slice;
 

@@ -4,7 +4,7 @@ use super::console::Console;
 use crate::record::{CellRecord, Outcome};
 use crate::report::format::counted;
 use crate::run::Events;
-use crate::run::trainer::{Job, Progress};
+use crate::trainer::{Job, Progress};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 

@@ -13,9 +13,9 @@ use crate::files::check_writable;
 use crate::provenance::Provenance;
 use crate::report::format::counted;
 use crate::report::{Derived, REPORT_FILE, answer, overview_table};
-use crate::run::trainer::StopFlag;
 use crate::run::{Reproduction, RunOptions, RunReport, run_spec, runs};
 use crate::spec::Claim;
+use crate::trainer::StopFlag;
 use std::path::Path;
 use std::sync::Arc;
 

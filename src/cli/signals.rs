@@ -2,7 +2,7 @@
 
 use super::console::Console;
 use super::exit::{Code, Failure};
-use crate::run::trainer::StopFlag;
+use crate::trainer::StopFlag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -5,10 +5,10 @@ use super::exit::Failure;
 use super::serve;
 use crate::backends::{DeviceInfo, DeviceKind};
 use crate::device;
+use crate::machine::{cores, threads_per_job};
 use crate::provenance::{Revision, Setting};
-use crate::run::trainer::{StopFlag, Trainer};
-use crate::run::{cores, threads_a_job};
 use crate::train::BurnTrainer;
+use crate::trainer::{StopFlag, Trainer};
 use crate::worker::{Reply, Request, WorkerError, WorkerTrainer, Workers};
 use std::path::Path;
 
@@ -88,7 +88,7 @@ pub(crate) fn trainer(
     isolate: bool,
     jobs: usize,
 ) -> Result<Box<dyn Trainer>, Failure> {
-    let threads = threads_a_job(jobs);
+    let threads = threads_per_job(jobs);
     Ok(match isolate || !device::is_cpu(device) {
         true => Box::new(WorkerTrainer::new(workers()?, threads)),
         false => Box::new(BurnTrainer::new(threads)),

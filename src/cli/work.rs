@@ -5,9 +5,9 @@ use super::exit::Failure;
 use crate::plan::Plan;
 use crate::provenance::FINGERPRINT;
 use crate::record::Outcome;
-use crate::run::trainer::Job;
 use crate::run::{journal, runs};
 use crate::spec::Spec;
+use crate::trainer::Job;
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -2,12 +2,13 @@
 //! again, and what is stopped goes on.
 
 use crate::backends::{Accuracy, TrainedCell};
-use crate::plan::{Job, Plan};
+use crate::plan::Plan;
 use crate::provenance::FINGERPRINT;
 use crate::record::{CellRecord, EpochRecord, Outcome};
-use crate::run::trainer::{StopFlag, Trainer};
 use crate::run::{Events, RunError, RunOptions, RunReport, journal, run_spec, runs};
 use crate::spec::Spec;
+use crate::trainer::Job;
+use crate::trainer::{StopFlag, Trainer};
 use std::path::Path;
 
 /// The plan of the trainings of `spec` on the device called `device`, whose folder has its name. Each

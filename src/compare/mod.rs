@@ -17,9 +17,11 @@ pub use parity::{parity, yardstick};
 
 use crate::backends::{ArmComparison, Comparison, DeviceInfo};
 use crate::data::{self, DataError};
-use crate::plan::{Job, JobCell, Plan};
+use crate::plan::Plan;
 use crate::provenance::FINGERPRINT;
-use crate::spec::{Arm, Metric, Optimizer, Spec};
+use crate::recipe::Optimizer;
+use crate::spec::{Arm, Metric, Spec};
+use crate::trainer::{Job, JobCell};
 
 /// Difference of test accuracy, in points, within which two devices learn the same where a spec says
 /// nothing of accuracy.

@@ -15,8 +15,8 @@ use super::side::{Course, Moment, Seen, Side};
 use crate::backends::bound::{Quantity, break_at};
 use crate::backends::{Distances, ForwardBreak, Kink, Parity, Yardstick};
 use crate::device;
-use crate::run::trainer::{Job, StopFlag};
 use crate::train::TrainError;
+use crate::trainer::{Job, StopFlag};
 use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device};
 

@@ -1,13 +1,13 @@
 //! One net on one device, step by step, and what can be seen of it from outside.
 
 use crate::data::{self, Prepared};
-use crate::run::trainer::Job;
 use crate::train::batch::Batches;
 use crate::train::net::{Net, host_f64};
 use crate::train::optimizer::Optimizer;
 use crate::train::parameters::{changed, gradients, values};
 use crate::train::schedule::{self, Pace};
 use crate::train::{TrainError, build};
+use crate::trainer::Job;
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, Start};
 use ablate_streams::{Purpose, Stream};

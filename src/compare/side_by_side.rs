@@ -1,9 +1,10 @@
 //! Jobs that train beside each other step by step, as the runner has them.
 
 use crate::data::Dataset;
-use crate::plan::{Job, company};
-use crate::run::{cores, threads_a_job};
+use crate::machine::{cores, threads_per_job};
+use crate::plan::company;
 use crate::train::{TrainError, Training};
+use crate::trainer::Job;
 use ablate_models::zoo::Cost;
 use std::sync::Arc;
 use std::thread;
@@ -37,7 +38,7 @@ fn at_one_time(jobs: usize) -> usize {
 
 /// Threads that the kernels of each of `jobs` jobs use.
 pub fn threads(jobs: usize) -> usize {
-    threads_a_job(at_one_time(jobs))
+    threads_per_job(at_one_time(jobs))
 }
 
 /// Jobs in training, on threads that never share a core.

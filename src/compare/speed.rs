@@ -5,10 +5,12 @@ use super::stopwatch::{Stepper, Times, Untimed, time_in_turns};
 use crate::backends::{Size, Speed, Timed, TimedSize, Timing};
 use crate::data::{self, DataError, Dataset, Sizes};
 use crate::device;
-use crate::plan::{Job, JobCell};
-use crate::run::{cores, message};
-use crate::spec::{Arm, DataConfig, Length, TrainConfig};
+use crate::machine::cores;
+use crate::recipe::{DataConfig, Length, TrainConfig};
+use crate::run::message;
+use crate::spec::Arm;
 use crate::train::TrainError;
+use crate::trainer::{Job, JobCell};
 use ablate_models::zoo::{Cost, ModelConfig};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -327,8 +329,8 @@ fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::DataName;
     use crate::run::fake;
-    use crate::spec::DataName;
 
     fn arm() -> Arm {
         fake::spec(&["a"], 1).arms.remove(0)

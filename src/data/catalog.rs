@@ -1,6 +1,6 @@
 //! What is known of each data set before a byte of it is read.
 
-use crate::spec::DataName;
+use crate::recipe::DataName;
 
 /// Every data set, in the order of listings.
 pub const ALL: [DataName; 4] = [

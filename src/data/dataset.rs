@@ -5,7 +5,7 @@ use super::digits::digits;
 use super::error::DataError;
 use super::idx::{self, IdxError, Images};
 use super::locate::{Files, Places};
-use crate::spec::DataName;
+use crate::recipe::DataName;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;

@@ -6,7 +6,7 @@
 
 use super::catalog;
 use super::dataset::{Dataset, Examples};
-use crate::spec::DataName;
+use crate::recipe::DataName;
 use flate2::read::GzDecoder;
 use std::io::Read;
 use std::sync::{Arc, OnceLock};

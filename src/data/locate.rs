@@ -138,7 +138,7 @@ fn present(folder: &Path, file: &str) -> Option<PathBuf> {
 mod tests {
     use super::super::catalog;
     use super::*;
-    use crate::spec::DataName;
+    use crate::recipe::DataName;
 
     fn places(variables: &[(&str, &Path)]) -> Places {
         Places::from_variables(|name| {

@@ -24,7 +24,7 @@ pub use scale::Affine;
 pub use split::{Sizes, Split, TestFrom};
 pub use status::{DataStatus, Fact, Found, check, status};
 
-use crate::spec::DataConfig;
+use crate::recipe::DataConfig;
 use std::sync::Arc;
 
 /// A data set made ready for one seed.
@@ -67,7 +67,7 @@ pub fn prepare_from(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{DataName, Scale};
+    use crate::recipe::{DataName, Scale};
 
     fn config() -> DataConfig {
         serde_json::from_value(serde_json::json!({"name": "digits"})).unwrap()

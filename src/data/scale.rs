@@ -1,7 +1,7 @@
 //! Pixel values to network inputs, by statistics of the training split alone.
 
 use super::dataset::{Dataset, Examples};
-use crate::spec::Scale;
+use crate::recipe::Scale;
 
 /// `input = pixel * scale + shift`, with one pair for all values or one for each value of an image.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +101,7 @@ fn sums(file: &Examples, features: usize, train: &[u32]) -> Vec<Sums> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::DataName;
+    use crate::recipe::DataName;
 
     /// Three images of two values; the second value is constant over the first two.
     fn dataset() -> Dataset {

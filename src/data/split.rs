@@ -7,7 +7,7 @@
 use super::dataset::Dataset;
 use super::error::DataError;
 use super::stratify::{Strata, shuffled};
-use crate::spec::{DataConfig, TestSplit};
+use crate::recipe::{DataConfig, TestSplit};
 use ablate_streams::{Purpose, Stream};
 
 /// The examples of one seed.
@@ -200,7 +200,7 @@ mod tests {
     use crate::data::catalog::class_counts;
     use crate::data::dataset::Examples;
     use crate::data::digits::digits;
-    use crate::spec::DataName;
+    use crate::recipe::DataName;
     use std::collections::HashSet;
 
     fn config(json: &str) -> DataConfig {

@@ -5,7 +5,7 @@ use super::dataset::{Dataset, identify, load_from, read_file};
 use super::error::DataError;
 use super::idx;
 use super::locate::Places;
-use crate::spec::DataName;
+use crate::recipe::DataName;
 use std::path::PathBuf;
 
 /// What is known of a data set without reading its images: the headers of their files, and the

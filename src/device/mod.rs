@@ -16,8 +16,8 @@ mod wgpu;
 pub use error::DeviceError;
 
 use crate::backends::{DeviceInfo, DeviceKind};
-use crate::provenance::Machine;
-use crate::run::cores;
+use crate::machine::Machine;
+use crate::machine::cores;
 use burn::tensor::Device;
 use name::Name;
 

@@ -1,7 +1,8 @@
 //! How large a cell is, so that jobs are neither too long to lose nor too large for a cache.
 
 use crate::device;
-use crate::spec::{Arm, DataConfig, DataName, Length, TestSplit};
+use crate::recipe::{DataConfig, DataName, Length, TestSplit};
+use crate::spec::Arm;
 use ablate_models::zoo::Cost;
 
 /// Most multiply-adds of a job, forward and backward: about half an hour on a core of these years.

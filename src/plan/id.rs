@@ -51,8 +51,8 @@ impl Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Probe;
     use crate::run::fake::spec;
-    use crate::spec::Probe;
 
     fn arm() -> Arm {
         spec(&["a"], 1).arms.remove(0)

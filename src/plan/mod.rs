@@ -12,9 +12,8 @@ mod warning;
 pub use cost::company;
 pub use warning::{Warning, warnings};
 
-use crate::spec::{DataConfig, Probe, Spec, TrainConfig};
-use ablate_models::zoo::ModelConfig;
-use serde::{Deserialize, Serialize};
+use crate::spec::Spec;
+use crate::trainer::{Job, JobCell};
 use std::collections::BTreeSet;
 
 /// Every cell of a spec on one device, in canonical order: arms in the order of the spec, then
@@ -45,56 +44,6 @@ pub struct PlannedCell {
     pub learning_rate: f64,
     /// Seed.
     pub seed: u64,
-}
-
-/// Cells that differ only in seed and learning rate and may train in lockstep.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Job {
-    /// Arm name.
-    pub arm: String,
-    /// Device name.
-    pub device: String,
-    /// The data.
-    pub data: DataConfig,
-    /// The model.
-    pub model: ModelConfig,
-    /// The training.
-    pub train: TrainConfig,
-    /// What is measured beside accuracy.
-    pub probes: Vec<Probe>,
-    /// The cells.
-    pub cells: Vec<JobCell>,
-    /// The last epoch or step, in the unit in which training counts, that is trained. Everything up to
-    /// there is as if training went on; nothing is measured of the trained nets. `None` for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<usize>,
-}
-
-impl Job {
-    /// When the nets are evaluated, in the unit in which training counts.
-    pub fn evaluations(&self) -> Vec<usize> {
-        let mut places = self.train.evaluations();
-        places.retain(|place| self.until.is_none_or(|until| *place <= until));
-        places
-    }
-
-    /// Whether it stops before its training is over.
-    pub fn stops_early(&self) -> bool {
-        self.evaluations().len() < self.train.evaluations().len()
-    }
-}
-
-/// One cell of a job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JobCell {
-    /// The cell's id.
-    pub id: String,
-    /// Seed.
-    pub seed: u64,
-    /// Learning rate.
-    pub learning_rate: f64,
 }
 
 impl Plan {
@@ -176,8 +125,8 @@ fn stacks(mut cells: Vec<JobCell>, most: usize) -> impl Iterator<Item = Vec<JobC
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Length;
     use crate::run::fake::spec;
-    use crate::spec::Length;
 
     fn plan(replicas: usize) -> Plan {
         Plan::new(&spec(&["a", "b"], 5), "flex", replicas, "f")

@@ -1,6 +1,7 @@
 //! What can be said against a design before it is run, from the spec alone.
 
-use crate::spec::{Arm, Contrast, DataConfig, DataName, Expect, Metric, Spec, TestSplit};
+use crate::recipe::{DataConfig, DataName, TestSplit};
+use crate::spec::{Arm, Contrast, Expect, Metric, Spec};
 use crate::stats::{Rule, sign_flip_floor, sign_flip_seeds};
 use std::fmt;
 

@@ -4,8 +4,9 @@ use super::{
 };
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Cells, Scoreboard, summarize};
+use crate::recipe::{Evaluate, Length};
 use crate::record::CellRecord;
-use crate::spec::{Evaluate, Expect, Figure, Length, Metric, Panels, Spec, When};
+use crate::spec::{Expect, Figure, Metric, Panels, Spec, When};
 use ablate_models::zoo::ModelConfig;
 use std::collections::HashSet;
 

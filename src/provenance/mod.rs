@@ -12,7 +12,8 @@ pub use git::Revision;
 
 use crate::backends::{Comparison, DeviceKind, Measured};
 use crate::files::{FileError, write_atomic};
-use crate::run::{RunReport, cores};
+use crate::machine::{Machine, cores};
+use crate::run::RunReport;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -87,40 +88,6 @@ impl Build {
             features: features.map(str::to_owned).collect(),
         }
     }
-}
-
-/// What it ran on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Machine {
-    /// Operating system and architecture, e.g. `linux x86_64`.
-    pub os: String,
-    /// Name of the CPU, where the system tells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<String>,
-    /// Cores that this process may use; 0 where the system does not tell.
-    pub cores: usize,
-}
-
-impl Machine {
-    /// This one.
-    pub fn this() -> Self {
-        let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        Self {
-            os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            cpu: cpu_model(&cpus),
-            cores: std::thread::available_parallelism().map_or(0, usize::from),
-        }
-    }
-}
-
-/// The first `model name` of Linux's `/proc/cpuinfo`.
-fn cpu_model(cpus: &str) -> Option<String> {
-    let value = |line: &str| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == "model name").then(|| value.trim().to_owned())
-    };
-    cpus.lines().find_map(value)
 }
 
 /// With what a run is made; known before it begins.
@@ -370,12 +337,5 @@ mod tests {
         assert!(provenance.build.rustc.starts_with("rustc 1."));
         assert_eq!(provenance.build.lock_sha256.len(), 64);
         assert!(provenance.machine.cores > 0);
-    }
-
-    #[test]
-    fn the_cpu_is_named_where_linux_names_it() {
-        let cpus = "processor\t: 0\nmodel name\t: A CPU @ 3.0: fast\n\nmodel name\t: other\n";
-        assert_eq!(cpu_model(cpus).as_deref(), Some("A CPU @ 3.0: fast"));
-        assert_eq!(cpu_model("processor : 0\n"), None);
     }
 }

@@ -1,8 +1,9 @@
 use super::{Derived, claim_page, derive, overview, overview_table};
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{ArmSummary, IdentitySummary, Summary, summarize};
+use crate::recipe::Evaluate;
 use crate::record::CellRecord;
-use crate::spec::{Claim, Evaluate, Expect, Identity, Spec, When};
+use crate::spec::{Claim, Expect, Identity, Spec, When};
 use crate::stats::Verdict;
 use proptest::prelude::*;
 

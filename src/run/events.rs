@@ -1,7 +1,7 @@
 //! What a run tells whoever watches it. Nothing here prints.
 
-use super::trainer::{Job, Progress};
 use crate::record::CellRecord;
+use crate::trainer::{Job, Progress};
 
 /// Told of a run as it happens, from any of its threads.
 pub trait Events: Progress {

@@ -1,11 +1,12 @@
 //! A trainer that trains nothing, for the tests of everything around training.
 
-use super::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
-use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
-use crate::spec::{
-    Arm, DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, QUANTITIES,
-    Quantity, Scale, Schedule, Spec, TestSplit, Timing, TrainConfig,
+use crate::recipe::{
+    DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, Scale, Schedule,
+    TestSplit, TrainConfig,
 };
+use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
+use crate::spec::{Arm, QUANTITIES, Quantity, Spec, Timing};
+use crate::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::zoo::ModelConfig;
 use ablate_streams::{Purpose, Stream};
@@ -223,7 +224,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
             schedule: Schedule::default(),
             weight_decay: 0.0,
             decay_on: vec![ParameterGroup::Weight],
-            evaluate_by: crate::spec::Statistics::default(),
+            evaluate_by: crate::recipe::Statistics::default(),
             max_norm: None,
             fault: None,
             loss_scale: 1.0,

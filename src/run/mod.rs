@@ -9,7 +9,6 @@
 //! A fresh clone has `runs.jsonl` and no journal: the run trains everything and then says whether
 //! it got the same numbers ([`Reproduction`]), unless it is asked to adopt them.
 
-mod cores;
 pub mod events;
 #[doc(hidden)]
 pub mod fake;
@@ -19,9 +18,7 @@ pub mod lock;
 mod reproduction;
 pub mod runs;
 mod schedule;
-pub mod trainer;
 
-pub use cores::{cores, threads_a_job};
 pub use events::Events;
 pub use lines::RecordError;
 pub use reproduction::Reproduction;
@@ -30,13 +27,13 @@ pub(crate) use schedule::{all_failed, checked, message};
 use crate::files::{FileError, check_writable};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
+use crate::trainer::{StopFlag, Trainer};
 use journal::Journal;
 use lock::{Lock, LockError};
 use runs::{Runs, in_order, read_runs, write_runs};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
-use trainer::{StopFlag, Trainer};
 
 /// How to run.
 #[derive(Clone, Debug, PartialEq, Eq)]

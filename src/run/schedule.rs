@@ -3,8 +3,9 @@
 use super::events::Events;
 use super::journal::Journal;
 use super::lines::{self, RecordError};
-use super::trainer::{Job, JobCell, StopFlag, Trainer};
+use crate::machine::threads_per_job;
 use crate::record::{CellRecord, EpochRecord, Outcome};
+use crate::trainer::{Job, JobCell, StopFlag, Trainer};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,7 +50,7 @@ pub(super) fn train_all(
             let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) else {
                 let left = busy.fetch_sub(1, Ordering::SeqCst) - 1;
                 if left > 0 {
-                    trainer.last_jobs(left);
+                    trainer.raise_threads(threads_per_job(left));
                 }
                 break;
             };
@@ -176,7 +177,7 @@ mod tests {
     use crate::plan::Plan;
     use crate::run::events::Silent;
     use crate::run::fake::{FakeTrainer, spec};
-    use crate::run::trainer::Progress;
+    use crate::trainer::Progress;
     use std::time::Duration;
 
     fn jobs() -> Vec<Job> {
@@ -242,13 +243,14 @@ mod tests {
         impl Trainer for Last {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
                 if job.cells[0].seed == 1 {
-                    wait_until(|| self.0.load(Ordering::SeqCst) == 1, "nobody told it");
+                    let all = threads_per_job(1);
+                    wait_until(|| self.0.load(Ordering::SeqCst) == all, "nobody told it");
                 }
                 Some(FakeTrainer::records(job))
             }
 
-            fn last_jobs(&self, jobs: usize) {
-                self.0.store(jobs, Ordering::SeqCst);
+            fn raise_threads(&self, threads: usize) {
+                self.0.store(threads, Ordering::SeqCst);
             }
 
             fn estimate(&self, _: &Job) -> Option<f64> {

@@ -2,9 +2,9 @@
 
 use super::events::Silent;
 use super::fake::{FakeTrainer, Fault, spec};
-use super::trainer::{Job, Progress};
 use super::*;
-use crate::spec::Length;
+use crate::recipe::Length;
+use crate::trainer::{Job, Progress};
 use std::fs;
 use std::sync::Mutex;
 use tempfile::TempDir;

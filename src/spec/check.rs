@@ -5,7 +5,7 @@
 
 use super::fault::{list, nearest};
 use super::tree::brief;
-use super::{Arm, Comparison, Contrast, Metric, Published, Spec, When, when};
+use super::{Arm, Comparison, Contrast, Metric, Published, Spec, When, ranges, when};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use std::collections::HashSet;
@@ -78,11 +78,11 @@ pub(super) fn arm_count(count: usize) -> Result<(), ConfigError> {
 
 /// Checks one arm's recipe; keys start at `data`, `model`, `train` or `probes`.
 pub(super) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
-    arm.data.check().map_err(|error| under("data", error))?;
+    ranges::data(&arm.data).map_err(|error| under("data", error))?;
     arm.model.check().map_err(|error| under("model", error))?;
-    arm.train.check().map_err(|error| under("train", error))?;
+    ranges::train(&arm.train).map_err(|error| under("train", error))?;
     if let Some(fault) = &arm.train.fault {
-        fault.check(&arm.train, &arm.model)?;
+        ranges::planted_fault(fault, &arm.train, &arm.model)?;
     }
     ghosts(arm)?;
     learning_rates(arm)?;

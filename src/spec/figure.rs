@@ -5,7 +5,8 @@ use super::compare::{Design, level};
 use super::fault::Fault;
 use super::scalar::Scalar;
 use super::tree::Node;
-use super::{Comparison, Held, Length, Metric, Weight, When};
+use super::{Comparison, Held, Metric, Weight, When};
+use crate::recipe::Length;
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 

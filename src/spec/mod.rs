@@ -12,7 +12,6 @@ mod claims;
 mod compare;
 mod comparison;
 mod cross;
-mod data;
 mod error;
 mod factors;
 mod fault;
@@ -22,12 +21,11 @@ mod identity;
 mod merge;
 mod metric;
 mod overrides;
-mod planted;
 mod probe;
 mod quantity;
+mod ranges;
 mod reader;
 mod scalar;
-mod train;
 mod tree;
 mod when;
 mod wire;
@@ -39,7 +37,6 @@ pub use claims::Claim;
 #[cfg(test)]
 pub(crate) use comparison::pair;
 pub use comparison::{Between, Comparison, Held, Weight};
-pub use data::{DataConfig, DataName, Scale, TestSplit};
 pub use error::SpecError;
 pub use factors::{Factor, Level};
 pub use figure::{Figure, Panels};
@@ -47,14 +44,9 @@ pub use files::{all, find, names};
 pub use identity::Identity;
 pub use metric::{Measure, Metric};
 pub use overrides::{Override, OverrideError};
-pub use planted::{PlantedFault, Repair};
-pub use probe::Probe;
 pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
-pub use train::{
-    Evaluate, Length, Moments, Optimizer, ParameterGroup, Schedule, Statistics, TrainConfig,
-    Trained,
-};
 
+use crate::recipe::{DataConfig, Probe, TrainConfig};
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

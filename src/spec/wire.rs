@@ -6,9 +6,10 @@ use super::cross::{ExcludeTable, FactorTable};
 use super::fault::Fault;
 use super::figure::FigureTable;
 use super::tree::Node;
-use super::{
-    DataConfig, Evaluate, Identity, Length, Moments, Optimizer, ParameterGroup, PlantedFault,
-    Probe, Published, Schedule, Statistics, TrainConfig, Trained,
+use super::{Identity, Published};
+use crate::recipe::{
+    AdamMoments, DataConfig, Evaluate, Length, Optimizer, ParameterGroup, PlantedFault, Probe,
+    Schedule, Statistics, TrainConfig, Trained,
 };
 use ablate_models::affine::AffineConfig;
 use ablate_models::cnn::CnnConfig;
@@ -141,8 +142,8 @@ enum OptimizerTable {
         #[serde(default)]
         nesterov: bool,
     },
-    Adam(Moments),
-    Adamw(Moments),
+    Adam(AdamMoments),
+    Adamw(AdamMoments),
 }
 
 #[derive(Deserialize)]
@@ -235,11 +236,13 @@ impl TrainTable {
             optimizer: self.optimizer.map(Into::into).unwrap_or_default(),
             schedule: self.schedule.map(Into::into).unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or_default(),
-            decay_on: self.decay_on.unwrap_or_else(super::train::weights_only),
+            decay_on: self.decay_on.unwrap_or_else(TrainConfig::default_decay_on),
             evaluate_by: self.evaluate_by,
             max_norm: self.max_norm,
             fault: self.fault,
-            loss_scale: self.loss_scale.unwrap_or_else(super::train::one),
+            loss_scale: self
+                .loss_scale
+                .unwrap_or_else(TrainConfig::default_loss_scale),
             only: self.only,
         };
         let learning_rates = match self.learning_rate {

@@ -29,7 +29,6 @@
 //! | `signflip` | is the mean difference zero? (exact randomization test) |
 //! | `tost` | is it inside the margin; is it outside? |
 //! | `holm` | several questions at once |
-//! | `inequality` | how unequally something is spread |
 //! | `effect` | standardized effect of paired differences |
 //! | `noncentral`, `power` | what a design can see |
 //! | `verdict` | the rule: supported, contradicted, undecided |
@@ -40,7 +39,6 @@ mod crossing;
 mod decision;
 mod effect;
 mod holm;
-mod inequality;
 mod interval;
 mod median;
 mod noncentral;
@@ -60,7 +58,6 @@ pub use crossing::{Crossing, crossing};
 pub use decision::{Decision, Sight, decide};
 pub use effect::paired_effect_size;
 pub use holm::holm;
-pub use inequality::{gini, lorenz};
 pub use interval::{Interval, t_interval};
 pub use median::{Estimate, median_interval};
 pub use noncentral::noncentral_t_cdf;

@@ -1,7 +1,7 @@
 //! Planting a fault in nets in training.
 
 use super::net::host_f64;
-use crate::spec::{PlantedFault, Repair};
+use crate::recipe::{PlantedFault, Repair};
 use ablate_models::block::DenseBlock;
 use ablate_models::zoo::Model;
 use ablate_streams::{Purpose, Stream};

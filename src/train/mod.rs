@@ -21,10 +21,9 @@ pub use training::Training;
 
 use crate::data::{self, Dataset};
 use crate::device;
+use crate::recipe::{Length, PlantedFault};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
-use crate::run::threads_a_job;
-use crate::run::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
-use crate::spec::{Length, PlantedFault};
+use crate::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
 use ablate_models::Start;
 use batch::{Batches, Part};
 use burn::tensor::{DType, Device};
@@ -105,9 +104,8 @@ impl Trainer for BurnTrainer {
         threads.install(|| lockstep.end(stop))
     }
 
-    fn last_jobs(&self, jobs: usize) {
-        self.threads
-            .fetch_max(threads_a_job(jobs), Ordering::Relaxed);
+    fn raise_threads(&self, threads: usize) {
+        self.threads.fetch_max(threads, Ordering::Relaxed);
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {

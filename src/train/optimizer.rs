@@ -2,7 +2,7 @@
 
 use super::restrict::Restriction;
 use super::schedule::Pace;
-use crate::spec::{Moments, Optimizer as Config, ParameterGroup, TrainConfig};
+use crate::recipe::{AdamMoments, Optimizer as Config, ParameterGroup, TrainConfig};
 use ablate_kernels::{AdamStep, SgdStep};
 use ablate_models::zoo::Model;
 use burn::backend::DispatchTensor;
@@ -96,7 +96,7 @@ impl Optimizer {
         let decays = group.is_some_and(|g| self.decay_on.contains(&g));
         let decay = if decays { self.weight_decay } else { 0.0 };
         let rates: Vec<f64> = self.rates.iter().map(|&rate| pace.of(rate)).collect();
-        let adam = |m: &Moments, penalty: f64, shrinkage: f64| AdamStep {
+        let adam = |m: &AdamMoments, penalty: f64, shrinkage: f64| AdamStep {
             rates: rates.clone(),
             beta1: m.beta1,
             beta2: m.beta2,

@@ -120,7 +120,7 @@ mod tests {
     use super::super::batch::Batches;
     use super::*;
     use crate::data::{load, prepare_from};
-    use crate::spec::{DataConfig, DataName, Scale};
+    use crate::recipe::{DataConfig, DataName, Scale};
     use crate::train::net::host;
     use std::sync::Arc;
 

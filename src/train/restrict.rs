@@ -1,7 +1,7 @@
 //! Which parameters move, where training is confined to some of them.
 
 use super::optimizer::group;
-use crate::spec::{ParameterGroup, Trained};
+use crate::recipe::{ParameterGroup, Trained};
 use ablate_models::zoo::Model;
 use ablate_streams::{Purpose, Stream};
 use burn::module::{Module, ModuleVisitor, Param};
@@ -114,7 +114,7 @@ fn masks(model: &Model, seeds: &[u64]) -> Vec<Tensor<2>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Evaluate, Length, Optimizer as Config, Schedule, TrainConfig};
+    use crate::recipe::{Evaluate, Length, Optimizer as Config, Schedule, TrainConfig};
     use crate::train::net::{Net, host};
     use crate::train::optimizer::Optimizer;
     use crate::train::parameters;
@@ -154,7 +154,7 @@ mod tests {
             schedule: Schedule::Constant,
             weight_decay: 0.0,
             decay_on: Vec::new(),
-            evaluate_by: crate::spec::Statistics::default(),
+            evaluate_by: crate::recipe::Statistics::default(),
             max_norm: None,
             fault: None,
             loss_scale: 1.0,

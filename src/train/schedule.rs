@@ -1,6 +1,6 @@
 //! The learning rate over time.
 
-use crate::spec::Schedule;
+use crate::recipe::Schedule;
 
 /// What a schedule makes of a learning rate at one step: `rate * factor + floor`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,8 +2,8 @@
 
 use super::batch::{Batches, Part};
 use super::net::{for_chunks, host_f64};
-use crate::run::trainer::Job;
-use crate::spec::Statistics;
+use crate::recipe::Statistics;
+use crate::trainer::Job;
 use ablate_models::Pass;
 use ablate_models::norm::{BatchNorm, Norm};
 use ablate_models::pass::{Observer, Point};
@@ -232,7 +232,7 @@ mod tests {
     use ablate_models::Activation;
 
     /// One unit that takes the first pixel twice: it gives 2, 6, 10, 14.
-    fn net() -> (crate::run::trainer::Job, Batches) {
+    fn net() -> (crate::trainer::Job, Batches) {
         let images = [[1, 9], [3, 9], [5, 9], [7, 9]];
         let batches = fixture::batches(&images, &[0, 0, 1, 1]);
         let model = fixture::mlp(&[1], fixture::bare(0.1), Activation::Linear);

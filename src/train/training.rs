@@ -2,9 +2,9 @@
 
 use super::{Lockstep, Part, Threads, TrainError, host_f64};
 use crate::data::{self, Dataset};
-use crate::run::trainer::{Job, StopFlag};
 use crate::train::net::scores;
 use crate::train::statistics::evaluated;
+use crate::trainer::{Job, StopFlag};
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use super::error::WorkerError;
 use super::protocol::{Reply, Request};
-use crate::run::trainer::StopFlag;
+use crate::trainer::StopFlag;
 use std::collections::VecDeque;
 use std::env;
 use std::ffi::OsString;

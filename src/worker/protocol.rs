@@ -2,8 +2,8 @@
 
 use crate::backends::{DeviceInfo, Parity, TimedSize, Yardstick};
 use crate::compare::speed::SpeedRequest;
-use crate::plan::Job;
 use crate::record::CellRecord;
+use crate::trainer::Job;
 use serde::{Deserialize, Serialize};
 
 /// What a worker is asked to do.

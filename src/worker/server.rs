@@ -3,9 +3,9 @@
 use super::protocol::{Reply, Request};
 use crate::compare;
 use crate::device;
-use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
 use crate::run::{checked, message};
 use crate::train::BurnTrainer;
+use crate::trainer::{Job, Progress, StopFlag, Trainer};
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver};

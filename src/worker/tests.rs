@@ -1,11 +1,12 @@
 //! Workers that go wrong, in whose place a shell stands.
 
 use super::{Reply, Request, WorkerError, WorkerTrainer, Workers};
-use crate::plan::{Job, Plan};
+use crate::plan::Plan;
 use crate::record::Outcome;
 use crate::run::events::Silent;
 use crate::run::fake::spec;
-use crate::run::trainer::{StopFlag, Trainer};
+use crate::trainer::Job;
+use crate::trainer::{StopFlag, Trainer};
 use std::process::{Command, Stdio};
 
 fn job() -> Job {

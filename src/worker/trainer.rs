@@ -5,7 +5,7 @@ use super::error::WorkerError;
 use super::protocol::{Reply, Request};
 use crate::record::CellRecord;
 use crate::run::all_failed;
-use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
+use crate::trainer::{Job, Progress, StopFlag, Trainer};
 
 /// Trains each job in a process of [`Workers`]. A process that dies fails the cells of its job.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Factors, the arms they make, and contrasts of them.
 
 use super::{BASE, FILE, block, parse, parse_with, readme};
-use crate::spec::{Comparison, Length, Panels, Spec, When};
+use crate::recipe::Length;
+use crate::spec::{Comparison, Panels, Spec, When};
 use ablate_models::block::Position;
 
 /// The base with factors in place of its arms, and contrasts of them.

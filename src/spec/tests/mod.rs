@@ -5,6 +5,7 @@ mod fuzz;
 mod mistakes;
 
 use super::*;
+use crate::recipe::{DataName, Length, Optimizer, ParameterGroup, Schedule, Trained};
 use ablate_models::block::Bias;
 use ablate_models::norm::NormConfig;
 use std::path::Path;

@@ -4,8 +4,8 @@
 //! their change. Its *strength* is the norm of its incoming weights times that of its outgoing ones,
 //! which no rescaling of a rectified unit changes.
 
+use super::inequality::{gini, lorenz};
 use super::{Findings, Run, Watcher};
-use crate::stats::{gini, lorenz};
 use crate::train::net::host_f64;
 use ablate_models::zoo::Model;
 use burn::tensor::Tensor;

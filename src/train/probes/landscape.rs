@@ -152,8 +152,8 @@ fn distances(a: &[Tensor<2>], b: &[Tensor<2>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::trainer::Job;
     use crate::train::fixture::{self, assert_near};
+    use crate::trainer::Job;
     use ablate_models::Activation;
     use ablate_models::norm::NormConfig;
     use ablate_models::zoo::ModelConfig;

@@ -12,6 +12,7 @@ mod fold;
 mod gap;
 mod homogeneity;
 mod identities;
+mod inequality;
 mod lag;
 mod landscape;
 mod learned;
@@ -27,8 +28,8 @@ pub(crate) use findings::Findings;
 
 use super::batch::Batches;
 use super::net::Net;
-use crate::run::trainer::{Job, StopFlag};
-use crate::spec::Probe;
+use crate::recipe::Probe;
+use crate::trainer::{Job, StopFlag};
 use ablate_models::zoo::Model;
 use burn::tensor::{Gradients, Int, Tensor};
 

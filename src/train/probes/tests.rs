@@ -1,11 +1,12 @@
 //! What holds for every probe.
 
 use crate::plan::Plan;
+use crate::recipe::{PlantedFault, Probe, Repair};
 use crate::record::CellRecord;
 use crate::run::fake::spec;
-use crate::run::trainer::{Job, Progress, StopFlag, Trainer};
-use crate::spec::{Measure, PlantedFault, Probe, QUANTITIES, Repair, Timing};
+use crate::spec::{Measure, QUANTITIES, Timing};
 use crate::train::BurnTrainer;
+use crate::trainer::{Job, Progress, StopFlag, Trainer};
 use ablate_models::block::{Bias, Position};
 use ablate_models::dropout::Placement;
 use ablate_models::norm::{BatchNormConfig, NormConfig};

@@ -6,11 +6,11 @@
 use super::findings::{Findings, put_all};
 use super::{Run, Watcher};
 use crate::data;
-use crate::run::trainer::Job;
 use crate::train::batch::Part;
 use crate::train::net::{Net, host_f64};
 use crate::train::schedule::Pace;
 use crate::train::{TrainError, build, load};
+use crate::trainer::Job;
 use ablate_models::Start;
 use ablate_models::block::Bias;
 use ablate_models::zoo::ModelConfig;

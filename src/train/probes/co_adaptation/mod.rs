@@ -55,7 +55,7 @@ impl CoAdaptation {
     pub(super) fn begin(run: &Run<'_>) -> Self {
         let layers = layers(run.net.model());
         let cells = run.job.cells.iter();
-        let plan = |cell: &crate::run::trainer::JobCell| Plan::draw(&layers, cell.seed);
+        let plan = |cell: &crate::trainer::JobCell| Plan::draw(&layers, cell.seed);
         Self {
             plans: cells.map(plan).collect(),
         }

@@ -2,7 +2,7 @@
 
 /// The Gini coefficient of sizes: 0 where all are equal, `(n - 1) / n` where one of `n` has all.
 /// `None` without values, where one is negative or not finite, or where all are 0.
-pub fn gini(sizes: &[f64]) -> Option<f64> {
+pub(super) fn gini(sizes: &[f64]) -> Option<f64> {
     let sorted = ascending(sizes)?;
     let (n, total) = (sorted.len() as f64, sorted.iter().sum::<f64>());
     let ranked = sorted.iter().zip(1..);
@@ -12,7 +12,7 @@ pub fn gini(sizes: &[f64]) -> Option<f64> {
 
 /// The Lorenz curve: the share of the total that the smallest `0, 1/points, ..., 1` of the bearers
 /// have, interpolated between bearers. `None` as for [`gini`].
-pub fn lorenz(sizes: &[f64], points: usize) -> Option<Vec<f64>> {
+pub(super) fn lorenz(sizes: &[f64], points: usize) -> Option<Vec<f64>> {
     let sorted = ascending(sizes)?;
     let total: f64 = sorted.iter().sum();
     let mut sums = vec![0.0];

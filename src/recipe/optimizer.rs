@@ -1,0 +1,85 @@
+//! Optimizers and learning-rate schedules.
+
+use serde::{Deserialize, Serialize};
+
+/// The optimizer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Optimizer {
+    /// Stochastic gradient descent; weight decay is added to the gradient.
+    Sgd {
+        /// Momentum, in `[0, 1)`. Default: 0.
+        #[serde(default)]
+        momentum: f64,
+        /// Nesterov's form. Default: off.
+        #[serde(default)]
+        nesterov: bool,
+    },
+    /// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
+    Adam(AdamMoments),
+    /// AdamW (Loshchilov and Hutter 2019); weight decay acts on the weights directly.
+    Adamw(AdamMoments),
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Self::Adam(AdamMoments::default())
+    }
+}
+
+/// Settings of the Adam family.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdamMoments {
+    /// Decay of the first moment, in `[0, 1)`. Default: 0.9.
+    pub beta1: f64,
+    /// Decay of the second moment, in `[0, 1)`. Default: 0.999.
+    pub beta2: f64,
+    /// Added to the root of the second moment. Default: 1e-8.
+    pub epsilon: f64,
+}
+
+impl Default for AdamMoments {
+    fn default() -> Self {
+        Self {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+        }
+    }
+}
+
+/// The learning rate over time, as a factor on the arm's learning rate.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    /// 1.
+    #[default]
+    Constant,
+    /// Multiplied by `factor` after every `every` epochs.
+    Step {
+        /// Epochs between drops.
+        every: usize,
+        /// The factor, in `(0, 1]`.
+        factor: f64,
+    },
+    /// From 1 to `floor` along half a cosine over the whole run (Loshchilov and Hutter 2017).
+    Cosine {
+        /// Factor at the end, in `[0, 1]`. Default: 0.
+        #[serde(default)]
+        floor: f64,
+    },
+    /// Multiplied by `factor` every epoch, step by step.
+    Exponential {
+        /// The factor, in `(0, 1]`.
+        factor: f64,
+    },
+    /// From `to` above the learning rate down to `to`: at step `t` (from 0) it is
+    /// `to + learning_rate * exp(-t / tau)`.
+    Decay {
+        /// The rate that is approached, at least 0.
+        to: f64,
+        /// Steps in which the distance shrinks by the factor `e`, above 0.
+        tau: f64,
+    },
+}
