@@ -119,7 +119,7 @@ fn every_batch_fits_into_the_training_split() {
         for arm in &spec.arms {
             let data = entry(arm.data.name);
             let [train, test] = [Some(data.train), data.test].map(|c| Some(c?.iter().sum()));
-            let sizes = data::Sizes::new(&arm.data, train.unwrap(), test);
+            let sizes = data::SplitSizes::new(&arm.data, train.unwrap(), test);
             let sizes = sizes.unwrap_or_else(|e| panic!("{}: {}: {e}", spec.name, arm.name));
             assert!(arm.train.batch_size <= sizes.train, "{}", spec.name);
         }
@@ -133,7 +133,7 @@ fn every_accuracy_margin_of_the_suites_is_more_than_one_test_image() {
             let data = &arm(spec, &contrast.weights[0].arm).data;
             let train = entry(data.name).train.iter().sum();
             let test = entry(data.name).test.map(|counts| counts.iter().sum());
-            let images = data::Sizes::new(data, train, test).unwrap().test;
+            let images = data::SplitSizes::new(data, train, test).unwrap().test;
             if contrast.metric == Metric::TestAccuracy {
                 let image = 100.0 / images as f64;
                 assert!(contrast.margin > image, "{}: {}", spec.name, contrast.name);

@@ -1,7 +1,7 @@
 //! The training steps that are timed.
 
 use ablate::compare::side_by_side::spread;
-use ablate::data::{self, Affine, DataError, Dataset, Examples};
+use ablate::data::{self, DataError, Dataset, Examples, PixelScaling};
 use ablate::recipe::{DataConfig, DataName, Scale};
 use ablate::trainer::{Job, JobCell};
 use ablate_models::Activation;
@@ -260,7 +260,7 @@ impl Work {
     /// The examples of `dataset` as the nets see them, in a file for the peers ([`Task::file`]).
     pub(crate) fn examples(&self, dataset: &Dataset) -> io::Result<NamedTempFile> {
         let all: Vec<u32> = (0u32..).take(dataset.train.len()).collect();
-        let affine = Affine::new(self.scale, dataset, &all);
+        let affine = PixelScaling::new(self.scale, dataset, &all);
         let mut file = NamedTempFile::new()?;
         for pixels in dataset.train.pixels.chunks(dataset.features()) {
             let inputs = affine.apply(pixels);

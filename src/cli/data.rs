@@ -4,7 +4,7 @@ use super::arguments::{Format, FormatArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
-use crate::data::{self, ALL, DataError, DataStatus, Entry};
+use crate::data::{self, ALL, CatalogEntry, DataError, DataStatus};
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -139,7 +139,7 @@ fn check(name: Option<&str>, format: Format, console: &Console) -> Result<Code, 
     }
 }
 
-fn entry(name: &str) -> Result<&'static Entry, Failure> {
+fn entry(name: &str) -> Result<&'static CatalogEntry, Failure> {
     let mut entries = ALL.into_iter().map(data::entry);
     entries.find(|entry| entry.key == name).ok_or_else(|| {
         let names = ALL.map(|name| format!("`{}`", data::entry(name).key));
@@ -167,7 +167,7 @@ fn check_all(console: &Console) -> Result<Vec<Checked>, Failure> {
     Ok(checked)
 }
 
-fn check_one(entry: &'static Entry) -> Result<Checked, Failure> {
+fn check_one(entry: &'static CatalogEntry) -> Result<Checked, Failure> {
     let facts = data::check(entry.name)?
         .into_iter()
         .map(|fact| CheckedFact {

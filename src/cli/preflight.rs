@@ -1,7 +1,7 @@
 //! What can go wrong is found before anything is trained.
 
 use super::exit::{Code, Failure};
-use crate::data::{self, Sizes};
+use crate::data::{self, SplitSizes};
 use crate::recipe::DataName;
 use crate::spec::{Arm, Spec};
 use crate::trainer::Job;
@@ -47,7 +47,7 @@ pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
 fn check_arm(arm: &Arm) -> Result<(), String> {
     let entry = data::entry(arm.data.name);
     let total = |counts: &[usize]| counts.iter().sum::<usize>();
-    let sizes = Sizes::new(&arm.data, total(entry.train), entry.test.map(total))
+    let sizes = SplitSizes::new(&arm.data, total(entry.train), entry.test.map(total))
         .map_err(|e| e.to_string())?;
     if arm.train.batch_size > sizes.train {
         return Err(format!(

@@ -8,8 +8,8 @@ use crate::device;
 use crate::spec::Spec;
 use crate::train::net::{Net, host_f64};
 use crate::train::optimizer::Optimizer;
-use crate::train::parameters::{changed, replaced, values};
-use crate::train::schedule::Pace;
+use crate::train::parameters::{map_gradients, map_parameters, values};
+use crate::train::schedule::RateAdjustment;
 use crate::trainer::StopFlag;
 use ablate_models::Pass;
 use ablate_models::pass::{Observer, Point};
@@ -36,7 +36,7 @@ impl Trainee for ForgetsTails {
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
-        pace: Pace,
+        pace: RateAdjustment,
         watch: Watch<'_>,
     ) -> Tensor<1> {
         let before = values(self.net.model());
@@ -52,7 +52,7 @@ impl Trainee for ForgetsTails {
                 let mixed = mixed.map(|(k, x)| if (k + 1) % row == 0 { old[k] } else { x });
                 like(&new, mixed.collect())
             };
-            self.net.replace(|model| changed(model, epilogue));
+            self.net.replace(|model| map_parameters(model, epilogue));
         }
         losses
     }
@@ -106,7 +106,7 @@ impl Trainee for LosesARow {
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
-        pace: Pace,
+        pace: RateAdjustment,
         watch: Watch<'_>,
     ) -> Tensor<1> {
         let model = self.net.model.clone();
@@ -120,7 +120,7 @@ impl Trainee for LosesARow {
             let entered = host_f64(entered.0.take().expect("a block was seen"));
             let share = share_of_last_row(&host_f64(logits), &entered, labels);
             let paths = values(&model);
-            replaced(&model, &mut gradients, |index, old| {
+            map_gradients(&model, &mut gradients, |index, old| {
                 if paths[index].0 != "head.weight" {
                     return old;
                 }
@@ -158,7 +158,7 @@ const BIAS: &str = "blocks.0.linear.bias";
 
 impl DropsABias {
     fn broken(model: &Model) -> Model {
-        changed(model.clone(), |_, path, value| match path {
+        map_parameters(model.clone(), |_, path, value| match path {
             BIAS => value.zeros_like(),
             _ => value,
         })
@@ -174,7 +174,7 @@ impl Trainee for DropsABias {
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
-        pace: Pace,
+        pace: RateAdjustment,
         watch: Watch<'_>,
     ) -> Tensor<1> {
         let old = values(&self.0.model);
@@ -185,7 +185,7 @@ impl Trainee for DropsABias {
         watch(&model, &gradients);
         // The bias that is left out of the forward pass moves all the same.
         let moved = self.0.optimizer.step(model, &mut gradients, pace);
-        self.0.model = changed(moved, |index, path, value| match path {
+        self.0.model = map_parameters(moved, |index, path, value| match path {
             BIAS => value + old[index].1.clone(),
             _ => value,
         });

@@ -7,7 +7,7 @@ use crate::train::TrainError;
 use crate::train::batch::Batches;
 use crate::train::net::host_f64;
 use crate::train::optimizer::Optimizer;
-use crate::train::parameters::{self, replaced};
+use crate::train::parameters::{self, map_gradients};
 use ablate_models::Pass;
 use ablate_models::zoo::Model;
 use ablate_streams::Stream;
@@ -50,7 +50,7 @@ impl Shadow {
         let batch = moment.examples(course, &self.batches);
         let (loss, mut found) = self.backward(course, moment, &model, batch);
         let exact = host_all(parameters::gradients(&model, &found));
-        replaced(&model, &mut found, |index, old| {
+        map_gradients(&model, &mut found, |index, old| {
             like(&old, gradients[index].clone())
         });
         self.model = self.optimizer.step(model, &mut found, moment.pace);

@@ -4,8 +4,8 @@ use crate::data::{self, Prepared};
 use crate::train::batch::Batches;
 use crate::train::net::{Net, host_f64};
 use crate::train::optimizer::Optimizer;
-use crate::train::parameters::{changed, gradients, values};
-use crate::train::schedule::{self, Pace};
+use crate::train::parameters::{gradients, map_parameters, values};
+use crate::train::schedule::{self, RateAdjustment};
 use crate::train::{TrainError, build};
 use crate::trainer::Job;
 use ablate_models::zoo::Model;
@@ -121,7 +121,7 @@ impl<'a> Course<'a> {
             index,
             orders: batches.orders(epoch),
             from: (index % self.steps_per_epoch) * train.batch_size,
-            pace: schedule::pace(&train.schedule, index as u64, self.steps_per_epoch, steps),
+            pace: schedule::adjustment(&train.schedule, index as u64, self.steps_per_epoch, steps),
         }
     }
 }
@@ -132,7 +132,7 @@ pub(super) struct Moment {
     pub(super) index: usize,
     orders: Vec<Vec<u32>>,
     from: usize,
-    pub(super) pace: Pace,
+    pub(super) pace: RateAdjustment,
 }
 
 impl Moment {
@@ -159,7 +159,7 @@ pub(super) trait Trainee {
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
-        pace: Pace,
+        pace: RateAdjustment,
         watch: Watch<'_>,
     ) -> Tensor<1>;
 
@@ -178,7 +178,7 @@ impl Trainee for Net {
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
-        pace: Pace,
+        pace: RateAdjustment,
         watch: Watch<'_>,
     ) -> Tensor<1> {
         self.step(pixels, labels, pace, watch).losses
@@ -262,7 +262,7 @@ pub(super) fn host_all(tensors: Vec<(String, Tensor<2>)>) -> Vec<Vec<f64>> {
 
 /// `model` with `values` for its parameters, in their order.
 pub(super) fn with_values(model: Model, values: &[Vec<f64>]) -> Model {
-    changed(model, |index, _, old| like(&old, values[index].clone()))
+    map_parameters(model, |index, _, old| like(&old, values[index].clone()))
 }
 
 /// The step of a stream that is for pixels and for no parameter.
@@ -271,7 +271,7 @@ pub(super) const PIXELS: u64 = u64::MAX;
 /// `model`, every number of which is off by `-most`, 0 or `most` units in the last place that single
 /// precision has just below a power of two.
 pub(super) fn nudged(model: Model, most: f64, stream: &Stream) -> Model {
-    changed(model, |index, _, old| {
+    map_parameters(model, |index, _, old| {
         off_by(&old, most, stream, index as u64)
     })
 }

@@ -3,7 +3,7 @@
 use super::side_by_side::{SideBySide, spread, threads};
 use super::stopwatch::{Stepper, Times, Untimed, time_in_turns};
 use crate::backends::{Size, Speed, Timed, TimedSize, Timing};
-use crate::data::{self, DataError, Dataset, Sizes};
+use crate::data::{self, DataError, Dataset, SplitSizes};
 use crate::device;
 use crate::machine::cores;
 use crate::recipe::{DataConfig, Length, TrainConfig};
@@ -176,7 +176,7 @@ pub fn steps_a_place(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
     Ok(match arm.train.length {
         Length::Steps(_) => 1,
         Length::Epochs(_) => {
-            let sizes = Sizes::new(&arm.data, dataset.train.len(), test)?;
+            let sizes = SplitSizes::new(&arm.data, dataset.train.len(), test)?;
             sizes.train / arm.train.batch_size
         }
     })

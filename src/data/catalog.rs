@@ -12,7 +12,7 @@ pub const ALL: [DataName; 4] = [
 
 /// The published facts of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct CatalogEntry {
     /// Which one.
     pub name: DataName,
     /// Its name in specs and on the command line.
@@ -37,7 +37,7 @@ pub struct Entry {
     pub(crate) ends: Option<([u8; 3], [u8; 3])>,
 }
 
-impl Entry {
+impl CatalogEntry {
     /// Number of classes.
     pub const fn classes(&self) -> usize {
         self.train.len()
@@ -53,7 +53,7 @@ impl Entry {
 }
 
 /// The entry of a data set.
-pub const fn entry(name: DataName) -> &'static Entry {
+pub const fn entry(name: DataName) -> &'static CatalogEntry {
     match name {
         DataName::Digits => &DIGITS,
         DataName::Mnist => &MNIST,
@@ -65,7 +65,7 @@ pub const fn entry(name: DataName) -> &'static Entry {
 /// The data set whose published training labels these are. The files of the MNIST family share
 /// their names, so that only their content tells them apart. Of Kuzushiji-MNIST only the class
 /// counts are known here, which are those of Fashion-MNIST too; it comes last.
-pub(crate) fn recognise(train_labels: &[u8]) -> Option<&'static Entry> {
+pub(crate) fn recognise(train_labels: &[u8]) -> Option<&'static CatalogEntry> {
     ALL.into_iter()
         .map(entry)
         .find(|entry| entry.matches(train_labels))
@@ -82,7 +82,7 @@ pub(crate) fn class_counts(labels: &[u8], classes: usize) -> Vec<usize> {
     counts
 }
 
-const DIGITS: Entry = Entry {
+const DIGITS: CatalogEntry = CatalogEntry {
     name: DataName::Digits,
     key: "digits",
     title: "UCI handwritten digits",
@@ -96,7 +96,7 @@ const DIGITS: Entry = Entry {
     ends: Some(([0, 1, 2], [8, 9, 8])),
 };
 
-const MNIST: Entry = Entry {
+const MNIST: CatalogEntry = CatalogEntry {
     name: DataName::Mnist,
     key: "mnist",
     title: "MNIST",
@@ -110,7 +110,7 @@ const MNIST: Entry = Entry {
     ends: Some(([5, 0, 4], [5, 6, 8])),
 };
 
-const FASHION_MNIST: Entry = Entry {
+const FASHION_MNIST: CatalogEntry = CatalogEntry {
     name: DataName::FashionMnist,
     key: "fashion_mnist",
     title: "Fashion-MNIST",
@@ -122,7 +122,7 @@ const FASHION_MNIST: Entry = Entry {
     ..MNIST
 };
 
-const KMNIST: Entry = Entry {
+const KMNIST: CatalogEntry = CatalogEntry {
     name: DataName::Kmnist,
     key: "kmnist",
     title: "Kuzushiji-MNIST",

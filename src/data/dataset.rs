@@ -1,10 +1,10 @@
 //! A data set in memory, and loading it by name.
 
-use super::catalog::{self, Entry};
+use super::catalog::{self, CatalogEntry};
 use super::digits::digits;
 use super::error::DataError;
 use super::idx::{self, IdxError, Images};
-use super::locate::{Files, Places};
+use super::locate::{DataFiles, SearchPath};
 use crate::recipe::DataName;
 use std::collections::HashMap;
 use std::fs::File;
@@ -82,7 +82,7 @@ pub fn load(name: DataName) -> Result<Arc<Dataset>, DataError> {
     if let Some(dataset) = loaded.get(&name) {
         return Ok(Arc::clone(dataset));
     }
-    let dataset = load_from(name, &Places::from_env())?;
+    let dataset = load_from(name, &SearchPath::from_env())?;
     loaded.insert(name, Arc::clone(&dataset));
     Ok(dataset)
 }
@@ -91,24 +91,24 @@ pub fn load(name: DataName) -> Result<Arc<Dataset>, DataError> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_from(name: DataName, places: &Places) -> Result<Arc<Dataset>, DataError> {
+pub fn load_from(name: DataName, search_path: &SearchPath) -> Result<Arc<Dataset>, DataError> {
     let entry = catalog::entry(name);
     match entry.folder {
         None => Ok(digits()),
-        Some(folder) => read(entry, &places.find(entry, folder)?).map(Arc::new),
+        Some(folder) => read(entry, &search_path.find(entry, folder)?).map(Arc::new),
     }
 }
 
 /// Reads the four files of a data set.
-fn read(entry: &'static Entry, files: &Files) -> Result<Dataset, DataError> {
+fn read(entry: &'static CatalogEntry, files: &DataFiles) -> Result<Dataset, DataError> {
     let (train, header) = read_part(entry, &files.train_images, &files.train_labels)?;
     let (test, test_header) = read_part(entry, &files.test_images, &files.test_labels)?;
     let side = |header: idx::ImageHeader| format!("images of {}x{}", header.height, header.width);
-    agree(
+    require_equal(
         (&files.train_images, side(header)),
         (&files.test_images, side(test_header)),
     )?;
-    if !identify(entry, files, &train.labels)? {
+    if !check_identity(entry, files, &train.labels)? {
         log::warn!(
             "`{}` is not {} as published; `ablate data check {}` says how they differ",
             files.folder.display(),
@@ -130,9 +130,9 @@ fn read(entry: &'static Entry, files: &Files) -> Result<Dataset, DataError> {
 
 /// Whether these training labels are the published ones of `entry`. Labels that are those of
 /// another data set are an error.
-pub(crate) fn identify(
-    entry: &'static Entry,
-    files: &Files,
+pub(crate) fn check_identity(
+    entry: &'static CatalogEntry,
+    files: &DataFiles,
     train_labels: &[u8],
 ) -> Result<bool, DataError> {
     match catalog::recognise(train_labels) {
@@ -148,14 +148,14 @@ pub(crate) fn identify(
 
 /// Reads a file of images and the file of their labels.
 fn read_part(
-    entry: &Entry,
+    entry: &CatalogEntry,
     images: &Path,
     labels: &Path,
 ) -> Result<(Examples, idx::ImageHeader), DataError> {
     let Images { header, pixels } = read_file(images, idx::read_images)?;
     let classes = entry.classes();
     let found = read_file(labels, |source| idx::read_labels(source, classes))?;
-    agree(
+    require_equal(
         (images, format!("{} examples", header.count)),
         (labels, format!("{} examples", found.len())),
     )?;
@@ -182,7 +182,7 @@ pub(crate) fn read_file<T>(
 }
 
 /// An error unless two files hold the same.
-fn agree(left: (&Path, String), right: (&Path, String)) -> Result<(), DataError> {
+fn require_equal(left: (&Path, String), right: (&Path, String)) -> Result<(), DataError> {
     if left.1 == right.1 {
         return Ok(());
     }
@@ -201,14 +201,14 @@ pub(crate) mod small {
     use crate::data::idx::write;
 
     /// The files of a small data set: 20 training and 10 test images of 2x3, two and one a class.
-    pub(crate) struct Small {
+    pub(crate) struct SmallFiles {
         pub(crate) train_images: Vec<u8>,
         pub(crate) train_labels: Vec<u8>,
         pub(crate) test_images: Vec<u8>,
         pub(crate) test_labels: Vec<u8>,
     }
 
-    impl Default for Small {
+    impl Default for SmallFiles {
         fn default() -> Self {
             let pixels: Vec<u8> = (0..120).collect();
             let labels: Vec<u8> = (0..20).map(|i| i % 10).collect();
@@ -226,9 +226,9 @@ pub(crate) mod small {
         catalog::tests::labels(DataName::Mnist, [5, 0, 4], [5, 6, 8])
     }
 
-    impl Small {
+    impl SmallFiles {
         /// Writes the files into `folder` and returns places that look there.
-        pub(crate) fn write(&self, folder: &Path) -> Places {
+        pub(crate) fn write(&self, folder: &Path) -> SearchPath {
             for (name, bytes) in [
                 ("train-images-idx3-ubyte.gz", &self.train_images),
                 ("train-labels-idx1-ubyte.gz", &self.train_labels),
@@ -237,7 +237,7 @@ pub(crate) mod small {
             ] {
                 std::fs::write(folder.join(name), bytes).unwrap();
             }
-            Places::from_variables(|name| {
+            SearchPath::from_variables(|name| {
                 (name == crate::data::locate::DATA_DIR).then(|| folder.as_os_str().to_owned())
             })
         }
@@ -246,20 +246,20 @@ pub(crate) mod small {
 
 #[cfg(test)]
 mod tests {
-    use super::small::{self, Small};
+    use super::small::{self, SmallFiles};
     use super::*;
     use crate::data::idx::write;
 
-    fn load_small(small: &Small) -> Result<Arc<Dataset>, (String, String)> {
+    fn load_small(small: &SmallFiles) -> Result<Arc<Dataset>, (String, String)> {
         let folder = tempfile::tempdir().unwrap();
-        let places = small.write(folder.path());
-        load_from(DataName::Kmnist, &places)
+        let search_path = small.write(folder.path());
+        load_from(DataName::Kmnist, &search_path)
             .map_err(|e| (e.to_string(), folder.path().display().to_string()))
     }
 
     #[test]
     fn four_files_become_one_data_set() {
-        let dataset = load_small(&Small::default()).unwrap();
+        let dataset = load_small(&SmallFiles::default()).unwrap();
         assert_eq!(
             (dataset.name, dataset.height, dataset.width),
             (DataName::Kmnist, 2, 3)
@@ -277,9 +277,9 @@ mod tests {
 
     #[test]
     fn images_without_labels_name_both_files() {
-        let (message, folder) = load_small(&Small {
+        let (message, folder) = load_small(&SmallFiles {
             test_labels: write::labels(&[1; 9]),
-            ..Small::default()
+            ..SmallFiles::default()
         })
         .unwrap_err();
         assert_eq!(
@@ -294,9 +294,9 @@ mod tests {
 
     #[test]
     fn training_and_test_images_of_two_sizes_are_refused() {
-        let (message, _) = load_small(&Small {
+        let (message, _) = load_small(&SmallFiles {
             test_images: write::images(10, 3, 2, &[0; 60]),
-            ..Small::default()
+            ..SmallFiles::default()
         })
         .unwrap_err();
         assert!(message.contains("holds images of 2x3 but"), "{message}");
@@ -305,9 +305,9 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_named_with_its_fault() {
-        let (message, folder) = load_small(&Small {
+        let (message, folder) = load_small(&SmallFiles {
             test_labels: write::labels(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 200]),
-            ..Small::default()
+            ..SmallFiles::default()
         })
         .unwrap_err();
         assert_eq!(
@@ -322,10 +322,10 @@ mod tests {
     #[test]
     fn files_of_another_data_set_are_refused() {
         let labels = small::mnist_labels();
-        let (message, folder) = load_small(&Small {
+        let (message, folder) = load_small(&SmallFiles {
             train_images: write::images(60_000, 2, 3, &[0; 360_000]),
             train_labels: write::labels(&labels),
-            ..Small::default()
+            ..SmallFiles::default()
         })
         .unwrap_err();
         assert_eq!(

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Why data could not be had, or not in the form that was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// Files are not where they are looked for.
+    /// DataFiles are not where they are looked for.
     #[error(
         "cannot find {} of `{name}` in {}; {advice}",
         quoted(files.iter()),

@@ -4,7 +4,7 @@
 //! `$XDG_DATA_HOME/ablate/<folder>/`, then `$XDG_CACHE_HOME/ablate/<folder>/` (`~/.cache` where the
 //! variable is unset). The first folder that holds any of the four files is the data set's folder.
 
-use super::catalog::Entry;
+use super::catalog::CatalogEntry;
 use super::error::{DataError, quoted};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const FILES: [&str; 4] = [
 
 /// The folders in which data sets are looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Places {
+pub struct SearchPath {
     /// `$ABLATE_DATA_DIR`.
     own: Option<PathBuf>,
     /// The `ablate` folders of the XDG base directories.
@@ -31,7 +31,7 @@ pub struct Places {
 
 /// The four files of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Files {
+pub struct DataFiles {
     /// The folder that holds them.
     pub folder: PathBuf,
     /// Training images.
@@ -44,7 +44,7 @@ pub struct Files {
     pub test_labels: PathBuf,
 }
 
-impl Places {
+impl SearchPath {
     /// The places that the environment names.
     pub fn from_env() -> Self {
         Self::from_variables(|name| std::env::var_os(name))
@@ -71,7 +71,7 @@ impl Places {
     ///
     /// # Errors
     /// If a file is missing; the error says which file to put where.
-    pub(crate) fn find(&self, entry: &Entry, folder: &str) -> Result<Files, DataError> {
+    pub(crate) fn find(&self, entry: &CatalogEntry, folder: &str) -> Result<DataFiles, DataError> {
         let own = self.own.iter();
         let candidates: Vec<PathBuf> = (own.clone().map(|dir| dir.join(folder)))
             .chain(own.cloned())
@@ -91,13 +91,15 @@ impl Places {
         let [train_images, train_labels, test_images, test_labels] =
             FILES.map(|file| present(held, file).ok_or(file));
         match (train_images, train_labels, test_images, test_labels) {
-            (Ok(train_images), Ok(train_labels), Ok(test_images), Ok(test_labels)) => Ok(Files {
-                folder: held.clone(),
-                train_images,
-                train_labels,
-                test_images,
-                test_labels,
-            }),
+            (Ok(train_images), Ok(train_labels), Ok(test_images), Ok(test_labels)) => {
+                Ok(DataFiles {
+                    folder: held.clone(),
+                    train_images,
+                    train_labels,
+                    test_images,
+                    test_labels,
+                })
+            }
             (a, b, c, d) => Err(DataError::Missing {
                 name: entry.key,
                 files: [a, b, c, d]
@@ -140,8 +142,8 @@ mod tests {
     use super::*;
     use crate::recipe::DataName;
 
-    fn places(variables: &[(&str, &Path)]) -> Places {
-        Places::from_variables(|name| {
+    fn search_path(variables: &[(&str, &Path)]) -> SearchPath {
+        SearchPath::from_variables(|name| {
             variables
                 .iter()
                 .find(|(key, _)| *key == name)
@@ -149,9 +151,9 @@ mod tests {
         })
     }
 
-    fn find(places: &Places) -> Result<Files, DataError> {
+    fn find(search_path: &SearchPath) -> Result<DataFiles, DataError> {
         let entry = catalog::entry(DataName::FashionMnist);
-        places.find(entry, entry.folder.unwrap())
+        search_path.find(entry, entry.folder.unwrap())
     }
 
     fn fill(folder: &Path, suffix: &str) {
@@ -166,13 +168,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         let (own, data, cache, home) = (at("own"), at("data"), at("cache"), at("home"));
-        let all = places(&[
+        let all = search_path(&[
             (DATA_DIR, &own),
             ("XDG_DATA_HOME", &data),
             ("XDG_CACHE_HOME", &cache),
             ("HOME", &home),
         ]);
-        let without_xdg = places(&[(DATA_DIR, &own), ("HOME", &home)]);
+        let without_xdg = search_path(&[(DATA_DIR, &own), ("HOME", &home)]);
         // From the last place to the first, so that each new one takes over.
         let in_home = home.join(".cache/ablate/fashion-mnist");
         fill(&in_home, "");
@@ -195,7 +197,7 @@ mod tests {
         fill(root.path(), ".gz");
         let plain = root.path().join("t10k-labels-idx1-ubyte");
         std::fs::write(&plain, "").unwrap();
-        let files = find(&places(&[(DATA_DIR, root.path())])).unwrap();
+        let files = find(&search_path(&[(DATA_DIR, root.path())])).unwrap();
         assert_eq!(files.test_labels, plain);
         assert_eq!(
             files.train_images,
@@ -206,7 +208,9 @@ mod tests {
     #[test]
     fn the_error_says_which_file_to_put_where_and_which_variable_to_set() {
         let own = Path::new("/nowhere");
-        let message = find(&places(&[(DATA_DIR, own)])).unwrap_err().to_string();
+        let message = find(&search_path(&[(DATA_DIR, own)]))
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             message,
             "cannot find `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, \
@@ -215,7 +219,7 @@ mod tests {
              or with `.gz`, or set `ABLATE_DATA_DIR` to the folder that holds the folder \
              `fashion-mnist`"
         );
-        let nowhere = find(&Places::default()).unwrap_err().to_string();
+        let nowhere = find(&SearchPath::default()).unwrap_err().to_string();
         assert!(
             nowhere.ends_with(
                 "in no folder at all; set `ABLATE_DATA_DIR` to the folder that \
@@ -230,7 +234,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fill(root.path(), "");
         std::fs::remove_file(root.path().join("t10k-images-idx3-ubyte")).unwrap();
-        let message = find(&places(&[(DATA_DIR, root.path())]))
+        let message = find(&search_path(&[(DATA_DIR, root.path())]))
             .unwrap_err()
             .to_string();
         assert_eq!(
@@ -247,13 +251,13 @@ mod tests {
     fn empty_variables_and_relative_xdg_paths_count_as_unset() {
         let relative = Path::new("some/cache");
         let empty = Path::new("");
-        let found = places(&[
+        let found = search_path(&[
             (DATA_DIR, empty),
             ("XDG_DATA_HOME", relative),
             ("XDG_CACHE_HOME", relative),
             ("HOME", Path::new("/h")),
         ]);
-        assert_eq!(found, places(&[("HOME", Path::new("/h"))]));
+        assert_eq!(found, search_path(&[("HOME", Path::new("/h"))]));
         assert_eq!(found.shared, [PathBuf::from("/h/.cache/ablate")]);
     }
 }

@@ -4,7 +4,7 @@
 //! scaling of its pixels from that split's training examples. Everything stays on the host as
 //! bytes; what a device is given is decided by who trains.
 //!
-//! Files are looked for as [`locate`] says and read as [`idx`] says; nothing is downloaded.
+//! DataFiles are looked for as [`locate`] says and read as [`idx`] says; nothing is downloaded.
 
 pub mod catalog;
 pub mod dataset;
@@ -17,12 +17,12 @@ pub mod split;
 pub mod status;
 mod stratify;
 
-pub use catalog::{ALL, Entry, entry};
+pub use catalog::{ALL, CatalogEntry, entry};
 pub use dataset::{Dataset, Examples, load};
 pub use error::DataError;
-pub use scale::Affine;
-pub use split::{Sizes, Split, TestFrom};
-pub use status::{DataStatus, Fact, Found, check, status};
+pub use scale::PixelScaling;
+pub use split::{Split, SplitSizes, TestSource};
+pub use status::{DataStatus, FoundDataset, PublishedFact, check, status};
 
 use crate::recipe::DataConfig;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct Prepared {
     /// The examples of the seed.
     pub split: Split,
     /// The scaling of its pixels.
-    pub affine: Affine,
+    pub affine: PixelScaling,
 }
 
 /// Loads the data set of `config` and makes it ready for `seed`.
@@ -56,7 +56,7 @@ pub fn prepare_from(
     seed: u64,
 ) -> Result<Prepared, DataError> {
     let split = split::split(&dataset, config, seed)?;
-    let affine = Affine::new(config.scale, &dataset, &split.train);
+    let affine = PixelScaling::new(config.scale, &dataset, &split.train);
     Ok(Prepared {
         dataset,
         split,

@@ -5,14 +5,14 @@ use crate::recipe::Scale;
 
 /// `input = pixel * scale + shift`, with one pair for all values or one for each value of an image.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Affine {
+pub struct PixelScaling {
     /// Factors: one, or one for each value of an image.
     pub scale: Vec<f32>,
     /// Summands, as many.
     pub shift: Vec<f32>,
 }
 
-impl Affine {
+impl PixelScaling {
     /// The scaling of `kind` for the examples `train` of the training file.
     ///
     /// Standard deviations are those of the population (divided by `n`). Values that do not vary
@@ -129,14 +129,14 @@ mod tests {
 
     #[test]
     fn unit_divides_by_the_largest_value_of_the_format() {
-        let affine = Affine::new(Scale::Unit, &dataset(), &[0, 1]);
+        let affine = PixelScaling::new(Scale::Unit, &dataset(), &[0, 1]);
         close(&affine.apply(&[0, 50, 200, 100]), &[0.0, 0.25, 1.0, 0.5]);
     }
 
     #[test]
     fn standardize_takes_one_mean_and_deviation_over_all_values() {
         // 10, 40, 30, 40: mean 30, variance (400 + 100 + 0 + 100) / 4 = 150.
-        let affine = Affine::new(Scale::Standardize, &dataset(), &[0, 1]);
+        let affine = PixelScaling::new(Scale::Standardize, &dataset(), &[0, 1]);
         let sd = 150f32.sqrt();
         close(&affine.scale, &[1.0 / sd]);
         close(&affine.apply(&[10, 40]), &[-20.0 / sd, 10.0 / sd]);
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn standardize_features_takes_them_value_by_value_and_only_centers_constants() {
         // 10, 30: mean 20, deviation 10; 40, 40: constant.
-        let affine = Affine::new(Scale::StandardizeFeatures, &dataset(), &[0, 1]);
+        let affine = PixelScaling::new(Scale::StandardizeFeatures, &dataset(), &[0, 1]);
         close(&affine.scale, &[0.1, 0.005]);
         close(
             &affine.apply(&[10, 40, 30, 40, 20, 240]),
@@ -156,12 +156,16 @@ mod tests {
     #[test]
     fn only_the_training_split_moves_the_scaling() {
         for kind in [Scale::Unit, Scale::Standardize, Scale::StandardizeFeatures] {
-            let before = Affine::new(kind, &dataset(), &[0, 1]);
+            let before = PixelScaling::new(kind, &dataset(), &[0, 1]);
             let mut changed = dataset();
             changed.train.pixels[4..].fill(77);
             changed.test = Some(changed.train.clone());
-            assert_eq!(Affine::new(kind, &changed, &[0, 1]), before, "{kind:?}");
-            let moved = Affine::new(kind, &changed, &[0, 2]) != before;
+            assert_eq!(
+                PixelScaling::new(kind, &changed, &[0, 1]),
+                before,
+                "{kind:?}"
+            );
+            let moved = PixelScaling::new(kind, &changed, &[0, 2]) != before;
             assert_eq!(moved, kind != Scale::Unit, "{kind:?}");
         }
     }

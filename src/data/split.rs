@@ -1,7 +1,7 @@
 //! Which examples are trained on, validated on and tested on.
 //!
 //! Every draw is keyed: the folds by the repetition, so that the folds of one repetition share one
-//! shuffle; validation, subset and label noise by the seed. Sizes depend on the configuration
+//! shuffle; validation, subset and label noise by the seed. SplitSizes depend on the configuration
 //! alone, so that all seeds of an arm can train in lockstep.
 
 use super::dataset::Dataset;
@@ -19,15 +19,15 @@ pub struct Split {
     pub train_labels: Vec<u8>,
     /// Validation examples as indices into the training file, ascending; may be empty.
     pub validation: Vec<u32>,
-    /// Test examples as indices into the file that `test_from` names, ascending.
+    /// Test examples as indices into the file that `test_source` names, ascending.
     pub test: Vec<u32>,
     /// Where the test examples are.
-    pub test_from: TestFrom,
+    pub test_source: TestSource,
 }
 
 /// The file that test indices point into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TestFrom {
+pub enum TestSource {
     /// [`Dataset::test`]; all of it is tested on.
     TestFile,
     /// [`Dataset::train`].
@@ -36,7 +36,7 @@ pub enum TestFrom {
 
 /// The sizes of a split, equal for every seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
+pub struct SplitSizes {
     /// Training examples.
     pub train: usize,
     /// Training examples whose label is replaced.
@@ -46,10 +46,10 @@ pub struct Sizes {
     /// Test examples.
     pub test: usize,
     /// Where the test examples are.
-    pub test_from: TestFrom,
+    pub test_source: TestSource,
 }
 
-impl Sizes {
+impl SplitSizes {
     /// The sizes under `config` of a data set with `train_file` examples in its training file and,
     /// where it has one, `test_file` in its test file.
     ///
@@ -61,8 +61,8 @@ impl Sizes {
         train_file: usize,
         test_file: Option<usize>,
     ) -> Result<Self, DataError> {
-        let (test, test_from, pool) = match (config.test, test_file) {
-            (TestSplit::Standard, Some(test)) => (test, TestFrom::TestFile, train_file),
+        let (test, test_source, pool) = match (config.test, test_file) {
+            (TestSplit::Standard, Some(test)) => (test, TestSource::TestFile, train_file),
             (TestSplit::Folds, _) | (TestSplit::Standard, None) => {
                 let folds = config.folds;
                 if !(2..=train_file).contains(&folds) {
@@ -70,7 +70,7 @@ impl Sizes {
                     return Err(DataError::setting("folds", message));
                 }
                 let test = train_file / folds;
-                (test, TestFrom::TrainFile, train_file - test)
+                (test, TestSource::TrainFile, train_file - test)
             }
         };
         let validation = part("validation", config.validation, pool)?;
@@ -99,7 +99,7 @@ impl Sizes {
             noisy,
             validation,
             test,
-            test_from,
+            test_source,
         })
     }
 }
@@ -121,11 +121,11 @@ fn part(key: &'static str, share: f64, n: usize) -> Result<usize, DataError> {
 /// The split of `dataset` under `config` for one seed.
 ///
 /// # Errors
-/// As [`Sizes::new`], and if label noise is asked for where there is no other class.
+/// As [`SplitSizes::new`], and if label noise is asked for where there is no other class.
 pub fn split(dataset: &Dataset, config: &DataConfig, seed: u64) -> Result<Split, DataError> {
     let train_file = dataset.train.len();
     let test_file = dataset.test.as_ref().map(|test| test.len());
-    let sizes = Sizes::new(config, train_file, test_file)?;
+    let sizes = SplitSizes::new(config, train_file, test_file)?;
     if sizes.noisy > 0 && dataset.classes < 2 {
         let message = "needs a second class to take labels from; set it to 0";
         return Err(DataError::setting("label_noise", message));
@@ -136,9 +136,9 @@ pub fn split(dataset: &Dataset, config: &DataConfig, seed: u64) -> Result<Split,
     };
 
     let mut train: Vec<u32> = (0..train_file as u32).collect();
-    let test = match sizes.test_from {
-        TestFrom::TestFile => (0..sizes.test as u32).collect(),
-        TestFrom::TrainFile => {
+    let test = match sizes.test_source {
+        TestSource::TestFile => (0..sizes.test as u32).collect(),
+        TestSource::TrainFile => {
             let folds = config.folds as u64;
             let (repetition, fold) = (seed / folds, seed % folds);
             let test = strata(&train, repetition, "folds").fold(fold as usize, config.folds);
@@ -162,7 +162,7 @@ pub fn split(dataset: &Dataset, config: &DataConfig, seed: u64) -> Result<Split,
         train,
         validation: ascending(validation),
         test,
-        test_from: sizes.test_from,
+        test_source: sizes.test_source,
     })
 }
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn all_seeds_have_the_same_sizes_and_parts_that_share_no_example() {
-        let sizes = Sizes::new(&config("{}"), 1_797, None).unwrap();
+        let sizes = SplitSizes::new(&config("{}"), 1_797, None).unwrap();
         assert_eq!(
             (sizes.train, sizes.validation, sizes.test),
             (1_150, 288, 359)
@@ -259,7 +259,7 @@ mod tests {
             assert_eq!(split.train.len(), 1_150);
             assert_eq!(split.validation.len(), 288);
             assert_eq!(split.test.len(), 359);
-            assert_eq!(split.test_from, TestFrom::TrainFile);
+            assert_eq!(split.test_source, TestSource::TrainFile);
             let all = [&split.train[..], &split.validation, &split.test].concat();
             assert_eq!(set(&all), (0..1_797).collect());
         }
@@ -314,12 +314,12 @@ mod tests {
         let dataset = with_test_file();
         for seed in 0..7 {
             let split = split(&dataset, &config("{}"), seed).unwrap();
-            assert_eq!(split.test_from, TestFrom::TestFile);
+            assert_eq!(split.test_source, TestSource::TestFile);
             assert_eq!(split.test, (0..30).collect::<Vec<_>>());
             assert_eq!((split.train.len(), split.validation.len()), (196, 49));
         }
         let folds = split(&dataset, &config(r#"{"test": "folds", "folds": 4}"#), 0).unwrap();
-        assert_eq!(folds.test_from, TestFrom::TrainFile);
+        assert_eq!(folds.test_source, TestSource::TrainFile);
         assert_eq!((folds.test.len(), folds.train.len()), (61, 147));
         assert_eq!(
             digits_split(r#"{"test": "standard"}"#, 2),
@@ -496,9 +496,9 @@ mod tests {
 
     #[test]
     fn no_data_at_all_is_an_error_and_not_a_panic() {
-        assert!(Sizes::new(&config("{}"), 0, None).is_err());
-        assert!(Sizes::new(&config("{}"), 0, Some(10)).is_err());
-        assert!(Sizes::new(&config("{}"), 1, None).is_err());
+        assert!(SplitSizes::new(&config("{}"), 0, None).is_err());
+        assert!(SplitSizes::new(&config("{}"), 0, Some(10)).is_err());
+        assert!(SplitSizes::new(&config("{}"), 1, None).is_err());
     }
 
     #[test]

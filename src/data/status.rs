@@ -1,10 +1,10 @@
 //! What is there of each data set, and whether it is what was published.
 
-use super::catalog::{self, Entry};
-use super::dataset::{Dataset, identify, load_from, read_file};
+use super::catalog::{self, CatalogEntry};
+use super::dataset::{Dataset, check_identity, load_from, read_file};
 use super::error::DataError;
 use super::idx;
-use super::locate::Places;
+use super::locate::SearchPath;
 use crate::recipe::DataName;
 use std::path::PathBuf;
 
@@ -13,14 +13,14 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub struct DataStatus {
     /// Its published facts.
-    pub entry: &'static Entry,
+    pub entry: &'static CatalogEntry,
     /// What was found, or what is missing or damaged.
-    pub found: Result<Found, DataError>,
+    pub found: Result<FoundDataset, DataError>,
 }
 
 /// A data set that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundDataset {
     /// The folder that holds its files; `None` where it is embedded.
     pub folder: Option<PathBuf>,
     /// Image height in pixels.
@@ -35,7 +35,7 @@ pub struct Found {
 
 /// One published fact beside what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub struct PublishedFact {
     /// What it is about.
     pub what: &'static str,
     /// As published.
@@ -44,7 +44,7 @@ pub struct Fact {
     pub found: String,
 }
 
-impl Fact {
+impl PublishedFact {
     /// Whether the data are as published.
     pub fn holds(&self) -> bool {
         self.published == self.found
@@ -53,34 +53,38 @@ impl Fact {
 
 /// What is there of a data set, in the places that the environment names.
 pub fn status(name: DataName) -> DataStatus {
-    status_in(name, &Places::from_env())
+    status_in(name, &SearchPath::from_env())
 }
 
 /// What is there of a data set, in the given places.
-pub fn status_in(name: DataName, places: &Places) -> DataStatus {
+pub fn status_in(name: DataName, search_path: &SearchPath) -> DataStatus {
     let entry = catalog::entry(name);
     let found = match entry.folder {
-        None => Ok(Found {
+        None => Ok(FoundDataset {
             folder: None,
             height: entry.height,
             width: entry.width,
             train: entry.train.iter().sum(),
             test: entry.test.map(|counts| counts.iter().sum()),
         }),
-        Some(folder) => find(entry, folder, places),
+        Some(folder) => find(entry, folder, search_path),
     };
     DataStatus { entry, found }
 }
 
-fn find(entry: &'static Entry, folder: &str, places: &Places) -> Result<Found, DataError> {
-    let files = places.find(entry, folder)?;
+fn find(
+    entry: &'static CatalogEntry,
+    folder: &str,
+    search_path: &SearchPath,
+) -> Result<FoundDataset, DataError> {
+    let files = search_path.find(entry, folder)?;
     let train = read_file(&files.train_images, idx::read_image_header)?;
     let test = read_file(&files.test_images, idx::read_image_header)?;
     let labels = read_file(&files.train_labels, |source| {
         idx::read_labels(source, entry.classes())
     })?;
-    identify(entry, &files, &labels)?;
-    Ok(Found {
+    check_identity(entry, &files, &labels)?;
+    Ok(FoundDataset {
         folder: Some(files.folder),
         height: train.height,
         width: train.width,
@@ -94,20 +98,20 @@ fn find(entry: &'static Entry, folder: &str, places: &Places) -> Result<Found, D
 ///
 /// # Errors
 /// If it cannot be loaded.
-pub fn check(name: DataName) -> Result<Vec<Fact>, DataError> {
-    check_in(name, &Places::from_env())
+pub fn check(name: DataName) -> Result<Vec<PublishedFact>, DataError> {
+    check_in(name, &SearchPath::from_env())
 }
 
 /// As [`check`], in the given places.
 ///
 /// # Errors
 /// If it cannot be loaded.
-pub fn check_in(name: DataName, places: &Places) -> Result<Vec<Fact>, DataError> {
-    Ok(facts(catalog::entry(name), &*load_from(name, places)?))
+pub fn check_in(name: DataName, search_path: &SearchPath) -> Result<Vec<PublishedFact>, DataError> {
+    Ok(facts(catalog::entry(name), &*load_from(name, search_path)?))
 }
 
-fn facts(entry: &Entry, dataset: &Dataset) -> Vec<Fact> {
-    let fact = |what, published: String, found: String| Fact {
+fn facts(entry: &CatalogEntry, dataset: &Dataset) -> Vec<PublishedFact> {
+    let fact = |what, published: String, found: String| PublishedFact {
         what,
         published,
         found,
@@ -175,30 +179,30 @@ fn facts(entry: &Entry, dataset: &Dataset) -> Vec<Fact> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dataset::small::{self, Small};
+    use super::super::dataset::small::{self, SmallFiles};
     use super::super::idx::write;
     use super::*;
 
     #[test]
     fn the_digits_are_embedded_and_as_published() {
-        let status = status_in(DataName::Digits, &Places::default());
+        let status = status_in(DataName::Digits, &SearchPath::default());
         let found = status.found.unwrap();
         assert_eq!((found.folder, found.train, found.test), (None, 1_797, None));
-        let facts = check_in(DataName::Digits, &Places::default()).unwrap();
+        let facts = check_in(DataName::Digits, &SearchPath::default()).unwrap();
         assert_eq!(facts.len(), 8);
-        assert!(facts.iter().all(Fact::holds), "{facts:?}");
+        assert!(facts.iter().all(PublishedFact::holds), "{facts:?}");
     }
 
     #[test]
     fn status_reads_no_images() {
         let folder = tempfile::tempdir().unwrap();
-        let mut small = Small::default();
+        let mut small = SmallFiles::default();
         small.test_images.truncate(16);
-        let places = small.write(folder.path());
-        let found = status_in(DataName::Mnist, &places).found.unwrap();
+        let search_path = small.write(folder.path());
+        let found = status_in(DataName::Mnist, &search_path).found.unwrap();
         assert_eq!(
             found,
-            Found {
+            FoundDataset {
                 folder: Some(folder.path().to_owned()),
                 height: 2,
                 width: 3,
@@ -206,12 +210,12 @@ mod tests {
                 test: Some(10),
             }
         );
-        assert!(check_in(DataName::Mnist, &places).is_err());
+        assert!(check_in(DataName::Mnist, &search_path).is_err());
     }
 
     #[test]
     fn a_missing_data_set_has_its_error_as_status() {
-        let status = status_in(DataName::Mnist, &Places::default());
+        let status = status_in(DataName::Mnist, &SearchPath::default());
         assert!(matches!(status.found, Err(DataError::Missing { .. })));
         assert_eq!(status.entry.key, "mnist");
     }
@@ -219,13 +223,13 @@ mod tests {
     #[test]
     fn one_folder_is_not_listed_under_two_names() {
         let folder = tempfile::tempdir().unwrap();
-        let places = Small {
+        let search_path = SmallFiles {
             train_labels: write::labels(&small::mnist_labels()),
-            ..Small::default()
+            ..SmallFiles::default()
         }
         .write(folder.path());
-        assert!(status_in(DataName::Mnist, &places).found.is_ok());
-        let error = status_in(DataName::FashionMnist, &places)
+        assert!(status_in(DataName::Mnist, &search_path).found.is_ok());
+        let error = status_in(DataName::FashionMnist, &search_path)
             .found
             .unwrap_err();
         assert!(matches!(error, DataError::WrongSet { found: "mnist", .. }));
@@ -234,8 +238,8 @@ mod tests {
     #[test]
     fn check_says_what_differs_from_the_published_set() {
         let folder = tempfile::tempdir().unwrap();
-        let places = Small::default().write(folder.path());
-        let facts = check_in(DataName::Mnist, &places).unwrap();
+        let search_path = SmallFiles::default().write(folder.path());
+        let facts = check_in(DataName::Mnist, &search_path).unwrap();
         let fails: Vec<_> = facts.iter().filter(|f| !f.holds()).collect();
         let whats: Vec<_> = fails.iter().map(|fact| fact.what).collect();
         assert_eq!(

@@ -1,18 +1,18 @@
 //! Batches for a stack of replicas, each with its own split, order and scaling.
 
+use super::device_images::DeviceImages;
 use super::prefetch::prefetch;
-use super::resident::Resident;
-use crate::data::{Examples, Prepared, Split, TestFrom};
+use crate::data::{Examples, Prepared, Split, TestSource};
 use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use std::sync::Arc;
 
 /// How many images before its turn one is asked for: they lie all over a file that no cache holds.
-const AHEAD: usize = 4;
+const PREFETCH_DISTANCE: usize = 4;
 
 /// A part of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum SplitPart {
     Train,
     Validation,
     Test,
@@ -25,7 +25,7 @@ pub(crate) struct Batches {
     replicas: Vec<Replica>,
     device: Device,
     dtype: DType,
-    resident: Option<Resident>,
+    device_images: Option<DeviceImages>,
 }
 
 /// The data of one replica.
@@ -41,7 +41,7 @@ impl Batches {
         let replica = |(seed, data)| Replica::new(seed, data);
         let replicas: Vec<Replica> = data.into_iter().map(replica).collect();
         Self {
-            resident: Resident::new(&replicas, device, dtype),
+            device_images: DeviceImages::new(&replicas, device, dtype),
             replicas,
             device: device.clone(),
             dtype,
@@ -60,23 +60,23 @@ impl Batches {
     }
 
     /// Examples in `part`, the same for every replica.
-    pub(crate) fn len(&self, part: Part) -> usize {
+    pub(crate) fn len(&self, part: SplitPart) -> usize {
         self.replicas[0].indices(part).len()
     }
 
     /// The part that probes look at: examples that nothing was trained on and nothing is judged by,
     /// or the training examples where there is no validation split.
-    pub(crate) fn held_out(&self) -> Part {
-        match self.len(Part::Validation) {
-            0 => Part::Train,
-            _ => Part::Validation,
+    pub(crate) fn held_out(&self) -> SplitPart {
+        match self.len(SplitPart::Validation) {
+            0 => SplitPart::Train,
+            _ => SplitPart::Validation,
         }
     }
 
     /// The order of the training examples in `epoch` (from 0), one list a replica. Replicas of one
     /// seed share it.
     pub(crate) fn orders(&self, epoch: usize) -> Vec<Vec<u32>> {
-        let n = self.len(Part::Train);
+        let n = self.len(SplitPart::Train);
         let order =
             |r: &Replica| Stream::new(r.seed, Purpose::Order, "").permutation(epoch as u64, n);
         self.replicas.iter().map(order).collect()
@@ -92,7 +92,7 @@ impl Batches {
         from: usize,
         n: usize,
     ) -> (Tensor<3>, Tensor<2, Int>) {
-        self.ordered(Part::Train, orders, from, n)
+        self.ordered(SplitPart::Train, orders, from, n)
     }
 
     /// The examples of `part` at places `from..from + n` of `orders`, one list a replica.
@@ -101,7 +101,7 @@ impl Batches {
     /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
     pub(crate) fn ordered(
         &self,
-        part: Part,
+        part: SplitPart,
         orders: &[Vec<u32>],
         from: usize,
         n: usize,
@@ -113,18 +113,23 @@ impl Batches {
     ///
     /// # Shapes
     /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
-    pub(crate) fn slice(&self, part: Part, from: usize, n: usize) -> (Tensor<3>, Tensor<2, Int>) {
+    pub(crate) fn slice(
+        &self,
+        part: SplitPart,
+        from: usize,
+        n: usize,
+    ) -> (Tensor<3>, Tensor<2, Int>) {
         self.gather(part, n, |_, i| from + i)
     }
 
     /// The label of place `i` of `part` for replica `r`.
-    pub(crate) fn label(&self, part: Part, r: usize, i: usize) -> usize {
+    pub(crate) fn label(&self, part: SplitPart, r: usize, i: usize) -> usize {
         usize::from(self.replicas[r].label(part, i))
     }
 
     fn gather(
         &self,
-        part: Part,
+        part: SplitPart,
         n: usize,
         place: impl Fn(usize, usize) -> usize,
     ) -> (Tensor<3>, Tensor<2, Int>) {
@@ -135,11 +140,11 @@ impl Batches {
         let labels = places().map(|(r, at)| i64::from(self.replicas[r].label(part, at)));
         let labels = TensorData::new(labels.collect::<Vec<i64>>(), [count, n]);
         let labels = Tensor::from_data(labels, &self.device);
-        if let Some(resident) = &self.resident {
-            return (resident.gather(&self.replicas, part, places()), labels);
+        if let Some(device_images) = &self.device_images {
+            return (device_images.gather(&self.replicas, part, places()), labels);
         }
         let mut pixels: Vec<f32> = Vec::with_capacity(count * n * features);
-        let mut ahead = places().skip(AHEAD);
+        let mut ahead = places().skip(PREFETCH_DISTANCE);
         for (r, at) in places() {
             if let Some((r, at)) = ahead.next() {
                 prefetch(self.replicas[r].image(part, at, features));
@@ -173,29 +178,29 @@ impl Replica {
     }
 
     /// The examples of `part`, by their places in the file that they are in.
-    pub(super) fn indices(&self, part: Part) -> &[u32] {
+    pub(super) fn indices(&self, part: SplitPart) -> &[u32] {
         match part {
-            Part::Train => &self.split().train,
-            Part::Validation => &self.split().validation,
-            Part::Test => &self.split().test,
+            SplitPart::Train => &self.split().train,
+            SplitPart::Validation => &self.split().validation,
+            SplitPart::Test => &self.split().test,
         }
     }
 
-    fn label(&self, part: Part, i: usize) -> u8 {
+    fn label(&self, part: SplitPart, i: usize) -> u8 {
         match part {
-            Part::Train => self.split().train_labels[i],
-            Part::Validation | Part::Test => {
+            SplitPart::Train => self.split().train_labels[i],
+            SplitPart::Validation | SplitPart::Test => {
                 self.examples(part).labels[self.indices(part)[i] as usize]
             }
         }
     }
 
     /// Whether the examples of `part` are those of the test file.
-    pub(super) fn is_of_test_file(&self, part: Part) -> bool {
-        part == Part::Test && self.split().test_from == TestFrom::TestFile
+    pub(super) fn is_of_test_file(&self, part: SplitPart) -> bool {
+        part == SplitPart::Test && self.split().test_source == TestSource::TestFile
     }
 
-    fn examples(&self, part: Part) -> &Examples {
+    fn examples(&self, part: SplitPart) -> &Examples {
         let set = &self.data.dataset;
         match &set.test {
             Some(test) if self.is_of_test_file(part) => test,
@@ -203,12 +208,12 @@ impl Replica {
         }
     }
 
-    fn image(&self, part: Part, i: usize, features: usize) -> &[u8] {
+    fn image(&self, part: SplitPart, i: usize, features: usize) -> &[u8] {
         let index = self.indices(part)[i] as usize;
         self.examples(part).image(index, features)
     }
 
-    fn extend_scaled(&self, part: Part, i: usize, features: usize, out: &mut Vec<f32>) {
+    fn extend_scaled(&self, part: SplitPart, i: usize, features: usize, out: &mut Vec<f32>) {
         let bytes = self.image(part, i, features);
         let affine = &self.data.affine;
         if let ([scale], [shift]) = (affine.scale.as_slice(), affine.shift.as_slice()) {

@@ -3,7 +3,7 @@
 use super::batch::Batches;
 use super::net::Net;
 use super::optimizer::Optimizer;
-use crate::data::{Affine, Dataset, Examples, Prepared, Split, TestFrom};
+use crate::data::{Dataset, Examples, PixelScaling, Prepared, Split, TestSource};
 use crate::plan::Plan;
 use crate::recipe::DataName;
 use crate::run::fake;
@@ -48,9 +48,9 @@ pub(crate) fn batches(images: &[[u8; 2]], labels: &[u8]) -> Batches {
             train_labels: labels.to_vec(),
             validation: Vec::new(),
             test: all,
-            test_from: TestFrom::TrainFile,
+            test_source: TestSource::TrainFile,
         },
-        affine: Affine {
+        affine: PixelScaling {
             scale: vec![1.0],
             shift: vec![0.0],
         },

@@ -1,6 +1,7 @@
 //! Training: cells of one job in lockstep as one stacked model.
 
 pub(crate) mod batch;
+mod device_images;
 mod fault;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -9,8 +10,7 @@ pub mod optimizer;
 pub(crate) mod parameters;
 mod prefetch;
 mod probes;
-mod resident;
-mod restrict;
+mod restriction;
 pub mod schedule;
 pub mod scores;
 mod statistics;
@@ -25,17 +25,17 @@ use crate::recipe::{Length, PlantedFault};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
 use ablate_models::Start;
-use batch::{Batches, Part};
+use batch::{Batches, SplitPart};
 use burn::tensor::{DType, Device};
 use net::{Net, host_f64};
 use optimizer::Optimizer;
-use probes::{Moment, Probes, Run};
+use probes::{ProbeContext, Probes, StepContext};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use threads::Threads;
+use threads::JobThreads;
 
 /// Trains jobs with burn.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl BurnTrainer {
         }
     }
 
-    /// Threads that a job uses from now on.
+    /// JobThreads that a job uses from now on.
     fn threads(&self) -> usize {
         self.threads.load(Ordering::Relaxed)
     }
@@ -86,10 +86,10 @@ impl Trainer for BurnTrainer {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
-        let mut threads = Threads::new(&job.device, self.threads());
-        let begin = || Lockstep::new(job, &data::load(job.data.name)?);
-        let mut lockstep = match threads.install(begin) {
-            Ok(lockstep) => lockstep,
+        let mut threads = JobThreads::new(&job.device, self.threads());
+        let begin = || StackedTraining::new(job, &data::load(job.data.name)?);
+        let mut stacked = match threads.install(begin) {
+            Ok(stacked) => stacked,
             Err(error) => {
                 let failed = |cell| failed(job, cell, &error);
                 return Some(job.cells.iter().map(failed).collect());
@@ -97,11 +97,11 @@ impl Trainer for BurnTrainer {
         };
         for place in job.evaluations() {
             threads.resize(self.threads());
-            if !threads.install(|| lockstep.advance(place, progress, stop))? {
+            if !threads.install(|| stacked.advance(place, progress, stop))? {
                 break;
             }
         }
-        threads.install(|| lockstep.end(stop))
+        threads.install(|| stacked.end(stop))
     }
 
     fn raise_threads(&self, threads: usize) {
@@ -137,7 +137,7 @@ fn failed(job: &Job, cell: &JobCell, error: &TrainError) -> CellRecord {
 }
 
 /// All cells of a job, one replica each, training side by side.
-pub(crate) struct Lockstep<'a> {
+pub(crate) struct StackedTraining<'a> {
     job: &'a Job,
     net: Net,
     batches: Batches,
@@ -148,24 +148,24 @@ pub(crate) struct Lockstep<'a> {
     records: Vec<CellRecord>,
 }
 
-impl<'a> Lockstep<'a> {
+impl<'a> StackedTraining<'a> {
     fn new(job: &'a Job, dataset: &Arc<Dataset>) -> Result<Self, TrainError> {
         let device = device::open(&job.device)?.autodiff();
         let batches = load(job, dataset, &device, DType::F32)?;
-        let examples = batches.len(Part::Train);
+        let examples = batches.len(SplitPart::Train);
         let batch = job.train.batch_size;
         if batch > examples {
             return Err(TrainError::Batch { batch, examples });
         }
         let done = |cell| record(job, cell, Outcome::Done);
         let net = build(job, &job.model, &batches, Start::new(seeds(job), &device))?;
-        let run = Run {
+        let context = ProbeContext {
             job,
             net: &net,
             batches: &batches,
         };
         Ok(Self {
-            probes: Probes::begin(&run),
+            probes: Probes::begin(&context),
             net,
             steps_per_epoch: examples / batch,
             evaluated: 0,
@@ -200,15 +200,15 @@ impl<'a> Lockstep<'a> {
 
     /// Lets the probes look at the trained nets and hands over the records.
     fn finish(mut self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
-        let run = Run {
+        let context = ProbeContext {
             job: self.job,
             net: &self.net,
             batches: &self.batches,
         };
-        let found = self.probes.finish(&run, stop)?;
-        for (record, findings) in self.records.iter_mut().zip(found) {
+        let found = self.probes.finish(&context, stop)?;
+        for (record, result) in self.records.iter_mut().zip(found) {
             if record.outcome == Outcome::Done {
-                findings.write(record);
+                result.write_to(record);
             }
         }
         Some(self.records)
@@ -216,12 +216,12 @@ impl<'a> Lockstep<'a> {
 
     /// Lets the probes look at the nets between two epochs.
     fn probe_epoch(&mut self) {
-        let run = Run {
+        let context = ProbeContext {
             job: self.job,
             net: &self.net,
             batches: &self.batches,
         };
-        self.probes.epoch_done(&run);
+        self.probes.epoch_done(&context);
     }
 
     fn alive(&self) -> impl Iterator<Item = &CellRecord> {
@@ -272,10 +272,11 @@ impl<'a> Lockstep<'a> {
         };
         let (job, batches) = (self.job, &self.batches);
         let net = &self.net;
-        self.probes.before_fault(&Run { job, net, batches });
+        self.probes
+            .before_fault(&ProbeContext { job, net, batches });
         self.net.plant(fault, &seeds(job));
         let net = &self.net;
-        self.probes.after_fault(&Run { job, net, batches });
+        self.probes.after_fault(&ProbeContext { job, net, batches });
     }
 
     fn step(&mut self, orders: &[Vec<u32>], i: usize) -> burn::tensor::Tensor<1> {
@@ -285,14 +286,14 @@ impl<'a> Lockstep<'a> {
         let (pixels, labels) = self.batches.train(orders, i * n, n);
         let step = self.net.steps();
         let steps = train.length.steps(self.steps_per_epoch);
-        let pace = schedule::pace(&train.schedule, step, self.steps_per_epoch, steps);
+        let adjustment = schedule::adjustment(&train.schedule, step, self.steps_per_epoch, steps);
         let probes = &mut self.probes;
         if probes.is_empty() {
-            return self.net.step(pixels, labels, pace, |_, _| ()).losses;
+            return self.net.step(pixels, labels, adjustment, |_, _| ()).losses;
         }
         let batch = (pixels.clone(), labels.clone());
         let watch = |model: &_, gradients: &_| {
-            probes.after_backward(&Moment {
+            probes.after_backward(&StepContext {
                 model,
                 gradients,
                 pixels: &batch.0,
@@ -300,8 +301,8 @@ impl<'a> Lockstep<'a> {
                 step,
             });
         };
-        let losses = self.net.step(pixels, labels, pace, watch).losses;
-        probes.after_step(&Run {
+        let losses = self.net.step(pixels, labels, adjustment, watch).losses;
+        probes.after_step(&ProbeContext {
             job: self.job,
             net: &self.net,
             batches: &self.batches,
@@ -313,10 +314,11 @@ impl<'a> Lockstep<'a> {
     fn evaluate(&mut self, step: usize, losses: &[f64]) {
         let each = self.steps_per_epoch;
         let in_steps = matches!(self.job.train.length, Length::Steps(_));
-        let model = statistics::evaluated(self.job, self.net.model(), &self.batches);
+        let model = statistics::evaluation_model(self.job, self.net.model(), &self.batches);
         let score = |part| net::scores(&model, &self.batches, part);
-        let validation = (self.batches.len(Part::Validation) > 0).then(|| score(Part::Validation));
-        let test = score(Part::Test);
+        let validation =
+            (self.batches.len(SplitPart::Validation) > 0).then(|| score(SplitPart::Validation));
+        let test = score(SplitPart::Test);
         for (r, record) in self.records.iter_mut().enumerate() {
             if record.outcome != Outcome::Done {
                 continue;

@@ -1,10 +1,10 @@
 //! One net in training: a stacked model, its optimizer, and a step of both.
 
-use super::batch::{Batches, Part};
+use super::batch::{Batches, SplitPart};
 use super::fault;
 use super::optimizer::Optimizer;
-use super::schedule::Pace;
-use super::scores::Tally;
+use super::schedule::RateAdjustment;
+use super::scores::ScoreAccumulator;
 use crate::recipe::PlantedFault;
 use crate::record::Scores;
 use ablate_models::Pass;
@@ -23,7 +23,7 @@ pub(crate) struct Net {
 }
 
 /// What a step gave.
-pub(crate) struct Step {
+pub(crate) struct StepOutput {
     /// Loss of each replica in nats, `[replicas]`.
     pub(crate) losses: Tensor<1>,
     /// Logits before the step, `[replicas, batch, classes]`.
@@ -63,9 +63,9 @@ impl Net {
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
-        pace: Pace,
-        watch: impl FnOnce(&Model, &Gradients),
-    ) -> Step {
+        adjustment: RateAdjustment,
+        inspect: impl FnOnce(&Model, &Gradients),
+    ) -> StepOutput {
         let logits = self.model().forward(pixels, &Pass::train(self.step));
         let losses = ablate_kernels::cross_entropy(logits.clone(), labels);
         // Replicas share no parameter, so the sum's gradient is each replica's own.
@@ -75,14 +75,14 @@ impl Net {
             scale => sum * scale,
         };
         let mut gradients = sum.backward();
-        watch(self.model(), &gradients);
+        inspect(self.model(), &gradients);
         let model = self
             .model
             .take()
             .expect("the model is only away inside a step");
-        self.model = Some(self.optimizer.step(model, &mut gradients, pace));
+        self.model = Some(self.optimizer.step(model, &mut gradients, adjustment));
         self.step += 1;
-        Step {
+        StepOutput {
             losses: losses.inner(),
             logits: logits.inner(),
         }
@@ -96,7 +96,7 @@ impl Net {
             .expect("the model is only away inside a step");
         let model = fault::plant(model, fault, seeds);
         if let Some(path) = fault::trains(fault, &model) {
-            self.optimizer.confine(path);
+            self.optimizer.train_only(path);
         }
         self.model = Some(model);
     }
@@ -104,26 +104,26 @@ impl Net {
 
 /// Scores of each replica of `model`, which carries no gradients, on `part` in evaluation mode;
 /// `None` where they are not finite.
-pub(crate) fn scores(model: &Model, batches: &Batches, part: Part) -> Vec<Option<Scores>> {
-    let mut tallies: Vec<Tally> = Vec::new();
-    for_chunks(batches, part, usize::MAX, |from, pixels| {
+pub(crate) fn scores(model: &Model, batches: &Batches, part: SplitPart) -> Vec<Option<Scores>> {
+    let mut accumulators: Vec<ScoreAccumulator> = Vec::new();
+    for_each_chunk(batches, part, usize::MAX, |from, pixels| {
         let logits = model.forward(pixels, &Pass::evaluate());
         let [replicas, n, classes] = logits.dims();
         let values = host(logits);
-        tallies.resize_with(replicas, Tally::default);
+        accumulators.resize_with(replicas, ScoreAccumulator::default);
         for (i, row) in values.chunks(classes).enumerate() {
             let (r, example) = (i / n, from + i % n);
-            tallies[r].add(row, batches.label(part, r, example));
+            accumulators[r].add(row, batches.label(part, r, example));
         }
     });
-    tallies.iter().map(Tally::scores).collect()
+    accumulators.iter().map(ScoreAccumulator::scores).collect()
 }
 
 /// Calls `f` with the place of the first and the pixels of up to [`CHUNK`] examples of `part` at a
 /// time, over the first `limit` examples. Pixels carry no gradients.
-pub(crate) fn for_chunks(
+pub(crate) fn for_each_chunk(
     batches: &Batches,
-    part: Part,
+    part: SplitPart,
     limit: usize,
     mut f: impl FnMut(usize, Tensor<3>),
 ) {

@@ -1,7 +1,7 @@
 //! SGD, Adam and AdamW for a stack of replicas, each with its own learning rate.
 
-use super::restrict::Restriction;
-use super::schedule::Pace;
+use super::restriction::Restriction;
+use super::schedule::RateAdjustment;
 use crate::recipe::{AdamMoments, Optimizer as Config, ParameterGroup, TrainConfig};
 use ablate_kernels::{AdamStep, SgdStep};
 use ablate_models::zoo::Model;
@@ -19,23 +19,23 @@ pub struct Optimizer {
     rates: Vec<f64>,
     restriction: Restriction,
     /// Path of the one layer that still trains; all do where absent.
-    confined: Option<String>,
-    slots: Vec<Slot>,
+    only_layer: Option<String>,
+    states: Vec<ParameterState>,
     step: i32,
 }
 
 /// Moments of one parameter, each of its shape; the velocity of SGD is the first. They are kept without
 /// their rank, so that one list holds those of all parameters.
 #[derive(Clone, Debug, Default)]
-struct Slot {
-    first: Moment,
-    second: Moment,
+struct ParameterState {
+    first: StoredMoment,
+    second: StoredMoment,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Moment(Option<DispatchTensor>);
+struct StoredMoment(Option<DispatchTensor>);
 
-impl Moment {
+impl StoredMoment {
     /// Takes it out; zeros like `value` before the first step.
     fn take<const D: usize>(&mut self, value: &Tensor<D>) -> Tensor<D> {
         match self.0.take() {
@@ -59,28 +59,33 @@ impl Optimizer {
             max_norm: config.max_norm,
             rates: learning_rates.to_vec(),
             restriction: Restriction::new(config.only.as_deref(), model, seeds),
-            confined: None,
-            slots: Vec::new(),
+            only_layer: None,
+            states: Vec::new(),
             step: 0,
         }
     }
 
     /// Lets only the layer at `path` train from now on.
-    pub(crate) fn confine(&mut self, path: String) {
-        self.confined = Some(path);
+    pub(crate) fn train_only(&mut self, path: String) {
+        self.only_layer = Some(path);
     }
 
     /// One step along `gradients` at `pace`.
-    pub fn step(&mut self, model: Model, gradients: &mut Gradients, pace: Pace) -> Model {
+    pub fn step(
+        &mut self,
+        model: Model,
+        gradients: &mut Gradients,
+        adjustment: RateAdjustment,
+    ) -> Model {
         self.step += 1;
-        let mut walk = Walk {
+        let mut updater = Updater {
             optimizer: self,
             gradients,
-            pace,
+            adjustment,
             index: 0,
             path: Vec::new(),
         };
-        model.map(&mut walk)
+        model.map(&mut updater)
     }
 
     /// The new value of a parameter of `group`. All tensors have its own shape: on some devices another
@@ -91,11 +96,15 @@ impl Optimizer {
         group: Option<ParameterGroup>,
         value: Tensor<D>,
         gradient: Tensor<D>,
-        pace: Pace,
+        adjustment: RateAdjustment,
     ) -> Tensor<D> {
         let decays = group.is_some_and(|g| self.decay_on.contains(&g));
         let decay = if decays { self.weight_decay } else { 0.0 };
-        let rates: Vec<f64> = self.rates.iter().map(|&rate| pace.of(rate)).collect();
+        let rates: Vec<f64> = self
+            .rates
+            .iter()
+            .map(|&rate| adjustment.apply(rate))
+            .collect();
         let adam = |m: &AdamMoments, penalty: f64, shrinkage: f64| AdamStep {
             rates: rates.clone(),
             beta1: m.beta1,
@@ -113,7 +122,7 @@ impl Optimizer {
                     nesterov: *nesterov,
                     penalty: decay,
                 };
-                let velocity = &mut self.slots[index].first;
+                let velocity = &mut self.states[index].first;
                 let had = (*momentum > 0.0).then(|| velocity.take(&value));
                 let (value, new) = ablate_kernels::sgd_step(value, had, gradient, step);
                 if let Some(new) = new {
@@ -124,26 +133,26 @@ impl Optimizer {
             Config::Adam(m) => adam(m, decay, 0.0),
             Config::Adamw(m) => adam(m, 0.0, decay),
         };
-        let slot = &mut self.slots[index];
-        let (first, second) = (slot.first.take(&value), slot.second.take(&value));
+        let state = &mut self.states[index];
+        let (first, second) = (state.first.take(&value), state.second.take(&value));
         let [value, first, second] =
             ablate_kernels::adam_step(value, first, second, gradient, step);
-        slot.first.put(first);
-        slot.second.put(second);
+        state.first.put(first);
+        state.second.put(second);
         value
     }
 }
 
 /// Visits the parameters in order, updating those that have a gradient and may move.
-struct Walk<'a> {
+struct Updater<'a> {
     optimizer: &'a mut Optimizer,
     gradients: &'a mut Gradients,
-    pace: Pace,
+    adjustment: RateAdjustment,
     index: usize,
     path: Vec<String>,
 }
 
-impl ModuleMapper for Walk<'_> {
+impl ModuleMapper for Updater<'_> {
     fn enter_module(&mut self, name: &str, _container: &str) {
         self.path.push(name.to_owned());
     }
@@ -167,10 +176,10 @@ impl ModuleMapper for Walk<'_> {
         };
         let index = self.index;
         self.index += 1;
-        if self.optimizer.slots.len() == index {
-            self.optimizer.slots.push(Slot::default());
+        if self.optimizer.states.len() == index {
+            self.optimizer.states.push(ParameterState::default());
         }
-        if let Some(layer) = &self.optimizer.confined {
+        if let Some(layer) = &self.optimizer.only_layer {
             let path = format!(".{}.", self.path.join("."));
             if !path.contains(&format!(".{layer}.")) {
                 return param;
@@ -179,9 +188,9 @@ impl ModuleMapper for Walk<'_> {
         param.map(|tensor| {
             let optimizer = &mut *self.optimizer;
             let gradient = optimizer.restriction.mask(index, gradient);
-            let new = optimizer.update(index, group, tensor.inner(), gradient, self.pace);
+            let new = optimizer.update(index, group, tensor.inner(), gradient, self.adjustment);
             let new = match bound {
-                Some(most) => shrunk(new, most),
+                Some(most) => limit_norms(new, most),
                 None => new,
             };
             Tensor::from_inner(new).require_grad()
@@ -190,7 +199,7 @@ impl ModuleMapper for Walk<'_> {
 }
 
 /// Weights, `[replicas, inputs, units]`, in which no unit's norm is above `most`.
-fn shrunk<const D: usize>(weight: Tensor<D>, most: f64) -> Tensor<D> {
+fn limit_norms<const D: usize>(weight: Tensor<D>, most: f64) -> Tensor<D> {
     let norms = weight.clone().square().sum_dim(1).sqrt();
     // A unit without any weight would divide by zero; it is below the bound as well.
     let factor = (norms.clamp_min(most).recip() * most).clamp_max(1.0);
@@ -218,7 +227,7 @@ mod tests {
         // Norms of the three units: 5, 1 and 0.
         let weight =
             burn::tensor::TensorData::new(vec![3.0f32, 0.6, 0.0, 4.0, 0.8, 0.0], [1, 2, 3]);
-        let found = shrunk(Tensor::<3>::from_data(weight, &device), 2.0);
+        let found = limit_norms(Tensor::<3>::from_data(weight, &device), 2.0);
         let found: Vec<f32> = crate::train::net::host(found);
         let expected = [1.2, 0.6, 0.0, 1.6, 0.8, 0.0];
         assert!(

@@ -67,7 +67,7 @@ impl ModuleVisitor for Collect<'_> {
 
 /// Puts `change` of the gradient of every parameter of `model`, of its number and of itself, in its
 /// place.
-pub(crate) fn replaced(
+pub(crate) fn map_gradients(
     model: &Model,
     gradients: &mut Gradients,
     change: impl FnMut(usize, Tensor<2>) -> Tensor<2>,
@@ -112,7 +112,7 @@ pub(crate) fn replaced(
 
 /// A copy of `model`, running averages included, that shares nothing with it and records gradients
 /// where `model` does.
-pub(crate) fn copied(model: &Model) -> Model {
+pub(crate) fn deep_copy(model: &Model) -> Model {
     let copy = model.valid();
     let records = model.head().weight.val().device().is_autodiff();
     if records { copy.train() } else { copy }
@@ -120,7 +120,7 @@ pub(crate) fn copied(model: &Model) -> Model {
 
 /// `model` with `change` of every parameter in its place: of its number, its path and its value,
 /// `[replicas, elements]`, without gradients. It records gradients where it did.
-pub(crate) fn changed(
+pub(crate) fn map_parameters(
     model: Model,
     change: impl FnMut(usize, &str, Tensor<2>) -> Tensor<2>,
 ) -> Model {

@@ -4,32 +4,37 @@ use crate::recipe::Schedule;
 
 /// What a schedule makes of a learning rate at one step: `rate * factor + floor`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct RateAdjustment {
     /// Multiplies the rate.
     pub factor: f64,
     /// Added to it.
     pub floor: f64,
 }
 
-impl Pace {
+impl RateAdjustment {
     /// The rate as it is.
-    pub const CONSTANT: Self = Self::times(1.0);
+    pub const UNCHANGED: Self = Self::scaled_by(1.0);
 
     /// The rate times `factor`.
-    pub const fn times(factor: f64) -> Self {
+    pub const fn scaled_by(factor: f64) -> Self {
         Self { factor, floor: 0.0 }
     }
 
     /// The rate to step with.
-    pub fn of(self, rate: f64) -> f64 {
+    pub fn apply(self, rate: f64) -> f64 {
         rate * self.factor + self.floor
     }
 }
 
 /// The pace at `step` (from 0) of a run of `steps` steps, `steps_per_epoch` of them an epoch.
-pub fn pace(schedule: &Schedule, step: u64, steps_per_epoch: usize, steps: usize) -> Pace {
+pub fn adjustment(
+    schedule: &Schedule,
+    step: u64,
+    steps_per_epoch: usize,
+    steps: usize,
+) -> RateAdjustment {
     let epoch = step as f64 / steps_per_epoch as f64;
-    Pace::times(match *schedule {
+    RateAdjustment::scaled_by(match *schedule {
         Schedule::Constant => 1.0,
         Schedule::Step { every, factor } => factor.powi((epoch as usize / every) as i32),
         Schedule::Cosine { floor } => {
@@ -38,7 +43,7 @@ pub fn pace(schedule: &Schedule, step: u64, steps_per_epoch: usize, steps: usize
         }
         Schedule::Exponential { factor } => factor.powf(epoch),
         Schedule::Decay { to, tau } => {
-            return Pace {
+            return RateAdjustment {
                 factor: (-(step as f64) / tau).exp(),
                 floor: to,
             };
@@ -51,9 +56,9 @@ mod tests {
     use super::*;
 
     fn at(schedule: &Schedule, step: u64) -> f64 {
-        let pace = pace(schedule, step, 10, 40);
-        assert_eq!(pace.floor, 0.0);
-        pace.of(1.0)
+        let adjustment = adjustment(schedule, step, 10, 40);
+        assert_eq!(adjustment.floor, 0.0);
+        adjustment.apply(1.0)
     }
 
     #[test]
@@ -93,7 +98,7 @@ mod tests {
             to: 0.0001,
             tau: 2000.0,
         };
-        let at = |step| pace(&decay, step, 600, 10_000).of(0.003);
+        let at = |step| adjustment(&decay, step, 600, 10_000).apply(0.003);
         assert!((at(0) - 0.0031).abs() < 1e-15);
         assert!((at(2000) - (0.0001 + 0.003 / std::f64::consts::E)).abs() < 1e-15);
         assert!((at(9_999) - 0.0001 - 0.003 * (-4.9995f64).exp()).abs() < 1e-12);

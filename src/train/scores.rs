@@ -7,7 +7,7 @@ const BINS: usize = 15;
 
 /// Adds up scores over batches.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct ScoreAccumulator {
     examples: usize,
     correct: usize,
     nll: f64,
@@ -21,7 +21,7 @@ struct Bin {
     confidence: f64,
 }
 
-impl Tally {
+impl ScoreAccumulator {
     /// Takes in one example. Among equal logits the first class counts as predicted.
     pub fn add(&mut self, logits: &[f32], label: usize) {
         let (mut best, mut largest) = (0, f64::NEG_INFINITY);
@@ -63,10 +63,10 @@ mod tests {
 
     #[test]
     fn equal_logits_give_the_entropy_of_the_uniform() {
-        let mut tally = Tally::default();
-        tally.add(&[0.0; 4], 0);
-        tally.add(&[0.0; 4], 3);
-        let scores = tally.scores().unwrap();
+        let mut accumulator = ScoreAccumulator::default();
+        accumulator.add(&[0.0; 4], 0);
+        accumulator.add(&[0.0; 4], 3);
+        let scores = accumulator.scores().unwrap();
         assert_eq!(scores.accuracy, 50.0);
         assert!((scores.nll - 4f64.ln()).abs() < 1e-12);
         assert!((scores.ece - 25.0).abs() < 1e-12);
@@ -74,9 +74,9 @@ mod tests {
 
     #[test]
     fn a_sure_and_wrong_prediction_costs_its_margin_and_is_badly_calibrated() {
-        let mut tally = Tally::default();
-        tally.add(&[50.0, 0.0], 1);
-        let scores = tally.scores().unwrap();
+        let mut accumulator = ScoreAccumulator::default();
+        accumulator.add(&[50.0, 0.0], 1);
+        let scores = accumulator.scores().unwrap();
         assert_eq!(scores.accuracy, 0.0);
         assert!((scores.nll - 50.0).abs() < 1e-12);
         assert!((scores.ece - 100.0).abs() < 1e-9);
@@ -84,16 +84,16 @@ mod tests {
 
     #[test]
     fn large_logits_do_not_overflow() {
-        let mut tally = Tally::default();
-        tally.add(&[3e38, -3e38], 0);
-        assert_eq!(tally.scores().unwrap().nll, 0.0);
+        let mut accumulator = ScoreAccumulator::default();
+        accumulator.add(&[3e38, -3e38], 0);
+        assert_eq!(accumulator.scores().unwrap().nll, 0.0);
     }
 
     #[test]
     fn nothing_and_nan_have_no_scores() {
-        assert_eq!(Tally::default().scores(), None);
-        let mut tally = Tally::default();
-        tally.add(&[f32::NAN, 0.0], 0);
-        assert_eq!(tally.scores(), None);
+        assert_eq!(ScoreAccumulator::default().scores(), None);
+        let mut accumulator = ScoreAccumulator::default();
+        accumulator.add(&[f32::NAN, 0.0], 0);
+        assert_eq!(accumulator.scores(), None);
     }
 }

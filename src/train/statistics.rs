@@ -1,7 +1,7 @@
 //! Means and variances inside a net: over a whole split, and in the place of running averages.
 
-use super::batch::{Batches, Part};
-use super::net::{for_chunks, host_f64};
+use super::batch::{Batches, SplitPart};
+use super::net::{for_each_chunk, host_f64};
 use crate::recipe::Statistics;
 use crate::trainer::Job;
 use ablate_models::Pass;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 /// Mean and variance of each channel of each replica, added up chunk by chunk in double precision.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Moments {
+pub(crate) struct ChannelStatistics {
     rows: f64,
     /// `[replicas * channels]`.
     mean: Vec<f64>,
@@ -24,7 +24,7 @@ pub(crate) struct Moments {
     channels: usize,
 }
 
-impl Moments {
+impl ChannelStatistics {
     /// Takes in `rows` rows a replica, `values` of shape `[replicas, rows, channels]` (Chan, Golub
     /// and LeVeque 1983, equation 2.1).
     pub(crate) fn add(&mut self, values: &[f64], rows: usize, channels: usize) {
@@ -58,7 +58,7 @@ impl Moments {
     }
 
     /// Mean of the squares, `[replicas * channels]`.
-    pub(crate) fn square(&self) -> Vec<f64> {
+    pub(crate) fn mean_square(&self) -> Vec<f64> {
         let variance = self.variance();
         let pairs = variance.iter().zip(&self.mean);
         pairs.map(|(v, m)| v + m * m).collect()
@@ -71,14 +71,14 @@ impl Moments {
 
 /// Adds up the moments at some points of every block that it watches.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct StatisticsRecorder {
     points: &'static [Point],
     /// Only this block, where given.
     path: Option<String>,
-    seen: RefCell<BTreeMap<String, BTreeMap<usize, Moments>>>,
+    seen: RefCell<BTreeMap<String, BTreeMap<usize, ChannelStatistics>>>,
 }
 
-impl Watch {
+impl StatisticsRecorder {
     /// Watches `points` of every block.
     pub(crate) fn at(points: &'static [Point]) -> Self {
         Self {
@@ -97,13 +97,13 @@ impl Watch {
     }
 
     /// The moments at `point` of the block at `path`, if it was seen.
-    pub(crate) fn moments(&self, path: &str, point: Point) -> Option<Moments> {
+    pub(crate) fn statistics(&self, path: &str, point: Point) -> Option<ChannelStatistics> {
         let index = self.points.iter().position(|p| *p == point)?;
         self.seen.borrow().get(path)?.get(&index).cloned()
     }
 }
 
-impl Observer for Watch {
+impl Observer for StatisticsRecorder {
     fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
         let Some(index) = self.points.iter().position(|p| *p == point) else {
             return;
@@ -131,28 +131,28 @@ pub(crate) fn batch_norms(model: &Model) -> Vec<(&str, &BatchNorm)> {
 }
 
 /// A copy of the net of `job` for evaluation, by the statistics that its recipe names.
-pub(crate) fn evaluated(job: &Job, model: &Model, batches: &Batches) -> Model {
+pub(crate) fn evaluation_model(job: &Job, model: &Model, batches: &Batches) -> Model {
     match job.train.evaluate_by {
         Statistics::Running => model.valid(),
         Statistics::Cumulative => {
             let n = job.train.batch_size;
-            cumulative(model, batches, &batches.orders(0), n)
+            with_cumulative_statistics(model, batches, &batches.orders(0), n)
         }
-        Statistics::Exact => exact(model, batches),
+        Statistics::Exact => with_exact_statistics(model, batches),
     }
 }
 
 /// A copy of `model` for evaluation whose batch norms hold the mean and variance of the training
 /// split, each taken with those in front of it already in place.
-pub(crate) fn exact(model: &Model, batches: &Batches) -> Model {
+pub(crate) fn with_exact_statistics(model: &Model, batches: &Batches) -> Model {
     let model = model.valid();
     for (path, norm) in batch_norms(&model) {
-        let watch = Watch::norm_input(path);
-        for_chunks(batches, Part::Train, usize::MAX, |_, pixels| {
-            model.forward(pixels, &Pass::evaluate().watched_by(&watch));
+        let recorder = StatisticsRecorder::norm_input(path);
+        for_each_chunk(batches, SplitPart::Train, usize::MAX, |_, pixels| {
+            model.forward(pixels, &Pass::evaluate().watched_by(&recorder));
         });
-        if let Some(moments) = watch.moments(path, Point::NormInput) {
-            set(norm, moments.mean(), &moments.variance());
+        if let Some(moments) = recorder.statistics(path, Point::NormInput) {
+            set_running_statistics(norm, moments.mean(), &moments.variance());
         }
     }
     model
@@ -161,19 +161,24 @@ pub(crate) fn exact(model: &Model, batches: &Batches) -> Model {
 /// A copy of `model` for evaluation whose batch norms hold the mean of the batch means and the mean
 /// of the unbiased batch variances over the batches of `orders`, of `n` examples each (Ioffe and
 /// Szegedy 2015, algorithm 2). The batches are normalized by their own statistics.
-pub(crate) fn cumulative(model: &Model, batches: &Batches, orders: &[Vec<u32>], n: usize) -> Model {
+pub(crate) fn with_cumulative_statistics(
+    model: &Model,
+    batches: &Batches,
+    orders: &[Vec<u32>],
+    n: usize,
+) -> Model {
     let model = model.valid();
     let mut sums: BTreeMap<String, [Vec<f64>; 2]> = BTreeMap::new();
-    let count = batches.len(Part::Train) / n;
+    let count = batches.len(SplitPart::Train) / n;
     for i in 0..count {
         let (pixels, _) = batches.train(orders, i * n, n);
-        let watch = Watch::at(&[Point::NormInput]);
+        let recorder = StatisticsRecorder::at(&[Point::NormInput]);
         model.forward(
             pixels.inner(),
-            &Pass::evaluate_on_batch().watched_by(&watch),
+            &Pass::evaluate_on_batch().watched_by(&recorder),
         );
         for (path, _) in batch_norms(&model) {
-            let Some(moments) = watch.moments(path, Point::NormInput) else {
+            let Some(moments) = recorder.statistics(path, Point::NormInput) else {
                 continue;
             };
             let unbiased = moments.rows / (moments.rows - 1.0).max(1.0);
@@ -189,14 +194,14 @@ pub(crate) fn cumulative(model: &Model, batches: &Batches, orders: &[Vec<u32>], 
     }
     for (path, norm) in batch_norms(&model) {
         if let Some([mean, variance]) = sums.get(path) {
-            set(norm, mean, variance);
+            set_running_statistics(norm, mean, variance);
         }
     }
     model
 }
 
 /// Puts statistics, `[replicas * channels]` each, in the place of the running averages.
-pub(crate) fn set(norm: &BatchNorm, mean: &[f64], variance: &[f64]) {
+pub(crate) fn set_running_statistics(norm: &BatchNorm, mean: &[f64], variance: &[f64]) {
     let like = norm.running.estimates().0;
     let shape: [usize; 2] = like.dims();
     let tensor = |list: &[f64]| -> Tensor<2> {
@@ -207,7 +212,7 @@ pub(crate) fn set(norm: &BatchNorm, mean: &[f64], variance: &[f64]) {
 }
 
 /// Mean and variance that `norm` would evaluate with, `[replicas * channels]` each.
-pub(crate) fn held(norm: &BatchNorm) -> [Vec<f64>; 2] {
+pub(crate) fn running_statistics(norm: &BatchNorm) -> [Vec<f64>; 2] {
     let (mean, variance) = norm.running.estimates();
     [host_f64(mean), host_f64(variance)]
 }
@@ -244,13 +249,13 @@ mod tests {
     #[test]
     fn moments_taken_in_pieces_are_those_of_the_whole() {
         // Two replicas of one channel: 1, 2, 6 (mean 3, variance 14/3) and 0, 0, 3 (1, 2).
-        let mut pieces = Moments::default();
+        let mut pieces = ChannelStatistics::default();
         pieces.add(&[1.0, 2.0, 0.0, 0.0], 2, 1);
         pieces.add(&[6.0, 3.0], 1, 1);
         for (found, known) in [
             (pieces.mean().to_vec(), [3.0, 1.0]),
             (pieces.variance(), [14.0 / 3.0, 2.0]),
-            (pieces.square(), [41.0 / 3.0, 3.0]),
+            (pieces.mean_square(), [41.0 / 3.0, 3.0]),
         ] {
             assert_near(found[0], known[0], 1e-14);
             assert_near(found[1], known[1], 1e-14);
@@ -261,12 +266,12 @@ mod tests {
     fn exact_statistics_are_those_of_all_training_examples() {
         let (job, batches) = net();
         let net = fixture::net(&job, &[WEIGHTS]);
-        let model = exact(net.model(), &batches);
-        let [mean, variance] = held(batch_norms(&model)[0].1);
+        let model = with_exact_statistics(net.model(), &batches);
+        let [mean, variance] = running_statistics(batch_norms(&model)[0].1);
         // 2, 6, 10, 14.
         assert_eq!((mean, variance), (vec![8.0], vec![20.0]));
         // The net itself is as it was.
-        let [mean, variance] = held(batch_norms(net.model())[0].1);
+        let [mean, variance] = running_statistics(batch_norms(net.model())[0].1);
         assert_eq!((mean, variance), (vec![0.0], vec![1.0]));
     }
 
@@ -275,8 +280,8 @@ mod tests {
         let (job, batches) = net();
         let net = fixture::net(&job, &[WEIGHTS]);
         let orders = [vec![0, 3, 1, 2]];
-        let model = cumulative(net.model(), &batches, &orders, 2);
-        let [mean, variance] = held(batch_norms(&model)[0].1);
+        let model = with_cumulative_statistics(net.model(), &batches, &orders, 2);
+        let [mean, variance] = running_statistics(batch_norms(&model)[0].1);
         // 2 and 14, 6 and 10: means 8 and 8, unbiased variances 72 and 8.
         assert_eq!((mean, variance), (vec![8.0], vec![40.0]));
     }
@@ -290,8 +295,8 @@ mod tests {
             (Statistics::Exact, [8.0, 20.0]),
         ] {
             job.train.evaluate_by = by;
-            let model = evaluated(&job, net.model(), &batches);
-            let [mean, variance] = held(batch_norms(&model)[0].1);
+            let model = evaluation_model(&job, net.model(), &batches);
+            let [mean, variance] = running_statistics(batch_norms(&model)[0].1);
             assert_eq!([mean[0], variance[0]], expected, "{by:?}");
         }
     }
@@ -309,9 +314,10 @@ mod tests {
             ("head.weight", &[1.0, 0.5, -0.4, 2.0]),
         ];
         let net = fixture::net(&job, &weights);
-        let (pixels, _) = batches.slice(Part::Train, 0, 20);
+        let (pixels, _) = batches.slice(SplitPart::Train, 0, 20);
         let pixels = pixels.inner();
-        let by_exact = exact(net.model(), &batches).forward(pixels.clone(), &Pass::evaluate());
+        let by_exact =
+            with_exact_statistics(net.model(), &batches).forward(pixels.clone(), &Pass::evaluate());
         let at_once = net
             .model()
             .valid()

@@ -1,4 +1,4 @@
-//! Threads for the kernels of one job.
+//! JobThreads for the kernels of one job.
 
 use crate::device;
 use rayon::{ThreadPool, Yield};
@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// A pool of threads of a job's own, so that jobs beside each other do not share one.
-pub(crate) struct Threads {
+pub(crate) struct JobThreads {
     pool: Option<ThreadPool>,
     count: usize,
     on_cpu: bool,
 }
 
-impl Threads {
+impl JobThreads {
     /// `count` threads for a job on `device`; where they cannot be had, the caller's will do.
     pub(crate) fn new(device: &str, count: usize) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Threads {
     pub(crate) fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
             Some(pool) if self.count > 1 && self.on_cpu => pool.install(|| {
-                let _awake = Awake::new(pool);
+                let _spinning = SpinGuard::new(pool);
                 f()
             }),
             Some(pool) => pool.install(f),
@@ -54,59 +54,60 @@ fn pool(count: usize) -> Option<ThreadPool> {
 }
 
 /// Keeps the other threads of a pool awake, looking for work, while it lives.
-struct Awake(Arc<AtomicBool>);
+struct SpinGuard(Arc<AtomicBool>);
 
 /// How often a thread looks for work before it lets another program have its core.
-const LOOKS: usize = 64;
+const POLLS_BEFORE_YIELD: usize = 64;
 
-/// Threads that stay awake, at most: kernels have few tasks, and too many who look for them get in each
+/// JobThreads that stay awake, at most: kernels have few tasks, and too many who look for them get in each
 /// other's way.
-const MOST: usize = 16;
+const MAX_SPINNING: usize = 16;
 
 /// Pauses between two looks, which disturb who has work to give.
-const PAUSES: usize = 8;
+const PAUSES_PER_POLL: usize = 8;
 
-impl Awake {
+impl SpinGuard {
     /// On one of the threads of `pool`, which has nothing else to do.
     fn new(pool: &ThreadPool) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let awake = Arc::new(AtomicUsize::new(1));
-        let (here, ends, looking) = (pool.current_thread_index(), over.clone(), awake.clone());
+        let ended = Arc::new(AtomicBool::new(false));
+        let running = Arc::new(AtomicUsize::new(1));
+        let (here, end_flag, started) =
+            (pool.current_thread_index(), ended.clone(), running.clone());
         pool.spawn_broadcast(move |context| {
             if here != Some(context.index()) {
-                looking.fetch_add(1, Ordering::Relaxed);
-                if context.index() < MOST {
-                    look_for_work(&ends);
+                started.fetch_add(1, Ordering::Relaxed);
+                if context.index() < MAX_SPINNING {
+                    spin_for_work(&end_flag);
                 }
             }
         });
         // Until they all look for work, which therefore none of them has yet: a thread that began
         // to look while it waits for a part of its own work would not come back to it.
-        while awake.load(Ordering::Relaxed) < pool.current_num_threads() {
+        while running.load(Ordering::Relaxed) < pool.current_num_threads() {
             thread::yield_now();
         }
-        Self(over)
+        Self(ended)
     }
 }
 
-impl Drop for Awake {
+impl Drop for SpinGuard {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-fn look_for_work(over: &AtomicBool) {
-    let mut looks = 0;
-    while !over.load(Ordering::Relaxed) {
+fn spin_for_work(ended: &AtomicBool) {
+    let mut polls = 0;
+    while !ended.load(Ordering::Relaxed) {
         if rayon::yield_now() == Some(Yield::Executed) {
-            looks = 0;
+            polls = 0;
             continue;
         }
-        looks += 1;
-        if looks % LOOKS == 0 {
+        polls += 1;
+        if polls % POLLS_BEFORE_YIELD == 0 {
             thread::yield_now();
         }
-        for _ in 0..PAUSES {
+        for _ in 0..PAUSES_PER_POLL {
             hint::spin_loop();
         }
     }
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn work_is_done_time_and_again_and_after_a_panic() {
         for count in [1, 2, 4] {
-            let threads = Threads::new("flex", count);
+            let threads = JobThreads::new("flex", count);
             for n in 0..200u32 {
                 let sum = threads.install(|| {
                     let part = |i: u32| (0..=i).into_par_iter().sum::<u32>();

@@ -1,9 +1,9 @@
 //! A job in training step by step, for whoever times it.
 
-use super::{Lockstep, Part, Threads, TrainError, host_f64};
+use super::{JobThreads, SplitPart, StackedTraining, TrainError, host_f64};
 use crate::data::{self, Dataset};
 use crate::train::net::scores;
-use crate::train::statistics::evaluated;
+use crate::train::statistics::evaluation_model;
 use crate::trainer::{Job, StopFlag};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,8 +17,8 @@ const LEAST_TIMED: f64 = 0.05;
 /// The cells of a job in training, with threads of their own. It takes the very steps that
 /// [`BurnTrainer`](super::BurnTrainer) takes, in the same order, but as many as it is asked to.
 pub struct Training<'a> {
-    lockstep: Lockstep<'a>,
-    threads: Threads,
+    stacked: StackedTraining<'a>,
+    threads: JobThreads,
     /// The order of the examples in the current epoch, one list a replica.
     orders: Vec<Vec<u32>>,
     epoch: usize,
@@ -41,11 +41,11 @@ impl<'a> Training<'a> {
     /// # Errors
     /// As [`Self::new`].
     pub fn on(dataset: &Arc<Dataset>, job: &'a Job, threads: usize) -> Result<Self, TrainError> {
-        let threads = Threads::new(&job.device, threads);
-        let lockstep = threads.install(|| Lockstep::new(job, dataset))?;
+        let threads = JobThreads::new(&job.device, threads);
+        let stacked = threads.install(|| StackedTraining::new(job, dataset))?;
         Ok(Self {
-            orders: lockstep.batches.orders(0),
-            lockstep,
+            orders: stacked.batches.orders(0),
+            stacked,
             threads,
             epoch: 0,
             taken: 0,
@@ -58,17 +58,17 @@ impl<'a> Training<'a> {
     /// # Panics
     /// If `n` is 0.
     pub fn steps(&mut self, n: usize) -> Vec<f64> {
-        let (lockstep, orders) = (&mut self.lockstep, &mut self.orders);
+        let (stacked, orders) = (&mut self.stacked, &mut self.orders);
         let (epoch, taken) = (&mut self.epoch, &mut self.taken);
         let losses = self.threads.install(|| {
             let mut losses = None;
             for _ in 0..n {
-                if *taken == lockstep.steps_per_epoch {
+                if *taken == stacked.steps_per_epoch {
                     *epoch += 1;
                     *taken = 0;
-                    *orders = lockstep.batches.orders(*epoch);
+                    *orders = stacked.batches.orders(*epoch);
                 }
-                losses = Some(lockstep.step(orders, *taken));
+                losses = Some(stacked.step(orders, *taken));
                 *taken += 1;
             }
             losses.map(host_f64)
@@ -83,28 +83,28 @@ impl<'a> Training<'a> {
         let step = usual_seconds(|| {
             self.steps(TIMED_STEPS);
         }) / TIMED_STEPS as f64;
-        let (lockstep, threads) = (&self.lockstep, &self.threads);
-        let (net, batches) = (&lockstep.net, &lockstep.batches);
+        let (stacked, threads) = (&self.stacked, &self.threads);
+        let (net, batches) = (&stacked.net, &stacked.batches);
         let evaluation = usual_seconds(|| {
             let _ = threads.install(|| {
-                let model = evaluated(lockstep.job, net.model(), batches);
-                scores(&model, batches, Part::Test)
+                let model = evaluation_model(stacked.job, net.model(), batches);
+                scores(&model, batches, SplitPart::Test)
             });
         });
-        let examples = batches.len(Part::Test) + batches.len(Part::Validation);
-        let share = examples as f64 / batches.len(Part::Test) as f64;
+        let examples = batches.len(SplitPart::Test) + batches.len(SplitPart::Validation);
+        let share = examples as f64 / batches.len(SplitPart::Test) as f64;
         let started = Instant::now();
-        self.threads.install(|| self.lockstep.probe_epoch());
+        self.threads.install(|| self.stacked.probe_epoch());
         let probes = started.elapsed().as_secs_f64();
-        let train = &self.lockstep.job.train;
-        let steps = train.length.steps(self.lockstep.steps_per_epoch) as f64;
+        let train = &self.stacked.job.train;
+        let steps = train.length.steps(self.stacked.steps_per_epoch) as f64;
         let evaluations = train.evaluations().len() as f64;
         let training = steps * step + evaluations * (share * evaluation + probes);
         let started = Instant::now();
         let Self {
-            lockstep, threads, ..
+            stacked, threads, ..
         } = self;
-        threads.install(|| lockstep.finish(&StopFlag::default()));
+        threads.install(|| stacked.finish(&StopFlag::default()));
         training + started.elapsed().as_secs_f64()
     }
 }

@@ -1,8 +1,8 @@
 //! How what enters the activation is distributed over the units and examples of each block.
 
 use super::quantiles::Quantiles;
-use super::{Findings, Run, Watcher};
-use crate::train::net::{for_chunks, host_f64};
+use super::{ProbeContext, ProbeHooks, ProbeResults};
+use crate::train::net::{for_each_chunk, host_f64};
 use ablate_models::Pass;
 use ablate_models::pass::{Observer, Point};
 use burn::module::Module;
@@ -38,24 +38,24 @@ impl Observer for Inputs {
     }
 }
 
-impl Watcher for Activations {
-    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+impl ProbeHooks for Activations {
+    fn epoch_done(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         let inputs = Inputs::default();
-        let model = run.net.model().valid();
-        for_chunks(
-            run.batches,
-            run.batches.held_out(),
+        let model = context.net.model().valid();
+        for_each_chunk(
+            context.batches,
+            context.batches.held_out(),
             EXAMPLES,
             |_, pixels| {
                 model.forward(pixels, &Pass::evaluate().watched_by(&inputs));
             },
         );
         for (path, chunks) in inputs.0.into_inner() {
-            for (r, findings) in found.iter_mut().enumerate() {
+            for (r, result) in results.iter_mut().enumerate() {
                 let own = chunks.iter();
                 let own = own.flat_map(|c| &c.values[r * c.each..(r + 1) * c.each]);
                 let values = Quantiles::of(own.copied().collect());
-                values.trace("preactivation", &path, findings);
+                values.trace("preactivation", &path, result);
             }
         }
     }

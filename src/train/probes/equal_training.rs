@@ -5,7 +5,7 @@
 //! which no rescaling of a rectified unit changes.
 
 use super::inequality::{gini, lorenz};
-use super::{Findings, Run, Watcher};
+use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::host_f64;
 use ablate_models::zoo::Model;
 use burn::tensor::Tensor;
@@ -14,11 +14,11 @@ use burn::tensor::Tensor;
 const POINTS: usize = 16;
 
 pub(super) struct EqualTraining {
-    layers: Vec<Ways>,
+    layers: Vec<UpdateLengths>,
 }
 
 /// The ways of the units of one layer.
-struct Ways {
+struct UpdateLengths {
     path: String,
     /// Weights after the last step, `[replicas, inputs, units]`.
     before: Tensor<3>,
@@ -26,7 +26,7 @@ struct Ways {
     length: Tensor<2>,
 }
 
-impl Ways {
+impl UpdateLengths {
     fn new(path: String, weight: Tensor<3>) -> Self {
         let [replicas, _, units] = weight.dims();
         Self {
@@ -78,51 +78,55 @@ fn weights(model: &Model) -> Vec<(String, Tensor<3>)> {
 }
 
 impl EqualTraining {
-    pub(super) fn begin(run: &Run<'_>) -> Self {
-        let mut layers = weights(run.net.model());
+    pub(super) fn begin(context: &ProbeContext<'_>) -> Self {
+        let mut layers = weights(context.net.model());
         layers.pop();
-        let ways = layers
+        let updates = layers
             .into_iter()
-            .map(|(path, weight)| Ways::new(path, weight));
+            .map(|(path, weight)| UpdateLengths::new(path, weight));
         Self {
-            layers: ways.collect(),
+            layers: updates.collect(),
         }
     }
 }
 
-impl Watcher for EqualTraining {
-    fn after_step(&mut self, run: &Run<'_>) {
-        let layers = weights(run.net.model());
-        for (ways, (_, weight)) in self.layers.iter_mut().zip(layers) {
-            ways.step(weight);
+impl ProbeHooks for EqualTraining {
+    fn after_step(&mut self, context: &ProbeContext<'_>) {
+        let layers = weights(context.net.model());
+        for (updates, (_, weight)) in self.layers.iter_mut().zip(layers) {
+            updates.step(weight);
         }
     }
 
-    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let layers = weights(run.net.model());
+    fn epoch_done(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let layers = weights(context.net.model());
         let strengths = layers.windows(2).map(|pair| {
             let [(_, incoming), (_, outgoing)] = pair else {
                 unreachable!("windows are of two")
             };
             strengths(incoming.clone(), outgoing.clone())
         });
-        let ways = self.layers.iter().map(|ways| ways.length.clone());
-        let paths: Vec<&str> = self.layers.iter().map(|ways| ways.path.as_str()).collect();
-        trace("update_gini", &paths, &ways.collect::<Vec<_>>(), found);
+        let updates = self.layers.iter().map(|updates| updates.length.clone());
+        let paths: Vec<&str> = self
+            .layers
+            .iter()
+            .map(|updates| updates.path.as_str())
+            .collect();
+        trace("update_gini", &paths, &updates.collect::<Vec<_>>(), results);
         trace(
             "strength_gini",
             &paths,
             &strengths.collect::<Vec<_>>(),
-            found,
+            results,
         );
     }
 
-    fn finish(&mut self, _run: &Run<'_>, found: &mut [Findings]) {
-        for ways in &self.layers {
-            let name = format!("update_shares.{}", ways.path);
-            for (findings, lengths) in found.iter_mut().zip(by_replica(&ways.length)) {
+    fn finish(&mut self, _run: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        for updates in &self.layers {
+            let name = format!("update_shares.{}", updates.path);
+            for (result, lengths) in results.iter_mut().zip(by_replica(&updates.length)) {
                 if let Some(curve) = lorenz(&lengths, POINTS) {
-                    findings.series(&name, curve);
+                    result.put_series(&name, curve);
                 }
             }
         }
@@ -131,15 +135,15 @@ impl Watcher for EqualTraining {
 
 /// Notes the Gini coefficient of each layer's sizes, and its mean over the layers. Units that were
 /// never updated have none.
-fn trace(name: &str, paths: &[&str], layers: &[Tensor<2>], found: &mut [Findings]) {
+fn trace(name: &str, paths: &[&str], layers: &[Tensor<2>], results: &mut [ProbeResults]) {
     let layers: Vec<Vec<Vec<f64>>> = layers.iter().map(by_replica).collect();
-    for (r, findings) in found.iter_mut().enumerate() {
+    for (r, result) in results.iter_mut().enumerate() {
         let of_layer = |sizes: &Vec<Vec<f64>>| gini(&sizes[r]).unwrap_or(f64::NAN);
         let ginis: Vec<f64> = layers.iter().map(of_layer).collect();
         for (path, gini) in paths.iter().zip(&ginis) {
-            findings.trace(&format!("{name}.{path}"), *gini);
+            result.push_trace(&format!("{name}.{path}"), *gini);
         }
-        findings.trace(name, ginis.iter().sum::<f64>() / ginis.len() as f64);
+        result.push_trace(name, ginis.iter().sum::<f64>() / ginis.len() as f64);
     }
 }
 
@@ -167,32 +171,32 @@ mod tests {
 
     #[test]
     fn a_layer_whose_units_go_equally_far_is_balanced_whatever_their_directions() {
-        let mut ways = Ways::new("blocks.0".into(), weight([[0.0; 4]; 2]));
-        ways.step(weight([[3.0, 0.0, 5.0, -3.0], [4.0, 5.0, 0.0, 4.0]]));
-        ways.step(weight([[3.0, 0.0, 4.0, -3.0], [5.0, 6.0, 0.0, 3.0]]));
-        assert_eq!(by_replica(&ways.length)[0], [6.0; 4]);
-        assert!(gini_of(&ways.length).abs() < 1e-12);
+        let mut updates = UpdateLengths::new("blocks.0".into(), weight([[0.0; 4]; 2]));
+        updates.step(weight([[3.0, 0.0, 5.0, -3.0], [4.0, 5.0, 0.0, 4.0]]));
+        updates.step(weight([[3.0, 0.0, 4.0, -3.0], [5.0, 6.0, 0.0, 3.0]]));
+        assert_eq!(by_replica(&updates.length)[0], [6.0; 4]);
+        assert!(gini_of(&updates.length).abs() < 1e-12);
     }
 
     #[test]
     fn a_layer_of_which_one_unit_moves_is_as_unbalanced_as_can_be() {
-        let mut ways = Ways::new("blocks.0".into(), weight([[1.0; 4]; 2]));
-        ways.step(weight([[1.0, 1.0, 4.0, 1.0], [1.0, 1.0, 5.0, 1.0]]));
+        let mut updates = UpdateLengths::new("blocks.0".into(), weight([[1.0; 4]; 2]));
+        updates.step(weight([[1.0, 1.0, 4.0, 1.0], [1.0, 1.0, 5.0, 1.0]]));
         // Way and way back count both, although nothing has changed in the end.
-        ways.step(weight([[1.0; 4]; 2]));
-        assert_eq!(by_replica(&ways.length)[0], [0.0, 0.0, 10.0, 0.0]);
-        assert!((gini_of(&ways.length) - 0.75).abs() < 1e-12);
+        updates.step(weight([[1.0; 4]; 2]));
+        assert_eq!(by_replica(&updates.length)[0], [0.0, 0.0, 10.0, 0.0]);
+        assert!((gini_of(&updates.length) - 0.75).abs() < 1e-12);
     }
 
     #[test]
     fn strength_is_the_product_of_the_norms_before_and_behind_a_unit() {
         let incoming = weight([[3.0, 1.0], [4.0, 0.0]]);
         let outgoing = weight([[0.0, 2.0], [6.0, 8.0]]);
-        let found = by_replica(&strengths(incoming.clone(), outgoing));
-        assert!((found[0][0] - 10.0).abs() < 1e-5 && (found[0][1] - 10.0).abs() < 1e-5);
+        let results = by_replica(&strengths(incoming.clone(), outgoing));
+        assert!((results[0][0] - 10.0).abs() < 1e-5 && (results[0][1] - 10.0).abs() < 1e-5);
         // Two positions of two units: rows of unit 0 are the first and the third.
         let spread = weight([[3.0], [0.0], [4.0], [5.0]]);
-        let found = by_replica(&strengths(incoming, spread));
-        assert!((found[0][0] - 25.0).abs() < 1e-5 && (found[0][1] - 5.0).abs() < 1e-5);
+        let results = by_replica(&strengths(incoming, spread));
+        assert!((results[0][0] - 25.0).abs() < 1e-5 && (results[0][1] - 5.0).abs() < 1e-5);
     }
 }

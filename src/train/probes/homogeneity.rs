@@ -1,13 +1,13 @@
 //! How far the activation is from positively homogeneous.
 
-use super::findings::{Findings, put_all};
-use super::{Run, Watcher};
+use super::results::{ProbeResults, put_values};
+use super::{ProbeContext, ProbeHooks};
 
 pub(super) struct Homogeneity;
 
-impl Watcher for Homogeneity {
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let error = run.job.model.block().activation.homogeneity_error();
-        put_all(found, "homogeneity_error", |_| error);
+impl ProbeHooks for Homogeneity {
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let error = context.job.model.block().activation.homogeneity_error();
+        put_values(results, "homogeneity_error", |_| error);
     }
 }

@@ -1,30 +1,30 @@
 //! What is measured beside accuracy. A probe watches a run and changes nothing of it.
 //!
-//! A probe is a file with a [`Watcher`], a word of [`Probe`], a line in [`watcher`], and a row in
+//! A probe is a file with a [`ProbeHooks`], a word of [`Probe`], a line in [`watcher`], and a row in
 //! the catalogue of `spec` for each quantity it measures.
 
 mod activations;
-mod bias;
+mod bias_gradient;
+mod bias_twin;
 mod co_adaptation;
 mod equal_training;
-mod findings;
-mod fold;
-mod gap;
+mod evaluation_modes;
+mod gradient_landscape;
 mod homogeneity;
 mod identities;
 mod inequality;
-mod lag;
-mod landscape;
-mod learned;
-mod modes;
+mod learned_parameters;
 mod planted_fault;
 mod quantiles;
+mod results;
 mod roughness;
+mod running_averages;
 mod saturation;
-mod shift;
-mod twin;
+mod scale_fold;
+mod train_test_gap;
+mod variance_shift;
 
-pub(crate) use findings::Findings;
+pub(crate) use results::ProbeResults;
 
 use super::batch::Batches;
 use super::net::Net;
@@ -38,7 +38,7 @@ mod tests;
 
 /// A run as its probes see it.
 #[derive(Clone, Copy)]
-pub(crate) struct Run<'a> {
+pub(crate) struct ProbeContext<'a> {
     pub(crate) job: &'a Job,
     pub(crate) net: &'a Net,
     pub(crate) batches: &'a Batches,
@@ -47,7 +47,7 @@ pub(crate) struct Run<'a> {
 /// A training step after its gradients are known and before the parameters move.
 #[derive(Clone, Copy)]
 #[expect(dead_code, reason = "what a probe of single steps may look at")]
-pub(crate) struct Moment<'a> {
+pub(crate) struct StepContext<'a> {
     pub(crate) model: &'a Model,
     pub(crate) gradients: &'a Gradients,
     /// `[replicas, batch, features]`.
@@ -59,62 +59,62 @@ pub(crate) struct Moment<'a> {
 }
 
 /// Watches a run. Whatever a probe has no use for costs nothing.
-pub(crate) trait Watcher {
+pub(crate) trait ProbeHooks {
     /// Sees every step before the parameters move.
-    fn after_backward(&mut self, _moment: &Moment<'_>) {}
+    fn after_backward(&mut self, _moment: &StepContext<'_>) {}
 
     /// Sees the nets after every step.
-    fn after_step(&mut self, _run: &Run<'_>) {}
+    fn after_step(&mut self, _run: &ProbeContext<'_>) {}
 
     /// Sees the nets before a fault is planted in them.
-    fn before_fault(&mut self, _run: &Run<'_>) {}
+    fn before_fault(&mut self, _run: &ProbeContext<'_>) {}
 
     /// Sees the nets with the fault, before they train on.
-    fn after_fault(&mut self, _run: &Run<'_>) {}
+    fn after_fault(&mut self, _run: &ProbeContext<'_>) {}
 
     /// Sees the nets after every epoch. What it finds is a trace: one value an epoch.
-    fn epoch_done(&mut self, _run: &Run<'_>, _found: &mut [Findings]) {}
+    fn epoch_done(&mut self, _run: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
 
     /// Sees the trained nets. What it finds is a value or a series of each cell.
-    fn finish(&mut self, _run: &Run<'_>, _found: &mut [Findings]) {}
+    fn finish(&mut self, _run: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
 }
 
 /// The one place that makes probes of their names; `run` has not taken a step yet.
-fn watcher(probe: Probe, run: &Run<'_>) -> Box<dyn Watcher + Send> {
+fn watcher(probe: Probe, context: &ProbeContext<'_>) -> Box<dyn ProbeHooks + Send> {
     match probe {
-        Probe::TrainTestGap => Box::new(gap::Gap),
+        Probe::TrainTestGap => Box::new(train_test_gap::TrainTestGap),
         Probe::Saturation => Box::new(saturation::Saturation),
-        Probe::BiasGradient => Box::new(bias::BiasGradient::begin(run)),
-        Probe::BiasTwin => Box::new(twin::Twin),
-        Probe::ScaleFold => Box::new(fold::Fold),
+        Probe::BiasGradient => Box::new(bias_gradient::BiasGradient::begin(context)),
+        Probe::BiasTwin => Box::new(bias_twin::BiasTwin),
+        Probe::ScaleFold => Box::new(scale_fold::ScaleFold),
         Probe::Homogeneity => Box::new(homogeneity::Homogeneity),
-        Probe::EvaluationModes => Box::new(modes::Modes),
-        Probe::RunningAverages => Box::new(lag::Lag::default()),
-        Probe::LearnedParameters => Box::new(learned::Learned),
+        Probe::EvaluationModes => Box::new(evaluation_modes::EvaluationModes),
+        Probe::RunningAverages => Box::new(running_averages::RunningAverages::default()),
+        Probe::LearnedParameters => Box::new(learned_parameters::LearnedParameters),
         Probe::Activations => Box::new(activations::Activations),
-        Probe::GradientLandscape => Box::new(landscape::Landscape::default()),
-        Probe::VarianceShift => Box::new(shift::Shift),
+        Probe::GradientLandscape => Box::new(gradient_landscape::GradientLandscape::default()),
+        Probe::VarianceShift => Box::new(variance_shift::VarianceShift),
         Probe::Identities => Box::new(identities::Identities),
-        Probe::CoAdaptation => Box::new(co_adaptation::CoAdaptation::begin(run)),
-        Probe::PlantedFault => Box::new(planted_fault::Repairs::default()),
-        Probe::EqualTraining => Box::new(equal_training::EqualTraining::begin(run)),
+        Probe::CoAdaptation => Box::new(co_adaptation::CoAdaptation::begin(context)),
+        Probe::PlantedFault => Box::new(planted_fault::PlantedFaultProbe::default()),
+        Probe::EqualTraining => Box::new(equal_training::EqualTraining::begin(context)),
         Probe::Roughness => Box::new(roughness::Roughness::default()),
     }
 }
 
 /// The probes of a job, and what they found in each of its cells.
 pub(crate) struct Probes {
-    watchers: Vec<Box<dyn Watcher + Send>>,
-    found: Vec<Findings>,
+    watchers: Vec<Box<dyn ProbeHooks + Send>>,
+    results: Vec<ProbeResults>,
 }
 
 impl Probes {
     /// The probes that the job of `run` asks for, before its first step.
-    pub(crate) fn begin(run: &Run<'_>) -> Self {
-        let probes = run.job.probes.iter();
+    pub(crate) fn begin(context: &ProbeContext<'_>) -> Self {
+        let probes = context.job.probes.iter();
         Self {
-            watchers: probes.map(|&probe| watcher(probe, run)).collect(),
-            found: vec![Findings::default(); run.job.cells.len()],
+            watchers: probes.map(|&probe| watcher(probe, context)).collect(),
+            results: vec![ProbeResults::default(); context.job.cells.len()],
         }
     }
 
@@ -123,44 +123,48 @@ impl Probes {
         self.watchers.is_empty()
     }
 
-    pub(crate) fn after_backward(&mut self, moment: &Moment<'_>) {
+    pub(crate) fn after_backward(&mut self, context: &StepContext<'_>) {
         for watcher in &mut self.watchers {
-            watcher.after_backward(moment);
+            watcher.after_backward(context);
         }
     }
 
-    pub(crate) fn after_step(&mut self, run: &Run<'_>) {
+    pub(crate) fn after_step(&mut self, context: &ProbeContext<'_>) {
         for watcher in &mut self.watchers {
-            watcher.after_step(run);
+            watcher.after_step(context);
         }
     }
 
-    pub(crate) fn before_fault(&mut self, run: &Run<'_>) {
+    pub(crate) fn before_fault(&mut self, context: &ProbeContext<'_>) {
         for watcher in &mut self.watchers {
-            watcher.before_fault(run);
+            watcher.before_fault(context);
         }
     }
 
-    pub(crate) fn after_fault(&mut self, run: &Run<'_>) {
+    pub(crate) fn after_fault(&mut self, context: &ProbeContext<'_>) {
         for watcher in &mut self.watchers {
-            watcher.after_fault(run);
+            watcher.after_fault(context);
         }
     }
 
-    pub(crate) fn epoch_done(&mut self, run: &Run<'_>) {
+    pub(crate) fn epoch_done(&mut self, context: &ProbeContext<'_>) {
         for watcher in &mut self.watchers {
-            watcher.epoch_done(run, &mut self.found);
+            watcher.epoch_done(context, &mut self.results);
         }
     }
 
     /// Everything that was found in each cell; `None` when `stop` was raised.
-    pub(crate) fn finish(mut self, run: &Run<'_>, stop: &StopFlag) -> Option<Vec<Findings>> {
+    pub(crate) fn finish(
+        mut self,
+        context: &ProbeContext<'_>,
+        stop: &StopFlag,
+    ) -> Option<Vec<ProbeResults>> {
         for watcher in &mut self.watchers {
             if stop.stopped() {
                 return None;
             }
-            watcher.finish(run, &mut self.found);
+            watcher.finish(context, &mut self.results);
         }
-        Some(self.found)
+        Some(self.results)
     }
 }

@@ -5,11 +5,11 @@
 //! fault: the loss is taken of all nets in which some of the three are as trained and the others as
 //! they were, and each is credited with its mean gain over all orders of joining in (Shapley 1953).
 
-use super::findings::put_all;
-use super::{Findings, Run, Watcher};
-use crate::train::batch::Part;
+use super::results::put_values;
+use super::{ProbeContext, ProbeHooks, ProbeResults};
+use crate::train::batch::SplitPart;
 use crate::train::fault::units;
-use crate::train::net::{for_chunks, host_f64};
+use crate::train::net::{for_each_chunk, host_f64};
 use ablate_models::ablation::Subject;
 use ablate_models::chain::{Chain, Layer};
 use burn::module::Module;
@@ -17,15 +17,15 @@ use burn::module::Module;
 /// Examples that losses are taken over.
 const EXAMPLES: usize = 128;
 /// Steps between two looks at the loss.
-const EVERY: u64 = 4;
+const LOSS_INTERVAL: u64 = 4;
 /// Share of the damage that is still there when a net counts as recovered.
-const LEFT: f64 = 0.1;
+const REMAINING_DAMAGE: f64 = 0.1;
 
 /// The three, in the order of a coalition's bits.
 const REPAIRERS: [&str; 3] = ["repair_by_offender", "repair_by_next", "repair_by_rest"];
 
 #[derive(Default)]
-pub(super) struct Repairs {
+pub(super) struct PlantedFaultProbe {
     healthy: Vec<f64>,
     broken: Vec<f64>,
     /// The nets right after the fault.
@@ -36,22 +36,22 @@ pub(super) struct Repairs {
 }
 
 /// The nets as they are; none where the zoo has no plain numbers for them.
-fn chains(run: &Run<'_>) -> Vec<Chain> {
-    Chain::of(&run.net.model().valid()).unwrap_or_default()
+fn chains(context: &ProbeContext<'_>) -> Vec<Chain> {
+    Chain::of(&context.net.model().valid()).unwrap_or_default()
 }
 
 /// The loss of each of `chains` on examples that nobody trains on.
-fn losses(run: &Run<'_>, chains: &[Chain]) -> Vec<f64> {
-    let part: Part = run.batches.held_out();
+fn losses(context: &ProbeContext<'_>, chains: &[Chain]) -> Vec<f64> {
+    let part: SplitPart = context.batches.held_out();
     let mut out = Vec::new();
-    for_chunks(run.batches, part, EXAMPLES, |from, pixels| {
+    for_each_chunk(context.batches, part, EXAMPLES, |from, pixels| {
         let [replicas, n, features] = pixels.dims();
         let values = host_f64(pixels);
         let each = values.chunks_exact(values.len() / replicas);
         out = (each.zip(chains).enumerate())
             .map(|(r, (pixels, chain))| {
                 let labels: Vec<usize> = (from..from + n)
-                    .map(|i| run.batches.label(part, r, i))
+                    .map(|i| context.batches.label(part, r, i))
                     .collect();
                 Subject::new(chain, pixels.to_vec(), features, &labels)
                     .whole()
@@ -106,35 +106,35 @@ fn shares(gains: &[f64; 8]) -> Option<[f64; 3]> {
     (gains[7] > 0.0).then(|| [0, 1, 2].map(share))
 }
 
-impl Watcher for Repairs {
-    fn before_fault(&mut self, run: &Run<'_>) {
-        self.healthy = losses(run, &chains(run));
+impl ProbeHooks for PlantedFaultProbe {
+    fn before_fault(&mut self, context: &ProbeContext<'_>) {
+        self.healthy = losses(context, &chains(context));
     }
 
-    fn after_fault(&mut self, run: &Run<'_>) {
-        self.faulty = chains(run);
-        self.broken = losses(run, &self.faulty);
+    fn after_fault(&mut self, context: &ProbeContext<'_>) {
+        self.faulty = chains(context);
+        self.broken = losses(context, &self.faulty);
         self.recovered = vec![None; self.broken.len()];
-        self.planted_at = run.net.steps();
+        self.planted_at = context.net.steps();
     }
 
-    fn after_step(&mut self, run: &Run<'_>) {
-        let taken = run.net.steps() - self.planted_at;
+    fn after_step(&mut self, context: &ProbeContext<'_>) {
+        let taken = context.net.steps() - self.planted_at;
         let waiting = self.recovered.iter().any(Option::is_none);
-        if !waiting || !taken.is_multiple_of(EVERY) {
+        if !waiting || !taken.is_multiple_of(LOSS_INTERVAL) {
             return;
         }
-        let now = losses(run, &chains(run));
+        let now = losses(context, &chains(context));
         for (r, now) in now.into_iter().enumerate() {
-            let bound = self.healthy[r] + LEFT * (self.broken[r] - self.healthy[r]);
+            let bound = self.healthy[r] + REMAINING_DAMAGE * (self.broken[r] - self.healthy[r]);
             if now <= bound {
                 self.recovered[r].get_or_insert(taken);
             }
         }
     }
 
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let Some(fault) = run
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let Some(fault) = context
             .job
             .train
             .fault
@@ -143,14 +143,16 @@ impl Watcher for Repairs {
         else {
             return;
         };
-        let taken = run.net.steps() - self.planted_at;
-        put_all(found, "fault_damage", |r| self.broken[r] - self.healthy[r]);
+        let taken = context.net.steps() - self.planted_at;
+        put_values(results, "fault_damage", |r| {
+            self.broken[r] - self.healthy[r]
+        });
         let steps = |r: usize| self.recovered[r].unwrap_or(taken) as f64;
-        put_all(found, "recovery_steps", steps);
-        let end = chains(run);
+        put_values(results, "recovery_steps", steps);
+        let end = chains(context);
         let gains: Vec<Vec<f64>> = (0..8)
             .map(|coalition| {
-                let nets = self.faulty.iter().zip(&end).zip(&run.job.cells);
+                let nets = self.faulty.iter().zip(&end).zip(&context.job.cells);
                 let nets: Vec<Chain> = nets
                     .map(|((start, end), cell)| {
                         let width = start.layers()[fault.layer].outputs();
@@ -158,7 +160,7 @@ impl Watcher for Repairs {
                         mixed(start, end, fault.layer, &units, coalition)
                     })
                     .collect();
-                let losses = losses(run, &nets);
+                let losses = losses(context, &nets);
                 losses
                     .iter()
                     .zip(&self.broken)
@@ -166,10 +168,10 @@ impl Watcher for Repairs {
                     .collect()
             })
             .collect();
-        for (r, findings) in found.iter_mut().enumerate() {
+        for (r, result) in results.iter_mut().enumerate() {
             let gains = std::array::from_fn(|coalition| gains[coalition][r]);
             for (name, share) in REPAIRERS.iter().zip(shares(&gains).into_iter().flatten()) {
-                findings.put(name, share);
+                result.put_value(name, share);
             }
         }
     }
@@ -195,12 +197,12 @@ mod tests {
         shares(&std::array::from_fn(|coalition| loss(0) - loss(coalition))).unwrap()
     }
 
-    fn assert_near(found: [f64; 3], expected: [f64; 3]) {
-        let near = found
+    fn assert_near(results: [f64; 3], expected: [f64; 3]) {
+        let near = results
             .iter()
             .zip(expected)
             .all(|(a, b)| (a - b).abs() < 1e-9);
-        assert!(near, "{found:?} is not {expected:?}");
+        assert!(near, "{results:?} is not {expected:?}");
     }
 
     #[test]

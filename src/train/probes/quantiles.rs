@@ -1,6 +1,6 @@
 //! A distribution in four numbers.
 
-use super::Findings;
+use super::ProbeResults;
 
 /// The 5 %, 50 % and 95 % points of some values, and their standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,11 +31,11 @@ impl Quantiles {
     }
 
     /// Notes them as what `what` is in the block at `path` after this epoch.
-    pub(super) fn trace(&self, what: &str, path: &str, findings: &mut Findings) {
-        findings.trace(&format!("{what}_low.{path}"), self.low);
-        findings.trace(&format!("{what}_median.{path}"), self.median);
-        findings.trace(&format!("{what}_high.{path}"), self.high);
-        findings.trace(&format!("{what}_sd.{path}"), self.sd);
+    pub(super) fn trace(&self, what: &str, path: &str, result: &mut ProbeResults) {
+        result.push_trace(&format!("{what}_low.{path}"), self.low);
+        result.push_trace(&format!("{what}_median.{path}"), self.median);
+        result.push_trace(&format!("{what}_high.{path}"), self.high);
+        result.push_trace(&format!("{what}_sd.{path}"), self.sd);
     }
 }
 

@@ -1,10 +1,10 @@
 //! How restless the validation curve is: the mean step of the accuracy from one evaluation to the
 //! next, over the second half of training.
 
-use super::{Findings, Run, Watcher};
-use crate::train::batch::Part;
+use super::{ProbeContext, ProbeHooks, ProbeResults};
+use crate::train::batch::SplitPart;
 use crate::train::net::scores;
-use crate::train::statistics::evaluated;
+use crate::train::statistics::evaluation_model;
 
 /// Validation accuracy of each replica at every evaluation.
 #[derive(Default)]
@@ -12,20 +12,20 @@ pub(super) struct Roughness {
     curves: Vec<Vec<f64>>,
 }
 
-impl Watcher for Roughness {
-    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let model = evaluated(run.job, run.net.model(), run.batches);
-        let scores = scores(&model, run.batches, Part::Validation);
-        self.curves.resize_with(found.len(), Vec::new);
+impl ProbeHooks for Roughness {
+    fn epoch_done(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let model = evaluation_model(context.job, context.net.model(), context.batches);
+        let scores = scores(&model, context.batches, SplitPart::Validation);
+        self.curves.resize_with(results.len(), Vec::new);
         for (curve, scores) in self.curves.iter_mut().zip(scores) {
             curve.extend(scores.map(|scores| scores.accuracy));
         }
     }
 
-    fn finish(&mut self, _run: &Run<'_>, found: &mut [Findings]) {
-        for (findings, curve) in found.iter_mut().zip(&self.curves) {
+    fn finish(&mut self, _run: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        for (result, curve) in results.iter_mut().zip(&self.curves) {
             if let Some(value) = roughness(curve) {
-                findings.put("validation_roughness", value);
+                result.put_value("validation_roughness", value);
             }
         }
     }

@@ -3,9 +3,9 @@
 //! A unit is inactive on an example where the slope of its activation is under 5 % of the largest
 //! slope the activation has anywhere; it is dead where that holds on every example.
 
-use super::findings::{Findings, put_all};
-use super::{Run, Watcher};
-use crate::train::net::{for_chunks, host};
+use super::results::{ProbeResults, put_values};
+use super::{ProbeContext, ProbeHooks};
+use crate::train::net::{for_each_chunk, host};
 use ablate_models::Pass;
 use ablate_models::pass::{Observer, Point};
 use burn::module::Module;
@@ -13,12 +13,12 @@ use burn::tensor::Tensor;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-const SHARE_OF_LARGEST: f64 = 0.05;
+const INACTIVE_SLOPE: f64 = 0.05;
 
 #[derive(Default)]
 struct Counts {
     /// Whether a unit was active on some example, `[replicas * channels]`.
-    lived: Vec<bool>,
+    was_active: Vec<bool>,
     /// Inactive pairs of unit and example, `[replicas]`.
     inactive: Vec<usize>,
     /// Pairs a replica.
@@ -26,12 +26,12 @@ struct Counts {
     channels: usize,
 }
 
-struct Watch<F> {
+struct InactivityCounter<F> {
     counts: RefCell<BTreeMap<String, Counts>>,
     is_inactive: F,
 }
 
-impl<F: Fn(f32) -> bool> Observer for Watch<F> {
+impl<F: Fn(f32) -> bool> Observer for InactivityCounter<F> {
     fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
         if point != Point::Preactivation {
             return;
@@ -39,7 +39,7 @@ impl<F: Fn(f32) -> bool> Observer for Watch<F> {
         let [replicas, rows, channels] = value.dims();
         let mut counts = self.counts.borrow_mut();
         let counts = counts.entry(path.to_owned()).or_default();
-        counts.lived.resize(replicas * channels, false);
+        counts.was_active.resize(replicas * channels, false);
         counts.inactive.resize(replicas, 0);
         counts.channels = channels;
         counts.pairs += rows * channels;
@@ -48,7 +48,7 @@ impl<F: Fn(f32) -> bool> Observer for Watch<F> {
             if (self.is_inactive)(z) {
                 counts.inactive[r] += 1;
             } else {
-                counts.lived[r * channels + i % channels] = true;
+                counts.was_active[r * channels + i % channels] = true;
             }
         }
     }
@@ -56,27 +56,27 @@ impl<F: Fn(f32) -> bool> Observer for Watch<F> {
 
 pub(super) struct Saturation;
 
-impl Watcher for Saturation {
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let activation = run.job.model.block().activation;
-        let bound = SHARE_OF_LARGEST * activation.largest_slope();
-        let watch = Watch {
+impl ProbeHooks for Saturation {
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let activation = context.job.model.block().activation;
+        let bound = INACTIVE_SLOPE * activation.largest_slope();
+        let counter = InactivityCounter {
             counts: RefCell::default(),
             is_inactive: |z| activation.slope(f64::from(z)).abs() < bound,
         };
-        let part = run.batches.held_out();
-        let model = run.net.model().valid();
-        for_chunks(run.batches, part, usize::MAX, |_, pixels| {
-            model.forward(pixels, &Pass::evaluate().watched_by(&watch));
+        let part = context.batches.held_out();
+        let model = context.net.model().valid();
+        for_each_chunk(context.batches, part, usize::MAX, |_, pixels| {
+            model.forward(pixels, &Pass::evaluate().watched_by(&counter));
         });
-        for (path, counts) in watch.counts.into_inner() {
+        for (path, counts) in counter.counts.into_inner() {
             let c = counts.channels;
-            put_all(found, &format!("inactive.{path}"), |r| {
+            put_values(results, &format!("inactive.{path}"), |r| {
                 counts.inactive[r] as f64 / counts.pairs as f64
             });
-            put_all(found, &format!("dead.{path}"), |r| {
-                let lived = &counts.lived[r * c..(r + 1) * c];
-                lived.iter().filter(|&&lived| !lived).count() as f64 / c as f64
+            put_values(results, &format!("dead.{path}"), |r| {
+                let was_active = &counts.was_active[r * c..(r + 1) * c];
+                was_active.iter().filter(|&&was_active| !was_active).count() as f64 / c as f64
             });
         }
     }

@@ -1,6 +1,6 @@
 //! The interactions of all pairs of some units as matrices.
 
-use super::Plan;
+use super::UnitSample;
 use ablate_models::ablation::{Fill, Subject, Unit};
 
 /// Most units of a layer.
@@ -9,15 +9,15 @@ const UNITS: usize = 16;
 /// For every layer the interactions between its units, and between them and those of the next layer,
 /// row after row, with removed units at zero. On the diagonal stands what losing the unit alone
 /// costs. The units are those that the first order of removal begins with, as many of every layer.
-pub(super) fn of(plan: &Plan, subject: &Subject<'_>) -> Vec<(String, Vec<f64>)> {
-    let smallest = plan.orders.iter().map(|orders| orders[0].len()).min();
+pub(super) fn of(sample: &UnitSample, subject: &Subject<'_>) -> Vec<(String, Vec<f64>)> {
+    let smallest = sample.orders.iter().map(|orders| orders[0].len()).min();
     let n = smallest.unwrap_or(0).min(UNITS);
-    let shown = |layer: usize| &plan.orders[layer][0][..n];
+    let shown = |layer: usize| &sample.orders[layer][0][..n];
     let mut out = Vec::new();
-    for (layer, (path, _)) in plan.layers.iter().enumerate() {
+    for (layer, (path, _)) in sample.layers.iter().enumerate() {
         let units = shown(layer);
         out.push((format!("interaction_within.{path}"), within(subject, units)));
-        if layer + 1 < plan.layers.len() {
+        if layer + 1 < sample.layers.len() {
             let next = shown(layer + 1);
             let pairs = units.iter().flat_map(|a| next.iter().map(|b| [*a, *b]));
             let pairs: Vec<[Unit; 2]> = pairs.collect();
@@ -70,12 +70,12 @@ mod tests {
     #[test]
     fn matrices_hold_what_is_computed_on_paper_where_the_layout_says() {
         let layers = [("blocks.0".to_owned(), 1, 2), ("blocks.1".to_owned(), 2, 2)];
-        let mut plan = Plan::draw(&layers, 0);
-        for orders in &mut plan.orders {
+        let mut sample = UnitSample::draw(&layers, 0);
+        for orders in &mut sample.orders {
             orders[0].sort();
         }
         let chain = chain();
-        let found = of(&plan, &subject(&chain));
+        let found = of(&sample, &subject(&chain));
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,
@@ -107,12 +107,12 @@ mod tests {
     #[test]
     fn every_layer_shows_as_many_units_as_the_smallest_has() {
         let layers = [("a".to_owned(), 1, 40), ("b".to_owned(), 2, 3)];
-        let plan = Plan::draw(&layers, 0);
+        let sample = UnitSample::draw(&layers, 0);
         let first = Layer::new(vec![0.1; 40], vec![0.0; 40], Relu);
         let second = Layer::new(vec![0.1; 120], vec![0.0; 3], Relu);
         let head = Layer::new(vec![0.1; 6], vec![0.0; 2], Linear);
         let chain = Chain::new(vec![first, second, head]);
-        let found = of(&plan, &subject(&chain));
+        let found = of(&sample, &subject(&chain));
         assert!(found.iter().all(|(_, matrix)| matrix.len() == 9));
     }
 }

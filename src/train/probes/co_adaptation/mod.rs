@@ -7,8 +7,8 @@
 
 mod matrices;
 
-use super::{Findings, Run, Watcher};
-use crate::train::net::{for_chunks, host_f64};
+use super::{ProbeContext, ProbeHooks, ProbeResults};
+use crate::train::net::{for_each_chunk, host_f64};
 use ablate_models::Pass;
 use ablate_models::ablation::{Fill, Subject, Unit, area, negative_share};
 use ablate_models::chain::Chain;
@@ -30,11 +30,11 @@ const QUANTILES: usize = 32;
 const FILLS: [(Fill, &str); 2] = [(Fill::Zero, ""), (Fill::Mean, "_mean")];
 
 pub(super) struct CoAdaptation {
-    plans: Vec<Plan>,
+    samples: Vec<UnitSample>,
 }
 
 /// What is asked of one replica.
-struct Plan {
+struct UnitSample {
     /// Path of each layer of units, and the layer of the chain that it feeds.
     layers: Vec<(String, usize)>,
     /// Pairs within a layer.
@@ -46,39 +46,39 @@ struct Plan {
 }
 
 /// What enters the dense end of one replica, and the labels.
-struct Seen {
+struct HeldOutFeatures {
     features: Vec<f64>,
     labels: Vec<usize>,
 }
 
 impl CoAdaptation {
-    pub(super) fn begin(run: &Run<'_>) -> Self {
-        let layers = layers(run.net.model());
-        let cells = run.job.cells.iter();
-        let plan = |cell: &crate::trainer::JobCell| Plan::draw(&layers, cell.seed);
+    pub(super) fn begin(context: &ProbeContext<'_>) -> Self {
+        let layers = layers(context.net.model());
+        let cells = context.job.cells.iter();
+        let sample = |cell: &crate::trainer::JobCell| UnitSample::draw(&layers, cell.seed);
         Self {
-            plans: cells.map(plan).collect(),
+            samples: cells.map(sample).collect(),
         }
     }
 
     /// Calls `look` with every replica's plan and net, side by side.
-    fn look<T: Send>(
+    fn measure<T: Send>(
         &self,
-        run: &Run<'_>,
-        look: impl Fn(&Plan, &Subject<'_>) -> T + Sync,
+        context: &ProbeContext<'_>,
+        measure: impl Fn(&UnitSample, &Subject<'_>) -> T + Sync,
     ) -> Option<Vec<T>> {
-        let model = run.net.model().valid();
+        let model = context.net.model().valid();
         let chains = Chain::of(&model)?;
         let channels = channels(&model);
-        let seen = see(run, &model);
-        let replicas = self.plans.par_iter().zip(&chains).zip(seen);
-        let look = |((plan, chain), seen): ((&Plan, &Chain), Seen)| {
-            look(
-                plan,
-                &Subject::new(chain, seen.features, channels, &seen.labels),
+        let features_of = held_out_features(context, &model);
+        let replicas = self.samples.par_iter().zip(&chains).zip(features_of);
+        let measure = |((sample, chain), features_of): ((&UnitSample, &Chain), HeldOutFeatures)| {
+            measure(
+                sample,
+                &Subject::new(chain, features_of.features, channels, &features_of.labels),
             )
         };
-        Some(replicas.map(look).collect())
+        Some(replicas.map(measure).collect())
     }
 }
 
@@ -111,30 +111,30 @@ fn channels(model: &Model) -> usize {
 }
 
 /// The features and labels of every replica.
-fn see(run: &Run<'_>, model: &Model) -> Vec<Seen> {
-    let part = run.batches.held_out();
-    let replicas = run.job.cells.len();
-    let mut seen: Vec<Seen> = Vec::new();
-    for_chunks(run.batches, part, EXAMPLES, |from, pixels| {
+fn held_out_features(context: &ProbeContext<'_>, model: &Model) -> Vec<HeldOutFeatures> {
+    let part = context.batches.held_out();
+    let replicas = context.job.cells.len();
+    let mut features_of: Vec<HeldOutFeatures> = Vec::new();
+    for_each_chunk(context.batches, part, EXAMPLES, |from, pixels| {
         let features = model.features(pixels, &Pass::evaluate());
         let n = features.dims()[1];
         let values = host_f64(features);
         for (r, values) in values.chunks_exact(values.len() / replicas).enumerate() {
-            if seen.len() == r {
-                seen.push(Seen {
+            if features_of.len() == r {
+                features_of.push(HeldOutFeatures {
                     features: Vec::new(),
                     labels: Vec::new(),
                 });
             }
-            seen[r].features.extend_from_slice(values);
-            let labels = (from..from + n).map(|i| run.batches.label(part, r, i));
-            seen[r].labels.extend(labels);
+            features_of[r].features.extend_from_slice(values);
+            let labels = (from..from + n).map(|i| context.batches.label(part, r, i));
+            features_of[r].labels.extend(labels);
         }
     });
-    seen
+    features_of
 }
 
-impl Plan {
+impl UnitSample {
     fn draw(layers: &[LayerOfUnits], seed: u64) -> Self {
         let stream = |path: &str| Stream::new(seed, Purpose::Probe, path);
         let unit = |feeds: usize| {
@@ -251,21 +251,21 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     sum / n
 }
 
-impl Watcher for CoAdaptation {
-    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let traces = self.look(run, Plan::trace);
-        for (findings, traces) in found.iter_mut().zip(traces.into_iter().flatten()) {
+impl ProbeHooks for CoAdaptation {
+    fn epoch_done(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let traces = self.measure(context, UnitSample::trace);
+        for (result, traces) in results.iter_mut().zip(traces.into_iter().flatten()) {
             for (name, value) in traces {
-                findings.trace(&name, value);
+                result.push_trace(&name, value);
             }
         }
     }
 
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let series = self.look(run, Plan::series);
-        for (findings, series) in found.iter_mut().zip(series.into_iter().flatten()) {
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let series = self.measure(context, UnitSample::series);
+        for (result, series) in results.iter_mut().zip(series.into_iter().flatten()) {
             for (name, values) in series {
-                findings.series(&name, values);
+                result.put_series(&name, values);
             }
         }
     }
@@ -278,17 +278,20 @@ mod tests {
     #[test]
     fn pairs_are_of_two_units_each_in_the_layers_that_they_claim() {
         let layers = [("blocks.0".to_owned(), 1, 3), ("blocks.1".to_owned(), 2, 2)];
-        let plan = Plan::draw(&layers, 7);
-        assert_eq!((plan.within.len(), plan.across.len()), (2 * PAIRS, PAIRS));
-        for [a, b] in &plan.within {
+        let sample = UnitSample::draw(&layers, 7);
+        assert_eq!(
+            (sample.within.len(), sample.across.len()),
+            (2 * PAIRS, PAIRS)
+        );
+        for [a, b] in &sample.within {
             assert!(a.feeds == b.feeds && a.index != b.index);
             assert!(a.index.max(b.index) < if a.feeds == 1 { 3 } else { 2 });
         }
-        for [a, b] in &plan.across {
+        for [a, b] in &sample.across {
             assert_eq!((a.feeds, b.feeds), (1, 2));
         }
         // All six ordered pairs of the three units come up.
-        let mut first: Vec<_> = plan.within[..PAIRS].to_vec();
+        let mut first: Vec<_> = sample.within[..PAIRS].to_vec();
         first.sort();
         first.dedup();
         assert_eq!(first.len(), 6);
@@ -296,12 +299,12 @@ mod tests {
 
     #[test]
     fn every_order_removes_every_unit_once() {
-        let plan = Plan::draw(&[("blocks.0".to_owned(), 1, 5)], 0);
-        for order in &plan.orders[0] {
+        let sample = UnitSample::draw(&[("blocks.0".to_owned(), 1, 5)], 0);
+        for order in &sample.orders[0] {
             let mut indices: Vec<usize> = order.iter().map(|unit| unit.index).collect();
             indices.sort_unstable();
             assert_eq!(indices, [0, 1, 2, 3, 4]);
         }
-        assert_ne!(plan.orders[0][0], plan.orders[0][1]);
+        assert_ne!(sample.orders[0][0], sample.orders[0][1]);
     }
 }

@@ -4,20 +4,20 @@
 //! so that an identity shows as rounding and its failure as anything else. A value belongs to a
 //! device; what an arm has nothing for, such as a fold without a scale, it has no value of.
 
-mod bias;
-mod dropped;
-mod folds;
-mod population;
-mod size;
-mod start;
-mod variance;
+mod bias_cancellation;
+mod dropout_variance;
+mod dropped_units;
+mod folding;
+mod population_variance;
+mod running_start;
+mod weight_scale;
 
-use super::{Findings, Run, Watcher};
+use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::data;
 use crate::device;
-use crate::train::batch::{Batches, Part};
+use crate::train::batch::{Batches, SplitPart};
 use crate::train::net::{Net, host_f64};
-use crate::train::schedule::Pace;
+use crate::train::schedule::RateAdjustment;
 use crate::train::{TrainError, build, load};
 use crate::trainer::Job;
 use ablate_models::zoo::{Model, ModelConfig};
@@ -30,10 +30,11 @@ const STEPS: usize = 50;
 
 pub(super) struct Identities;
 
-impl Watcher for Identities {
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+impl ProbeHooks for Identities {
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         for name in device::built_in_cpu() {
-            let measured = Lab::open(run.job, name).and_then(|lab| measure(&lab, found));
+            let measured =
+                IdentitySetup::open(context.job, name).and_then(|setup| measure(&setup, results));
             // The job's own net was built from the same parts.
             if let Err(error) = measured {
                 log::warn!("no identities on `{name}`: {error}");
@@ -42,25 +43,25 @@ impl Watcher for Identities {
     }
 }
 
-fn measure(lab: &Lab<'_>, found: &mut [Findings]) -> Result<(), TrainError> {
-    let mut out = Sink {
-        found,
-        device: lab.name,
+fn measure(setup: &IdentitySetup<'_>, results: &mut [ProbeResults]) -> Result<(), TrainError> {
+    let mut out = DeviceResults {
+        results,
+        device: setup.name,
     };
-    let mut net = lab.net(&lab.job.model)?;
-    lab.train(&mut net, STEPS);
-    bias::measure(lab, &mut out)?;
-    folds::measure(lab, &net, &mut out);
-    size::measure(lab, &net, &mut out);
-    population::measure(lab, &net, &mut out);
-    start::measure(lab, &net, &mut out)?;
-    dropped::measure(lab, &mut out)?;
-    variance::measure(lab, &net, &mut out);
+    let mut net = setup.net(&setup.job.model)?;
+    setup.train(&mut net, STEPS);
+    bias_cancellation::measure(setup, &mut out)?;
+    folding::measure(setup, &net, &mut out);
+    weight_scale::measure(setup, &net, &mut out);
+    population_variance::measure(setup, &net, &mut out);
+    running_start::measure(setup, &net, &mut out)?;
+    dropped_units::measure(setup, &mut out)?;
+    dropout_variance::measure(setup, &net, &mut out);
     Ok(())
 }
 
 /// A job's data and recipe on one device in double precision.
-struct Lab<'a> {
+struct IdentitySetup<'a> {
     job: &'a Job,
     name: &'static str,
     device: Device,
@@ -69,7 +70,7 @@ struct Lab<'a> {
     orders: Vec<Vec<u32>>,
 }
 
-impl<'a> Lab<'a> {
+impl<'a> IdentitySetup<'a> {
     fn open(job: &'a Job, name: &'static str) -> Result<Self, TrainError> {
         let device = device::open(name)?.autodiff();
         let batches = load(job, &data::load(job.data.name)?, &device, DType::F64)?;
@@ -91,7 +92,7 @@ impl<'a> Lab<'a> {
 
     /// The pixels and labels of step `step`, of `n` examples.
     fn batch(&self, step: usize, n: usize) -> (Tensor<3>, Tensor<2, burn::tensor::Int>) {
-        let at = step % (self.batches.len(Part::Train) / n);
+        let at = step % (self.batches.len(SplitPart::Train) / n);
         self.batches.train(&self.orders, at * n, n)
     }
 
@@ -99,7 +100,7 @@ impl<'a> Lab<'a> {
         let n = self.job.train.batch_size;
         for step in 0..steps {
             let (pixels, labels) = self.batch(step, n);
-            net.step(pixels, labels, Pace::CONSTANT, |_, _| ());
+            net.step(pixels, labels, RateAdjustment::UNCHANGED, |_, _| ());
         }
     }
 
@@ -109,7 +110,7 @@ impl<'a> Lab<'a> {
 
     /// How far the logits of two nets without gradients are apart in `pass` on the first batch,
     /// relative to the largest of the first net's.
-    fn apart(&self, a: &Model, b: &Model, pass: &Pass<'_>) -> Vec<f64> {
+    fn logit_difference(&self, a: &Model, b: &Model, pass: &Pass<'_>) -> Vec<f64> {
         let (pixels, _) = self.batch(0, self.job.train.batch_size);
         let logits = |model: &Model| host_f64(model.forward(pixels.clone().inner(), pass));
         relative(&logits(a), &logits(b), self.replicas())
@@ -133,21 +134,21 @@ fn largest(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Takes the values of one device.
-struct Sink<'a> {
-    found: &'a mut [Findings],
+struct DeviceResults<'a> {
+    results: &'a mut [ProbeResults],
     device: &'static str,
 }
 
-impl Sink<'_> {
+impl DeviceResults<'_> {
     fn put(&mut self, name: &str, values: &[f64]) {
         let name = format!("{name}.{}", self.device);
-        for (findings, value) in self.found.iter_mut().zip(values) {
-            findings.put(&name, *value);
+        for (result, value) in self.results.iter_mut().zip(values) {
+            result.put_value(&name, *value);
         }
     }
 }
 
 /// A copy of the net for evaluation that shares nothing with it.
-fn copy(net: &Net) -> Model {
+fn evaluation_copy(net: &Net) -> Model {
     net.model().valid()
 }

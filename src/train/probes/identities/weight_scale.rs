@@ -1,8 +1,8 @@
 //! `BN(a W u) = BN(W u)` up to epsilon, and so `<w, dL/dw> = 0` at epsilon 0.
 
-use super::{Lab, Sink, largest};
+use super::{DeviceResults, IdentitySetup, largest};
 use crate::train::net::{Net, host_f64};
-use crate::train::parameters::{block_weights, changed, copied};
+use crate::train::parameters::{block_weights, deep_copy, map_parameters};
 use ablate_models::Pass;
 use ablate_models::norm::Norm;
 use ablate_models::zoo::Model;
@@ -14,9 +14,9 @@ const FACTOR: f64 = 3.0;
 
 /// Multiplies the weights of all hidden blocks and looks at the outputs, with the epsilon of the arm
 /// and with one that grows along; then at the angle between each unit's weights and their gradient.
-pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
+pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResults<'_>) {
     let model = net.model().valid();
-    let larger = changed(copied(&model), |_, path, value| {
+    let larger = map_parameters(deep_copy(&model), |_, path, value| {
         let is_hidden = !path.starts_with("head.");
         let is_weight = path.ends_with(".weight") || path.ends_with(".bias");
         let norm = path.contains(".norm.");
@@ -30,9 +30,15 @@ pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
         return;
     };
     let pass = Pass::evaluate_on_batch();
-    out.put("size_outputs", &lab.apart(&model, &larger, &pass));
-    out.put("size_with_epsilon", &lab.apart(&model, &epsilons, &pass));
-    out.put("size_slope", &slopes(lab, net.model()));
+    out.put(
+        "size_outputs",
+        &setup.logit_difference(&model, &larger, &pass),
+    );
+    out.put(
+        "size_with_epsilon",
+        &setup.logit_difference(&model, &epsilons, &pass),
+    );
+    out.put("size_slope", &slopes(setup, net.model()));
 }
 
 /// `model` with every epsilon of a batch norm multiplied; `None` without a batch norm.
@@ -59,14 +65,14 @@ fn with_epsilons(mut model: Model, factor: f64) -> Option<Model> {
 }
 
 /// The largest `|<w, dL/dw>| / (|w| |dL/dw|)` of a unit of a hidden block on the first batch.
-fn slopes(lab: &Lab<'_>, model: &Model) -> Vec<f64> {
-    let copy = copied(model);
-    let (pixels, labels) = lab.batch(0, lab.job.train.batch_size);
+fn slopes(setup: &IdentitySetup<'_>, model: &Model) -> Vec<f64> {
+    let copy = deep_copy(model);
+    let (pixels, labels) = setup.batch(0, setup.job.train.batch_size);
     let logits = copy.forward(pixels, &Pass::evaluate_on_batch());
     let gradients = ablate_kernels::cross_entropy(logits, labels)
         .sum()
         .backward();
-    let mut most = vec![0.0; lab.replicas()];
+    let mut most = vec![0.0; setup.replicas()];
     for weight in block_weights(&copy) {
         let Some(slope) = weight.val().grad(&gradients) else {
             continue;

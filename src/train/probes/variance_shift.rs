@@ -8,11 +8,11 @@
 //! lies before the last dropout as it is without any; so it is exact for the first norm behind
 //! dropout, and to first order for those behind others.
 
-use super::findings::put_all;
-use super::{Findings, Run, Watcher};
-use crate::train::batch::{Batches, Part};
+use super::results::put_values;
+use super::{ProbeContext, ProbeHooks, ProbeResults};
+use crate::train::batch::{Batches, SplitPart};
 use crate::train::net::host_f64;
-use crate::train::statistics::{Moments, Watch, over_channels};
+use crate::train::statistics::{ChannelStatistics, StatisticsRecorder, over_channels};
 use ablate_models::Pass;
 use ablate_models::block::{DenseBlock, Epilogue, Position};
 use ablate_models::dropout::Placement;
@@ -24,20 +24,20 @@ use burn::module::Module;
 /// How often every training example is passed with fresh masks.
 const ROUNDS: usize = 4;
 
-pub(super) struct Shift;
+pub(super) struct VarianceShift;
 
-impl Watcher for Shift {
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let model = run.net.model().valid();
-        let batch = run.job.train.batch_size;
-        let shifts = shifts(&model, run.batches, batch, run.net.steps(), ROUNDS);
+impl ProbeHooks for VarianceShift {
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let model = context.net.model().valid();
+        let batch = context.job.train.batch_size;
+        let shifts = shifts(&model, context.batches, batch, context.net.steps(), ROUNDS);
         for shift in shifts {
-            put_all(found, &format!("variance_shift.{}", shift.path), |r| {
+            put_values(results, &format!("variance_shift.{}", shift.path), |r| {
                 shift.seen[r]
             });
             if let Some(by_formula) = shift.by_formula {
                 let name = format!("variance_shift_formula.{}", shift.path);
-                put_all(found, &name, |r| by_formula[r]);
+                put_values(results, &name, |r| by_formula[r]);
             }
         }
     }
@@ -45,7 +45,7 @@ impl Watcher for Shift {
 
 /// The shift at one norm: variance in training over variance without dropout, the mean over the
 /// channels of each replica.
-pub(super) struct VarianceShift {
+pub(super) struct ShiftAtNorm {
     pub(super) path: String,
     /// As seen.
     pub(super) seen: Vec<f64>,
@@ -68,10 +68,13 @@ pub(super) fn shifts(
     batch: usize,
     first: u64,
     rounds: usize,
-) -> Vec<VarianceShift> {
-    let (plain, dropped) = (Watch::at(POINTS), Watch::at(&[Point::NormInput]));
+) -> Vec<ShiftAtNorm> {
+    let (plain, dropped) = (
+        StatisticsRecorder::at(POINTS),
+        StatisticsRecorder::at(&[Point::NormInput]),
+    );
     let orders = batches.orders(0);
-    let count = batches.len(Part::Train) / batch;
+    let count = batches.len(SplitPart::Train) / batch;
     for i in 0..count {
         let (pixels, _) = batches.train(&orders, i * batch, batch);
         let pixels = pixels.inner();
@@ -87,12 +90,12 @@ pub(super) fn shifts(
     let dense = model.dense_blocks().iter();
     let dense = dense.map(|block| (&block.epilogue, Some(block)));
     let mut in_front: Option<&DenseBlock> = None;
-    let mut found = Vec::new();
+    let mut results = Vec::new();
     for (epilogue, block) in conv.chain(dense) {
-        found.extend(at_norm(epilogue, block, in_front, &plain, &dropped));
+        results.extend(at_norm(epilogue, block, in_front, &plain, &dropped));
         in_front = block;
     }
-    found
+    results
 }
 
 /// The shift at the norm of `epilogue`; `block` is its dense block and `in_front` the one before.
@@ -100,16 +103,16 @@ fn at_norm(
     epilogue: &Epilogue,
     block: Option<&DenseBlock>,
     in_front: Option<&DenseBlock>,
-    plain: &Watch,
-    dropped: &Watch,
-) -> Option<VarianceShift> {
+    plain: &StatisticsRecorder,
+    dropped: &StatisticsRecorder,
+) -> Option<ShiftAtNorm> {
     let Some(Norm::Batch(norm)) = &epilogue.norm else {
         return None;
     };
     let epsilon = norm.config.epsilon;
     let path = epilogue.path();
-    let without = plain.moments(path, Point::NormInput)?;
-    let with = dropped.moments(path, Point::NormInput)?;
+    let without = plain.statistics(path, Point::NormInput)?;
+    let with = dropped.statistics(path, Point::NormInput)?;
     let ratio = |numerator: &[f64]| {
         let denominator = without.variance();
         let channels = without.channels();
@@ -119,7 +122,7 @@ fn at_norm(
         })
     };
     let formula = directly(epilogue, plain).or_else(|| through(block?, in_front?, &without, plain));
-    Some(VarianceShift {
+    Some(ShiftAtNorm {
         path: path.to_owned(),
         seen: ratio(&with.variance()),
         by_formula: formula.map(|variance| ratio(&variance)),
@@ -127,7 +130,7 @@ fn at_norm(
 }
 
 /// The variance behind dropout that stands directly before the norm.
-fn directly(epilogue: &Epilogue, plain: &Watch) -> Option<Vec<f64>> {
+fn directly(epilogue: &Epilogue, plain: &StatisticsRecorder) -> Option<Vec<f64>> {
     let dropout = epilogue.dropout.as_ref()?;
     if epilogue.placement != Placement::BeforeNorm {
         return None;
@@ -136,9 +139,9 @@ fn directly(epilogue: &Epilogue, plain: &Watch) -> Option<Vec<f64>> {
         Position::Before => Point::Weighted,
         Position::After => Point::Activation,
     };
-    let x = plain.moments(epilogue.path(), point)?;
+    let x = plain.statistics(epilogue.path(), point)?;
     let odds = dropout.rate / (1.0 - dropout.rate);
-    let pairs = x.variance().into_iter().zip(x.square());
+    let pairs = x.variance().into_iter().zip(x.mean_square());
     Some(
         pairs
             .map(|(variance, square)| variance + odds * square)
@@ -150,8 +153,8 @@ fn directly(epilogue: &Epilogue, plain: &Watch) -> Option<Vec<f64>> {
 fn through(
     block: &DenseBlock,
     in_front: &DenseBlock,
-    without: &Moments,
-    plain: &Watch,
+    without: &ChannelStatistics,
+    plain: &StatisticsRecorder,
 ) -> Option<Vec<f64>> {
     let dropout = in_front.epilogue.dropout.as_ref()?;
     if in_front.epilogue.placement != Placement::End || block.epilogue.position != Position::Before
@@ -159,8 +162,8 @@ fn through(
         return None;
     }
     let squares = plain
-        .moments(in_front.epilogue.path(), Point::Output)?
-        .square();
+        .statistics(in_front.epilogue.path(), Point::Output)?
+        .mean_square();
     let odds = dropout.rate / (1.0 - dropout.rate);
     let weight = block.linear.weight.val();
     let [_, inputs, outputs] = weight.dims();
@@ -195,7 +198,7 @@ mod tests {
         model
     }
 
-    fn shifts_of(model: &ModelConfig, weights: &[(&str, &[f64])]) -> Vec<VarianceShift> {
+    fn shifts_of(model: &ModelConfig, weights: &[(&str, &[f64])]) -> Vec<ShiftAtNorm> {
         let job = fixture::job(model, 100);
         let net = fixture::net(&job, weights);
         shifts(&net.model().valid(), &batches(), 100, 0, 50)

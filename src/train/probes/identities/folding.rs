@@ -1,22 +1,25 @@
 //! Scales, and behind the activation centers too, that move into the next layer without a trace.
 
-use super::{Lab, Sink, copy};
+use super::{DeviceResults, IdentitySetup, evaluation_copy};
 use crate::train::net::Net;
 use ablate_models::Pass;
 use ablate_models::fold::{fold_centers_behind, fold_scales, fold_scales_behind};
 
 /// Compares the trained net with its folds, where it has any, in evaluation.
-pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
-    let scales = fold_scales_behind(copy(net));
+pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResults<'_>) {
+    let scales = fold_scales_behind(evaluation_copy(net));
     let both = scales.clone().and_then(fold_centers_behind);
     let folds = [
-        ("fold_scale_before", fold_scales(copy(net))),
+        ("fold_scale_before", fold_scales(evaluation_copy(net))),
         ("fold_scale_behind", scales),
         ("fold_both_behind", both),
     ];
     for (name, folded) in folds {
         if let Ok(folded) = folded {
-            out.put(name, &lab.apart(&copy(net), &folded, &Pass::evaluate()));
+            out.put(
+                name,
+                &setup.logit_difference(&evaluation_copy(net), &folded, &Pass::evaluate()),
+            );
         }
     }
 }

@@ -54,13 +54,13 @@ impl Restriction {
 
 /// Elements a replica of each tensor of weights, and of all scales and centers.
 #[derive(Default)]
-struct Sizes {
+struct ParameterCounts {
     weights: Vec<usize>,
     affine: usize,
     path: Vec<String>,
 }
 
-impl ModuleVisitor for Sizes {
+impl ModuleVisitor for ParameterCounts {
     fn enter_module(&mut self, name: &str, _container: &str) {
         self.path.push(name.to_owned());
     }
@@ -81,7 +81,7 @@ impl ModuleVisitor for Sizes {
 
 /// As many weights as there are scales and centers, drawn evenly from all of them.
 fn masks(model: &Model, seeds: &[u64]) -> Vec<Tensor<2>> {
-    let mut sizes = Sizes::default();
+    let mut sizes = ParameterCounts::default();
     model.visit(&mut sizes);
     let all: usize = sizes.weights.iter().sum();
     let mut chosen: Vec<Vec<f32>> = sizes
@@ -118,7 +118,7 @@ mod tests {
     use crate::train::net::{Net, host};
     use crate::train::optimizer::Optimizer;
     use crate::train::parameters;
-    use crate::train::schedule::Pace;
+    use crate::train::schedule::RateAdjustment;
     use ablate_models::Start;
     use ablate_models::block::BlockConfig;
     use ablate_models::mlp::MlpConfig;
@@ -169,7 +169,7 @@ mod tests {
             let labels: Vec<i64> = (0..16).map(|i| i % 3).collect();
             let labels = TensorData::new(labels, [2, 8]);
             let labels = Tensor::<2, Int>::from_data(labels, &device);
-            net.step(pixels, labels, Pace::CONSTANT, |_, _| ());
+            net.step(pixels, labels, RateAdjustment::UNCHANGED, |_, _| ());
         }
         let after = values(net.model());
         let mut found = Vec::new();

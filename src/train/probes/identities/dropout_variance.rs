@@ -1,7 +1,7 @@
 //! Inverted dropout in front of a norm: `Var_train = Var(x) + (1 - p) / p E[x^2]`.
 
-use super::super::shift::shifts;
-use super::{Lab, Sink, copy};
+use super::super::variance_shift::shifts;
+use super::{DeviceResults, IdentitySetup, evaluation_copy};
 use crate::train::net::Net;
 
 /// How often every training example is passed with fresh masks.
@@ -9,9 +9,15 @@ const ROUNDS: usize = 16;
 
 /// At the first norm behind dropout: how far the variance seen in training is from the formula, and
 /// from the variance without dropout, relative to either, in the mean over the units.
-pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
-    let batch = lab.job.train.batch_size;
-    let shifts = shifts(&copy(net), &lab.batches, batch, net.steps(), ROUNDS);
+pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResults<'_>) {
+    let batch = setup.job.train.batch_size;
+    let shifts = shifts(
+        &evaluation_copy(net),
+        &setup.batches,
+        batch,
+        net.steps(),
+        ROUNDS,
+    );
     let first = shifts
         .into_iter()
         .find_map(|s| Some((s.seen, s.by_formula?)));

@@ -3,12 +3,12 @@
 //! Where the norm follows the weights directly, batch statistics subtract any bias exactly, so the
 //! twins stay equal up to rounding; elsewhere they part at once.
 
-use super::findings::{Findings, put_all};
-use super::{Run, Watcher};
+use super::results::{ProbeResults, put_values};
+use super::{ProbeContext, ProbeHooks};
 use crate::data;
-use crate::train::batch::Part;
+use crate::train::batch::SplitPart;
 use crate::train::net::{Net, host_f64};
-use crate::train::schedule::Pace;
+use crate::train::schedule::RateAdjustment;
 use crate::train::{TrainError, build, load};
 use crate::trainer::Job;
 use ablate_models::Start;
@@ -20,18 +20,18 @@ use burn::tensor::{DType, Tensor};
 const STEPS: usize = 50;
 const LOOK_AT: [usize; 3] = [1, 10, STEPS];
 
-pub(super) struct Twin;
+pub(super) struct BiasTwin;
 
-impl Watcher for Twin {
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+impl ProbeHooks for BiasTwin {
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         // The job itself was built from the same parts.
-        if let Err(error) = measure(run.job, found) {
+        if let Err(error) = measure(context.job, results) {
             log::warn!("no twin: {error}");
         }
     }
 }
 
-fn measure(job: &Job, found: &mut [Findings]) -> Result<(), TrainError> {
+fn measure(job: &Job, results: &mut [ProbeResults]) -> Result<(), TrainError> {
     let device = crate::device::open(&job.device)?.autodiff();
     let batches = load(job, &data::load(job.data.name)?, &device, DType::F64)?;
     let seeds: Vec<u64> = job.cells.iter().map(|cell| cell.seed).collect();
@@ -43,7 +43,7 @@ fn measure(job: &Job, found: &mut [Findings]) -> Result<(), TrainError> {
     let n = job.train.batch_size;
     let mut largest = vec![0.0f64; job.cells.len()];
     let mut orders = batches.orders(0);
-    let steps_per_epoch = batches.len(Part::Train) / n;
+    let steps_per_epoch = batches.len(SplitPart::Train) / n;
     for step in 0..STEPS {
         let at = step % steps_per_epoch;
         if at == 0 {
@@ -51,7 +51,8 @@ fn measure(job: &Job, found: &mut [Findings]) -> Result<(), TrainError> {
         }
         let advance = |net: &mut Net| -> Tensor<3> {
             let (pixels, labels) = batches.train(&orders, at * n, n);
-            net.step(pixels, labels, Pace::CONSTANT, |_, _| ()).logits
+            net.step(pixels, labels, RateAdjustment::UNCHANGED, |_, _| ())
+                .logits
         };
         let difference = host_f64(advance(&mut with) - advance(&mut without));
         let each = difference.len() / largest.len();
@@ -59,7 +60,7 @@ fn measure(job: &Job, found: &mut [Findings]) -> Result<(), TrainError> {
             largest[i / each] = largest[i / each].max(d.abs());
         }
         if LOOK_AT.contains(&(step + 1)) {
-            put_all(found, &format!("bias_twin.step_{}", step + 1), |r| {
+            put_values(results, &format!("bias_twin.step_{}", step + 1), |r| {
                 largest[r]
             });
         }

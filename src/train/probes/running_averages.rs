@@ -1,66 +1,68 @@
 //! How far the running averages are from the statistics of the training split, and what that costs,
 //! step by step.
 
-use super::{Findings, Run, Watcher};
+use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::record::Scores;
 use crate::train::net;
-use crate::train::statistics::{batch_norms, exact, held, over_channels};
+use crate::train::statistics::{
+    batch_norms, over_channels, running_statistics, with_exact_statistics,
+};
 use ablate_models::zoo::Model;
 use burn::module::Module;
 use std::collections::BTreeMap;
 
 /// Accuracy by running averages counts as good enough when it is at most so many points below that by
 /// exact statistics.
-const TOLERANCE: f64 = 0.5;
+const TOLERANCE_POINTS: f64 = 0.5;
 
 /// Looks at the steps 1, 2, 5, 10, 20, 50, ...
 #[derive(Default)]
-pub(super) struct Lag {
+pub(super) struct RunningAverages {
     steps: u64,
-    looks: Vec<u64>,
+    recorded_steps: Vec<u64>,
     /// A curve over the looks for each replica, by name.
     curves: BTreeMap<String, Vec<Vec<f64>>>,
 }
 
 /// Whether `step` is 1, 2 or 5 times a power of ten.
-fn is_look(step: u64) -> bool {
+fn is_recorded_step(step: u64) -> bool {
     let power = 10u64.pow(step.max(1).ilog10());
     step.is_multiple_of(power) && matches!(step / power, 1 | 2 | 5)
 }
 
-impl Watcher for Lag {
-    fn after_step(&mut self, run: &Run<'_>) {
+impl ProbeHooks for RunningAverages {
+    fn after_step(&mut self, context: &ProbeContext<'_>) {
         self.steps += 1;
-        if is_look(self.steps) {
-            self.look(run);
+        if is_recorded_step(self.steps) {
+            self.record(context);
         }
     }
 
-    fn finish(&mut self, _run: &Run<'_>, found: &mut [Findings]) {
+    fn finish(&mut self, _run: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         for (name, curves) in &self.curves {
-            for (findings, curve) in found.iter_mut().zip(curves) {
-                findings.series(name, curve.iter().copied());
+            for (result, curve) in results.iter_mut().zip(curves) {
+                result.put_series(name, curve.iter().copied());
             }
         }
         let of = |name: &str| self.curves.get(name);
         if let (Some(running), Some(exact)) = (of("accuracy_running"), of("accuracy_exact")) {
-            for ((findings, running), exact) in found.iter_mut().zip(running).zip(exact) {
-                let enough = self.sufficient(running, exact);
-                findings.put("sufficient_batches", enough as f64);
+            for ((result, running), exact) in results.iter_mut().zip(running).zip(exact) {
+                let enough = self.sufficient_batches(running, exact);
+                result.put_value("sufficient_batches", enough as f64);
             }
         }
     }
 }
 
-impl Lag {
-    fn look(&mut self, run: &Run<'_>) {
-        self.looks.push(self.steps);
-        let model = run.net.model().valid();
-        let exact = exact(run.net.model(), run.batches);
+impl RunningAverages {
+    fn record(&mut self, context: &ProbeContext<'_>) {
+        self.recorded_steps.push(self.steps);
+        let model = context.net.model().valid();
+        let exact = with_exact_statistics(context.net.model(), context.batches);
         self.gaps(&model, &exact);
-        let part = run.batches.held_out();
+        let part = context.batches.held_out();
         for (mode, model) in [("running", &model), ("exact", &exact)] {
-            let scores = net::scores(model, run.batches, part);
+            let scores = net::scores(model, context.batches, part);
             self.note(&format!("accuracy_{mode}"), accuracies(&scores));
         }
     }
@@ -70,7 +72,7 @@ impl Lag {
         for ((path, norm), (_, truth)) in batch_norms(model).into_iter().zip(batch_norms(exact)) {
             let [replicas, channels]: [usize; 2] = norm.running.estimates().0.dims();
             let epsilon = norm.config.epsilon;
-            let ([m, v], [mean, variance]) = (held(norm), held(truth));
+            let ([m, v], [mean, variance]) = (running_statistics(norm), running_statistics(truth));
             let off = |i: usize| (m[i] - mean[i]).abs() / (variance[i] + epsilon).sqrt();
             let ratio = |i: usize| ((v[i] + epsilon) / (variance[i] + epsilon)).ln().abs();
             let mean_gap = over_channels(replicas, channels, off);
@@ -90,11 +92,17 @@ impl Lag {
 
     /// The first look from which on accuracy by running averages is good enough; one step more than
     /// were taken where it is not at the last.
-    fn sufficient(&self, running: &[f64], exact: &[f64]) -> u64 {
-        let good = |i: &usize| running[*i] >= exact[*i] - TOLERANCE;
-        let streak = (0..self.looks.len()).rev().take_while(good).count();
-        let first = self.looks.len() - streak;
-        self.looks.get(first).copied().unwrap_or(self.steps + 1)
+    fn sufficient_batches(&self, running: &[f64], exact: &[f64]) -> u64 {
+        let good = |i: &usize| running[*i] >= exact[*i] - TOLERANCE_POINTS;
+        let streak = (0..self.recorded_steps.len())
+            .rev()
+            .take_while(good)
+            .count();
+        let first = self.recorded_steps.len() - streak;
+        self.recorded_steps
+            .get(first)
+            .copied()
+            .unwrap_or(self.steps + 1)
     }
 }
 
@@ -112,8 +120,8 @@ mod tests {
 
     #[test]
     fn looks_are_at_one_two_and_five_times_powers_of_ten() {
-        let looks: Vec<u64> = (0..1100).filter(|&step| is_look(step)).collect();
-        assert_eq!(looks, [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]);
+        let recorded_steps: Vec<u64> = (0..1100).filter(|&step| is_recorded_step(step)).collect();
+        assert_eq!(recorded_steps, [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]);
     }
 
     /// The batch is the whole split, so its statistics are exact; the weight grows by 1 a step, and
@@ -126,13 +134,13 @@ mod tests {
         let model = fixture::mlp(&[1], fixture::bare(MOMENTUM), Activation::Linear);
         let job = fixture::job(&model, 2);
         let mut net = fixture::net(&job, &[]);
-        let mut lag = Lag::default();
+        let mut lag = RunningAverages::default();
         for step in 1..=100 {
             let weights = [f64::from(step), 0.0];
             net.replace(|model| fixture::set(model, &[("blocks.0.linear.weight", &weights)]));
-            let (pixels, _) = batches.slice(crate::train::batch::Part::Train, 0, 2);
+            let (pixels, _) = batches.slice(crate::train::batch::SplitPart::Train, 0, 2);
             net.model().forward(pixels, &Pass::train(step as u64));
-            lag.after_step(&Run {
+            lag.after_step(&ProbeContext {
                 job: &job,
                 net: &net,
                 batches: &batches,
@@ -140,8 +148,8 @@ mod tests {
         }
         let means = &lag.curves["mean_gap.blocks.0"][0];
         let variances = &lag.curves["variance_gap.blocks.0"][0];
-        assert_eq!(means.len(), lag.looks.len());
-        for ((&step, mean), variance) in lag.looks.iter().zip(means).zip(variances) {
+        assert_eq!(means.len(), lag.recorded_steps.len());
+        for ((&step, mean), variance) in lag.recorded_steps.iter().zip(means).zip(variances) {
             // Pixels 1 and 3: the unit has mean 2 w and standard deviation w at weight w = t.
             let t = step as f64;
             let left = (1.0 - MOMENTUM).powf(t);
@@ -159,10 +167,10 @@ mod tests {
 
     #[test]
     fn enough_batches_are_those_from_which_on_accuracy_stays_near() {
-        let lag = Lag {
+        let lag = RunningAverages {
             steps: 7,
-            looks: vec![1, 2, 5],
-            ..Lag::default()
+            recorded_steps: vec![1, 2, 5],
+            ..RunningAverages::default()
         };
         let exact = [90.0; 3];
         for (running, expected) in [
@@ -171,7 +179,11 @@ mod tests {
             ([10.0, 95.0, 95.0], 2),
             ([90.0, 90.0, 89.0], 8),
         ] {
-            assert_eq!(lag.sufficient(&running, &exact), expected, "{running:?}");
+            assert_eq!(
+                lag.sufficient_batches(&running, &exact),
+                expected,
+                "{running:?}"
+            );
         }
     }
 }

@@ -1,35 +1,44 @@
 //! `BN(W u + b) = BN(W u)`, and so `dL/db = 0`.
 
-use super::{Lab, STEPS, Sink, largest, relative};
+use super::{DeviceResults, IdentitySetup, STEPS, largest, relative};
 use crate::train::TrainError;
 use crate::train::net::{Net, host_f64};
-use crate::train::probes::twin::with_bias;
-use crate::train::schedule::Pace;
+use crate::train::probes::bias_twin::with_bias;
+use crate::train::schedule::RateAdjustment;
 use ablate_models::block::Bias;
 use ablate_models::zoo::Model;
 use burn::tensor::{Gradients, Tensor};
 
 /// Trains twins, with biases in the hidden blocks and without, and compares their logits at every
 /// step; of the one with biases, the gradients of biases and weights.
-pub(super) fn measure(lab: &Lab<'_>, out: &mut Sink<'_>) -> Result<(), TrainError> {
-    if !lab.job.model.block().norm.is_some() {
+pub(super) fn measure(
+    setup: &IdentitySetup<'_>,
+    out: &mut DeviceResults<'_>,
+) -> Result<(), TrainError> {
+    if !setup.job.model.block().norm.is_some() {
         return Ok(());
     }
-    let twin = |bias| lab.net(&with_bias(&lab.job.model, bias));
+    let twin = |bias| setup.net(&with_bias(&setup.job.model, bias));
     let (mut with, mut without) = (twin(Bias::On)?, twin(Bias::Off)?);
-    let (mut outputs, mut slope) = (vec![0.0f64; lab.replicas()], vec![0.0f64; lab.replicas()]);
-    let n = lab.job.train.batch_size;
+    let (mut outputs, mut slope) = (
+        vec![0.0f64; setup.replicas()],
+        vec![0.0f64; setup.replicas()],
+    );
+    let n = setup.job.train.batch_size;
     for step in 0..STEPS {
-        let advance = |net: &mut Net, watch: &mut dyn FnMut(&Model, &Gradients)| {
-            let (pixels, labels) = lab.batch(step, n);
-            host_f64(net.step(pixels, labels, Pace::CONSTANT, watch).logits)
+        let advance = |net: &mut Net, recorder: &mut dyn FnMut(&Model, &Gradients)| {
+            let (pixels, labels) = setup.batch(step, n);
+            host_f64(
+                net.step(pixels, labels, RateAdjustment::UNCHANGED, recorder)
+                    .logits,
+            )
         };
         let mut see = |model: &Model, gradients: &Gradients| {
-            raise(&mut slope, &bias_slopes(model, gradients, lab.replicas()));
+            raise(&mut slope, &bias_slopes(model, gradients, setup.replicas()));
         };
         let a = advance(&mut with, &mut see);
         let b = advance(&mut without, &mut |_, _| ());
-        raise(&mut outputs, &relative(&a, &b, lab.replicas()));
+        raise(&mut outputs, &relative(&a, &b, setup.replicas()));
     }
     out.put("bias_outputs", &outputs);
     out.put("bias_slope", &slope);

@@ -4,19 +4,19 @@ use crate::record::CellRecord;
 use std::collections::BTreeMap;
 
 /// Significant digits that traces and series are kept with.
-const DIGITS: usize = 6;
+const SIGNIFICANT_DIGITS: usize = 6;
 
 /// What probes found in one cell, by name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Findings {
+pub(crate) struct ProbeResults {
     values: BTreeMap<String, f64>,
     traces: BTreeMap<String, Vec<f64>>,
     series: BTreeMap<String, Vec<f64>>,
 }
 
-impl Findings {
+impl ProbeResults {
     /// Notes a value.
-    pub(crate) fn put(&mut self, name: &str, value: f64) {
+    pub(crate) fn put_value(&mut self, name: &str, value: f64) {
         self.values.insert(name.to_owned(), value);
     }
 
@@ -28,24 +28,24 @@ impl Findings {
 
     /// The values of each epoch called `name`.
     #[cfg(test)]
-    pub(crate) fn traced(&self, name: &str) -> &[f64] {
+    pub(crate) fn trace(&self, name: &str) -> &[f64] {
         self.traces.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Notes the value of this epoch; every epoch must have one.
-    pub(crate) fn trace(&mut self, name: &str, value: f64) {
+    pub(crate) fn push_trace(&mut self, name: &str, value: f64) {
         let trace = self.traces.entry(name.to_owned()).or_default();
-        trace.push(short(value));
+        trace.push(rounded(value));
     }
 
     /// Notes a curve or a histogram.
-    pub(crate) fn series(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
-        let values = values.into_iter().map(short).collect();
+    pub(crate) fn put_series(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
+        let values = values.into_iter().map(rounded).collect();
         self.series.insert(name.to_owned(), values);
     }
 
     /// Writes down what is finite.
-    pub(crate) fn write(self, record: &mut CellRecord) {
+    pub(crate) fn write_to(self, record: &mut CellRecord) {
         let finite = |(_, values): &(String, Vec<f64>)| values.iter().all(|v| v.is_finite());
         let values = self.values.into_iter();
         record.probes = values.filter(|(_, value)| value.is_finite()).collect();
@@ -55,15 +55,15 @@ impl Findings {
 }
 
 /// Notes a value in every cell.
-pub(super) fn put_all(found: &mut [Findings], name: &str, value: impl Fn(usize) -> f64) {
-    for (r, findings) in found.iter_mut().enumerate() {
-        findings.put(name, value(r));
+pub(super) fn put_values(results: &mut [ProbeResults], name: &str, value: impl Fn(usize) -> f64) {
+    for (r, result) in results.iter_mut().enumerate() {
+        result.put_value(name, value(r));
     }
 }
 
 /// `value` to so many digits, so that records stay small.
-fn short(value: f64) -> f64 {
-    let text = format!("{value:.*e}", DIGITS - 1);
+fn rounded(value: f64) -> f64 {
+    let text = format!("{value:.*e}", SIGNIFICANT_DIGITS - 1);
     text.parse().unwrap_or(value)
 }
 
@@ -73,10 +73,10 @@ mod tests {
 
     #[test]
     fn traces_and_series_keep_six_digits_whatever_their_size() {
-        assert_eq!(short(1.0 / 3.0), 0.333333);
-        assert_eq!(short(-2e-9 / 3.0), -6.66667e-10);
-        assert_eq!(short(1_234_567.0), 1_234_570.0);
-        assert_eq!(short(0.0), 0.0);
-        assert!(short(f64::NAN).is_nan());
+        assert_eq!(rounded(1.0 / 3.0), 0.333333);
+        assert_eq!(rounded(-2e-9 / 3.0), -6.66667e-10);
+        assert_eq!(rounded(1_234_567.0), 1_234_570.0);
+        assert_eq!(rounded(0.0), 0.0);
+        assert!(rounded(f64::NAN).is_nan());
     }
 }

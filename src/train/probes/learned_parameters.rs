@@ -1,37 +1,37 @@
 //! How the learned scales and centers of each block are distributed over its units.
 
 use super::quantiles::Quantiles;
-use super::{Findings, Run, Watcher};
+use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::host_f64;
 use crate::train::parameters::block_paths;
 use ablate_models::norm::Norm;
 use burn::module::Param;
 use burn::tensor::Tensor;
 
-pub(super) struct Learned;
+pub(super) struct LearnedParameters;
 
-impl Watcher for Learned {
-    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let model = run.net.model();
+impl ProbeHooks for LearnedParameters {
+    fn epoch_done(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let model = context.net.model();
         let conv = model.conv_blocks().map(|block| &block.epilogue);
         let epilogues = conv.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
         for (path, epilogue) in block_paths(model).iter().zip(epilogues) {
             let Some(affine) = epilogue.norm.as_ref().map(Norm::affine) else {
                 continue;
             };
-            note("scale", path, affine.scale.as_ref(), found);
-            note("center", path, affine.center.as_ref(), found);
+            note("scale", path, affine.scale.as_ref(), results);
+            note("center", path, affine.center.as_ref(), results);
         }
     }
 }
 
-fn note(what: &str, path: &str, param: Option<&Param<Tensor<2>>>, found: &mut [Findings]) {
+fn note(what: &str, path: &str, param: Option<&Param<Tensor<2>>>, results: &mut [ProbeResults]) {
     let Some(param) = param else {
         return;
     };
     let values = host_f64(param.val());
-    let channels = values.len() / found.len();
-    for (findings, units) in found.iter_mut().zip(values.chunks(channels)) {
-        Quantiles::of(units.to_vec()).trace(what, path, findings);
+    let channels = values.len() / results.len();
+    for (result, units) in results.iter_mut().zip(values.chunks(channels)) {
+        Quantiles::of(units.to_vec()).trace(what, path, result);
     }
 }

@@ -2,41 +2,44 @@
 //! of an epoch, the exact ones of the training split, and those of the test batch itself, whose
 //! examples come as they are, one by one, or sorted by class.
 
-use super::{Findings, Run, Watcher};
+use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::record::Scores;
-use crate::train::batch::{Batches, Part};
+use crate::train::batch::{Batches, SplitPart};
 use crate::train::net::{self, host};
-use crate::train::scores::Tally;
-use crate::train::statistics::{cumulative, exact};
+use crate::train::scores::ScoreAccumulator;
+use crate::train::statistics::{with_cumulative_statistics, with_exact_statistics};
 use ablate_models::Pass;
 use ablate_models::zoo::Model;
 use burn::module::Module;
 
-pub(super) struct Modes;
+pub(super) struct EvaluationModes;
 
-impl Watcher for Modes {
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let (net, batches) = (run.net, run.batches);
+impl ProbeHooks for EvaluationModes {
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let (net, batches) = (context.net, context.batches);
         let model = net.model();
-        let n = run.job.train.batch_size;
-        let whole = |model: &Model| net::scores(model, batches, Part::Test);
+        let n = context.job.train.batch_size;
+        let whole = |model: &Model| net::scores(model, batches, SplitPart::Test);
         let as_they_come = orders(batches, |_, list| list);
         let sorted = orders(batches, by_class);
         let by_batch = |orders: &[Vec<u32>], n| on_batches(&model.valid(), batches, orders, n);
         let epoch = batches.orders(0);
         let modes = [
             ("running", whole(&model.valid())),
-            ("cumulative", whole(&cumulative(model, batches, &epoch, n))),
-            ("exact", whole(&exact(model, batches))),
+            (
+                "cumulative",
+                whole(&with_cumulative_statistics(model, batches, &epoch, n)),
+            ),
+            ("exact", whole(&with_exact_statistics(model, batches))),
             ("batch", by_batch(&as_they_come, n)),
             ("batch-of-one", by_batch(&as_they_come, 1)),
             ("batch-of-a-class", by_batch(&sorted, n)),
         ];
         for (mode, scores) in modes {
-            for (findings, scores) in found.iter_mut().zip(scores) {
+            for (result, scores) in results.iter_mut().zip(scores) {
                 if let Some(scores) = scores {
-                    findings.put(&format!("accuracy_by.{mode}"), scores.accuracy);
-                    findings.put(&format!("nll_by.{mode}"), scores.nll);
+                    result.put_value(&format!("accuracy_by.{mode}"), scores.accuracy);
+                    result.put_value(&format!("nll_by.{mode}"), scores.nll);
                 }
             }
         }
@@ -48,9 +51,9 @@ fn orders(
     batches: &Batches,
     arrange: impl Fn(&dyn Fn(u32) -> usize, Vec<u32>) -> Vec<u32>,
 ) -> Vec<Vec<u32>> {
-    let all = 0..batches.len(Part::Test) as u32;
+    let all = 0..batches.len(SplitPart::Test) as u32;
     let of = |r: usize| {
-        let class = |i: u32| batches.label(Part::Test, r, i as usize);
+        let class = |i: u32| batches.label(SplitPart::Test, r, i as usize);
         arrange(&class, all.clone().collect())
     };
     (0..batches.replicas()).map(of).collect()
@@ -70,23 +73,23 @@ fn on_batches(
     orders: &[Vec<u32>],
     n: usize,
 ) -> Vec<Option<Scores>> {
-    let all = batches.len(Part::Test);
+    let all = batches.len(SplitPart::Test);
     let n = n.min(all);
-    let mut tallies = vec![Tally::default(); orders.len()];
+    let mut accumulators = vec![ScoreAccumulator::default(); orders.len()];
     for done in (0..all).step_by(n) {
         let from = done.min(all - n);
-        let (pixels, _) = batches.ordered(Part::Test, orders, from, n);
+        let (pixels, _) = batches.ordered(SplitPart::Test, orders, from, n);
         let logits = model.forward(pixels.inner(), &Pass::evaluate_on_batch());
         let classes = logits.dims()[2];
         for (i, row) in host(logits).chunks(classes).enumerate() {
             let (r, place) = (i / n, from + i % n);
             if place >= done {
-                let label = batches.label(Part::Test, r, orders[r][place] as usize);
-                tallies[r].add(row, label);
+                let label = batches.label(SplitPart::Test, r, orders[r][place] as usize);
+                accumulators[r].add(row, label);
             }
         }
     }
-    tallies.iter().map(Tally::scores).collect()
+    accumulators.iter().map(ScoreAccumulator::scores).collect()
 }
 
 #[cfg(test)]
@@ -104,26 +107,26 @@ mod tests {
         ("head.weight", &[-1.0, 1.0]),
     ];
 
-    fn found(norm: NormConfig, batch: usize) -> Findings {
+    fn results(norm: NormConfig, batch: usize) -> ProbeResults {
         let batches = fixture::batches(&IMAGES, &LABELS);
         let model = fixture::mlp(&[1], norm, Activation::Linear);
         let job = fixture::job(&model, batch);
         let net = fixture::net(&job, &WEIGHTS);
-        let mut found = [Findings::default()];
-        let run = Run {
+        let mut results = [ProbeResults::default()];
+        let context = ProbeContext {
             job: &job,
             net: &net,
             batches: &batches,
         };
-        Modes.finish(&run, &mut found);
-        let [found] = found;
-        found
+        EvaluationModes.finish(&context, &mut results);
+        let [results] = results;
+        results
     }
 
     #[test]
     fn without_a_norm_every_mode_gives_each_example_its_one_score() {
         for batch in [1, 2, 4, 5] {
-            let found = found(NormConfig::None, batch);
+            let results = results(NormConfig::None, batch);
             for mode in [
                 "running",
                 "exact",
@@ -131,7 +134,7 @@ mod tests {
                 "batch-of-one",
                 "batch-of-a-class",
             ] {
-                let accuracy = found.value(&format!("accuracy_by.{mode}"));
+                let accuracy = results.value(&format!("accuracy_by.{mode}"));
                 assert_eq!(accuracy, Some(80.0), "{mode} in batches of {batch}");
             }
         }
@@ -140,9 +143,9 @@ mod tests {
     #[test]
     fn a_batch_of_one_tells_a_norm_nothing() {
         // Everything is normalized to zero, and among equal logits the first class counts.
-        let found = found(fixture::bare(0.1), 5);
-        assert_eq!(found.value("accuracy_by.batch-of-one"), Some(60.0));
-        let nll = found.value("nll_by.batch-of-one").unwrap();
+        let results = results(fixture::bare(0.1), 5);
+        assert_eq!(results.value("accuracy_by.batch-of-one"), Some(60.0));
+        let nll = results.value("nll_by.batch-of-one").unwrap();
         assert!((nll - 2f64.ln()).abs() < 1e-6);
     }
 
@@ -151,9 +154,9 @@ mod tests {
         // Differences of the pixels: -8, -4, 8 of class 0 and 6, 2 of class 1. Sorted, batches of
         // three and of the last three: (-8, -4, 8) with mean -4/3 gets the last one wrong; of
         // (8, 6, 2), mean 16/3, the last two are scored: 6 above the mean, 2 below.
-        let found = found(fixture::bare(0.1), 3);
-        assert_eq!(found.value("accuracy_by.batch-of-a-class"), Some(60.0));
+        let results = results(fixture::bare(0.1), 3);
+        assert_eq!(results.value("accuracy_by.batch-of-a-class"), Some(60.0));
         // All five have mean 0.8: only the mislabelled one is wrong.
-        assert_eq!(found.value("accuracy_by.exact"), Some(80.0));
+        assert_eq!(results.value("accuracy_by.exact"), Some(80.0));
     }
 }

@@ -1,9 +1,9 @@
 //! Whether the learned scales of a trained net fold into the next layer without a trace.
 
-use super::findings::{Findings, put_all};
-use super::{Run, Watcher};
-use crate::train::batch::Part;
-use crate::train::net::{for_chunks, host_f64};
+use super::results::{ProbeResults, put_values};
+use super::{ProbeContext, ProbeHooks};
+use crate::train::batch::SplitPart;
+use crate::train::net::{for_each_chunk, host_f64};
 use ablate_models::Pass;
 use ablate_models::fold::fold_scales;
 use burn::module::{Module, ModuleMapper, Param};
@@ -23,17 +23,17 @@ impl ModuleMapper for ToDouble {
 
 /// The largest difference of a logit between the net and its fold, relative to the largest logit,
 /// in double precision.
-pub(super) struct Fold;
+pub(super) struct ScaleFold;
 
-impl Watcher for Fold {
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let model = run.net.model().valid().map(&mut ToDouble);
+impl ProbeHooks for ScaleFold {
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let model = context.net.model().valid().map(&mut ToDouble);
         let Ok(folded) = fold_scales(model.clone()) else {
             return;
         };
-        let replicas = found.len();
+        let replicas = results.len();
         let (mut difference, mut size) = (vec![0.0f64; replicas], vec![0.0f64; replicas]);
-        for_chunks(run.batches, Part::Test, EXAMPLES, |_, pixels| {
+        for_each_chunk(context.batches, SplitPart::Test, EXAMPLES, |_, pixels| {
             let pixels = pixels.cast(DType::F64);
             let ours = host_f64(model.forward(pixels.clone(), &Pass::evaluate()));
             let theirs = host_f64(folded.forward(pixels, &Pass::evaluate()));
@@ -43,6 +43,6 @@ impl Watcher for Fold {
                 size[i / each] = size[i / each].max(a.abs());
             }
         });
-        put_all(found, "fold_error", |r| difference[r] / size[r]);
+        put_values(results, "fold_error", |r| difference[r] / size[r]);
     }
 }

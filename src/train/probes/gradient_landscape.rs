@@ -4,9 +4,11 @@
 //! gradient change; and, layer by layer, by how much a layer's gradient changes when the layers in
 //! front of it take their step. Statistics are those of the batch, and nothing is dropped.
 
-use super::{Findings, Run, Watcher};
+use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::host_f64;
-use crate::train::parameters::{block_paths, block_weights, changed, copied, gradients, values};
+use crate::train::parameters::{
+    block_paths, block_weights, deep_copy, gradients, map_parameters, values,
+};
 use ablate_models::Pass;
 use ablate_models::zoo::Model;
 use burn::tensor::{Int, Tensor};
@@ -15,26 +17,28 @@ use burn::tensor::{Int, Tensor};
 const LENGTHS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 
 #[derive(Default)]
-pub(super) struct Landscape {
+pub(super) struct GradientLandscape {
     epochs: usize,
 }
 
-impl Watcher for Landscape {
-    fn epoch_done(&mut self, run: &Run<'_>, found: &mut [Findings]) {
+impl ProbeHooks for GradientLandscape {
+    fn epoch_done(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         self.epochs += 1;
-        let rates: Vec<f64> = run.job.cells.iter().map(|c| c.learning_rate).collect();
-        let orders = run.batches.orders(self.epochs);
-        let batch = run.batches.train(&orders, 0, run.job.train.batch_size);
-        let here = Place::of(copied(run.net.model()), &batch);
-        along(&here, &rates, &batch, found);
-        across(&here, &rates, &batch, found);
+        let rates: Vec<f64> = context.job.cells.iter().map(|c| c.learning_rate).collect();
+        let orders = context.batches.orders(self.epochs);
+        let batch = context
+            .batches
+            .train(&orders, 0, context.job.train.batch_size);
+        let here = LossPoint::at(deep_copy(context.net.model()), &batch);
+        along_gradient(&here, &rates, &batch, results);
+        covariate_shift(&here, &rates, &batch, results);
     }
 }
 
 type Batch = (Tensor<3>, Tensor<2, Int>);
 
 /// A net, and loss and gradients of one batch there.
-struct Place {
+struct LossPoint {
     model: Model,
     /// `[replicas]`.
     losses: Vec<f64>,
@@ -44,8 +48,8 @@ struct Place {
     weight_slopes: Vec<Tensor<2>>,
 }
 
-impl Place {
-    fn of(model: Model, (pixels, labels): &Batch) -> Self {
+impl LossPoint {
+    fn at(model: Model, (pixels, labels): &Batch) -> Self {
         let logits = model.forward(pixels.clone(), &Pass::evaluate_on_batch());
         let losses = ablate_kernels::cross_entropy(logits, labels.clone());
         let all = losses.clone().sum().backward();
@@ -68,7 +72,7 @@ impl Place {
 
     /// The net after a step of `length` learning rates down the gradient.
     fn step(&self, length: f64, rates: &[f64]) -> Model {
-        changed(copied(&self.model), |i, _, value| {
+        map_parameters(deep_copy(&self.model), |i, _, value| {
             let rates: Vec<f64> = rates.iter().map(|rate| rate * length).collect();
             let rates = Tensor::<1>::from_data(rates.as_slice(), (&value.device(), value.dtype()));
             value - self.slopes[i].clone() * rates.unsqueeze_dim(1)
@@ -77,28 +81,28 @@ impl Place {
 }
 
 /// Loss and gradient along the gradient.
-fn along(here: &Place, rates: &[f64], batch: &Batch, found: &mut [Findings]) {
+fn along_gradient(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut [ProbeResults]) {
     let size = norms(&here.slopes);
-    let ahead = LENGTHS.map(|length| Place::of(here.step(length, rates), batch));
+    let ahead = LENGTHS.map(|length| LossPoint::at(here.step(length, rates), batch));
     let change = ahead
         .each_ref()
         .map(|there| distances(&there.slopes, &here.slopes));
-    for (r, findings) in found.iter_mut().enumerate() {
+    for (r, result) in results.iter_mut().enumerate() {
         let losses = ahead.each_ref().map(|there| there.losses[r]);
         let largest = |values: [f64; LENGTHS.len()]| values.into_iter().fold(f64::MIN, f64::max);
         let smallest = losses.into_iter().fold(f64::MAX, f64::min);
         let way = |i: usize| LENGTHS[i] * rates[r] * size[r];
         let smoothness = std::array::from_fn(|i| change[i][r] / way(i));
         let change = largest(change.each_ref().map(|all| all[r]));
-        findings.trace("loss_range", largest(losses) - smallest);
-        findings.trace("gradient_change", change);
-        findings.trace("relative_gradient_change", change / size[r]);
-        findings.trace("smoothness", largest(smoothness));
+        result.push_trace("loss_range", largest(losses) - smallest);
+        result.push_trace("gradient_change", change);
+        result.push_trace("relative_gradient_change", change / size[r]);
+        result.push_trace("smoothness", largest(smoothness));
     }
 }
 
 /// The gradient of each block's weights before and after the blocks in front of it take their step.
-fn across(here: &Place, rates: &[f64], batch: &Batch, found: &mut [Findings]) {
+fn covariate_shift(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut [ProbeResults]) {
     let next = here.step(1.0, rates);
     let moved: Vec<Tensor<2>> = values(&next).into_iter().map(|(_, v)| v).collect();
     let paths = block_paths(&here.model);
@@ -107,7 +111,7 @@ fn across(here: &Place, rates: &[f64], batch: &Batch, found: &mut [Findings]) {
             let block = |path: &String| parameter.starts_with(&format!("{path}."));
             paths[..i].iter().any(block)
         };
-        let mixed = changed(copied(&here.model), |index, parameter, value| {
+        let mixed = map_parameters(deep_copy(&here.model), |index, parameter, value| {
             if is_in_front(parameter) {
                 moved[index].clone()
             } else {
@@ -115,13 +119,13 @@ fn across(here: &Place, rates: &[f64], batch: &Batch, found: &mut [Findings]) {
             }
         });
         let old = &here.weight_slopes[i..=i];
-        let new = &Place::of(mixed, batch).weight_slopes[i..=i];
+        let new = &LossPoint::at(mixed, batch).weight_slopes[i..=i];
         let (apart, products) = (distances(new, old), products(new, old));
         let (a, b) = (norms(new), norms(old));
-        for (r, findings) in found.iter_mut().enumerate() {
-            findings.trace(&format!("covariate_shift.{path}"), apart[r]);
+        for (r, result) in results.iter_mut().enumerate() {
+            result.push_trace(&format!("covariate_shift.{path}"), apart[r]);
             let cosine = products[r] / (a[r] * b[r]);
-            findings.trace(&format!("covariate_cosine.{path}"), cosine);
+            result.push_trace(&format!("covariate_cosine.{path}"), cosine);
         }
     }
 }
@@ -163,29 +167,29 @@ mod tests {
     /// Traces are kept with six digits.
     const DIGITS: f64 = 1e-5;
 
-    fn found(model: &ModelConfig, weights: &[(&str, &[f64])]) -> Findings {
+    fn results(model: &ModelConfig, weights: &[(&str, &[f64])]) -> ProbeResults {
         let batches = fixture::batches(&[[2, 0]], &[0]);
         let job: Job = fixture::job(model, 1);
         let net = fixture::net(&job, weights);
-        let mut found = [Findings::default()];
-        let run = Run {
+        let mut results = [ProbeResults::default()];
+        let context = ProbeContext {
             job: &job,
             net: &net,
             batches: &batches,
         };
-        Landscape::default().epoch_done(&run, &mut found);
-        let [found] = found;
-        found
+        GradientLandscape::default().epoch_done(&context, &mut results);
+        let [results] = results;
+        results
     }
 
     /// A linear classifier of zeros on one image `(2, 0)` of class 0: a step of length `a` moves the
     /// logits apart by `a (|x|^2 + 1)`, and the gradient shrinks by the factor `2 sigmoid(-5 a)`.
     #[test]
     fn loss_and_gradient_of_a_linear_classifier_change_as_on_paper() {
-        let found = found(&fixture::mlp(&[], NormConfig::None, Activation::Relu), &[]);
+        let results = results(&fixture::mlp(&[], NormConfig::None, Activation::Relu), &[]);
         let loss = |a: f64| (-5.0 * a).exp().ln_1p();
         let range = loss(0.5 * RATE) - loss(4.0 * RATE);
-        let of = |name: &str| found.traced(name)[0];
+        let of = |name: &str| results.trace(name)[0];
         assert_near(of("loss_range"), range, DIGITS);
         let change = |a: f64| (2.5 * a).tanh();
         assert_near(of("relative_gradient_change"), change(4.0 * RATE), DIGITS);
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn the_gradient_behind_a_layer_changes_with_its_step_as_on_paper() {
         let (first, second) = (0.4, 0.3);
-        let found = found(
+        let results = results(
             &fixture::mlp(&[1, 1], NormConfig::None, Activation::Linear),
             &[
                 ("blocks.0.linear.weight", &[first, 0.0]),
@@ -213,9 +217,9 @@ mod tests {
         let gradient = |w1: f64| slope(w1) * 2.0 * w1;
         let moved = first - RATE * slope(first) * 2.0 * second;
         let shift = (gradient(moved) - gradient(first)).abs();
-        assert_near(found.traced("covariate_shift.blocks.1")[0], shift, DIGITS);
-        assert_near(found.traced("covariate_cosine.blocks.1")[0], 1.0, DIGITS);
+        assert_near(results.trace("covariate_shift.blocks.1")[0], shift, DIGITS);
+        assert_near(results.trace("covariate_cosine.blocks.1")[0], 1.0, DIGITS);
         // Nothing stands in front of the first layer.
-        assert_eq!(found.traced("covariate_shift.blocks.0"), [0.0]);
+        assert_eq!(results.trace("covariate_shift.blocks.0"), [0.0]);
     }
 }

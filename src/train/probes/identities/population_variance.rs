@@ -1,33 +1,33 @@
 //! `Var_population = E[var_batch] + Var[mean_batch]`.
 
-use super::{Lab, Sink, copy, largest};
-use crate::train::batch::Part;
+use super::{DeviceResults, IdentitySetup, evaluation_copy, largest};
+use crate::train::batch::SplitPart;
 use crate::train::net::Net;
-use crate::train::statistics::{Moments, Watch, batch_norms};
+use crate::train::statistics::{ChannelStatistics, StatisticsRecorder, batch_norms};
 use ablate_models::Pass;
 use ablate_models::pass::Point;
 
 /// Takes the variance of what enters each norm over whole batches of the training split at once, and
 /// batch by batch. The net is in evaluation, so that a batch does not act on its own values.
-pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
-    let model = copy(net);
-    let n = lab.job.train.batch_size;
-    let count = lab.batches.len(Part::Train) / n;
-    let (pixels, _) = lab.batches.train(&lab.orders, 0, count * n);
-    let whole = Watch::at(&[Point::NormInput]);
+pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResults<'_>) {
+    let model = evaluation_copy(net);
+    let n = setup.job.train.batch_size;
+    let count = setup.batches.len(SplitPart::Train) / n;
+    let (pixels, _) = setup.batches.train(&setup.orders, 0, count * n);
+    let whole = StatisticsRecorder::at(&[Point::NormInput]);
     model.forward(pixels.inner(), &Pass::evaluate().watched_by(&whole));
-    let parts: Vec<Watch> = (0..count)
+    let parts: Vec<StatisticsRecorder> = (0..count)
         .map(|i| {
-            let watch = Watch::at(&[Point::NormInput]);
-            let (pixels, _) = lab.batch(i, n);
-            model.forward(pixels.inner(), &Pass::evaluate().watched_by(&watch));
-            watch
+            let recorder = StatisticsRecorder::at(&[Point::NormInput]);
+            let (pixels, _) = setup.batch(i, n);
+            model.forward(pixels.inner(), &Pass::evaluate().watched_by(&recorder));
+            recorder
         })
         .collect();
-    let (mut identity, mut within) = (vec![0.0; lab.replicas()], vec![0.0; lab.replicas()]);
+    let (mut identity, mut within) = (vec![0.0; setup.replicas()], vec![0.0; setup.replicas()]);
     for (path, _) in batch_norms(&model) {
-        let of = |watch: &Watch| watch.moments(path, Point::NormInput);
-        let parts: Option<Vec<Moments>> = parts.iter().map(of).collect();
+        let of = |recorder: &StatisticsRecorder| recorder.statistics(path, Point::NormInput);
+        let parts: Option<Vec<ChannelStatistics>> = parts.iter().map(of).collect();
         let (Some(whole), Some(parts)) = (of(&whole), parts) else {
             continue;
         };
@@ -46,9 +46,9 @@ pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) {
 
 /// For every channel, how far the mean batch variance and the variance of the batch means together,
 /// and how far the first of them alone, are from the variance of the whole, relative to it.
-pub(super) fn errors(whole: &Moments, parts: &[Moments]) -> Vec<[f64; 2]> {
+pub(super) fn errors(whole: &ChannelStatistics, parts: &[ChannelStatistics]) -> Vec<[f64; 2]> {
     let count = parts.len() as f64;
-    let variances: Vec<Vec<f64>> = parts.iter().map(Moments::variance).collect();
+    let variances: Vec<Vec<f64>> = parts.iter().map(ChannelStatistics::variance).collect();
     let variance = whole.variance();
     let of = |i: usize| {
         let within = variances.iter().map(|v| v[i]).sum::<f64>() / count;
@@ -72,7 +72,7 @@ mod tests {
     fn two_batches_on_paper_leave_out_what_lies_between_their_means() {
         // 0, 2, 4, 6: variance 5. The pairs have variance 1, and means 1 and 5, variance 4.
         let of = |values: &[f64]| {
-            let mut moments = Moments::default();
+            let mut moments = ChannelStatistics::default();
             moments.add(values, values.len(), 1);
             moments
         };

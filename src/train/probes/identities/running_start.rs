@@ -1,10 +1,10 @@
 //! The start value of a running average weighs `(1 - momentum)^t` after `t` batches.
 
-use super::{Lab, Sink, copy, largest};
+use super::{DeviceResults, IdentitySetup, evaluation_copy, largest};
 use crate::train::TrainError;
 use crate::train::net::Net;
-use crate::train::parameters::{changed, values};
-use crate::train::statistics::{batch_norms, held};
+use crate::train::parameters::{map_parameters, values};
+use crate::train::statistics::{batch_norms, running_statistics};
 use ablate_models::Pass;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{Model, ModelConfig};
@@ -17,27 +17,37 @@ const NEAREST: f64 = 0.01;
 
 /// Feeds one and the same batch to fresh running averages of the trained net. Whatever they then hold
 /// lies between their start and the statistics of that batch, and says what either weighs.
-pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) -> Result<(), TrainError> {
-    let model = fresh(lab, net, &lab.job.model)?;
-    let Some(at_once) = at_once(&lab.job.model) else {
+pub(super) fn measure(
+    setup: &IdentitySetup<'_>,
+    net: &Net,
+    out: &mut DeviceResults<'_>,
+) -> Result<(), TrainError> {
+    let model = fresh(setup, net, &setup.job.model)?;
+    let Some(at_once) = at_once(&setup.job.model) else {
         return Ok(());
     };
-    let at_once = fresh(lab, net, &at_once)?;
-    let (pixels, _) = lab.batch(0, lab.job.train.batch_size);
+    let at_once = fresh(setup, net, &at_once)?;
+    let (pixels, _) = setup.batch(0, setup.job.train.batch_size);
     let pixels = pixels.inner();
     // Always at one step, so that the masks of dropout are the same.
     let pass = Pass::train(0);
     at_once.forward(pixels.clone(), &pass);
-    let (starts, ends) = (all_held(&model), all_held(&at_once));
+    let (starts, ends) = (
+        all_running_statistics(&model),
+        all_running_statistics(&at_once),
+    );
     let momentum = batch_norms(&model)
         .first()
         .map_or(0.0, |(_, n)| n.config.momentum);
-    let (mut off, mut first) = (vec![0.0; lab.replicas()], vec![0.0; lab.replicas()]);
+    let (mut off, mut first) = (vec![0.0; setup.replicas()], vec![0.0; setup.replicas()]);
     for t in 1..=BATCHES {
         model.forward(pixels.clone(), &pass);
-        let now = all_held(&model);
-        for (((start, end), now), channels) in
-            starts.iter().zip(&ends).zip(&now).zip(channels(lab, &now))
+        let now = all_running_statistics(&model);
+        for (((start, end), now), channels) in starts
+            .iter()
+            .zip(&ends)
+            .zip(&now)
+            .zip(channels(setup, &now))
         {
             for (i, &now) in now.iter().enumerate() {
                 if let Some(weight) = weight(start[i], end[i], now) {
@@ -57,19 +67,21 @@ pub(super) fn measure(lab: &Lab<'_>, net: &Net, out: &mut Sink<'_>) -> Result<()
 }
 
 /// The channels a replica of each list.
-fn channels(lab: &Lab<'_>, lists: &[Vec<f64>]) -> Vec<usize> {
+fn channels(setup: &IdentitySetup<'_>, lists: &[Vec<f64>]) -> Vec<usize> {
     lists
         .iter()
-        .map(|list| list.len() / lab.replicas())
+        .map(|list| list.len() / setup.replicas())
         .collect()
 }
 
 /// A net of `config` without gradients, its running averages at their start, with the weights of
 /// `net`.
-fn fresh(lab: &Lab<'_>, net: &Net, config: &ModelConfig) -> Result<Model, TrainError> {
+fn fresh(setup: &IdentitySetup<'_>, net: &Net, config: &ModelConfig) -> Result<Model, TrainError> {
     let values = values(net.model());
-    let fresh = lab.net(config)?;
-    Ok(changed(copy(&fresh), |i, _, _| values[i].1.clone()))
+    let fresh = setup.net(config)?;
+    Ok(map_parameters(evaluation_copy(&fresh), |i, _, _| {
+        values[i].1.clone()
+    }))
 }
 
 /// The same model, but that its averages hold the last batch alone; `None` without a batch norm.
@@ -86,9 +98,12 @@ fn at_once(model: &ModelConfig) -> Option<ModelConfig> {
 }
 
 /// Means, then variances, of the batch norms one after the other, `[replicas * channels]` each.
-fn all_held(model: &Model) -> Vec<Vec<f64>> {
+fn all_running_statistics(model: &Model) -> Vec<Vec<f64>> {
     let norms = batch_norms(model);
-    norms.into_iter().flat_map(|(_, norm)| held(norm)).collect()
+    norms
+        .into_iter()
+        .flat_map(|(_, norm)| running_statistics(norm))
+        .collect()
 }
 
 /// What `start` weighs in `now`, the rest of which is `end`.

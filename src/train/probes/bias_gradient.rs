@@ -1,7 +1,7 @@
 //! How large the gradient of a bias ever gets, and how far the bias moves.
 
-use super::findings::{Findings, put_all};
-use super::{Moment, Run, Watcher};
+use super::results::{ProbeResults, put_values};
+use super::{ProbeContext, ProbeHooks, StepContext};
 use crate::train::net::host_f64;
 use ablate_models::zoo::Model;
 use burn::module::Param;
@@ -20,8 +20,8 @@ struct Block {
 }
 
 impl BiasGradient {
-    pub(super) fn begin(run: &Run<'_>) -> Self {
-        let biased = layers(run.net.model()).filter_map(|(path, _, bias)| Some((path, bias?)));
+    pub(super) fn begin(context: &ProbeContext<'_>) -> Self {
+        let biased = layers(context.net.model()).filter_map(|(path, _, bias)| Some((path, bias?)));
         let block = |(path, bias): (String, &Param<Tensor<2>>)| Block {
             path,
             start: bias.val().inner(),
@@ -33,11 +33,11 @@ impl BiasGradient {
     }
 }
 
-impl Watcher for BiasGradient {
-    fn after_backward(&mut self, moment: &Moment<'_>) {
-        let biased = layers(moment.model).filter_map(|(_, weight, bias)| Some((weight, bias?)));
+impl ProbeHooks for BiasGradient {
+    fn after_backward(&mut self, context: &StepContext<'_>) {
+        let biased = layers(context.model).filter_map(|(_, weight, bias)| Some((weight, bias?)));
         for (kept, (weight, bias)) in self.blocks.iter_mut().zip(biased) {
-            let gradients = moment.gradients;
+            let gradients = context.gradients;
             let (Some(dw), Some(db)) = (weight.val().grad(gradients), bias.val().grad(gradients))
             else {
                 continue;
@@ -53,8 +53,8 @@ impl Watcher for BiasGradient {
         }
     }
 
-    fn finish(&mut self, run: &Run<'_>, found: &mut [Findings]) {
-        let biases = layers(run.net.model()).filter_map(|(_, _, bias)| bias);
+    fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+        let biases = layers(context.net.model()).filter_map(|(_, _, bias)| bias);
         for (kept, bias) in self.blocks.iter().zip(biases) {
             let Some([of_bias, of_weight]) = kept.largest.clone() else {
                 continue;
@@ -67,7 +67,7 @@ impl Watcher for BiasGradient {
             ];
             for (name, column) in columns {
                 let values = host_f64(column);
-                put_all(found, &format!("{name}.{}", kept.path), |r| values[r]);
+                put_values(results, &format!("{name}.{}", kept.path), |r| values[r]);
             }
         }
     }
