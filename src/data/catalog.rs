@@ -1,8 +1,9 @@
-//! What is known of each data set before a byte of it is read.
+//! Catalogue of the data sets: every published fact that the program uses, and nothing that was
+//! read from a file.
 
 use crate::recipe::DataName;
 
-/// Every data set, in the order of listings.
+/// All data sets, in the order in which they are listed.
 pub const ALL: [DataName; 4] = [
     DataName::Digits,
     DataName::Mnist,
@@ -10,18 +11,18 @@ pub const ALL: [DataName; 4] = [
     DataName::Kmnist,
 ];
 
-/// The published facts of a data set.
+/// Published facts about one data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CatalogEntry {
-    /// Which one.
+    /// The data set.
     pub name: DataName,
-    /// Its name in specs and on the command line.
+    /// Name in specs and on the command line.
     pub key: &'static str,
-    /// Its name in prose.
+    /// Name in prose.
     pub title: &'static str,
-    /// Who made it.
+    /// Authors, reference and licence.
     pub source: &'static str,
-    /// Folder that its files lie in; `None` for embedded data.
+    /// Name of the folder that holds the files; `None` for embedded data.
     pub folder: Option<&'static str>,
     /// Image height in pixels.
     pub height: usize,
@@ -29,11 +30,11 @@ pub struct CatalogEntry {
     pub width: usize,
     /// Largest pixel value of the format.
     pub max_pixel: u8,
-    /// Training images of each class.
+    /// Number of training images per class.
     pub train: &'static [usize],
-    /// Test images of each class; `None` without a test part.
+    /// Number of test images per class; `None` if the data set has no test file.
     pub test: Option<&'static [usize]>,
-    /// First and last three training labels, where we know them.
+    /// First three and last three training labels, if known.
     pub(crate) ends: Option<([u8; 3], [u8; 3])>,
 }
 
@@ -43,7 +44,7 @@ impl CatalogEntry {
         self.train.len()
     }
 
-    /// Whether these training labels are the published ones, as far as the entry can tell.
+    /// True if the class counts and the known first and last labels match the published ones.
     fn matches(&self, train_labels: &[u8]) -> bool {
         let ends_match = self.ends.is_none_or(|(first, last)| {
             train_labels.starts_with(&first) && train_labels.ends_with(&last)
@@ -52,7 +53,7 @@ impl CatalogEntry {
     }
 }
 
-/// The entry of a data set.
+/// Returns the catalogue entry of a data set.
 pub const fn entry(name: DataName) -> &'static CatalogEntry {
     match name {
         DataName::Digits => &DIGITS,
@@ -62,16 +63,18 @@ pub const fn entry(name: DataName) -> &'static CatalogEntry {
     }
 }
 
-/// The data set whose published training labels these are. The files of the MNIST family share
-/// their names, so that only their content tells them apart. Of Kuzushiji-MNIST only the class
-/// counts are known here, which are those of Fashion-MNIST too; it comes last.
+/// Finds the data set whose published training labels these are.
+///
+/// The files of the MNIST family have the same names, so only their content tells them apart. For
+/// Kuzushiji-MNIST only the class counts are known, and Fashion-MNIST has the same counts. It is
+/// therefore tried last.
 pub(crate) fn recognise(train_labels: &[u8]) -> Option<&'static CatalogEntry> {
     ALL.into_iter()
         .map(entry)
         .find(|entry| entry.matches(train_labels))
 }
 
-/// Labels of each class below `classes`; labels at or above it are not counted.
+/// Counts the labels per class and ignores labels that are not below `classes`.
 pub(crate) fn class_counts(labels: &[u8], classes: usize) -> Vec<usize> {
     let mut counts = vec![0; classes];
     for &label in labels {
@@ -139,7 +142,7 @@ pub(crate) mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_the_names_that_specs_use() {
+    fn keys_match_spec_names() {
         for name in ALL {
             assert_eq!(
                 serde_json::to_value(name).unwrap(),
@@ -150,7 +153,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_mnist_family_has_the_published_sizes() {
+    fn class_counts_sum_to_published_sizes() {
         for name in [DataName::Mnist, DataName::FashionMnist, DataName::Kmnist] {
             let entry = entry(name);
             assert_eq!(entry.train.iter().sum::<usize>(), 60_000, "{name:?}");
@@ -163,7 +166,8 @@ pub(crate) mod tests {
         assert_eq!(entry(DataName::Digits).train.iter().sum::<usize>(), 1_797);
     }
 
-    /// Training labels with the class counts of `name`, between the given ends.
+    /// Training labels that have the class counts of `name` and start and end with the given
+    /// labels.
     pub(crate) fn labels(name: DataName, first: [u8; 3], last: [u8; 3]) -> Vec<u8> {
         let mut counts = entry(name).train.to_vec();
         for label in first.iter().chain(&last) {
@@ -174,7 +178,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn sets_with_equal_file_names_are_told_apart_by_their_training_labels() {
+    fn training_labels_identify_the_data_set() {
         let found = |labels: &[u8]| recognise(labels).map(|entry| entry.name);
         let mnist = labels(DataName::Mnist, [5, 0, 4], [5, 6, 8]);
         assert_eq!(found(&mnist), Some(DataName::Mnist));

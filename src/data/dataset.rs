@@ -12,24 +12,24 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A data set of images with one label each.
+/// Labelled images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// Which one.
+    /// Name of the data set.
     pub name: DataName,
     /// Image height in pixels.
     pub height: usize,
     /// Image width in pixels.
     pub width: usize,
-    /// Values a pixel.
+    /// Values per pixel.
     pub channels: usize,
-    /// Number of classes; labels lie below it.
+    /// Number of classes; every label is below it.
     pub classes: usize,
     /// Largest pixel value of the format.
     pub max_pixel: f32,
-    /// The training file, or all there is.
+    /// The training file, or all examples if the data set has no test file.
     pub train: Examples,
-    /// The test file, where the data set has one.
+    /// The test file, if the data set has one.
     pub test: Option<Examples>,
 }
 
@@ -38,12 +38,12 @@ pub struct Dataset {
 pub struct Examples {
     /// Pixel values, row-major as `[example, row, column, channel]`.
     pub pixels: Vec<u8>,
-    /// One label an example.
+    /// One label per example.
     pub labels: Vec<u8>,
 }
 
 impl Dataset {
-    /// Values an image: height times width times channels.
+    /// Values per image: height times width times channels.
     pub const fn features(&self) -> usize {
         self.height * self.width * self.channels
     }
@@ -55,28 +55,28 @@ impl Examples {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// True if there are no examples.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The pixels of example `index` of a data set with `features` values an image.
+    /// Returns the pixels of example `index`, given `features` values per image.
     ///
     /// # Panics
-    /// If there is no such example.
+    /// If `index` is out of range.
     pub fn image(&self, index: usize, features: usize) -> &[u8] {
         &self.pixels[index * features..(index + 1) * features]
     }
 }
 
-/// The data set of this name, read once in the life of the process.
+/// Returns the data set, which is read from disk once per process.
 ///
 /// # Errors
-/// If its files are missing, damaged, or those of another data set.
+/// If files are missing, damaged, or belong to another data set.
 pub fn load(name: DataName) -> Result<Arc<Dataset>, DataError> {
     static LOADED: Mutex<Option<HashMap<DataName, Arc<Dataset>>>> = Mutex::new(None);
-    // The lock is held while reading, so that threads that want the same data read it once. A
-    // panic elsewhere cannot leave the map half written.
+    // The lock is held while reading, so that several threads read the same files only once. A
+    // poisoned lock is safe to use: the map is only changed after a successful read.
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     let loaded = loaded.get_or_insert_default();
     if let Some(dataset) = loaded.get(&name) {
@@ -87,7 +87,7 @@ pub fn load(name: DataName) -> Result<Arc<Dataset>, DataError> {
     Ok(dataset)
 }
 
-/// The data set of this name, read from the given places.
+/// Reads the data set from the folders of `search_path`.
 ///
 /// # Errors
 /// As [`load`].
@@ -128,8 +128,11 @@ fn read(entry: &'static CatalogEntry, files: &DataFiles) -> Result<Dataset, Data
     })
 }
 
-/// Whether these training labels are the published ones of `entry`. Labels that are those of
-/// another data set are an error.
+/// Returns true if the training labels are the published ones of `entry`, false if they are
+/// unknown.
+///
+/// # Errors
+/// If they are the published labels of another data set.
 pub(crate) fn check_identity(
     entry: &'static CatalogEntry,
     files: &DataFiles,
@@ -146,7 +149,7 @@ pub(crate) fn check_identity(
     }
 }
 
-/// Reads a file of images and the file of their labels.
+/// Reads an image file and its label file.
 fn read_part(
     entry: &CatalogEntry,
     images: &Path,
@@ -166,7 +169,7 @@ fn read_part(
     Ok((examples, header))
 }
 
-/// Reads a file and lets errors name it.
+/// Reads a file and adds its path to errors.
 pub(crate) fn read_file<T>(
     path: &Path,
     read: impl FnOnce(BufReader<File>) -> Result<T, IdxError>,
@@ -181,7 +184,7 @@ pub(crate) fn read_file<T>(
     })
 }
 
-/// An error unless two files hold the same.
+/// Returns an error that names both files unless their contents agree.
 fn require_equal(left: (&Path, String), right: (&Path, String)) -> Result<(), DataError> {
     if left.1 == right.1 {
         return Ok(());
@@ -194,13 +197,14 @@ fn require_equal(left: (&Path, String), right: (&Path, String)) -> Result<(), Da
     })
 }
 
-/// Small data sets for tests here and beside.
+/// Small data sets for the tests of this module and of its siblings.
 #[cfg(test)]
 pub(crate) mod small {
     use super::*;
     use crate::data::idx::write;
 
-    /// The files of a small data set: 20 training and 10 test images of 2x3, two and one a class.
+    /// The four files of a small data set: 20 training and 10 test images of 2x3 pixels, two and
+    /// one per class.
     pub(crate) struct SmallFiles {
         pub(crate) train_images: Vec<u8>,
         pub(crate) train_labels: Vec<u8>,
@@ -221,13 +225,13 @@ pub(crate) mod small {
         }
     }
 
-    /// Training labels that pass for MNIST's.
+    /// Training labels that are recognised as those of MNIST.
     pub(crate) fn mnist_labels() -> Vec<u8> {
         catalog::tests::labels(DataName::Mnist, [5, 0, 4], [5, 6, 8])
     }
 
     impl SmallFiles {
-        /// Writes the files into `folder` and returns places that look there.
+        /// Writes the files into `folder` and returns a search path for it.
         pub(crate) fn write(&self, folder: &Path) -> SearchPath {
             for (name, bytes) in [
                 ("train-images-idx3-ubyte.gz", &self.train_images),
@@ -258,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn four_files_become_one_data_set() {
+    fn four_files_are_read_as_one_data_set() {
         let dataset = load_small(&SmallFiles::default()).unwrap();
         assert_eq!(
             (dataset.name, dataset.height, dataset.width),
@@ -276,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn images_without_labels_name_both_files() {
+    fn unequal_image_and_label_counts_name_both_files() {
         let (message, folder) = load_small(&SmallFiles {
             test_labels: write::labels(&[1; 9]),
             ..SmallFiles::default()
@@ -293,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn training_and_test_images_of_two_sizes_are_refused() {
+    fn unequal_image_sizes_are_rejected() {
         let (message, _) = load_small(&SmallFiles {
             test_images: write::images(10, 3, 2, &[0; 60]),
             ..SmallFiles::default()
@@ -304,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_named_with_its_fault() {
+    fn damaged_file_is_named_with_its_defect() {
         let (message, folder) = load_small(&SmallFiles {
             test_labels: write::labels(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 200]),
             ..SmallFiles::default()
@@ -320,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_another_data_set_are_refused() {
+    fn files_of_another_data_set_are_rejected() {
         let labels = small::mnist_labels();
         let (message, folder) = load_small(&SmallFiles {
             train_images: write::images(60_000, 2, 3, &[0; 360_000]),
@@ -339,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_data_set_is_loaded_once() {
+    fn data_set_is_loaded_once() {
         let first = load(DataName::Digits).unwrap();
         assert!(Arc::ptr_eq(&first, &load(DataName::Digits).unwrap()));
     }

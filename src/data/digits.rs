@@ -1,8 +1,9 @@
 //! The embedded data set: 1,797 handwritten digits of 8x8 pixels with values from 0 to 16.
 //!
-//! E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
-//! Repository, 1998, <https://doi.org/10.24432/C50P49>, CC BY 4.0; its test part, in the order in
-//! which scikit-learn ships it. `DIGITS.md` beside this file says how the bytes were made.
+//! Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
+//! Learning Repository, 1998, <https://doi.org/10.24432/C50P49>, CC BY 4.0. It is the test part of
+//! that data set, in scikit-learn's order. `DIGITS.md` in this folder documents how the embedded
+//! file was made.
 
 use super::catalog;
 use super::dataset::{Dataset, Examples};
@@ -16,7 +17,7 @@ static PACKED: &[u8] = include_bytes!("digits.bin.gz");
 const IMAGES: usize = 1_797;
 const PIXELS: usize = 64;
 
-/// The digits, unpacked on first use.
+/// Returns the digits, which are decompressed on first use.
 pub fn digits() -> Arc<Dataset> {
     static DIGITS: OnceLock<Arc<Dataset>> = OnceLock::new();
     Arc::clone(DIGITS.get_or_init(|| Arc::new(unpack())))
@@ -47,7 +48,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     #[test]
-    fn the_embedded_bytes_are_those_of_the_source() {
+    fn embedded_bytes_match_the_published_hash() {
         let digits = digits();
         let mut hash = Sha256::new();
         hash.update(&digits.train.pixels);
@@ -59,9 +60,10 @@ mod tests {
         );
     }
 
-    /// The first image and the totals, printed by `sklearn.datasets.load_digits` (1.9.1).
+    /// Reference values: first image and totals of `sklearn.datasets.load_digits` (scikit-learn
+    /// 1.9.1).
     #[test]
-    fn the_first_image_is_the_published_zero() {
+    fn first_image_and_totals_match_scikit_learn() {
         let digits = digits();
         #[rustfmt::skip]
         let zero = [
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn every_class_has_the_published_number_of_images() {
+    fn class_counts_match_the_published_ones() {
         assert_eq!(
             catalog::class_counts(&digits().train.labels, 10),
             [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digits_are_unpacked_once() {
+    fn digits_are_decompressed_once() {
         assert!(Arc::ptr_eq(&digits(), &digits()));
     }
 }

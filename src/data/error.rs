@@ -1,81 +1,82 @@
-//! The errors of this module.
+//! Errors about data sets.
 
 use super::idx::IdxError;
 use super::locate::DATA_DIR;
 use std::path::PathBuf;
 
-/// Why data could not be had, or not in the form that was asked for.
+/// Error while locating, reading or splitting a data set.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// DataFiles are not where they are looked for.
+    /// Files are missing.
     #[error(
-        "cannot find {} of `{name}` in {}; {advice}",
+        "cannot find {} of data set `{name}`; searched {}; {advice}",
         quoted(files.iter()),
         quoted(looked_in.iter().map(|folder| folder.display()))
     )]
     Missing {
-        /// The data set.
+        /// Name of the data set.
         name: &'static str,
         /// Names of the missing files.
         files: Vec<String>,
         /// Folders that were searched, in this order.
         looked_in: Vec<PathBuf>,
-        /// What to put where.
+        /// What the user can do.
         advice: String,
     },
     /// A file could not be read.
-    #[error("cannot read `{}`", path.display())]
+    #[error("cannot read `{}`; check that it is a file you may read", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The reason.
         source: std::io::Error,
     },
-    /// A file is not what it should be.
-    #[error("cannot use `{}`: {source}; replace it with a fresh copy", path.display())]
+    /// A file is damaged or has the wrong format.
+    #[error("cannot use `{}`: {source}; download the file again and replace it", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The defect.
         source: IdxError,
     },
     /// Two files of one data set contradict each other.
     #[error(
-        "`{}` holds {left_holds} but `{}` holds {right_holds}; replace both with a fresh copy",
+        "`{}` holds {left_holds} but `{}` holds {right_holds}; download both files again and replace them",
         left.display(), right.display()
     )]
     Disagree {
-        /// One file.
+        /// First file.
         left: PathBuf,
         /// What it holds.
         left_holds: String,
-        /// The other file.
+        /// Second file.
         right: PathBuf,
         /// What it holds.
         right_holds: String,
     },
-    /// The files are those of another data set (their names are the same).
+    /// The files belong to another data set; all data sets of the MNIST family use the same file
+    /// names.
     #[error(
-        "`{}` belongs to `{found}`, not to `{wanted}`; give `{wanted}` a folder of its own named \
-         `{wanted_folder}` and set `{DATA_DIR}` to the folder above it",
+        "`{}` holds the labels of data set `{found}`, not of `{wanted}`; put the files of `{wanted}` \
+         into a folder named `{wanted_folder}` and set `{DATA_DIR}` to its parent folder",
         path.display()
     )]
     WrongSet {
-        /// The file that gives it away.
+        /// The label file by which the data set was recognised.
         path: PathBuf,
-        /// The data set that was asked for.
+        /// Name of the requested data set.
         wanted: &'static str,
-        /// Name of its folder.
+        /// Name of the folder for the requested data set.
         wanted_folder: &'static str,
-        /// The data set that was found.
+        /// Name of the data set that was found.
         found: &'static str,
     },
-    /// A setting of the `data` table cannot be met.
+    /// A setting of the spec's `data` table is invalid for this data set.
     #[error("`data.{key}` {message}")]
     Setting {
-        /// The key within the table.
+        /// The key in the `data` table.
         key: &'static str,
-        /// What is wrong, as the end of a sentence that starts with the key.
+        /// What is wrong and what to do; completes a sentence that starts with the key.
         message: String,
     },
 }
@@ -89,11 +90,11 @@ impl DataError {
     }
 }
 
-/// The names in backticks, joined by commas.
+/// The names in backticks, separated by commas.
 pub(crate) fn quoted(names: impl Iterator<Item = impl std::fmt::Display>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     if names.is_empty() {
-        return "no folder at all".into();
+        return "no folders".into();
     }
     names.join(", ")
 }

@@ -1,88 +1,89 @@
-//! The IDX format of the MNIST family, plain or in gzip, which the content decides and not the name.
+//! Reader for the IDX format of the MNIST family, with or without gzip. The content decides whether
+//! a file is compressed, not its name.
 //!
-//! A file of images starts with four big-endian 32-bit numbers: the mark 0x00000803, the number of
-//! images, their height and their width; a file of labels with two: 0x00000801 and the number of
-//! labels. Unsigned bytes follow, row by row. The format is described with the MNIST files of
-//! LeCun, Cortes and Burges.
+//! An image file starts with four big-endian 32-bit numbers: the magic number 0x00000803, the
+//! number of images, their height and their width. A label file starts with two: 0x00000801 and the
+//! number of labels. Unsigned bytes follow, row by row. LeCun, Cortes and Burges describe the
+//! format beside the MNIST files.
 //!
-//! Nothing a header claims is believed: memory grows with the bytes that arrive, up to
-//! [`MAX_BYTES`], and a file must hold exactly what its header says.
+//! Headers are not trusted: memory grows with the bytes that are actually read, up to
+//! [`MAX_BYTES`], and a file must hold exactly as many bytes as its header says.
 
 use flate2::bufread::MultiGzDecoder;
 use std::io::{BufRead, Read};
 
-/// Most bytes of pixels or labels that a file may hold, unpacked: five times MNIST.
+/// Largest number of uncompressed pixel or label bytes per file: five times MNIST.
 pub const MAX_BYTES: u64 = 256 << 20;
 
 const IMAGES: u32 = 0x0000_0803;
 const LABELS: u32 = 0x0000_0801;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What is wrong with an IDX file, as the end of a sentence about it.
+/// Defect of an IDX file; completes a sentence that starts with the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum IdxError {
-    /// It ends within the header.
-    #[error("it ends within its header, after {found} of {expected} bytes")]
+    /// The file ends within its header.
+    #[error("the file ends within its header, after {found} of {expected} bytes")]
     Header {
-        /// Bytes it holds.
+        /// Bytes in the file.
         found: usize,
-        /// Bytes a header takes.
+        /// Bytes of a complete header.
         expected: usize,
     },
-    /// It starts with another number.
-    #[error("it starts with {found:#010x}, not with {expected:#010x} as IDX files of {kind} do")]
+    /// The magic number is wrong.
+    #[error("it starts with {found:#010x}, but IDX files of {kind} start with {expected:#010x}")]
     Magic {
-        /// The number it starts with.
+        /// The magic number that was read.
         found: u32,
-        /// The number it should start with.
+        /// The magic number of this kind of file.
         expected: u32,
         /// `images` or `labels`.
         kind: &'static str,
     },
     /// A dimension is zero.
-    #[error("it claims to hold nothing ({claim})")]
+    #[error("its header claims that it is empty ({claim})")]
     Empty {
         /// The header in words.
         claim: String,
     },
-    /// It claims more than any data set of the family holds.
-    #[error("it claims to hold {claim}, more than the {} MiB that are read", MAX_BYTES >> 20)]
+    /// The header claims more than [`MAX_BYTES`].
+    #[error("its header claims {claim}, which exceeds the limit of {} MiB", MAX_BYTES >> 20)]
     TooLarge {
         /// The header in words.
         claim: String,
     },
-    /// It ends early.
-    #[error("it claims to hold {claim} but ends after {found} of {expected} bytes")]
+    /// The file ends before its last image or label.
+    #[error("its header claims {claim}, but the data end after {found} of {expected} bytes")]
     Truncated {
         /// The header in words.
         claim: String,
         /// Bytes after the header.
         found: usize,
-        /// Bytes that the header claims.
+        /// Bytes that the header implies.
         expected: u64,
     },
-    /// It goes on after its last image or label.
-    #[error("it goes on after the {claim} that it claims to hold")]
+    /// The file goes on after its last image or label.
+    #[error("there are more bytes after the {claim} that its header claims")]
     Trailing {
         /// The header in words.
         claim: String,
     },
-    /// A label is no class.
-    #[error("label {index} is {label}, outside the classes 0 to {}", classes - 1)]
+    /// A label is not a valid class.
+    #[error("label {index} is {label}; classes are 0 to {}", classes - 1)]
     Label {
-        /// Place of the label, from 0.
+        /// Index of the label, from 0.
         index: usize,
         /// The label.
         label: u8,
         /// Number of classes.
         classes: usize,
     },
-    /// The gzip stream is damaged, or the bytes could not be read.
-    #[error("its bytes cannot be read ({0})")]
+    /// The gzip stream is damaged, or reading failed.
+    #[error("reading or decompressing it failed ({0})")]
     Bytes(#[from] std::io::Error),
 }
 
-/// The header of a file of images.
+/// Header of an image file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageHeader {
     /// Number of images.
@@ -99,42 +100,42 @@ impl std::fmt::Display for ImageHeader {
     }
 }
 
-/// The images of a file.
+/// Content of an image file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
-    /// How many, and their size.
+    /// Number and size of the images.
     pub header: ImageHeader,
     /// Pixels, image by image and row by row.
     pub pixels: Vec<u8>,
 }
 
-/// Reads a file of images.
+/// Reads an image file.
 ///
 /// # Errors
-/// If the bytes are not exactly one IDX file of images, plain or in gzip.
+/// Unless the bytes are exactly one IDX image file, plain or compressed with gzip.
 pub fn read_images(source: impl BufRead) -> Result<Images, IdxError> {
-    let mut bytes = unpacked(source)?;
+    let mut bytes = decompressed(source)?;
     let header = image_header(&mut bytes)?;
     let size = header.count as u64 * header.height as u64 * header.width as u64;
     let pixels = read_exactly(bytes, size, || header.to_string())?;
     Ok(Images { header, pixels })
 }
 
-/// Reads only the header of a file of images.
+/// Reads only the header of an image file.
 ///
 /// # Errors
-/// If the bytes do not start an IDX file of images, plain or in gzip.
+/// Unless the bytes start with the header of an IDX image file, plain or compressed with gzip.
 pub fn read_image_header(source: impl BufRead) -> Result<ImageHeader, IdxError> {
-    image_header(&mut unpacked(source)?)
+    image_header(&mut decompressed(source)?)
 }
 
-/// Reads a file of labels below `classes`.
+/// Reads a label file whose labels must be below `classes`.
 ///
 /// # Errors
-/// If the bytes are not exactly one IDX file of labels, plain or in gzip, or if a label is not
-/// below `classes`.
+/// Unless the bytes are exactly one IDX label file, plain or compressed with gzip, and every label
+/// is below `classes`.
 pub fn read_labels(source: impl BufRead, classes: usize) -> Result<Vec<u8>, IdxError> {
-    let mut bytes = unpacked(source)?;
+    let mut bytes = decompressed(source)?;
     let [count] = header(&mut bytes, LABELS, "labels")?;
     let claim = || format!("{count} labels");
     let size = bounded([count], claim)?;
@@ -149,8 +150,8 @@ pub fn read_labels(source: impl BufRead, classes: usize) -> Result<Vec<u8>, IdxE
     }
 }
 
-/// The bytes of `source`, out of gzip where it is gzip.
-fn unpacked<'a>(mut source: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, IdxError> {
+/// Returns the bytes of `source`, decompressed if they are a gzip stream.
+fn decompressed<'a>(mut source: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, IdxError> {
     Ok(if source.fill_buf()?.starts_with(&GZIP) {
         Box::new(MultiGzDecoder::new(source))
     } else {
@@ -169,7 +170,7 @@ fn image_header(bytes: &mut impl Read) -> Result<ImageHeader, IdxError> {
     Ok(header)
 }
 
-/// Checks the mark and returns the dimensions that follow it.
+/// Checks the magic number and returns the dimensions that follow it.
 fn header<const N: usize>(
     bytes: &mut impl Read,
     expected: u32,
@@ -181,7 +182,8 @@ fn header<const N: usize>(
     let mut numbers = start
         .chunks_exact(4)
         .map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
-    // The mark is looked at first: "not an IDX file" says more than "too short" where both hold.
+    // A wrong magic number is reported before a short header: "not an IDX file" tells the reader
+    // more than "too short".
     if let Some(found) = numbers.next().filter(|&found| found != expected) {
         return Err(IdxError::Magic {
             found,
@@ -214,8 +216,10 @@ fn bounded<const N: usize>(
         .ok_or_else(|| IdxError::TooLarge { claim: claim() })
 }
 
-/// All remaining bytes, which must be exactly `size`. The one byte that is asked for beyond them
-/// finds trailing bytes, and takes a gzip stream to its end, where its checksum is compared.
+/// Reads all remaining bytes, which must be exactly `size`.
+///
+/// It asks for one byte more to detect trailing bytes. This also reads a gzip stream to its end,
+/// where the checksum is verified.
 fn read_exactly(
     bytes: impl Read,
     size: u64,
@@ -234,13 +238,13 @@ fn read_exactly(
     }
 }
 
-/// Writes IDX files for tests here and beside.
+/// Writes IDX files for the tests of this module and of its siblings.
 #[cfg(test)]
 pub(crate) mod write {
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write;
 
-    /// A file of images.
+    /// An image file.
     pub(crate) fn images(count: u32, height: u32, width: u32, pixels: &[u8]) -> Vec<u8> {
         let header = [super::IMAGES, count, height, width];
         let mut file: Vec<u8> = header.iter().flat_map(|n| n.to_be_bytes()).collect();
@@ -248,7 +252,7 @@ pub(crate) mod write {
         file
     }
 
-    /// A file of labels.
+    /// A label file.
     pub(crate) fn labels(labels: &[u8]) -> Vec<u8> {
         let header = [super::LABELS, labels.len() as u32];
         let mut file: Vec<u8> = header.iter().flat_map(|n| n.to_be_bytes()).collect();
@@ -256,7 +260,7 @@ pub(crate) mod write {
         file
     }
 
-    /// The same in gzip.
+    /// Compresses with gzip.
     pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(bytes).unwrap();
@@ -274,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_reads_the_same_plain_and_in_gzip() {
+    fn plain_and_gzip_files_read_the_same() {
         let pixels: Vec<u8> = (0..12).collect();
         let plain = write::images(2, 2, 3, &pixels);
         let images = read_images(&plain[..]).unwrap();
@@ -298,100 +302,100 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_short_says_how_much_is_missing() {
+    fn truncated_file_reports_missing_bytes() {
         assert_eq!(
             images_error(&write::images(2, 2, 3, &[0; 11])),
-            "it claims to hold 2 images of 2x3 but ends after 11 of 12 bytes"
+            "its header claims 2 images of 2x3, but the data end after 11 of 12 bytes"
         );
         assert_eq!(
             images_error(&write::images(2, 2, 3, &[])[..15]),
-            "it ends within its header, after 15 of 16 bytes"
+            "the file ends within its header, after 15 of 16 bytes"
         );
         assert_eq!(
             images_error(&[]),
-            "it ends within its header, after 0 of 16 bytes"
+            "the file ends within its header, after 0 of 16 bytes"
         );
     }
 
     #[test]
-    fn bytes_after_the_last_image_are_refused() {
+    fn trailing_bytes_are_rejected() {
         let long = write::images(2, 2, 3, &[0; 13]);
-        let message = "it goes on after the 2 images of 2x3 that it claims to hold";
+        let message = "there are more bytes after the 2 images of 2x3 that its header claims";
         assert_eq!(images_error(&long), message);
         assert_eq!(images_error(&write::gzip(&long)), message);
         let mut after_gzip = write::gzip(&write::images(2, 2, 3, &[0; 12]));
         after_gzip.push(0);
-        assert!(images_error(&after_gzip).starts_with("its bytes cannot be read"));
+        assert!(images_error(&after_gzip).starts_with("reading or decompressing it failed"));
     }
 
     #[test]
-    fn a_file_of_labels_is_no_file_of_images() {
+    fn wrong_magic_number_is_rejected() {
         assert_eq!(
             images_error(&write::labels(&[1, 2, 3])),
-            "it starts with 0x00000801, not with 0x00000803 as IDX files of images do"
+            "it starts with 0x00000801, but IDX files of images start with 0x00000803"
         );
         assert_eq!(
             images_error(b"<!DOCTYPE html>"),
-            "it starts with 0x3c21444f, not with 0x00000803 as IDX files of images do"
+            "it starts with 0x3c21444f, but IDX files of images start with 0x00000803"
         );
     }
 
     #[test]
-    fn a_claim_of_gigabytes_is_refused_however_small_the_file() {
+    fn oversized_header_of_small_file_is_rejected() {
         for (count, side) in [(u32::MAX, u32::MAX), (400_000, 28)] {
             let file = write::images(count, side, side, &[0; 84]);
             assert_eq!(
                 images_error(&file),
                 format!(
-                    "it claims to hold {count} images of {side}x{side}, \
-                     more than the 256 MiB that are read"
+                    "its header claims {count} images of {side}x{side}, \
+                     which exceeds the limit of 256 MiB"
                 )
             );
         }
         assert_eq!(
             images_error(&write::images(5, 0, u32::MAX, &[])),
-            "it claims to hold nothing (5 images of 0x4294967295)"
+            "its header claims that it is empty (5 images of 0x4294967295)"
         );
     }
 
     #[test]
-    fn a_gzip_stream_is_unpacked_no_further_than_its_header_claims() {
+    fn decompression_stops_at_the_claimed_size() {
         let mut bomb = write::images(1, 2, 2, &[0; 4]);
         bomb.resize(64 << 20, 0);
         let packed = write::gzip(&bomb);
         let mut reader = &packed[..];
         let message = read_images(&mut reader).unwrap_err().to_string();
         assert!(
-            message.starts_with("it goes on after the 1 images"),
+            message.starts_with("there are more bytes after the 1 images"),
             "{message}"
         );
         assert!(reader.len() > packed.len() / 2, "unread: {}", reader.len());
     }
 
     #[test]
-    fn a_damaged_gzip_stream_is_refused() {
+    fn damaged_gzip_stream_is_rejected() {
         let whole = write::gzip(&write::images(1, 2, 2, &[1, 2, 3, 4]));
         let mut wrong_checksum = whole.clone();
         let at = whole.len() - 6;
         wrong_checksum[at] ^= 1;
         for damaged in [&wrong_checksum[..], &whole[..whole.len() - 3], &whole[..5]] {
-            assert!(images_error(damaged).starts_with("its bytes cannot be read"));
+            assert!(images_error(damaged).starts_with("reading or decompressing it failed"));
         }
     }
 
     #[test]
-    fn a_label_outside_the_classes_is_named() {
+    fn label_outside_the_classes_is_rejected() {
         assert_eq!(
             read_labels(&write::labels(&[0, 9, 10])[..], 10)
                 .unwrap_err()
                 .to_string(),
-            "label 2 is 10, outside the classes 0 to 9"
+            "label 2 is 10; classes are 0 to 9"
         );
     }
 
     proptest! {
         #[test]
-        fn random_bytes_are_read_or_refused_without_a_panic(
+        fn random_bytes_do_not_panic(
             mark in prop::sample::select(vec![vec![], vec![0, 0, 8, 3], vec![0, 0, 8, 1], vec![0x1f, 0x8b, 8, 0]]),
             rest in prop::collection::vec(any::<u8>(), 0..64),
         ) {
@@ -403,7 +407,7 @@ mod tests {
         }
 
         #[test]
-        fn small_claims_hold_exactly_when_the_bytes_are_there(
+        fn files_are_read_if_sizes_match(
             (count, height, width) in (0u32..4, 0u32..4, 0u32..4),
             held in 0usize..30,
             packed in any::<bool>(),
@@ -417,7 +421,7 @@ mod tests {
         }
 
         #[test]
-        fn a_flipped_byte_never_panics(at in 0usize..60, flip in 1u8..) {
+        fn flipped_byte_does_not_panic(at in 0usize..60, flip in 1u8..) {
             let mut file = write::gzip(&write::images(3, 4, 4, &[9; 48]));
             let at = at % file.len();
             file[at] ^= flip;

@@ -1,18 +1,18 @@
-//! Where the files of a data set are looked for.
+//! Search path for the files of a data set.
 //!
-//! First `$ABLATE_DATA_DIR/<folder>/`, then `$ABLATE_DATA_DIR` itself, then
-//! `$XDG_DATA_HOME/ablate/<folder>/`, then `$XDG_CACHE_HOME/ablate/<folder>/` (`~/.cache` where the
-//! variable is unset). The first folder that holds any of the four files is the data set's folder.
+//! Folders are searched in this order: `$ABLATE_DATA_DIR/<folder>/`, `$ABLATE_DATA_DIR`,
+//! `$XDG_DATA_HOME/ablate/<folder>/`, `$XDG_CACHE_HOME/ablate/<folder>/` (`~/.cache` if the
+//! variable is unset). The first folder that holds any of the four files must hold all of them.
 
 use super::catalog::CatalogEntry;
 use super::error::{DataError, quoted};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The variable that names the folder of data sets.
+/// Environment variable that names the folder of data sets.
 pub const DATA_DIR: &str = "ABLATE_DATA_DIR";
 
-/// Names of the four files, each with or without `.gz`.
+/// Names of the four files; `.gz` may follow each.
 const FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -20,19 +20,19 @@ const FILES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-/// The folders in which data sets are looked for.
+/// Folders that are searched for data sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchPath {
     /// `$ABLATE_DATA_DIR`.
-    own: Option<PathBuf>,
-    /// The `ablate` folders of the XDG base directories.
-    shared: Vec<PathBuf>,
+    data_dir: Option<PathBuf>,
+    /// The `ablate` folders in the XDG base directories.
+    xdg_folders: Vec<PathBuf>,
 }
 
-/// The four files of a data set.
+/// Paths of the four files of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataFiles {
-    /// The folder that holds them.
+    /// The folder that holds the files.
     pub folder: PathBuf,
     /// Training images.
     pub train_images: PathBuf,
@@ -45,21 +45,21 @@ pub struct DataFiles {
 }
 
 impl SearchPath {
-    /// The places that the environment names.
+    /// Reads the search path from the environment.
     pub fn from_env() -> Self {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
-    /// The places that the given variables name. An empty variable counts as unset, and so does a
-    /// relative path in an XDG variable (XDG Base Directory Specification 0.8).
+    /// Reads the search path from the variables that `get` returns. Empty variables are ignored,
+    /// and so are relative paths in XDG variables (XDG Base Directory Specification 0.8).
     pub fn from_variables(get: impl Fn(&str) -> Option<OsString>) -> Self {
         let path = |name| get(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let absolute = |name| path(name).filter(|p| p.is_absolute());
         let cache =
             absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
         Self {
-            own: path(DATA_DIR),
-            shared: absolute("XDG_DATA_HOME")
+            data_dir: path(DATA_DIR),
+            xdg_folders: absolute("XDG_DATA_HOME")
                 .into_iter()
                 .chain(cache)
                 .map(|base| base.join("ablate"))
@@ -70,17 +70,17 @@ impl SearchPath {
     /// Finds the files of a data set.
     ///
     /// # Errors
-    /// If a file is missing; the error says which file to put where.
+    /// If a file is missing; the error says where to put it.
     pub(crate) fn find(&self, entry: &CatalogEntry, folder: &str) -> Result<DataFiles, DataError> {
-        let own = self.own.iter();
-        let candidates: Vec<PathBuf> = (own.clone().map(|dir| dir.join(folder)))
-            .chain(own.cloned())
-            .chain(self.shared.iter().map(|dir| dir.join(folder)))
+        let data_dir = self.data_dir.iter();
+        let candidates: Vec<PathBuf> = (data_dir.clone().map(|dir| dir.join(folder)))
+            .chain(data_dir.cloned())
+            .chain(self.xdg_folders.iter().map(|dir| dir.join(folder)))
             .collect();
-        let held = candidates
+        let complete = candidates
             .iter()
-            .find(|dir| FILES.iter().any(|file| present(dir, file).is_some()));
-        let Some(held) = held else {
+            .find(|dir| FILES.iter().any(|file| existing_file(dir, file).is_some()));
+        let Some(complete) = complete else {
             return Err(DataError::Missing {
                 name: entry.key,
                 files: FILES.map(str::to_owned).to_vec(),
@@ -89,11 +89,11 @@ impl SearchPath {
             });
         };
         let [train_images, train_labels, test_images, test_labels] =
-            FILES.map(|file| present(held, file).ok_or(file));
+            FILES.map(|file| existing_file(complete, file).ok_or(file));
         match (train_images, train_labels, test_images, test_labels) {
             (Ok(train_images), Ok(train_labels), Ok(test_images), Ok(test_labels)) => {
                 Ok(DataFiles {
-                    folder: held.clone(),
+                    folder: complete.clone(),
                     train_images,
                     train_labels,
                     test_images,
@@ -107,16 +107,16 @@ impl SearchPath {
                     .filter_map(Result::err)
                     .map(str::to_owned)
                     .collect(),
-                looked_in: vec![held.clone()],
-                advice: "put it beside the files that are there, plain or with `.gz`".into(),
+                looked_in: vec![complete.clone()],
+                advice: "put them into that folder, plain or with `.gz`".into(),
             }),
         }
     }
 
-    /// What to put where, when nothing was found.
+    /// Advice for the case that no file was found.
     fn advice(&self, folder: &str) -> String {
-        let set = format!("set `{DATA_DIR}` to the folder that holds the folder `{folder}`");
-        match self.own.iter().chain(&self.shared).next() {
+        let set = format!("set `{DATA_DIR}` to the parent folder of `{folder}`");
+        match self.data_dir.iter().chain(&self.xdg_folders).next() {
             None => set,
             Some(base) => {
                 let target = base.join(folder);
@@ -129,8 +129,8 @@ impl SearchPath {
     }
 }
 
-/// The file of this name in the folder, plain or with `.gz`.
-fn present(folder: &Path, file: &str) -> Option<PathBuf> {
+/// Path of the file in the folder, with or without `.gz`.
+fn existing_file(folder: &Path, file: &str) -> Option<PathBuf> {
     [folder.join(file), folder.join(format!("{file}.gz"))]
         .into_iter()
         .find(|path| path.is_file())
@@ -164,18 +164,19 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_searched_in_the_documented_order() {
+    fn folders_are_searched_in_documented_order() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
-        let (own, data, cache, home) = (at("own"), at("data"), at("cache"), at("home"));
+        let (data_dir, data, cache, home) = (at("data_dir"), at("data"), at("cache"), at("home"));
         let all = search_path(&[
-            (DATA_DIR, &own),
+            (DATA_DIR, &data_dir),
             ("XDG_DATA_HOME", &data),
             ("XDG_CACHE_HOME", &cache),
             ("HOME", &home),
         ]);
-        let without_xdg = search_path(&[(DATA_DIR, &own), ("HOME", &home)]);
-        // From the last place to the first, so that each new one takes over.
+        let without_xdg = search_path(&[(DATA_DIR, &data_dir), ("HOME", &home)]);
+        // From the last folder of the search path to the first, so that each new folder takes
+        // precedence.
         let in_home = home.join(".cache/ablate/fashion-mnist");
         fill(&in_home, "");
         assert!(find(&all).is_err(), "XDG_CACHE_HOME replaces ~/.cache");
@@ -183,8 +184,8 @@ mod tests {
         for folder in [
             cache.join("ablate/fashion-mnist"),
             data.join("ablate/fashion-mnist"),
-            own.clone(),
-            own.join("fashion-mnist"),
+            data_dir.clone(),
+            data_dir.join("fashion-mnist"),
         ] {
             fill(&folder, "");
             assert_eq!(find(&all).unwrap().folder, folder);
@@ -206,31 +207,30 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_which_file_to_put_where_and_which_variable_to_set() {
-        let own = Path::new("/nowhere");
-        let message = find(&search_path(&[(DATA_DIR, own)]))
+    fn missing_files_error_names_folder_and_variable() {
+        let data_dir = Path::new("/nowhere");
+        let message = find(&search_path(&[(DATA_DIR, data_dir)]))
             .unwrap_err()
             .to_string();
         assert_eq!(
             message,
             "cannot find `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, \
-             `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte` of `fashion_mnist` in \
+             `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte` of data set `fashion_mnist`; searched \
              `/nowhere/fashion-mnist`, `/nowhere`; put them into `/nowhere/fashion-mnist`, plain \
-             or with `.gz`, or set `ABLATE_DATA_DIR` to the folder that holds the folder \
-             `fashion-mnist`"
+             or with `.gz`, or set `ABLATE_DATA_DIR` to the parent folder of `fashion-mnist`"
         );
         let nowhere = find(&SearchPath::default()).unwrap_err().to_string();
         assert!(
             nowhere.ends_with(
-                "in no folder at all; set `ABLATE_DATA_DIR` to the folder that \
-                 holds the folder `fashion-mnist`"
+                "searched no folders; set `ABLATE_DATA_DIR` to the parent folder of \
+                 `fashion-mnist`"
             ),
             "{nowhere}"
         );
     }
 
     #[test]
-    fn a_folder_that_lacks_one_file_is_named_with_that_file() {
+    fn incomplete_folder_names_the_missing_file() {
         let root = tempfile::tempdir().unwrap();
         fill(root.path(), "");
         std::fs::remove_file(root.path().join("t10k-images-idx3-ubyte")).unwrap();
@@ -240,15 +240,15 @@ mod tests {
         assert_eq!(
             message,
             format!(
-                "cannot find `t10k-images-idx3-ubyte` of `fashion_mnist` in `{}`; \
-                 put it beside the files that are there, plain or with `.gz`",
+                "cannot find `t10k-images-idx3-ubyte` of data set `fashion_mnist`; searched `{}`; \
+                 put them into that folder, plain or with `.gz`",
                 root.path().display()
             )
         );
     }
 
     #[test]
-    fn empty_variables_and_relative_xdg_paths_count_as_unset() {
+    fn empty_and_relative_variables_are_ignored() {
         let relative = Path::new("some/cache");
         let empty = Path::new("");
         let found = search_path(&[
@@ -258,6 +258,6 @@ mod tests {
             ("HOME", Path::new("/h")),
         ]);
         assert_eq!(found, search_path(&[("HOME", Path::new("/h"))]));
-        assert_eq!(found.shared, [PathBuf::from("/h/.cache/ablate")]);
+        assert_eq!(found.xdg_folders, [PathBuf::from("/h/.cache/ablate")]);
     }
 }

@@ -1,10 +1,11 @@
-//! Data sets, and the examples and inputs of one seed.
+//! Data sets, and the split and pixel scaling of each seed.
 //!
-//! [`prepare`] is the way in: it loads a data set once, draws the seed's [`Split`] and takes the
-//! scaling of its pixels from that split's training examples. Everything stays on the host as
-//! bytes; what a device is given is decided by who trains.
+//! [`prepare`] loads a data set once, draws the [`Split`] of a seed, and computes the pixel scaling
+//! from the training examples of that split. Everything stays on the host as bytes; the trainer
+//! decides what goes to a device.
 //!
-//! DataFiles are looked for as [`locate`] says and read as [`idx`] says; nothing is downloaded.
+//! [`locate`] documents where files are searched and [`idx`] how they are read; nothing is
+//! downloaded. [`catalog`] holds the facts about data sets.
 
 pub mod catalog;
 pub mod dataset;
@@ -27,29 +28,29 @@ pub use status::{DataStatus, FoundDataset, PublishedFact, check, status};
 use crate::recipe::DataConfig;
 use std::sync::Arc;
 
-/// A data set made ready for one seed.
+/// A data set with the split and scaling of one seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
-    /// All of it.
+    /// The whole data set.
     pub dataset: Arc<Dataset>,
-    /// The examples of the seed.
+    /// The split of the seed.
     pub split: Split,
-    /// The scaling of its pixels.
+    /// The pixel scaling, computed from the training examples of the split.
     pub affine: PixelScaling,
 }
 
-/// Loads the data set of `config` and makes it ready for `seed`.
+/// Loads the data set of `config` and prepares it for `seed`.
 ///
 /// # Errors
-/// If the data set cannot be loaded, or if a setting of `config` cannot be met.
+/// If the data set cannot be loaded, or if a setting of `config` is invalid for it.
 pub fn prepare(config: &DataConfig, seed: u64) -> Result<Prepared, DataError> {
     prepare_from(load(config.name)?, config, seed)
 }
 
-/// Makes a loaded data set ready for `seed`.
+/// Prepares a loaded data set for `seed`.
 ///
 /// # Errors
-/// If a setting of `config` cannot be met.
+/// If a setting of `config` is invalid for the data set.
 pub fn prepare_from(
     dataset: Arc<Dataset>,
     config: &DataConfig,
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_inputs_of_the_training_split_have_mean_zero_and_deviation_one() {
+    fn training_inputs_have_mean_zero_and_variance_one() {
         let prepared = prepare(&config(), 4).unwrap();
         let features = prepared.dataset.features();
         let inputs: Vec<f64> = (prepared.split.train.iter())
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_outside_the_training_split_move_nothing() {
+    fn scaling_ignores_validation_and_test_pixels() {
         for scale in [Scale::Unit, Scale::Standardize, Scale::StandardizeFeatures] {
             let config = DataConfig { scale, ..config() };
             let before = prepare(&config, 1).unwrap();
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_subset_and_not_the_whole_training_part_is_scaled_by() {
+    fn scaling_uses_only_the_subset() {
         let small = DataConfig {
             subset: Some(50),
             ..config()

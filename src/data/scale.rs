@@ -1,26 +1,27 @@
-//! Pixel values to network inputs, by statistics of the training split alone.
+//! Scaling of pixel values to network inputs, computed from the training examples only.
 
 use super::dataset::{Dataset, Examples};
 use crate::recipe::Scale;
 
-/// `input = pixel * scale + shift`, with one pair for all values or one for each value of an image.
+/// `input = pixel * scale + shift`, with one pair of constants for all values or one pair per value
+/// of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelScaling {
-    /// Factors: one, or one for each value of an image.
+    /// Factors: one, or one per value of an image.
     pub scale: Vec<f32>,
-    /// Summands, as many.
+    /// Shifts, as many as factors.
     pub shift: Vec<f32>,
 }
 
 impl PixelScaling {
-    /// The scaling of `kind` for the examples `train` of the training file.
+    /// Computes the scaling of `kind` from the examples `train` of the training file.
     ///
-    /// Standard deviations are those of the population (divided by `n`). Values that do not vary
-    /// over `train` are centered and divided by the largest pixel value of the format, so that a
-    /// test image that does vary there stays within one unit.
+    /// Standard deviations are population standard deviations (divided by `n`). Values that are
+    /// constant over `train` are centered and divided by the largest pixel value of the format, so
+    /// that a test image that differs there stays within one unit.
     ///
     /// # Panics
-    /// If an index of `train` lies outside the training file.
+    /// If an index of `train` is outside the training file.
     pub fn new(kind: Scale, dataset: &Dataset, train: &[u32]) -> Self {
         let features = dataset.features();
         let unit = 1.0 / f64::from(dataset.max_pixel);
@@ -42,7 +43,7 @@ impl PixelScaling {
         Self { scale, shift }
     }
 
-    /// The inputs for whole images of pixels.
+    /// Scales whole images.
     pub fn apply(&self, pixels: &[u8]) -> Vec<f32> {
         let pairs = self.scale.iter().zip(&self.shift).cycle();
         (pixels.iter().zip(pairs))
@@ -51,7 +52,7 @@ impl PixelScaling {
     }
 }
 
-/// Sums over pixel values. Whole numbers, so that neither order nor size costs a digit.
+/// Sums over pixel values. They are integers, so they are exact in any order.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     count: u64,
@@ -66,8 +67,8 @@ impl Sums {
         self.squares += other.squares;
     }
 
-    /// Scale and shift to mean zero and, where the values vary, standard deviation one; else by
-    /// `unit`.
+    /// Scale and shift that give mean zero and standard deviation one; constant values are scaled
+    /// by `unit`.
     fn standardize(&self, unit: f64) -> (f64, f64) {
         let (n, sum) = (u128::from(self.count), u128::from(self.values));
         if n == 0 {
@@ -79,12 +80,12 @@ impl Sums {
             0 => unit,
             v => n as f64 / (v as f64).sqrt(),
         };
-        // Not `-mean * scale`, which is negative zero for blank pixels.
+        // `-mean * scale` would be negative zero for blank pixels.
         (scale, 0.0 - mean * scale)
     }
 }
 
-/// The sums of each value of an image over the examples `train`.
+/// Sums per value of an image over the examples `train`.
 fn sums(file: &Examples, features: usize, train: &[u32]) -> Vec<Sums> {
     let mut sums = vec![Sums::default(); features];
     for &example in train {
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
     use crate::recipe::DataName;
 
-    /// Three images of two values; the second value is constant over the first two.
+    /// Three images of two values; the second value is constant over the first two images.
     fn dataset() -> Dataset {
         Dataset {
             name: DataName::Mnist,
@@ -128,13 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn unit_divides_by_the_largest_value_of_the_format() {
+    fn unit_divides_by_the_largest_pixel_value() {
         let affine = PixelScaling::new(Scale::Unit, &dataset(), &[0, 1]);
         close(&affine.apply(&[0, 50, 200, 100]), &[0.0, 0.25, 1.0, 0.5]);
     }
 
     #[test]
-    fn standardize_takes_one_mean_and_deviation_over_all_values() {
+    fn standardize_uses_one_mean_and_deviation() {
         // 10, 40, 30, 40: mean 30, variance (400 + 100 + 0 + 100) / 4 = 150.
         let affine = PixelScaling::new(Scale::Standardize, &dataset(), &[0, 1]);
         let sd = 150f32.sqrt();
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn standardize_features_takes_them_value_by_value_and_only_centers_constants() {
+    fn standardize_features_only_centers_constant_values() {
         // 10, 30: mean 20, deviation 10; 40, 40: constant.
         let affine = PixelScaling::new(Scale::StandardizeFeatures, &dataset(), &[0, 1]);
         close(&affine.scale, &[0.1, 0.005]);
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_training_split_moves_the_scaling() {
+    fn scaling_depends_only_on_training_examples() {
         for kind in [Scale::Unit, Scale::Standardize, Scale::StandardizeFeatures] {
             let before = PixelScaling::new(kind, &dataset(), &[0, 1]);
             let mut changed = dataset();
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_do_not_overflow_on_the_largest_files() {
+    fn sums_of_largest_files_do_not_overflow() {
         let pixels = 256u64 << 20;
         let mut sums = Sums {
             count: pixels,

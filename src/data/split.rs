@@ -1,8 +1,8 @@
-//! Which examples are trained on, validated on and tested on.
+//! Splits into training, validation and test examples.
 //!
-//! Every draw is keyed: the folds by the repetition, so that the folds of one repetition share one
-//! shuffle; validation, subset and label noise by the seed. SplitSizes depend on the configuration
-//! alone, so that all seeds of an arm can train in lockstep.
+//! The folds are drawn from a stream keyed by the repetition, so that the folds of one repetition
+//! share one shuffle. Validation, subset and label noise are keyed by the seed. Sizes depend only
+//! on the configuration, so all seeds of an arm can train as one stack.
 
 use super::dataset::Dataset;
 use super::error::DataError;
@@ -13,33 +13,33 @@ use ablate_streams::{Purpose, Stream};
 /// The examples of one seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Training examples as indices into the training file, ascending.
+    /// Training examples as ascending indices into the training file.
     pub train: Vec<u32>,
-    /// The labels to train on, one for each of `train`, with label noise.
+    /// Training labels in the order of `train`, label noise included.
     pub train_labels: Vec<u8>,
-    /// Validation examples as indices into the training file, ascending; may be empty.
+    /// Validation examples as ascending indices into the training file; may be empty.
     pub validation: Vec<u32>,
-    /// Test examples as indices into the file that `test_source` names, ascending.
+    /// Test examples as ascending indices into the file named by `test_source`.
     pub test: Vec<u32>,
     /// Where the test examples are.
     pub test_source: TestSource,
 }
 
-/// The file that test indices point into.
+/// The file that holds the test examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestSource {
-    /// [`Dataset::test`]; all of it is tested on.
+    /// [`Dataset::test`]; all of its examples are tested on.
     TestFile,
     /// [`Dataset::train`].
     TrainFile,
 }
 
-/// The sizes of a split, equal for every seed.
+/// Sizes of a split, which are equal for all seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SplitSizes {
     /// Training examples.
     pub train: usize,
-    /// Training examples whose label is replaced.
+    /// Training examples with a wrong label (label noise).
     pub noisy: usize,
     /// Validation examples.
     pub validation: usize,
@@ -50,12 +50,11 @@ pub struct SplitSizes {
 }
 
 impl SplitSizes {
-    /// The sizes under `config` of a data set with `train_file` examples in its training file and,
-    /// where it has one, `test_file` in its test file.
+    /// Computes the sizes under `config` for `train_file` examples in the training file and
+    /// `test_file` examples in the test file, if there is one.
     ///
     /// # Errors
-    /// If a setting lies outside its range, or if it asks for more examples than there are, or for
-    /// a part that would be empty.
+    /// If a setting is out of range, asks for more examples than there are, or leaves a part empty.
     pub fn new(
         config: &DataConfig,
         train_file: usize,
@@ -66,7 +65,8 @@ impl SplitSizes {
             (TestSplit::Folds, _) | (TestSplit::Standard, None) => {
                 let folds = config.folds;
                 if !(2..=train_file).contains(&folds) {
-                    let message = format!("is {folds}; it must lie between 2 and {train_file}");
+                    let message =
+                        format!("is {folds}; it must be at least 2 and at most {train_file}");
                     return Err(DataError::setting("folds", message));
                 }
                 let test = train_file / folds;
@@ -77,7 +77,7 @@ impl SplitSizes {
         let left = pool - validation;
         if left == 0 {
             let message = format!(
-                "is {}, which leaves none of {pool} examples to train on",
+                "is {}, which leaves no training examples out of {pool}; lower it",
                 config.validation
             );
             return Err(DataError::setting("validation", message));
@@ -87,8 +87,8 @@ impl SplitSizes {
             Some(n) if (1..=left).contains(&n) => n,
             Some(n) => {
                 let message = format!(
-                    "is {n}; it must lie between 1 and the {left} training examples that the \
-                     splits leave"
+                    "is {n}; it must be at least 1 and at most {left}, the number of training \
+                     examples after the validation and test splits"
                 );
                 return Err(DataError::setting("subset", message));
             }
@@ -104,30 +104,31 @@ impl SplitSizes {
     }
 }
 
-/// `share` of `n`, to the nearest whole number.
+/// `share` of `n`, rounded to the nearest integer.
 fn part(key: &'static str, share: f64, n: usize) -> Result<usize, DataError> {
     if !(0.0..1.0).contains(&share) {
-        let message = format!("is {share}; it must lie in [0, 1)");
+        let message = format!("is {share}; it must be at least 0 and below 1");
         return Err(DataError::setting(key, message));
     }
     let part = (share * n as f64).round() as usize;
     if part == 0 && share > 0.0 {
-        let message = format!("is {share}, which is none of {n} examples; raise it or set it to 0");
+        let message =
+            format!("is {share}, which selects none of {n} examples; raise it or set it to 0");
         return Err(DataError::setting(key, message));
     }
     Ok(part)
 }
 
-/// The split of `dataset` under `config` for one seed.
+/// Draws the split of `dataset` under `config` for one seed.
 ///
 /// # Errors
-/// As [`SplitSizes::new`], and if label noise is asked for where there is no other class.
+/// As for [`SplitSizes::new`], or if label noise is requested for a data set with one class.
 pub fn split(dataset: &Dataset, config: &DataConfig, seed: u64) -> Result<Split, DataError> {
     let train_file = dataset.train.len();
     let test_file = dataset.test.as_ref().map(|test| test.len());
     let sizes = SplitSizes::new(config, train_file, test_file)?;
     if sizes.noisy > 0 && dataset.classes < 2 {
-        let message = "needs a second class to take labels from; set it to 0";
+        let message = "needs a data set with at least two classes; set it to 0";
         return Err(DataError::setting("label_noise", message));
     }
     let strata = |examples: &[u32], seed, path| {
@@ -166,8 +167,10 @@ pub fn split(dataset: &Dataset, config: &DataConfig, seed: u64) -> Result<Split,
     })
 }
 
-/// The labels of `train`, `noisy` of them replaced by a uniformly drawn other class. Which ones and
-/// by what depends on the seed and the example, so that more noise keeps what less noise replaced.
+/// Labels of `train`, of which `noisy` are replaced by another class, drawn uniformly.
+///
+/// The examples and their new classes depend on the seed and the example only, so more noise keeps
+/// the labels that less noise replaced.
 fn noisy_labels(dataset: &Dataset, train: &[u32], noisy: usize, seed: u64) -> Vec<u8> {
     let mut labels: Vec<u8> = (train.iter())
         .map(|&example| dataset.train.labels[example as usize])
@@ -219,14 +222,14 @@ mod tests {
         set
     }
 
-    fn held(examples: &[u32]) -> Vec<usize> {
+    fn class_counts_of(examples: &[u32]) -> Vec<usize> {
         let labels: Vec<u8> = (examples.iter())
             .map(|&e| digits().train.labels[e as usize])
             .collect();
         class_counts(&labels, 10)
     }
 
-    /// Ten classes of unequal size, with a test file.
+    /// Ten classes of unequal size, and a test file.
     fn with_test_file() -> Dataset {
         let labels: Vec<u8> = (0..=9u8)
             .flat_map(|c| vec![c; 20 + usize::from(c)])
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn all_seeds_have_the_same_sizes_and_parts_that_share_no_example() {
+    fn parts_are_disjoint_with_equal_sizes_for_all_seeds() {
         let sizes = SplitSizes::new(&config("{}"), 1_797, None).unwrap();
         assert_eq!(
             (sizes.train, sizes.validation, sizes.test),
@@ -266,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folds_of_a_repetition_partition_the_data_but_for_the_left_over_examples() {
+    fn folds_of_a_repetition_are_disjoint() {
         for repetition in 0..5 {
             let mut tested = HashSet::new();
             for fold in 0..5 {
@@ -279,12 +282,12 @@ mod tests {
     }
 
     #[test]
-    fn every_part_holds_every_class_within_two_of_its_share() {
-        let whole = held(&(0..1_797).collect::<Vec<_>>());
+    fn parts_are_stratified_within_two_examples() {
+        let whole = class_counts_of(&(0..1_797).collect::<Vec<_>>());
         for seed in 0..25 {
             let split = digits_split("{}", seed);
             for part in [&split.train, &split.validation, &split.test] {
-                for (&n, &all) in held(part).iter().zip(&whole) {
+                for (&n, &all) in class_counts_of(part).iter().zip(&whole) {
                     let share = (all * part.len()) as f64 / 1_797.0;
                     assert!((n as f64 - share).abs() < 2.0, "{n} against {share}");
                 }
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn validation_is_drawn_anew_for_every_seed_and_the_test_set_is_not_touched_by_it() {
+    fn validation_depends_on_seed_and_leaves_test_set_unchanged() {
         let (with, without) = (
             digits_split("{}", 3),
             digits_split(r#"{"validation": 0}"#, 3),
@@ -310,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_standard_test_set_is_the_test_file_where_there_is_one() {
+    fn standard_test_set_is_the_test_file() {
         let dataset = with_test_file();
         for seed in 0..7 {
             let split = split(&dataset, &config("{}"), seed).unwrap();
@@ -328,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_subset_lies_within_a_larger_one() {
+    fn subsets_are_nested() {
         for seed in 0..5 {
             let full = digits_split("{}", seed);
             let mut larger = set(&full.train);
@@ -344,12 +347,12 @@ mod tests {
                 larger = chosen;
             }
         }
-        let ten = held(&digits_split(r#"{"subset": 100}"#, 0).train);
+        let ten = class_counts_of(&digits_split(r#"{"subset": 100}"#, 0).train);
         assert!(ten.iter().all(|n| (9..=11).contains(n)), "{ten:?}");
     }
 
     #[test]
-    fn label_noise_replaces_exactly_its_share_by_other_classes() {
+    fn label_noise_replaces_exactly_the_requested_share() {
         let truth = |split: &Split| -> Vec<u8> {
             let labels = &digits().train.labels;
             split.train.iter().map(|&e| labels[e as usize]).collect()
@@ -378,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn replaced_labels_are_uniform_over_the_other_classes() {
+    fn noisy_labels_are_uniform_over_other_classes() {
         let mut counts = [0u32; 10];
         for seed in 0..25 {
             let split = digits_split(r#"{"label_noise": 0.9, "validation": 0}"#, seed);
@@ -398,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_is_the_same_every_time() {
+    fn split_is_reproducible() {
         let json = r#"{"subset": 200, "label_noise": 0.2}"#;
         for seed in [0, 1, 7, u64::MAX] {
             assert_eq!(digits_split(json, seed), digits_split(json, seed));
@@ -406,10 +409,10 @@ mod tests {
         assert_ne!(digits_split(json, 1), digits_split(json, 6));
     }
 
-    /// Computed by an independent program (Python) from the documented keys: a change here makes
-    /// every result on record another experiment.
+    /// Reference values computed by an independent Python program from the documented stream keys.
+    /// If this test fails, committed results no longer belong to the experiments that they name.
     #[test]
-    fn the_split_of_a_seed_is_the_one_on_record() {
+    fn split_of_seed_7_matches_independent_reference() {
         let split = digits_split(r#"{"subset": 100, "label_noise": 0.1}"#, 7);
         let start = |part: &[u32]| (part[..8].to_vec(), part.iter().sum::<u32>());
         assert_eq!(
@@ -440,50 +443,50 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_cannot_be_met_say_so() {
+    fn invalid_settings_are_rejected_with_the_allowed_range() {
         for (json, message) in [
             (
                 r#"{"folds": 1}"#,
-                "`data.folds` is 1; it must lie between 2 and 1797",
+                "`data.folds` is 1; it must be at least 2 and at most 1797",
             ),
             (
                 r#"{"folds": 1798}"#,
-                "`data.folds` is 1798; it must lie between 2 and 1797",
+                "`data.folds` is 1798; it must be at least 2 and at most 1797",
             ),
             (
                 r#"{"validation": 1.0}"#,
-                "`data.validation` is 1; it must lie in [0, 1)",
+                "`data.validation` is 1; it must be at least 0 and below 1",
             ),
             (
                 r#"{"validation": -0.1}"#,
-                "`data.validation` is -0.1; it must lie in [0, 1)",
+                "`data.validation` is -0.1; it must be at least 0 and below 1",
             ),
             (
                 r#"{"validation": 0.9999}"#,
-                "`data.validation` is 0.9999, which leaves none of 1438 examples to train on",
+                "`data.validation` is 0.9999, which leaves no training examples out of 1438; lower it",
             ),
             (
                 r#"{"validation": 0.0001}"#,
-                "`data.validation` is 0.0001, which is none of 1438 examples; raise it or set it \
-                 to 0",
+                "`data.validation` is 0.0001, which selects none of 1438 examples; raise it or set \
+                 it to 0",
             ),
             (
                 r#"{"subset": 1151}"#,
-                "`data.subset` is 1151; it must lie between 1 and the 1150 training examples \
-                 that the splits leave",
+                "`data.subset` is 1151; it must be at least 1 and at most 1150, the number of training \
+                 examples after the validation and test splits",
             ),
             (
                 r#"{"subset": 0}"#,
-                "`data.subset` is 0; it must lie between 1 and the 1150 training examples that \
-                 the splits leave",
+                "`data.subset` is 0; it must be at least 1 and at most 1150, the number of training \
+                 examples after the validation and test splits",
             ),
             (
                 r#"{"label_noise": 1.5}"#,
-                "`data.label_noise` is 1.5; it must lie in [0, 1)",
+                "`data.label_noise` is 1.5; it must be at least 0 and below 1",
             ),
             (
                 r#"{"subset": 4, "label_noise": 0.1}"#,
-                "`data.label_noise` is 0.1, which is none of 4 examples; raise it or set it to 0",
+                "`data.label_noise` is 0.1, which selects none of 4 examples; raise it or set it to 0",
             ),
         ] {
             let error = split(&digits(), &config(json), 0).unwrap_err();
@@ -495,21 +498,21 @@ mod tests {
     }
 
     #[test]
-    fn no_data_at_all_is_an_error_and_not_a_panic() {
+    fn empty_data_set_is_an_error() {
         assert!(SplitSizes::new(&config("{}"), 0, None).is_err());
         assert!(SplitSizes::new(&config("{}"), 0, Some(10)).is_err());
         assert!(SplitSizes::new(&config("{}"), 1, None).is_err());
     }
 
     #[test]
-    fn label_noise_needs_a_second_class() {
+    fn label_noise_with_one_class_is_rejected() {
         let mut dataset = with_test_file();
         dataset.classes = 1;
         dataset.train.labels.fill(0);
         let error = split(&dataset, &config(r#"{"label_noise": 0.5}"#), 0).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`data.label_noise` needs a second class to take labels from; set it to 0"
+            "`data.label_noise` needs a data set with at least two classes; set it to 0"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What is there of each data set, and whether it is what was published.
+//! Which data sets are available, and whether they match the published facts.
 
 use super::catalog::{self, CatalogEntry};
 use super::dataset::{Dataset, check_identity, load_from, read_file};
@@ -8,20 +8,20 @@ use super::locate::SearchPath;
 use crate::recipe::DataName;
 use std::path::PathBuf;
 
-/// What is known of a data set without reading its images: the headers of their files, and the
-/// training labels, which tell the data sets apart.
+/// Availability of a data set. It is determined without reading the images: only the headers of the
+/// image files and the training labels, which identify the data set, are read.
 #[derive(Debug)]
 pub struct DataStatus {
-    /// Its published facts.
+    /// Published facts.
     pub entry: &'static CatalogEntry,
-    /// What was found, or what is missing or damaged.
+    /// What was found, or which file is missing or damaged.
     pub found: Result<FoundDataset, DataError>,
 }
 
-/// A data set that is there.
+/// A data set that is available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundDataset {
-    /// The folder that holds its files; `None` where it is embedded.
+    /// The folder that holds the files; `None` if the data set is embedded.
     pub folder: Option<PathBuf>,
     /// Image height in pixels.
     pub height: usize,
@@ -29,34 +29,34 @@ pub struct FoundDataset {
     pub width: usize,
     /// Training images.
     pub train: usize,
-    /// Test images, where there is a test file.
+    /// Test images, if there is a test file.
     pub test: Option<usize>,
 }
 
-/// One published fact beside what was found.
+/// A published fact and the value that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedFact {
-    /// What it is about.
+    /// The quantity.
     pub what: &'static str,
-    /// As published.
+    /// The published value.
     pub published: String,
-    /// As found.
+    /// The value that was found.
     pub found: String,
 }
 
 impl PublishedFact {
-    /// Whether the data are as published.
+    /// True if the value that was found is the published one.
     pub fn holds(&self) -> bool {
         self.published == self.found
     }
 }
 
-/// What is there of a data set, in the places that the environment names.
+/// Looks for a data set in the folders that the environment names.
 pub fn status(name: DataName) -> DataStatus {
     status_in(name, &SearchPath::from_env())
 }
 
-/// What is there of a data set, in the given places.
+/// Looks for a data set in the folders of `search_path`.
 pub fn status_in(name: DataName, search_path: &SearchPath) -> DataStatus {
     let entry = catalog::entry(name);
     let found = match entry.folder {
@@ -93,7 +93,7 @@ fn find(
     })
 }
 
-/// Reads all of a data set, in the places that the environment names, and lays it beside the
+/// Reads a whole data set from the folders that the environment names and compares it with the
 /// published facts.
 ///
 /// # Errors
@@ -102,7 +102,7 @@ pub fn check(name: DataName) -> Result<Vec<PublishedFact>, DataError> {
     check_in(name, &SearchPath::from_env())
 }
 
-/// As [`check`], in the given places.
+/// Like [`check`], for the folders of `search_path`.
 ///
 /// # Errors
 /// If it cannot be loaded.
@@ -150,12 +150,12 @@ fn facts(entry: &CatalogEntry, dataset: &Dataset) -> Vec<PublishedFact> {
         ),
         fact("test images", total(entry.test), total(test.as_deref())),
         fact(
-            "training images of each class",
+            "training images per class",
             listed(Some(entry.train)),
             listed(Some(&train)),
         ),
         fact(
-            "test images of each class",
+            "test images per class",
             listed(entry.test),
             listed(test.as_deref()),
         ),
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digits_are_embedded_and_as_published() {
+    fn embedded_digits_match_the_published_facts() {
         let status = status_in(DataName::Digits, &SearchPath::default());
         let found = status.found.unwrap();
         assert_eq!((found.folder, found.train, found.test), (None, 1_797, None));
@@ -214,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_data_set_has_its_error_as_status() {
+    fn missing_data_set_reports_an_error() {
         let status = status_in(DataName::Mnist, &SearchPath::default());
         assert!(matches!(status.found, Err(DataError::Missing { .. })));
         assert_eq!(status.entry.key, "mnist");
     }
 
     #[test]
-    fn one_folder_is_not_listed_under_two_names() {
+    fn files_of_another_data_set_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let search_path = SmallFiles {
             train_labels: write::labels(&small::mnist_labels()),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn check_says_what_differs_from_the_published_set() {
+    fn check_lists_the_facts_that_differ() {
         let folder = tempfile::tempdir().unwrap();
         let search_path = SmallFiles::default().write(folder.path());
         let facts = check_in(DataName::Mnist, &search_path).unwrap();
@@ -248,8 +248,8 @@ mod tests {
                 "image size",
                 "training images",
                 "test images",
-                "training images of each class",
-                "test images of each class",
+                "training images per class",
+                "test images per class",
                 "first training labels",
                 "last training labels"
             ]

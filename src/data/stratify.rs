@@ -1,20 +1,20 @@
-//! Drawing examples so that every class keeps its share.
+//! Stratified drawing: every class keeps its share.
 
 use ablate_streams::Stream;
 
-/// Examples by class, each class in an order drawn from a stream.
+/// Examples by class, in a random order within each class.
 ///
-/// The place of an example depends on the stream and the example alone: leaving another one out
-/// does not move it against the rest.
+/// The order depends on the stream and the examples alone: removing an example does not change the
+/// relative order of the others.
 #[derive(Clone, Debug)]
 pub(crate) struct Strata {
-    /// The examples of each class, shuffled; the classes are shuffled too, so that what rounding
-    /// decides falls to no class in particular.
+    /// Shuffled examples per class. The classes are shuffled too, so that rounding favours no
+    /// class.
     classes: Vec<Vec<u32>>,
 }
 
 impl Strata {
-    /// Sorts `examples` by their class in `labels` and shuffles both.
+    /// Groups `examples` by their class in `labels` and shuffles examples and classes.
     pub(crate) fn new(examples: &[u32], labels: &[u8], classes: usize, stream: &Stream) -> Self {
         let mut members = vec![Vec::new(); classes];
         for example in shuffled(examples, stream) {
@@ -32,30 +32,31 @@ impl Strata {
         self.classes.iter().map(Vec::len).sum()
     }
 
-    /// All examples in an order of which every prefix holds every class within one example of its
-    /// share.
+    /// Orders all examples so that in every prefix, each class is within one example of its share.
     ///
-    /// This is the chairman assignment problem (Tijdeman 1980, "The chairman assignment problem",
-    /// Discrete Mathematics 32): the `i`-th example of a class may not come before its share has
-    /// passed `i - 1` and must come once its share reaches `i`; the earliest deadline goes first.
+    /// This solves the chairman assignment problem (Tijdeman 1980, "The chairman assignment
+    /// problem", Discrete Mathematics 32). The `i`-th example of a class may come only after the
+    /// share of the class exceeds `i - 1`, and must come before it exceeds `i`. The earliest
+    /// deadline goes first.
     pub(crate) fn order(&self) -> Vec<u32> {
         let total = self.len() as u64;
         let mut taken = vec![0u64; self.classes.len()];
         let mut order = Vec::with_capacity(self.len());
-        for place in 1..=total {
+        for position in 1..=total {
             let due = (self.classes.iter().enumerate())
                 .map(|(class, members)| (class, members.len() as u64))
-                .filter(|&(class, size)| taken[class] * total < size * place)
+                .filter(|&(class, size)| taken[class] * total < size * position)
                 .min_by_key(|&(class, size)| ((taken[class] + 1) * total).div_ceil(size));
-            let (class, _) = due.expect("the shares of a place exceed the examples before it");
+            let (class, _) = due.expect("at every position, some class is below its share");
             order.push(self.classes[class][taken[class] as usize]);
             taken[class] += 1;
         }
         order
     }
 
-    /// Fold `fold` of `folds` equal ones of `n / folds` examples, where `n mod folds` examples are
-    /// in no fold. Every fold holds `c / folds` of a class of `c` examples, rounded up or down.
+    /// Returns fold `fold` of `folds`. Each fold has `n / folds` of the `n` examples, rounded down,
+    /// and the remaining examples are in no fold. A class of `c` examples has `c / folds` in each
+    /// fold, rounded up or down.
     pub(crate) fn fold(&self, fold: usize, folds: usize) -> Vec<u32> {
         let mut chosen = Vec::with_capacity(self.len() / folds);
         let mut rest = Vec::new();
@@ -72,7 +73,7 @@ impl Strata {
     }
 }
 
-/// The examples by their keys in step 0 of the stream.
+/// The examples, sorted by random keys from step 0 of the stream.
 pub(crate) fn shuffled(examples: &[u32], stream: &Stream) -> Vec<u32> {
     let mut keyed: Vec<(u64, u32)> = (examples.iter())
         .map(|&example| {
@@ -95,7 +96,7 @@ mod tests {
         Stream::new(seed, Purpose::Split, "test")
     }
 
-    /// Labels with these class counts, and the strata of all of them.
+    /// Labels with the given class counts, and the strata of all examples.
     fn strata(counts: &[usize], seed: u64) -> (Vec<u8>, Strata) {
         let labels: Vec<u8> = (0u8..).zip(counts).flat_map(|(c, &n)| vec![c; n]).collect();
         let all: Vec<u32> = (0..labels.len() as u32).collect();
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn leaving_an_example_out_moves_no_other() {
+    fn removing_an_example_keeps_the_relative_order() {
         let all = shuffled(&[0, 1, 2, 3, 4, 5, 6, 7], &stream(3));
         let mut without = all.clone();
         without.retain(|&e| e != 4);
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn shuffling_puts_every_example_first_equally_often() {
+    fn first_position_is_uniform_over_examples() {
         let mut first = [0u32; 5];
         for seed in 0..5_000 {
             first[shuffled(&[0, 1, 2, 3, 4], &stream(seed))[0] as usize] += 1;
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rounding_decides_falls_to_no_class_in_particular() {
+    fn rounding_favours_no_class() {
         let mut taken = [0u32; 4];
         for seed in 0..400 {
             let (labels, strata) = strata(&[5; 4], seed);
@@ -146,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_prefix_holds_every_class_within_one_of_its_share(
+        fn prefixes_are_stratified_within_one_example(
             counts in prop::collection::vec(0usize..40, 1..9),
             seed in any::<u64>(),
         ) {
@@ -154,11 +155,11 @@ mod tests {
             let order = strata.order();
             let total = labels.len();
             let mut taken = vec![0usize; counts.len()];
-            for (place, &example) in (1..).zip(&order) {
+            for (position, &example) in (1..).zip(&order) {
                 taken[usize::from(labels[example as usize])] += 1;
                 for (&taken, &count) in taken.iter().zip(&counts) {
-                    // |taken - count * place / total| < 1, in whole numbers.
-                    prop_assert!((taken * total).abs_diff(count * place) < total);
+                    // |taken - count * position / total| < 1, in integers.
+                    prop_assert!((taken * total).abs_diff(count * position) < total);
                 }
             }
             let mut sorted = order;
@@ -167,7 +168,7 @@ mod tests {
         }
 
         #[test]
-        fn folds_are_equal_disjoint_and_keep_every_class_within_one(
+        fn folds_are_equal_disjoint_and_stratified(
             counts in prop::collection::vec(0usize..40, 1..9),
             folds in 2usize..8,
             seed in any::<u64>(),
