@@ -1,23 +1,23 @@
-//! Files that are either whole or not there.
+//! Atomic writes: a file has either its old or its new content, never a part.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// A file or folder that could not be used.
+/// A failed operation on a file or folder, with advice.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{}`: {cause}{}", path.display(), advice(cause))]
 pub struct FileError {
-    /// What was tried, as a verb.
+    /// The operation, as a verb: `write`.
     pub action: &'static str,
-    /// On what.
+    /// The file or folder.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error of the operating system.
     pub cause: io::Error,
 }
 
 impl FileError {
-    /// For `map_err`: the failure to `action` (a verb) `path`.
+    /// Returns a function for `map_err`; `action` is a verb.
     pub(crate) fn of(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self {
             action,
@@ -30,23 +30,23 @@ impl FileError {
 fn advice(cause: &io::Error) -> &'static str {
     match cause.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "; make it writable or choose another folder with `--results`"
+            "; make it writable, or choose another folder with `--results DIR`"
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space and run again",
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            "; a file is where a folder should be: move it away"
+            "; there is a file where a folder is needed: move or delete it"
         }
         _ => "",
     }
 }
 
-/// Makes `path` hold `bytes`, so that a reader, or a kill at any moment, finds either the old
-/// content or the new. A file that holds them already is not touched. Returns whether it wrote.
+/// Writes `bytes` to `path` by renaming a temporary file, so that readers see the old content or the
+/// new. A file that already has this content is not touched. Returns whether the file was written.
 ///
 /// # Errors
 /// If the folder does not exist or cannot be written to, or the disk is full.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
-    if holds(path, bytes) {
+    if has_content(path, bytes) {
         return Ok(false);
     }
     replace(path, bytes).map_err(FileError::of("write", path))?;
@@ -62,33 +62,32 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-fn holds(path: &Path, bytes: &[u8]) -> bool {
+fn has_content(path: &Path, bytes: &[u8]) -> bool {
     let read = || {
         let file = File::open(path)?;
         if file.metadata()?.len() != bytes.len() as u64 {
             return Ok(false);
         }
-        let mut there = Vec::with_capacity(bytes.len());
-        file.take(bytes.len() as u64).read_to_end(&mut there)?;
-        io::Result::Ok(there == bytes)
+        let mut found = Vec::with_capacity(bytes.len());
+        file.take(bytes.len() as u64).read_to_end(&mut found)?;
+        io::Result::Ok(found == bytes)
     };
     read().unwrap_or(false)
 }
 
-/// Creates `folder` where it is missing and makes sure that files can be written in it, so that a
-/// run of hours does not fail at its end.
+/// Creates `folder` if it is missing, and checks that files can be written in it.
 ///
 /// # Errors
 /// If it cannot be created or written to.
 pub fn check_writable(folder: &Path) -> Result<(), FileError> {
-    let try_out = || {
+    let write = || {
         fs::create_dir_all(folder)?;
         temporary(folder)?.write_all(b"\n")
     };
-    try_out().map_err(FileError::of("write to folder", folder))
+    write().map_err(FileError::of("write to folder", folder))
 }
 
-/// Makes the names in `folder` last through a power cut.
+/// Syncs the directory entries of `folder`, so that renames survive a power failure.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;
@@ -103,7 +102,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A temporary file that, once renamed, is as readable to others as any file of this user.
+/// Creates a temporary file with the permissions of an ordinary file, not of a private one.
 fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ablate-");
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+    fn write_replaces_the_file_and_leaves_no_other() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.txt");
         assert!(write_atomic(&path, b"one").unwrap());
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_content_keeps_the_time_of_the_last_change() {
+    fn equal_content_is_not_written_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.txt");
         write_atomic(&path, b"same").unwrap();
@@ -157,7 +156,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_written_file_is_as_readable_as_one_created_directly() {
+    fn permissions_are_those_of_an_ordinary_file() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let mode = |name: &str| {
@@ -170,20 +169,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_place_of_the_folder_is_named_with_what_to_do() {
+    fn file_instead_of_a_folder_is_named_with_advice() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("results");
         fs::write(&file, b"").unwrap();
         for folder in [file.clone(), file.join("dropout")] {
             let message = check_writable(&folder).unwrap_err().to_string();
             assert!(message.contains(&folder.display().to_string()), "{message}");
-            assert!(message.contains("move it away"), "{message}");
+            assert!(message.contains("move or delete it"), "{message}");
         }
         assert!(write_atomic(&file.join("a.txt"), b"x").is_err());
     }
 
     #[test]
-    fn a_writable_folder_is_created_and_left_empty() {
+    fn check_writable_creates_an_empty_folder() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("results/dropout");
         check_writable(&folder).unwrap();
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn advice_fits_the_cause() {
+    fn advice_depends_on_the_cause() {
         let message = |kind: ErrorKind| {
             FileError::of("write", Path::new("a"))(io::Error::from(kind)).to_string()
         };

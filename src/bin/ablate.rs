@@ -1,4 +1,4 @@
-//! The program `ablate`; everything it does is in [`ablate::cli`].
+//! The program `ablate`; see [`ablate::cli`].
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Records of other code that this program was seen to reproduce.
+//! Adopting records that were trained by other code and reproduced by this program.
 
 use super::exit::Failure;
 use crate::plan::{Plan, PlannedCell};
@@ -9,8 +9,8 @@ use crate::run::{RunError, runs};
 use crate::spec::Spec;
 use std::path::Path;
 
-/// Gives the records of an experiment the ids that this program gives their cells, after `verified`
-/// cells of it were reproduced as `checked` says. Says what was done.
+/// Gives the records of an experiment the cell ids of this program, after `verified` cells of
+/// `checked` were reproduced. Returns a message for the user.
 pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<String, Failure> {
     let spec = &checked.spec;
     let folder = results.join(&spec.name);
@@ -19,7 +19,8 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
     let records = runs::read_runs(&path)?.records;
     let Some(provenance) = Provenance::read(&folder) else {
         return Err(Failure::unavailable(format!(
-            "`{}` has no `provenance.json` to say where the records come from",
+            "cannot adopt the records in `{}`: there is no `provenance.json` to note it in; restore it \
+             with git, or train again with `ablate run --fresh`",
             folder.display()
         )));
     };
@@ -27,30 +28,34 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
     let (renamed, changed) = rename(&plan, records);
     let name = &spec.name;
     if changed == 0 {
-        return Ok(format!("{name}: the records are of this code already"));
+        return Ok(format!(
+            "{name}: nothing to adopt; the records were trained by this code"
+        ));
     }
     runs::write_runs(&path, &renamed)?;
     let revision = Revision::of(Path::new("."));
     let reproduced = provenance.reproduced(revision, verified, checked.until);
     reproduced.write(&folder)?;
-    Ok(format!("{name}: took over {changed} records of other code"))
+    Ok(format!(
+        "{name}: adopted {changed} records that other code trained"
+    ))
 }
 
-/// Whether `record` is of `cell` of `spec`, whatever code trained it.
-pub(super) fn is_of(spec: &Spec, cell: &PlannedCell, record: &CellRecord) -> bool {
+/// Whether `record` is a record of `cell`, regardless of the code that trained it.
+pub(super) fn is_record_of(spec: &Spec, cell: &PlannedCell, record: &CellRecord) -> bool {
     spec.arms[cell.arm].name == record.arm
         && (cell.seed, cell.learning_rate) == (record.seed, record.learning_rate)
 }
 
-/// The records of the cells of `plan` under their ids, the others as they are, and how many ids
-/// changed.
+/// Replaces the ids of the records of planned cells by those of `plan`. Returns all records, and the
+/// number of changed ids.
 fn rename(plan: &Plan, mut records: Vec<CellRecord>) -> (Vec<CellRecord>, usize) {
     let mut changed = 0;
     for record in &mut records {
         let cell = plan
             .cells
             .iter()
-            .find(|cell| is_of(&plan.spec, cell, record));
+            .find(|cell| is_record_of(&plan.spec, cell, record));
         if let Some(cell) = cell.filter(|cell| cell.id != record.id) {
             record.id.clone_from(&cell.id);
             changed += 1;

@@ -8,42 +8,53 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// The device of committed results.
+/// Parses a count of at least 1.
+pub(crate) fn positive(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "it must be a whole number of at least 1".to_owned())
+}
+
+/// The device on which committed results were made.
 pub(crate) const DEFAULT_DEVICE: &str = "flex";
 
-/// Where results of `experiments/` as they are belong.
+/// Folder for results of unchanged experiments from `experiments/`.
 const RESULTS: &str = "results";
 
-/// Where results of anything else belong.
+/// Folder for all other results.
 const OTHER_RESULTS: &str = "ablate-results";
 
-/// How data are written.
+/// Format of output on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
     #[default]
     Text,
-    /// For programs.
     Json,
 }
 
-/// `--format`.
+/// The option `--format`.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct FormatArg {
-    /// How to write it.
-    #[arg(long, value_enum, default_value = "text")]
+    /// Output format
+    #[arg(
+        long,
+        value_enum,
+        value_name = "text|json",
+        default_value = "text",
+        hide_possible_values = true
+    )]
     pub(crate) format: Format,
 }
 
-/// `--results`.
+/// The option `--results`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ResultsArg {
-    /// Folder of results [default: results, or ablate-results, see `ablate --help`].
-    #[arg(long = "results", value_name = "DIR")]
+    /// Folder of results [default: results or ablate-results;
+    /// see `ablate --help`]
+    #[arg(long = "results", value_name = "DIR", verbatim_doc_comment)]
     given: Option<PathBuf>,
 }
 
-/// A folder of results, and why it is not the usual one.
+/// A folder of results, and the reason if it is not [`RESULTS`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Results {
     pub(crate) folder: PathBuf,
@@ -51,8 +62,8 @@ pub(crate) struct Results {
 }
 
 impl ResultsArg {
-    /// The folder for `specs` as selected, on `device` where it matters. Committed results are not
-    /// overwritten by those of another question, unless `--results` says so.
+    /// Chooses the folder for the results of `specs`. Changed experiments, and a `device` other than
+    /// the default, do not overwrite committed results unless `--results` names their folder.
     pub(crate) fn folder(
         &self,
         selection: &Selection,
@@ -60,11 +71,11 @@ impl ResultsArg {
         device: Option<&str>,
     ) -> Results {
         let reason = if selection.has_overrides() {
-            Some("`--set` and `--seeds` change the experiment")
+            Some("`--set` or `--seeds` changes the experiment")
         } else if device.is_some_and(|device| device != DEFAULT_DEVICE) {
-            Some("the device is not the default one")
+            Some("the device is not the default device")
         } else if specs.iter().any(|spec| !selection.is_among(spec)) {
-            Some("an experiment is not among those of `--experiments`")
+            Some("an experiment is outside the experiments folder")
         } else {
             None
         };
@@ -91,32 +102,42 @@ impl fmt::Display for Results {
     }
 }
 
-/// How a run is made.
+/// Options of training runs.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunSettings {
-    /// Device that trains (see `ablate devices`).
+    /// Device to train on (see `ablate devices`)
     #[arg(long, value_name = "NAME", env = "ABLATE_DEVICE", default_value = DEFAULT_DEVICE)]
     device: String,
-    /// Jobs that train at the same time [default: one a core, on GPUs one].
-    #[arg(long, value_name = "N")]
+    /// Jobs to train at the same time [default: one per core;
+    /// one on GPUs]
+    #[arg(long, value_name = "N", value_parser = positive, verbatim_doc_comment)]
     jobs: Option<NonZeroUsize>,
-    /// Most cells of one arm that train in lockstep; it changes no number.
-    #[arg(long, value_name = "N", default_value = "10")]
+    /// Cells of an arm to train as one stacked model, at most;
+    /// results do not depend on it
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "10",
+        value_parser = positive,
+        verbatim_doc_comment
+    )]
     pub(crate) replicas: NonZeroUsize,
-    /// Set the journal aside and train every cell again.
-    #[arg(long)]
+    /// Train every cell again; the old journal is kept as
+    /// `.cells.N.jsonl`
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) fresh: bool,
-    /// Train in worker processes, so that a crash of a device or its driver fails a cell and not the
-    /// run; jobs on GPUs always are.
-    #[arg(long)]
+    /// Train in worker processes, so that a crash fails one job
+    /// and not the run (always on for GPUs)
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) isolate: bool,
-    /// Count the records of a `runs.jsonl` that came with the repository as done.
-    #[arg(long, conflicts_with = "fresh")]
+    /// Reuse the records of a committed `runs.jsonl` instead of
+    /// training its cells again
+    #[arg(long, conflicts_with = "fresh", verbatim_doc_comment)]
     pub(crate) adopt: bool,
 }
 
 impl RunSettings {
-    /// The device's name; an empty `ABLATE_DEVICE` counts as unset.
+    /// Name of the device; an empty `ABLATE_DEVICE` counts as unset.
     pub(crate) fn device(&self) -> &str {
         match self.device.as_str() {
             "" => DEFAULT_DEVICE,
@@ -124,7 +145,7 @@ impl RunSettings {
         }
     }
 
-    /// Jobs at the same time.
+    /// Number of jobs to train at the same time.
     pub(crate) fn jobs(&self) -> usize {
         self.jobs
             .map_or_else(|| default_jobs(self.device()), usize::from)

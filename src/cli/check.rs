@@ -14,7 +14,7 @@ pub(crate) struct Args {
     selection: Selection,
 }
 
-/// Prints a line for every valid experiment; the others' errors come all at once.
+/// Prints a line per valid experiment, and reports the errors of all others together.
 pub(super) fn check(args: &Args, console: &Console) -> Result<Code, Failure> {
     let overrides = args.selection.overrides()?;
     let mut errors = Vec::new();

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The shell.
+    /// Name of the shell
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -18,7 +18,7 @@ pub(super) fn completions(args: &Args, console: &Console) -> Result<Code, Failur
     Ok(Code::Done)
 }
 
-/// The command line without the verbs that nobody types.
+/// The command line without hidden verbs.
 fn visible() -> clap::Command {
     let all = super::command();
     let verbs = all.get_subcommands().filter(|verb| !verb.is_hide_set());

@@ -16,14 +16,14 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Verb {
-    /// List the data sets, where they are, and what is missing.
+    /// List the data sets, their folders, and missing files
     List {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Read data sets whole and compare them with the published facts.
+    /// Read data sets and compare them with their published facts
     Check {
-        /// Name of a data set; without one, all that are there.
+        /// Name of a data set [default: all available ones]
         name: Option<String>,
         #[command(flatten)]
         format: FormatArg,
@@ -42,12 +42,12 @@ struct Row {
     name: &'static str,
     title: &'static str,
     source: &'static str,
-    /// `embedded`, `found`, `missing`, `damaged`.
+    /// `embedded`, `found`, `missing` or `damaged`.
     state: &'static str,
     folder: Option<String>,
     train: Option<usize>,
     test: Option<usize>,
-    /// What is wrong and what to do.
+    /// The error, with advice.
     error: Option<String>,
 }
 
@@ -62,14 +62,14 @@ fn list(format: Format, console: &Console) -> Result<Code, Failure> {
     }
     let lines: Vec<Vec<String>> = (rows.iter())
         .map(|row| {
-            let there = match (row.train, row.test) {
+            let size = match (row.train, row.test) {
                 (Some(train), Some(test)) => format!("{train} + {test} images"),
                 (Some(train), None) => format!("{train} images"),
                 (None, _) => String::new(),
             };
-            let place = row.folder.clone().unwrap_or_default();
+            let folder = row.folder.clone().unwrap_or_default();
             let cells = [row.name, row.title, row.state].map(str::to_owned);
-            cells.into_iter().chain([there, place]).collect()
+            cells.into_iter().chain([size, folder]).collect()
         })
         .collect();
     let mut text = plain(&lines, &[]);
@@ -134,7 +134,7 @@ fn check(name: Option<&str>, format: Format, console: &Console) -> Result<Code, 
         true => Ok(Code::Done),
         false => Err(Failure::new(
             Code::Differs,
-            "data are not as they were published, see above",
+            "the data differ from the published data set; see the lines marked `differs`",
         )),
     }
 }
@@ -144,20 +144,20 @@ fn entry(name: &str) -> Result<&'static CatalogEntry, Failure> {
     entries.find(|entry| entry.key == name).ok_or_else(|| {
         let names = ALL.map(|name| format!("`{}`", data::entry(name).key));
         Failure::usage(format!(
-            "there is no data set `{name}`; data sets are {}",
+            "unknown data set `{name}`; choose one of {}",
             names.join(", ")
         ))
     })
 }
 
-/// Everything that is there; what is not is only mentioned.
+/// Checks every available data set.
 fn check_all(console: &Console) -> Result<Vec<Checked>, Failure> {
     let mut checked = Vec::new();
     for entry in ALL.map(data::entry) {
         match data::status(entry.name).found {
             Err(DataError::Missing { .. }) => {
                 console.info(&format!(
-                    "`{}` is not here; see `ablate data list`",
+                    "skipping `{}`: its files are missing; see `ablate data list`",
                     entry.key
                 ));
             }

@@ -1,4 +1,4 @@
-//! How the program ends: every error's exit code, and the one place where errors are printed.
+//! Exit codes of all errors, and the one place where errors are printed.
 
 use super::console::Console;
 use crate::data::DataError;
@@ -12,31 +12,31 @@ use crate::spec::SpecError;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// How the program ended.
+/// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
-    /// Done.
+    /// Success.
     Done = 0,
-    /// Something that must not happen.
+    /// A defect of the program.
     Internal = 1,
-    /// Bad arguments or a bad spec.
+    /// Bad arguments, or a bad spec.
     Usage = 2,
     /// Some cells failed.
     CellsFailed = 3,
-    /// A verification failed, or a derived file is stale.
+    /// A verification failed, or a derived file is out of date.
     Differs = 4,
-    /// A device, data, a folder or records that are needed are not there.
+    /// A device, data, a folder or records are missing.
     Unavailable = 5,
-    /// Stopped, or in use; safe to run again.
+    /// Stopped, or the results folder is in use; safe to run again.
     Stopped = 75,
 }
 
-/// Why the program cannot go on.
+/// One or more errors that end the program, with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: Code,
-    /// One error each, as lower-case fragments.
+    /// One error message each, starting in lower case.
     messages: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl Failure {
         Self::several(code, vec![message.into()])
     }
 
-    /// Several errors of one kind.
+    /// Several errors with one exit code.
     pub(crate) const fn several(code: Code, messages: Vec<String>) -> Self {
         Self { code, messages }
     }
@@ -71,7 +71,7 @@ impl Failure {
     }
 }
 
-/// The message of `error` and, where it leaves them out, those of its causes.
+/// The message of `error`, followed by those of its causes that it does not contain.
 fn chain(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut cause = error.source();
@@ -166,7 +166,7 @@ impl From<DeriveError> for Failure {
     }
 }
 
-/// Prints why the program ended, if there is something to say.
+/// Prints the errors, if any, and returns the exit code.
 pub(super) fn code(done: Result<Code, Failure>, console: &Console) -> ExitCode {
     console.end_bar();
     let code = done.unwrap_or_else(|failure| {
@@ -178,9 +178,9 @@ pub(super) fn code(done: Result<Code, Failure>, console: &Console) -> ExitCode {
     ExitCode::from(code as u8)
 }
 
-/// Prints what clap has to say: help and version to standard output, errors to standard error.
-pub(super) fn of_clap(error: &clap::Error) -> ExitCode {
-    // A closed pipe takes no help, which is no error of ours.
+/// Prints help and version to standard output, clap's errors to standard error.
+pub(super) fn print_clap(error: &clap::Error) -> ExitCode {
+    // A closed pipe is not an error: see `Console::print`.
     let _ = error.print();
     let code = if error.use_stderr() {
         Code::Usage
@@ -197,7 +197,7 @@ mod tests {
     use std::path::PathBuf;
 
     #[test]
-    fn a_cause_is_said_once() {
+    fn cause_is_printed_once() {
         let read = DataError::Read {
             path: "a.gz".into(),
             source: io::Error::other("no such luck"),
@@ -213,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_use_is_safe_to_run_again() {
+    fn folder_in_use_exits_75() {
         let folder = PathBuf::from("results/a");
         let failure = Failure::from(RunError::Lock(LockError::Held { folder }));
         assert_eq!(failure.code, Code::Stopped);
     }
 
     #[test]
-    fn a_name_that_is_no_device_is_a_bad_argument_and_one_left_out_is_unavailable() {
+    fn unknown_device_is_usage_and_unbuilt_is_unavailable() {
         let code = |error| Failure::from(error).code;
         assert_eq!(code(DeviceError::Unknown("gpu".into())), Code::Usage);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The files of a folder of results: deriving, writing and checking them.
+//! Derived files in a results folder: computing, writing and checking them.
 
 use super::console::Console;
 use super::exit::Failure;
@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The page of a folder of results that links to every report.
+/// The page in a results folder that links to every report.
 const OVERVIEW_FILE: &str = "README.md";
 
-/// Every file that may be derived from records.
+/// Every file that may be derived from the records of an experiment.
 const DERIVED: [&str; 14] = [
     SUMMARY_FILE,
     REPORT_FILE,
@@ -38,7 +38,7 @@ const DERIVED: [&str; 14] = [
     IDENTITIES_FILE,
 ];
 
-/// What a derived file should hold; `None` where it should not be there.
+/// A derived file and its content; `None` if the file must not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DerivedFile {
     pub(crate) path: PathBuf,
@@ -46,7 +46,7 @@ pub(crate) struct DerivedFile {
 }
 
 impl DerivedFile {
-    /// Whether the file is as it should be.
+    /// Whether the file on disk has this content.
     pub(crate) fn is_current(&self) -> bool {
         match (&self.content, fs::read(&self.path)) {
             (Some(content), Ok(found)) => found == content.as_bytes(),
@@ -55,7 +55,7 @@ impl DerivedFile {
         }
     }
 
-    /// Makes it so; whether anything changed.
+    /// Writes or removes the file. Returns whether anything changed.
     pub(crate) fn write(&self) -> Result<bool, FileError> {
         match &self.content {
             Some(content) => {
@@ -73,8 +73,8 @@ impl DerivedFile {
     }
 }
 
-/// Derives everything from the `runs.jsonl` of `spec` in `results`, and from what `provenance.json`
-/// says of the adapter.
+/// Derives summary, report and figures from the `runs.jsonl` of `spec` in `results`. The adapter's name
+/// is read from `provenance.json`.
 pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<Derived, Failure> {
     let path = results.join(&spec.name).join(runs::NAME);
     let records = match path.exists() {
@@ -91,7 +91,7 @@ pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<D
     Ok(report::derive(spec, &records.records, adapter.as_deref())?)
 }
 
-/// The derived files of one experiment.
+/// The derived files of one experiment, including those that must not exist.
 pub(crate) fn files(derived: &Derived, results: &Path) -> Vec<DerivedFile> {
     let folder = results.join(&derived.summary.name);
     let content = |name: &str| {
@@ -106,8 +106,8 @@ pub(crate) fn files(derived: &Derived, results: &Path) -> Vec<DerivedFile> {
         .collect()
 }
 
-/// The overview page and the pages of the claims. Where no experiment tests or bears on any claim
-/// there are no pages of claims.
+/// The overview page and the pages of the claims. There are no pages of claims if no experiment tests
+/// or bears on a claim.
 pub(crate) fn overview_files(
     claims: &[Claim],
     summaries: &[Summary],
@@ -128,8 +128,8 @@ pub(crate) fn overview_files(
     targets
 }
 
-/// Every summary in `results`, with those in `fresh` in place of what is on the disk. One that
-/// cannot be read is left out with a warning.
+/// Reads every summary in `results`, except those replaced by `fresh`. A summary that cannot be read
+/// is left out with a warning.
 pub(crate) fn summaries(results: &Path, fresh: &[Summary], console: &Console) -> Vec<Summary> {
     let mut found: BTreeMap<String, Summary> = BTreeMap::new();
     for entry in results.read_dir().into_iter().flatten().flatten() {
@@ -140,7 +140,7 @@ pub(crate) fn summaries(results: &Path, fresh: &[Summary], console: &Console) ->
         match summary(&path) {
             Ok(summary) => drop(found.insert(summary.name.clone(), summary)),
             Err(why) => console.warn(&format!(
-                "`{}` is left out of the overview: {why}; rebuild it with `ablate report`",
+                "leaving `{}` out of the overview: {why}; rebuild it with `ablate report`",
                 path.display()
             )),
         }
@@ -149,20 +149,20 @@ pub(crate) fn summaries(results: &Path, fresh: &[Summary], console: &Console) ->
     found.into_values().collect()
 }
 
-/// The summary of `name` in `results`, where there is one that can be read.
+/// The summary of `name` in `results`, if it exists and can be read.
 pub(crate) fn summary_of(name: &str, results: &Path) -> Option<Summary> {
     summary(&results.join(name).join(SUMMARY_FILE)).ok()
 }
 
-/// The folder of comparisons of devices in a folder of results.
+/// The folder of device comparisons in a results folder.
 const COMPARISONS: &str = "backends";
 
-/// Where the comparison of devices on the experiment `name` is.
+/// Path of the folder of the device comparison on the experiment `name`.
 pub(crate) fn comparison_folder(results: &Path, name: &str) -> PathBuf {
     results.join(COMPARISONS).join(name)
 }
 
-/// The folders of comparisons that there are in `results`, by name.
+/// Folders of all device comparisons in `results`, by name of the experiment.
 pub(crate) fn comparisons(results: &Path) -> BTreeMap<String, PathBuf> {
     let entries = results
         .join(COMPARISONS)
@@ -170,8 +170,8 @@ pub(crate) fn comparisons(results: &Path) -> BTreeMap<String, PathBuf> {
         .into_iter()
         .flatten()
         .flatten();
-    let there = entries.filter(|entry| entry.path().join(COMPARISON_FILE).is_file());
-    there
+    let found = entries.filter(|entry| entry.path().join(COMPARISON_FILE).is_file());
+    found
         .map(|entry| {
             (
                 entry.file_name().to_string_lossy().into_owned(),
@@ -181,18 +181,18 @@ pub(crate) fn comparisons(results: &Path) -> BTreeMap<String, PathBuf> {
         .collect()
 }
 
-/// The comparison in the file `path`.
+/// Reads the comparison in the file `path`.
 pub(crate) fn read_comparison(path: &Path) -> Result<Comparison, Failure> {
     let text = fs::read_to_string(path).map_err(FileError::of("read", path))?;
     serde_json::from_str(&text).map_err(|e| {
         let path = path.display();
         Failure::unavailable(format!(
-            "`{path}` is no comparison: {e}; make it anew with `ablate compare`"
+            "`{path}` is not a device comparison: {e}; make a new one with `ablate compare`"
         ))
     })
 }
 
-/// The derived files of the comparison in `folder`.
+/// The derived files of the device comparison in `folder`.
 pub(crate) fn comparison_files(folder: &Path) -> Result<Vec<DerivedFile>, Failure> {
     let comparison = read_comparison(&folder.join(COMPARISON_FILE))?;
     let files = backends::derive(&comparison)?;

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     format: FormatArg,
 }
 
-/// One experiment.
+/// One line of the list.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
@@ -29,7 +29,7 @@ struct Row {
     arms: usize,
     seeds: usize,
     cells: usize,
-    /// `supported`, `contradicted`, `undecided`; `none` where no contrast is primary; absent
+    /// `supported`, `contradicted` or `undecided`; `none` without a primary contrast; absent
     /// without results.
     verdict: Option<&'static str>,
     title: String,
@@ -58,7 +58,7 @@ pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
     Ok(Code::Done)
 }
 
-/// Cells of a spec: arms by learning rates by seeds.
+/// Number of cells of a spec: arms x learning rates x seeds.
 pub(super) fn cells(spec: &Spec) -> usize {
     let rates: usize = spec.arms.iter().map(|arm| arm.learning_rates.len()).sum();
     rates * spec.seeds.len()
@@ -66,7 +66,7 @@ pub(super) fn cells(spec: &Spec) -> usize {
 
 fn text(rows: &[Row]) -> String {
     let header = [
-        "name", "claim", "suites", "arms", "seeds", "cells", "verdict", "title",
+        "name", "claim", "suites", "arms", "seeds", "cells", "verdict",
     ];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
@@ -81,7 +81,6 @@ fn text(rows: &[Row]) -> String {
             row.seeds.to_string(),
             row.cells.to_string(),
             row.verdict.unwrap_or("not run").to_owned(),
-            row.title.clone(),
         ]
     }));
     plain(&lines, &[3, 4, 5])

@@ -1,10 +1,10 @@
-//! What libraries log, on standard error.
+//! Log messages of libraries, on standard error.
 
 use log::LevelFilter;
 use std::io::Write;
 
-/// Starts the log: warnings, only errors when `quiet`, more when `verbose` twice; `RUST_LOG` has the
-/// last word.
+/// Starts the logger: warnings by default, errors with `quiet`, more with `verbose` of 2 and up.
+/// `RUST_LOG` overrides all of these.
 pub(super) fn start(quiet: bool, verbose: u8) {
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::Error,
@@ -23,6 +23,6 @@ pub(super) fn start(quiet: bool, verbose: u8) {
             writeln!(out, "{level}: {}", record.args())
         })
         .try_init();
-    // A logger that is there already serves as well.
+    // Tests in one process share the first logger.
     drop(started);
 }

@@ -1,4 +1,4 @@
-//! The command line: one verb a file. Nothing else prints or names clap.
+//! The command line, one verb per file. Only this module prints and names clap.
 
 mod adopt;
 mod arguments;
@@ -44,44 +44,46 @@ const VERSION: &str = concat!(
 
 const EXAMPLES: &str = "\
 Examples:
-  ablate                                  run the standard suite, print its tables
-  ablate run dropout --device ndarray     one experiment on another device
+  ablate                               run the standard suite, print its answers
+  ablate run dropout --device ndarray  run one experiment on another device
   ablate run mine.toml --set train.epochs=3 --seeds 5
-  ablate plan all                         what that would train, how long, what it could show
-  ablate report --check                   are the committed reports those of the records?
-  ablate verify --cells 5                 train 5 recorded cells again and compare
-  ablate compare --devices flex,wgpu      is the GPU worth it, and does it learn the same?
+  ablate plan all                      preview a run: cells, time, power
+  ablate report --check                check that reports match their records
+  ablate verify --cells 5              retrain 5 recorded cells and compare
+  ablate compare --devices flex,wgpu   compare two devices: speed and results
 
-Results of `experiments/` as they are, on the default device, go to `results/`; those of anything
-else go to `ablate-results/`, unless `--results` says where.
+Results of unchanged experiments from `experiments/` on the default device go
+to `results/`, all other results to `ablate-results/`. `--results DIR` chooses
+another folder.
 
 Exit codes:
-  0  done
-  1  internal error
-  2  bad arguments or a bad spec
-  3  some cells failed; the next run tries them again
-  4  a verification failed, devices compute different things, or a derived file is stale
-  5  a device, data, a folder or records that are needed are not available
-  75 stopped, or the results folder is in use; safe to run again
+  0   done
+  1   internal error
+  2   bad arguments, or a bad experiment file
+  3   some cells failed; the next run retries them
+  4   verification failed, devices disagree, or a derived file is out of date
+  5   a device, data, a folder or records are missing
+  75  stopped, or the results folder is in use; safe to run again
 
 Environment:
-  ABLATE_DEVICE     device of `run` and `plan`
-  ABLATE_DATA_DIR   folder of data sets (see `ablate data list`)
-  RAYON_NUM_THREADS most cores to use
-  RUST_LOG          what is logged to standard error
-  NO_COLOR          no colours";
+  ABLATE_DEVICE      default device of `run` and `plan`
+  ABLATE_DATA_DIR    folder that holds the data sets (see `ablate data list`)
+  RAYON_NUM_THREADS  number of cores to use at most
+  RUST_LOG           log level of libraries, such as `info`
+  NO_COLOR           if set, print no colors";
 
 /// Paired ablation experiments on dropout and batch normalization.
 ///
-/// An experiment is a TOML file: a question, arms or factors to cross, and what the claim
-/// predicts. `ablate` trains every arm with the same seeds, compares them pair by pair, and says
-/// whether the claim is supported, contradicted or undecided. Without a verb it runs the standard
+/// An experiment is a TOML file: a question, the arms to compare (or factors to
+/// cross), and what the claim predicts. `ablate` trains every arm with the same
+/// seeds, compares the arms seed by seed, and says whether the claim is
+/// supported, contradicted or undecided. Without a command, it runs the standard
 /// suite.
 #[derive(Debug, Parser)]
-#[command(name = "ablate", version = VERSION, after_help = EXAMPLES, max_term_width = 100)]
-#[command(disable_help_subcommand = true)]
+#[command(name = "ablate", version = VERSION, after_help = EXAMPLES)]
+#[command(disable_help_subcommand = true, verbatim_doc_comment)]
 struct Cli {
-    /// Print no progress and no remarks; warnings and errors still are.
+    /// Print results, warnings and errors only
     #[arg(
         short,
         long,
@@ -90,7 +92,7 @@ struct Cli {
         display_order = 100
     )]
     quiet: bool,
-    /// Say more: every epoch; twice: what libraries log.
+    /// Print every epoch; twice: also what libraries log
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 101)]
     verbose: u8,
     #[command(subcommand)]
@@ -99,43 +101,45 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Train what is missing, derive the reports, print the tables.
+    /// Train missing cells, write reports, print the answers
     Run(run::Args),
-    /// Say what a run would train, how long it would take and what it could show.
+    /// Preview a run: cells to train, time, detectable differences
     Plan(plan::Args),
-    /// List the experiments and what became of them.
+    /// List the experiments and their verdicts
     List(list::Args),
-    /// Validate experiments without training.
+    /// Validate experiment files without training
     Check(check::Args),
-    /// Rebuild reports and figures from the records, or check that they are up to date.
+    /// Rebuild reports and figures from the records, or check them
     Report(report::Args),
-    /// Train some recorded cells again and compare.
+    /// Train some recorded cells again and compare
     Verify(verify::Args),
-    /// Compare devices: do they compute the same, do they learn the same, and how fast.
+    /// Compare devices: rounding errors, accuracy and speed
     Compare(compare::Args),
-    /// The models that specs can name.
+    /// List the model presets, or show one
     Models(models::Args),
-    /// The data sets, and where their files belong.
+    /// List the data sets, or check their files
     Data(data::Args),
-    /// The devices: which are built in, and what answers to them on this machine.
+    /// List the devices and whether they are available
     Devices(devices::Args),
-    /// Print completions for a shell.
+    /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Work off requests, a line of JSON each on standard input; `run` starts this.
+    /// Answer requests from standard input, one JSON object per line
+    ///
+    /// `ablate run` starts this as a worker process.
     #[command(hide = true)]
     Serve(serve::Args),
 }
 
-/// The whole command line, for completions and for its tests.
+/// The clap definition of the command line, for completions and tests.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs the program with `args`, the first of which is its name, and says how it ended.
+/// Runs the program with `args` (the first is the program's name) and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return exit::of_clap(&error),
+        Err(error) => return exit::print_clap(&error),
     };
     logging::start(cli.quiet, cli.verbose);
     let console = Arc::new(Console::new(cli.quiet, cli.verbose));
@@ -162,7 +166,7 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
     }
 }
 
-/// What `ablate run` means, with the environment's variables.
+/// The arguments of a plain `ablate run`, which reads environment variables.
 fn default_run() -> Result<run::Args, Failure> {
     match Cli::try_parse_from(["ablate", "run"]) {
         Ok(Cli {
@@ -179,12 +183,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_holds_together() {
+    fn clap_definition_is_valid() {
         command().debug_assert();
     }
 
     #[test]
-    fn every_verb_and_option_is_explained() {
+    fn every_verb_and_option_has_help() {
         fn walk(command: &clap::Command) {
             for argument in command.get_arguments() {
                 assert!(
@@ -203,13 +207,32 @@ mod tests {
     }
 
     #[test]
-    fn no_verb_is_run_with_its_defaults() {
+    fn help_fits_80_columns() {
+        for verb in command().get_subcommands_mut() {
+            let name = verb.get_name().to_owned();
+            // Its list of possible values is wider.
+            if name == "compare" {
+                continue;
+            }
+            let help = verb.render_long_help().to_string();
+            let long = help.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(long, None, "{name}");
+        }
+        let help = command().render_long_help().to_string();
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 80),
+            "{help}"
+        );
+    }
+
+    #[test]
+    fn no_verb_means_run() {
         assert_eq!(default_run().unwrap().selection.names, [""; 0]);
         assert!(Cli::try_parse_from(["ablate"]).unwrap().verb.is_none());
     }
 
     #[test]
-    fn the_version_names_the_features() {
+    fn version_names_the_features() {
         for device in crate::device::built_in() {
             assert!(VERSION.contains(device), "{VERSION}");
         }

@@ -16,21 +16,21 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Verb {
-    /// List the presets with their sizes.
+    /// List the presets with their sizes
     List {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Print a preset as the `[model]` table of a spec.
+    /// Print a preset as the `[model]` table of a TOML file
     Show {
-        /// Name of the preset, as in `model.preset`.
+        /// Name of the preset, as in `model.preset`
         name: String,
         #[command(flatten)]
         format: FormatArg,
     },
 }
 
-/// A preset for images as it is meant for.
+/// A preset and its size for its intended images.
 #[derive(Debug, Serialize)]
 struct Row {
     name: &'static str,
@@ -38,13 +38,13 @@ struct Row {
     /// Height, width, channels.
     input: [usize; 3],
     classes: usize,
-    /// Trained numbers.
+    /// Trainable parameters.
     parameters: usize,
-    /// Multiply-adds for one example, forward.
+    /// Multiply-adds of a forward pass, per example.
     multiply_adds: usize,
 }
 
-/// The content of a spec with one model.
+/// A TOML document with a `[model]` table.
 #[derive(Debug, Serialize)]
 struct Table {
     model: ModelConfig,
@@ -63,7 +63,13 @@ fn list(format: Format, console: &Console) -> Result<(), Failure> {
     if format == Format::Json {
         return console.print_json(&rows);
     }
-    let header = ["name", "input", "parameters", "multiply-adds", "what"];
+    let header = [
+        "name",
+        "input",
+        "parameters",
+        "multiply-adds",
+        "description",
+    ];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
         vec![
@@ -127,7 +133,7 @@ fn input(row: &Row) -> String {
 fn unknown(name: &str) -> Failure {
     let names: Vec<String> = PRESETS.iter().map(|p| format!("`{}`", p.name)).collect();
     Failure::usage(format!(
-        "there is no preset `{name}`; presets are {}",
+        "unknown preset `{name}`; choose one of {}",
         names.join(", ")
     ))
 }

@@ -22,31 +22,31 @@ use std::thread;
 pub(crate) struct Args {
     #[command(flatten)]
     run: run::Args,
-    /// Leave out the time, which is estimated by training a few steps of every arm.
+    /// Skip the time estimate, which trains a few steps per arm
     #[arg(long)]
     no_time: bool,
     #[command(flatten)]
     format: FormatArg,
 }
 
-/// What a run would do with one experiment.
+/// The preview of one experiment.
 #[derive(Debug, Serialize)]
 struct Planned {
     name: String,
     title: String,
     arms: usize,
     seeds: usize,
-    /// Different cells in all.
+    /// Distinct cells.
     cells: usize,
-    /// Of them, those that are done.
+    /// Cells with a record in the journal.
     recorded: usize,
-    /// Of those that are not, how many are in a `runs.jsonl` that came from elsewhere.
+    /// Cells with a record in the committed `runs.jsonl` only.
     committed: usize,
     /// Cells that a run trains.
     to_train: usize,
-    /// Jobs that it trains them in.
+    /// Jobs that contain these cells.
     jobs: usize,
-    /// Seconds that it takes; absent where it cannot be estimated or was not asked for.
+    /// Estimated seconds of the run; absent if not estimated.
     seconds: Option<f64>,
     contrasts: Vec<Forecast>,
     warnings: Vec<Warning>,
@@ -65,7 +65,7 @@ pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
     for work in &works {
         let seconds = match args.no_time {
             true => None,
-            false => seconds(work, &args.run.settings, console)?,
+            false => estimate_seconds(work, &args.run.settings, console)?,
         };
         let summary = summary_of(&work.plan.spec.name, &results.folder);
         planned.push(describe(work, summary.as_ref(), seconds));
@@ -99,9 +99,14 @@ fn describe(work: &Work, summary: Option<&Summary>, seconds: Option<f64>) -> Pla
     }
 }
 
-/// Seconds for all jobs. One of each arm is timed, as many beside each other as a run trains, so that
-/// they are in each other's way as they will be; the others of its arm count by their cells.
-fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Result<Option<f64>, Failure> {
+/// Estimates the seconds of all jobs. One job per arm is timed and scaled to the number of cells of
+/// the others. As many jobs are timed in parallel as a run trains, because parallel jobs slow each
+/// other down.
+fn estimate_seconds(
+    work: &Work,
+    settings: &RunSettings,
+    console: &Console,
+) -> Result<Option<f64>, Failure> {
     let workers = settings.jobs().min(work.jobs.len()).max(1);
     let trainer = trainer::trainer(settings.device(), settings.isolate, workers)?;
     let mut firsts: Vec<&Job> = Vec::new();
@@ -119,9 +124,9 @@ fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Result<Opt
             scope.spawn(|| {
                 while let Some(job) = firsts.get(next.fetch_add(1, Ordering::SeqCst)) {
                     let seconds = trainer.estimate(job);
-                    let a_cell = seconds.map(|seconds| seconds / job.cells.len() as f64);
+                    let per_cell = seconds.map(|seconds| seconds / job.cells.len() as f64);
                     let mut timed = timed.lock().unwrap_or_else(PoisonError::into_inner);
-                    timed.insert(&job.arm, a_cell);
+                    timed.insert(&job.arm, per_cell);
                 }
             });
         }
@@ -129,18 +134,19 @@ fn seconds(work: &Work, settings: &RunSettings, console: &Console) -> Result<Opt
     let timed = timed.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some((arm, _)) = timed.iter().find(|(_, seconds)| seconds.is_none()) {
         console.info(&format!(
-            "{name}: `{arm}` cannot be timed here; `ablate data list` says which data are missing"
+            "{name}: no time estimate, because arm `{arm}` cannot be trained here; see `ablate data list` \
+             for missing data"
         ));
         return Ok(None);
     }
     let jobs = work.jobs.iter().map(|job| {
-        let a_cell = timed.get(job.arm.as_str()).copied().flatten();
-        a_cell.unwrap_or(0.0) * job.cells.len() as f64
+        let per_cell = timed.get(job.arm.as_str()).copied().flatten();
+        per_cell.unwrap_or(0.0) * job.cells.len() as f64
     });
     Ok(Some(makespan(jobs, workers)))
 }
 
-/// When the last of `jobs` ends, where each of `workers` takes the next one as it becomes free.
+/// Time at which the last of `jobs` ends if each free worker takes the next job.
 fn makespan(jobs: impl Iterator<Item = f64>, workers: usize) -> f64 {
     let mut ends = vec![0.0f64; workers.max(1)];
     for seconds in jobs {
@@ -157,7 +163,7 @@ fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
         out.push_str(&format!("{}: {}\n", plan.name, plan.title));
         out.push_str(&cells(plan, results));
         for (contrast, forecast) in work.plan.spec.contrasts.iter().zip(&plan.contrasts) {
-            out.push_str(&format!("  {}\n", sight(contrast, forecast)));
+            out.push_str(&format!("  {}\n", power(contrast, forecast)));
         }
         for warning in &plan.warnings {
             out.push_str(&format!(
@@ -170,7 +176,7 @@ fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
     let to_train: usize = planned.iter().map(|plan| plan.to_train).sum();
     let seconds: Option<f64> = planned.iter().map(|plan| plan.seconds).sum();
     let time = seconds.map_or(String::new(), |s| format!(", about {}", duration(s)));
-    out + &format!("in all {} to train{time}\n", counted(to_train, "cell"))
+    out + &format!("total: {} to train{time}\n", counted(to_train, "cell"))
 }
 
 fn cells(plan: &Planned, results: &str) -> String {
@@ -185,7 +191,7 @@ fn cells(plan: &Planned, results: &str) -> String {
     );
     if plan.committed > 0 && plan.to_train > 0 {
         text.push_str(&format!(
-            " ({} of them to check those of `runs.jsonl`; `--adopt` counts them as done)",
+            " ({} to compare with `runs.jsonl`; `--adopt` reuses them instead)",
             plan.committed.min(plan.to_train)
         ));
     }
@@ -195,15 +201,15 @@ fn cells(plan: &Planned, results: &str) -> String {
     text + "\n"
 }
 
-/// What a contrast will be able to show, in a sentence.
-fn sight(contrast: &Contrast, forecast: &Forecast) -> String {
+/// The smallest difference or margin that a contrast can show.
+fn power(contrast: &Contrast, forecast: &Forecast) -> String {
     let unit = contrast.metric.unit();
     let start = format!("`{}` ({})", contrast.name, contrast.metric.label());
     let Some(sd) = forecast.sd else {
-        return format!("{start}: what it can show is not known before the first results");
+        return format!("{start}: its power is unknown before the first results");
     };
     if sd == 0.0 {
-        return format!("{start}: the recorded differences are all the same");
+        return format!("{start}: all recorded differences are equal");
     }
     let d = decimals(Some(sd), 2);
     let shown = match contrast.expect {
@@ -215,20 +221,20 @@ fn sight(contrast: &Contrast, forecast: &Forecast) -> String {
             .map(|x| format!("a difference of {} {unit}", fixed(x, d))),
     };
     let Some(shown) = shown else {
-        return format!("{start}: cannot show any difference, however large");
+        return format!("{start}: cannot show a difference of any size");
     };
     let known = match forecast.source {
         SpreadSource::Recorded => "recorded",
         SpreadSource::Assumed | SpreadSource::Unknown => "assumed",
     };
     format!(
-        "{start}: shows {shown} with 80 % power, at the {known} SD of differences of {}; margin {}",
-        fixed(sd, d),
-        contrast.margin
+        "{start}: can show {shown} with 80 % power (margin {}, {known} SD of differences {})",
+        contrast.margin,
+        fixed(sd, d)
     )
 }
 
-/// A time as people say it.
+/// A time in seconds, minutes or hours.
 fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 90.0 => format!("{s:.0} s"),
@@ -242,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_ends_with_its_last_job() {
+    fn makespan_is_the_end_of_the_last_job() {
         assert_eq!(makespan([3.0, 1.0, 1.0, 1.0].into_iter(), 2), 3.0);
         assert_eq!(makespan([1.0, 1.0, 5.0].into_iter(), 2), 6.0);
         assert_eq!(makespan([1.0, 2.0].into_iter(), 1), 3.0);
@@ -250,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_said_in_the_unit_that_people_use() {
+    fn durations_use_the_largest_fitting_unit() {
         assert_eq!(duration(1.4), "1 s");
         assert_eq!(duration(600.0), "10 min");
         assert_eq!(duration(7_200.0), "2.0 h");

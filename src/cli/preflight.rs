@@ -1,4 +1,4 @@
-//! What can go wrong is found before anything is trained.
+//! Checks before a run, so that mistakes are reported before anything is trained.
 
 use super::exit::{Code, Failure};
 use crate::data::{self, SplitSizes};
@@ -8,20 +8,20 @@ use crate::trainer::Job;
 use ablate_models::zoo::ModelConfig;
 use std::slice;
 
-/// Most parameters of a model: 256 MiB of single-precision numbers.
-const MOST_PARAMETERS: usize = 1 << 26;
+/// Largest number of parameters of a model: 256 MiB in single precision.
+const MAX_PARAMETERS: usize = 1 << 26;
 
-/// Most units of a layer or channels of a stage.
-const WIDEST: usize = 1 << 20;
+/// Largest number of units of a layer or channels of a stage.
+const MAX_WIDTH: usize = 1 << 20;
 
-/// Most layers in a row, and the widest kernel.
-const DEEPEST: usize = 100;
+/// Largest number of layers, and largest kernel size.
+const MAX_DEPTH: usize = 100;
 
-/// Makes sure that every arm can be built for its data and has batches to train on. The data need
-/// not be there: their published sizes serve.
+/// Checks that every arm has a valid model for its data and at least one batch to train on. It uses
+/// the published sizes of the data sets, so the files need not be available.
 ///
 /// # Errors
-/// One message for every reason why arms cannot.
+/// One message per distinct problem, with the arms that have it.
 pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
     let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
     for arm in &spec.arms {
@@ -51,7 +51,7 @@ fn check_arm(arm: &Arm) -> Result<(), String> {
         .map_err(|e| e.to_string())?;
     if arm.train.batch_size > sizes.train {
         return Err(format!(
-            "`train.batch_size` is {}, but the splits leave only {} training examples",
+            "`train.batch_size` is {}, but there are only {} training examples",
             arm.train.batch_size, sizes.train
         ));
     }
@@ -59,16 +59,16 @@ fn check_arm(arm: &Arm) -> Result<(), String> {
     let input = [entry.height, entry.width, 1];
     let cost = (arm.model.cost(input, entry.classes()))
         .map_err(|e| format!("`model.{}` {}", e.key, e.message))?;
-    match cost.parameters <= MOST_PARAMETERS {
+    match cost.parameters <= MAX_PARAMETERS {
         true => Ok(()),
         false => Err(format!(
-            "`model` has {} parameters; at most {MOST_PARAMETERS} are trained",
+            "`model` has {} parameters; the largest allowed number is {MAX_PARAMETERS}",
             cost.parameters
         )),
     }
 }
 
-/// Bounds every number that sizes are computed from, so that computing them cannot overflow.
+/// Bounds the numbers that model sizes are computed from, so that the computation cannot overflow.
 fn check_size(model: &ModelConfig) -> Result<(), String> {
     let numbers: Vec<(&str, &[usize])> = match model {
         ModelConfig::Mlp(mlp) => vec![("hidden", &mlp.hidden)],
@@ -81,28 +81,28 @@ fn check_size(model: &ModelConfig) -> Result<(), String> {
     };
     for (key, values) in numbers {
         let most = match key {
-            "convs" | "kernel" => DEEPEST,
-            _ => WIDEST,
+            "convs" | "kernel" => MAX_DEPTH,
+            _ => MAX_WIDTH,
         };
         if let Some(value) = values.iter().find(|value| **value > most) {
             return Err(format!(
                 "`model.{key}` is {value}; it must be at most {most}"
             ));
         }
-        if values.len() > DEEPEST {
+        if values.len() > MAX_DEPTH {
             let found = values.len();
             return Err(format!(
-                "`model.{key}` has {found} layers; {DEEPEST} are allowed"
+                "`model.{key}` has {found} layers; it must have at most {MAX_DEPTH}"
             ));
         }
     }
     Ok(())
 }
 
-/// Loads the data of every job, so that they are known to be there and whole.
+/// Loads the data set of every job.
 ///
 /// # Errors
-/// If data are missing or damaged.
+/// If a data set is missing or damaged.
 pub(crate) fn load_data<'j>(jobs: impl Iterator<Item = &'j Job>) -> Result<(), Failure> {
     let mut seen: Vec<DataName> = Vec::new();
     for job in jobs {

@@ -9,6 +9,7 @@ use crate::analysis::Summary;
 use crate::files::FileError;
 use crate::plan::Plan;
 use crate::provenance::{FINGERPRINT, Provenance};
+use crate::report::format::counted;
 use crate::report::{claims_table, overview_table, splice};
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Block of a hand-written page that holds the overview.
+/// Name of the marked block that holds the overview in a hand-written page.
 const BLOCK: &str = "results";
 
 #[derive(Clone, Debug, clap::Args)]
@@ -25,12 +26,13 @@ pub(crate) struct Args {
     selection: Selection,
     #[command(flatten)]
     results: ResultsArg,
-    /// Write nothing; fail if a file is not what the records give.
+    /// Write nothing; fail if a derived file is out of date
     #[arg(long)]
     check: bool,
-    /// Put the overview between `<!-- ablate:results -->` and `<!-- /ablate:results -->` of a page
-    /// in the current folder, too; may be repeated.
-    #[arg(long, value_name = "FILE")]
+    /// Also write the table of claims into this page, between
+    /// `<!-- ablate:results -->` and `<!-- /ablate:results -->`
+    /// (repeatable)
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     splice: Vec<PathBuf>,
 }
 
@@ -39,7 +41,7 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     let results = args.results.folder(&args.selection, &specs, None).folder;
     let compared = compared(args, &specs, &results);
     let specs = match (compared.is_empty(), args.selection.names.is_empty()) {
-        // A comparison of devices alone is enough to report on.
+        // A device comparison can be reported without any trained experiment.
         (false, _) => with_records(specs, &results),
         (true, true) => recorded(specs, &results)?,
         (true, false) => specs,
@@ -75,8 +77,7 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     }
 }
 
-/// The folders of comparisons of devices that are asked for: those of the experiments that are named,
-/// or all that there are.
+/// Folders of the device comparisons on the named experiments, or of all device comparisons.
 fn compared(args: &Args, specs: &[Spec], results: &Path) -> Vec<PathBuf> {
     let all = folder::comparisons(results).into_iter();
     let named = |name: &String| specs.iter().any(|spec| spec.name == *name);
@@ -89,13 +90,16 @@ fn with_records(mut specs: Vec<Spec>, results: &Path) -> Vec<Spec> {
     specs
 }
 
-/// Those of `specs` that have records.
+/// Keeps the experiments that have records.
+///
+/// # Errors
+/// If none has any.
 pub(super) fn recorded(specs: Vec<Spec>, results: &Path) -> Result<Vec<Spec>, Failure> {
     let specs = with_records(specs, results);
     match specs.is_empty() {
         true => Err(Failure::unavailable(format!(
-            "no experiment has records in `{}`; train with `ablate run`, or say where results are \
-             with `--results`",
+            "there are no records in `{}`; train with `ablate run`, or name the folder of the \
+             results with `--results DIR`",
             results.display()
         ))),
         false => Ok(specs),
@@ -111,7 +115,7 @@ fn write(targets: &[DerivedFile], console: &Console) -> Result<Code, Failure> {
         }
     }
     if written == 0 {
-        console.info("every derived file was up to date");
+        console.info("all derived files are up to date");
     }
     Ok(Code::Done)
 }
@@ -125,22 +129,25 @@ fn check(
         let path = target.path.display();
         match target.content {
             Some(_) => format!(
-                "`{path}` is not what the records give; rebuild it with the same command without \
-                 `--check`"
+                "`{path}` is out of date; rebuild it with the same command without `--check`"
             ),
             None => format!(
-                "`{path}` should not be there; remove it with the same command without `--check`"
+                "`{path}` is no longer derived from the records; remove it with the same command \
+                 without `--check`"
             ),
         }
     }));
     if stale.is_empty() {
-        console.info(&format!("{} files are up to date", targets.len()));
+        console.info(&format!(
+            "all {} derived files are up to date",
+            targets.len()
+        ));
         return Ok(Code::Done);
     }
     Err(Failure::several(Code::Differs, stale))
 }
 
-/// `page` with what became of the claims, or of the experiments where there are no claims.
+/// Returns `page` with the table of claims (or of experiments, if there are no claims) in its block.
 fn spliced(
     page: &Path,
     claims: &[Claim],
@@ -165,17 +172,17 @@ fn spliced(
     })
 }
 
-/// Whether records are those of the spec as it is.
+/// Whether the records belong to the current spec and code.
 enum Recipe {
     Same,
-    /// Of its cells, trained by other code than this program's.
+    /// The recipe is the same, the code is not.
     OtherCode(String),
-    /// Of other cells.
+    /// The recipe has changed.
     Other(String),
 }
 
-/// Ids are made from the recipe and the code, so the code that the provenance names tells a changed
-/// recipe from changed code.
+/// Cell ids hash the recipe and the code. With the code that `provenance.json` names, a changed
+/// recipe can be told from changed code.
 fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
     let folder = results.join(&spec.name);
     let records = runs::read_runs(&folder.join(runs::NAME))?.records;
@@ -193,8 +200,10 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
     let name = &spec.name;
     let other = |cells: usize| {
         format!(
-            "{name}: {cells} cells of the experiment as it is have no record; train them with \
-             `ablate run {name}`"
+            "{name}: {} of the current experiment file {} no record; train them with \
+             `ablate run {name}`",
+            counted(cells, "cell"),
+            if cells == 1 { "has" } else { "have" }
         )
     };
     let Some(provenance) = Provenance::read(&folder) else {
@@ -202,7 +211,7 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
     };
     Ok(match missing(provenance.fingerprint()) {
         0 => Recipe::OtherCode(format!(
-            "{name}: the records were trained by other code; `ablate verify {name}` compares"
+            "{name}: the records were trained by other code; check them with `ablate verify {name}`"
         )),
         cells => Recipe::Other(other(cells)),
     })

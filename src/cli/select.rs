@@ -1,4 +1,4 @@
-//! Which experiments are meant: by name, by path, by suite, or all.
+//! Selection of experiments by name, path or suite.
 
 use super::exit::Failure;
 use crate::spec::{self, Override, Spec};
@@ -6,51 +6,52 @@ use clap::Args;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Every experiment.
+/// Selects every experiment.
 pub(crate) const ALL: &str = "all";
 
-/// The suite that is run where nothing else is said.
+/// The suite that runs by default.
 pub(crate) const STANDARD: &str = "standard";
 
-/// The suites that `all` leaves to those who name them: the smoke test, which shows nothing of a claim,
-/// and the experiments that devices are compared on.
-const APART: [&str; 2] = ["smoke", "devices"];
+/// Suites that `all` leaves out of a run: the smoke test, and the experiments for comparing devices.
+/// Neither says anything about a claim.
+const EXCLUDED_FROM_ALL: [&str; 2] = ["smoke", "devices"];
 
-/// The experiments that a verb is about.
+/// The arguments that select and change experiments.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Selection {
-    /// Experiments: the name of a file in the experiments folder, the path of a TOML file, the name
-    /// of a suite, or `all`.
-    #[arg(value_name = "NAME|SPEC.toml|SUITE|all")]
+    /// Name of an experiment or suite, path of a TOML file,
+    /// or `all`
+    #[arg(value_name = "EXPERIMENT", verbatim_doc_comment)]
     pub(crate) names: Vec<String>,
-    /// Folder of experiments.
+    /// Folder of the experiments
     #[arg(long, value_name = "DIR", default_value = "experiments")]
     pub(crate) experiments: PathBuf,
-    /// Change a key of every experiment, as in `train.epochs=3`; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE")]
+    /// Change a key of every selected experiment, for example
+    /// `train.epochs=3` (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", verbatim_doc_comment)]
     set: Vec<Override>,
-    /// Run seeds 0 to N - 1; short for `--set seeds=N`.
+    /// Use seeds 0 to N - 1; same as `--set seeds=N`
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
 }
 
 impl Selection {
-    /// The experiments, in the order in which they are named, each once; where none is named,
-    /// those that `otherwise` names.
+    /// Loads the selected experiments without repeats, in the order of the arguments. Without
+    /// arguments, `default` is selected.
     ///
     /// # Errors
-    /// If a name means nothing, or an experiment is not valid.
-    pub(crate) fn specs(&self, otherwise: &str) -> Result<Vec<Spec>, Failure> {
+    /// If a name is unknown or an experiment is not valid.
+    pub(crate) fn specs(&self, default: &str) -> Result<Vec<Spec>, Failure> {
         let overrides = self.overrides()?;
         let mut specs = Vec::new();
-        for path in self.paths(otherwise)? {
+        for path in self.paths(default)? {
             specs.push(Spec::load(&path, &overrides)?);
         }
         check_names(&specs)?;
         Ok(specs)
     }
 
-    /// The experiments to run, by default the standard suite. `all` leaves [`APART`] out.
+    /// Loads the experiments to run, by default the standard suite. `all` leaves [`EXCLUDED_FROM_ALL`] out.
     ///
     /// # Errors
     /// As [`Self::specs`].
@@ -58,24 +59,25 @@ impl Selection {
         let mut specs = self.specs(STANDARD)?;
         let named = |name: &str| self.names.iter().any(|n| n == name);
         if named(ALL) {
-            let apart = |suite: &String| APART.contains(&suite.as_str()) && !named(suite);
+            let excluded =
+                |suite: &String| EXCLUDED_FROM_ALL.contains(&suite.as_str()) && !named(suite);
             specs.retain(|spec| {
-                spec.suites.is_empty() || !spec.suites.iter().all(apart) || named(&spec.name)
+                spec.suites.is_empty() || !spec.suites.iter().all(excluded) || named(&spec.name)
             });
         }
         Ok(specs)
     }
 
-    /// The files of the experiments, as [`Self::specs`] has them.
-    pub(crate) fn paths(&self, otherwise: &str) -> Result<Vec<PathBuf>, Failure> {
-        let otherwise = [otherwise.to_owned()];
+    /// Paths of the selected experiments, without repeats.
+    pub(crate) fn paths(&self, default: &str) -> Result<Vec<PathBuf>, Failure> {
+        let default = [default.to_owned()];
         let names = match self.names.as_slice() {
-            [] => &otherwise,
+            [] => &default,
             names => names,
         };
         let mut paths = Vec::new();
         for name in names {
-            for path in self.meaning(name)? {
+            for path in self.resolve(name)? {
                 if !paths.contains(&path) {
                     paths.push(path);
                 }
@@ -84,14 +86,14 @@ impl Selection {
         Ok(paths)
     }
 
-    fn meaning(&self, name: &str) -> Result<Vec<PathBuf>, Failure> {
+    fn resolve(&self, name: &str) -> Result<Vec<PathBuf>, Failure> {
         if looks_like_path(name) {
             return Ok(vec![spec::find(name, &self.experiments)?]);
         }
         if !self.experiments.is_dir() {
             return Err(Failure::usage(format!(
-                "there is no folder `{}`; run from the root of the repository, say where the \
-                 experiments are with `--experiments DIR`, or give the path of a TOML file",
+                "cannot find the experiments folder `{}`; run from the root of the repository, \
+                 name the folder with `--experiments DIR`, or pass the path of a TOML file",
                 self.experiments.display()
             )));
         }
@@ -100,7 +102,7 @@ impl Selection {
         if name == ALL {
             return match known.is_empty() {
                 false => Ok(known.iter().map(file).collect()),
-                true => Err(self.nothing_in("holds no experiments")),
+                true => Err(self.empty("has no experiments")),
             };
         }
         if known.iter().any(|k| k == name) {
@@ -111,18 +113,19 @@ impl Selection {
             return Ok(suites.members);
         }
         if name == STANDARD {
-            return Err(self.nothing_in("has no experiment of the suite `standard`"));
+            return Err(self.empty("has no experiment in the suite `standard`"));
         }
-        let error = spec::find(name, &self.experiments).expect_err("it is no file");
+        let error = spec::find(name, &self.experiments).expect_err("no file has this name");
         Err(match suites.names.is_empty() {
             true => error.into(),
-            false => Failure::usage(format!("{error}; suites are {}", suites.listed())),
+            false => Failure::usage(format!("{error} (suites: {})", suites.listed())),
         })
     }
 
-    fn nothing_in(&self, what: &str) -> Failure {
+    fn empty(&self, what: &str) -> Failure {
         Failure::usage(format!(
-            "`{}` {what}; name an experiment or the path of a TOML file",
+            "the experiments folder `{}` {what}; pass the name of an experiment or the path of a \
+             TOML file",
             self.experiments.display()
         ))
     }
@@ -138,7 +141,7 @@ impl Selection {
         Ok(found)
     }
 
-    /// What the command line changes.
+    /// The changes of `--set` and `--seeds`.
     pub(crate) fn overrides(&self) -> Result<Vec<Override>, Failure> {
         let mut overrides = self.set.clone();
         if let Some(seeds) = self.seeds {
@@ -148,12 +151,12 @@ impl Selection {
         Ok(overrides)
     }
 
-    /// Whether experiments are changed from the command line.
+    /// Whether the command line changes the experiments.
     pub(crate) fn has_overrides(&self) -> bool {
         !self.set.is_empty() || self.seeds.is_some()
     }
 
-    /// Whether `spec` is a file of the experiments folder.
+    /// Whether `spec` is in the experiments folder.
     pub(crate) fn is_among(&self, spec: &Spec) -> bool {
         let folder = spec.path.parent().map(Path::canonicalize);
         matches!(
@@ -165,7 +168,7 @@ impl Selection {
 
 #[derive(Debug, Default)]
 struct Suites {
-    /// Files of the suite that was asked for.
+    /// Paths of the experiments in the suite.
     members: Vec<PathBuf>,
     /// Names of all suites.
     names: BTreeSet<String>,
@@ -178,17 +181,18 @@ impl Suites {
     }
 }
 
-/// A name has neither a separator nor an ending.
+/// Names of experiments contain neither a separator nor a dot.
 fn looks_like_path(name: &str) -> bool {
     name.contains(['/', '\\', '.'])
 }
 
-/// Two files of one name would share a results folder.
+/// Rejects two files with the same name, which would share a results folder.
 fn check_names(specs: &[Spec]) -> Result<(), Failure> {
     for (i, spec) in specs.iter().enumerate() {
         if let Some(other) = specs[..i].iter().find(|s| s.name == spec.name) {
             return Err(Failure::usage(format!(
-                "`{}` and `{}` would share the results folder `{}`; run one at a time",
+                "`{}` and `{}` would share the results folder `{}`; run them one at a time, with \
+                 different `--results DIR`",
                 other.path.display(),
                 spec.path.display(),
                 spec.name

@@ -1,4 +1,4 @@
-//! Which device trains, and in which processes.
+//! The device and the trainer of a run, in this process or in worker processes.
 
 use super::console::Console;
 use super::exit::Failure;
@@ -12,19 +12,19 @@ use crate::trainer::{StopFlag, Trainer};
 use crate::worker::{Reply, Request, WorkerError, WorkerTrainer, Workers};
 use std::path::Path;
 
-/// What answers to `device`; a GPU that is none is said to be so.
+/// Finds `device`, with a warning if it is a software adapter.
 pub(crate) fn find_device(device: &str, console: &Console) -> Result<DeviceInfo, Failure> {
     let info = query_device(device)?;
     if info.is_software() {
         console.warn(&format!(
-            "`{device}` is the software adapter `{}`, which runs on the CPU",
+            "`{device}` is not a GPU but the software adapter `{}`, which runs on the CPU",
             info.adapter
         ));
     }
     Ok(info)
 }
 
-/// What answers to `device`. Drivers crash and chatter, so a worker looks for what they reach.
+/// Finds `device`. GPU drivers may crash or print, so they are queried in a worker process.
 pub(crate) fn query_device(device: &str) -> Result<DeviceInfo, Failure> {
     device::check_name(device)?;
     if device::is_cpu(device) {
@@ -37,7 +37,7 @@ pub(crate) fn query_device(device: &str) -> Result<DeviceInfo, Failure> {
     }
 }
 
-/// What is built in and there.
+/// Lists the available devices.
 pub(crate) fn list_devices() -> Result<Vec<DeviceInfo>, Failure> {
     if device::built_in() == device::built_in_cpu() {
         return Ok(device::present());
@@ -51,19 +51,19 @@ pub(crate) fn list_devices() -> Result<Vec<DeviceInfo>, Failure> {
 fn ask(request: &Request) -> Result<Reply, Failure> {
     let reply = workers()?.call(request, |_| (), &StopFlag::default());
     let reply = reply.map_err(|error| unavailable(&error))?;
-    reply.ok_or_else(|| Failure::internal("nobody asked the worker to stop"))
+    reply.ok_or_else(|| Failure::internal("the worker stopped without being asked to"))
 }
 
 fn unavailable(error: &WorkerError) -> Failure {
     Failure::unavailable(error.to_string())
 }
 
-/// What provenance says of `info`; the CPU is named there already.
+/// Text about the adapter for provenance; `None` for CPUs, which provenance names elsewhere.
 pub(crate) fn adapter(info: &DeviceInfo) -> Option<String> {
     (info.kind != DeviceKind::Cpu).then(|| info.to_string())
 }
 
-/// What provenance says of a run on `info` in this work tree.
+/// Provenance of a run on `info` in this work tree.
 pub(crate) fn setting(info: &DeviceInfo) -> Setting {
     Setting {
         revision: Revision::of(Path::new(".")),
@@ -73,7 +73,7 @@ pub(crate) fn setting(info: &DeviceInfo) -> Setting {
     }
 }
 
-/// Jobs at the same time where nobody says: a GPU takes one after the other.
+/// Number of jobs to train at the same time by default: one per core, one on GPUs.
 pub(crate) fn default_jobs(device: &str) -> usize {
     match device::is_cpu(device) {
         true => cores(),
@@ -81,8 +81,8 @@ pub(crate) fn default_jobs(device: &str) -> usize {
     }
 }
 
-/// Trains `jobs` jobs at a time on `device`, each in a process of its own where that is asked for. A
-/// GPU that is lost takes its process along, so its jobs always are.
+/// Creates a trainer for `jobs` jobs at a time on `device`, in worker processes if `isolate` is set.
+/// GPU jobs always use worker processes, because a lost GPU can end its process.
 pub(crate) fn trainer(
     device: &str,
     isolate: bool,
@@ -95,13 +95,13 @@ pub(crate) fn trainer(
     })
 }
 
-/// Workers that are this very program.
+/// Worker processes that run this program.
 pub(crate) fn workers() -> Result<Workers, Failure> {
-    // The path of a program that was built anew while it ran leads elsewhere.
+    // `current_exe` would start another program if this one was rebuilt while it runs.
     let program = match cfg!(target_os = "linux") {
         true => "/proc/self/exe".into(),
         false => std::env::current_exe()
-            .map_err(|e| Failure::internal(format!("cannot find this program: {e}")))?,
+            .map_err(|e| Failure::internal(format!("cannot find the path of this program: {e}")))?,
     };
     Ok(Workers::new(vec![program.into(), serve::VERB.into()]))
 }

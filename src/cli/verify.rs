@@ -1,6 +1,6 @@
 //! `ablate verify`.
 
-use super::arguments::ResultsArg;
+use super::arguments::{ResultsArg, positive};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{RunProgress, units};
@@ -26,20 +26,28 @@ pub(crate) struct Args {
     selection: Selection,
     #[command(flatten)]
     results: ResultsArg,
-    /// Cells of each experiment to train again, spread over its arms.
-    #[arg(long, value_name = "N", default_value = "3")]
+    /// Cells of each experiment to train again, spread over
+    /// its arms
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "3",
+        value_parser = positive,
+        verbatim_doc_comment
+    )]
     cells: NonZeroUsize,
-    /// Train them only up to this epoch (or step, where training counts in steps) and compare what was
-    /// measured until then
-    #[arg(long, value_name = "N")]
+    /// Train and compare up to this epoch only (or this step,
+    /// if the training counts in steps)
+    #[arg(long, value_name = "N", verbatim_doc_comment)]
     until: Option<usize>,
-    /// Where all of them were reproduced bit for bit, take the records of an experiment over to this
-    /// program, which gives cells other names when its code has changed; `provenance.json` says so
-    #[arg(long)]
+    /// If all of them are reproduced bit for bit, mark the
+    /// experiment's records as valid for this program's code
+    /// and note that in `provenance.json`
+    #[arg(long, verbatim_doc_comment)]
     adopt: bool,
-    /// Train in worker processes, so that a crash of a device or its driver fails a cell and not the
-    /// run; jobs on GPUs always are.
-    #[arg(long)]
+    /// Train in worker processes, so that a crash fails one job
+    /// and not the run (always on for GPUs)
+    #[arg(long, verbatim_doc_comment)]
     isolate: bool,
 }
 
@@ -53,11 +61,11 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     let mut checks = Vec::new();
     for spec in &specs {
         preflight::check_arms(spec)?;
-        checks.push(choose(spec, &results, args)?);
+        checks.push(select_cells(spec, &results, args)?);
     }
     let mut seen = BTreeMap::new();
     for check in &checks {
-        check.look_at_device(&mut seen, &results, console)?;
+        check.find_device(&mut seen, &results, console)?;
         preflight::load_data(check.plan.jobs(|_| true).iter())?;
     }
     let stop = signals::catch(console)?;
@@ -72,8 +80,8 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             true => {
                 console.print(&format!("ok {name}: {text}{}\n", check.extent()))?;
                 if args.adopt {
-                    let taken = adopt::adopt(&check.plan, &results, found.compared)?;
-                    console.print(&format!("{taken}\n"))?;
+                    let adopted = adopt::adopt(&check.plan, &results, found.compared)?;
+                    console.print(&format!("{adopted}\n"))?;
                 }
             }
             false => differ.push(format!("{name}: {text}{}", caveat(&check.plan.device))),
@@ -85,12 +93,12 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     }
 }
 
-/// Why bits may differ where nothing is wrong.
+/// Explains why bits may differ on a GPU although nothing is wrong.
 fn caveat(device: &str) -> String {
     match device::is_cpu(device) {
         true => String::new(),
         false => format!(
-            "; `{device}` chooses kernels by timing them, so bits may differ between trainings"
+            "; `{device}` picks kernels by timing them, so two trainings may differ in their last bits"
         ),
     }
 }
@@ -98,12 +106,12 @@ fn caveat(device: &str) -> String {
 /// Recorded cells to train again.
 struct Check {
     plan: Plan,
-    /// Their records, under the ids that they have now, as far as they are compared.
+    /// Their records with the ids of this program, cut to the compared epochs.
     records: Vec<CellRecord>,
 }
 
 impl Check {
-    /// How far the cells are trained, where not to the end.
+    /// Text for how far the cells are trained; empty for the whole training.
     fn extent(&self) -> String {
         let unit = self.plan.spec.arms[0].train.length.unit();
         let until = self
@@ -113,9 +121,9 @@ impl Check {
         until.unwrap_or_default()
     }
 
-    /// Makes sure that the device is there, and says where it is not the one that was recorded. `seen`
-    /// holds what answered to the names that came before.
-    fn look_at_device(
+    /// Finds the device, and warns if its adapter is not the recorded one. `seen` caches the adapters
+    /// of devices found before.
+    fn find_device(
         &self,
         seen: &mut BTreeMap<String, Option<String>>,
         results: &Path,
@@ -131,16 +139,17 @@ impl Check {
             && then != *now
         {
             console.warn(&format!(
-                "{name}: `{device}` was {then}, and is {now} here, which computes other numbers"
+                "{name}: the records were trained on {then}, but `{device}` is {now} here, so numbers \
+                 may differ"
             ));
         }
         Ok(())
     }
 }
 
-/// `count` recorded cells of `spec`, evenly spaced in the order of its plan. They are found by arm,
-/// learning rate and seed, so that records of other code can be verified, too.
-fn choose(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
+/// Selects `--cells` recorded cells of `spec`, evenly spaced in the order of its plan. Cells are
+/// matched by arm, learning rate and seed, so records of other code can be verified too.
+fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
     let path = results.join(&spec.name).join(runs::NAME);
     let records = match path.exists() {
         true => runs::read_runs(&path)?.records,
@@ -150,14 +159,14 @@ fn choose(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
     let mut plan = Plan::new(spec, device, 1, FINGERPRINT);
     let record = |cell: &PlannedCell| {
         let found = records.iter().find(|r| {
-            adopt::is_of(spec, cell, r) && !matches!(r.outcome, Outcome::Failed { .. })
+            adopt::is_record_of(spec, cell, r) && !matches!(r.outcome, Outcome::Failed { .. })
         })?;
         let mut record = CellRecord {
             id: cell.id.clone(),
             ..found.clone()
         };
         if let Some(until) = args.until {
-            // Where a diverged one would stand by then is not recorded.
+            // The records of a diverged cell do not tell whether it diverged before `until`.
             if record.outcome != Outcome::Done {
                 return None;
             }
@@ -173,13 +182,10 @@ fn choose(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
         let (path, name) = (path.display(), &spec.name);
         return Err(Failure::unavailable(match args.until {
             Some(until) if !records.is_empty() => format!(
-                "`{path}` has no measurement up to {} {until} of a cell of `{name}`; give `--until` a \
-                 later one",
+                "`{path}` has no evaluation of `{name}` up to {} {until}; pass a larger `--until`",
                 spec.arms[0].train.length.unit()
             ),
-            _ => format!(
-                "`{path}` has no record of a cell of `{name}`; train them with `ablate run`"
-            ),
+            _ => format!("`{path}` has no records of `{name}`; train it with `ablate run {name}`"),
         }));
     }
     let count = args.cells.get().min(known.len());
@@ -190,7 +196,7 @@ fn choose(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
     Ok(Check { plan, records })
 }
 
-/// Trains the cells of `check` in a folder of their own and compares.
+/// Trains the cells of `check` in a temporary folder and compares them with their records.
 fn retrain(
     check: &Check,
     isolate: bool,
@@ -213,13 +219,13 @@ fn retrain(
         results: scratch.path().to_owned(),
     };
     let trainer = trainer::trainer(device, isolate, workers)?;
-    let watch = RunProgress::new(console, name, jobs);
-    let report = run_spec(&check.plan, &*trainer, &options, &watch, stop)?;
+    let progress = RunProgress::new(console, name, jobs);
+    let report = run_spec(&check.plan, &*trainer, &options, &progress, stop)?;
     if report.stopped {
-        let message = format!("stopped in `{name}`; run the same command again");
+        let message = format!("stopped in `{name}`; run the same command again to start over");
         return Err(Failure::new(Code::Stopped, message));
     }
-    report
-        .reproduction
-        .ok_or_else(|| Failure::internal(format!("`{name}` was compared with nothing")))
+    report.reproduction.ok_or_else(|| {
+        Failure::internal(format!("there were no records of `{name}` to compare with"))
+    })
 }

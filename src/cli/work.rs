@@ -1,4 +1,4 @@
-//! What is left to do of a spec: its plan against the records that are there.
+//! The jobs of an experiment that still have to be trained.
 
 use super::arguments::RunSettings;
 use super::exit::Failure;
@@ -11,23 +11,23 @@ use crate::trainer::Job;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// A plan, and what of it has to be trained.
+/// A plan and the part of it that a run would train.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
     pub(crate) plan: Plan,
     /// Cells with a record in the journal.
     pub(crate) recorded: usize,
-    /// Cells without one that the `runs.jsonl` has.
+    /// Cells with a record in the committed `runs.jsonl` only.
     pub(crate) committed: usize,
-    /// The jobs that a run would train.
+    /// Jobs that a run would train.
     pub(crate) jobs: Vec<Job>,
 }
 
 impl Work {
-    /// The work on `spec` with records below `results`.
+    /// Plans `spec` and compares the plan with the records in `results`.
     ///
     /// # Errors
-    /// If records that are there cannot be read.
+    /// If existing records cannot be read.
     pub(crate) fn new(
         spec: &Spec,
         settings: &RunSettings,
@@ -62,13 +62,13 @@ impl Work {
         })
     }
 
-    /// Cells that a run would train.
+    /// Number of cells that a run would train.
     pub(crate) fn to_train(&self) -> usize {
         self.jobs.iter().map(|job| job.cells.len()).sum()
     }
 }
 
-/// Ids of the records that need no other try.
+/// Ids of the records of cells that did not fail.
 fn finished(records: impl Iterator<Item = crate::record::CellRecord>) -> BTreeSet<String> {
     records
         .filter(|record| !matches!(record.outcome, Outcome::Failed { .. }))

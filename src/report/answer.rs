@@ -4,11 +4,9 @@ use super::finding::{effect, identical, margin, prediction, verdict_word};
 use super::format::{counted, mean_sd};
 use super::subject::subject;
 use super::table::one_line;
+use super::wrap::{TERMINAL_WIDTH, wrap};
 use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary};
 use crate::spec::Expect;
-
-/// Width of a terminal, in characters.
-const WIDTH: usize = 80;
 
 /// The name and question of an experiment, then what it found: the verdict, effect and 95 % interval
 /// of each primary contrast, the identities, or the scores of the arms where there is neither.
@@ -103,26 +101,12 @@ struct Block(String);
 impl Block {
     /// Adds `text` as lines that are indented by `level`, and those after the first once more.
     fn paragraph(&mut self, level: usize, text: &str) {
-        let indent = "  ".repeat(level);
-        let mut width = 0;
-        for word in text.split(' ') {
-            let length = word.chars().count();
-            if width == 0 {
-                self.0.push_str(&indent);
-                width = indent.len();
-            } else if width + 1 + length > WIDTH {
-                self.0.push('\n');
-                self.0.push_str(&indent);
-                self.0.push_str("  ");
-                width = indent.len() + 2;
-            } else {
-                self.0.push(' ');
-                width += 1;
-            }
-            self.0.push_str(word);
-            width += length;
+        let indent = 2 * level;
+        let lines = wrap(text, TERMINAL_WIDTH - indent - 2);
+        for (i, line) in lines.iter().enumerate() {
+            let indent = if i == 0 { indent } else { indent + 2 };
+            self.0.push_str(&format!("{:indent$}{line}\n", ""));
         }
-        self.0.push('\n');
     }
 }
 
@@ -177,8 +161,14 @@ mod tests {
             arm.label = "words and words ".repeat(9);
         }
         let text = answer(&of(&spec));
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
-        assert!(text.lines().any(|line| line.chars().count() > WIDTH - 20));
+        assert!(
+            text.lines()
+                .all(|line| line.chars().count() <= TERMINAL_WIDTH)
+        );
+        assert!(
+            text.lines()
+                .any(|line| line.chars().count() > TERMINAL_WIDTH - 20)
+        );
     }
 
     #[test]

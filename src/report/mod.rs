@@ -15,6 +15,7 @@ mod splice;
 mod subject;
 pub mod table;
 mod tables;
+pub mod wrap;
 
 pub use answer::answer;
 pub use claims::{CLAIMS_FOLDER, claim_file, claim_page, claims_table};

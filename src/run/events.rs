@@ -1,27 +1,27 @@
-//! What a run tells whoever watches it. Nothing here prints.
+//! Events of a run, for progress displays. Nothing here prints.
 
 use crate::record::CellRecord;
 use crate::trainer::{Job, Progress};
 
-/// Told of a run as it happens, from any of its threads.
+/// Receives the events of a run, from any of its threads.
 pub trait Events: Progress {
-    /// `job` begins.
+    /// Called when `job` starts.
     fn job_started(&self, job: &Job) {
         let _ = job;
     }
 
-    /// `job` has ended and its `records` are on the disk.
+    /// Called when `job` has ended and its `records` are on disk.
     fn job_done(&self, job: &Job, records: &[CellRecord]) {
         let _ = (job, records);
     }
 
-    /// Something that a person should know, as a sentence fragment.
+    /// Called with a message for the user, as a sentence fragment.
     fn notice(&self, text: &str) {
         let _ = text;
     }
 }
 
-/// Says nothing.
+/// Ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

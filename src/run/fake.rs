@@ -1,4 +1,4 @@
-//! A trainer that trains nothing, for the tests of everything around training.
+//! A fake trainer, for tests of everything around training.
 
 use crate::recipe::{
     DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, Scale, Schedule,
@@ -14,58 +14,58 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-/// Test images of the fake; accuracies are multiples of `100 / IMAGES`.
+/// Number of test images; accuracies are multiples of `100 / IMAGES`.
 const IMAGES: f64 = 360.0;
-/// Values in a series of the fake.
-const SERIES: usize = 9;
+/// Number of values in a series.
+const SERIES_LENGTH: usize = 9;
 
-/// Returns curves computed from an arm's recipe, a seed and a learning rate: the same numbers in
-/// any stack, in any order, on any thread. Chosen cells misbehave.
+/// A trainer that computes curves from the recipe, seed and learning rate of a cell. The numbers do
+/// not depend on the stack, the order or the thread. Faults can be planted in cells.
 #[derive(Debug, Default)]
 pub struct FakeTrainer {
     faults: BTreeMap<(String, u64), Fault>,
     trained: Mutex<Vec<String>>,
 }
 
-/// How a cell misbehaves.
+/// A fault planted in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Its loss is not finite in this epoch, from 1.
+    /// The loss is not finite in this epoch (from 1).
     Diverge(usize),
-    /// It ends with an error.
+    /// The cell fails with an error.
     Fail,
     /// The whole job panics.
     Panic,
-    /// Its record holds a NaN.
+    /// The record contains a NaN.
     NotFinite,
-    /// The whole job returns a record too few.
+    /// The job returns one record too few.
     Forget,
-    /// The stop flag is raised before the job is done.
+    /// The stop flag is set before the job is done.
     Stop,
 }
 
 impl FakeTrainer {
-    /// A trainer without faults.
+    /// Creates a trainer without faults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with a fault in every cell of `arm` with `seed`.
+    /// Plants a fault in every cell of `arm` with `seed`.
     #[must_use]
     pub fn with_fault(mut self, arm: &str, seed: u64, fault: Fault) -> Self {
         self.faults.insert((arm.to_owned(), seed), fault);
         self
     }
 
-    /// Ids of the cells that were trained to an end, in the order of their ends.
+    /// Ids of the trained cells, in the order in which they finished.
     pub fn trained(&self) -> Vec<String> {
         self.trained
             .lock()
-            .expect("no test panics while holding it")
+            .expect("no test panics while it holds the lock")
             .clone()
     }
 
-    /// The records of `job` without faults.
+    /// The records of `job`, without faults.
     pub fn records(job: &Job) -> Vec<CellRecord> {
         job.cells.iter().map(|cell| record(job, cell)).collect()
     }
@@ -115,7 +115,7 @@ impl Trainer for FakeTrainer {
         (self
             .trained
             .lock()
-            .expect("no test panics while holding it"))
+            .expect("no test panics while it holds the lock"))
         .extend(ids);
         Some(records)
     }
@@ -125,8 +125,8 @@ impl Trainer for FakeTrainer {
     }
 }
 
-/// Test accuracy rises to a plateau that the recipe fixes; the seed moves it, partly for all
-/// recipes alike (which pairing removes) and partly for each (which it does not).
+/// Test accuracy rises to a plateau. The plateau is a mean per recipe, plus an effect of the seed on all
+/// recipes (removed by pairing), plus an effect of the seed on this recipe.
 fn record(job: &Job, cell: &JobCell) -> CellRecord {
     let recipe = format!("{:?}{:?}{:?}", job.data, job.model, job.train);
     let draw = |seed, path: &str| {
@@ -148,10 +148,10 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
         }
     };
     let in_steps = matches!(job.train.length, Length::Steps(_));
-    let places = job.train.evaluations().into_iter().zip(1..);
-    let epochs = places.map(|(place, epoch)| EpochRecord {
-        epoch: if in_steps { 0 } else { place },
-        step: in_steps.then_some(place),
+    let evaluations = job.train.evaluations().into_iter().zip(1..);
+    let epochs = evaluations.map(|(at, epoch)| EpochRecord {
+        epoch: if in_steps { 0 } else { at },
+        step: in_steps.then_some(at),
         train_loss: (-0.5 * epoch as f64).exp() + draw(cell.seed, &format!("{own}{epoch}")),
         validation: (job.data.validation > 0.0).then(|| scores(0.5, epoch)),
         test: scores(0.0, epoch),
@@ -176,7 +176,7 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
     let every_epoch = |timing| (timing == Timing::EveryEpoch).then_some(0);
     let series = |timing| match timing {
         Timing::AtEnd | Timing::EveryEpoch => None,
-        Timing::Series(_) => Some(SERIES),
+        Timing::Series(_) => Some(SERIES_LENGTH),
         Timing::Matrix => Some(4),
     };
     CellRecord {
@@ -195,8 +195,8 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
     }
 }
 
-/// A small spec: arm `i` of `arms` has one hidden layer of `8 + i` units, learning rate 0.01 and
-/// two epochs; seeds are `1..=seeds`; there are no contrasts.
+/// A small spec without contrasts: arm `i` of `arms` has one hidden layer of `8 + i` units, learning
+/// rate 0.01 and two epochs; seeds are `1..=seeds`.
 pub fn spec(arms: &[&str], seeds: usize) -> Spec {
     let arm = |(index, name): (usize, &&str)| Arm {
         name: (*name).to_owned(),
@@ -259,7 +259,7 @@ mod tests {
     use crate::plan::Plan;
 
     #[test]
-    fn a_cell_has_the_same_curve_in_any_stack() {
+    fn curves_do_not_depend_on_the_stack() {
         let records = |replicas| -> Vec<_> {
             let plan = Plan::new(&spec(&["a", "b"], 5), "flex", replicas, "f");
             (plan.jobs(|_| true).iter())
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn recipes_seeds_and_learning_rates_have_their_own_curves() {
+    fn recipes_seeds_and_learning_rates_differ() {
         let mut spec = spec(&["a", "b"], 2);
         spec.arms[0].learning_rates.push(0.1);
         let plan = Plan::new(&spec, "flex", 8, "f");

@@ -1,9 +1,8 @@
-//! The journal of a results folder: every record, appended as its job ends.
+//! The journal of a results folder: an append-only file of finished cells.
 //!
-//! `.cells.jsonl` outlives specs: it holds the cells of every version that was run, so that going
-//! back to an earlier one trains nothing. Of two records of one cell the later counts. Starting
-//! afresh moves it to the first free `.cells.N.jsonl` instead of deleting it, so that no kill at any
-//! moment loses a record.
+//! `.cells.jsonl` keeps the cells of all versions of a spec, so returning to an earlier version trains
+//! nothing. If a cell has two records, the later one counts. `--fresh` renames the journal to the
+//! first free `.cells.N.jsonl` instead of deleting it, so a kill at any moment loses no record.
 
 use super::lines::{self, RecordError};
 use crate::files::{FileError, sync_folder};
@@ -15,24 +14,24 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = ".cells.jsonl";
 
-const ADVICE: &str = "remove the line, or start afresh with `--fresh`";
+const ADVICE: &str = "remove the line, or train everything again with `--fresh`";
 
-/// An open journal. Only one process may have it open; [`super::lock::Lock`] sees to that.
+/// An open journal. [`super::lock::Lock`] keeps other processes from opening it.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     file: File,
-    /// Bytes that are whole lines.
+    /// Length of the complete lines, in bytes.
     len: u64,
     records: BTreeMap<String, CellRecord>,
 }
 
 impl Journal {
-    /// Opens the journal in `folder`, creating it where it is missing. An unfinished last line is
-    /// cut off; the second value is the notice of it.
+    /// Opens the journal in `folder`, or creates it. An unfinished last line is removed; the second
+    /// value is a notice of that.
     ///
     /// # Errors
-    /// If it cannot be read or written, or holds a line that is not a record.
+    /// If it cannot be read or written, or contains a line that is not a record.
     pub fn open(folder: &Path) -> Result<(Self, Option<String>), RecordError> {
         let path = folder.join(NAME);
         let mut file = (File::options().read(true).append(true).create(true))
@@ -60,22 +59,22 @@ impl Journal {
         Ok((journal, notice))
     }
 
-    /// The last record of each cell, by id.
+    /// The latest record of each cell, by id.
     pub const fn records(&self) -> &BTreeMap<String, CellRecord> {
         &self.records
     }
 
-    /// Whether the cell has to be trained: it has no record, or one that says that it failed. A
-    /// cell that diverged is a result.
+    /// Whether the cell has to be trained: it has no record, or it failed. A diverged cell counts as
+    /// finished.
     pub fn is_missing(&self, id: &str) -> bool {
         is_missing(&self.records, id)
     }
 
-    /// Appends `records` in one write and waits until they are on the disk. On an error none of
-    /// them counts, and what was written of them is cut off again.
+    /// Appends `records` in one write and waits until they are on disk. After an error, the file is cut
+    /// back and none of them counts.
     ///
     /// # Errors
-    /// If a record must not be kept, or the disk refuses it.
+    /// If a record is invalid or the write fails.
     pub fn append(&mut self, records: &[CellRecord]) -> Result<(), RecordError> {
         let bytes = lines::encode(records)?;
         (self.write(&bytes)).map_err(FileError::of("append to", &self.path))?;
@@ -86,7 +85,7 @@ impl Journal {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // A part of a line that an earlier failure left behind must not become the start of one.
+        // Remove the part of a line that an earlier failed write left behind.
         if self.file.metadata()?.len() != self.len {
             cut(&self.file, self.len)?;
         }
@@ -98,10 +97,10 @@ impl Journal {
         written
     }
 
-    /// Makes every later append fail, as a full disk does.
+    /// Makes every later append fail, like a full disk.
     #[cfg(test)]
-    pub(super) fn refuse_writes(&mut self) {
-        self.file = File::open(&self.path).expect("the journal is there");
+    pub(super) fn make_read_only(&mut self) {
+        self.file = File::open(&self.path).expect("the journal exists");
     }
 }
 
@@ -110,17 +109,17 @@ fn cut(file: &File, len: u64) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Whether `records` leave the cell `id` to be trained; see [`Journal::is_missing`].
+/// Whether the cell `id` has to be trained, given `records`; see [`Journal::is_missing`].
 pub fn is_missing(records: &BTreeMap<String, CellRecord>, id: &str) -> bool {
     let failed = |record: &CellRecord| matches!(record.outcome, Outcome::Failed { .. });
     records.get(id).is_none_or(failed)
 }
 
-/// The last record of each cell in the journal in `folder`, by id; an unfinished last line is
-/// passed over. Nothing is locked or written, so the answer may be old by the time it is used.
+/// Reads the latest record of each cell, by id, from the journal in `folder`. An unfinished last line
+/// is skipped. Nothing is locked or written, so another process may change the journal meanwhile.
 ///
 /// # Errors
-/// If it is there and cannot be read, or holds a line that is not a record.
+/// If the journal exists and cannot be read, or contains a line that is not a record.
 pub fn read(folder: &Path) -> Result<BTreeMap<String, CellRecord>, RecordError> {
     let path = folder.join(NAME);
     let bytes = match fs::read(&path) {
@@ -134,18 +133,18 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, CellRecord>, RecordError> 
         .collect())
 }
 
-/// Moves the journal in `folder`, if it holds anything, to the first free `.cells.N.jsonl` and
-/// returns that.
+/// Renames the journal in `folder` to the first free `.cells.N.jsonl` and returns the new path. An
+/// empty or missing journal is left alone.
 ///
 /// # Errors
-/// If it cannot be moved.
+/// If it cannot be renamed.
 pub fn set_aside(folder: &Path) -> Result<Option<PathBuf>, RecordError> {
     let path = folder.join(NAME);
     match fs::metadata(&path) {
-        Ok(there) if there.len() > 0 => {}
+        Ok(found) if found.len() > 0 => {}
         Ok(_) => return Ok(None),
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(FileError::of("look at", &path)(e).into()),
+        Err(e) => return Err(FileError::of("read", &path)(e).into()),
     }
     let mut numbered = (1u32..).map(|n| folder.join(format!(".cells.{n}.jsonl")));
     let aside = numbered
@@ -153,7 +152,7 @@ pub fn set_aside(folder: &Path) -> Result<Option<PathBuf>, RecordError> {
         .expect("fewer than 2^32 files");
     fs::rename(&path, &aside)
         .and_then(|()| sync_folder(folder))
-        .map_err(FileError::of("move aside", &path))?;
+        .map_err(FileError::of("rename", &path))?;
     Ok(Some(aside))
 }
 
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_appended_is_there_after_reopening() {
+    fn appended_records_survive_reopening() {
         let dir = tempfile::tempdir().unwrap();
         let (mut journal, notice) = Journal::open(dir.path()).unwrap();
         assert_eq!(notice, None);
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_creates_nothing_and_passes_over_an_unfinished_last_line() {
+    fn read_skips_an_unfinished_line_and_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         assert!(read(&dir.path().join("missing")).unwrap().is_empty());
         assert!(read(dir.path()).unwrap().is_empty());
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_cell_is_missing_and_a_diverged_one_is_not() {
+    fn failed_cells_are_missing_and_diverged_ones_are_not() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = reopen(dir.path());
         let diverged = record("d", Outcome::Diverged { epoch: 1 });
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_of_two_records_counts() {
+    fn later_of_two_records_counts() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = reopen(dir.path());
         journal.append(&[record("x", failed("no"))]).unwrap();
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_last_line_is_cut_off_before_anything_is_appended() {
+    fn open_removes_an_unfinished_last_line() {
         let dir = tempfile::tempdir().unwrap();
         reopen(dir.path())
             .append(&[record("x", Outcome::Done)])
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_write_left_behind_does_not_spoil_the_next_line() {
+    fn append_removes_the_rest_of_a_failed_write() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = reopen(dir.path());
         journal.append(&[record("x", Outcome::Done)]).unwrap();
@@ -270,11 +269,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_write_is_an_error_that_names_the_file_and_keeps_no_record() {
+    fn failed_write_names_the_file_and_keeps_no_record() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = reopen(dir.path());
         journal.append(&[record("x", Outcome::Done)]).unwrap();
-        journal.refuse_writes();
+        journal.make_read_only();
         let error = journal.append(&[record("y", Outcome::Done)]).unwrap_err();
         assert!(error.to_string().contains(NAME), "{error}");
         for journal in [journal, reopen(dir.path())] {
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_must_not_be_kept_leaves_the_journal_as_it_was() {
+    fn invalid_record_leaves_the_journal_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = reopen(dir.path());
         let mut bad = record("y", Outcome::Done);
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn setting_aside_never_overwrites_what_was_set_aside_before() {
+    fn set_aside_never_overwrites_earlier_journals() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(set_aside(dir.path()).unwrap(), None);
         for n in 1..=2 {

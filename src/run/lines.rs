@@ -1,16 +1,16 @@
-//! Records as lines of JSON, in the journal and in `runs.jsonl`.
+//! JSON lines of records, as in the journal and in `runs.jsonl`.
 
 use crate::files::FileError;
 use crate::record::{CellRecord, EpochRecord, LONGEST_SERIES, MOST_NAMES, Outcome};
 use std::path::{Path, PathBuf};
 
-/// Longest line, in bytes: some 50,000 epochs.
-const LONGEST: usize = 16 << 20;
+/// Longest line in bytes, enough for about 50,000 epochs.
+const MAX_LINE: usize = 16 << 20;
 
-/// Records that could not be read or kept.
+/// An error in reading or writing records.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The file could not be used.
+    /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
     /// A line is not a record.
@@ -18,19 +18,19 @@ pub enum RecordError {
     Line {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Number of the line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
-        /// What to do.
+        /// What the user can do.
         advice: &'static str,
     },
-    /// A record that must not be kept.
-    #[error("the record of cell `{id}` cannot be kept: {why}; report it as a defect")]
+    /// A record is invalid.
+    #[error("the record of cell `{id}` is invalid: {why}; please report this as a bug")]
     Record {
         /// The cell.
         id: String,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
 }
@@ -38,16 +38,16 @@ pub enum RecordError {
 /// The records of a file.
 #[derive(Debug)]
 pub(super) struct Lines {
-    /// One a line, in order.
+    /// The records, in the order of the lines.
     pub(super) records: Vec<CellRecord>,
-    /// Bytes of whole lines.
+    /// Length of the complete lines, in bytes.
     pub(super) whole: usize,
-    /// What follows them, if anything: bytes of a line that was not finished.
+    /// Length of an unfinished last line, in bytes.
     pub(super) torn: usize,
 }
 
 impl Lines {
-    /// A notice that a line was dropped, if one was.
+    /// A notice that an unfinished line was dropped, if there was one.
     pub(super) fn notice(&self, path: &Path) -> Option<String> {
         (self.torn > 0).then(|| {
             format!(
@@ -59,8 +59,8 @@ impl Lines {
     }
 }
 
-/// Reads the lines of `bytes`, which came from `path`. A last line without its end is torn: it is
-/// counted and dropped. `advice` says how to get past a line that is no record.
+/// Parses the lines of `bytes`, the content of `path`. A last line without a line break is dropped.
+/// `advice` tells the user what to do about a line that is not a record.
 pub(super) fn parse(path: &Path, bytes: &[u8], advice: &'static str) -> Result<Lines, RecordError> {
     let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
     let mut records = Vec::new();
@@ -80,15 +80,15 @@ pub(super) fn parse(path: &Path, bytes: &[u8], advice: &'static str) -> Result<L
 }
 
 fn decode(line: &[u8]) -> Result<CellRecord, String> {
-    if line.len() > LONGEST {
-        return Err(format!("it is longer than {LONGEST} bytes"));
+    if line.len() > MAX_LINE {
+        return Err(format!("it is longer than {MAX_LINE} bytes"));
     }
     let record = serde_json::from_slice(line).map_err(|e| e.to_string())?;
     check(&record)?;
     Ok(record)
 }
 
-/// The lines of `records`, each with its end.
+/// Formats `records` as lines.
 pub(super) fn encode<'r>(
     records: impl IntoIterator<Item = &'r CellRecord>,
 ) -> Result<Vec<u8>, RecordError> {
@@ -107,14 +107,14 @@ fn line(record: &CellRecord, bytes: &mut Vec<u8>) -> Result<(), String> {
     let start = bytes.len();
     serde_json::to_writer(&mut *bytes, record).map_err(|e| e.to_string())?;
     bytes.push(b'\n');
-    if bytes.len() - start > LONGEST {
-        return Err(format!("its line is longer than {LONGEST} bytes"));
+    if bytes.len() - start > MAX_LINE {
+        return Err(format!("its line is longer than {MAX_LINE} bytes"));
     }
     Ok(())
 }
 
-/// Says what is wrong with a record: a number that is not finite (JSON would turn it into `null`),
-/// or epochs that are not those of its outcome.
+/// Checks that all numbers of a record are finite (JSON would turn others into `null`) and that its
+/// epochs fit its outcome.
 pub(super) fn check(record: &CellRecord) -> Result<(), String> {
     finite("learning_rate", record.learning_rate)?;
     let mut last = 0;
@@ -133,14 +133,14 @@ pub(super) fn check(record: &CellRecord) -> Result<(), String> {
     match record.outcome {
         Outcome::Diverged { epoch } if record.epochs.last().is_some_and(|e| e.epoch >= epoch) => {
             Err(format!(
-                "it diverged in epoch {epoch}, but has an evaluation after it"
+                "it diverged in epoch {epoch} but has a later evaluation"
             ))
         }
         _ => Ok(()),
     }
 }
 
-/// Numbers are finite, traces have one value an epoch, and nothing is larger than a record should be.
+/// Checks that numbers are finite, traces have one value per epoch, and sizes are within bounds.
 fn check_probes(record: &CellRecord) -> Result<(), String> {
     for (field, names) in [
         ("probes", record.probes.len()),
@@ -148,9 +148,7 @@ fn check_probes(record: &CellRecord) -> Result<(), String> {
         ("series", record.series.len()),
     ] {
         if names > MOST_NAMES {
-            return Err(format!(
-                "{field} has {names} names; {MOST_NAMES} are allowed"
-            ));
+            return Err(format!("{field} has {names} names, more than {MOST_NAMES}"));
         }
     }
     for (name, &value) in &record.probes {
@@ -167,7 +165,7 @@ fn check_probes(record: &CellRecord) -> Result<(), String> {
         if values.len() > LONGEST_SERIES {
             let n = values.len();
             return Err(format!(
-                "series.{name} has {n} values; {LONGEST_SERIES} are allowed"
+                "series.{name} has {n} values, more than {LONGEST_SERIES}"
             ));
         }
     }
@@ -238,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_what_the_format_says() {
+    fn line_has_the_documented_format() {
         let text = String::from_utf8(encode([&record()]).unwrap()).unwrap();
         assert_eq!(
             text,
@@ -257,9 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_not_finite_is_refused_wherever_it_stands() {
-        type Poison = fn(&mut CellRecord, f64);
-        let places: [(&str, Poison); 9] = [
+    fn non_finite_numbers_are_rejected_in_every_field() {
+        type SetField = fn(&mut CellRecord, f64);
+        let fields: [(&str, SetField); 9] = [
             ("learning_rate", |r, x| r.learning_rate = x),
             ("train_loss of epoch 1", |r, x| r.epochs[0].train_loss = x),
             ("validation.nll of epoch 1", |r, x| {
@@ -280,10 +278,10 @@ mod tests {
                 r.series.insert("s".into(), vec![1.0, x]);
             }),
         ];
-        for (name, poison) in places {
+        for (name, set) in fields {
             for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
                 let mut record = record();
-                poison(&mut record, value);
+                set(&mut record, value);
                 let message = encode([&record]).unwrap_err().to_string();
                 assert!(message.contains(&format!("{name} is {value}")), "{message}");
             }
@@ -291,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn null_and_overflow_in_the_place_of_a_number_are_refused() {
+    fn null_and_overflow_are_rejected() {
         let text = String::from_utf8(encode([&record()]).unwrap()).unwrap();
         for number in ["null", "1e999", "NaN"] {
             let bad = text.replace("0.25", number);
@@ -304,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_must_fit_each_other_and_the_outcome() {
+    fn epochs_must_ascend_and_fit_the_outcome() {
         let untraced = || {
             let mut record = record();
             record.traces.clear();
@@ -328,17 +326,13 @@ mod tests {
         assert_eq!(check(&steps), Ok(()));
         let mut diverged = record();
         diverged.outcome = Outcome::Diverged { epoch: 1 };
-        assert!(
-            check(&diverged)
-                .unwrap_err()
-                .contains("an evaluation after it")
-        );
+        assert!(check(&diverged).unwrap_err().contains("a later evaluation"));
         diverged.outcome = Outcome::Diverged { epoch: 2 };
         assert_eq!(check(&diverged), Ok(()));
     }
 
     #[test]
-    fn traces_have_one_value_an_epoch_and_series_and_names_are_bounded() {
+    fn traces_fit_epochs_and_sizes_are_bounded() {
         let mut short = record();
         short.traces.insert("t".into(), vec![1.0, 2.0]);
         assert_eq!(
@@ -361,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_line_in_the_middle_is_named_with_what_to_do() {
+    fn malformed_line_is_reported_with_number_and_advice() {
         let good = encode([&record()]).unwrap();
         for bad in [&b"{}\n"[..], b"\n", b"\xff\xfe\n", b"\0\0\n"] {
             let text = [&good, bad, &good].concat();
@@ -372,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_refused() {
+    fn unknown_key_is_rejected() {
         let text = String::from_utf8(encode([&record()]).unwrap()).unwrap();
         let bad = text.replacen("{\"id\"", "{\"clock\":1,\"id\"", 1);
         assert!(
@@ -384,16 +378,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_beyond_the_bound_is_neither_written_nor_read() {
+    fn too_long_lines_are_rejected() {
         let mut long = record();
-        long.arm = "a".repeat(LONGEST);
+        long.arm = "a".repeat(MAX_LINE);
         assert!(
             encode([&long])
                 .unwrap_err()
                 .to_string()
                 .contains("longer than")
         );
-        let spaces = [vec![b' '; LONGEST], b"\n".to_vec()].concat();
+        let spaces = [vec![b' '; MAX_LINE], b"\n".to_vec()].concat();
         assert!(
             read(&spaces)
                 .unwrap_err()
@@ -403,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_cut_off_the_end_only_whole_lines_are_read() {
+    fn only_complete_lines_are_read_after_any_cut() {
         let one = encode([&record()]).unwrap();
         let two = [one.clone(), one.clone()].concat();
         for cut in 0..=two.len() {
@@ -416,7 +410,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_finite_number_survives_bit_for_bit(bits in any::<u64>()) {
+        fn finite_numbers_survive_bit_for_bit(bits in any::<u64>()) {
             let value = f64::from_bits(bits);
             prop_assume!(value.is_finite());
             let mut record = record();
@@ -426,7 +420,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused_without_panic(bytes in any::<Vec<u8>>()) {
+        fn arbitrary_bytes_do_not_panic(bytes in any::<Vec<u8>>()) {
             let _ = read(&bytes);
         }
     }

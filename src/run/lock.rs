@@ -1,38 +1,38 @@
-//! One process a results folder.
+//! Lock files: only one process at a time may train in a results folder.
 
 use crate::files::FileError;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// The lock of a results folder; held until it is dropped or the process ends, however it ends.
+/// A lock on a results folder. It is released when dropped and when the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// The folder could not be locked.
+/// An error in locking a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process has it.
+    /// Another process holds the lock.
     #[error(
-        "another process is running in `{}`; wait until it ends, or choose another folder with \
-         `--results`",
+        "another process is using the results folder `{}`; wait until it ends, or choose another \
+         folder with `--results DIR`",
         folder.display()
     )]
     Held {
         /// The folder.
         folder: PathBuf,
     },
-    /// The lock file could not be used.
+    /// The lock file cannot be opened or locked.
     #[error(transparent)]
     File(#[from] FileError),
 }
 
 impl Lock {
-    /// Locks `folder` by its file `.lock`, which stays behind, empty and without meaning.
+    /// Locks `folder` with the file `.lock`, which stays there, empty.
     ///
     /// # Errors
-    /// If another process (or another handle of this one) has it, or the file system has no locks.
+    /// If another process or another handle holds the lock, or the file system does not support locks.
     pub fn acquire(folder: &Path) -> Result<Self, LockError> {
         let path = folder.join(".lock");
         let file = (File::options().create(true).truncate(false).write(true))
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_handle_is_refused_by_name_until_the_first_is_gone() {
+    fn second_lock_is_rejected_until_the_first_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let first = Lock::acquire(dir.path()).unwrap();
         let message = Lock::acquire(dir.path()).unwrap_err().to_string();
@@ -67,14 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_locked_one_by_one() {
+    fn folders_are_locked_independently() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let _one = Lock::acquire(one.path()).unwrap();
         Lock::acquire(two.path()).unwrap();
     }
 
     #[test]
-    fn a_missing_folder_is_an_error_that_names_it() {
+    fn missing_folder_is_named_in_the_error() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing");
         let message = Lock::acquire(&missing).unwrap_err().to_string();

@@ -1,13 +1,12 @@
-//! Running a plan: which cells are missing, who trains them, and how their records are kept.
+//! Running a plan: finding missing cells, training them, and keeping their records.
 //!
-//! A results folder holds `runs.jsonl`, which is committed, and two files that are not: the journal
-//! `.cells.jsonl`, to which every record is appended as its job ends, and `.lock`. A run trains
-//! what the journal does not have, then writes `runs.jsonl` from it. So a run that is stopped or
-//! killed at any moment loses the jobs that had begun and nothing else; a failed cell is tried
-//! again by the next run, a diverged one is a result.
+//! A results folder contains `runs.jsonl`, which is committed, and two files that are not: the journal
+//! `.cells.jsonl` and `.lock`. A run trains the cells that are missing from the journal, appends the
+//! records of each job to it, and finally writes `runs.jsonl`. A run that is killed at any moment
+//! loses only the jobs in progress. The next run retries failed cells; a diverged cell is a result.
 //!
-//! A fresh clone has `runs.jsonl` and no journal: the run trains everything and then says whether
-//! it got the same numbers ([`Reproduction`]), unless it is asked to adopt them.
+//! A fresh clone has `runs.jsonl` but no journal. A run then trains every cell and compares the
+//! numbers with the committed ones ([`Reproduction`]), unless it is told to adopt them.
 
 pub mod events;
 #[doc(hidden)]
@@ -15,14 +14,14 @@ pub mod fake;
 pub mod journal;
 mod lines;
 pub mod lock;
+mod queue;
 mod reproduction;
 pub mod runs;
-mod schedule;
 
 pub use events::Events;
 pub use lines::RecordError;
+pub(crate) use queue::{all_failed, checked, message};
 pub use reproduction::Reproduction;
-pub(crate) use schedule::{all_failed, checked, message};
 
 use crate::files::{FileError, check_writable};
 use crate::plan::Plan;
@@ -35,64 +34,63 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-/// How to run.
+/// Options of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOptions {
-    /// Jobs that train at the same time; 0 counts as 1.
+    /// Number of jobs to train at the same time; 0 counts as 1.
     pub jobs: usize,
-    /// Set the journal aside and train every cell again.
+    /// Rename the journal and train every cell again.
     pub fresh: bool,
-    /// Take records of the `runs.jsonl` that is there into the journal instead of training them.
+    /// Copy the records of an existing `runs.jsonl` into the journal instead of training them.
     pub adopt: bool,
-    /// Parent of the results folders.
+    /// Folder that contains the results folders.
     pub results: PathBuf,
 }
 
-/// What a run did. Cells are counted by id: two arms of one recipe share theirs.
+/// Outcome of a run. Cells are counted by id, so two arms with one recipe count once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunReport {
-    /// Cells trained now, with any outcome.
+    /// Cells trained in this run, with any outcome.
     pub trained: usize,
-    /// Cells whose record was there or was adopted.
+    /// Cells whose record existed or was adopted.
     pub reused: usize,
-    /// Cells of the plan whose record says that they diverged.
+    /// Cells of the plan that diverged.
     pub diverged: usize,
-    /// Cells of the plan whose record says that they failed; the next run tries them again.
+    /// Cells of the plan that failed; the next run retries them.
     pub failed: usize,
-    /// Whether the run was stopped before every cell had a record; `runs.jsonl` is then as it was.
+    /// Whether the run was stopped before every cell had a record; `runs.jsonl` is unchanged then.
     pub stopped: bool,
-    /// How the cells trained now compare with the `runs.jsonl` that was there; absent where there
-    /// was none or nothing was trained.
+    /// Comparison with the earlier `runs.jsonl`; absent if there was none or nothing was trained.
     pub reproduction: Option<Reproduction>,
-    /// When the run began.
+    /// Start of the run.
     pub started: SystemTime,
-    /// Seconds that it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Seconds that each arm's jobs took, one after the other, by the arm's name.
+    /// Sum of the durations of the jobs of each arm in seconds, by name of the arm.
     pub arm_seconds: BTreeMap<String, f64>,
 }
 
-/// A run that could not begin or go on.
+/// An error that ends a run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A file or folder could not be used.
+    /// A file or folder cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The folder is in use.
+    /// The results folder cannot be locked.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A record could not be read or kept.
+    /// A record cannot be read or written.
     #[error(transparent)]
     Record(#[from] RecordError),
 }
 
-/// Trains the cells of `plan` that the journal in its results folder does not have, and writes
-/// `runs.jsonl` once every cell has a record. The bytes written depend neither on the number of
-/// jobs nor on the size of stacks nor on how often the run was interrupted.
+/// Trains the cells of `plan` that are missing from the journal, and writes `runs.jsonl` once every
+/// cell has a record. The written bytes do not depend on the number of jobs, the size of stacks or
+/// interruptions.
 ///
 /// # Errors
-/// If the results folder cannot be written to, is in use by another process, or holds a journal or
-/// a `runs.jsonl` that cannot be read. What was journaled until then is kept.
+/// If the results folder cannot be written to, is in use by another process, or contains a journal or
+/// a `runs.jsonl` that cannot be read. Records in the journal are kept.
 pub fn run_spec(
     plan: &Plan,
     trainer: &dyn Trainer,
@@ -113,7 +111,7 @@ pub fn run_spec(
 
     let jobs = plan.jobs(|id| journal.is_missing(id));
     let wanted: usize = jobs.iter().map(|job| job.cells.len()).sum();
-    let done = schedule::train_all(&jobs, options.jobs, trainer, &mut journal, events, stop)?;
+    let done = queue::train_all(&jobs, options.jobs, trainer, &mut journal, events, stop)?;
 
     let stopped = done.trained.len() < wanted;
     if let (false, Some(records)) = (stopped, in_order(plan, journal.records())) {
@@ -147,7 +145,10 @@ fn read_committed(path: &Path, events: &dyn Events) -> Result<Option<Runs>, RunE
 
 fn open_journal(folder: &Path, fresh: bool, events: &dyn Events) -> Result<Journal, RunError> {
     if fresh && let Some(aside) = journal::set_aside(folder)? {
-        events.notice(&format!("the journal was moved to `{}`", aside.display()));
+        events.notice(&format!(
+            "training every cell again; the old journal is now `{}`",
+            aside.display()
+        ));
     }
     let (journal, notice) = Journal::open(folder)?;
     if let Some(text) = notice {
@@ -156,7 +157,7 @@ fn open_journal(folder: &Path, fresh: bool, events: &dyn Events) -> Result<Journ
     Ok(journal)
 }
 
-/// Journals those of `records` that the plan wants and the journal does not have.
+/// Appends to the journal those of `records` that are planned and missing from it.
 fn adopt(plan: &Plan, journal: &mut Journal, records: &[CellRecord]) -> Result<(), RunError> {
     let planned = plan.ids();
     let wanted = |record: &&CellRecord| {
@@ -168,7 +169,7 @@ fn adopt(plan: &Plan, journal: &mut Journal, records: &[CellRecord]) -> Result<(
     Ok(journal.append(&wanted)?)
 }
 
-/// Cells of the plan that diverged and that failed.
+/// Numbers of planned cells that diverged and that failed.
 fn count(plan: &Plan, journal: &Journal) -> (usize, usize) {
     let (mut diverged, mut failed) = (0, 0);
     for id in plan.ids() {

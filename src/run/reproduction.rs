@@ -1,25 +1,24 @@
-//! Whether what was trained now is what was committed before.
+//! Comparison of newly trained cells with committed records.
 
 use super::lines;
 use crate::plan::Plan;
 use crate::record::CellRecord;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Cells trained in this run against those of the `runs.jsonl` that was there before. Cells are
-/// matched by id, so a changed recipe, device or numeric code is not compared but counted as only
-/// on one side.
+/// Cells trained in this run compared with those of the committed `runs.jsonl`. Cells are matched by
+/// id, so cells whose recipe, device or code changed are counted but not compared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reproduction {
-    /// Cells trained now that the file has too.
+    /// Cells that were trained now and are in the file.
     pub compared: usize,
-    /// Of them, those with equal records, bit for bit (but for the arm's name).
+    /// Compared cells whose records are equal bit for bit, except for the name of the arm.
     pub identical: usize,
-    /// Largest absolute difference between their test accuracies, over all epochs that both sides
-    /// have, in points.
+    /// Largest absolute difference of test accuracy in points, over all epochs that both records
+    /// have.
     pub largest_difference: f64,
-    /// Planned cells that the file does not have.
+    /// Planned cells that are not in the file.
     pub only_planned: usize,
-    /// Cells of the file that are not planned.
+    /// Cells in the file that are not planned.
     pub only_committed: usize,
 }
 
@@ -31,15 +30,18 @@ impl Reproduction {
         committed: &[CellRecord],
     ) -> Self {
         let planned = plan.ids();
-        let there: BTreeMap<&str, &CellRecord> =
+        let in_file: BTreeMap<&str, &CellRecord> =
             committed.iter().map(|r| (r.id.as_str(), r)).collect();
         let mut found = Self {
-            only_planned: planned.iter().filter(|id| !there.contains_key(*id)).count(),
-            only_committed: there.keys().filter(|id| !planned.contains(*id)).count(),
+            only_planned: planned
+                .iter()
+                .filter(|id| !in_file.contains_key(*id))
+                .count(),
+            only_committed: in_file.keys().filter(|id| !planned.contains(*id)).count(),
             ..Self::default()
         };
         for id in trained {
-            let (Some(ours), Some(theirs)) = (records.get(id), there.get(id.as_str())) else {
+            let (Some(ours), Some(theirs)) = (records.get(id), in_file.get(id.as_str())) else {
                 continue;
             };
             found.compared += 1;
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_records_are_identical_whatever_the_arm_is_called() {
+    fn arm_name_does_not_matter() {
         let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 1, "f");
         let mut committed = trained(&plan);
         committed[0].arm = "earlier-name".into();
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_measured_and_the_smallest_bit_counts() {
+    fn smallest_bit_counts_as_a_difference() {
         let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 1, "f");
         let mut committed = trained(&plan);
         committed[0].epochs[0].test.accuracy -= 0.25;
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_on_one_side_are_counted_and_not_compared() {
+    fn unmatched_cells_are_counted_and_not_compared() {
         let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 1, "f");
         let mut committed = trained(&plan);
         committed.remove(2);

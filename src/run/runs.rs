@@ -1,7 +1,7 @@
-//! `runs.jsonl`: every record of a spec, one line a planned cell, in canonical order.
+//! `runs.jsonl`: one record per planned cell, in the order of the plan.
 //!
-//! It is the committed form of the journal: no clock times, no order of arrival, so that a rerun
-//! leaves the same bytes.
+//! It is the committed form of the journal. It contains no times and no order of completion, so a rerun
+//! writes the same bytes.
 
 use super::lines::{self, RecordError};
 use crate::files::{FileError, write_atomic};
@@ -11,17 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// File name in a results folder.
+/// Name of the file in a results folder.
 pub const NAME: &str = "runs.jsonl";
 
-const ADVICE: &str = "restore the file with git, or remove it and run again";
+const ADVICE: &str = "restore the file with git, or delete it and run again";
 
-/// The content of a `runs.jsonl`.
+/// Content of a `runs.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Runs {
     /// The records in the order of the file.
     pub records: Vec<CellRecord>,
-    /// That an unfinished last line was dropped, if one was.
+    /// A notice that an unfinished last line was dropped, if there was one.
     pub notice: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub fn read_runs(path: &Path) -> Result<Runs, RecordError> {
                 path: path.to_owned(),
                 line: index + 1,
                 why: format!(
-                    "arm `{}` has seed {} at learning rate {} twice",
+                    "arm `{}` has a second record for seed {} at learning rate {}",
                     r.arm, r.seed, r.learning_rate
                 ),
                 advice: ADVICE,
@@ -52,8 +52,8 @@ pub fn read_runs(path: &Path) -> Result<Runs, RecordError> {
     })
 }
 
-/// The records of `plan`, one for each of its cells and in their order, under the names that the
-/// arms have now; `None` while a cell has no record.
+/// Returns the records of all cells of `plan` in its order, with the current names of the arms; `None`
+/// if a cell has no record.
 pub fn in_order(plan: &Plan, known: &BTreeMap<String, CellRecord>) -> Option<Vec<CellRecord>> {
     (plan.cells.iter())
         .map(|cell| {
@@ -64,10 +64,10 @@ pub fn in_order(plan: &Plan, known: &BTreeMap<String, CellRecord>) -> Option<Vec
         .collect()
 }
 
-/// Writes a `runs.jsonl`, unless it has this content already.
+/// Writes a `runs.jsonl`, unless it already has this content.
 ///
 /// # Errors
-/// If a record must not be kept, or the file cannot be written.
+/// If a record is invalid or the file cannot be written.
 pub fn write_runs(path: &Path, records: &[CellRecord]) -> Result<(), RecordError> {
     write_atomic(path, &lines::encode(records)?)?;
     Ok(())
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_cell_means_no_lines() {
+    fn missing_cell_gives_none() {
         let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 2, "f");
         let mut known = trained(&plan);
         known.remove(&plan.cells[1].id);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn arms_of_one_recipe_each_get_their_line_under_their_own_name() {
+    fn arms_with_one_recipe_get_one_line_each() {
         let mut spec = fake::spec(&["a", "b"], 1);
         spec.arms[1] = spec.arms[0].clone();
         spec.arms[1].name = "twin".into();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_with_two_lines_and_a_torn_line_are_told_apart() {
+    fn repeated_cell_is_an_error_and_unfinished_line_a_notice() {
         let plan = Plan::new(&fake::spec(&["a"], 2), "flex", 2, "f");
         let records = in_order(&plan, &trained(&plan)).unwrap();
         let text = lines::encode(&records).unwrap();
@@ -137,7 +137,7 @@ mod tests {
         fs::write(&path, [&text[..], &text[..]].concat()).unwrap();
         let message = read_runs(&path).unwrap_err().to_string();
         assert!(
-            message.contains("line 3") && message.contains("twice"),
+            message.contains("line 3") && message.contains("second record"),
             "{message}"
         );
 

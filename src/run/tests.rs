@@ -1,4 +1,4 @@
-//! Runs from end to end, with the fake trainer.
+//! End-to-end tests of runs with the fake trainer.
 
 use super::events::Silent;
 use super::fake::{FakeTrainer, Fault, spec};
@@ -9,15 +9,15 @@ use std::fs;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
-/// A results folder and how to run in it.
-struct Bench {
+/// A results folder and the options to run in it.
+struct TestRun {
     dir: TempDir,
     options: RunOptions,
 }
 
-impl Bench {
+impl TestRun {
     fn new() -> Self {
-        // Waiting for the disk costs nothing where there is none.
+        // Syncing files is fast in memory.
         let memory = tempfile::tempdir_in("/dev/shm");
         let dir = memory.or_else(|_| tempfile::tempdir()).unwrap();
         let options = RunOptions {
@@ -50,12 +50,12 @@ fn plan(replicas: usize) -> Plan {
     Plan::new(&spec(&["a", "b"], 5), "flex", replicas, "f")
 }
 
-fn outcomes(bench: &Bench) -> Vec<Outcome> {
+fn outcomes(bench: &TestRun) -> Vec<Outcome> {
     let runs = read_runs(&bench.path(runs::NAME)).unwrap();
     runs.records.into_iter().map(|r| r.outcome).collect()
 }
 
-/// Keeps what it is told.
+/// Records all events.
 #[derive(Default)]
 struct Log(Mutex<Vec<String>>);
 
@@ -86,8 +86,8 @@ impl Events for Log {
 }
 
 #[test]
-fn a_first_run_trains_every_cell_and_a_second_none() {
-    let (bench, plan, trainer) = (Bench::new(), plan(2), FakeTrainer::new());
+fn second_run_trains_nothing() {
+    let (bench, plan, trainer) = (TestRun::new(), plan(2), FakeTrainer::new());
     let first = bench.run(&plan, &trainer);
     assert_eq!((first.trained, first.reused, first.stopped), (10, 0, false));
     assert_eq!(
@@ -105,13 +105,13 @@ fn a_first_run_trains_every_cell_and_a_second_none() {
 }
 
 #[test]
-fn a_run_cut_off_at_any_byte_of_its_journal_ends_with_the_same_bytes() {
+fn run_continues_from_any_cut_of_the_journal() {
     let mut small = spec(&["a"], 3);
     small.arms[0].train.length = Length::Epochs(1);
     small.arms[0].data.validation = 0.0;
     small.arms[0].probes.clear();
     let plan = Plan::new(&small, "flex", 2, "f");
-    let bench = Bench::new();
+    let bench = TestRun::new();
     bench.run(&plan, &FakeTrainer::new());
     let (journal, expected) = (bench.bytes(".cells.jsonl"), bench.bytes(runs::NAME));
     for cut in 0..=journal.len() {
@@ -126,11 +126,11 @@ fn a_run_cut_off_at_any_byte_of_its_journal_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn the_number_of_jobs_and_of_replicas_changes_no_byte() {
-    let reference = Bench::new();
+fn jobs_and_replicas_do_not_change_the_bytes() {
+    let reference = TestRun::new();
     reference.run(&plan(1), &FakeTrainer::new());
     for (jobs, replicas) in [(0, 1), (1, 8), (2, 1), (2, 2), (3, 8), (1000, 3)] {
-        let mut bench = Bench::new();
+        let mut bench = TestRun::new();
         bench.options.jobs = jobs;
         bench.run(&plan(replicas), &FakeTrainer::new());
         assert_eq!(
@@ -142,8 +142,8 @@ fn the_number_of_jobs_and_of_replicas_changes_no_byte() {
 }
 
 #[test]
-fn a_stopped_run_keeps_what_was_done_and_the_next_goes_on() {
-    let (bench, plan) = (Bench::new(), plan(2));
+fn next_run_continues_a_stopped_one() {
+    let (bench, plan) = (TestRun::new(), plan(2));
     // Stacks of arm b hold seeds 1-2, 3-4 and 5.
     let trainer = FakeTrainer::new().with_fault("b", 3, Fault::Stop);
     let stopped = bench.run(&plan, &trainer);
@@ -157,14 +157,14 @@ fn a_stopped_run_keeps_what_was_done_and_the_next_goes_on() {
     let missing: Vec<_> = plan.cells[7..].iter().map(|c| c.id.clone()).collect();
     assert_eq!(trainer.trained(), missing);
 
-    let whole = Bench::new();
+    let whole = TestRun::new();
     whole.run(&plan, &FakeTrainer::new());
     assert_eq!(bench.bytes(runs::NAME), whole.bytes(runs::NAME));
 }
 
 #[test]
-fn a_stop_before_the_first_job_trains_nothing() {
-    let (bench, stop) = (Bench::new(), StopFlag::default());
+fn stop_before_the_first_job_trains_nothing() {
+    let (bench, stop) = (TestRun::new(), StopFlag::default());
     stop.stop();
     let trainer = FakeTrainer::new();
     let report = run_spec(&plan(1), &trainer, &bench.options, &Silent, &stop).unwrap();
@@ -174,7 +174,7 @@ fn a_stop_before_the_first_job_trains_nothing() {
 }
 
 #[test]
-fn a_stop_after_the_last_job_leaves_a_complete_run() {
+fn stop_after_the_last_job_leaves_a_complete_run() {
     struct StopAtEnd<'s>(&'s StopFlag);
     impl Progress for StopAtEnd<'_> {
         fn advanced(&self, _: &Job, _: usize) {}
@@ -186,7 +186,7 @@ fn a_stop_after_the_last_job_leaves_a_complete_run() {
             }
         }
     }
-    let (bench, stop) = (Bench::new(), StopFlag::default());
+    let (bench, stop) = (TestRun::new(), StopFlag::default());
     let events = StopAtEnd(&stop);
     let report = run_spec(
         &plan(8),
@@ -201,8 +201,8 @@ fn a_stop_after_the_last_job_leaves_a_complete_run() {
 }
 
 #[test]
-fn a_panic_fails_the_cells_of_its_job_and_no_others() {
-    let (bench, plan) = (Bench::new(), plan(2));
+fn panic_fails_only_the_cells_of_its_job() {
+    let (bench, plan) = (TestRun::new(), plan(2));
     let report = bench.run(&plan, &FakeTrainer::new().with_fault("a", 1, Fault::Panic));
     assert_eq!(
         (report.trained, report.failed, report.stopped),
@@ -221,8 +221,8 @@ fn a_panic_fails_the_cells_of_its_job_and_no_others() {
 }
 
 #[test]
-fn a_failed_cell_is_tried_again_and_a_diverged_one_is_not() {
-    let (bench, plan) = (Bench::new(), plan(8));
+fn failed_cells_are_retried_and_diverged_ones_are_not() {
+    let (bench, plan) = (TestRun::new(), plan(8));
     let trainer = FakeTrainer::new()
         .with_fault("a", 2, Fault::Fail)
         .with_fault("b", 4, Fault::Diverge(2));
@@ -239,7 +239,7 @@ fn a_failed_cell_is_tried_again_and_a_diverged_one_is_not() {
 }
 
 #[test]
-fn records_that_cannot_be_right_become_failures_that_say_why() {
+fn invalid_records_become_failures_with_a_reason() {
     for (fault, cells, why) in [
         (
             Fault::NotFinite,
@@ -252,7 +252,7 @@ fn records_that_cannot_be_right_become_failures_that_say_why() {
             "the trainer returned 4 records for 5 cells",
         ),
     ] {
-        let bench = Bench::new();
+        let bench = TestRun::new();
         let report = bench.run(&plan(8), &FakeTrainer::new().with_fault("a", 1, fault));
         assert_eq!(report.failed, cells, "{fault:?}");
         assert_eq!(outcomes(&bench)[0], Outcome::Failed { error: why.into() });
@@ -261,7 +261,7 @@ fn records_that_cannot_be_right_become_failures_that_say_why() {
 
 #[test]
 fn fresh_trains_again_and_keeps_the_old_journal() {
-    let (mut bench, plan) = (Bench::new(), plan(2));
+    let (mut bench, plan) = (TestRun::new(), plan(2));
     bench.run(&plan, &FakeTrainer::new());
     let (journal, bytes) = (bench.bytes(".cells.jsonl"), bench.bytes(runs::NAME));
     bench.options.fresh = true;
@@ -274,8 +274,8 @@ fn fresh_trains_again_and_keeps_the_old_journal() {
 }
 
 #[test]
-fn a_fresh_clone_trains_everything_and_says_whether_it_got_the_same() {
-    let (bench, plan) = (Bench::new(), plan(2));
+fn fresh_clone_trains_everything_and_compares() {
+    let (bench, plan) = (TestRun::new(), plan(2));
     bench.run(&plan, &FakeTrainer::new());
     let bytes = bench.bytes(runs::NAME);
     fs::remove_file(bench.path(".cells.jsonl")).unwrap();
@@ -301,8 +301,8 @@ fn a_fresh_clone_trains_everything_and_says_whether_it_got_the_same() {
 }
 
 #[test]
-fn adopting_trains_only_what_the_committed_file_does_not_have() {
-    let (mut bench, plan) = (Bench::new(), plan(2));
+fn adopt_trains_only_cells_missing_from_the_file() {
+    let (mut bench, plan) = (TestRun::new(), plan(2));
     bench.run(&plan, &FakeTrainer::new().with_fault("b", 5, Fault::Fail));
     fs::remove_file(bench.path(".cells.jsonl")).unwrap();
 
@@ -326,8 +326,8 @@ fn adopting_trains_only_what_the_committed_file_does_not_have() {
 }
 
 #[test]
-fn a_changed_arm_retrains_alone_and_going_back_retrains_nothing() {
-    let (bench, before) = (Bench::new(), plan(2));
+fn only_a_changed_arm_is_trained_again() {
+    let (bench, before) = (TestRun::new(), plan(2));
     bench.run(&before, &FakeTrainer::new());
     let bytes = bench.bytes(runs::NAME);
     let mut changed = before.spec.clone();
@@ -340,8 +340,8 @@ fn a_changed_arm_retrains_alone_and_going_back_retrains_nothing() {
 }
 
 #[test]
-fn a_renamed_arm_is_only_relabelled() {
-    let (bench, before) = (Bench::new(), plan(2));
+fn renamed_arm_is_not_trained_again() {
+    let (bench, before) = (TestRun::new(), plan(2));
     bench.run(&before, &FakeTrainer::new());
     let mut renamed = before.spec.clone();
     renamed.arms[0].name = "new-name".into();
@@ -354,8 +354,8 @@ fn a_renamed_arm_is_only_relabelled() {
 }
 
 #[test]
-fn a_folder_in_use_is_refused_before_anything_is_touched() {
-    let (bench, plan, trainer) = (Bench::new(), plan(2), FakeTrainer::new());
+fn folder_in_use_is_rejected_untouched() {
+    let (bench, plan, trainer) = (TestRun::new(), plan(2), FakeTrainer::new());
     fs::create_dir(bench.dir.path().join("fake")).unwrap();
     let _held = Lock::acquire(&bench.dir.path().join("fake")).unwrap();
     let error = bench.try_run(&plan, &trainer).unwrap_err();
@@ -368,8 +368,8 @@ fn a_folder_in_use_is_refused_before_anything_is_touched() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_refused_before_training() {
-    let (bench, trainer) = (Bench::new(), FakeTrainer::new());
+fn unwritable_folder_is_rejected_before_training() {
+    let (bench, trainer) = (TestRun::new(), FakeTrainer::new());
     fs::write(bench.dir.path().join("fake"), b"a file").unwrap();
     let error = bench.try_run(&plan(2), &trainer).unwrap_err();
     assert!(matches!(error, RunError::File(_)), "{error}");
@@ -377,9 +377,9 @@ fn a_folder_that_cannot_be_written_to_is_refused_before_training() {
 }
 
 #[test]
-fn a_spoiled_file_is_refused_before_training_and_named() {
+fn damaged_file_is_named_before_training() {
     for name in [".cells.jsonl", runs::NAME] {
-        let (bench, trainer) = (Bench::new(), FakeTrainer::new());
+        let (bench, trainer) = (TestRun::new(), FakeTrainer::new());
         fs::create_dir(bench.dir.path().join("fake")).unwrap();
         fs::write(bench.path(name), "{}\n").unwrap();
         let message = bench.try_run(&plan(2), &trainer).unwrap_err().to_string();
@@ -389,8 +389,8 @@ fn a_spoiled_file_is_refused_before_training_and_named() {
 }
 
 #[test]
-fn whoever_watches_is_told_of_jobs_epochs_and_torn_lines() {
-    let (bench, plan, log) = (Bench::new(), plan(8), Log::default());
+fn events_report_jobs_epochs_and_notices() {
+    let (bench, plan, log) = (TestRun::new(), plan(8), Log::default());
     fs::create_dir(bench.dir.path().join("fake")).unwrap();
     fs::write(bench.path(".cells.jsonl"), b"{\"id\":\"to").unwrap();
     let stop = StopFlag::default();

@@ -1,4 +1,4 @@
-//! Starting workers, asking them, and burying them.
+//! Starting worker processes, sending them requests, and cleaning up after them.
 
 use super::error::WorkerError;
 use super::protocol::{Reply, Request};
@@ -13,19 +13,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Where Mesa looks for a display; it complains again and again where this is not set.
+/// Environment variable that Mesa needs; without it, Mesa prints warnings again and again.
 const RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
-/// How often a caller that waits looks whether it should stop.
-const TICK: Duration = Duration::from_millis(20);
-/// How long a worker that closed its output may take to end, and its last words to arrive.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Lines of standard error that are kept.
-const LAST_LINES: usize = 4;
-/// Most characters of what a worker said that are quoted.
-const LONGEST_QUOTE: usize = 300;
+/// How often a waiting caller checks the stop flag.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Longest wait for a worker to end, and for its last output, after it closed standard output.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Number of last lines of standard error to keep for error messages.
+const KEPT_LINES: usize = 4;
+/// Longest quotation of a worker's output, in characters.
+const MAX_QUOTE: usize = 300;
 
-/// Processes that work off requests, one each at a time. Callers on several threads get one each;
-/// those that are idle wait for the next caller, and all end with this.
+/// A pool of worker processes. Each handles one request at a time, so every calling thread gets its
+/// own. Idle processes are reused. All are killed when the pool is dropped.
 #[derive(Debug)]
 pub struct Workers {
     command: Vec<OsString>,
@@ -33,23 +33,24 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Workers that are started by `command`, a program and its arguments, as they are needed.
+    /// Creates a pool that starts processes with `command`, a program and its arguments, when needed.
     ///
     /// # Panics
-    /// If there is no program.
+    /// If `command` is empty.
     pub fn new(command: Vec<OsString>) -> Self {
-        assert!(!command.is_empty(), "a worker is a program");
+        assert!(!command.is_empty(), "the command names a program");
         Self {
             command,
             idle: Mutex::default(),
         }
     }
 
-    /// Asks an idle worker, or a new one. `progress` hears how many epochs or steps are done. Returns
-    /// `None`, and ends the worker, when `stop` is raised before the answer.
+    /// Sends `request` to an idle worker or a new one and waits for the reply. `progress` receives the
+    /// number of finished epochs or steps. If `stop` is set before the reply, the worker is killed and
+    /// the result is `None`.
     ///
     /// # Errors
-    /// If there is no answer; that worker is gone then.
+    /// If the worker does not answer; it is killed then.
     pub fn call(
         &self,
         request: &Request,
@@ -67,7 +68,7 @@ impl Workers {
         Ok(reply)
     }
 
-    /// An idle worker that has not died since.
+    /// Takes an idle worker that is still alive.
     fn healthy(&self) -> Option<Worker> {
         let mut idle = self.idle();
         while let Some(mut worker) = idle.pop() {
@@ -83,19 +84,20 @@ impl Workers {
     }
 }
 
-/// One process; it is killed when this is dropped.
+/// A worker process; killed on drop.
 #[derive(Debug)]
 struct Worker {
     child: Child,
     input: ChildStdin,
     lines: Receiver<io::Result<String>>,
-    last: Arc<Mutex<VecDeque<String>>>,
-    listener: JoinHandle<()>,
+    /// The last lines of standard error.
+    errors: Arc<Mutex<VecDeque<String>>>,
+    error_reader: JoinHandle<()>,
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // One that is dead already needs no killing, and nobody is left to tell of anything else.
+        // Both fail only if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -113,21 +115,21 @@ impl Worker {
             program.env(RUNTIME_DIR, env::temp_dir());
         }
         let mut child = program.spawn()?;
-        let pipe = "all three streams were asked for";
+        let pipe = "all three streams are piped";
         let input = child.stdin.take().expect(pipe);
-        let lines = read(child.stdout.take().expect(pipe));
-        let last = Arc::default();
-        let listener = listen(
+        let lines = read_lines(child.stdout.take().expect(pipe));
+        let errors = Arc::default();
+        let error_reader = log_errors(
             child.stderr.take().expect(pipe),
             child.id(),
-            Arc::clone(&last),
+            Arc::clone(&errors),
         );
         Ok(Self {
             child,
             input,
             lines,
-            last,
-            listener,
+            errors,
+            error_reader,
         })
     }
 
@@ -143,8 +145,8 @@ impl Worker {
             return Err(self.ended());
         }
         while !stop.stopped() {
-            match self.lines.recv_timeout(TICK) {
-                Ok(line) => match reply(line)? {
+            match self.lines.recv_timeout(POLL_INTERVAL) {
+                Ok(line) => match parse_reply(line)? {
                     Reply::Progress(done) => progress(done),
                     Reply::Failed(why) => return Err(WorkerError::Failed(why)),
                     reply => return Ok(Some(reply)),
@@ -152,7 +154,7 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     let error = self.ended();
-                    // What stops a run may end its workers first.
+                    // Ctrl-C may end the worker before this process sees the stop flag.
                     return if stop.stopped() { Ok(None) } else { Err(error) };
                 }
             }
@@ -160,7 +162,7 @@ impl Worker {
         Ok(None)
     }
 
-    /// How the process ended that closed its output; one that lives on is killed.
+    /// Describes how a process that closed its output ended. A process that is still running is killed.
     fn ended(&mut self) -> WorkerError {
         let mut status = None;
         wait_until(|| {
@@ -171,12 +173,12 @@ impl Worker {
             Some(status) => status.to_string(),
             None => {
                 let _ = self.child.kill();
-                "it closed its output and had to be killed".to_owned()
+                "it closed its output but kept running, and was killed".to_owned()
             }
         };
-        wait_until(|| self.listener.is_finished());
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let last: Vec<&str> = last.iter().map(|line| line.trim()).collect();
+        wait_until(|| self.error_reader.is_finished());
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let last: Vec<&str> = errors.iter().map(|line| line.trim()).collect();
         WorkerError::Ended {
             how,
             last: quote(&last.join(" / ")),
@@ -184,34 +186,32 @@ impl Worker {
     }
 }
 
-/// Waits until `is_so`, but not for ever.
-fn wait_until(mut is_so: impl FnMut() -> bool) {
+/// Waits until `condition` holds, at most [`EXIT_TIMEOUT`].
+fn wait_until(mut condition: impl FnMut() -> bool) {
     let clock = Instant::now();
-    while !is_so() && clock.elapsed() < PATIENCE {
-        thread::sleep(TICK / 4);
+    while !condition() && clock.elapsed() < EXIT_TIMEOUT {
+        thread::sleep(POLL_INTERVAL / 4);
     }
 }
 
-fn reply(line: io::Result<String>) -> Result<Reply, WorkerError> {
-    let line = line.map_err(|e| WorkerError::Garbage(e.to_string()))?;
-    serde_json::from_str(&line).map_err(|_| WorkerError::Garbage(quote(&line)))
+fn parse_reply(line: io::Result<String>) -> Result<Reply, WorkerError> {
+    let line = line.map_err(|e| WorkerError::Invalid(e.to_string()))?;
+    serde_json::from_str(&line).map_err(|_| WorkerError::Invalid(quote(&line)))
 }
 
-/// The end of `text` that is worth quoting.
+/// The end of `text`, at most [`MAX_QUOTE`] characters.
 fn quote(text: &str) -> String {
     let chars = text.chars().count();
-    text.chars()
-        .skip(chars.saturating_sub(LONGEST_QUOTE))
-        .collect()
+    text.chars().skip(chars.saturating_sub(MAX_QUOTE)).collect()
 }
 
-/// The lines of a worker's output, as they come.
-fn read(output: ChildStdout) -> Receiver<io::Result<String>> {
+/// Reads the lines of a worker's output in a thread.
+fn read_lines(output: ChildStdout) -> Receiver<io::Result<String>> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(output).lines() {
-            let broken = line.is_err();
-            if sender.send(line).is_err() || broken {
+            let failed = line.is_err();
+            if sender.send(line).is_err() || failed {
                 break;
             }
         }
@@ -219,8 +219,8 @@ fn read(output: ChildStdout) -> Receiver<io::Result<String>> {
     lines
 }
 
-/// Logs what a worker says beside its replies, and keeps the end of it.
-fn listen(errors: ChildStderr, id: u32, last: Arc<Mutex<VecDeque<String>>>) -> JoinHandle<()> {
+/// Logs a worker's standard error in a thread, and keeps its last lines in `last`.
+fn log_errors(errors: ChildStderr, id: u32, last: Arc<Mutex<VecDeque<String>>>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut errors = BufReader::new(errors);
         let mut bytes = Vec::new();
@@ -232,7 +232,7 @@ fn listen(errors: ChildStderr, id: u32, last: Arc<Mutex<VecDeque<String>>>) -> J
                 continue;
             }
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.len() == LAST_LINES {
+            if last.len() == KEPT_LINES {
                 last.pop_front();
             }
             last.push_back(line);
@@ -247,7 +247,7 @@ mod tests {
     use crate::run::fake::spec;
 
     #[test]
-    fn a_healthy_worker_is_asked_again_and_one_that_died_since_is_replaced() {
+    fn healthy_workers_are_reused_and_dead_ones_replaced() {
         let script = "while read line; do echo \"{\\\"seconds\\\":$$}\"; done";
         let workers = Workers::new(["sh", "-c", script].map(Into::into).to_vec());
         let job = Plan::new(&spec(&["a"], 1), "flex", 1, "f")

@@ -1,37 +1,35 @@
-//! What can happen to a worker.
+//! Errors of worker processes.
 
 use std::io;
 
-/// Why a worker gave no answer.
+/// A request that a worker process did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// It could not be started.
+    /// The process cannot be started.
     #[error("cannot start a worker process: {0}")]
     Start(#[source] io::Error),
-    /// It ended, or closed its output, before it had answered.
-    #[error("the worker process ended before it was done: {how}{said}", said = said(.last))]
+    /// The process ended or closed its output before it answered.
+    #[error("the worker process ended before it finished: {how}{output}", output = output(.last))]
     Ended {
-        /// How it ended: `signal: 9 (SIGKILL)`, `exit status: 101`.
+        /// Exit status or signal, such as `signal: 9 (SIGKILL)` or `exit status: 101`.
         how: String,
         /// The last lines of its standard error.
         last: String,
     },
-    /// It said something else than a reply.
-    #[error("the worker process answered what is no reply: `{0}`")]
-    Garbage(String),
-    /// It said why there is no answer.
+    /// The process wrote something that is not a reply.
+    #[error("the worker process sent an invalid reply: `{0}`")]
+    Invalid(String),
+    /// The worker reported an error.
     #[error("{0}")]
     Failed(String),
-    /// It answered another question.
-    #[error(
-        "the worker process answered another question than it was asked; report it as a defect"
-    )]
+    /// The reply is of the wrong kind.
+    #[error("the worker process sent the wrong kind of reply; please report this as a bug")]
     Unexpected,
 }
 
-fn said(last: &str) -> String {
+fn output(last: &str) -> String {
     match last {
         "" => String::new(),
-        last => format!("; it said last: {last}"),
+        last => format!("; its last output: {last}"),
     }
 }

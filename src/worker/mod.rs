@@ -1,11 +1,12 @@
-//! Work in processes of its own, so that a crash of a device or of its driver fails a job and not
-//! the run.
+//! Worker processes, so that a crash of a device or its driver fails one job and not the run.
 //!
-//! A worker is this program once more. It reads a [`Request`] a line from standard input and answers
-//! it on standard output: [`Reply::Progress`] as often as it likes, then one other [`Reply`]. It works
-//! on one request at a time and ends with its standard input, so with the process that started it.
-//! [`Workers`] starts them, keeps the healthy ones for the next request, and says what happened to
-//! one that died. A further kind of request takes a variant of each enum and an arm in `answer`.
+//! A worker is a child process of this program, started as `ablate serve`. It reads requests from
+//! standard input, one JSON line each, and writes replies to standard output: any number of
+//! [`Reply::Progress`], then one other [`Reply`]. It handles one [`Request`] at a time and ends when
+//! its standard input closes, that is, when its parent process ends.
+//!
+//! [`Workers`] starts workers, reuses the healthy ones, and reports how one died. To add a request,
+//! add a variant to both enums and a case to `answer` in the server.
 
 mod client;
 mod error;

@@ -1,4 +1,4 @@
-//! What is said between a worker and who started it, a line of JSON each.
+//! Messages between a worker process and its parent, one JSON line each.
 
 use crate::backends::{DeviceInfo, Parity, TimedSize, Yardstick};
 use crate::compare::speed::SpeedRequest;
@@ -6,61 +6,62 @@ use crate::record::CellRecord;
 use crate::trainer::Job;
 use serde::{Deserialize, Serialize};
 
-/// What a worker is asked to do.
+/// A request to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// Look for a device; the answer is [`Reply::Device`].
+    /// Find a device; the reply is [`Reply::Device`].
     Device {
-        /// Its name.
+        /// Name of the device.
         name: String,
     },
-    /// Look for every device; the answer is [`Reply::Devices`].
+    /// List the available devices; the reply is [`Reply::Devices`].
     Devices,
-    /// Train every cell of a job; the answer is [`Reply::Records`].
+    /// Train every cell of a job; the reply is [`Reply::Records`].
     Train {
-        /// What to train.
+        /// The job to train.
         job: Job,
-        /// Threads of the kernels on a CPU.
+        /// Number of threads of CPU kernels.
         threads: usize,
     },
-    /// Follow the first steps of the only cell of a job; the answer is [`Reply::Parity`].
+    /// Compare the first steps of a job with one cell with double precision; the reply is
+    /// [`Reply::Parity`].
     Parity {
-        /// What to follow.
+        /// The job.
         job: Job,
-        /// What its device is judged by.
+        /// The tolerances of the device.
         yardstick: Yardstick,
     },
-    /// Time training steps; the answer is [`Reply::Times`].
+    /// Time training steps; the reply is [`Reply::Times`].
     Times(SpeedRequest),
-    /// Time a few steps of a job; the answer is [`Reply::Seconds`].
+    /// Time a few steps of a job; the reply is [`Reply::Seconds`].
     Estimate {
-        /// What to time.
+        /// The job to time.
         job: Job,
-        /// Threads of the kernels on a CPU.
+        /// Number of threads of CPU kernels.
         threads: usize,
     },
 }
 
-/// What a worker says.
+/// A reply of a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reply {
-    /// So many epochs or steps are done; the answer is still to come.
+    /// Number of finished epochs or steps; the final reply follows later.
     Progress(usize),
-    /// What answers to a name.
+    /// A device that was found.
     Device(DeviceInfo),
-    /// What is there.
+    /// The available devices.
     Devices(Vec<DeviceInfo>),
-    /// One record a cell, in the order of the job's.
+    /// One record per cell, in the order of the cells of the job.
     Records(Vec<CellRecord>),
-    /// How far the device is from double precision.
+    /// Differences between the device and double precision.
     Parity(Parity),
-    /// One entry a device.
+    /// One entry per device.
     Times(Vec<TimedSize>),
-    /// Seconds that the whole job will take; `None` where it cannot be run.
+    /// Estimated seconds of the whole job; `None` if it cannot run.
     Seconds(Option<f64>),
-    /// Why there is no answer. The worker ends, since what failed may be its device.
+    /// An error. The worker ends after it, because its device may be in a bad state.
     Failed(String),
 }
 
@@ -71,7 +72,7 @@ mod tests {
     use crate::run::fake::{FakeTrainer, spec};
 
     #[test]
-    fn requests_and_records_come_through_as_they_were() {
+    fn requests_and_replies_survive_a_round_trip() {
         let jobs = Plan::new(&spec(&["a"], 3), "flex", 3, "f").jobs(|_| true);
         let request = Request::Train {
             job: jobs[0].clone(),

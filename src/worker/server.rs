@@ -1,4 +1,4 @@
-//! The side of the worker.
+//! The worker process: reading requests and answering them.
 
 use super::protocol::{Reply, Request};
 use crate::compare;
@@ -13,14 +13,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{process, thread};
 
-/// How long the exit handlers of a driver may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest time for the exit handlers of a driver.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Answers the requests in `input` on `output` until one fails. The process ends when `input` does,
-/// in the middle of a request, too.
+/// Answers the requests in `input` on `output` until one fails. The process ends when `input` closes,
+/// even in the middle of a request.
 ///
 /// # Errors
-/// If `output` takes no more.
+/// If writing to `output` fails.
 pub fn serve(
     input: impl BufRead + Send + 'static,
     output: impl Write + Send,
@@ -28,10 +28,10 @@ pub fn serve(
     let output = Output(Mutex::new(output));
     for line in lines(input) {
         let reply = match serde_json::from_str(&line) {
-            Ok(request) => contained(request, &output),
+            Ok(request) => answer_safely(request, &output),
             Err(error) => Reply::Failed(format!("cannot read the request: {error}")),
         };
-        output.say(&reply)?;
+        output.send(&reply)?;
         if matches!(reply, Reply::Failed(_)) {
             break;
         }
@@ -39,11 +39,11 @@ pub fn serve(
     Ok(())
 }
 
-/// What a worker says to whoever started it.
+/// The stream of replies to the parent process.
 struct Output<W>(Mutex<W>);
 
 impl<W: Write> Output<W> {
-    fn say(&self, reply: &Reply) -> io::Result<()> {
+    fn send(&self, reply: &Reply) -> io::Result<()> {
         let line = serde_json::to_string(reply).map_err(io::Error::other)? + "\n";
         let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         output.write_all(line.as_bytes())?;
@@ -53,12 +53,12 @@ impl<W: Write> Output<W> {
 
 impl<W: Write + Send> Progress for Output<W> {
     fn advanced(&self, _: &Job, done: usize) {
-        // Where nobody listens any more, the input ends too, and the process with it.
-        let _ = self.say(&Reply::Progress(done));
+        // If the parent is gone, the input closes too, which ends this process.
+        let _ = self.send(&Reply::Progress(done));
     }
 }
 
-/// The lines of `input`.
+/// Reads the lines of `input` in a thread of its own.
 fn lines(input: impl BufRead + Send + 'static) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
@@ -67,22 +67,22 @@ fn lines(input: impl BufRead + Send + 'static) -> Receiver<String> {
                 return;
             }
         }
-        leave();
+        exit();
     });
     lines
 }
 
-/// Ends the process, whatever it is doing.
-fn leave() -> ! {
+/// Ends the process, even if its exit handlers hang.
+fn exit() -> ! {
     thread::spawn(|| {
-        thread::sleep(PATIENCE);
+        thread::sleep(EXIT_TIMEOUT);
         process::abort();
     });
     process::exit(0)
 }
 
-/// The answer to `request`, or why there is none.
-fn contained(request: Request, progress: &dyn Progress) -> Reply {
+/// Answers `request`; a panic becomes [`Reply::Failed`].
+fn answer_safely(request: Request, progress: &dyn Progress) -> Reply {
     match catch_unwind(AssertUnwindSafe(|| answer(request, progress))) {
         Ok(reply) => reply.unwrap_or_else(Reply::Failed),
         Err(panic) => Reply::Failed(format!("training panicked: {}", message(&*panic))),
@@ -99,8 +99,8 @@ fn answer(request: Request, progress: &dyn Progress) -> Result<Reply, String> {
         Request::Train { job, threads } => {
             let trainer = BurnTrainer::new(threads);
             let records = trainer.train(&job, progress, &StopFlag::default());
-            let records = records.ok_or("the trainer gave up without being asked to stop")?;
-            // A device may take orders on after one has failed.
+            let records = records.ok_or("the trainer stopped without being asked to")?;
+            // A GPU reports a failed command only when it is synchronized.
             device::settle(&job.device).map_err(|e| e.to_string())?;
             Ok(Reply::Records(checked(&job, records)))
         }
@@ -108,7 +108,9 @@ fn answer(request: Request, progress: &dyn Progress) -> Result<Reply, String> {
             let parity = compare::parity(&job, &yardstick, &StopFlag::default());
             let parity = parity.map_err(|e| e.to_string())?;
             device::settle(&job.device).map_err(|e| e.to_string())?;
-            Ok(Reply::Parity(parity.ok_or("it was stopped unasked")?))
+            Ok(Reply::Parity(
+                parity.ok_or("the comparison stopped without being asked to")?,
+            ))
         }
         Request::Times(request) => Ok(Reply::Times(compare::speed::measure(&request))),
         Request::Estimate { job, threads } => {

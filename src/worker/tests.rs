@@ -1,4 +1,4 @@
-//! Workers that go wrong, in whose place a shell stands.
+//! Workers that misbehave, played by shell scripts.
 
 use super::{Reply, Request, WorkerError, WorkerTrainer, Workers};
 use crate::plan::Plan;
@@ -34,70 +34,70 @@ fn error(script: &str) -> String {
     call(&workers(script)).unwrap_err().to_string()
 }
 
-fn lives(id: usize) -> bool {
+fn is_alive(id: usize) -> bool {
     let mut kill = Command::new("kill");
     let kill = kill.args(["-0", &id.to_string()]).stderr(Stdio::null());
     kill.status().unwrap().success()
 }
 
 #[test]
-fn the_signal_and_the_last_words_of_one_that_dies_are_told() {
+fn error_names_the_signal_and_the_last_output() {
     assert_eq!(
         error("read line; echo one >&2; echo two >&2; kill -9 $$"),
-        "the worker process ended before it was done: signal: 9 (SIGKILL); it said last: one / two"
+        "the worker process ended before it finished: signal: 9 (SIGKILL); its last output: one / two"
     );
     assert_eq!(
         error("read line; exit 7"),
-        "the worker process ended before it was done: exit status: 7"
+        "the worker process ended before it finished: exit status: 7"
     );
 }
 
 #[test]
-fn one_that_closes_its_output_and_lives_on_is_ended() {
+fn worker_that_closes_its_output_is_killed() {
     let said = error("read line; echo stuck >&2; exec sleep 600 >&-");
-    assert!(said.contains("closed its output and had to be killed"));
-    assert!(said.ends_with("it said last: stuck"), "{said}");
+    assert!(said.contains("closed its output but kept running, and was killed"));
+    assert!(said.ends_with("its last output: stuck"), "{said}");
 }
 
 #[test]
-fn what_is_no_reply_is_quoted() {
+fn invalid_reply_is_quoted() {
     assert_eq!(
         error("read line; echo hello; exec sleep 600"),
-        "the worker process answered what is no reply: `hello`"
+        "the worker process sent an invalid reply: `hello`"
     );
     let said = error("read line; printf '\\377\\n'; exec sleep 600");
-    assert!(said.contains("no reply"), "{said}");
+    assert!(said.contains("invalid reply"), "{said}");
 }
 
 #[test]
-fn its_own_account_of_a_failure_is_handed_on() {
+fn reported_error_is_passed_on() {
     let said = error("read line; echo '{\"failed\":\"no such luck\"}'; exec sleep 600");
     assert_eq!(said, "no such luck");
 }
 
 #[test]
-fn a_program_that_is_not_there_is_an_error() {
+fn missing_program_is_an_error() {
     let workers = Workers::new(vec!["/no/such/program".into()]);
     let said = call(&workers).unwrap_err().to_string();
     assert!(said.starts_with("cannot start a worker process: "));
 }
 
 #[test]
-fn one_that_is_asked_to_stop_is_ended() {
+fn stopped_worker_is_killed() {
     let workers = workers("read line; echo \"{\\\"progress\\\":$$}\"; exec sleep 600");
     let stop = StopFlag::default();
     let mut id = 0;
-    let told = |done| {
+    let progress = |done| {
         id = done;
         stop.stop();
     };
-    let reply = workers.call(&request(), told, &stop).unwrap();
+    let reply = workers.call(&request(), progress, &stop).unwrap();
     assert_eq!(reply, None);
-    assert!(id > 0 && !lives(id));
+    assert!(id > 0 && !is_alive(id));
 }
 
 #[test]
-fn a_job_whose_worker_dies_fails_in_all_its_cells_and_the_next_gets_a_new_one() {
+fn dead_worker_fails_its_job_and_is_replaced() {
     let trainer = WorkerTrainer::new(workers("read line; kill -9 $$"), 1);
     for _ in 0..2 {
         let records = trainer.train(&job(), &Silent, &StopFlag::default());
@@ -114,11 +114,11 @@ fn a_job_whose_worker_dies_fails_in_all_its_cells_and_the_next_gets_a_new_one() 
 }
 
 #[test]
-fn an_answer_to_another_question_is_none() {
+fn wrong_kind_of_reply_fails_the_job() {
     let trainer = WorkerTrainer::new(workers("read line; echo '{\"seconds\":1.5}'"), 1);
     let records = trainer.train(&job(), &Silent, &StopFlag::default());
     let outcome = &records.unwrap()[0].outcome;
-    assert!(matches!(outcome, Outcome::Failed { error } if error.contains("another question")));
+    assert!(matches!(outcome, Outcome::Failed { error } if error.contains("wrong kind of reply")));
     let trainer = WorkerTrainer::new(workers("read line; echo '{\"seconds\":1.5}'"), 1);
     assert_eq!(trainer.estimate(&job()), Some(1.5));
 }

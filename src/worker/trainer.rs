@@ -1,4 +1,4 @@
-//! A trainer whose jobs train in workers.
+//! A trainer that trains its jobs in worker processes.
 
 use super::client::Workers;
 use super::error::WorkerError;
@@ -7,7 +7,7 @@ use crate::record::CellRecord;
 use crate::run::all_failed;
 use crate::trainer::{Job, Progress, StopFlag, Trainer};
 
-/// Trains each job in a process of [`Workers`]. A process that dies fails the cells of its job.
+/// Trains each job in a worker process. If the process dies, the cells of its job fail.
 #[derive(Debug)]
 pub struct WorkerTrainer {
     workers: Workers,
@@ -15,7 +15,7 @@ pub struct WorkerTrainer {
 }
 
 impl WorkerTrainer {
-    /// A trainer whose kernels use `threads` threads a job.
+    /// Creates a trainer with `threads` threads of CPU kernels per job.
     pub const fn new(workers: Workers, threads: usize) -> Self {
         Self { workers, threads }
     }
@@ -30,8 +30,8 @@ impl WorkerTrainer {
             job: job.clone(),
             threads: self.threads,
         };
-        let told = |done| progress.advanced(job, done);
-        match self.workers.call(&request, told, stop)? {
+        let report = |done| progress.advanced(job, done);
+        match self.workers.call(&request, report, stop)? {
             None => Ok(None),
             Some(Reply::Records(records)) => Ok(Some(records)),
             Some(_) => Err(WorkerError::Unexpected),

@@ -33,7 +33,7 @@ fn two_devices_are_compared_and_everything_is_derived_from_one_file() {
     bench
         .run("report --check --results out")
         .ends(4)
-        .says("report.md` is not what the records give");
+        .says("report.md` is out of date");
     bench.run("report tiny --results out").ends(0);
     assert_eq!(bench.text(&format!("{HOME}/report.md")), report);
 }

@@ -1,4 +1,4 @@
-//! Data that are missing, damaged or lying.
+//! Missing, damaged and inconsistent data files.
 
 use crate::bench::{Bench, Done, TINY};
 
@@ -7,7 +7,7 @@ const TRAIN_LABELS: &str = "data/mnist/train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "data/mnist/t10k-images-idx3-ubyte";
 const TEST_LABELS: &str = "data/mnist/t10k-labels-idx1-ubyte";
 
-/// Images of 28x28 in IDX: what the header says, and how many bytes follow.
+/// An IDX file of 28x28 images whose header claims `claimed` images, followed by `bytes` pixels.
 fn images(claimed: u32, bytes: usize) -> Vec<u8> {
     let header = [0x0803, claimed, 28, 28].map(u32::to_be_bytes).concat();
     let pixels = (0..bytes).map(|i| (i % 251) as u8);
@@ -22,7 +22,7 @@ fn labels(count: u32) -> Vec<u8> {
         .collect()
 }
 
-/// One with a spec on MNIST and a data set of 40 and 20 images.
+/// A test folder with a spec on MNIST, and data files of 40 training and 20 test images.
 fn bench() -> Bench {
     let bench = Bench::new();
     bench.write(
@@ -42,7 +42,7 @@ fn run(bench: &Bench, arguments: &str) -> Done {
     command.output().unwrap().into()
 }
 
-/// Fails unless the data are found to be bad before anything is written.
+/// Asserts that a run and a check fail on the data before anything is written.
 #[track_caller]
 fn is_unavailable(bench: &Bench, says: &str) {
     run(bench, "run images").ends(5).with_one_error().says(says);
@@ -54,7 +54,7 @@ fn is_unavailable(bench: &Bench, says: &str) {
 }
 
 #[test]
-fn missing_files_are_named_with_where_to_put_them() {
+fn missing_files_are_named_with_their_folder() {
     let bench = Bench::new();
     bench.write(
         "experiments/images.toml",
@@ -64,19 +64,19 @@ fn missing_files_are_named_with_where_to_put_them() {
     is_unavailable(&bench, "put them into");
     run(&bench, "data list").ends(0).shows("missing");
     run(&bench, "check images").ends(0);
-    let plan = run(&bench, "plan images").ends(0).says("cannot be timed");
+    let plan = run(&bench, "plan images").ends(0).says("no time estimate");
     plan.shows("6 to train");
 }
 
 #[test]
-fn a_truncated_file_is_named() {
+fn truncated_file_is_named() {
     let bench = bench();
     bench.write(TRAIN_IMAGES, images(40, 39 * 784 + 5));
     is_unavailable(&bench, "train-images-idx3-ubyte`: it claims to hold");
 }
 
 #[test]
-fn a_lying_header_is_found() {
+fn wrong_header_is_found() {
     let bench = bench();
     bench.write(TRAIN_IMAGES, images(41, 41 * 784));
     is_unavailable(&bench, "41 examples");
@@ -85,16 +85,16 @@ fn a_lying_header_is_found() {
 }
 
 #[test]
-fn a_claim_of_four_gibibytes_is_refused_without_being_believed() {
+fn header_claiming_4_gib_is_rejected() {
     let bench = bench();
     bench.write(TRAIN_IMAGES, images(u32::MAX / 784, 784));
     is_unavailable(&bench, "more than the 256 MiB that are read");
 }
 
 #[test]
-fn cells_that_fail_are_records_and_the_next_run_tries_them_again() {
+fn failed_cells_are_recorded_and_retried() {
     let bench = bench();
-    // The published sizes allow batches of 64; these files do not.
+    // A batch of 64 fits the published size of the data set but not these files.
     let done = run(&bench, "run images").ends(3);
     let done = done.says("warning: images: a cell of arm `plain` failed: `train.batch_size` is 64");
     let done = done.says("error: 6 cells failed; run the same command again to retry");
@@ -113,13 +113,13 @@ fn cells_that_fail_are_records_and_the_next_run_tries_them_again() {
 }
 
 #[test]
-fn data_other_than_published_are_used_with_a_warning_and_fail_a_check() {
+fn unpublished_data_warn_and_fail_a_check() {
     let bench = bench();
     let done = run(&bench, "data check mnist").ends(4);
     let done = done
         .shows("differs: published 60000")
         .says("is not MNIST as published");
-    done.says("error: data are not as they were published");
+    done.says("error: the data differ from the published data set");
     run(&bench, "data list").ends(0).shows("40 + 20 images");
     bench.run("data check digits").ends(0).shows("ok");
     bench.run("data check cifar").ends(2).with_one_error();

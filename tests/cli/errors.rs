@@ -1,4 +1,4 @@
-//! Mistakes: each ends with its code and one line that says what to do, and nothing is trained.
+//! User errors: each gives an exit code and one line with advice, and trains nothing.
 
 use crate::bench::{Bench, TINY};
 
@@ -15,7 +15,7 @@ fn bad_spec(from: &str, to: &str, says: &str) {
 }
 
 #[test]
-fn an_unknown_key_is_named_with_the_nearest_valid_one() {
+fn unknown_key_suggests_the_nearest() {
     bad_spec(
         "epochs = 2",
         "epochs = 2\nepoch = 3",
@@ -24,27 +24,27 @@ fn an_unknown_key_is_named_with_the_nearest_valid_one() {
 }
 
 #[test]
-fn a_wrong_type_is_named() {
+fn wrong_type_names_the_key() {
     bad_spec("epochs = 2", "epochs = \"two\"", "train.epochs");
 }
 
 #[test]
-fn a_contrast_needs_arms_that_are_there() {
+fn contrast_with_an_unknown_arm_is_rejected() {
     bad_spec("treatment = \"dropout\"", "treatment = \"drop\"", "drop");
 }
 
 #[test]
-fn a_dropout_rate_of_one_leaves_nothing() {
+fn dropout_rate_of_one_is_rejected() {
     bad_spec("rate = 0.3", "rate = 1.0", "rate");
 }
 
 #[test]
-fn an_empty_list_of_seeds_runs_nothing() {
+fn empty_list_of_seeds_is_rejected() {
     bad_spec("seeds = 3", "seeds = []", "seeds");
 }
 
 #[test]
-fn a_learning_rate_is_a_number() {
+fn nan_learning_rate_is_rejected() {
     bad_spec(
         "learning_rate = 0.01",
         "learning_rate = nan",
@@ -53,16 +53,16 @@ fn a_learning_rate_is_a_number() {
 }
 
 #[test]
-fn a_batch_larger_than_the_training_split_is_found_before_the_run() {
+fn batch_larger_than_the_training_split_is_rejected() {
     bad_spec(
         "batch_size = 64",
         "batch_size = 1200",
-        "arms `plain`, `dropout`: `train.batch_size` is 1200, but the splits leave only 1150 training examples",
+        "arms `plain`, `dropout`: `train.batch_size` is 1200, but there are only 1150 training examples",
     );
 }
 
 #[test]
-fn more_pooling_than_there_are_pixels_is_found_before_the_run() {
+fn too_many_poolings_are_rejected() {
     bad_spec(
         "kind = \"mlp\"\nhidden = [16]",
         "kind = \"cnn\"\nchannels = [4, 4, 4, 4, 4]",
@@ -71,7 +71,7 @@ fn more_pooling_than_there_are_pixels_is_found_before_the_run() {
 }
 
 #[test]
-fn a_model_larger_than_any_memory_is_found_before_the_run() {
+fn huge_models_are_rejected() {
     bad_spec(
         "hidden = [16]",
         "hidden = [4_000_000_000]",
@@ -87,7 +87,7 @@ fn a_model_larger_than_any_memory_is_found_before_the_run() {
 }
 
 #[test]
-fn a_subset_larger_than_what_the_splits_leave_is_found_before_the_run() {
+fn subset_larger_than_the_training_split_is_rejected() {
     bad_spec(
         "name = \"digits\"",
         "name = \"digits\"\nsubset = 1500",
@@ -96,7 +96,7 @@ fn a_subset_larger_than_what_the_splits_leave_is_found_before_the_run() {
 }
 
 #[test]
-fn a_check_names_every_bad_file_and_passes_the_good_ones() {
+fn check_reports_every_bad_file() {
     let bench = Bench::new();
     bench.write(
         "experiments/a.toml",
@@ -117,27 +117,29 @@ fn a_check_names_every_bad_file_and_passes_the_good_ones() {
 }
 
 #[test]
-fn a_name_that_is_nothing_is_answered_with_the_nearest_one() {
+fn unknown_experiment_suggests_the_nearest() {
     let bench = Bench::new();
     let done = bench.run("run tinny").ends(2).with_one_error();
     done.says("did you mean `tiny`?")
-        .says("suites are `quick`, `standard`");
+        .says("(suites: `quick`, `standard`)");
     let done = bench.run("run no/such.toml").ends(2).with_one_error();
     done.says("no/such.toml");
 }
 
 #[test]
-fn without_a_folder_of_experiments_the_way_there_is_told() {
+fn missing_experiments_folder_gives_advice() {
     let bench = Bench::new();
     let done = bench
         .run("run --experiments elsewhere")
         .ends(2)
         .with_one_error();
-    done.says("there is no folder `elsewhere`; run from the root of the repository");
+    done.says(
+        "cannot find the experiments folder `elsewhere`; run from the root of the repository",
+    );
 }
 
 #[test]
-fn two_files_of_one_name_do_not_share_a_folder() {
+fn two_files_with_one_name_are_rejected() {
     let bench = Bench::new();
     bench.write("mine/tiny.toml", TINY);
     let done = bench
@@ -148,7 +150,7 @@ fn two_files_of_one_name_do_not_share_a_folder() {
 }
 
 #[test]
-fn overrides_and_arguments_are_checked_like_files() {
+fn overrides_are_checked_like_files() {
     let bench = Bench::new();
     let done = bench
         .run("run tiny --set train.epoch=3")
@@ -164,13 +166,14 @@ fn overrides_and_arguments_are_checked_like_files() {
         .ends(2)
         .with_one_error();
     bench.run("run tiny --seeds 0").ends(2).with_one_error();
-    bench.run("run tiny --jobs 0").ends(2);
+    let done = bench.run("run tiny --jobs 0").ends(2);
+    done.says("it must be a whole number of at least 1");
     bench.run("run tiny --nonsense").ends(2);
     bench.run("train").ends(2);
 }
 
 #[test]
-fn a_device_that_is_not_there_is_never_replaced_by_another() {
+fn missing_device_is_an_error() {
     let bench = Bench::new();
     let done = bench.run("run tiny --device gpu").ends(2).with_one_error();
     done.says("unknown device `gpu`");
@@ -188,16 +191,16 @@ fn a_device_that_is_not_there_is_never_replaced_by_another() {
 }
 
 #[test]
-fn results_that_cannot_be_written_are_found_before_the_run() {
+fn unwritable_results_folder_is_found_before_the_run() {
     let bench = Bench::new();
     bench.write("results", "a file");
     let done = bench.run("run tiny").ends(5).with_one_error();
-    done.says("a file is where a folder should be: move it away");
+    done.says("there is a file where a folder is needed: move or delete it");
     bench.run("run tiny --fresh").ends(5).with_one_error();
 }
 
 #[test]
-fn records_that_were_tampered_with_are_named_by_line() {
+fn damaged_records_are_named_by_line() {
     let bench = Bench::new();
     bench.write("results/tiny/runs.jsonl", "{}\n");
     for arguments in ["run tiny", "report tiny", "verify tiny", "plan tiny"] {

@@ -1,4 +1,4 @@
-//! Training in worker processes, and what happens when they or their parent die.
+//! Training in worker processes that die, or whose parent dies.
 #![cfg(target_os = "linux")]
 
 use crate::bench::{Bench, Done, TINY, wait_until};
@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, Command};
 
-/// Enough epochs for a job to have a middle.
+/// Enough epochs to interrupt a job.
 const EPOCHS: &str = "epochs = 400";
 
 fn bench() -> Bench {
@@ -18,7 +18,7 @@ fn bench() -> Bench {
     bench
 }
 
-/// A run whose worker is in the middle of its first job.
+/// A run whose worker process is training its first job.
 struct Running {
     run: Child,
     err: BufReader<ChildStderr>,
@@ -27,7 +27,7 @@ struct Running {
 
 fn start(bench: &Bench) -> Running {
     let mut command = bench.command("run long -v --isolate --replicas 1 --jobs 1");
-    // A group of its own, as a shell gives it.
+    // Its own process group, as in a shell.
     let mut run = command.process_group(0).spawn().unwrap();
     let mut err = BufReader::new(run.stderr.take().unwrap());
     let mut line = String::new();
@@ -51,10 +51,10 @@ impl Running {
     }
 }
 
-/// State and parent of a process, if there is one.
+/// State and parent of a process; `None` if it does not exist.
 fn stat(id: &str) -> Option<(char, u32)> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name before it may hold anything.
+    // The process name in parentheses may contain spaces.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?.chars().next()?;
     Some((state, fields.next()?.parse().ok()?))
@@ -70,7 +70,7 @@ fn children(parent: u32) -> Vec<u32> {
     .collect()
 }
 
-fn lives(id: u32) -> bool {
+fn is_alive(id: u32) -> bool {
     stat(&id.to_string()).is_some_and(|(state, _)| state != 'Z' && state != 'X')
 }
 
@@ -80,7 +80,7 @@ fn kill(signal: &str, whom: &str) {
 }
 
 #[test]
-fn worker_processes_compute_the_same_bytes() {
+fn isolation_does_not_change_the_bytes() {
     let bench = Bench::new();
     bench.write("experiments/rich.toml", crate::runs::RICH);
     bench.run("run rich --results one").ends(0);
@@ -92,13 +92,13 @@ fn worker_processes_compute_the_same_bytes() {
 }
 
 #[test]
-fn a_worker_that_is_killed_fails_the_cells_of_its_job_and_no_other() {
+fn killed_worker_fails_only_its_job() {
     let bench = bench();
     let running = start(&bench);
     kill("-KILL", &running.worker.to_string());
     let done = running.end().ends(3);
     let done = done.says(
-        "warning: long: a cell of arm `plain` failed: the worker process ended before it was done: \
+        "warning: long: a cell of arm `plain` failed: the worker process ended before it finished: \
          signal: 9 (SIGKILL)",
     );
     done.says("long: trained 6 cells in")
@@ -111,35 +111,35 @@ fn a_worker_that_is_killed_fails_the_cells_of_its_job_and_no_other() {
         .run("run long")
         .ends(0)
         .says("long: trained 1 cell in");
-    bench.run("run long --results undisturbed").ends(0);
-    assert_eq!(bench.results("results"), bench.results("undisturbed"));
+    bench.run("run long --results uninterrupted").ends(0);
+    assert_eq!(bench.results("results"), bench.results("uninterrupted"));
 }
 
 #[test]
-fn ctrl_c_on_a_terminal_stops_the_run_and_leaves_no_worker_behind() {
+fn ctrl_c_stops_the_worker_too() {
     let bench = bench();
     let running = start(&bench);
     let worker = running.worker;
-    // A terminal sends it to the whole group.
+    // A terminal signals the whole process group.
     kill("-INT", &format!("-{}", running.run.id()));
     running.end().ends(75).says("error: stopped in `long`");
-    assert!(!lives(worker));
+    assert!(!is_alive(worker));
     assert!(!bench.path("results/long/runs.jsonl").exists());
     assert_eq!(bench.text("results/long/.cells.jsonl"), "");
 }
 
 #[test]
-fn a_worker_goes_when_its_parent_is_killed() {
+fn worker_ends_when_its_parent_is_killed() {
     let bench = bench();
     let mut running = start(&bench);
     let worker = running.worker;
     running.run.kill().unwrap();
     running.run.wait().unwrap();
-    wait_until("the worker to go", || !lives(worker));
+    wait_until("the worker to end", || !is_alive(worker));
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn invalid_request_is_rejected() {
     let bench = Bench::new();
     let mut command = bench.command("serve");
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! What is only asked and not trained.
+//! Commands that train nothing: `plan`, `list`, `check`, `models`, `devices`, `completions`.
 
 use crate::bench::Bench;
 use serde_json::Value;
@@ -9,15 +9,15 @@ fn json(bench: &Bench, arguments: &str) -> Value {
 }
 
 #[test]
-fn a_plan_says_what_is_missing_how_long_it_takes_and_what_it_could_show() {
+fn plan_prints_missing_cells_time_and_power() {
     let bench = Bench::new();
     let done = bench.run("plan").ends(0);
     let done =
         done.shows("6 cells (2 arms, 3 seeds): 0 recorded in `results`, 6 to train in 2 jobs");
     let done = done
-        .shows("cannot show any difference")
+        .shows("cannot show a difference of any size")
         .shows("use at least 6 seeds");
-    done.shows("in all 6 cells to train, about ");
+    done.shows("total: 6 cells to train, about ");
     assert!(!bench.path("results").exists());
 
     let plan = &json(&bench, "plan tiny --seeds 20 --format json")[0];
@@ -36,13 +36,13 @@ fn a_plan_says_what_is_missing_how_long_it_takes_and_what_it_could_show() {
 
     std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
     let done = bench.run("plan tiny --no-time").ends(0);
-    done.shows("6 of them to check those of `runs.jsonl`");
+    done.shows("6 to compare with `runs.jsonl`");
     let done = bench.run("plan tiny --no-time --adopt").ends(0);
     done.shows("0 to train");
 }
 
 #[test]
-fn a_list_has_every_experiment_with_its_verdict() {
+fn list_prints_verdicts() {
     let bench = Bench::new();
     bench.run("list").ends(0).shows("not run");
     bench.run("run tiny -q").ends(0);
@@ -53,14 +53,14 @@ fn a_list_has_every_experiment_with_its_verdict() {
 }
 
 #[test]
-fn a_check_passes_what_can_be_trained() {
+fn check_passes_valid_experiments() {
     let bench = Bench::new();
     let done = bench.run("check").ends(0);
     done.shows("ok experiments/tiny.toml: 2 arms, 1 contrast, 6 cells");
 }
 
 #[test]
-fn every_preset_is_listed_with_its_size_and_shown_as_a_table_that_a_spec_takes() {
+fn shown_presets_are_valid_model_tables() {
     let bench = Bench::new();
     let rows = json(&bench, "models list --format json");
     for row in rows.as_array().unwrap() {
@@ -82,11 +82,11 @@ fn every_preset_is_listed_with_its_size_and_shown_as_a_table_that_a_spec_takes()
         assert!(model["kind"].is_string());
     }
     let done = bench.run("models show lstm").ends(2).with_one_error();
-    done.says("there is no preset `lstm`; presets are `linear`");
+    done.says("unknown preset `lstm`; choose one of `linear`");
 }
 
 #[test]
-fn devices_say_what_is_built_in_and_how_to_get_the_others() {
+fn devices_advise_how_to_build_missing_ones() {
     let bench = Bench::new();
     let rows = json(&bench, "devices --format json");
     let text = bench.run("devices").ends(0).out;
@@ -115,7 +115,7 @@ fn devices_say_what_is_built_in_and_how_to_get_the_others() {
 }
 
 #[test]
-fn completions_are_for_the_shell_that_is_asked_for() {
+fn completions_cover_every_shell() {
     let bench = Bench::new();
     bench
         .run("completions bash")

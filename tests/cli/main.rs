@@ -1,4 +1,4 @@
-//! The command line as a process: what people and scripts see of it.
+//! Tests of the command line as a process: output, files and exit codes.
 
 mod bench;
 mod compare;

@@ -10,7 +10,7 @@ fn trained() -> Bench {
 }
 
 #[test]
-fn derived_files_are_rebuilt_from_the_records_byte_for_byte() {
+fn report_rebuilds_derived_files_byte_for_byte() {
     let bench = trained();
     let before = bench.files("results");
     for name in before
@@ -28,7 +28,7 @@ fn derived_files_are_rebuilt_from_the_records_byte_for_byte() {
 }
 
 #[test]
-fn a_check_finds_every_changed_byte_and_writes_nothing() {
+fn check_finds_changed_files_and_writes_nothing() {
     let bench = trained();
     bench.run("report --check").ends(0).says("up to date");
     for name in [
@@ -43,7 +43,7 @@ fn a_check_finds_every_changed_byte_and_writes_nothing() {
         *bad.last_mut().unwrap() ^= 1;
         bench.write(&name, &bad);
         let done = bench.run("report tiny --check").ends(4).with_one_error();
-        done.says(&format!("`{name}` is not what the records give"));
+        done.says(&format!("`{name}` is out of date"));
         assert_eq!(bench.read(&name), bad);
         bench.write(&name, good);
     }
@@ -52,7 +52,7 @@ fn a_check_finds_every_changed_byte_and_writes_nothing() {
 }
 
 #[test]
-fn a_figure_that_is_no_longer_derived_is_removed() {
+fn report_removes_obsolete_figures() {
     let bench = Bench::new();
     bench.run("run tiny -q").ends(0);
     let (without, _) = TINY.split_once("[[contrasts]]").unwrap();
@@ -60,23 +60,23 @@ fn a_figure_that_is_no_longer_derived_is_removed() {
     bench
         .run("report --check")
         .ends(4)
-        .says("should not be there");
+        .says("no longer derived");
     bench.run("report").ends(0);
     assert!(!bench.path("results/tiny/differences.svg").exists());
     bench.run("report --check").ends(0);
 }
 
 #[test]
-fn a_check_fails_when_the_spec_asks_for_other_cells_than_were_trained() {
+fn check_fails_after_a_changed_recipe() {
     let bench = trained();
     bench.change_tiny("hidden = [16]", "hidden = [17]");
     let done = bench.run("report --check").ends(4);
-    done.says("6 cells of the experiment as it is have no record")
+    done.says("6 cells of the current experiment file have no record")
         .says("`ablate run tiny`");
 }
 
 #[test]
-fn records_of_other_code_are_reported_and_said_to_be_so() {
+fn records_of_other_code_are_verified_and_adopted() {
     let bench = trained();
     let runs = bench.text("results/tiny/runs.jsonl");
     let provenance = bench.text("results/tiny/provenance.json");
@@ -101,7 +101,7 @@ fn records_of_other_code_are_reported_and_said_to_be_so() {
 
     let done = bench.run("verify --cells 2 --until 1 --adopt").ends(0);
     done.shows("ok tiny: reproduced 2 of 2 cells bit for bit up to epoch 1")
-        .shows("tiny: took over 6 records of other code");
+        .shows("tiny: adopted 6 records that other code trained");
     assert_eq!(bench.text("results/tiny/runs.jsonl"), runs);
     bench.run("report --check").ends(0);
     let now: ablate::provenance::Provenance =
@@ -113,11 +113,11 @@ fn records_of_other_code_are_reported_and_said_to_be_so() {
     bench
         .run("verify --adopt")
         .ends(0)
-        .shows("tiny: the records are of this code already");
+        .shows("tiny: nothing to adopt");
 }
 
 #[test]
-fn records_that_are_not_reproduced_are_not_taken_over() {
+fn adopt_requires_reproduction() {
     let bench = trained();
     let text = bench.text("results/tiny/runs.jsonl");
     let changed = text.replace("\"train_loss\":", "\"train_loss\":1");
@@ -126,11 +126,11 @@ fn records_that_are_not_reproduced_are_not_taken_over() {
     bench.run("verify --adopt --until 1").ends(4);
     assert_eq!(bench.files("results"), before);
     let done = bench.run("verify --until 0").ends(5);
-    done.says("no measurement up to epoch 0");
+    done.says("no evaluation of `tiny` up to epoch 0");
 }
 
 #[test]
-fn the_overview_is_put_between_the_markers_of_a_page() {
+fn splice_writes_between_the_markers() {
     let bench = trained();
     let page = "# Mine\n\n<!-- ablate:results -->\n<!-- /ablate:results -->\n\nThe end.\n";
     bench.write("PAGE.md", page);
@@ -156,15 +156,15 @@ fn the_overview_is_put_between_the_markers_of_a_page() {
 }
 
 #[test]
-fn an_overview_leaves_out_a_summary_that_cannot_be_read_and_says_so() {
+fn overview_skips_unreadable_summaries_with_a_warning() {
     let bench = trained();
     bench.write("results/old/summary.json", "{\"name\": \"old\"}");
     let done = bench.run("report").ends(0);
-    done.says("warning: `results/old/summary.json` is left out of the overview");
+    done.says("warning: leaving `results/old/summary.json` out of the overview");
 }
 
 #[test]
-fn nothing_recorded_is_nothing_to_report_or_verify() {
+fn report_and_verify_need_records() {
     let bench = Bench::new();
     for arguments in ["report", "verify", "report tiny", "verify tiny"] {
         let done = bench.run(arguments).ends(5).with_one_error();
@@ -173,7 +173,7 @@ fn nothing_recorded_is_nothing_to_report_or_verify() {
 }
 
 #[test]
-fn a_verification_passes_on_what_was_trained_and_fails_on_what_was_not() {
+fn verify_fails_on_changed_records() {
     let bench = trained();
     let before = bench.files("results");
     let done = bench.run("verify --cells 4").ends(0);
@@ -193,7 +193,7 @@ const CLAIMS: &str = "[[claims]]\nname = \"C1\"\nsentence = \"It helps\"\nkind =
                       contradicts = \"Less.\"\nlimits = [\"More.\"]\n";
 
 #[test]
-fn claims_have_pages_which_a_check_covers() {
+fn check_covers_the_pages_of_claims() {
     let bench = Bench::new();
     bench.write("experiments/claims.toml", CLAIMS);
     bench.change_tiny(

@@ -13,7 +13,7 @@ const FILES: [&str; 7] = [
     "tiny/summary.json",
 ];
 
-/// Batch norm, a convolution, a probe, a grid: what could depend on stacking.
+/// A spec with batch norm, a convolution, probes and a grid, all of which could depend on stacking.
 pub(crate) const RICH: &str = r#"
 title = "Rich"
 question = "Do stacks and threads change numbers?"
@@ -49,7 +49,7 @@ set.model = { kind = "cnn", channels = [6, 8], dense = [12], block.norm.kind = "
 "#;
 
 #[test]
-fn no_verb_runs_the_standard_suite_and_prints_its_tables() {
+fn no_verb_runs_the_standard_suite() {
     let bench = Bench::new();
     let done = bench.run("").ends(0);
     let done = done
@@ -61,7 +61,7 @@ fn no_verb_runs_the_standard_suite_and_prints_its_tables() {
 }
 
 #[test]
-fn a_second_run_trains_nothing_and_changes_no_byte() {
+fn second_run_trains_nothing_and_changes_no_file() {
     let bench = Bench::new();
     bench.run("run tiny").ends(0);
     let before = bench.files("results");
@@ -71,7 +71,7 @@ fn a_second_run_trains_nothing_and_changes_no_byte() {
 }
 
 #[test]
-fn a_fresh_run_and_a_fresh_clone_give_the_same_bytes_and_say_so() {
+fn fresh_run_and_fresh_clone_reproduce_the_bytes() {
     let bench = Bench::new();
     bench.run("run tiny").ends(0);
     let before = bench.results("results");
@@ -92,7 +92,7 @@ fn a_fresh_run_and_a_fresh_clone_give_the_same_bytes_and_say_so() {
 }
 
 #[test]
-fn a_difference_to_the_committed_records_is_said_with_its_size() {
+fn difference_from_committed_records_is_printed() {
     let bench = Bench::new();
     bench.run("run tiny").ends(0);
     std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
@@ -108,7 +108,7 @@ fn a_difference_to_the_committed_records_is_said_with_its_size() {
 }
 
 #[test]
-fn neither_jobs_nor_stacks_nor_threads_change_a_byte() {
+fn jobs_stacks_and_threads_do_not_change_the_bytes() {
     let bench = Bench::new();
     bench.write("experiments/rich.toml", RICH);
     bench
@@ -127,7 +127,7 @@ fn neither_jobs_nor_stacks_nor_threads_change_a_byte() {
 }
 
 #[test]
-fn changes_from_the_command_line_stay_out_of_the_committed_results() {
+fn changed_experiments_do_not_write_to_results() {
     let bench = Bench::new();
     let done = bench.run("run tiny --set train.epochs=1 --seeds 2").ends(0);
     done.says("writing results to `ablate-results`")
@@ -142,7 +142,7 @@ fn changes_from_the_command_line_stay_out_of_the_committed_results() {
 }
 
 #[test]
-fn a_changed_spec_keeps_the_cells_that_did_not_change() {
+fn changed_spec_reuses_unchanged_cells() {
     let bench = Bench::new();
     bench.run("run tiny").ends(0);
     bench.change_tiny("rate = 0.3", "rate = 0.4");
@@ -153,7 +153,7 @@ fn a_changed_spec_keeps_the_cells_that_did_not_change() {
 }
 
 #[test]
-fn suites_paths_and_all_name_experiments() {
+fn experiments_are_selected_by_suite_path_and_all() {
     let bench = Bench::new();
     bench.write(
         "experiments/other.toml",
@@ -179,7 +179,7 @@ fn suites_paths_and_all_name_experiments() {
 }
 
 #[test]
-fn several_experiments_end_with_an_overview_of_both() {
+fn several_experiments_end_with_an_overview() {
     let bench = Bench::new();
     bench.write("experiments/other.toml", crate::bench::TINY);
     let done = bench.run("run all -q").ends(0);
@@ -196,7 +196,7 @@ fn several_experiments_end_with_an_overview_of_both() {
 }
 
 #[test]
-fn all_runs_everything_but_the_smoke_test() {
+fn all_skips_the_smoke_test() {
     let bench = Bench::new();
     let smoke = crate::bench::TINY.replace("[\"standard\", \"quick\"]", "[\"smoke\"]");
     bench.write("experiments/other.toml", &smoke);
@@ -212,7 +212,7 @@ fn all_runs_everything_but_the_smoke_test() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn closed_standard_output_is_not_an_error() {
     let bench = Bench::new();
     for arguments in ["run tiny", "list", "completions bash", "--help"] {
         let mut child = bench
@@ -230,7 +230,7 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
-fn the_environment_names_the_device() {
+fn environment_selects_the_device() {
     let bench = Bench::new();
     let run = |device: &str| {
         let mut command = bench.command("run tiny --results out");

@@ -1,10 +1,10 @@
-//! Runs that do not get to their end.
+//! Runs that are stopped, killed or locked out.
 #![cfg(unix)]
 
 use crate::bench::{Bench, TINY, wait_until};
 use std::process::{Child, Command, Stdio};
 
-/// One job a cell, so that there is a middle to stop in.
+/// Trains one cell per job, so that a run can be stopped between jobs.
 const SLOW: &str = "run slow -q --replicas 1 --jobs 1";
 
 fn bench() -> Bench {
@@ -21,7 +21,7 @@ fn start(bench: &Bench) -> Child {
     let mut run = bench.start(SLOW);
     let journal = bench.path("results/slow/.cells.jsonl");
     wait_until("a record", || {
-        assert_eq!(run.try_wait().unwrap(), None, "the run ended too soon");
+        assert_eq!(run.try_wait().unwrap(), None, "the run ended too early");
         std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0)
     });
     run
@@ -33,65 +33,69 @@ fn signal(child: &Child, name: &str) {
     assert!(kill.stdout(Stdio::null()).status().unwrap().success());
 }
 
-/// Runs to the end and compares with a run that was never disturbed.
-fn goes_on_to_the_same_end(bench: &Bench) {
+/// Continues the run and compares its results with an uninterrupted one.
+fn continues_to_the_same_results(bench: &Bench) {
     let records = bench.text("results/slow/.cells.jsonl").lines().count();
     assert!((1..120).contains(&records), "{records}");
     assert!(!bench.path("results/slow/runs.jsonl").exists());
     let rest = bench.run("run slow").ends(0);
     assert!(!rest.err.contains("trained 120 cells"), "{}", rest.err);
-    bench.run("run slow --results undisturbed").ends(0);
-    assert_eq!(bench.results("results"), bench.results("undisturbed"));
+    bench.run("run slow --results uninterrupted").ends(0);
+    assert_eq!(bench.results("results"), bench.results("uninterrupted"));
 }
 
 #[test]
-fn a_killed_run_goes_on_to_the_bytes_of_an_undisturbed_one() {
+fn killed_run_continues_to_the_same_bytes() {
     let bench = bench();
     let mut run = start(&bench);
     run.kill().unwrap();
     assert_eq!(run.wait().unwrap().code(), None);
-    goes_on_to_the_same_end(&bench);
+    continues_to_the_same_results(&bench);
 }
 
 #[test]
-fn ctrl_c_says_how_to_go_on_and_exits_75() {
+fn ctrl_c_exits_75_with_advice() {
     let bench = bench();
     let run = start(&bench);
     signal(&run, "-INT");
     let done = crate::bench::Done::from(run.wait_with_output().unwrap()).ends(75);
     let done = done.says("warning: stopping after the current steps");
     done.says("error: stopped in `slow`; finished cells are saved: run the same command again");
-    goes_on_to_the_same_end(&bench);
+    continues_to_the_same_results(&bench);
 }
 
 #[test]
-fn a_request_to_terminate_is_heeded_like_ctrl_c() {
+fn sigterm_works_like_ctrl_c() {
     let bench = bench();
     let run = start(&bench);
     signal(&run, "-TERM");
     crate::bench::Done::from(run.wait_with_output().unwrap()).ends(75);
-    goes_on_to_the_same_end(&bench);
+    continues_to_the_same_results(&bench);
 }
 
 #[test]
-fn a_second_process_in_the_same_folder_is_refused() {
+fn second_process_in_one_folder_is_rejected() {
     let bench = Bench::new();
     let folder = bench.path("results/tiny");
     std::fs::create_dir_all(&folder).unwrap();
     let lock = ablate::run::lock::Lock::acquire(&folder).unwrap();
     let done = bench.run("run tiny").ends(75).with_one_error();
-    done.says("another process is running in `results/tiny`");
+    done.says("another process is using the results folder `results/tiny`");
     drop(lock);
     bench.run("run tiny").ends(0);
 }
 
 #[test]
-fn a_comparison_that_is_stopped_keeps_what_it_measured() {
+fn stopped_comparison_keeps_its_measurements() {
     let bench = bench();
     let mut run = bench.start("compare slow -q --devices flex --steps 2 --results out");
     let journal = bench.path("out/backends/slow/flex/.cells.jsonl");
     wait_until("a record", || {
-        assert_eq!(run.try_wait().unwrap(), None, "it ended too soon");
+        assert_eq!(
+            run.try_wait().unwrap(),
+            None,
+            "the comparison ended too early"
+        );
         std::fs::metadata(&journal).is_ok_and(|file| file.len() > 0)
     });
     signal(&run, "-INT");

@@ -1,4 +1,4 @@
-//! Worker threads over a queue of jobs.
+//! Threads that train the jobs of a queue.
 
 use super::events::Events;
 use super::journal::Journal;
@@ -15,34 +15,34 @@ use std::thread;
 use std::time::Instant;
 
 /// Longest error of a failed cell, in characters.
-const LONGEST_ERROR: usize = 500;
+const MAX_ERROR: usize = 500;
 
-/// What the workers have done.
+/// Results of [`train_all`].
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    /// Ids of the cells that have a new record.
+    /// Ids of the cells with a new record.
     pub(super) trained: BTreeSet<String>,
-    /// Seconds that the finished jobs of an arm took, one after the other.
+    /// Sum of the durations of the finished jobs of each arm, in seconds.
     pub(super) arm_seconds: BTreeMap<String, f64>,
 }
 
-/// Trains `jobs`, the earlier ones first, on `workers` threads, and journals the records of each
-/// as it ends. Raising `stop` abandons the jobs that have begun and begins no other.
+/// Trains `jobs` in order on `threads` threads, and appends the records of each finished job to the
+/// journal. After `stop` is set, running jobs are abandoned and no further job starts.
 ///
 /// # Errors
-/// If the journal refuses a record; the jobs that have begun still end, and those that can be
-/// journaled are.
+/// If a record cannot be appended to the journal. Running jobs still finish and are appended if
+/// possible.
 pub(super) fn train_all(
     jobs: &[Job],
-    workers: usize,
+    threads: usize,
     trainer: &dyn Trainer,
     journal: &mut Journal,
     events: &dyn Events,
     stop: &StopFlag,
 ) -> Result<Done, RecordError> {
     let next = AtomicUsize::new(0);
-    let workers = workers.clamp(1, jobs.len().max(1));
-    let busy = AtomicUsize::new(workers);
+    let threads = threads.clamp(1, jobs.len().max(1));
+    let busy = AtomicUsize::new(threads);
     let broken = AtomicBool::new(false);
     let kept = Mutex::new((journal, Done::default()));
     let work = || -> Result<(), RecordError> {
@@ -72,10 +72,10 @@ pub(super) fn train_all(
         Ok(())
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        (workers.into_iter())
-            .map(|worker| {
-                worker
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        (threads.into_iter())
+            .map(|thread| {
+                thread
                     .join()
                     .unwrap_or_else(|payload| std::panic::resume_unwind(payload))
             })
@@ -85,7 +85,7 @@ pub(super) fn train_all(
     Ok(done)
 }
 
-/// One record for each cell of `job`, whatever the trainer does; `None` if it was stopped.
+/// Returns one record per cell of `job`, also if the trainer panics; `None` if it was stopped.
 fn train(
     job: &Job,
     trainer: &dyn Trainer,
@@ -95,13 +95,13 @@ fn train(
     let result = catch_unwind(AssertUnwindSafe(|| trainer.train(job, events, stop)));
     Some(match result {
         Ok(None) if stop.stopped() => return None,
-        Ok(None) => all_failed(job, "the trainer gave up without being asked to stop"),
+        Ok(None) => all_failed(job, "the trainer stopped without being asked to"),
         Ok(Some(records)) => checked(job, records),
         Err(panic) => all_failed(job, &format!("training panicked: {}", message(&*panic))),
     })
 }
 
-/// One record for each cell of `job`: that of `records`, or why it is none.
+/// Returns one record per cell of `job`. Invalid ones are replaced by failures with the reason.
 pub(crate) fn checked(job: &Job, records: Vec<CellRecord>) -> Vec<CellRecord> {
     if records.len() != job.cells.len() {
         let (found, wanted) = (records.len(), job.cells.len());
@@ -116,12 +116,12 @@ pub(crate) fn checked(job: &Job, records: Vec<CellRecord>) -> Vec<CellRecord> {
         .collect()
 }
 
-/// A record for each cell of `job` that says that it could not be run.
+/// Returns a failed record per cell of `job`.
 pub(crate) fn all_failed(job: &Job, error: &str) -> Vec<CellRecord> {
     job.cells.iter().map(|c| failed(job, c, error)).collect()
 }
 
-/// Says why `record` is not one of `cell`.
+/// Checks that `record` is a complete record of `cell`.
 fn check(job: &Job, cell: &JobCell, record: &CellRecord) -> Result<(), String> {
     if (&record.id, record.seed, record.learning_rate) != (&cell.id, cell.seed, cell.learning_rate)
         || (&record.arm, &record.device) != (&job.arm, &job.device)
@@ -131,11 +131,11 @@ fn check(job: &Job, cell: &JobCell, record: &CellRecord) -> Result<(), String> {
             record.id
         ));
     }
-    let places = record.epochs.iter().map(EpochRecord::place);
+    let found = record.epochs.iter().map(EpochRecord::place);
     let wanted = job.evaluations();
-    if record.outcome == Outcome::Done && !places.eq(wanted.iter().copied()) {
+    if record.outcome == Outcome::Done && !found.eq(wanted.iter().copied()) {
         return Err(format!(
-            "the trainer returned {} of {} evaluations, or not those asked for",
+            "the trainer returned {} evaluations instead of {}, or at other epochs or steps",
             record.epochs.len(),
             wanted.len()
         ));
@@ -151,7 +151,7 @@ fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
         learning_rate: cell.learning_rate,
         device: job.device.clone(),
         outcome: Outcome::Failed {
-            error: error.chars().take(LONGEST_ERROR).collect(),
+            error: error.chars().take(MAX_ERROR).collect(),
         },
         epochs: Vec::new(),
         probes: BTreeMap::new(),
@@ -160,14 +160,14 @@ fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     if let Some(text) = panic.downcast_ref::<&str>() {
         text
     } else if let Some(text) = panic.downcast_ref::<String>() {
         text
     } else {
-        "it gave no reason"
+        "no message"
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
         Plan::new(&spec(&["a"], 4), "flex", 1, "f").jobs(|_| true)
     }
 
-    /// Lets the other threads work until `done`; `or` says what has not come to pass in a minute.
+    /// Yields to other threads until `done`; fails with the message `or` after a minute.
     fn wait_until(done: impl Fn() -> bool, or: &str) {
         let clock = Instant::now();
         while !done() {
@@ -194,28 +194,31 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_refuses_a_record_ends_the_run_with_its_error() {
+    fn failed_append_ends_the_run() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(dir.path()).unwrap().0;
-        journal.refuse_writes();
+        journal.make_read_only();
         let (trainer, stop) = (FakeTrainer::new(), StopFlag::default());
         let result = train_all(&jobs(), 1, &trainer, &mut journal, &Silent, &stop);
         assert!(matches!(result, Err(RecordError::File(_))), "{result:?}");
         assert_eq!(
             trainer.trained().len(),
             1,
-            "no job begins after the first was refused"
+            "no job starts after the first failed append"
         );
     }
 
     #[test]
-    fn as_many_jobs_as_asked_for_run_at_one_time() {
-        /// Ends a job only once two have begun.
+    fn jobs_run_in_parallel() {
+        /// Finishes a job only after two have started.
         struct Pair(AtomicUsize);
         impl Trainer for Pair {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
                 self.0.fetch_add(1, Ordering::SeqCst);
-                wait_until(|| self.0.load(Ordering::SeqCst) >= 2, "no second job began");
+                wait_until(
+                    || self.0.load(Ordering::SeqCst) >= 2,
+                    "no second job started",
+                );
                 Some(FakeTrainer::records(job))
             }
 
@@ -237,14 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_left_is_told_how_many_share_the_cores() {
-        /// Ends the job of seed 1 only once it is told that it is the last.
+    fn trainer_learns_the_number_of_last_jobs() {
+        /// Finishes the job of seed 1 only after `last_jobs(1)`.
         struct Last(AtomicUsize);
         impl Trainer for Last {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
                 if job.cells[0].seed == 1 {
                     let all = threads_per_job(1);
-                    wait_until(|| self.0.load(Ordering::SeqCst) == all, "nobody told it");
+                    wait_until(|| self.0.load(Ordering::SeqCst) == all, "the thread count was not raised");
                 }
                 Some(FakeTrainer::records(job))
             }
@@ -267,9 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn a_trainer_that_gives_up_unasked_or_mixes_up_cells_fails_them() {
-        struct Lazy;
-        impl Trainer for Lazy {
+    fn wrong_answers_of_the_trainer_fail_their_cells() {
+        struct Wrong;
+        impl Trainer for Wrong {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
                 let mut records = FakeTrainer::records(job);
                 match job.cells[0].seed {
@@ -287,7 +290,7 @@ mod tests {
         }
         let reasons: Vec<String> = (jobs().iter())
             .map(|job| {
-                train(job, &Lazy, &Silent, &StopFlag::default())
+                train(job, &Wrong, &Silent, &StopFlag::default())
                     .unwrap()
                     .remove(0)
             })
@@ -301,7 +304,10 @@ mod tests {
             reasons[1].contains("returned the record of cell"),
             "{reasons:?}"
         );
-        assert!(reasons[2].contains("1 of 2 evaluations"), "{reasons:?}");
-        assert!(reasons[3].contains("gave no reason"), "{reasons:?}");
+        assert!(
+            reasons[2].contains("1 evaluations instead of 2"),
+            "{reasons:?}"
+        );
+        assert!(reasons[3].contains("no message"), "{reasons:?}");
     }
 }
