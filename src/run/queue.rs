@@ -247,7 +247,10 @@ mod tests {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
                 if job.cells[0].seed == 1 {
                     let all = threads_per_job(1);
-                    wait_until(|| self.0.load(Ordering::SeqCst) == all, "the thread count was not raised");
+                    wait_until(
+                        || self.0.load(Ordering::SeqCst) == all,
+                        "the thread count was not raised",
+                    );
                 }
                 Some(FakeTrainer::records(job))
             }
