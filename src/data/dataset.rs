@@ -110,7 +110,7 @@ fn read(entry: &'static CatalogEntry, files: &DataFiles) -> Result<Dataset, Data
     )?;
     if !check_identity(entry, files, &train.labels)? {
         log::warn!(
-            "`{}` is not {} as published; `ablate data check {}` says how they differ",
+            "`{}` is not {} as published; run `ablate data check {}` to see the differences",
             files.folder.display(),
             entry.title,
             entry.key
@@ -291,7 +291,7 @@ mod tests {
             format!(
                 "`{folder}/t10k-images-idx3-ubyte` holds 10 examples but \
                  `{folder}/t10k-labels-idx1-ubyte` holds 9 examples; \
-                 replace both with a fresh copy"
+                 download both files again and replace them"
             )
         );
     }
@@ -317,8 +317,8 @@ mod tests {
         assert_eq!(
             message,
             format!(
-                "cannot use `{folder}/t10k-labels-idx1-ubyte`: label 9 is 200, outside the \
-                 classes 0 to 9; replace it with a fresh copy"
+                "cannot use `{folder}/t10k-labels-idx1-ubyte`: label 9 is 200; \
+                 classes are 0 to 9; download the file again and replace it"
             )
         );
     }
@@ -335,9 +335,9 @@ mod tests {
         assert_eq!(
             message,
             format!(
-                "`{folder}/train-labels-idx1-ubyte.gz` belongs to `mnist`, not to `kmnist`; give \
-                 `kmnist` a folder of its own named `kmnist` and set `ABLATE_DATA_DIR` to the \
-                 folder above it"
+                "`{folder}/train-labels-idx1-ubyte.gz` holds the labels of data set `mnist`, not of \
+                 `kmnist`; put the files of `kmnist` into a folder named `kmnist` and set \
+                 `ABLATE_DATA_DIR` to its parent folder"
             )
         );
     }

@@ -1,4 +1,4 @@
-//! Batches for a stack of replicas, each with its own split, order and scaling.
+//! Batches for a stack of replicas, each with its own split, order and pixel scaling.
 
 use super::device_images::DeviceImages;
 use super::prefetch::prefetch;
@@ -7,10 +7,11 @@ use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use std::sync::Arc;
 
-/// How many images before its turn one is asked for: they lie all over a file that no cache holds.
+/// Prefetch distance in images. The images of a batch are scattered over a file that exceeds the
+/// caches.
 const PREFETCH_DISTANCE: usize = 4;
 
-/// A part of the data.
+/// Part of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SplitPart {
     Train,
@@ -18,8 +19,8 @@ pub(crate) enum SplitPart {
     Test,
 }
 
-/// Builds batches: on the host, where one pass gathers, widens and scales the bytes, or on a device
-/// that has the images.
+/// Builds batches. The host gathers, converts and scales the bytes in one pass, unless the images
+/// are on the device.
 #[derive(Debug)]
 pub(crate) struct Batches {
     replicas: Vec<Replica>,
@@ -28,7 +29,7 @@ pub(crate) struct Batches {
     device_images: Option<DeviceImages>,
 }
 
-/// The data of one replica.
+/// Seed and data of one replica.
 #[derive(Clone, Debug)]
 pub(super) struct Replica {
     seed: u64,
@@ -36,7 +37,7 @@ pub(super) struct Replica {
 }
 
 impl Batches {
-    /// One replica a pair of seed and prepared data; all splits have equal sizes.
+    /// Creates one replica per pair of seed and data. All splits must have equal sizes.
     pub(crate) fn new(data: Vec<(u64, Arc<Prepared>)>, device: &Device, dtype: DType) -> Self {
         let replica = |(seed, data)| Replica::new(seed, data);
         let replicas: Vec<Replica> = data.into_iter().map(replica).collect();
@@ -48,7 +49,7 @@ impl Batches {
         }
     }
 
-    /// Height, width and channels of the images, and the number of classes.
+    /// Returns height, width and channels of the images, and the number of classes.
     pub(crate) fn shape(&self) -> ([usize; 3], usize) {
         let set = &self.replicas[0].data.dataset;
         ([set.height, set.width, set.channels], set.classes)
@@ -59,13 +60,13 @@ impl Batches {
         self.replicas.len()
     }
 
-    /// Examples in `part`, the same for every replica.
+    /// Number of examples in `part`, which is the same for every replica.
     pub(crate) fn len(&self, part: SplitPart) -> usize {
         self.replicas[0].indices(part).len()
     }
 
-    /// The part that probes look at: examples that nothing was trained on and nothing is judged by,
-    /// or the training examples where there is no validation split.
+    /// The examples that probes use: the validation split, which is neither trained on nor scored
+    /// for results, or the training split if there is no validation split.
     pub(crate) fn held_out(&self) -> SplitPart {
         match self.len(SplitPart::Validation) {
             0 => SplitPart::Train,
@@ -73,8 +74,8 @@ impl Batches {
         }
     }
 
-    /// The order of the training examples in `epoch` (from 0), one list a replica. Replicas of one
-    /// seed share it.
+    /// Returns the order of the training examples in `epoch` (from 0), one list per replica.
+    /// Replicas with the same seed have the same order.
     pub(crate) fn orders(&self, epoch: usize) -> Vec<Vec<u32>> {
         let n = self.len(SplitPart::Train);
         let order =
@@ -82,7 +83,7 @@ impl Batches {
         self.replicas.iter().map(order).collect()
     }
 
-    /// The training examples at places `from..from + n` of `orders`.
+    /// Returns the training examples at positions `from..from + n` of `orders`.
     ///
     /// # Shapes
     /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
@@ -95,7 +96,8 @@ impl Batches {
         self.ordered(SplitPart::Train, orders, from, n)
     }
 
-    /// The examples of `part` at places `from..from + n` of `orders`, one list a replica.
+    /// Returns the examples of `part` at positions `from..from + n` of `orders`, one list per
+    /// replica.
     ///
     /// # Shapes
     /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
@@ -109,7 +111,7 @@ impl Batches {
         self.gather(part, n, |r, i| orders[r][from + i] as usize)
     }
 
-    /// The examples at places `from..from + n` of `part`, in the split's order.
+    /// Returns the examples at positions `from..from + n` of `part`, in the order of the split.
     ///
     /// # Shapes
     /// Pixels `[replicas, n, features]`, labels `[replicas, n]`.
@@ -122,7 +124,7 @@ impl Batches {
         self.gather(part, n, |_, i| from + i)
     }
 
-    /// The label of place `i` of `part` for replica `r`.
+    /// Returns the label at position `i` of `part` for replica `r`.
     pub(crate) fn label(&self, part: SplitPart, r: usize, i: usize) -> usize {
         usize::from(self.replicas[r].label(part, i))
     }
@@ -131,25 +133,28 @@ impl Batches {
         &self,
         part: SplitPart,
         n: usize,
-        place: impl Fn(usize, usize) -> usize,
+        position: impl Fn(usize, usize) -> usize,
     ) -> (Tensor<3>, Tensor<2, Int>) {
         let features = self.replicas[0].data.dataset.features();
         let count = self.replicas.len();
-        let places = || (0..count).flat_map(|r| (0..n).map(move |i| (r, i)));
-        let places = || places().map(|(r, i)| (r, place(r, i)));
-        let labels = places().map(|(r, at)| i64::from(self.replicas[r].label(part, at)));
+        let pairs = || (0..count).flat_map(|r| (0..n).map(move |i| (r, i)));
+        let positions = || pairs().map(|(r, i)| (r, position(r, i)));
+        let labels = positions().map(|(r, i)| i64::from(self.replicas[r].label(part, i)));
         let labels = TensorData::new(labels.collect::<Vec<i64>>(), [count, n]);
         let labels = Tensor::from_data(labels, &self.device);
         if let Some(device_images) = &self.device_images {
-            return (device_images.gather(&self.replicas, part, places()), labels);
+            return (
+                device_images.gather(&self.replicas, part, positions()),
+                labels,
+            );
         }
         let mut pixels: Vec<f32> = Vec::with_capacity(count * n * features);
-        let mut ahead = places().skip(PREFETCH_DISTANCE);
-        for (r, at) in places() {
-            if let Some((r, at)) = ahead.next() {
-                prefetch(self.replicas[r].image(part, at, features));
+        let mut prefetched = positions().skip(PREFETCH_DISTANCE);
+        for (r, i) in positions() {
+            if let Some((r, i)) = prefetched.next() {
+                prefetch(self.replicas[r].image(part, i, features));
             }
-            self.replicas[r].extend_scaled(part, at, features, &mut pixels);
+            self.replicas[r].extend_scaled(part, i, features, &mut pixels);
         }
         let pixels = TensorData::new(pixels, [count, n, features]).convert_dtype(self.dtype);
         (
@@ -177,7 +182,7 @@ impl Replica {
         &self.data.split
     }
 
-    /// The examples of `part`, by their places in the file that they are in.
+    /// Indices of the examples of `part` in their file.
     pub(super) fn indices(&self, part: SplitPart) -> &[u32] {
         match part {
             SplitPart::Train => &self.split().train,
@@ -195,7 +200,7 @@ impl Replica {
         }
     }
 
-    /// Whether the examples of `part` are those of the test file.
+    /// True if the examples of `part` are in the test file.
     pub(super) fn is_of_test_file(&self, part: SplitPart) -> bool {
         part == SplitPart::Test && self.split().test_source == TestSource::TestFile
     }

@@ -1,74 +1,78 @@
-//! Images that live on the device: a batch uploads the places of its examples and no pixels.
+//! Images kept on the device, so that a batch uploads only the indices of its examples.
 //!
-//! The CPU devices gather on the host instead, in one pass over bytes; to another device the pixels of
-//! many replicas are a long way at every step.
+//! On CPU devices, the host gathers the bytes in one pass instead. To other devices, copying the
+//! pixels of many replicas at every step is slow.
 
 use super::batch::{Replica, SplitPart};
 use crate::data::Examples;
 use ablate_kernels::has_kernels;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-/// Most bytes of the images of a file: what every adapter of WebGPU can bind at once.
+/// Largest image file in bytes: every WebGPU adapter can bind a buffer of this size.
 const MAX_FILE_BYTES: usize = 128 << 20;
 
-/// Bytes of a packed number.
+/// Bytes packed into one 32-bit integer.
 const BYTES_PER_WORD: usize = 4;
 
-/// All images of a data set, and the scaling of every replica.
+/// All images of a data set, and the pixel scaling of every replica.
 #[derive(Clone, Debug)]
 pub(super) struct DeviceImages {
-    /// Four bytes a number, the first one lowest, `[examples, features / 4]` rounded up.
+    /// Training images, four bytes per integer with the first byte lowest,
+    /// `[examples, features / 4]` (rounded up).
     train: Tensor<2, Int>,
-    /// Those of a test file; absent where the test split is taken from the others.
+    /// Images of the test file; `None` if the test split is part of the training file.
     test: Option<Tensor<2, Int>>,
     features: usize,
-    /// `[replicas, 1, features]`, or one for all features.
+    /// Factors, `[replicas, 1, features]`, or `[replicas, 1, 1]` for one factor per replica.
     scale: Tensor<3>,
-    /// Likewise.
+    /// Shifts, in the same shape.
     shift: Tensor<3>,
 }
 
 impl DeviceImages {
-    /// `None` where the host gathers: on the devices of this program's own kernels, in double
-    /// precision, and where the images are too many.
+    /// Uploads the images. Returns `None` if the host should gather: on devices with our own
+    /// kernels, in double precision, and for files above [`MAX_FILE_BYTES`].
     pub(super) fn new(replicas: &[Replica], device: &Device, dtype: DType) -> Option<Self> {
         let set = &replicas[0].data().dataset;
         let files = [Some(&set.train), set.test.as_ref()].into_iter().flatten();
         let fits = files
             .map(|file| file.pixels.len())
             .all(|bytes| bytes <= MAX_FILE_BYTES);
-        let wanted = dtype == DType::F32 && !has_kernels(device) && fits;
-        wanted.then(|| Self::on(replicas, device))
+        let on_device = dtype == DType::F32 && !has_kernels(device) && fits;
+        on_device.then(|| Self::on(replicas, device))
     }
 
     fn on(replicas: &[Replica], device: &Device) -> Self {
         let set = &replicas[0].data().dataset;
         let features = set.features();
-        let like = (device, DType::F32);
+        let options = (device, DType::F32);
         let images = |examples: &Examples| {
             let n = examples.labels.len();
-            let quads = (0..n).flat_map(|i| examples.image(i, features).chunks(BYTES_PER_WORD));
-            let numbers: Vec<i32> = quads.map(pack).collect();
+            let words = (0..n).flat_map(|i| examples.image(i, features).chunks(BYTES_PER_WORD));
+            let numbers: Vec<i32> = words.map(pack).collect();
             let width = features.div_ceil(BYTES_PER_WORD);
             Tensor::from_data(TensorData::new(numbers, [n, width]), (device, DType::I32))
         };
-        // Replicas of one job scale by the same rule, so their terms are equally many.
-        let terms = |of: fn(&Replica) -> &[f32]| {
-            let terms: Vec<f32> = replicas.iter().flat_map(of).copied().collect();
-            let each = terms.len() / replicas.len();
-            Tensor::from_data(TensorData::new(terms, [replicas.len(), 1, each]), like)
+        // Replicas of one job have the same kind of scaling, so they have equally many factors.
+        let constants = |of: fn(&Replica) -> &[f32]| {
+            let constants: Vec<f32> = replicas.iter().flat_map(of).copied().collect();
+            let each = constants.len() / replicas.len();
+            Tensor::from_data(
+                TensorData::new(constants, [replicas.len(), 1, each]),
+                options,
+            )
         };
         Self {
             train: images(&set.train),
             test: set.test.as_ref().map(images),
             features,
-            scale: terms(|replica| &replica.data().affine.scale),
-            shift: terms(|replica| &replica.data().affine.shift),
+            scale: constants(|replica| &replica.data().affine.scale),
+            shift: constants(|replica| &replica.data().affine.shift),
         }
     }
 
-    /// The scaled pixels of the examples at `places` of `part`, as many of every replica, replica by
-    /// replica.
+    /// Returns the scaled pixels of the examples at `positions` of `part`: pairs of replica and
+    /// position, equally many per replica, replica by replica.
     ///
     /// # Shapes
     /// `[replicas, n, features]`
@@ -76,10 +80,10 @@ impl DeviceImages {
         &self,
         replicas: &[Replica],
         part: SplitPart,
-        places: impl Iterator<Item = (usize, usize)>,
+        positions: impl Iterator<Item = (usize, usize)>,
     ) -> Tensor<3> {
-        let indices: Vec<i64> = places
-            .map(|(r, place)| i64::from(replicas[r].indices(part)[place]))
+        let indices: Vec<i64> = positions
+            .map(|(r, i)| i64::from(replicas[r].indices(part)[i]))
             .collect();
         let images = match &self.test {
             Some(test) if replicas[0].is_of_test_file(part) => test,
@@ -94,18 +98,18 @@ impl DeviceImages {
     }
 }
 
-/// Up to four bytes as one number.
+/// Packs up to four bytes into one integer.
 fn pack(bytes: &[u8]) -> i32 {
-    let mut quad = [0; BYTES_PER_WORD];
-    quad[..bytes.len()].copy_from_slice(bytes);
-    i32::from_le_bytes(quad)
+    let mut word = [0; BYTES_PER_WORD];
+    word[..bytes.len()].copy_from_slice(bytes);
+    i32::from_le_bytes(word)
 }
 
-/// The first `features` bytes of every row.
+/// Unpacks the first `features` bytes of every row.
 fn unpack(rows: Tensor<2, Int>, features: usize) -> Tensor<2> {
     let [n, width] = rows.dims();
     let byte = |k: usize| {
-        // A shift brings the sign along, which the mask takes off.
+        // The right shift extends the sign; the mask removes it.
         let shifted = rows.clone().bitwise_right_shift_scalar(8 * k as i32);
         shifted.bitwise_and_scalar(255)
     };
@@ -126,7 +130,7 @@ mod tests {
     use crate::train::net::host;
     use std::sync::Arc;
 
-    /// Two replicas of the digits with folds and scalings of their own.
+    /// Two replicas of the digits, each with its own fold and scaling.
     fn replicas(scale: Scale) -> Vec<Replica> {
         let config = DataConfig {
             scale,
@@ -135,14 +139,15 @@ mod tests {
         };
         let dataset = load(DataName::Digits).expect("the digits are embedded");
         let replica = |seed| {
-            let data = prepare_from(Arc::clone(&dataset), &config, seed).expect("digits suffice");
+            let data = prepare_from(Arc::clone(&dataset), &config, seed)
+                .expect("the digits are large enough");
             Replica::new(seed, Arc::new(data))
         };
         [3, 4].map(replica).to_vec()
     }
 
     #[test]
-    fn pixels_are_those_that_the_host_gathers_bit_for_bit() {
+    fn device_and_host_gather_the_same_bits() {
         let device = Device::flex();
         for scale in [Scale::Unit, Scale::Standardize, Scale::StandardizeFeatures] {
             let replicas = replicas(scale);
@@ -152,8 +157,8 @@ mod tests {
             for part in [SplitPart::Train, SplitPart::Validation, SplitPart::Test] {
                 let n = batches.len(part).min(17);
                 let (expected, _) = batches.slice(part, 1, n - 1);
-                let places = (0..2).flat_map(|r| (1..n).map(move |i| (r, i)));
-                let found = device_images.gather(&replicas, part, places);
+                let positions = (0..2).flat_map(|r| (1..n).map(move |i| (r, i)));
+                let found = device_images.gather(&replicas, part, positions);
                 assert_eq!(found.dims(), expected.dims());
                 assert_eq!(host(found), host(expected), "{scale:?} {part:?}");
             }
@@ -161,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_gathers_for_its_own_kernels() {
+    fn devices_with_own_kernels_gather_on_the_host() {
         let replicas = replicas(Scale::Unit);
         assert!(DeviceImages::new(&replicas, &Device::flex(), DType::F32).is_none());
     }

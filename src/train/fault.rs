@@ -1,4 +1,4 @@
-//! Planting a fault in nets in training.
+//! Planting a fault in nets during training.
 
 use super::net::host_f64;
 use crate::recipe::{PlantedFault, Repair};
@@ -7,12 +7,12 @@ use ablate_models::zoo::Model;
 use ablate_streams::{Purpose, Stream};
 use burn::tensor::{Tensor, TensorData};
 
-/// The stream of everything that is random about a fault.
+/// Random stream of a fault.
 fn stream(seed: u64) -> Stream {
     Stream::new(seed, Purpose::Fault, "")
 }
 
-/// The units that are corrupted in the net of `seed`.
+/// Returns the units that are corrupted in the net of `seed`.
 pub(super) fn units(fault: &PlantedFault, seed: u64, width: usize) -> Vec<usize> {
     let order = stream(seed).permutation(0, width);
     order
@@ -22,7 +22,8 @@ pub(super) fn units(fault: &PlantedFault, seed: u64, width: usize) -> Vec<usize>
         .collect()
 }
 
-/// `model` with the fault: random incoming weights of the same norm for the units of each replica.
+/// Plants the fault: replaces the incoming weights of the chosen units of each replica by random
+/// ones of the same norm.
 pub(super) fn plant(mut model: Model, fault: &PlantedFault, seeds: &[u64]) -> Model {
     let block = &mut blocks(&mut model)[fault.layer];
     block.linear.weight = block.linear.weight.clone().map(|weight| {
@@ -57,8 +58,8 @@ fn blocks(model: &mut Model) -> &mut [DenseBlock] {
     }
 }
 
-/// Path of the only layer that trains after `fault`; `None` where all do.
-pub(super) fn trains(fault: &PlantedFault, model: &Model) -> Option<String> {
+/// Returns the path of the only layer that trains after `fault`, or `None` if all layers do.
+pub(super) fn repairing_layer(fault: &PlantedFault, model: &Model) -> Option<String> {
     let path = |index: usize| match model.dense_blocks().get(index) {
         Some(block) => block.epilogue.path().to_owned(),
         None => "head".to_owned(),
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_units_as_asked_get_other_weights_of_the_same_norm_and_nothing_else_moves() {
+    fn only_chosen_units_change_and_keep_their_norm() {
         let device = crate::device::open("flex").unwrap().autodiff();
         let config = MlpConfig {
             hidden: vec![6, 5],
@@ -96,7 +97,7 @@ mod tests {
             units: 2,
             repair: Repair::Next,
         };
-        assert_eq!(trains(&fault, &model).as_deref(), Some("blocks.1"));
+        assert_eq!(repairing_layer(&fault, &model).as_deref(), Some("blocks.1"));
         let (before, second) = (weights(&model, 0), weights(&model, 1));
         let model = plant(model, &fault, &[3, 4]);
         let after = weights(&model, 0);
@@ -108,10 +109,10 @@ mod tests {
             };
             let norm = |column: Vec<f64>| column.iter().map(|w| w * w).sum::<f64>().sqrt();
             for unit in 0..6 {
-                let moved = column(&before, unit) != column(&after, unit);
-                assert_eq!(moved, chosen.contains(&unit), "seed {seed}, unit {unit}");
-                let sizes = (norm(column(&before, unit)), norm(column(&after, unit)));
-                assert!((sizes.0 - sizes.1).abs() < 1e-6 * sizes.0);
+                let changed = column(&before, unit) != column(&after, unit);
+                assert_eq!(changed, chosen.contains(&unit), "seed {seed}, unit {unit}");
+                let norms = (norm(column(&before, unit)), norm(column(&after, unit)));
+                assert!((norms.0 - norms.1).abs() < 1e-6 * norms.0);
             }
             assert_eq!(chosen.len(), 2);
         }

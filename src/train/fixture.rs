@@ -1,4 +1,4 @@
-//! Data and jobs small enough to compute on paper.
+//! Test fixtures: data, jobs and nets small enough to verify by hand.
 
 use super::batch::Batches;
 use super::net::Net;
@@ -17,15 +17,15 @@ use burn::module::{ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use std::sync::Arc;
 
-/// The device of all nets, which records gradients.
+/// Device of all fixtures, with gradients.
 pub(crate) fn device() -> Device {
     crate::device::open("flex")
         .expect("the default device")
         .autodiff()
 }
 
-/// One replica, seed 0, of images of two pixels that enter as they are, in double precision. All are
-/// trained on and all are tested on.
+/// One replica with seed 0 and images of two unscaled pixels, in double precision. All examples are
+/// both trained and tested on.
 pub(crate) fn batches(images: &[[u8; 2]], labels: &[u8]) -> Batches {
     let dataset = Dataset {
         name: DataName::Digits,
@@ -58,7 +58,8 @@ pub(crate) fn batches(images: &[[u8; 2]], labels: &[u8]) -> Batches {
     Batches::new(vec![(0, Arc::new(prepared))], &device(), DType::F64)
 }
 
-/// A job of one cell, seed 0, that trains `model` at learning rate 0.1 on batches of `batch`.
+/// A job of one cell with seed 0 that trains `model` with learning rate 0.1 and the given batch
+/// size.
 pub(crate) fn job(model: &ModelConfig, batch: usize) -> Job {
     let mut spec = fake::spec(&["a"], 1);
     spec.seeds = vec![0];
@@ -68,8 +69,8 @@ pub(crate) fn job(model: &ModelConfig, batch: usize) -> Job {
     Plan::new(&spec, "flex", 1, "f").jobs(|_| true).remove(0)
 }
 
-/// A net of `job` for images of two pixels and two classes, with the parameters that `values` names;
-/// the others are zero.
+/// A net of `job` for images of two pixels and two classes. Parameters are zero except those in
+/// `values`, which are given by path.
 pub(crate) fn net(job: &Job, values: &[(&str, &[f64])]) -> Net {
     let start = Start::new([0], &device()).double();
     let model = job.model.init([1, 2, 1], 2, &start);
@@ -78,7 +79,8 @@ pub(crate) fn net(job: &Job, values: &[(&str, &[f64])]) -> Net {
     Net::new(model, optimizer, 1.0)
 }
 
-/// `model` with the parameters that `values` names by path; the other trained ones are zero.
+/// Sets the trained parameters of `model`: those in `values` (by path) to the given values, all
+/// others to zero.
 pub(crate) fn set(model: Model, values: &[(&str, &[f64])]) -> Model {
     struct Set<'a> {
         values: &'a [(&'a str, &'a [f64])],
@@ -115,7 +117,7 @@ pub(crate) fn set(model: Model, values: &[(&str, &[f64])]) -> Model {
     )
 }
 
-/// A perceptron of `hidden` units with `norm` before `activation`, without biases in its blocks.
+/// An MLP with `hidden` units, `norm` before `activation`, and no biases in its blocks.
 pub(crate) fn mlp(hidden: &[usize], norm: NormConfig, activation: Activation) -> ModelConfig {
     ModelConfig::Mlp(MlpConfig {
         hidden: hidden.to_vec(),
@@ -129,7 +131,7 @@ pub(crate) fn mlp(hidden: &[usize], norm: NormConfig, activation: Activation) ->
     })
 }
 
-/// Batch norm with an epsilon that changes nothing, and without scale and center.
+/// Batch norm without scale and center, with a negligible epsilon.
 pub(crate) fn bare(momentum: f64) -> NormConfig {
     NormConfig::Batch(BatchNormConfig {
         scale: false,
@@ -140,8 +142,8 @@ pub(crate) fn bare(momentum: f64) -> NormConfig {
     })
 }
 
-/// Asserts that two numbers agree to `bound`.
+/// Asserts that two numbers differ by at most `tolerance`.
 #[track_caller]
-pub(crate) fn assert_near(a: f64, b: f64, bound: f64) {
-    assert!((a - b).abs() <= bound, "{a} is not {b}");
+pub(crate) fn assert_near(a: f64, b: f64, tolerance: f64) {
+    assert!((a - b).abs() <= tolerance, "{a} is not {b}");
 }

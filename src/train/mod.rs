@@ -1,4 +1,4 @@
-//! Training: cells of one job in lockstep as one stacked model.
+//! The built-in trainer: trains the cells of a job as one stacked model.
 
 pub(crate) mod batch;
 mod device_images;
@@ -37,43 +37,45 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use threads::JobThreads;
 
-/// Trains jobs with burn.
+/// Trainer that uses burn.
 #[derive(Debug)]
 pub struct BurnTrainer {
     threads: AtomicUsize,
 }
 
-/// Why a job cannot be trained.
+/// Error while preparing a job.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// Its device cannot be had.
+    /// The device cannot be opened.
     #[error(transparent)]
     Device(#[from] device::DeviceError),
-    /// Its data cannot be had.
+    /// The data cannot be loaded.
     #[error(transparent)]
     Data(#[from] data::DataError),
-    /// Its model cannot be built.
+    /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] ablate_models::ConfigError),
     /// A batch is larger than the training split.
-    #[error("`train.batch_size` is {batch}, but there are only {examples} training examples")]
+    #[error(
+        "`train.batch_size` is {batch}, but the training split has only {examples} examples; lower it"
+    )]
     Batch {
-        /// Examples a step.
+        /// Examples per batch.
         batch: usize,
-        /// Examples there are.
+        /// Examples in the training split.
         examples: usize,
     },
 }
 
 impl BurnTrainer {
-    /// A trainer whose kernels use `threads` threads a job.
+    /// Creates a trainer that runs kernels on `threads` threads per job.
     pub const fn new(threads: usize) -> Self {
         Self {
             threads: AtomicUsize::new(threads),
         }
     }
 
-    /// JobThreads that a job uses from now on.
+    /// Threads per job at the moment; [`Trainer::raise_threads`] can raise it.
     fn threads(&self) -> usize {
         self.threads.load(Ordering::Relaxed)
     }
@@ -95,13 +97,13 @@ impl Trainer for BurnTrainer {
                 return Some(job.cells.iter().map(failed).collect());
             }
         };
-        for place in job.evaluations() {
+        for eval_at in job.evaluations() {
             threads.resize(self.threads());
-            if !threads.install(|| stacked.advance(place, progress, stop))? {
+            if !threads.install(|| stacked.advance(eval_at, progress, stop))? {
                 break;
             }
         }
-        threads.install(|| stacked.end(stop))
+        threads.install(|| stacked.finish_or_stop_early(stop))
     }
 
     fn raise_threads(&self, threads: usize) {
@@ -136,13 +138,13 @@ fn failed(job: &Job, cell: &JobCell, error: &TrainError) -> CellRecord {
     record(job, cell, Outcome::Failed { error })
 }
 
-/// All cells of a job, one replica each, training side by side.
+/// All cells of a job, one replica each, trained as one stack.
 pub(crate) struct StackedTraining<'a> {
     job: &'a Job,
     net: Net,
     batches: Batches,
     steps_per_epoch: usize,
-    /// Steps before the last evaluation.
+    /// Step of the last evaluation.
     evaluated: usize,
     probes: Probes,
     records: Vec<CellRecord>,
@@ -175,30 +177,35 @@ impl<'a> StackedTraining<'a> {
         })
     }
 
-    /// Trains on to the evaluation at `place`; whether any cell goes on from there. `None` if it was
-    /// stopped.
-    fn advance(&mut self, place: usize, progress: &dyn Progress, stop: &StopFlag) -> Option<bool> {
-        let to = (self.job.train.length).in_steps(place, self.steps_per_epoch);
+    /// Trains up to the evaluation at `eval_at` (an epoch or step) and evaluates. Returns whether
+    /// any cell is still training, or `None` if it was stopped.
+    fn advance(
+        &mut self,
+        eval_at: usize,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Option<bool> {
+        let to = (self.job.train.length).in_steps(eval_at, self.steps_per_epoch);
         let losses = self.steps(self.evaluated..to, progress, stop)?;
         self.evaluated = to;
         self.evaluate(to, &losses);
-        let goes_on = self.alive().next().is_some();
-        if goes_on {
+        let is_training = self.alive().next().is_some();
+        if is_training {
             self.probe_epoch();
         }
-        progress.advanced(self.job, place);
-        Some(goes_on)
+        progress.advanced(self.job, eval_at);
+        Some(is_training)
     }
 
-    /// The records, after the last evaluation; `None` if it was stopped.
-    fn end(self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
+    /// Returns the records after the last evaluation, or `None` if it was stopped.
+    fn finish_or_stop_early(self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
         match self.job.stops_early() {
             true => Some(self.records),
             false => self.finish(stop),
         }
     }
 
-    /// Lets the probes look at the trained nets and hands over the records.
+    /// Runs the probes on the trained nets and returns the records.
     fn finish(mut self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
         let context = ProbeContext {
             job: self.job,
@@ -214,7 +221,7 @@ impl<'a> StackedTraining<'a> {
         Some(self.records)
     }
 
-    /// Lets the probes look at the nets between two epochs.
+    /// Runs the probes that measure after every epoch.
     fn probe_epoch(&mut self) {
         let context = ProbeContext {
             job: self.job,
@@ -229,7 +236,7 @@ impl<'a> StackedTraining<'a> {
         self.records.iter().filter(done)
     }
 
-    /// Takes the steps of `range` (from 0); the mean loss of each replica over them.
+    /// Takes the steps of `range` (from 0) and returns the mean loss of each replica over them.
     fn steps(
         &mut self,
         range: Range<usize>,
@@ -261,7 +268,7 @@ impl<'a> StackedTraining<'a> {
         Some(total.into_iter().map(|loss| loss / steps).collect())
     }
 
-    /// Plants the fault of the training in every net, if it is time.
+    /// Plants the fault of the recipe in every net, if this is the step for it.
     fn plant_fault(&mut self) {
         let train = &self.job.train;
         let due = |fault: &&PlantedFault| {
@@ -310,7 +317,8 @@ impl<'a> StackedTraining<'a> {
         losses
     }
 
-    /// Scores the nets after `step` steps and writes it down, or marks as diverged.
+    /// Evaluates the nets after `step` steps. Records the scores of each replica, or marks it as
+    /// diverged.
     fn evaluate(&mut self, step: usize, losses: &[f64]) {
         let each = self.steps_per_epoch;
         let in_steps = matches!(self.job.train.length, Length::Steps(_));
@@ -345,7 +353,7 @@ fn seeds(job: &Job) -> Vec<u64> {
     job.cells.iter().map(|cell| cell.seed).collect()
 }
 
-/// The data of every cell; cells of one seed share theirs.
+/// Loads the data of every cell; cells of one seed share them.
 pub(crate) fn load(
     job: &Job,
     dataset: &Arc<Dataset>,
@@ -365,7 +373,7 @@ pub(crate) fn load(
     Ok(Batches::new(replicas, device, dtype))
 }
 
-/// A net of `model`, which need not be the job's own, at its start.
+/// Builds a net of `model` (which may differ from the job's model) with its initial weights.
 pub(crate) fn build(
     job: &Job,
     model: &ablate_models::zoo::ModelConfig,
@@ -386,10 +394,10 @@ mod tests {
     use ablate_models::zoo::ModelConfig;
 
     #[test]
-    fn threads_that_come_in_the_middle_of_a_training_change_no_bit() {
-        /// Brings another thread after each evaluation, if it does.
-        struct Bring<'a>(&'a BurnTrainer, bool);
-        impl Progress for Bring<'_> {
+    fn raising_threads_during_training_changes_no_bit() {
+        /// Adds a thread after each evaluation if the flag is set.
+        struct AddThreads<'a>(&'a BurnTrainer, bool);
+        impl Progress for AddThreads<'_> {
             fn advanced(&self, _: &Job, _: usize) {
                 self.0.threads.fetch_add(self.1.into(), Ordering::Relaxed);
             }
@@ -397,10 +405,10 @@ mod tests {
         let model: CnnConfig = serde_json::from_str(r#"{"channels": [4], "dense": [16]}"#).unwrap();
         let job = fixture::job(&ModelConfig::Cnn(model), 64);
         assert!(job.evaluations().len() > 1);
-        let train = |brings| {
+        let train = |adds| {
             let trainer = BurnTrainer::new(1);
-            let records = trainer.train(&job, &Bring(&trainer, brings), &StopFlag::default());
-            let records = records.expect("nobody stops it");
+            let records = trainer.train(&job, &AddThreads(&trainer, adds), &StopFlag::default());
+            let records = records.expect("the flag is never raised");
             assert_eq!(records[0].outcome, Outcome::Done);
             records
         };

@@ -1,4 +1,4 @@
-//! One net in training: a stacked model, its optimizer, and a step of both.
+//! A stacked net in training: model, optimizer, and one step of both.
 
 use super::batch::{Batches, SplitPart};
 use super::fault;
@@ -11,10 +11,10 @@ use ablate_models::Pass;
 use ablate_models::zoo::Model;
 use burn::tensor::{Gradients, Int, Tensor};
 
-/// Examples an evaluation pass takes at once.
+/// Examples per forward pass in evaluation.
 const CHUNK: usize = 256;
 
-/// A stacked model and its optimizer.
+/// A stacked model with its optimizer.
 pub(crate) struct Net {
     model: Option<Model>,
     optimizer: Optimizer,
@@ -22,16 +22,16 @@ pub(crate) struct Net {
     step: u64,
 }
 
-/// What a step gave.
+/// Losses and logits of one training step.
 pub(crate) struct StepOutput {
-    /// Loss of each replica in nats, `[replicas]`.
+    /// Cross-entropy loss per replica in nats, `[replicas]`.
     pub(crate) losses: Tensor<1>,
-    /// Logits before the step, `[replicas, batch, classes]`.
+    /// Logits before the update, `[replicas, batch, classes]`.
     pub(crate) logits: Tensor<3>,
 }
 
 impl Net {
-    /// A net whose gradients are those of `loss_scale` times the loss.
+    /// Creates a net. Its gradients are those of `loss_scale` times the loss.
     pub(crate) fn new(model: Model, optimizer: Optimizer, loss_scale: f64) -> Self {
         Self {
             model: Some(model),
@@ -44,21 +44,21 @@ impl Net {
     pub(crate) fn model(&self) -> &Model {
         self.model
             .as_ref()
-            .expect("the model is only away inside a step")
+            .expect("the model is only absent during a step")
     }
 
-    /// Puts another model in the place of this one.
+    /// Replaces the model.
     #[cfg(test)]
     pub(crate) fn replace(&mut self, change: impl FnOnce(Model) -> Model) {
         self.model = self.model.take().map(change);
     }
 
-    /// Steps taken.
+    /// Number of steps taken.
     pub(crate) fn steps(&self) -> u64 {
         self.step
     }
 
-    /// One training step; `watch` sees model and gradients before the parameters move.
+    /// Takes one training step. `inspect` sees model and gradients before the update.
     pub(crate) fn step(
         &mut self,
         pixels: Tensor<3>,
@@ -68,7 +68,8 @@ impl Net {
     ) -> StepOutput {
         let logits = self.model().forward(pixels, &Pass::train(self.step));
         let losses = ablate_kernels::cross_entropy(logits.clone(), labels);
-        // Replicas share no parameter, so the sum's gradient is each replica's own.
+        // Replicas share no parameter, so the gradient of the sum is the gradient of each replica's
+        // own loss.
         let sum = losses.clone().sum();
         let sum = match self.loss_scale {
             1.0 => sum,
@@ -79,7 +80,7 @@ impl Net {
         let model = self
             .model
             .take()
-            .expect("the model is only away inside a step");
+            .expect("the model is only absent during a step");
         self.model = Some(self.optimizer.step(model, &mut gradients, adjustment));
         self.step += 1;
         StepOutput {
@@ -88,22 +89,23 @@ impl Net {
         }
     }
 
-    /// Plants `fault` in the replicas, whose seeds are given, and freezes what may not repair it.
+    /// Plants `fault` in the replicas, given their seeds, and freezes the layers that may not
+    /// repair it.
     pub(crate) fn plant(&mut self, fault: &PlantedFault, seeds: &[u64]) {
         let model = self
             .model
             .take()
-            .expect("the model is only away inside a step");
+            .expect("the model is only absent during a step");
         let model = fault::plant(model, fault, seeds);
-        if let Some(path) = fault::trains(fault, &model) {
+        if let Some(path) = fault::repairing_layer(fault, &model) {
             self.optimizer.train_only(path);
         }
         self.model = Some(model);
     }
 }
 
-/// Scores of each replica of `model`, which carries no gradients, on `part` in evaluation mode;
-/// `None` where they are not finite.
+/// Returns the scores per replica of `model` (without gradients) on `part` in evaluation mode, or
+/// `None` for scores that are not finite.
 pub(crate) fn scores(model: &Model, batches: &Batches, part: SplitPart) -> Vec<Option<Scores>> {
     let mut accumulators: Vec<ScoreAccumulator> = Vec::new();
     for_each_chunk(batches, part, usize::MAX, |from, pixels| {
@@ -119,8 +121,8 @@ pub(crate) fn scores(model: &Model, batches: &Batches, part: SplitPart) -> Vec<O
     accumulators.iter().map(ScoreAccumulator::scores).collect()
 }
 
-/// Calls `f` with the place of the first and the pixels of up to [`CHUNK`] examples of `part` at a
-/// time, over the first `limit` examples. Pixels carry no gradients.
+/// Calls `f` for chunks of up to [`CHUNK`] examples among the first `limit` examples of `part`,
+/// with the position of the first example and the pixels. Pixels carry no gradients.
 pub(crate) fn for_each_chunk(
     batches: &Batches,
     part: SplitPart,
@@ -134,14 +136,14 @@ pub(crate) fn for_each_chunk(
     }
 }
 
-/// The tensor's values in single precision.
+/// Copies a tensor to the host in single precision.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor
         .try_into_vec_as::<f32>()
         .expect("float tensors convert to single precision")
 }
 
-/// The tensor's values in double precision.
+/// Copies a tensor to the host in double precision.
 pub(crate) fn host_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor
         .try_into_vec_as::<f64>()

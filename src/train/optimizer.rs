@@ -9,7 +9,7 @@ use burn::backend::DispatchTensor;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
 
-/// An optimizer and its moments.
+/// An optimizer and its state per parameter.
 #[derive(Debug)]
 pub struct Optimizer {
     config: Config,
@@ -18,14 +18,14 @@ pub struct Optimizer {
     max_norm: Option<f64>,
     rates: Vec<f64>,
     restriction: Restriction,
-    /// Path of the one layer that still trains; all do where absent.
+    /// Path of the only layer that still trains; `None` if all do.
     only_layer: Option<String>,
     states: Vec<ParameterState>,
     step: i32,
 }
 
-/// Moments of one parameter, each of its shape; the velocity of SGD is the first. They are kept without
-/// their rank, so that one list holds those of all parameters.
+/// State of one parameter: the two moments of Adam; SGD keeps its velocity in the first. Tensors
+/// are stored without their rank, so that one list holds the states of all parameters.
 #[derive(Clone, Debug, Default)]
 struct ParameterState {
     first: StoredMoment,
@@ -36,7 +36,7 @@ struct ParameterState {
 struct StoredMoment(Option<DispatchTensor>);
 
 impl StoredMoment {
-    /// Takes it out; zeros like `value` before the first step.
+    /// Takes the tensor out, or zeros in the shape of `value` before the first step.
     fn take<const D: usize>(&mut self, value: &Tensor<D>) -> Tensor<D> {
         match self.0.take() {
             Some(moment) => Tensor::from_dispatch(moment),
@@ -50,7 +50,7 @@ impl StoredMoment {
 }
 
 impl Optimizer {
-    /// An optimizer of `model` for its replicas, each with a seed and a learning rate.
+    /// Creates an optimizer of `model`, given the seed and learning rate of each replica.
     pub fn new(config: &TrainConfig, learning_rates: &[f64], model: &Model, seeds: &[u64]) -> Self {
         Self {
             config: config.optimizer.clone(),
@@ -65,12 +65,12 @@ impl Optimizer {
         }
     }
 
-    /// Lets only the layer at `path` train from now on.
+    /// Trains only the layer at `path` from now on.
     pub(crate) fn train_only(&mut self, path: String) {
         self.only_layer = Some(path);
     }
 
-    /// One step along `gradients` at `pace`.
+    /// Takes one step with the adjusted learning rates.
     pub fn step(
         &mut self,
         model: Model,
@@ -88,8 +88,8 @@ impl Optimizer {
         model.map(&mut updater)
     }
 
-    /// The new value of a parameter of `group`. All tensors have its own shape: on some devices another
-    /// one costs a copy.
+    /// Returns the new value of a parameter of `group`. All tensors keep the parameter's own shape,
+    /// because reshaping copies on some devices.
     fn update<const D: usize>(
         &mut self,
         index: usize,
@@ -123,8 +123,8 @@ impl Optimizer {
                     penalty: decay,
                 };
                 let velocity = &mut self.states[index].first;
-                let had = (*momentum > 0.0).then(|| velocity.take(&value));
-                let (value, new) = ablate_kernels::sgd_step(value, had, gradient, step);
+                let velocity_before = (*momentum > 0.0).then(|| velocity.take(&value));
+                let (value, new) = ablate_kernels::sgd_step(value, velocity_before, gradient, step);
                 if let Some(new) = new {
                     velocity.put(new);
                 }
@@ -143,7 +143,7 @@ impl Optimizer {
     }
 }
 
-/// Visits the parameters in order, updating those that have a gradient and may move.
+/// Visits the parameters in order and updates those that have a gradient and may be trained.
 struct Updater<'a> {
     optimizer: &'a mut Optimizer,
     gradients: &'a mut Gradients,
@@ -163,7 +163,7 @@ impl ModuleMapper for Updater<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let group = self.path.last().and_then(|name| group(name));
-        if !self.optimizer.restriction.moves(group) {
+        if !self.optimizer.restriction.may_train(group) {
             return param;
         }
         let hidden = !self.path.iter().any(|name| name == "head");
@@ -190,7 +190,7 @@ impl ModuleMapper for Updater<'_> {
             let gradient = optimizer.restriction.mask(index, gradient);
             let new = optimizer.update(index, group, tensor.inner(), gradient, self.adjustment);
             let new = match bound {
-                Some(most) => limit_norms(new, most),
+                Some(max_norm) => limit_norms(new, max_norm),
                 None => new,
             };
             Tensor::from_inner(new).require_grad()
@@ -198,15 +198,16 @@ impl ModuleMapper for Updater<'_> {
     }
 }
 
-/// Weights, `[replicas, inputs, units]`, in which no unit's norm is above `most`.
-fn limit_norms<const D: usize>(weight: Tensor<D>, most: f64) -> Tensor<D> {
+/// Max-norm constraint (Srivastava et al. 2014, section 5.1): scales down the incoming weights of
+/// units whose norm exceeds `max_norm`. `weight` is `[replicas, inputs, units]`.
+fn limit_norms<const D: usize>(weight: Tensor<D>, max_norm: f64) -> Tensor<D> {
     let norms = weight.clone().square().sum_dim(1).sqrt();
-    // A unit without any weight would divide by zero; it is below the bound as well.
-    let factor = (norms.clamp_min(most).recip() * most).clamp_max(1.0);
+    // The clamp avoids a division by zero for units whose weights are all zero.
+    let factor = (norms.clamp_min(max_norm).recip() * max_norm).clamp_max(1.0);
     weight * factor
 }
 
-/// The role of a parameter, from the last part of its path.
+/// Returns the group of a parameter, given the last part of its path.
 pub(super) fn group(name: &str) -> Option<ParameterGroup> {
     match name {
         "weight" => Some(ParameterGroup::Weight),
@@ -222,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_beyond_the_bound_are_shrunk_to_it_and_the_others_stay() {
+    fn only_norms_above_the_limit_are_scaled_down() {
         let device = crate::device::open("flex").unwrap();
         // Norms of the three units: 5, 1 and 0.
         let weight =

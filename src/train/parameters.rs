@@ -1,16 +1,17 @@
-//! The parameters of a net one by one, in the order of the net and without running averages: their
-//! values, their gradients, and nets in which they moved.
+//! Access to the trained parameters of a net one by one, in the order of the net and without
+//! running averages.
 
 use ablate_models::zoo::Model;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
-/// Path and value of every parameter, `[replicas, elements]` each.
+/// Path and value of every parameter, as `[replicas, elements]`.
 pub(crate) fn values(model: &Model) -> Vec<(String, Tensor<2>)> {
     collected(model, None)
 }
 
-/// Path and gradient of every parameter, likewise; zeros where there is none.
+/// Path and gradient of every parameter, as `[replicas, elements]`; zeros where there is no
+/// gradient.
 pub(crate) fn gradients(model: &Model, gradients: &Gradients) -> Vec<(String, Tensor<2>)> {
     collected(model, Some(gradients))
 }
@@ -25,8 +26,8 @@ fn collected(model: &Model, gradients: Option<&Gradients>) -> Vec<(String, Tenso
     collect.found
 }
 
-/// The path of a parameter without the name of its model; `None` for a running average, whose parts
-/// are called alike.
+/// Path of a trained parameter without the name of its model. `None` for running averages, which
+/// contain tensors with the same names.
 fn trained(path: &[String]) -> Option<String> {
     let names = ["weight", "bias", "scale", "center"];
     let last = path.last().is_some_and(|n| names.contains(&n.as_str()));
@@ -54,19 +55,19 @@ impl ModuleVisitor for Collect<'_> {
             return;
         };
         let value = param.val();
-        let shown = match self.gradients {
+        let tensor = match self.gradients {
             None => value.inner(),
             Some(gradients) => {
                 let gradient = value.grad(gradients);
                 gradient.unwrap_or_else(|| value.inner().zeros_like())
             }
         };
-        self.found.push((path, flat(shown)));
+        self.found.push((path, flat(tensor)));
     }
 }
 
-/// Puts `change` of the gradient of every parameter of `model`, of its number and of itself, in its
-/// place.
+/// Replaces the gradient of every parameter by `change` of its index and of the gradient,
+/// `[replicas, elements]`.
 pub(crate) fn map_gradients(
     model: &Model,
     gradients: &mut Gradients,
@@ -110,16 +111,16 @@ pub(crate) fn map_gradients(
     });
 }
 
-/// A copy of `model`, running averages included, that shares nothing with it and records gradients
-/// where `model` does.
+/// A copy of `model` that shares nothing with it, running averages included. It records gradients
+/// if `model` does.
 pub(crate) fn deep_copy(model: &Model) -> Model {
     let copy = model.valid();
-    let records = model.head().weight.val().device().is_autodiff();
-    if records { copy.train() } else { copy }
+    let is_autodiff = model.head().weight.val().device().is_autodiff();
+    if is_autodiff { copy.train() } else { copy }
 }
 
-/// `model` with `change` of every parameter in its place: of its number, its path and its value,
-/// `[replicas, elements]`, without gradients. It records gradients where it did.
+/// Replaces every parameter of `model` by `change` of its index, path and value,
+/// `[replicas, elements]`, without gradients. The result records gradients if `model` did.
 pub(crate) fn map_parameters(
     model: Model,
     change: impl FnMut(usize, &str, Tensor<2>) -> Tensor<2>,
@@ -161,13 +162,13 @@ pub(crate) fn map_parameters(
     })
 }
 
-/// `[replicas, ..]` to `[replicas, elements]`.
+/// Reshapes `[replicas, ..]` to `[replicas, elements]`.
 fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<2> {
     let shape = tensor.dims();
     tensor.reshape([shape[0], shape[1..].iter().product()])
 }
 
-/// The paths of the hidden blocks of `model`, from the input on.
+/// Paths of the hidden blocks of `model`, starting at the input.
 pub(crate) fn block_paths(model: &Model) -> Vec<String> {
     let conv = model.conv_blocks().map(|block| &block.epilogue);
     let epilogues = conv.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
@@ -176,7 +177,7 @@ pub(crate) fn block_paths(model: &Model) -> Vec<String> {
         .collect()
 }
 
-/// The weights of the hidden blocks of `model`, from the input on.
+/// Weights of the hidden blocks of `model`, starting at the input.
 pub(crate) fn block_weights(model: &Model) -> Vec<&Param<Tensor<3>>> {
     let conv = model.conv_blocks().map(|block| &block.conv.weight);
     let dense = model.dense_blocks().iter();

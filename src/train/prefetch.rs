@@ -1,19 +1,19 @@
-//! Memory that is asked for before it is read.
+//! Prefetching of memory before it is read.
 
-/// A cache line.
+/// Bytes per cache line.
 #[cfg(target_arch = "x86_64")]
 const LINE: usize = 64;
 
-/// Asks for `bytes`, so that they are in the cache by the time they are read. It changes nothing else.
+/// Prefetches `bytes` into the caches. It has no other effect.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn prefetch(bytes: &[u8]) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     for line in bytes.chunks(LINE) {
-        // SAFETY: SSE is part of the architecture, and a hint neither reads nor writes.
+        // SAFETY: SSE is part of every x86-64 processor, and a prefetch hint accesses no memory.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
 }
 
-/// Elsewhere there is no hint to give.
+/// Does nothing on architectures without a stable prefetch intrinsic.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn prefetch(_: &[u8]) {}

@@ -1,4 +1,4 @@
-//! Which parameters move, where training is confined to some of them.
+//! Restriction of training to some of the parameters.
 
 use super::optimizer::group;
 use crate::recipe::{ParameterGroup, Trained};
@@ -7,18 +7,18 @@ use ablate_streams::{Purpose, Stream};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
-/// What may move.
+/// Parameters that may be trained.
 #[derive(Debug)]
 pub(super) struct Restriction {
-    /// The groups that may; all where absent.
+    /// Groups that may be trained; `None` for all.
     only: Option<Vec<Trained>>,
-    /// 1 where a weight may move and 0 elsewhere, `[replicas, elements]` for each tensor of weights,
-    /// in the order in which they are visited. Empty where all of them may.
+    /// 1 for weights that may be trained and 0 for others, `[replicas, elements]` per weight
+    /// tensor, in visiting order. Empty if all weights may be trained.
     masks: Vec<Tensor<2>>,
 }
 
 impl Restriction {
-    /// For a model whose replicas have `seeds`, before it moved.
+    /// Creates the restriction for the initial `model`, whose replicas have the given seeds.
     pub(super) fn new(only: Option<&[Trained]>, model: &Model, seeds: &[u64]) -> Self {
         let random = only.is_some_and(|only| only.contains(&Trained::RandomWeights));
         Self {
@@ -31,8 +31,8 @@ impl Restriction {
         }
     }
 
-    /// Whether parameters of `group` move, some of them at least.
-    pub(super) fn moves(&self, group: Option<ParameterGroup>) -> bool {
+    /// True if at least some parameters of `group` may be trained.
+    pub(super) fn may_train(&self, group: Option<ParameterGroup>) -> bool {
         match (&self.only, group) {
             (None, _) => true,
             (Some(only), Some(group)) => only.iter().any(|part| part.covers(group)),
@@ -40,7 +40,8 @@ impl Restriction {
         }
     }
 
-    /// `gradient` of the `index`th parameter that moves, without what may not.
+    /// Sets the gradient of frozen elements to zero; `index` counts the parameters that may be
+    /// trained.
     pub(super) fn mask<const D: usize>(&self, index: usize, gradient: Tensor<D>) -> Tensor<D> {
         match self.masks.get(index) {
             Some(mask) => {
@@ -52,7 +53,7 @@ impl Restriction {
     }
 }
 
-/// Elements a replica of each tensor of weights, and of all scales and centers.
+/// Elements per replica: of each weight tensor, and of all scales and centers together.
 #[derive(Default)]
 struct ParameterCounts {
     weights: Vec<usize>,
@@ -79,7 +80,9 @@ impl ModuleVisitor for ParameterCounts {
     }
 }
 
-/// As many weights as there are scales and centers, drawn evenly from all of them.
+/// Draws as many weights as there are scales and centers, uniformly from all weights. It is a
+/// control for training only scales and centers, like that of Frankle, Schwab and Morcos 2021
+/// ("Training BatchNorm and only BatchNorm"), who draw two weights per channel.
 fn masks(model: &Model, seeds: &[u64]) -> Vec<Tensor<2>> {
     let mut sizes = ParameterCounts::default();
     model.visit(&mut sizes);
@@ -91,11 +94,11 @@ fn masks(model: &Model, seeds: &[u64]) -> Vec<Tensor<2>> {
         .collect();
     for &seed in seeds {
         let stream = Stream::new(seed, Purpose::Trained, "");
-        let mut moves = vec![0.0; all];
-        for &place in stream.permutation(0, all).iter().take(sizes.affine) {
-            moves[place as usize] = 1.0;
+        let mut drawn = vec![0.0; all];
+        for &index in stream.permutation(0, all).iter().take(sizes.affine) {
+            drawn[index as usize] = 1.0;
         }
-        let mut rest = moves.as_slice();
+        let mut rest = drawn.as_slice();
         for (mask, &n) in chosen.iter_mut().zip(&sizes.weights) {
             let (own, others) = rest.split_at(n);
             mask.extend(own);
@@ -127,13 +130,14 @@ mod tests {
 
     const SEEDS: [u64; 2] = [3, 4];
 
-    /// Every parameter by path.
+    /// Path and value of every parameter.
     fn values(model: &Model) -> Vec<(String, Vec<f32>)> {
         let values = parameters::values(model).into_iter();
         values.map(|(path, value)| (path, host(value))).collect()
     }
 
-    /// Parameters whose numbers moved in three steps, with how many of each replica's did.
+    /// Parameters that changed in three steps, with the number of changed elements over all
+    /// replicas.
     fn moved(only: Option<Vec<Trained>>, optimizer: Config) -> Vec<(String, usize)> {
         let config = MlpConfig {
             hidden: vec![6, 5],
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_groups_that_are_named_move() {
+    fn only_named_groups_are_trained() {
         let all = moved(None, adam());
         let ends = |found: &[(String, usize)]| -> Vec<String> {
             let mut ends: Vec<String> = (found.iter())
@@ -212,19 +216,19 @@ mod tests {
     }
 
     #[test]
-    fn as_many_random_weights_move_as_there_are_scales_and_centers() {
+    fn random_weights_match_the_number_of_scales_and_centers() {
         for optimizer in [adam(), sgd()] {
             let found = moved(Some(vec![Trained::RandomWeights]), optimizer);
             assert!(found.iter().all(|(path, _)| path.ends_with("weight")));
             let count: usize = found.iter().map(|(_, count)| count).sum();
-            // 6 + 5 channels, a scale and a center each, two replicas. A weight behind a unit that
-            // no example activates has no gradient, so that a few may stand still.
+            // 6 + 5 channels, one scale and one center each, two replicas. Weights of units that no
+            // example activates have no gradient, so a few may stay unchanged.
             assert!((30..=44).contains(&count), "{found:?}");
         }
     }
 
     #[test]
-    fn the_draw_is_of_the_asked_for_size_and_differs_between_seeds() {
+    fn random_weights_have_exact_size_and_depend_on_seed() {
         let config = MlpConfig {
             hidden: vec![6, 5],
             block: BlockConfig {

@@ -1,18 +1,18 @@
-//! The learning rate over time.
+//! Learning rate schedules.
 
 use crate::recipe::Schedule;
 
-/// What a schedule makes of a learning rate at one step: `rate * factor + floor`.
+/// Learning rate of one step as a function of the configured rate: `rate * factor + floor`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateAdjustment {
-    /// Multiplies the rate.
+    /// Factor on the configured rate.
     pub factor: f64,
-    /// Added to it.
+    /// Added after the factor.
     pub floor: f64,
 }
 
 impl RateAdjustment {
-    /// The rate as it is.
+    /// No adjustment.
     pub const UNCHANGED: Self = Self::scaled_by(1.0);
 
     /// The rate times `factor`.
@@ -20,13 +20,14 @@ impl RateAdjustment {
         Self { factor, floor: 0.0 }
     }
 
-    /// The rate to step with.
+    /// Returns the learning rate to use.
     pub fn apply(self, rate: f64) -> f64 {
         rate * self.factor + self.floor
     }
 }
 
-/// The pace at `step` (from 0) of a run of `steps` steps, `steps_per_epoch` of them an epoch.
+/// Returns the adjustment at `step` (from 0) of a training of `steps` steps with `steps_per_epoch`
+/// steps per epoch.
 pub fn adjustment(
     schedule: &Schedule,
     step: u64,
@@ -62,12 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn constant_stays_at_one() {
+    fn constant_schedule_stays_at_one() {
         assert_eq!(at(&Schedule::Constant, 39), 1.0);
     }
 
     #[test]
-    fn step_drops_after_every_full_span() {
+    fn step_schedule_drops_after_every_interval() {
         let step = Schedule::Step {
             every: 2,
             factor: 0.1,
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn cosine_starts_at_one_is_half_way_in_the_middle_and_ends_near_its_floor() {
+    fn cosine_schedule_falls_from_one_to_its_floor() {
         let cosine = Schedule::Cosine { floor: 0.2 };
         assert_eq!(at(&cosine, 0), 1.0);
         assert!((at(&cosine, 20) - 0.6).abs() < 1e-12);
@@ -86,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn exponential_has_its_factor_after_one_epoch() {
+    fn exponential_schedule_reaches_its_factor_after_an_epoch() {
         let exponential = Schedule::Exponential { factor: 0.5 };
         assert!((at(&exponential, 10) - 0.5).abs() < 1e-12);
         assert!((at(&exponential, 5) - 0.5f64.sqrt()).abs() < 1e-12);
     }
 
     #[test]
-    fn decay_starts_above_its_end_by_the_rate_and_falls_by_e_in_tau_steps() {
+    fn decay_schedule_falls_by_e_in_tau_steps() {
         let decay = Schedule::Decay {
             to: 0.0001,
             tau: 2000.0,

@@ -1,11 +1,13 @@
-//! Accuracy, negative log-likelihood and calibration from logits, on the host in double precision.
+//! Accuracy, negative log-likelihood and calibration error, computed from logits on the host in
+//! double precision.
 
 use crate::record::Scores;
 
-/// Number of equal confidence bins of the calibration error (Guo et al. 2017, section 2).
+/// Number of equal-width confidence bins of the expected calibration error (Guo et al. 2017,
+/// section 2).
 const BINS: usize = 15;
 
-/// Adds up scores over batches.
+/// Accumulates scores over examples.
 #[derive(Clone, Debug, Default)]
 pub struct ScoreAccumulator {
     examples: usize,
@@ -22,7 +24,7 @@ struct Bin {
 }
 
 impl ScoreAccumulator {
-    /// Takes in one example. Among equal logits the first class counts as predicted.
+    /// Adds one example. Among equal logits, the first class counts as the prediction.
     pub fn add(&mut self, logits: &[f32], label: usize) {
         let (mut best, mut largest) = (0, f64::NEG_INFINITY);
         for (class, &logit) in logits.iter().enumerate() {
@@ -43,7 +45,7 @@ impl ScoreAccumulator {
         bin.confidence += confidence;
     }
 
-    /// The scores, or `None` where they are not finite or nothing was added.
+    /// Returns the scores, or `None` if they are not finite or no example was added.
     pub fn scores(&self) -> Option<Scores> {
         let n = self.examples as f64;
         let gap = |b: &Bin| (b.correct as f64 - b.confidence).abs();
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_logits_give_the_entropy_of_the_uniform() {
+    fn equal_logits_give_uniform_entropy() {
         let mut accumulator = ScoreAccumulator::default();
         accumulator.add(&[0.0; 4], 0);
         accumulator.add(&[0.0; 4], 3);
@@ -73,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sure_and_wrong_prediction_costs_its_margin_and_is_badly_calibrated() {
+    fn confident_wrong_prediction_has_large_nll_and_ece() {
         let mut accumulator = ScoreAccumulator::default();
         accumulator.add(&[50.0, 0.0], 1);
         let scores = accumulator.scores().unwrap();
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_nan_have_no_scores() {
+    fn no_examples_and_nan_give_no_scores() {
         assert_eq!(ScoreAccumulator::default().scores(), None);
         let mut accumulator = ScoreAccumulator::default();
         accumulator.add(&[f32::NAN, 0.0], 0);

@@ -1,4 +1,5 @@
-//! Means and variances inside a net: over a whole split, and in the place of running averages.
+//! Means and variances inside a net: over a whole split, and in place of the running averages of
+//! batch norms.
 
 use super::batch::{Batches, SplitPart};
 use super::net::{for_each_chunk, host_f64};
@@ -13,20 +14,20 @@ use burn::tensor::{Tensor, TensorData};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Mean and variance of each channel of each replica, added up chunk by chunk in double precision.
+/// Mean and variance per channel and replica, accumulated over chunks in double precision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ChannelStatistics {
     rows: f64,
-    /// `[replicas * channels]`.
+    /// Means, `[replicas * channels]`.
     mean: Vec<f64>,
-    /// Sum of squared distances from the mean, `[replicas * channels]`.
+    /// Sum of squared deviations from the mean, `[replicas * channels]`.
     scatter: Vec<f64>,
     channels: usize,
 }
 
 impl ChannelStatistics {
-    /// Takes in `rows` rows a replica, `values` of shape `[replicas, rows, channels]` (Chan, Golub
-    /// and LeVeque 1983, equation 2.1).
+    /// Adds `rows` rows per replica; `values` is `[replicas, rows, channels]`. The update is
+    /// equation 2.1 of Chan, Golub and LeVeque 1983.
     pub(crate) fn add(&mut self, values: &[f64], rows: usize, channels: usize) {
         let replicas = values.len() / (rows * channels);
         self.channels = channels;
@@ -39,25 +40,25 @@ impl ChannelStatistics {
                 let mean = column().sum::<f64>() / new;
                 let scatter: f64 = column().map(|x| (x - mean).powi(2)).sum();
                 let at = r * channels + c;
-                let apart = mean - self.mean[at];
-                self.mean[at] += apart * new / (old + new);
-                self.scatter[at] += scatter + apart.powi(2) * old * new / (old + new);
+                let delta = mean - self.mean[at];
+                self.mean[at] += delta * new / (old + new);
+                self.scatter[at] += scatter + delta.powi(2) * old * new / (old + new);
             }
         }
         self.rows += new;
     }
 
-    /// `[replicas * channels]`.
+    /// Returns the means, `[replicas * channels]`.
     pub(crate) fn mean(&self) -> &[f64] {
         &self.mean
     }
 
-    /// Biased, `[replicas * channels]`.
+    /// Biased variances, `[replicas * channels]`.
     pub(crate) fn variance(&self) -> Vec<f64> {
         self.scatter.iter().map(|s| s / self.rows).collect()
     }
 
-    /// Mean of the squares, `[replicas * channels]`.
+    /// Mean squares, `[replicas * channels]`.
     pub(crate) fn mean_square(&self) -> Vec<f64> {
         let variance = self.variance();
         let pairs = variance.iter().zip(&self.mean);
@@ -69,26 +70,26 @@ impl ChannelStatistics {
     }
 }
 
-/// Adds up the moments at some points of every block that it watches.
+/// Observer that records channel statistics at some points of every block.
 #[derive(Debug)]
 pub(crate) struct StatisticsRecorder {
     points: &'static [Point],
-    /// Only this block, where given.
+    /// Records only this block; `None` records all blocks.
     path: Option<String>,
-    seen: RefCell<BTreeMap<String, BTreeMap<usize, ChannelStatistics>>>,
+    recorded: RefCell<BTreeMap<String, BTreeMap<usize, ChannelStatistics>>>,
 }
 
 impl StatisticsRecorder {
-    /// Watches `points` of every block.
+    /// Records at `points` of every block.
     pub(crate) fn at(points: &'static [Point]) -> Self {
         Self {
             points,
             path: None,
-            seen: RefCell::default(),
+            recorded: RefCell::default(),
         }
     }
 
-    /// Watches what enters the norm of the block at `path`.
+    /// Records the input of the norm of the block at `path`.
     fn norm_input(path: &str) -> Self {
         Self {
             path: Some(path.to_owned()),
@@ -96,10 +97,10 @@ impl StatisticsRecorder {
         }
     }
 
-    /// The moments at `point` of the block at `path`, if it was seen.
+    /// Returns the statistics at `point` of the block at `path`, if that point was reached.
     pub(crate) fn statistics(&self, path: &str, point: Point) -> Option<ChannelStatistics> {
         let index = self.points.iter().position(|p| *p == point)?;
-        self.seen.borrow().get(path)?.get(&index).cloned()
+        self.recorded.borrow().get(path)?.get(&index).cloned()
     }
 }
 
@@ -112,14 +113,14 @@ impl Observer for StatisticsRecorder {
             return;
         }
         let [_, rows, channels] = value.dims();
-        let mut seen = self.seen.borrow_mut();
-        let moments = seen.entry(path.to_owned()).or_default();
+        let mut recorded = self.recorded.borrow_mut();
+        let moments = recorded.entry(path.to_owned()).or_default();
         let moments = moments.entry(index).or_default();
         moments.add(&host_f64(value.clone()), rows, channels);
     }
 }
 
-/// The batch norms of `model` with their paths, from the input on.
+/// The batch norms of `model` with their paths, starting at the input.
 pub(crate) fn batch_norms(model: &Model) -> Vec<(&str, &BatchNorm)> {
     let epilogues = model.conv_blocks().map(|block| &block.epilogue);
     let epilogues = epilogues.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
@@ -130,7 +131,8 @@ pub(crate) fn batch_norms(model: &Model) -> Vec<(&str, &BatchNorm)> {
     norms.collect()
 }
 
-/// A copy of the net of `job` for evaluation, by the statistics that its recipe names.
+/// Returns a copy of the model for evaluation, with the batch norm statistics that the recipe of
+/// `job` asks for.
 pub(crate) fn evaluation_model(job: &Job, model: &Model, batches: &Batches) -> Model {
     match job.train.evaluate_by {
         Statistics::Running => model.valid(),
@@ -142,8 +144,8 @@ pub(crate) fn evaluation_model(job: &Job, model: &Model, batches: &Batches) -> M
     }
 }
 
-/// A copy of `model` for evaluation whose batch norms hold the mean and variance of the training
-/// split, each taken with those in front of it already in place.
+/// Returns a copy of `model` for evaluation whose batch norms use the mean and variance of the
+/// training split. Each is computed with the earlier norms already replaced.
 pub(crate) fn with_exact_statistics(model: &Model, batches: &Batches) -> Model {
     let model = model.valid();
     for (path, norm) in batch_norms(&model) {
@@ -158,9 +160,9 @@ pub(crate) fn with_exact_statistics(model: &Model, batches: &Batches) -> Model {
     model
 }
 
-/// A copy of `model` for evaluation whose batch norms hold the mean of the batch means and the mean
-/// of the unbiased batch variances over the batches of `orders`, of `n` examples each (Ioffe and
-/// Szegedy 2015, algorithm 2). The batches are normalized by their own statistics.
+/// Returns a copy of `model` for evaluation whose batch norms use the mean of the batch means and
+/// the mean of the unbiased batch variances over the batches of `orders`, with `n` examples each
+/// (Ioffe and Szegedy 2015, algorithm 2). Each batch is normalized by its own statistics.
 pub(crate) fn with_cumulative_statistics(
     model: &Model,
     batches: &Batches,
@@ -200,24 +202,25 @@ pub(crate) fn with_cumulative_statistics(
     model
 }
 
-/// Puts statistics, `[replicas * channels]` each, in the place of the running averages.
+/// Replaces the running averages of `norm` by the given statistics, `[replicas * channels]` each.
 pub(crate) fn set_running_statistics(norm: &BatchNorm, mean: &[f64], variance: &[f64]) {
-    let like = norm.running.estimates().0;
-    let shape: [usize; 2] = like.dims();
+    let options = norm.running.estimates().0;
+    let shape: [usize; 2] = options.dims();
     let tensor = |list: &[f64]| -> Tensor<2> {
-        let data = TensorData::new(list.to_vec(), shape).convert_dtype(like.dtype());
-        Tensor::from_data(data, (&like.device(), like.dtype()))
+        let data = TensorData::new(list.to_vec(), shape).convert_dtype(options.dtype());
+        Tensor::from_data(data, (&options.device(), options.dtype()))
     };
     norm.running.set(tensor(mean), tensor(variance));
 }
 
-/// Mean and variance that `norm` would evaluate with, `[replicas * channels]` each.
+/// Returns the mean and variance that `norm` uses in evaluation, `[replicas * channels]` each.
 pub(crate) fn running_statistics(norm: &BatchNorm) -> [Vec<f64>; 2] {
     let (mean, variance) = norm.running.estimates();
     [host_f64(mean), host_f64(variance)]
 }
 
-/// The mean over each replica's channels of `value(i)`, where `i` runs over `[replicas * channels]`.
+/// Returns the mean per replica of `value(i)` over the channels, where `i` counts
+/// `[replicas * channels]`.
 pub(crate) fn over_channels(
     replicas: usize,
     channels: usize,
@@ -236,7 +239,7 @@ mod tests {
     use crate::train::fixture::{self, assert_near};
     use ablate_models::Activation;
 
-    /// One unit that takes the first pixel twice: it gives 2, 6, 10, 14.
+    /// One unit that doubles the first pixel: its values are 2, 6, 10, 14.
     fn net() -> (crate::trainer::Job, Batches) {
         let images = [[1, 9], [3, 9], [5, 9], [7, 9]];
         let batches = fixture::batches(&images, &[0, 0, 1, 1]);
@@ -247,7 +250,7 @@ mod tests {
     const WEIGHTS: (&str, &[f64]) = ("blocks.0.linear.weight", &[2.0, 0.0]);
 
     #[test]
-    fn moments_taken_in_pieces_are_those_of_the_whole() {
+    fn statistics_of_chunks_equal_those_of_the_whole() {
         // Two replicas of one channel: 1, 2, 6 (mean 3, variance 14/3) and 0, 0, 3 (1, 2).
         let mut pieces = ChannelStatistics::default();
         pieces.add(&[1.0, 2.0, 0.0, 0.0], 2, 1);
@@ -263,20 +266,20 @@ mod tests {
     }
 
     #[test]
-    fn exact_statistics_are_those_of_all_training_examples() {
+    fn exact_statistics_cover_all_training_examples() {
         let (job, batches) = net();
         let net = fixture::net(&job, &[WEIGHTS]);
         let model = with_exact_statistics(net.model(), &batches);
         let [mean, variance] = running_statistics(batch_norms(&model)[0].1);
         // 2, 6, 10, 14.
         assert_eq!((mean, variance), (vec![8.0], vec![20.0]));
-        // The net itself is as it was.
+        // The net itself is unchanged.
         let [mean, variance] = running_statistics(batch_norms(net.model())[0].1);
         assert_eq!((mean, variance), (vec![0.0], vec![1.0]));
     }
 
     #[test]
-    fn cumulative_statistics_are_means_over_batches_of_unbiased_variances() {
+    fn cumulative_statistics_average_unbiased_batch_variances() {
         let (job, batches) = net();
         let net = fixture::net(&job, &[WEIGHTS]);
         let orders = [vec![0, 3, 1, 2]];
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_says_by_what_it_is_evaluated() {
+    fn recipe_selects_evaluation_statistics() {
         let (mut job, batches) = net();
         let net = fixture::net(&job, &[WEIGHTS]);
         for (by, expected) in [
@@ -302,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_net_on_exact_statistics_is_the_net_on_one_batch_of_all_examples() {
+    fn exact_statistics_equal_full_batch_statistics() {
         let images: Vec<[u8; 2]> = (0..20).map(|i| [i * 7 % 11, i * 5 % 13]).collect();
         let labels: Vec<u8> = (0..20).map(|i| i % 2).collect();
         let batches = fixture::batches(&images, &labels);

@@ -1,4 +1,4 @@
-//! JobThreads for the kernels of one job.
+//! Threads for the kernels of one job.
 
 use crate::device;
 use rayon::{ThreadPool, Yield};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// A pool of threads of a job's own, so that jobs beside each other do not share one.
+/// Thread pool of one job, so that concurrent jobs do not share threads.
 pub(crate) struct JobThreads {
     pool: Option<ThreadPool>,
     count: usize,
@@ -15,7 +15,8 @@ pub(crate) struct JobThreads {
 }
 
 impl JobThreads {
-    /// `count` threads for a job on `device`; where they cannot be had, the caller's will do.
+    /// Creates `count` threads for a job on `device`. If that fails, kernels run on the caller's
+    /// threads.
     pub(crate) fn new(device: &str, count: usize) -> Self {
         Self {
             pool: pool(count),
@@ -24,7 +25,7 @@ impl JobThreads {
         }
     }
 
-    /// `count` threads from now on.
+    /// Changes the number of threads.
     pub(crate) fn resize(&mut self, count: usize) {
         if count != self.count {
             self.pool = pool(count);
@@ -32,10 +33,10 @@ impl JobThreads {
         }
     }
 
-    /// Runs `f` with the kernels on these threads, which stay awake on a CPU until it ends.
+    /// Runs `f` with its kernels on these threads. On a CPU they keep spinning until `f` ends.
     ///
-    /// A step is a row of short kernels. A thread that falls asleep between two of them is woken up
-    /// too late for the next one, for waking takes as long as some kernels do.
+    /// A step is a sequence of short kernels. Waking up a sleeping thread between two kernels takes
+    /// as long as some kernels do.
     pub(crate) fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
             Some(pool) if self.count > 1 && self.on_cpu => pool.install(|| {
@@ -53,21 +54,21 @@ fn pool(count: usize) -> Option<ThreadPool> {
     pool.build().ok()
 }
 
-/// Keeps the other threads of a pool awake, looking for work, while it lives.
+/// Keeps the other threads of a pool spinning while it exists.
 struct SpinGuard(Arc<AtomicBool>);
 
-/// How often a thread looks for work before it lets another program have its core.
+/// Polls for work before a thread yields its core to another program.
 const POLLS_BEFORE_YIELD: usize = 64;
 
-/// JobThreads that stay awake, at most: kernels have few tasks, and too many who look for them get in each
-/// other's way.
+/// Largest number of spinning threads: kernels have few tasks, and more threads only contend for
+/// them.
 const MAX_SPINNING: usize = 16;
 
-/// Pauses between two looks, which disturb who has work to give.
+/// Spin-loop hints between two polls; they reduce contention with the thread that distributes work.
 const PAUSES_PER_POLL: usize = 8;
 
 impl SpinGuard {
-    /// On one of the threads of `pool`, which has nothing else to do.
+    /// Must be called on a thread of `pool` that has no other work.
     fn new(pool: &ThreadPool) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let running = Arc::new(AtomicUsize::new(1));
@@ -81,8 +82,8 @@ impl SpinGuard {
                 }
             }
         });
-        // Until they all look for work, which therefore none of them has yet: a thread that began
-        // to look while it waits for a part of its own work would not come back to it.
+        // Wait until all threads spin, so that none of them takes work earlier: a thread that
+        // starts to spin while it waits for a part of its own task would not return to that task.
         while running.load(Ordering::Relaxed) < pool.current_num_threads() {
             thread::yield_now();
         }
@@ -120,7 +121,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     #[test]
-    fn work_is_done_time_and_again_and_after_a_panic() {
+    fn pool_works_repeatedly_and_after_a_panic() {
         for count in [1, 2, 4] {
             let threads = JobThreads::new("flex", count);
             for n in 0..200u32 {
@@ -132,8 +133,8 @@ mod tests {
                 let expected: u32 = (0..n).map(|i| i * (i + 1) / 2).sum();
                 assert_eq!(sum, expected);
             }
-            let panics = || threads.install(|| panic!("as asked"));
-            assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+            let panicking = || threads.install(|| panic!("expected by the test"));
+            assert!(catch_unwind(AssertUnwindSafe(panicking)).is_err());
             assert_eq!(threads.install(rayon::current_num_threads), count);
         }
     }

@@ -1,4 +1,4 @@
-//! A job in training step by step, for whoever times it.
+//! Training of a job step by step, for timing.
 
 use super::{JobThreads, SplitPart, StackedTraining, TrainError, host_f64};
 use crate::data::{self, Dataset};
@@ -8,38 +8,38 @@ use crate::trainer::{Job, StopFlag};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Steps before any are timed for an estimate, and steps timed together.
+/// Steps before the timed ones, and steps per measurement.
 const WARM_UP: usize = 3;
 const TIMED_STEPS: usize = 4;
-/// Seconds for which anything short is timed again and again.
-const LEAST_TIMED: f64 = 0.05;
+/// Shortest total time of a measurement in seconds; short calls are repeated until then.
+const MIN_SECONDS: f64 = 0.05;
 
-/// The cells of a job in training, with threads of their own. It takes the very steps that
-/// [`BurnTrainer`](super::BurnTrainer) takes, in the same order, but as many as it is asked to.
+/// The cells of a job in training, with their own threads. It takes the same steps in the same
+/// order as [`BurnTrainer`](super::BurnTrainer), but the caller decides how many.
 pub struct Training<'a> {
     stacked: StackedTraining<'a>,
     threads: JobThreads,
-    /// The order of the examples in the current epoch, one list a replica.
+    /// Order of the examples in the current epoch, one list per replica.
     orders: Vec<Vec<u32>>,
     epoch: usize,
-    /// Steps taken of the current epoch.
+    /// Steps taken in the current epoch.
     taken: usize,
 }
 
 impl<'a> Training<'a> {
-    /// The nets of `job` before their first step, whose kernels use `threads` threads.
+    /// Prepares the nets of `job`, with kernels on `threads` threads.
     ///
     /// # Errors
-    /// If the device, the data or the model cannot be had, or there are fewer training examples
-    /// than a batch takes.
+    /// If the device cannot be opened, the data not loaded or the model not built, or if a batch is
+    /// larger than the training split.
     pub fn new(job: &'a Job, threads: usize) -> Result<Self, TrainError> {
         Self::on(&data::load(job.data.name)?, job, threads)
     }
 
-    /// The same on a data set that is at hand, whatever name `job` gives.
+    /// Like [`Self::new`], but trains on `dataset` whatever data set `job` names.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// As for [`Self::new`].
     pub fn on(dataset: &Arc<Dataset>, job: &'a Job, threads: usize) -> Result<Self, TrainError> {
         let threads = JobThreads::new(&job.device, threads);
         let stacked = threads.install(|| StackedTraining::new(job, dataset))?;
@@ -52,8 +52,7 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Takes `n` steps, one after the other, and waits for the last one to end; the loss of each
-    /// replica at that step.
+    /// Takes `n` steps, waits until the last one has finished, and returns its loss per replica.
     ///
     /// # Panics
     /// If `n` is 0.
@@ -76,16 +75,16 @@ impl<'a> Training<'a> {
         losses.expect("at least one step")
     }
 
-    /// Seconds the whole job takes, from timing a few steps, an evaluation and what the probes do at
-    /// the end, on nets that have hardly been trained.
+    /// Estimates the seconds that the whole job takes. It times a few steps, an evaluation and the
+    /// probes on nets that have hardly been trained.
     pub(super) fn estimate(mut self) -> f64 {
         self.steps(WARM_UP);
-        let step = usual_seconds(|| {
+        let step = median_seconds(|| {
             self.steps(TIMED_STEPS);
         }) / TIMED_STEPS as f64;
         let (stacked, threads) = (&self.stacked, &self.threads);
         let (net, batches) = (&stacked.net, &stacked.batches);
-        let evaluation = usual_seconds(|| {
+        let evaluation = median_seconds(|| {
             let _ = threads.install(|| {
                 let model = evaluation_model(stacked.job, net.model(), batches);
                 scores(&model, batches, SplitPart::Test)
@@ -109,11 +108,11 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Seconds that `f` usually takes: the median of some calls where it is short, so that the first ones,
-/// which still fill caches and buffers, do not count.
-fn usual_seconds(mut f: impl FnMut()) -> f64 {
+/// Median time of `f` in seconds. Short calls are repeated, so that the first ones, which fill
+/// caches and buffers, do not count.
+fn median_seconds(mut f: impl FnMut()) -> f64 {
     let mut calls: Vec<f64> = Vec::new();
-    while calls.iter().sum::<f64>() < LEAST_TIMED {
+    while calls.iter().sum::<f64>() < MIN_SECONDS {
         let started = Instant::now();
         f();
         calls.push(started.elapsed().as_secs_f64());

@@ -72,7 +72,7 @@ fn missing_files_are_named_with_their_folder() {
 fn truncated_file_is_named() {
     let bench = bench();
     bench.write(TRAIN_IMAGES, images(40, 39 * 784 + 5));
-    is_unavailable(&bench, "train-images-idx3-ubyte`: it claims to hold");
+    is_unavailable(&bench, "train-images-idx3-ubyte`: its header claims");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn wrong_header_is_found() {
 fn header_claiming_4_gib_is_rejected() {
     let bench = bench();
     bench.write(TRAIN_IMAGES, images(u32::MAX / 784, 784));
-    is_unavailable(&bench, "more than the 256 MiB that are read");
+    is_unavailable(&bench, "exceeds the limit of 256 MiB");
 }
 
 #[test]

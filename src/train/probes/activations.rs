@@ -1,4 +1,4 @@
-//! How what enters the activation is distributed over the units and examples of each block.
+//! Distribution of the preactivations over the units and examples of each block.
 
 use super::quantiles::Quantiles;
 use super::{ProbeContext, ProbeHooks, ProbeResults};
@@ -10,19 +10,19 @@ use burn::tensor::Tensor;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Held-out examples looked at.
+/// Number of held-out examples.
 const EXAMPLES: usize = 256;
 
 pub(super) struct Activations;
 
-/// What entered an activation, `[replicas, rows, channels]`.
+/// Preactivations of one chunk of examples, `[replicas, rows, channels]`.
 struct Chunk {
     values: Vec<f64>,
-    /// Values a replica.
+    /// Values per replica.
     each: usize,
 }
 
-/// Everything that entered the activations, by path.
+/// Observer that records all preactivations, by path.
 #[derive(Default)]
 struct Inputs(RefCell<BTreeMap<String, Vec<Chunk>>>);
 
@@ -55,7 +55,7 @@ impl ProbeHooks for Activations {
                 let own = chunks.iter();
                 let own = own.flat_map(|c| &c.values[r * c.each..(r + 1) * c.each]);
                 let values = Quantiles::of(own.copied().collect());
-                values.trace("preactivation", &path, result);
+                values.push_traces("preactivation", &path, result);
             }
         }
     }

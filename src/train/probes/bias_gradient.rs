@@ -1,4 +1,4 @@
-//! How large the gradient of a bias ever gets, and how far the bias moves.
+//! Largest gradient of each bias during training, and the distance that the bias moves.
 
 use super::results::{ProbeResults, put_values};
 use super::{ProbeContext, ProbeHooks, StepContext};
@@ -7,7 +7,7 @@ use ablate_models::zoo::Model;
 use burn::module::Param;
 use burn::tensor::Tensor;
 
-/// Keeps the largest gradients seen, `[replicas]` each, a pair a block with a bias.
+/// Largest gradients so far, `[replicas]` each, for every block with a bias.
 pub(super) struct BiasGradient {
     blocks: Vec<Block>,
 }
@@ -15,7 +15,7 @@ pub(super) struct BiasGradient {
 struct Block {
     path: String,
     start: Tensor<2>,
-    /// Largest gradient of the bias and of the weights; none before the first step.
+    /// Largest gradients of bias and weights; `None` before the first step.
     largest: Option<[Tensor<1>; 2]>,
 }
 
@@ -73,7 +73,7 @@ impl ProbeHooks for BiasGradient {
     }
 }
 
-/// The largest size in each row.
+/// Largest absolute value per row.
 fn largest(x: Tensor<2>) -> Tensor<1> {
     let [replicas, _] = x.dims();
     x.abs().max_dim(1).reshape([replicas])

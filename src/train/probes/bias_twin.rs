@@ -1,7 +1,7 @@
-//! Twins that differ in nothing but the biases in front of the norm, trained in double precision.
+//! Trains two nets in double precision that differ only in the biases of the hidden blocks.
 //!
-//! Where the norm follows the weights directly, batch statistics subtract any bias exactly, so the
-//! twins stay equal up to rounding; elsewhere they part at once.
+//! If the norm directly follows the weights, batch statistics cancel every bias, so the nets stay
+//! equal up to rounding. Otherwise they differ from the first step.
 
 use super::results::{ProbeResults, put_values};
 use super::{ProbeContext, ProbeHooks};
@@ -16,17 +16,17 @@ use ablate_models::block::Bias;
 use ablate_models::zoo::ModelConfig;
 use burn::tensor::{DType, Tensor};
 
-/// Steps the twins take; their logits are compared after the steps named.
+/// Training steps, and steps after which logits are compared.
 const STEPS: usize = 50;
-const LOOK_AT: [usize; 3] = [1, 10, STEPS];
+const RECORDED_STEPS: [usize; 3] = [1, 10, STEPS];
 
 pub(super) struct BiasTwin;
 
 impl ProbeHooks for BiasTwin {
     fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
-        // The job itself was built from the same parts.
+        // The job's own net was built from the same parts, so this is not expected.
         if let Err(error) = measure(context.job, results) {
-            log::warn!("no twin: {error}");
+            log::warn!("the probe `bias_twin` failed: {error}");
         }
     }
 }
@@ -35,11 +35,11 @@ fn measure(job: &Job, results: &mut [ProbeResults]) -> Result<(), TrainError> {
     let device = crate::device::open(&job.device)?.autodiff();
     let batches = load(job, &data::load(job.data.name)?, &device, DType::F64)?;
     let seeds: Vec<u64> = job.cells.iter().map(|cell| cell.seed).collect();
-    let twin = |bias| {
+    let train_net = |bias| {
         let start = Start::new(seeds.clone(), &device).double();
         build(job, &with_bias(&job.model, bias), &batches, start)
     };
-    let (mut with, mut without) = (twin(Bias::On)?, twin(Bias::Off)?);
+    let (mut with, mut without) = (train_net(Bias::On)?, train_net(Bias::Off)?);
     let n = job.train.batch_size;
     let mut largest = vec![0.0f64; job.cells.len()];
     let mut orders = batches.orders(0);
@@ -59,7 +59,7 @@ fn measure(job: &Job, results: &mut [ProbeResults]) -> Result<(), TrainError> {
         for (i, d) in difference.into_iter().enumerate() {
             largest[i / each] = largest[i / each].max(d.abs());
         }
-        if LOOK_AT.contains(&(step + 1)) {
+        if RECORDED_STEPS.contains(&(step + 1)) {
             put_values(results, &format!("bias_twin.step_{}", step + 1), |r| {
                 largest[r]
             });
@@ -68,7 +68,7 @@ fn measure(job: &Job, results: &mut [ProbeResults]) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// The same model with biases, or without, in every hidden block.
+/// The same model with or without biases in every hidden block.
 pub(super) fn with_bias(model: &ModelConfig, bias: Bias) -> ModelConfig {
     let mut model = model.clone();
     for block in model.blocks_mut() {

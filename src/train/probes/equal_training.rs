@@ -1,8 +1,9 @@
 //! How evenly the units of a layer are trained.
 //!
-//! A unit's *update* is the way its incoming weights went: the sum over the steps of the length of
-//! their change. Its *strength* is the norm of its incoming weights times that of its outgoing ones,
-//! which no rescaling of a rectified unit changes.
+//! The *update* of a unit is the path length of its incoming weights: the sum over steps of the
+//! norm of their change. The *strength* of a unit is the norm of its incoming weights times the
+//! norm of its outgoing weights. Rescaling a ReLU unit (incoming weights times `a`, outgoing
+//! weights divided by `a`) does not change its strength.
 
 use super::inequality::{gini, lorenz};
 use super::{ProbeContext, ProbeHooks, ProbeResults};
@@ -10,19 +11,19 @@ use crate::train::net::host_f64;
 use ablate_models::zoo::Model;
 use burn::tensor::Tensor;
 
-/// Steps of the curve of shares.
+/// Intervals of the Lorenz curve.
 const POINTS: usize = 16;
 
 pub(super) struct EqualTraining {
     layers: Vec<UpdateLengths>,
 }
 
-/// The ways of the units of one layer.
+/// Path lengths of the units of one layer.
 struct UpdateLengths {
     path: String,
     /// Weights after the last step, `[replicas, inputs, units]`.
     before: Tensor<3>,
-    /// Length of the way so far, `[replicas, units]`.
+    /// Path length so far, `[replicas, units]`.
     length: Tensor<2>,
 }
 
@@ -42,7 +43,7 @@ impl UpdateLengths {
     }
 }
 
-/// Norms over the inputs (`over` 1) of each unit, or over the outputs (2) of each row.
+/// Norm of each column (`over` = 1, over inputs) or of each row (`over` = 2, over outputs).
 fn norms(weight: Tensor<3>, over: usize) -> Tensor<2> {
     let [replicas, inputs, units] = weight.dims();
     let rows = if over == 1 { units } else { inputs };
@@ -53,7 +54,7 @@ fn norms(weight: Tensor<3>, over: usize) -> Tensor<2> {
         .reshape([replicas, rows])
 }
 
-/// Strength of every unit that `incoming` makes and `outgoing` reads, `[replicas, units]`. Rows of
+/// Strength of every unit, `[replicas, units]`, given its incoming and outgoing weights. Rows of
 /// `outgoing` run over (position, unit) with the unit fastest.
 fn strengths(incoming: Tensor<3>, outgoing: Tensor<3>) -> Tensor<2> {
     let [replicas, _, units] = incoming.dims();
@@ -133,8 +134,8 @@ impl ProbeHooks for EqualTraining {
     }
 }
 
-/// Notes the Gini coefficient of each layer's sizes, and its mean over the layers. Units that were
-/// never updated have none.
+/// Appends the Gini coefficient of each layer and its mean over the layers to the traces. It is NaN
+/// if no unit was updated.
 fn trace(name: &str, paths: &[&str], layers: &[Tensor<2>], results: &mut [ProbeResults]) {
     let layers: Vec<Vec<Vec<f64>>> = layers.iter().map(by_replica).collect();
     for (r, result) in results.iter_mut().enumerate() {
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
     use burn::tensor::TensorData;
 
-    /// One replica of `[inputs, units]`.
+    /// Weights of one replica, `[inputs, units]`.
     fn weight<const I: usize, const U: usize>(rows: [[f64; U]; I]) -> Tensor<3> {
         let device = crate::device::open("flex").unwrap();
         let flat: Vec<f32> = rows.iter().flatten().map(|&w| w as f32).collect();
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_whose_units_go_equally_far_is_balanced_whatever_their_directions() {
+    fn equal_path_lengths_have_gini_zero() {
         let mut updates = UpdateLengths::new("blocks.0".into(), weight([[0.0; 4]; 2]));
         updates.step(weight([[3.0, 0.0, 5.0, -3.0], [4.0, 5.0, 0.0, 4.0]]));
         updates.step(weight([[3.0, 0.0, 4.0, -3.0], [5.0, 6.0, 0.0, 3.0]]));
@@ -179,22 +180,22 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_of_which_one_unit_moves_is_as_unbalanced_as_can_be() {
+    fn single_updated_unit_has_maximal_gini() {
         let mut updates = UpdateLengths::new("blocks.0".into(), weight([[1.0; 4]; 2]));
         updates.step(weight([[1.0, 1.0, 4.0, 1.0], [1.0, 1.0, 5.0, 1.0]]));
-        // Way and way back count both, although nothing has changed in the end.
+        // Moving there and back counts twice, although the weights end where they started.
         updates.step(weight([[1.0; 4]; 2]));
         assert_eq!(by_replica(&updates.length)[0], [0.0, 0.0, 10.0, 0.0]);
         assert!((gini_of(&updates.length) - 0.75).abs() < 1e-12);
     }
 
     #[test]
-    fn strength_is_the_product_of_the_norms_before_and_behind_a_unit() {
+    fn strength_multiplies_incoming_and_outgoing_norms() {
         let incoming = weight([[3.0, 1.0], [4.0, 0.0]]);
         let outgoing = weight([[0.0, 2.0], [6.0, 8.0]]);
         let results = by_replica(&strengths(incoming.clone(), outgoing));
         assert!((results[0][0] - 10.0).abs() < 1e-5 && (results[0][1] - 10.0).abs() < 1e-5);
-        // Two positions of two units: rows of unit 0 are the first and the third.
+        // Two positions of two units: the rows of unit 0 are the first and the third.
         let spread = weight([[3.0], [0.0], [4.0], [5.0]]);
         let results = by_replica(&strengths(incoming, spread));
         assert!((results[0][0] - 25.0).abs() < 1e-5 && (results[0][1] - 5.0).abs() < 1e-5);

@@ -1,6 +1,6 @@
-//! One trained net, evaluated by several statistics: the running averages, averages over the batches
-//! of an epoch, the exact ones of the training split, and those of the test batch itself, whose
-//! examples come as they are, one by one, or sorted by class.
+//! Scores of one trained net with different batch norm statistics: running averages, averages over
+//! the batches of an epoch, exact statistics of the training split, and statistics of the test
+//! batch itself. Test batches are in file order, of one example, or sorted by class.
 
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::record::Scores;
@@ -19,21 +19,21 @@ impl ProbeHooks for EvaluationModes {
         let (net, batches) = (context.net, context.batches);
         let model = net.model();
         let n = context.job.train.batch_size;
-        let whole = |model: &Model| net::scores(model, batches, SplitPart::Test);
-        let as_they_come = orders(batches, |_, list| list);
+        let score = |model: &Model| net::scores(model, batches, SplitPart::Test);
+        let in_file_order = orders(batches, |_, list| list);
         let sorted = orders(batches, by_class);
-        let by_batch = |orders: &[Vec<u32>], n| on_batches(&model.valid(), batches, orders, n);
+        let score_batches = |orders: &[Vec<u32>], n| on_batches(&model.valid(), batches, orders, n);
         let epoch = batches.orders(0);
         let modes = [
-            ("running", whole(&model.valid())),
+            ("running", score(&model.valid())),
             (
                 "cumulative",
-                whole(&with_cumulative_statistics(model, batches, &epoch, n)),
+                score(&with_cumulative_statistics(model, batches, &epoch, n)),
             ),
-            ("exact", whole(&with_exact_statistics(model, batches))),
-            ("batch", by_batch(&as_they_come, n)),
-            ("batch-of-one", by_batch(&as_they_come, 1)),
-            ("batch-of-a-class", by_batch(&sorted, n)),
+            ("exact", score(&with_exact_statistics(model, batches))),
+            ("batch", score_batches(&in_file_order, n)),
+            ("batch-of-one", score_batches(&in_file_order, 1)),
+            ("batch-of-a-class", score_batches(&sorted, n)),
         ];
         for (mode, scores) in modes {
             for (result, scores) in results.iter_mut().zip(scores) {
@@ -46,7 +46,7 @@ impl ProbeHooks for EvaluationModes {
     }
 }
 
-/// The places of the test examples, one list a replica, after `arrange` has seen each.
+/// Positions of the test examples, one list per replica, reordered by `arrange`.
 fn orders(
     batches: &Batches,
     arrange: impl Fn(&dyn Fn(u32) -> usize, Vec<u32>) -> Vec<u32>,
@@ -59,14 +59,14 @@ fn orders(
     (0..batches.replicas()).map(of).collect()
 }
 
-/// Classes in order; the examples of one class as they come.
+/// Sorts the examples by class; within a class the order is kept.
 fn by_class(class: &dyn Fn(u32) -> usize, mut list: Vec<u32>) -> Vec<u32> {
     list.sort_by_key(|&i| class(i));
     list
 }
 
 /// Scores on the test set in batches of `n`, each normalized by its own statistics. The last batch
-/// is filled up with examples in front of it, which are not scored again.
+/// is filled up with preceding examples, which are not scored again.
 fn on_batches(
     model: &Model,
     batches: &Batches,
@@ -82,9 +82,9 @@ fn on_batches(
         let logits = model.forward(pixels.inner(), &Pass::evaluate_on_batch());
         let classes = logits.dims()[2];
         for (i, row) in host(logits).chunks(classes).enumerate() {
-            let (r, place) = (i / n, from + i % n);
-            if place >= done {
-                let label = batches.label(SplitPart::Test, r, orders[r][place] as usize);
+            let (r, position) = (i / n, from + i % n);
+            if position >= done {
+                let label = batches.label(SplitPart::Test, r, orders[r][position] as usize);
                 accumulators[r].add(row, label);
             }
         }
@@ -99,7 +99,7 @@ mod tests {
     use ablate_models::Activation;
     use ablate_models::norm::NormConfig;
 
-    /// The class of an image is whether its first pixel is the larger one; one of five is mislabelled.
+    /// The class is 1 if the first pixel is the larger one; one of five images is mislabelled.
     const IMAGES: [[u8; 2]; 5] = [[1, 9], [8, 2], [3, 7], [6, 4], [9, 1]];
     const LABELS: [u8; 5] = [0, 1, 0, 1, 0];
     const WEIGHTS: [(&str, &[f64]); 2] = [
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_norm_every_mode_gives_each_example_its_one_score() {
+    fn without_norm_all_modes_agree() {
         for batch in [1, 2, 4, 5] {
             let results = results(NormConfig::None, batch);
             for mode in [
@@ -141,8 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_one_tells_a_norm_nothing() {
-        // Everything is normalized to zero, and among equal logits the first class counts.
+    fn batch_of_one_is_normalized_to_zero() {
+        // All inputs are normalized to zero, and among equal logits the first class is predicted.
         let results = results(fixture::bare(0.1), 5);
         assert_eq!(results.value("accuracy_by.batch-of-one"), Some(60.0));
         let nll = results.value("nll_by.batch-of-one").unwrap();
@@ -150,13 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_one_class_is_normalized_to_both() {
-        // Differences of the pixels: -8, -4, 8 of class 0 and 6, 2 of class 1. Sorted, batches of
-        // three and of the last three: (-8, -4, 8) with mean -4/3 gets the last one wrong; of
-        // (8, 6, 2), mean 16/3, the last two are scored: 6 above the mean, 2 below.
+    fn batch_of_one_class_is_split_by_its_mean() {
+        // Differences of the pixels: -8, -4, 8 for class 0 and 6, 2 for class 1. Sorted by class,
+        // the first batch (-8, -4, 8) has mean -4/3, which gets the last one wrong. The second
+        // batch (8, 6, 2) has mean 16/3, and only its last two are scored: 6 is above the mean, 2
+        // below.
         let results = results(fixture::bare(0.1), 3);
         assert_eq!(results.value("accuracy_by.batch-of-a-class"), Some(60.0));
-        // All five have mean 0.8: only the mislabelled one is wrong.
+        // All five have mean 0.8: only the mislabelled image is wrong.
         assert_eq!(results.value("accuracy_by.exact"), Some(80.0));
     }
 }

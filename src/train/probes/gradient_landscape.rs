@@ -1,8 +1,9 @@
-//! How well a gradient predicts what lies ahead of it (Santurkar et al. 2018, sections 2.2 and 3.1).
+//! How well a gradient predicts loss and gradients after a step (Santurkar et al. 2018, "How does
+//! batch normalization help optimization?", sections 2.2 and 3.1).
 //!
-//! After each epoch, on the first batch of the next one: along the gradient, by how much loss and
-//! gradient change; and, layer by layer, by how much a layer's gradient changes when the layers in
-//! front of it take their step. Statistics are those of the batch, and nothing is dropped.
+//! Measured after each epoch on the first batch of the next epoch: how much loss and gradient
+//! change along the gradient, and for each layer, how much its gradient changes when the earlier
+//! layers take their step (internal covariate shift). Batch statistics are used and dropout is off.
 
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::host_f64;
@@ -13,7 +14,7 @@ use ablate_models::Pass;
 use ablate_models::zoo::Model;
 use burn::tensor::{Int, Tensor};
 
-/// Lengths of the steps along the gradient, in learning rates.
+/// Step lengths along the gradient, in learning rates.
 const LENGTHS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 
 #[derive(Default)]
@@ -37,15 +38,15 @@ impl ProbeHooks for GradientLandscape {
 
 type Batch = (Tensor<3>, Tensor<2, Int>);
 
-/// A net, and loss and gradients of one batch there.
+/// Loss and gradients of one batch at given parameters.
 struct LossPoint {
     model: Model,
-    /// `[replicas]`.
+    /// Loss, `[replicas]`.
     losses: Vec<f64>,
-    /// Of every parameter, `[replicas, elements]`.
-    slopes: Vec<Tensor<2>>,
-    /// Of the weights of every block, `[replicas, elements]`.
-    weight_slopes: Vec<Tensor<2>>,
+    /// Gradient of every parameter, `[replicas, elements]`.
+    gradients_at_point: Vec<Tensor<2>>,
+    /// Gradient of the weights of every block, `[replicas, elements]`.
+    weight_gradients: Vec<Tensor<2>>,
 }
 
 impl LossPoint {
@@ -54,14 +55,14 @@ impl LossPoint {
         let losses = ablate_kernels::cross_entropy(logits, labels.clone());
         let all = losses.clone().sum().backward();
         let weights = block_weights(&model).into_iter();
-        let weight_slopes = weights.filter_map(|weight| {
+        let weight_gradients = weights.filter_map(|weight| {
             let gradient = weight.val().grad(&all)?;
             let [replicas, rows, outputs] = gradient.dims();
             Some(gradient.reshape([replicas, rows * outputs]))
         });
         Self {
-            weight_slopes: weight_slopes.collect(),
-            slopes: gradients(&model, &all)
+            weight_gradients: weight_gradients.collect(),
+            gradients_at_point: gradients(&model, &all)
                 .into_iter()
                 .map(|(_, g)| g)
                 .collect(),
@@ -70,29 +71,29 @@ impl LossPoint {
         }
     }
 
-    /// The net after a step of `length` learning rates down the gradient.
+    /// Returns the model after a step of `length` learning rates against the gradient.
     fn step(&self, length: f64, rates: &[f64]) -> Model {
         map_parameters(deep_copy(&self.model), |i, _, value| {
             let rates: Vec<f64> = rates.iter().map(|rate| rate * length).collect();
             let rates = Tensor::<1>::from_data(rates.as_slice(), (&value.device(), value.dtype()));
-            value - self.slopes[i].clone() * rates.unsqueeze_dim(1)
+            value - self.gradients_at_point[i].clone() * rates.unsqueeze_dim(1)
         })
     }
 }
 
-/// Loss and gradient along the gradient.
+/// Records the changes of loss and gradient along the gradient.
 fn along_gradient(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut [ProbeResults]) {
-    let size = norms(&here.slopes);
-    let ahead = LENGTHS.map(|length| LossPoint::at(here.step(length, rates), batch));
-    let change = ahead
+    let size = norms(&here.gradients_at_point);
+    let points = LENGTHS.map(|length| LossPoint::at(here.step(length, rates), batch));
+    let change = points
         .each_ref()
-        .map(|there| distances(&there.slopes, &here.slopes));
+        .map(|point| distances(&point.gradients_at_point, &here.gradients_at_point));
     for (r, result) in results.iter_mut().enumerate() {
-        let losses = ahead.each_ref().map(|there| there.losses[r]);
+        let losses = points.each_ref().map(|point| point.losses[r]);
         let largest = |values: [f64; LENGTHS.len()]| values.into_iter().fold(f64::MIN, f64::max);
         let smallest = losses.into_iter().fold(f64::MAX, f64::min);
-        let way = |i: usize| LENGTHS[i] * rates[r] * size[r];
-        let smoothness = std::array::from_fn(|i| change[i][r] / way(i));
+        let distance = |i: usize| LENGTHS[i] * rates[r] * size[r];
+        let smoothness = std::array::from_fn(|i| change[i][r] / distance(i));
         let change = largest(change.each_ref().map(|all| all[r]));
         result.push_trace("loss_range", largest(losses) - smallest);
         result.push_trace("gradient_change", change);
@@ -101,25 +102,25 @@ fn along_gradient(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut 
     }
 }
 
-/// The gradient of each block's weights before and after the blocks in front of it take their step.
+/// Records the change of each block's weight gradient when the earlier blocks take their step.
 fn covariate_shift(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut [ProbeResults]) {
     let next = here.step(1.0, rates);
     let moved: Vec<Tensor<2>> = values(&next).into_iter().map(|(_, v)| v).collect();
     let paths = block_paths(&here.model);
     for (i, path) in paths.iter().enumerate() {
-        let is_in_front = |parameter: &str| {
+        let is_earlier = |parameter: &str| {
             let block = |path: &String| parameter.starts_with(&format!("{path}."));
             paths[..i].iter().any(block)
         };
         let mixed = map_parameters(deep_copy(&here.model), |index, parameter, value| {
-            if is_in_front(parameter) {
+            if is_earlier(parameter) {
                 moved[index].clone()
             } else {
                 value
             }
         });
-        let old = &here.weight_slopes[i..=i];
-        let new = &LossPoint::at(mixed, batch).weight_slopes[i..=i];
+        let old = &here.weight_gradients[i..=i];
+        let new = &LossPoint::at(mixed, batch).weight_gradients[i..=i];
         let (apart, products) = (distances(new, old), products(new, old));
         let (a, b) = (norms(new), norms(old));
         for (r, result) in results.iter_mut().enumerate() {
@@ -130,7 +131,7 @@ fn covariate_shift(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut
     }
 }
 
-/// The inner product of two lists of parameters, `[replicas]`.
+/// Inner product of two lists of parameters, `[replicas]`.
 fn products(a: &[Tensor<2>], b: &[Tensor<2>]) -> Vec<f64> {
     let each = a.iter().zip(b).map(|(a, b)| {
         let products: Tensor<2> = a.clone() * b.clone();
@@ -164,8 +165,8 @@ mod tests {
 
     const RATE: f64 = 0.1;
 
-    /// Traces are kept with six digits.
-    const DIGITS: f64 = 1e-5;
+    /// Tolerance: traces are rounded to six digits.
+    const TOLERANCE: f64 = 1e-5;
 
     fn results(model: &ModelConfig, weights: &[(&str, &[f64])]) -> ProbeResults {
         let batches = fixture::batches(&[[2, 0]], &[0]);
@@ -182,28 +183,36 @@ mod tests {
         results
     }
 
-    /// A linear classifier of zeros on one image `(2, 0)` of class 0: a step of length `a` moves the
-    /// logits apart by `a (|x|^2 + 1)`, and the gradient shrinks by the factor `2 sigmoid(-5 a)`.
+    /// A linear classifier with zero weights on one image `(2, 0)` of class 0. A step of length `a`
+    /// separates the logits by `a (|x|^2 + 1)`, and multiplies the gradient by `2 sigmoid(-5 a)`.
     #[test]
-    fn loss_and_gradient_of_a_linear_classifier_change_as_on_paper() {
+    fn linear_classifier_matches_hand_computation() {
         let results = results(&fixture::mlp(&[], NormConfig::None, Activation::Relu), &[]);
         let loss = |a: f64| (-5.0 * a).exp().ln_1p();
         let range = loss(0.5 * RATE) - loss(4.0 * RATE);
         let of = |name: &str| results.trace(name)[0];
-        assert_near(of("loss_range"), range, DIGITS);
+        assert_near(of("loss_range"), range, TOLERANCE);
         let change = |a: f64| (2.5 * a).tanh();
-        assert_near(of("relative_gradient_change"), change(4.0 * RATE), DIGITS);
+        assert_near(
+            of("relative_gradient_change"),
+            change(4.0 * RATE),
+            TOLERANCE,
+        );
         // The gradient is half of (x, 1) for one class, and its negative for the other.
         let size = (2.0f64 * 5.0 / 4.0).sqrt();
-        assert_near(of("gradient_change"), change(4.0 * RATE) * size, DIGITS);
-        // The change for its way is largest where the way is shortest.
-        assert_near(of("smoothness"), change(0.5 * RATE) / (0.5 * RATE), DIGITS);
+        assert_near(of("gradient_change"), change(4.0 * RATE) * size, TOLERANCE);
+        // The change per distance is largest for the shortest step.
+        assert_near(
+            of("smoothness"),
+            change(0.5 * RATE) / (0.5 * RATE),
+            TOLERANCE,
+        );
     }
 
-    /// Two linear units, one behind the other, and a head of 1 and -1: logits `h` and `-h` with
-    /// `h = 2 w1 w2`, whose loss falls with slope `2 sigmoid(-2 h)` in `h`.
+    /// Two linear units in sequence, and a head with weights 1 and -1: the logits are `h` and `-h`
+    /// with `h = 2 w1 w2`, and the loss has slope `-2 sigmoid(-2 h)` in `h`.
     #[test]
-    fn the_gradient_behind_a_layer_changes_with_its_step_as_on_paper() {
+    fn covariate_shift_matches_hand_computation() {
         let (first, second) = (0.4, 0.3);
         let results = results(
             &fixture::mlp(&[1, 1], NormConfig::None, Activation::Linear),
@@ -217,9 +226,17 @@ mod tests {
         let gradient = |w1: f64| slope(w1) * 2.0 * w1;
         let moved = first - RATE * slope(first) * 2.0 * second;
         let shift = (gradient(moved) - gradient(first)).abs();
-        assert_near(results.trace("covariate_shift.blocks.1")[0], shift, DIGITS);
-        assert_near(results.trace("covariate_cosine.blocks.1")[0], 1.0, DIGITS);
-        // Nothing stands in front of the first layer.
+        assert_near(
+            results.trace("covariate_shift.blocks.1")[0],
+            shift,
+            TOLERANCE,
+        );
+        assert_near(
+            results.trace("covariate_cosine.blocks.1")[0],
+            1.0,
+            TOLERANCE,
+        );
+        // There is no layer before the first one.
         assert_eq!(results.trace("covariate_shift.blocks.0"), [0.0]);
     }
 }

@@ -1,4 +1,4 @@
-//! How far the activation is from positively homogeneous.
+//! Deviation of the activation from positive homogeneity, `f(a x) = a f(x)` for `a > 0`.
 
 use super::results::{ProbeResults, put_values};
 use super::{ProbeContext, ProbeHooks};

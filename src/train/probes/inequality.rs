@@ -1,7 +1,7 @@
-//! How unequally a quantity is spread over its bearers.
+//! Measures of inequality: Gini coefficient and Lorenz curve.
 
-/// The Gini coefficient of sizes: 0 where all are equal, `(n - 1) / n` where one of `n` has all.
-/// `None` without values, where one is negative or not finite, or where all are 0.
+/// Gini coefficient: 0 if all sizes are equal, `(n - 1) / n` if one of `n` has everything. Returns
+/// `None` if there are no values, if a value is negative or not finite, or if all are 0.
 pub(super) fn gini(sizes: &[f64]) -> Option<f64> {
     let sorted = ascending(sizes)?;
     let (n, total) = (sorted.len() as f64, sorted.iter().sum::<f64>());
@@ -10,8 +10,8 @@ pub(super) fn gini(sizes: &[f64]) -> Option<f64> {
     Some(2.0 * weighted / (n * total) - (n + 1.0) / n)
 }
 
-/// The Lorenz curve: the share of the total that the smallest `0, 1/points, ..., 1` of the bearers
-/// have, interpolated between bearers. `None` as for [`gini`].
+/// Lorenz curve: the shares of the total that the smallest `0, 1/points, ..., 1` of the sizes have,
+/// linearly interpolated. Returns `None` as for [`gini`].
 pub(super) fn lorenz(sizes: &[f64], points: usize) -> Option<Vec<f64>> {
     let sorted = ascending(sizes)?;
     let total: f64 = sorted.iter().sum();
@@ -28,7 +28,7 @@ pub(super) fn lorenz(sizes: &[f64], points: usize) -> Option<Vec<f64>> {
     Some((0..=points).map(share).collect())
 }
 
-/// Sorted; `None` where they are no sizes or have no total.
+/// Sorts the sizes; `None` if a size is invalid or their sum is 0.
 fn ascending(sizes: &[f64]) -> Option<Vec<f64>> {
     let mut sorted = sizes.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -41,12 +41,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_bearers_have_0_and_a_single_one_has_all_but_its_own_share() {
+    fn gini_of_equal_single_and_invalid_sizes() {
         assert!(gini(&[2.0; 8]).unwrap().abs() < 1e-15);
         let mut one = [0.0; 8];
         one[3] = 5.0;
         assert!((gini(&one).unwrap() - 7.0 / 8.0).abs() < 1e-15);
-        // Mean absolute difference of 1, 2, 3 over all nine pairs is 8/9; half of it over the mean.
+        // The mean absolute difference of 1, 2, 3 over all nine pairs is 8/9. The Gini coefficient
+        // is half of it, divided by the mean.
         assert!((gini(&[3.0, 1.0, 2.0]).unwrap() - 2.0 / 9.0).abs() < 1e-15);
         assert_eq!(gini(&[]), None);
         assert_eq!(gini(&[0.0; 3]), None);
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lorenz_curve_of_equals_is_the_diagonal_and_that_of_one_lies_on_the_axis() {
+    fn lorenz_curve_of_equal_and_unequal_sizes() {
         assert_eq!(lorenz(&[3.0; 4], 4), Some(vec![0.0, 0.25, 0.5, 0.75, 1.0]));
         assert_eq!(lorenz(&[0.0, 1.0], 4), Some(vec![0.0, 0.0, 0.0, 0.5, 1.0]));
         assert_eq!(lorenz(&[1.0, 3.0], 2), Some(vec![0.0, 0.25, 1.0]));

@@ -1,4 +1,4 @@
-//! How the learned scales and centers of each block are distributed over its units.
+//! Distribution of the learned scales and centers of each block over its units.
 
 use super::quantiles::Quantiles;
 use super::{ProbeContext, ProbeHooks, ProbeResults};
@@ -19,19 +19,24 @@ impl ProbeHooks for LearnedParameters {
             let Some(affine) = epilogue.norm.as_ref().map(Norm::affine) else {
                 continue;
             };
-            note("scale", path, affine.scale.as_ref(), results);
-            note("center", path, affine.center.as_ref(), results);
+            push_traces("scale", path, affine.scale.as_ref(), results);
+            push_traces("center", path, affine.center.as_ref(), results);
         }
     }
 }
 
-fn note(what: &str, path: &str, param: Option<&Param<Tensor<2>>>, results: &mut [ProbeResults]) {
+fn push_traces(
+    what: &str,
+    path: &str,
+    param: Option<&Param<Tensor<2>>>,
+    results: &mut [ProbeResults],
+) {
     let Some(param) = param else {
         return;
     };
     let values = host_f64(param.val());
     let channels = values.len() / results.len();
     for (result, units) in results.iter_mut().zip(values.chunks(channels)) {
-        Quantiles::of(units.to_vec()).trace(what, path, result);
+        Quantiles::of(units.to_vec()).push_traces(what, path, result);
     }
 }

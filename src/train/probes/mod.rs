@@ -1,7 +1,8 @@
-//! What is measured beside accuracy. A probe watches a run and changes nothing of it.
+//! Probes: measurements of mechanism beside the score. A probe observes a training and does not
+//! change it.
 //!
-//! A probe is a file with a [`ProbeHooks`], a word of [`Probe`], a line in [`watcher`], and a row in
-//! the catalogue of `spec` for each quantity it measures.
+//! To add a probe, write a file with an implementation of [`ProbeHooks`], and add a variant of
+//! [`Probe`], a line in [`build_probe`], and a row in the catalogue of `spec` per quantity.
 
 mod activations;
 mod bias_gradient;
@@ -36,7 +37,7 @@ use burn::tensor::{Gradients, Int, Tensor};
 #[cfg(test)]
 mod tests;
 
-/// A run as its probes see it.
+/// What probes can see of a training.
 #[derive(Clone, Copy)]
 pub(crate) struct ProbeContext<'a> {
     pub(crate) job: &'a Job,
@@ -44,9 +45,9 @@ pub(crate) struct ProbeContext<'a> {
     pub(crate) batches: &'a Batches,
 }
 
-/// A training step after its gradients are known and before the parameters move.
+/// A training step between the backward pass and the update.
 #[derive(Clone, Copy)]
-#[expect(dead_code, reason = "what a probe of single steps may look at")]
+#[expect(dead_code, reason = "part of what a probe of single steps can see")]
 pub(crate) struct StepContext<'a> {
     pub(crate) model: &'a Model,
     pub(crate) gradients: &'a Gradients,
@@ -58,29 +59,29 @@ pub(crate) struct StepContext<'a> {
     pub(crate) step: u64,
 }
 
-/// Watches a run. Whatever a probe has no use for costs nothing.
+/// Hooks of a probe into training. A hook that a probe does not implement costs nothing.
 pub(crate) trait ProbeHooks {
-    /// Sees every step before the parameters move.
+    /// Called in every step after the backward pass and before the update.
     fn after_backward(&mut self, _moment: &StepContext<'_>) {}
 
-    /// Sees the nets after every step.
+    /// Called after every step.
     fn after_step(&mut self, _run: &ProbeContext<'_>) {}
 
-    /// Sees the nets before a fault is planted in them.
+    /// Called before a fault is planted.
     fn before_fault(&mut self, _run: &ProbeContext<'_>) {}
 
-    /// Sees the nets with the fault, before they train on.
+    /// Called after a fault was planted, before training continues.
     fn after_fault(&mut self, _run: &ProbeContext<'_>) {}
 
-    /// Sees the nets after every epoch. What it finds is a trace: one value an epoch.
+    /// Called after every evaluation. Results are traces: one value per epoch.
     fn epoch_done(&mut self, _run: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
 
-    /// Sees the trained nets. What it finds is a value or a series of each cell.
+    /// Called after training. Results are values or series.
     fn finish(&mut self, _run: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
 }
 
-/// The one place that makes probes of their names; `run` has not taken a step yet.
-fn watcher(probe: Probe, context: &ProbeContext<'_>) -> Box<dyn ProbeHooks + Send> {
+/// Builds a probe before the first step of training.
+fn build_probe(probe: Probe, context: &ProbeContext<'_>) -> Box<dyn ProbeHooks + Send> {
     match probe {
         Probe::TrainTestGap => Box::new(train_test_gap::TrainTestGap),
         Probe::Saturation => Box::new(saturation::Saturation),
@@ -102,68 +103,68 @@ fn watcher(probe: Probe, context: &ProbeContext<'_>) -> Box<dyn ProbeHooks + Sen
     }
 }
 
-/// The probes of a job, and what they found in each of its cells.
+/// The probes of a job and their results per cell.
 pub(crate) struct Probes {
-    watchers: Vec<Box<dyn ProbeHooks + Send>>,
+    probes: Vec<Box<dyn ProbeHooks + Send>>,
     results: Vec<ProbeResults>,
 }
 
 impl Probes {
-    /// The probes that the job of `run` asks for, before its first step.
+    /// Builds the probes of the job before its first step.
     pub(crate) fn begin(context: &ProbeContext<'_>) -> Self {
-        let probes = context.job.probes.iter();
+        let names = context.job.probes.iter();
         Self {
-            watchers: probes.map(|&probe| watcher(probe, context)).collect(),
+            probes: names.map(|&probe| build_probe(probe, context)).collect(),
             results: vec![ProbeResults::default(); context.job.cells.len()],
         }
     }
 
-    /// Whether nobody looks.
+    /// True if the job has no probes.
     pub(crate) fn is_empty(&self) -> bool {
-        self.watchers.is_empty()
+        self.probes.is_empty()
     }
 
     pub(crate) fn after_backward(&mut self, context: &StepContext<'_>) {
-        for watcher in &mut self.watchers {
-            watcher.after_backward(context);
+        for probe in &mut self.probes {
+            probe.after_backward(context);
         }
     }
 
     pub(crate) fn after_step(&mut self, context: &ProbeContext<'_>) {
-        for watcher in &mut self.watchers {
-            watcher.after_step(context);
+        for probe in &mut self.probes {
+            probe.after_step(context);
         }
     }
 
     pub(crate) fn before_fault(&mut self, context: &ProbeContext<'_>) {
-        for watcher in &mut self.watchers {
-            watcher.before_fault(context);
+        for probe in &mut self.probes {
+            probe.before_fault(context);
         }
     }
 
     pub(crate) fn after_fault(&mut self, context: &ProbeContext<'_>) {
-        for watcher in &mut self.watchers {
-            watcher.after_fault(context);
+        for probe in &mut self.probes {
+            probe.after_fault(context);
         }
     }
 
     pub(crate) fn epoch_done(&mut self, context: &ProbeContext<'_>) {
-        for watcher in &mut self.watchers {
-            watcher.epoch_done(context, &mut self.results);
+        for probe in &mut self.probes {
+            probe.epoch_done(context, &mut self.results);
         }
     }
 
-    /// Everything that was found in each cell; `None` when `stop` was raised.
+    /// Returns the results of each cell, or `None` if `stop` was raised.
     pub(crate) fn finish(
         mut self,
         context: &ProbeContext<'_>,
         stop: &StopFlag,
     ) -> Option<Vec<ProbeResults>> {
-        for watcher in &mut self.watchers {
+        for probe in &mut self.probes {
             if stop.stopped() {
                 return None;
             }
-            watcher.finish(context, &mut self.results);
+            probe.finish(context, &mut self.results);
         }
         Some(self.results)
     }

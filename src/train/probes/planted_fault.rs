@@ -1,9 +1,9 @@
-//! Who repairs a planted fault: the corrupted units themselves, the layer that reads them, or the
-//! rest of the net; and how long it takes.
+//! Which part of a net repairs a planted fault, and how many steps it takes. The parts are the
+//! corrupted units, the layer that reads them, and the rest of the net.
 //!
-//! What each of the three did is read from the trained net and the net as it was right after the
-//! fault: the loss is taken of all nets in which some of the three are as trained and the others as
-//! they were, and each is credited with its mean gain over all orders of joining in (Shapley 1953).
+//! Each part gets its Shapley value (Shapley 1953, "A value for n-person games"): the mean decrease
+//! of the loss when this part switches from its state right after the fault to its trained state,
+//! over all orders in which the three parts can switch.
 
 use super::results::put_values;
 use super::{ProbeContext, ProbeHooks, ProbeResults};
@@ -14,15 +14,15 @@ use ablate_models::ablation::Subject;
 use ablate_models::chain::{Chain, Layer};
 use burn::module::Module;
 
-/// Examples that losses are taken over.
+/// Number of examples for losses.
 const EXAMPLES: usize = 128;
-/// Steps between two looks at the loss.
+/// Steps between two measurements of the loss.
 const LOSS_INTERVAL: u64 = 4;
-/// Share of the damage that is still there when a net counts as recovered.
+/// A net has recovered when at most this share of the damage remains.
 const REMAINING_DAMAGE: f64 = 0.1;
 
-/// The three, in the order of a coalition's bits.
-const REPAIRERS: [&str; 3] = ["repair_by_offender", "repair_by_next", "repair_by_rest"];
+/// Quantity of each part, in the order of the bits of a coalition.
+const PARTS: [&str; 3] = ["repair_by_offender", "repair_by_next", "repair_by_rest"];
 
 #[derive(Default)]
 pub(super) struct PlantedFaultProbe {
@@ -35,12 +35,12 @@ pub(super) struct PlantedFaultProbe {
     planted_at: u64,
 }
 
-/// The nets as they are; none where the zoo has no plain numbers for them.
+/// The current nets on the host; empty for models that the host implementation does not support.
 fn chains(context: &ProbeContext<'_>) -> Vec<Chain> {
     Chain::of(&context.net.model().valid()).unwrap_or_default()
 }
 
-/// The loss of each of `chains` on examples that nobody trains on.
+/// Loss of each net on held-out examples.
 fn losses(context: &ProbeContext<'_>, chains: &[Chain]) -> Vec<f64> {
     let part: SplitPart = context.batches.held_out();
     let mut out = Vec::new();
@@ -62,14 +62,14 @@ fn losses(context: &ProbeContext<'_>, chains: &[Chain]) -> Vec<f64> {
     out
 }
 
-/// The net in which those of the three whose bit is in `coalition` are as in `end`, and the others
-/// as in `start`.
-fn mixed(start: &Chain, end: &Chain, layer: usize, units: &[usize], coalition: usize) -> Chain {
-    let in_it = |repairer: usize| coalition & (1 << repairer) != 0;
+/// Returns a net whose parts in `coalition` (as bits) come from `end` and whose other parts come
+/// from `start`.
+fn mix(start: &Chain, end: &Chain, layer: usize, units: &[usize], coalition: usize) -> Chain {
+    let in_it = |part: usize| coalition & (1 << part) != 0;
     let pairs = start.layers().iter().zip(end.layers()).enumerate();
     let layers = pairs.map(|(k, (before, after))| {
         let own = if k == layer + 1 { 1 } else { 2 };
-        let mut mixed = if in_it(own) {
+        let mut mix = if in_it(own) {
             after.clone()
         } else {
             before.clone()
@@ -78,14 +78,14 @@ fn mixed(start: &Chain, end: &Chain, layer: usize, units: &[usize], coalition: u
             let source = if in_it(0) { after } else { before };
             units
                 .iter()
-                .for_each(|&unit| copy_unit(source, &mut mixed, unit));
+                .for_each(|&unit| copy_unit(source, &mut mix, unit));
         }
-        mixed
+        mix
     });
     Chain::new(layers.collect())
 }
 
-/// Gives `to` the incoming weights and the bias that `unit` has in `from`.
+/// Copies the incoming weights and the bias of `unit`.
 fn copy_unit(from: &Layer, to: &mut Layer, unit: usize) {
     let outputs = from.outputs();
     for at in (unit..from.weight.len()).step_by(outputs) {
@@ -94,8 +94,9 @@ fn copy_unit(from: &Layer, to: &mut Layer, unit: usize) {
     to.bias[unit] = from.bias[unit];
 }
 
-/// Shares of the whole gain in percent, by the gain of every coalition; `None` without a gain.
-fn shares(gains: &[f64; 8]) -> Option<[f64; 3]> {
+/// Shapley values in percent of the total gain, given the gain of every coalition; `None` if there
+/// is no gain.
+fn shapley_shares(gains: &[f64; 8]) -> Option<[f64; 3]> {
     let share = |i: usize| {
         let [j, k] = [(i + 1) % 3, (i + 2) % 3].map(|other| 1 << other);
         let i = 1 << i;
@@ -120,8 +121,8 @@ impl ProbeHooks for PlantedFaultProbe {
 
     fn after_step(&mut self, context: &ProbeContext<'_>) {
         let taken = context.net.steps() - self.planted_at;
-        let waiting = self.recovered.iter().any(Option::is_none);
-        if !waiting || !taken.is_multiple_of(LOSS_INTERVAL) {
+        let unrecovered = self.recovered.iter().any(Option::is_none);
+        if !unrecovered || !taken.is_multiple_of(LOSS_INTERVAL) {
             return;
         }
         let now = losses(context, &chains(context));
@@ -157,20 +158,23 @@ impl ProbeHooks for PlantedFaultProbe {
                     .map(|((start, end), cell)| {
                         let width = start.layers()[fault.layer].outputs();
                         let units = units(fault, cell.seed, width);
-                        mixed(start, end, fault.layer, &units, coalition)
+                        mix(start, end, fault.layer, &units, coalition)
                     })
                     .collect();
                 let losses = losses(context, &nets);
                 losses
                     .iter()
                     .zip(&self.broken)
-                    .map(|(now, then)| then - now)
+                    .map(|(now, before)| before - now)
                     .collect()
             })
             .collect();
         for (r, result) in results.iter_mut().enumerate() {
             let gains = std::array::from_fn(|coalition| gains[coalition][r]);
-            for (name, share) in REPAIRERS.iter().zip(shares(&gains).into_iter().flatten()) {
+            for (name, share) in PARTS
+                .iter()
+                .zip(shapley_shares(&gains).into_iter().flatten())
+            {
                 result.put_value(name, share);
             }
         }
@@ -182,7 +186,7 @@ mod tests {
     use super::*;
     use ablate_models::Activation::{Linear, Relu};
 
-    /// One example of class 0, one unit; `v` is its outgoing weight to class 0.
+    /// One example of class 0 and one unit; `v` is the unit's outgoing weight to class 0.
     fn net(w: [f64; 2], v: f64) -> Chain {
         let hidden = Layer::new(w.to_vec(), vec![0.0; 2], Relu);
         let head = Layer::new(vec![v, 0.0, 1.0, 0.0], vec![0.0; 2], Linear);
@@ -191,10 +195,10 @@ mod tests {
 
     fn credit(start: &Chain, end: &Chain) -> [f64; 3] {
         let loss = |coalition| {
-            let chain = mixed(start, end, 0, &[0], coalition);
+            let chain = mix(start, end, 0, &[0], coalition);
             Subject::new(&chain, vec![1.0], 1, &[0]).whole().nll
         };
-        shares(&std::array::from_fn(|coalition| loss(0) - loss(coalition))).unwrap()
+        shapley_shares(&std::array::from_fn(|coalition| loss(0) - loss(coalition))).unwrap()
     }
 
     fn assert_near(results: [f64; 3], expected: [f64; 3]) {
@@ -206,22 +210,23 @@ mod tests {
     }
 
     #[test]
-    fn whoever_alone_has_changed_is_credited_with_the_whole_repair() {
+    fn only_changed_part_gets_all_credit() {
         let faulty = net([0.0, 1.0], 3.0);
         assert_near(credit(&faulty, &net([1.0, 1.0], 3.0)), [100.0, 0.0, 0.0]);
-        // The unit speaks for the wrong class, and the next layer stops listening to it.
+        // The unit supports the wrong class, and the next layer sets its weight to zero.
         let faulty = net([1.0, 1.0], -3.0);
         assert_near(credit(&faulty, &net([1.0, 1.0], 0.0)), [0.0, 100.0, 0.0]);
         assert_near(credit(&faulty, &net([1.0, 5.0], -3.0)), [0.0, 0.0, 100.0]);
     }
 
     #[test]
-    fn credits_are_the_mean_over_all_orders_and_add_up_to_all() {
-        // Two that gain 4 together and nothing alone share it; the third does nothing.
+    fn credits_are_shapley_values_and_sum_to_100() {
+        // Two parts that gain 4 together and nothing alone share the credit; the third contributes
+        // nothing.
         let gains = [0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 4.0];
-        assert_near(shares(&gains).unwrap(), [50.0, 50.0, 0.0]);
+        assert_near(shapley_shares(&gains).unwrap(), [50.0, 50.0, 0.0]);
         let uneven = [0.0, 1.0, 2.0, 5.0, -1.0, 3.0, 2.5, 8.0];
-        assert!((shares(&uneven).unwrap().iter().sum::<f64>() - 100.0).abs() < 1e-9);
-        assert_eq!(shares(&[0.0; 8]), None);
+        assert!((shapley_shares(&uneven).unwrap().iter().sum::<f64>() - 100.0).abs() < 1e-9);
+        assert_eq!(shapley_shares(&[0.0; 8]), None);
     }
 }

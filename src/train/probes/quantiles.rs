@@ -1,8 +1,8 @@
-//! A distribution in four numbers.
+//! Quantiles and standard deviation of a distribution.
 
 use super::ProbeResults;
 
-/// The 5 %, 50 % and 95 % points of some values, and their standard deviation.
+/// The 5 %, 50 % and 95 % quantiles of some values, and their standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Quantiles {
     low: f64,
@@ -12,26 +12,26 @@ pub(super) struct Quantiles {
 }
 
 impl Quantiles {
-    /// Of `values`, of which there is at least one. A point is the smallest value that at least
-    /// that share of all are no larger than.
+    /// Computes the quantiles of at least one value. The quantile for share `s` is the smallest
+    /// value with at least a share `s` of all values at or below it.
     pub(super) fn of(mut values: Vec<f64>) -> Self {
         let n = values.len();
         let mean = values.iter().sum::<f64>() / n as f64;
         let scatter: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-        let mut point = |share: f64| {
+        let mut quantile = |share: f64| {
             let rank = ((share * n as f64).ceil() as usize).clamp(1, n) - 1;
             *values.select_nth_unstable_by(rank, f64::total_cmp).1
         };
         Self {
-            low: point(0.05),
-            median: point(0.5),
-            high: point(0.95),
+            low: quantile(0.05),
+            median: quantile(0.5),
+            high: quantile(0.95),
             sd: (scatter / n as f64).sqrt(),
         }
     }
 
-    /// Notes them as what `what` is in the block at `path` after this epoch.
-    pub(super) fn trace(&self, what: &str, path: &str, result: &mut ProbeResults) {
+    /// Appends them to the traces of the quantity `what` in the block at `path`.
+    pub(super) fn push_traces(&self, what: &str, path: &str, result: &mut ProbeResults) {
         result.push_trace(&format!("{what}_low.{path}"), self.low);
         result.push_trace(&format!("{what}_median.{path}"), self.median);
         result.push_trace(&format!("{what}_high.{path}"), self.high);
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_points_of_one_to_twenty_are_known() {
+    fn quantiles_of_one_to_twenty() {
         let values = (1..=20).rev().map(f64::from).collect();
         let quantiles = Quantiles::of(values);
         assert_eq!(
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_is_every_point_of_itself() {
+    fn quantiles_of_a_single_value() {
         let one = Quantiles::of(vec![-3.0]);
         let expected = Quantiles {
             low: -3.0,

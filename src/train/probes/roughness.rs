@@ -1,12 +1,12 @@
-//! How restless the validation curve is: the mean step of the accuracy from one evaluation to the
-//! next, over the second half of training.
+//! Roughness of the validation curve: the mean absolute change of accuracy from one evaluation to
+//! the next, over the second half of training.
 
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::batch::SplitPart;
 use crate::train::net::scores;
 use crate::train::statistics::evaluation_model;
 
-/// Validation accuracy of each replica at every evaluation.
+/// Validation accuracy per replica at every evaluation.
 #[derive(Default)]
 pub(super) struct Roughness {
     curves: Vec<Vec<f64>>,
@@ -31,7 +31,8 @@ impl ProbeHooks for Roughness {
     }
 }
 
-/// The mean absolute difference of neighbours in the second half; `None` where it has no two.
+/// Mean absolute difference of neighbours in the second half of the curve; `None` if there are no
+/// neighbours.
 fn roughness(curve: &[f64]) -> Option<f64> {
     let late = &curve[(curve.len() / 2).min(curve.len().saturating_sub(2))..];
     let steps: Vec<f64> = late.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roughness_is_the_mean_step_of_the_second_half() {
+    fn roughness_averages_changes_in_the_second_half() {
         assert_eq!(roughness(&[10.0, 90.0, 95.0, 97.0, 94.0, 95.0]), Some(2.0));
         assert_eq!(roughness(&[10.0, 50.0, 90.0, 90.0]), Some(0.0));
         assert_eq!(roughness(&[10.0, 90.0]), Some(80.0));

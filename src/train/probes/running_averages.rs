@@ -1,5 +1,5 @@
-//! How far the running averages are from the statistics of the training split, and what that costs,
-//! step by step.
+//! Lag of the running averages behind the statistics of the training split, and its cost in
+//! accuracy, over the steps of training.
 
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::record::Scores;
@@ -11,20 +11,20 @@ use ablate_models::zoo::Model;
 use burn::module::Module;
 use std::collections::BTreeMap;
 
-/// Accuracy by running averages counts as good enough when it is at most so many points below that by
-/// exact statistics.
+/// Running averages are sufficient if the accuracy with them is at most this many points below the
+/// accuracy with exact statistics.
 const TOLERANCE_POINTS: f64 = 0.5;
 
-/// Looks at the steps 1, 2, 5, 10, 20, 50, ...
+/// Measures after steps 1, 2, 5, 10, 20, 50, ...
 #[derive(Default)]
 pub(super) struct RunningAverages {
     steps: u64,
     recorded_steps: Vec<u64>,
-    /// A curve over the looks for each replica, by name.
+    /// One curve per replica over the recorded steps, by name.
     curves: BTreeMap<String, Vec<Vec<f64>>>,
 }
 
-/// Whether `step` is 1, 2 or 5 times a power of ten.
+/// True if `step` is 1, 2 or 5 times a power of ten.
 fn is_recorded_step(step: u64) -> bool {
     let power = 10u64.pow(step.max(1).ilog10());
     step.is_multiple_of(power) && matches!(step / power, 1 | 2 | 5)
@@ -63,26 +63,27 @@ impl RunningAverages {
         let part = context.batches.held_out();
         for (mode, model) in [("running", &model), ("exact", &exact)] {
             let scores = net::scores(model, context.batches, part);
-            self.note(&format!("accuracy_{mode}"), accuracies(&scores));
+            self.append(&format!("accuracy_{mode}"), accuracies(&scores));
         }
     }
 
-    /// How far the statistics that `model` evaluates with are from those of `exact`.
+    /// Records the distance of the statistics in `model` from the exact ones: `|m - mean| / sd` for
+    /// the mean and the absolute log ratio for the variance, averaged over channels.
     fn gaps(&mut self, model: &Model, exact: &Model) {
         for ((path, norm), (_, truth)) in batch_norms(model).into_iter().zip(batch_norms(exact)) {
             let [replicas, channels]: [usize; 2] = norm.running.estimates().0.dims();
             let epsilon = norm.config.epsilon;
             let ([m, v], [mean, variance]) = (running_statistics(norm), running_statistics(truth));
-            let off = |i: usize| (m[i] - mean[i]).abs() / (variance[i] + epsilon).sqrt();
+            let mean_distance = |i: usize| (m[i] - mean[i]).abs() / (variance[i] + epsilon).sqrt();
             let ratio = |i: usize| ((v[i] + epsilon) / (variance[i] + epsilon)).ln().abs();
-            let mean_gap = over_channels(replicas, channels, off);
+            let mean_gap = over_channels(replicas, channels, mean_distance);
             let variance_gap = over_channels(replicas, channels, ratio);
-            self.note(&format!("mean_gap.{path}"), mean_gap);
-            self.note(&format!("variance_gap.{path}"), variance_gap);
+            self.append(&format!("mean_gap.{path}"), mean_gap);
+            self.append(&format!("variance_gap.{path}"), variance_gap);
         }
     }
 
-    fn note(&mut self, name: &str, values: Vec<f64>) {
+    fn append(&mut self, name: &str, values: Vec<f64>) {
         let curves = self.curves.entry(name.to_owned()).or_default();
         curves.resize(values.len(), Vec::new());
         for (curve, value) in curves.iter_mut().zip(values) {
@@ -90,8 +91,8 @@ impl RunningAverages {
         }
     }
 
-    /// The first look from which on accuracy by running averages is good enough; one step more than
-    /// were taken where it is not at the last.
+    /// Returns the first recorded step from which on the running averages are sufficient. If they
+    /// are not at the last recorded step, returns the number of steps plus one.
     fn sufficient_batches(&self, running: &[f64], exact: &[f64]) -> u64 {
         let good = |i: &usize| running[*i] >= exact[*i] - TOLERANCE_POINTS;
         let streak = (0..self.recorded_steps.len())
@@ -106,7 +107,7 @@ impl RunningAverages {
     }
 }
 
-/// A net without finite scores gets nothing right.
+/// Accuracy per replica; 0 if scores are not finite.
 fn accuracies(scores: &[Option<Scores>]) -> Vec<f64> {
     let accuracy = |s: &Option<Scores>| s.as_ref().map_or(0.0, |s| s.accuracy);
     scores.iter().map(accuracy).collect()
@@ -119,16 +120,16 @@ mod tests {
     use ablate_models::{Activation, Pass};
 
     #[test]
-    fn looks_are_at_one_two_and_five_times_powers_of_ten() {
+    fn recorded_steps_are_one_two_and_five_times_powers_of_ten() {
         let recorded_steps: Vec<u64> = (0..1100).filter(|&step| is_recorded_step(step)).collect();
         assert_eq!(recorded_steps, [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]);
     }
 
-    /// The batch is the whole split, so its statistics are exact; the weight grows by 1 a step, and
-    /// the mean of the unit with it. The running mean then lags behind by `(1 - m) / m` steps, all
-    /// but for the share `(1 - m)^t` of its start.
+    /// The batch is the whole split, so its statistics are exact. The weight, and with it the mean
+    /// of the unit, grows by 1 per step. The running mean then lags behind by `(1 - m) / m` steps,
+    /// except for the share `(1 - m)^t` of its initial value.
     #[test]
-    fn a_running_average_of_a_steady_drift_lags_by_the_known_number_of_steps() {
+    fn running_average_lags_linear_drift_as_computed() {
         const MOMENTUM: f64 = 0.2;
         let batches = fixture::batches(&[[1, 0], [3, 0]], &[0, 1]);
         let model = fixture::mlp(&[1], fixture::bare(MOMENTUM), Activation::Linear);
@@ -150,15 +151,16 @@ mod tests {
         let variances = &lag.curves["variance_gap.blocks.0"][0];
         assert_eq!(means.len(), lag.recorded_steps.len());
         for ((&step, mean), variance) in lag.recorded_steps.iter().zip(means).zip(variances) {
-            // Pixels 1 and 3: the unit has mean 2 w and standard deviation w at weight w = t.
+            // Pixels 1 and 3: at weight w = t the unit has mean 2 w and standard deviation w.
             let t = step as f64;
-            let left = (1.0 - MOMENTUM).powf(t);
-            let steps = (1.0 - MOMENTUM) / MOMENTUM * (1.0 - left);
+            let initial_share = (1.0 - MOMENTUM).powf(t);
+            let steps = (1.0 - MOMENTUM) / MOMENTUM * (1.0 - initial_share);
             assert_near(*mean, 2.0 * steps / t, 1e-12);
-            // The variance is t^2; its average is the sum of m (1 - m)^(t - i) i^2, and its start 1.
+            // The variance is t^2. Its running average is the sum of m (1 - m)^(t - i) i^2, plus
+            // the remaining share of the initial value 1.
             let terms = (1..=step as i32)
                 .map(|i| MOMENTUM * (1.0 - MOMENTUM).powi(step as i32 - i) * f64::from(i * i));
-            let average = terms.sum::<f64>() + left;
+            let average = terms.sum::<f64>() + initial_share;
             assert_near(*variance, (average / (t * t)).ln().abs(), 1e-12);
         }
         let last = 2.0 * 4.0 / 100.0;
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn enough_batches_are_those_from_which_on_accuracy_stays_near() {
+    fn sufficient_batches_need_lasting_accuracy() {
         let lag = RunningAverages {
             steps: 7,
             recorded_steps: vec![1, 2, 5],

@@ -1,7 +1,7 @@
-//! How many units do not pass gradients on.
+//! Share of units that do not pass gradients on.
 //!
-//! A unit is inactive on an example where the slope of its activation is under 5 % of the largest
-//! slope the activation has anywhere; it is dead where that holds on every example.
+//! A unit is inactive on an example if the slope of its activation is below 5 % of the largest
+//! slope of that activation. It is dead if it is inactive on every example.
 
 use super::results::{ProbeResults, put_values};
 use super::{ProbeContext, ProbeHooks};
@@ -17,11 +17,11 @@ const INACTIVE_SLOPE: f64 = 0.05;
 
 #[derive(Default)]
 struct Counts {
-    /// Whether a unit was active on some example, `[replicas * channels]`.
+    /// True for units that were active on some example, `[replicas * channels]`.
     was_active: Vec<bool>,
-    /// Inactive pairs of unit and example, `[replicas]`.
+    /// Number of inactive pairs of unit and example, `[replicas]`.
     inactive: Vec<usize>,
-    /// Pairs a replica.
+    /// Number of pairs per replica.
     pairs: usize,
     channels: usize,
 }

@@ -1,4 +1,4 @@
-//! Whether the learned scales of a trained net fold into the next layer without a trace.
+//! Error of folding the learned scales of a trained net into the next layer.
 
 use super::results::{ProbeResults, put_values};
 use super::{ProbeContext, ProbeHooks};
@@ -9,7 +9,7 @@ use ablate_models::fold::fold_scales;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Tensor};
 
-/// Test examples looked at.
+/// Number of test examples.
 const EXAMPLES: usize = 256;
 
 /// Casts every tensor of a module to double precision.
@@ -21,8 +21,8 @@ impl ModuleMapper for ToDouble {
     }
 }
 
-/// The largest difference of a logit between the net and its fold, relative to the largest logit,
-/// in double precision.
+/// Measures the largest difference of a logit between the net and its folded copy, relative to the
+/// largest logit, in double precision.
 pub(super) struct ScaleFold;
 
 impl ProbeHooks for ScaleFold {
@@ -32,17 +32,17 @@ impl ProbeHooks for ScaleFold {
             return;
         };
         let replicas = results.len();
-        let (mut difference, mut size) = (vec![0.0f64; replicas], vec![0.0f64; replicas]);
+        let (mut difference, mut largest) = (vec![0.0f64; replicas], vec![0.0f64; replicas]);
         for_each_chunk(context.batches, SplitPart::Test, EXAMPLES, |_, pixels| {
             let pixels = pixels.cast(DType::F64);
-            let ours = host_f64(model.forward(pixels.clone(), &Pass::evaluate()));
-            let theirs = host_f64(folded.forward(pixels, &Pass::evaluate()));
-            let each = ours.len() / replicas;
-            for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+            let original = host_f64(model.forward(pixels.clone(), &Pass::evaluate()));
+            let folded_logits = host_f64(folded.forward(pixels, &Pass::evaluate()));
+            let each = original.len() / replicas;
+            for (i, (a, b)) in original.iter().zip(&folded_logits).enumerate() {
                 difference[i / each] = difference[i / each].max((a - b).abs());
-                size[i / each] = size[i / each].max(a.abs());
+                largest[i / each] = largest[i / each].max(a.abs());
             }
         });
-        put_values(results, "fold_error", |r| difference[r] / size[r]);
+        put_values(results, "fold_error", |r| difference[r] / largest[r]);
     }
 }

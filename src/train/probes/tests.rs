@@ -1,4 +1,4 @@
-//! What holds for every probe.
+//! Tests that hold for every probe.
 
 use crate::plan::Plan;
 use crate::recipe::{PlantedFault, Probe, Repair};
@@ -24,7 +24,7 @@ fn every_probe() -> Vec<Probe> {
     probes.into_iter().collect()
 }
 
-/// What the nets below differ in.
+/// Norm positions and dropout placements of the nets under test.
 fn variants() -> [(Position, Placement); 3] {
     [
         (Position::Before, Placement::End),
@@ -33,7 +33,7 @@ fn variants() -> [(Position, Placement); 3] {
     ]
 }
 
-/// A small net with everything that probes look for, two seeds of it, for two epochs.
+/// Trains a small net with everything that probes measure: two seeds, two epochs.
 fn trained(probes: &[Probe], (position, placement): (Position, Placement)) -> Vec<CellRecord> {
     let mut spec = spec(&["a"], 2);
     let arm = &mut spec.arms[0];
@@ -61,7 +61,7 @@ fn trained(probes: &[Probe], (position, placement): (Position, Placement)) -> Ve
 }
 
 #[test]
-fn all_that_probes_measure_is_in_the_catalogue_and_the_catalogue_is_measured() {
+fn measured_quantities_match_the_catalogue() {
     let mut missing: BTreeSet<(&str, Timing)> =
         QUANTITIES.iter().map(|q| (q.name, q.timing)).collect();
     let mut measured = |name: &str, is_timing: fn(Timing) -> bool| {
@@ -94,7 +94,7 @@ fn all_that_probes_measure_is_in_the_catalogue_and_the_catalogue_is_measured() {
 }
 
 #[test]
-fn probes_change_nothing_of_a_run() {
+fn probes_do_not_change_training() {
     for variant in variants() {
         let plain = trained(&[], variant);
         for (probed, plain) in trained(&every_probe(), variant).iter().zip(&plain) {

@@ -1,4 +1,4 @@
-//! The gap between training and test scores, both in evaluation mode.
+//! Generalization gap between training and test scores, both in evaluation mode.
 
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::batch::SplitPart;

@@ -1,12 +1,15 @@
-//! By how much dropout shifts the variance that a norm sees in training from the one it sees in
-//! evaluation (Li et al. 2019), beside what inverted dropout makes of it by calculation:
-//! `Var(x) + (1 - p) / p E[x^2]` for what is dropped itself, `p` the probability of keeping, and,
-//! through a dense layer of weights `w`, `Var(w x) + (1 - p) / p sum w^2 E[x^2]`.
+//! Variance shift: how much dropout changes the variance of a norm's input between training and
+//! evaluation (Li et al. 2019, "Understanding the disharmony between dropout and batch
+//! normalization by variance shift").
 //!
-//! The variances are over all training examples in their batches, which are normalized by their own
-//! statistics both times, so that dropout makes the whole difference. The calculation takes what
-//! lies before the last dropout as it is without any; so it is exact for the first norm behind
-//! dropout, and to first order for those behind others.
+//! The shift is compared with its computed value. With `p` the probability of keeping, inverted
+//! dropout directly before the norm gives `Var(x) + (1 - p) / p E[x^2]`. With a dense layer of
+//! weights `w` in between it gives `Var(w x) + (1 - p) / p sum w^2 E[x^2]`.
+//!
+//! Variances are computed over all training examples. Their batches are normalized by their own
+//! statistics both with and without dropout, so dropout is the only difference. The computed value
+//! ignores the effect of earlier dropout layers on `x`. It is therefore exact for the first norm
+//! after dropout and an approximation for later norms.
 
 use super::results::put_values;
 use super::{ProbeContext, ProbeHooks, ProbeResults};
@@ -21,7 +24,7 @@ use ablate_models::pass::Point;
 use ablate_models::zoo::Model;
 use burn::module::Module;
 
-/// How often every training example is passed with fresh masks.
+/// Number of passes over the training examples, each with new masks.
 const ROUNDS: usize = 4;
 
 pub(super) struct VarianceShift;
@@ -33,24 +36,24 @@ impl ProbeHooks for VarianceShift {
         let shifts = shifts(&model, context.batches, batch, context.net.steps(), ROUNDS);
         for shift in shifts {
             put_values(results, &format!("variance_shift.{}", shift.path), |r| {
-                shift.seen[r]
+                shift.measured[r]
             });
-            if let Some(by_formula) = shift.by_formula {
+            if let Some(computed) = shift.computed {
                 let name = format!("variance_shift_formula.{}", shift.path);
-                put_values(results, &name, |r| by_formula[r]);
+                put_values(results, &name, |r| computed[r]);
             }
         }
     }
 }
 
-/// The shift at one norm: variance in training over variance without dropout, the mean over the
-/// channels of each replica.
+/// Shift at one norm: variance with dropout divided by variance without, averaged over the channels
+/// of each replica.
 pub(super) struct ShiftAtNorm {
     pub(super) path: String,
-    /// As seen.
-    pub(super) seen: Vec<f64>,
-    /// As calculated, where the formula has all it needs.
-    pub(super) by_formula: Option<Vec<f64>>,
+    /// The measured ratio.
+    pub(super) measured: Vec<f64>,
+    /// The computed ratio, if the formula applies.
+    pub(super) computed: Option<Vec<f64>>,
 }
 
 const POINTS: &[Point] = &[
@@ -60,8 +63,8 @@ const POINTS: &[Point] = &[
     Point::Output,
 ];
 
-/// The shift at every batch norm of `model`, which carries no gradients and loses its running
-/// averages; masks are those of `rounds` epochs from step `first` on.
+/// Measures the shift at every batch norm of `model`, which carries no gradients and whose running
+/// averages are overwritten. Masks are those of `rounds` epochs, starting at step `first`.
 pub(super) fn shifts(
     model: &Model,
     batches: &Batches,
@@ -89,20 +92,21 @@ pub(super) fn shifts(
     let conv = model.conv_blocks().map(|block| (&block.epilogue, None));
     let dense = model.dense_blocks().iter();
     let dense = dense.map(|block| (&block.epilogue, Some(block)));
-    let mut in_front: Option<&DenseBlock> = None;
+    let mut previous: Option<&DenseBlock> = None;
     let mut results = Vec::new();
     for (epilogue, block) in conv.chain(dense) {
-        results.extend(at_norm(epilogue, block, in_front, &plain, &dropped));
-        in_front = block;
+        results.extend(at_norm(epilogue, block, previous, &plain, &dropped));
+        previous = block;
     }
     results
 }
 
-/// The shift at the norm of `epilogue`; `block` is its dense block and `in_front` the one before.
+/// Shift at the norm of `epilogue`. `block` is its dense block, and `previous` is the dense block
+/// before it.
 fn at_norm(
     epilogue: &Epilogue,
     block: Option<&DenseBlock>,
-    in_front: Option<&DenseBlock>,
+    previous: Option<&DenseBlock>,
     plain: &StatisticsRecorder,
     dropped: &StatisticsRecorder,
 ) -> Option<ShiftAtNorm> {
@@ -121,16 +125,17 @@ fn at_norm(
             (numerator[i] + epsilon) / (denominator[i] + epsilon)
         })
     };
-    let formula = directly(epilogue, plain).or_else(|| through(block?, in_front?, &without, plain));
+    let formula = after_direct_dropout(epilogue, plain)
+        .or_else(|| after_dense_layer(block?, previous?, &without, plain));
     Some(ShiftAtNorm {
         path: path.to_owned(),
-        seen: ratio(&with.variance()),
-        by_formula: formula.map(|variance| ratio(&variance)),
+        measured: ratio(&with.variance()),
+        computed: formula.map(|variance| ratio(&variance)),
     })
 }
 
-/// The variance behind dropout that stands directly before the norm.
-fn directly(epilogue: &Epilogue, plain: &StatisticsRecorder) -> Option<Vec<f64>> {
+/// Computed variance after dropout directly before the norm.
+fn after_direct_dropout(epilogue: &Epilogue, plain: &StatisticsRecorder) -> Option<Vec<f64>> {
     let dropout = epilogue.dropout.as_ref()?;
     if epilogue.placement != Placement::BeforeNorm {
         return None;
@@ -149,20 +154,20 @@ fn directly(epilogue: &Epilogue, plain: &StatisticsRecorder) -> Option<Vec<f64>>
     )
 }
 
-/// The variance of what `block` makes of the output of `in_front`, which drops at its end.
-fn through(
+/// Computed variance after the weights of `block`, if the previous block has dropout at its end.
+fn after_dense_layer(
     block: &DenseBlock,
-    in_front: &DenseBlock,
+    previous: &DenseBlock,
     without: &ChannelStatistics,
     plain: &StatisticsRecorder,
 ) -> Option<Vec<f64>> {
-    let dropout = in_front.epilogue.dropout.as_ref()?;
-    if in_front.epilogue.placement != Placement::End || block.epilogue.position != Position::Before
+    let dropout = previous.epilogue.dropout.as_ref()?;
+    if previous.epilogue.placement != Placement::End || block.epilogue.position != Position::Before
     {
         return None;
     }
     let squares = plain
-        .statistics(in_front.epilogue.path(), Point::Output)?
+        .statistics(previous.epilogue.path(), Point::Output)?
         .mean_square();
     let odds = dropout.rate / (1.0 - dropout.rate);
     let weight = block.linear.weight.val();
@@ -183,13 +188,13 @@ mod tests {
     use ablate_models::Activation;
     use ablate_models::zoo::ModelConfig;
 
-    /// Pixels 1 and 3 in equal numbers, and pixels of the other kind 0 and 2 in equal numbers.
+    /// The first pixel is 1 or 3 and the second is 0 or 2, in all combinations equally often.
     fn batches() -> Batches {
         let images = [[1, 0], [3, 0], [1, 2], [3, 2]].repeat(100);
         fixture::batches(&images, &[0, 1, 0, 1].repeat(100))
     }
 
-    fn dropping(hidden: &[usize], placement: Placement) -> ModelConfig {
+    fn model_with_dropout(hidden: &[usize], placement: Placement) -> ModelConfig {
         let mut model = fixture::mlp(hidden, fixture::bare(0.1), Activation::Linear);
         if let ModelConfig::Mlp(mlp) = &mut model {
             mlp.block.dropout.rate = 0.5;
@@ -204,24 +209,24 @@ mod tests {
         shifts(&net.model().valid(), &batches(), 100, 0, 50)
     }
 
-    /// Values 1 and 3 have variance 1 and mean square 5: kept with probability 1/2 they have variance
-    /// 1 + 5.
+    /// Values 1 and 3 have variance 1 and mean square 5. Kept with probability 1/2, they have
+    /// variance 1 + 5.
     #[test]
-    fn dropout_in_front_of_a_norm_shifts_its_variance_as_on_paper() {
-        let model = dropping(&[1], Placement::BeforeNorm);
+    fn dropout_before_norm_shifts_variance_as_computed() {
+        let model = model_with_dropout(&[1], Placement::BeforeNorm);
         let shifts = shifts_of(&model, &[("blocks.0.linear.weight", &[1.0, 0.0])]);
         let [shift] = &shifts[..] else {
             panic!("one norm");
         };
-        assert_near(shift.by_formula.as_ref().unwrap()[0], 6.0, 1e-12);
-        assert_near(shift.seen[0], 6.0, 0.1);
+        assert_near(shift.computed.as_ref().unwrap()[0], 6.0, 1e-12);
+        assert_near(shift.measured[0], 6.0, 0.1);
     }
 
-    /// The first norm makes -1 and 1 of either kind of pixel, with mean square 1. Weights 3 and 4
-    /// give them variance 25 together, and dropout in between adds (1/2) / (1/2) times 9 + 16.
+    /// The first norm maps both pixels to -1 and 1, with mean square 1. With weights 3 and 4 their
+    /// sum has variance 25, and dropout adds (1/2) / (1/2) times 9 + 16.
     #[test]
-    fn dropout_in_front_of_a_layer_shifts_the_variance_behind_it_as_on_paper() {
-        let model = dropping(&[2, 1], Placement::End);
+    fn dropout_before_layer_shifts_next_variance_as_computed() {
+        let model = model_with_dropout(&[2, 1], Placement::End);
         let weights: [(&str, &[f64]); 2] = [
             ("blocks.0.linear.weight", &[1.0, 0.0, 0.0, 1.0]),
             ("blocks.1.linear.weight", &[3.0, 4.0]),
@@ -230,10 +235,10 @@ mod tests {
         let [first, second] = &shifts[..] else {
             panic!("two norms");
         };
-        assert_near(first.seen[0], 1.0, 1e-12);
-        assert_eq!(first.by_formula, None);
-        // Batches are not exactly balanced, so -1 and 1 are not exact either.
-        assert_near(second.by_formula.as_ref().unwrap()[0], 2.0, 0.02);
-        assert_near(second.seen[0], 2.0, 0.05);
+        assert_near(first.measured[0], 1.0, 1e-12);
+        assert_eq!(first.computed, None);
+        // Batches are not exactly balanced, so the normalized values are not exactly -1 and 1.
+        assert_near(second.computed.as_ref().unwrap()[0], 2.0, 0.02);
+        assert_near(second.measured[0], 2.0, 0.05);
     }
 }

@@ -1,24 +1,26 @@
-//! The interactions of all pairs of some units as matrices.
+//! Matrices of the interactions between pairs of units.
 
 use super::UnitSample;
 use ablate_models::ablation::{Fill, Subject, Unit};
 
-/// Most units of a layer.
+/// Largest number of units per layer.
 const UNITS: usize = 16;
 
-/// For every layer the interactions between its units, and between them and those of the next layer,
-/// row after row, with removed units at zero. On the diagonal stands what losing the unit alone
-/// costs. The units are those that the first order of removal begins with, as many of every layer.
+/// Returns, for every layer, the interactions between its units and between them and the units of
+/// the next layer, row by row. Removed units are set to zero. The diagonal holds the increase of
+/// the loss when a unit is removed alone.
+///
+/// The units are the first ones of the first order of removal, equally many per layer.
 pub(super) fn of(sample: &UnitSample, subject: &Subject<'_>) -> Vec<(String, Vec<f64>)> {
     let smallest = sample.orders.iter().map(|orders| orders[0].len()).min();
     let n = smallest.unwrap_or(0).min(UNITS);
-    let shown = |layer: usize| &sample.orders[layer][0][..n];
+    let first_units = |layer: usize| &sample.orders[layer][0][..n];
     let mut out = Vec::new();
     for (layer, (path, _)) in sample.layers.iter().enumerate() {
-        let units = shown(layer);
+        let units = first_units(layer);
         out.push((format!("interaction_within.{path}"), within(subject, units)));
         if layer + 1 < sample.layers.len() {
-            let next = shown(layer + 1);
+            let next = first_units(layer + 1);
             let pairs = units.iter().flat_map(|a| next.iter().map(|b| [*a, *b]));
             let pairs: Vec<[Unit; 2]> = pairs.collect();
             let values = subject.interactions(&pairs, Fill::Zero);
@@ -30,14 +32,14 @@ pub(super) fn of(sample: &UnitSample, subject: &Subject<'_>) -> Vec<(String, Vec
 
 fn within(subject: &Subject<'_>, units: &[Unit]) -> Vec<f64> {
     let n = units.len();
-    let places = || (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
-    let pairs: Vec<[Unit; 2]> = places().map(|(i, j)| [units[i], units[j]]).collect();
+    let index_pairs = || (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
+    let pairs: Vec<[Unit; 2]> = index_pairs().map(|(i, j)| [units[i], units[j]]).collect();
     let whole = subject.whole().nll;
     let mut matrix = vec![0.0; n * n];
     for (i, unit) in units.iter().enumerate() {
         matrix[i * n + i] = subject.without(&[*unit], Fill::Zero).nll - whole;
     }
-    for ((i, j), value) in places().zip(subject.interactions(&pairs, Fill::Zero)) {
+    for ((i, j), value) in index_pairs().zip(subject.interactions(&pairs, Fill::Zero)) {
         matrix[i * n + j] = value;
         matrix[j * n + i] = value;
     }
@@ -54,8 +56,9 @@ mod tests {
         Subject::new(chain, vec![1.0; 4], 1, &[0; 4])
     }
 
-    /// Two units that are 1 on every example give -3 and 3 to a unit of the next layer, which is the
-    /// logit of class 0; that of class 1 is 0. Beside that unit stands a constant of no use.
+    /// Two units with value 1 on every example have weights -3 and 3 to a unit of the next layer,
+    /// which is the logit of class 0. The logit of class 1 is 0. The second unit of that layer is
+    /// constant and unused.
     fn chain() -> Chain {
         let first = Layer::new(vec![1.0, 1.0], vec![0.0; 2], Relu);
         let second = Layer::new(vec![-3.0, 0.0, 3.0, 0.0], vec![0.0, 1.0], Linear);
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn matrices_hold_what_is_computed_on_paper_where_the_layout_says() {
+    fn matrices_match_hand_computation() {
         let layers = [("blocks.0".to_owned(), 1, 2), ("blocks.1".to_owned(), 2, 2)];
         let mut sample = UnitSample::draw(&layers, 0);
         for orders in &mut sample.orders {
@@ -91,21 +94,21 @@ mod tests {
             }
         };
         let (harmless, broken, even) = (loss(3.0), loss(-3.0), loss(0.0));
-        // One unit harms and the other repairs it.
+        // One unit increases the loss and the other compensates it.
         let repair = even - harmless - broken + even;
         assert!(repair < -1.7);
         near(
             &found[0].1,
             [harmless - even, repair, repair, broken - even],
         );
-        // Without the unit behind them, neither does anything.
+        // Without the unit that reads them, neither unit has an effect.
         let gated = [even - harmless, even - broken];
         near(&found[1].1, [gated[0], 0.0, gated[1], 0.0]);
         near(&found[2].1, [0.0; 4]);
     }
 
     #[test]
-    fn every_layer_shows_as_many_units_as_the_smallest_has() {
+    fn matrices_have_the_size_of_the_smallest_layer() {
         let layers = [("a".to_owned(), 1, 40), ("b".to_owned(), 2, 3)];
         let sample = UnitSample::draw(&layers, 0);
         let first = Layer::new(vec![0.1; 40], vec![0.0; 40], Relu);

@@ -1,9 +1,12 @@
-//! Whether units repair each other: what a net loses without some of them, in evaluation mode, on
-//! examples that it was not trained on.
+//! Co-adaptation of units: the loss of a net when single units, pairs and growing sets of units are
+//! removed, in evaluation mode on held-out examples.
 //!
-//! The units are those of the dense blocks, and of a convolutional net also the channels that enter
-//! the first of them. Pairs and orders of removal are drawn once a seed, so that arms of one width
-//! are asked of the same units, every epoch again.
+//! The units are those of the dense blocks and, for a convolutional net, the channels that enter
+//! the first dense block. Pairs and orders of removal are drawn once per seed, so that arms of
+//! equal width remove the same units after every epoch.
+//!
+//! Curves of cumulative removal, with units set to zero or to their mean, follow Morcos et al.
+//! 2018, "On the importance of single directions for generalization".
 
 mod matrices;
 
@@ -17,14 +20,14 @@ use ablate_streams::{Purpose, Stream};
 use burn::module::Module;
 use rayon::prelude::*;
 
-/// Examples that losses are taken over.
+/// Number of examples for losses.
 const EXAMPLES: usize = 128;
-/// Pairs in each layer, and between each layer and the next.
+/// Number of pairs per layer, and per pair of adjacent layers.
 const PAIRS: usize = 64;
-/// Steps of a curve of removal, and orders that it is the mean of.
+/// Steps of a removal curve, and number of random orders that are averaged.
 const POINTS: usize = 8;
 const ORDERS: usize = 2;
-/// Steps of the quantiles of interactions.
+/// Intervals between the recorded quantiles of the interactions.
 const QUANTILES: usize = 32;
 
 const FILLS: [(Fill, &str); 2] = [(Fill::Zero, ""), (Fill::Mean, "_mean")];
@@ -33,19 +36,19 @@ pub(super) struct CoAdaptation {
     samples: Vec<UnitSample>,
 }
 
-/// What is asked of one replica.
+/// Units, pairs and orders of removal drawn for one replica.
 struct UnitSample {
-    /// Path of each layer of units, and the layer of the chain that it feeds.
+    /// Path of each layer of units, and index of the layer that reads it.
     layers: Vec<(String, usize)>,
     /// Pairs within a layer.
     within: Vec<[Unit; 2]>,
-    /// Pairs of a layer and the next.
+    /// Pairs with one unit in a layer and one in the next.
     across: Vec<[Unit; 2]>,
-    /// Orders in which the units of each layer are removed.
+    /// Orders of removal per layer.
     orders: Vec<Vec<Vec<Unit>>>,
 }
 
-/// What enters the dense end of one replica, and the labels.
+/// Input of the dense layers of one replica, and the labels.
 struct HeldOutFeatures {
     features: Vec<f64>,
     labels: Vec<usize>,
@@ -61,7 +64,8 @@ impl CoAdaptation {
         }
     }
 
-    /// Calls `look` with every replica's plan and net, side by side.
+    /// Calls `measure` for every replica in parallel. Returns `None` for models that the host
+    /// implementation does not support.
     fn measure<T: Send>(
         &self,
         context: &ProbeContext<'_>,
@@ -82,11 +86,11 @@ impl CoAdaptation {
     }
 }
 
-/// Path, the layer that it feeds, and number of units.
+/// Path of a layer of units, index of the layer that reads it, and number of units.
 type LayerOfUnits = (String, usize, usize);
 
-/// The layers of units: what enters the dense blocks where that comes from a convolution, and what
-/// leaves each dense block.
+/// The layers of units: the channels that enter the dense blocks from a convolution, and the
+/// outputs of each dense block.
 fn layers(model: &Model) -> Vec<LayerOfUnits> {
     let conv = model.conv_blocks().last();
     let conv = conv.map(|block| (block.epilogue.path().to_owned(), 0, channels(model)));
@@ -97,7 +101,7 @@ fn layers(model: &Model) -> Vec<LayerOfUnits> {
     conv.into_iter().chain(dense).collect()
 }
 
-/// Channels of what enters the dense blocks; pixels count as one channel each.
+/// Number of channels that enter the dense layers; each pixel counts as one channel.
 fn channels(model: &Model) -> usize {
     let conv = model
         .conv_blocks()
@@ -110,7 +114,7 @@ fn channels(model: &Model) -> usize {
     conv.unwrap_or(inputs[1])
 }
 
-/// The features and labels of every replica.
+/// Features and labels of every replica.
 fn held_out_features(context: &ProbeContext<'_>, model: &Model) -> Vec<HeldOutFeatures> {
     let part = context.batches.held_out();
     let replicas = context.job.cells.len();
@@ -150,7 +154,7 @@ impl UnitSample {
                 let mut draw = stream(&path).indices(0);
                 within.extend((0..PAIRS).map(|_| {
                     let first = draw.below(*units as u32);
-                    // The second is any other, each as likely.
+                    // The second unit is uniform over the other units.
                     let second = draw.below(*units as u32 - 1);
                     [first, second + u32::from(second >= first)].map(unit(*feeds))
                 }));
@@ -180,7 +184,7 @@ impl UnitSample {
         }
     }
 
-    /// The mean curve of removal of each layer of units.
+    /// Mean removal curve of each layer of units.
     fn curves(&self, subject: &Subject<'_>, fill: Fill) -> Vec<Vec<f64>> {
         let curve = |orders: &Vec<Vec<Unit>>| {
             let mut sum = vec![0.0; POINTS + 1];
@@ -195,7 +199,7 @@ impl UnitSample {
         self.orders.iter().map(curve).collect()
     }
 
-    /// What is measured after every epoch.
+    /// Values measured after every epoch.
     fn trace(&self, subject: &Subject<'_>) -> Vec<(String, f64)> {
         let share = |interactions: &[f64]| negative_share(interactions).unwrap_or(f64::NAN);
         let mut out = Vec::new();
@@ -223,7 +227,7 @@ impl UnitSample {
         out
     }
 
-    /// The curves of the trained net.
+    /// Series measured on the trained net.
     fn series(&self, subject: &Subject<'_>) -> Vec<(String, Vec<f64>)> {
         let mut out = Vec::new();
         for (fill, suffix) in FILLS {
@@ -276,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_are_of_two_units_each_in_the_layers_that_they_claim() {
+    fn pairs_have_distinct_units_in_the_right_layers() {
         let layers = [("blocks.0".to_owned(), 1, 3), ("blocks.1".to_owned(), 2, 2)];
         let sample = UnitSample::draw(&layers, 7);
         assert_eq!(
@@ -290,7 +294,7 @@ mod tests {
         for [a, b] in &sample.across {
             assert_eq!((a.feeds, b.feeds), (1, 2));
         }
-        // All six ordered pairs of the three units come up.
+        // All six ordered pairs of the three units occur.
         let mut first: Vec<_> = sample.within[..PAIRS].to_vec();
         first.sort();
         first.dedup();
@@ -298,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_removes_every_unit_once() {
+    fn every_order_is_a_permutation_of_the_units() {
         let sample = UnitSample::draw(&[("blocks.0".to_owned(), 1, 5)], 0);
         for order in &sample.orders[0] {
             let mut indices: Vec<usize> = order.iter().map(|unit| unit.index).collect();

@@ -1,4 +1,5 @@
-//! `BN(W u + b) = BN(W u)`, and so `dL/db = 0`.
+//! Batch norm cancels a bias before it: `BN(W u + b) = BN(W u)`, and therefore `dL/db = 0` (Ioffe
+//! and Szegedy 2015, section 3.2).
 
 use super::{DeviceResults, IdentitySetup, STEPS, largest, relative};
 use crate::train::TrainError;
@@ -9,8 +10,8 @@ use ablate_models::block::Bias;
 use ablate_models::zoo::Model;
 use burn::tensor::{Gradients, Tensor};
 
-/// Trains twins, with biases in the hidden blocks and without, and compares their logits at every
-/// step; of the one with biases, the gradients of biases and weights.
+/// Trains two nets that differ only in the biases of the hidden blocks and compares their logits at
+/// every step. For the net with biases, it also compares the gradients of biases and weights.
 pub(super) fn measure(
     setup: &IdentitySetup<'_>,
     out: &mut DeviceResults<'_>,
@@ -18,8 +19,8 @@ pub(super) fn measure(
     if !setup.job.model.block().norm.is_some() {
         return Ok(());
     }
-    let twin = |bias| setup.net(&with_bias(&setup.job.model, bias));
-    let (mut with, mut without) = (twin(Bias::On)?, twin(Bias::Off)?);
+    let train_net = |bias| setup.net(&with_bias(&setup.job.model, bias));
+    let (mut with, mut without) = (train_net(Bias::On)?, train_net(Bias::Off)?);
     let (mut outputs, mut slope) = (
         vec![0.0f64; setup.replicas()],
         vec![0.0f64; setup.replicas()],
@@ -34,29 +35,30 @@ pub(super) fn measure(
             )
         };
         let mut see = |model: &Model, gradients: &Gradients| {
-            raise(&mut slope, &bias_slopes(model, gradients, setup.replicas()));
+            update_maximum(&mut slope, &bias_slopes(model, gradients, setup.replicas()));
         };
         let a = advance(&mut with, &mut see);
         let b = advance(&mut without, &mut |_, _| ());
-        raise(&mut outputs, &relative(&a, &b, setup.replicas()));
+        update_maximum(&mut outputs, &relative(&a, &b, setup.replicas()));
     }
     out.put("bias_outputs", &outputs);
     out.put("bias_slope", &slope);
     Ok(())
 }
 
-fn raise(most: &mut [f64], new: &[f64]) {
-    for (most, new) in most.iter_mut().zip(new) {
-        *most = largest([*most, *new].into_iter());
+fn update_maximum(maximum: &mut [f64], new: &[f64]) {
+    for (maximum, new) in maximum.iter_mut().zip(new) {
+        *maximum = largest([*maximum, *new].into_iter());
     }
 }
 
-/// The largest gradient of a bias relative to that of a weight of its block, over the blocks.
+/// Largest gradient of a bias relative to the largest gradient of a weight in the same block, over
+/// all blocks.
 fn bias_slopes(model: &Model, gradients: &Gradients, replicas: usize) -> Vec<f64> {
     let conv = model.conv_blocks().map(|b| (&b.conv.weight, &b.conv.bias));
     let dense = model.dense_blocks().iter();
     let layers = conv.chain(dense.map(|b| (&b.linear.weight, &b.linear.bias)));
-    let mut most = vec![0.0; replicas];
+    let mut maximum = vec![0.0; replicas];
     for (weight, bias) in layers {
         let bias = bias.as_ref().and_then(|bias| bias.val().grad(gradients));
         let (Some(db), Some(dw)) = (bias, weight.val().grad(gradients)) else {
@@ -65,7 +67,7 @@ fn bias_slopes(model: &Model, gradients: &Gradients, replicas: usize) -> Vec<f64
         let sizes = |x: Tensor<2>| host_f64(x.abs().max_dim(1));
         let ratio = sizes(db).into_iter().zip(sizes(dw.flatten(1, 2)));
         let ratio: Vec<f64> = ratio.map(|(db, dw)| db / dw).collect();
-        raise(&mut most, &ratio);
+        update_maximum(&mut maximum, &ratio);
     }
-    most
+    maximum
 }

@@ -1,5 +1,5 @@
-//! A unit that is dropped for a whole batch gets no update from this batch's gradient; whatever else
-//! the optimizer remembers or subtracts still moves it.
+//! A unit that is dropped for a whole batch has no gradient from this batch. Momentum and weight
+//! decay may still move it.
 
 use super::{DeviceResults, IdentitySetup, largest};
 use crate::train::TrainError;
@@ -11,19 +11,19 @@ use ablate_models::dropout::Placement;
 use ablate_models::zoo::Model;
 use burn::tensor::Tensor;
 
-/// Steps of one example each, and batches whose masks are counted.
+/// Steps with one example each, and number of batches in which masks are counted.
 const STEPS: usize = 40;
 
-/// Trains on batches of one example, in which about as many units are dropped for the whole batch as
-/// the rate says, and looks at how far the incoming weights of those move, relative to those of the
-/// unit that moves most. Then counts, without training, the units that the masks of the arm's own
-/// batches drop for a whole batch. Of dense blocks that drop at their end.
+/// Trains on batches of one example, where about as many units as the dropout rate says are dropped
+/// for the whole batch. It measures how far the incoming weights of dropped units move, relative to
+/// the unit that moves most. Then it counts, without training, the units that the arm's own batches
+/// drop for a whole batch. Only dense blocks with dropout at their end are measured.
 pub(super) fn measure(
     setup: &IdentitySetup<'_>,
     out: &mut DeviceResults<'_>,
 ) -> Result<(), TrainError> {
     let mut net = setup.net(&setup.job.model)?;
-    if dropping(net.model()).next().is_none() {
+    if blocks_with_dropout(net.model()).next().is_none() {
         return Ok(());
     }
     let mut moved = vec![0.0; setup.replicas()];
@@ -32,13 +32,14 @@ pub(super) fn measure(
         let before = incoming(net.model());
         let (pixels, labels) = setup.batch(step, 1);
         net.step(pixels, labels, RateAdjustment::UNCHANGED, |_, _| ());
-        let ways = ways(&before, &incoming(net.model()), setup.replicas());
-        for ((moved, ways), kept) in moved.iter_mut().zip(ways).zip(kept) {
-            let most = largest(ways.iter().copied());
-            let dropped = ways.iter().zip(kept).filter(|(_, kept)| *kept == 0.0);
-            if most > 0.0 {
-                let still = largest(dropped.map(|(way, _)| way / most));
-                *moved = largest([*moved, still].into_iter());
+        let distances = distances(&before, &incoming(net.model()), setup.replicas());
+        for ((moved, distances), kept) in moved.iter_mut().zip(distances).zip(kept) {
+            let largest_distance = largest(distances.iter().copied());
+            let dropped = distances.iter().zip(kept).filter(|(_, kept)| *kept == 0.0);
+            if largest_distance > 0.0 {
+                let dropped_distance =
+                    largest(dropped.map(|(distance, _)| distance / largest_distance));
+                *moved = largest([*moved, dropped_distance].into_iter());
             }
         }
     }
@@ -47,17 +48,17 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// The dense blocks that drop at their end.
-fn dropping(model: &Model) -> impl Iterator<Item = &DenseBlock> {
+/// The dense blocks with dropout at their end.
+fn blocks_with_dropout(model: &Model) -> impl Iterator<Item = &DenseBlock> {
     let drops =
         |b: &&DenseBlock| b.epilogue.dropout.is_some() && b.epilogue.placement == Placement::End;
     model.dense_blocks().iter().filter(drops)
 }
 
-/// Of each unit of each replica, how many of `n` examples keep it at `step`.
+/// Number of `n` examples that keep each unit at `step`, per replica.
 fn kept(model: &Model, setup: &IdentitySetup<'_>, step: usize, n: usize) -> Vec<Vec<f64>> {
     let mut all = vec![Vec::new(); setup.replicas()];
-    for block in dropping(model) {
+    for block in blocks_with_dropout(model) {
         let Some(dropout) = &block.epilogue.dropout else {
             continue;
         };
@@ -72,7 +73,7 @@ fn kept(model: &Model, setup: &IdentitySetup<'_>, step: usize, n: usize) -> Vec<
     all
 }
 
-/// The share of pairs of unit and batch in which no example keeps the unit.
+/// Share of pairs of unit and batch in which no example keeps the unit.
 fn dropped_share(model: &Model, setup: &IdentitySetup<'_>) -> Vec<f64> {
     let mut shares = vec![0.0; setup.replicas()];
     for step in 0..STEPS {
@@ -85,19 +86,22 @@ fn dropped_share(model: &Model, setup: &IdentitySetup<'_>) -> Vec<f64> {
     shares
 }
 
-/// The incoming weights of the blocks that drop.
+/// Incoming weights of the blocks with dropout at their end.
 fn incoming(model: &Model) -> Vec<Tensor<3>> {
-    let weights = dropping(model).map(|block| block.linear.weight.val().inner());
+    let weights = blocks_with_dropout(model).map(|block| block.linear.weight.val().inner());
     weights.collect()
 }
 
-/// How far the incoming weights of each unit of each replica moved.
-fn ways(before: &[Tensor<3>], after: &[Tensor<3>], replicas: usize) -> Vec<Vec<f64>> {
+/// Distance that the incoming weights of each unit moved, per replica.
+fn distances(before: &[Tensor<3>], after: &[Tensor<3>], replicas: usize) -> Vec<Vec<f64>> {
     let mut all = vec![Vec::new(); replicas];
     for (before, after) in before.iter().zip(after) {
-        let way = host_f64((after.clone() - before.clone()).square().sum_dim(1).sqrt());
-        for (all, way) in all.iter_mut().zip(way.chunks(way.len() / replicas)) {
-            all.extend(way);
+        let distance = host_f64((after.clone() - before.clone()).square().sum_dim(1).sqrt());
+        for (all, distance) in all
+            .iter_mut()
+            .zip(distance.chunks(distance.len() / replicas))
+        {
+            all.extend(distance);
         }
     }
     all

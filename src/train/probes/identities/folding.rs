@@ -1,11 +1,11 @@
-//! Scales, and behind the activation centers too, that move into the next layer without a trace.
+//! Folding of scales, and of centers after the activation, into the next layer.
 
 use super::{DeviceResults, IdentitySetup, evaluation_copy};
 use crate::train::net::Net;
 use ablate_models::Pass;
 use ablate_models::fold::{fold_centers_behind, fold_scales, fold_scales_behind};
 
-/// Compares the trained net with its folds, where it has any, in evaluation.
+/// Compares the trained net with its folded copies in evaluation mode, where folding is possible.
 pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResults<'_>) {
     let scales = fold_scales_behind(evaluation_copy(net));
     let both = scales.clone().and_then(fold_centers_behind);

@@ -1,8 +1,8 @@
-//! The identities behind the claims, measured on nets like the arm's.
+//! Numerical checks of the identities behind the claims, on nets like those of the arm.
 //!
-//! They are trained here for a few steps in double precision, on every CPU device that is built in,
-//! so that an identity shows as rounding and its failure as anything else. A value belongs to a
-//! device; what an arm has nothing for, such as a fold without a scale, it has no value of.
+//! The nets are trained for a few steps in double precision on every built-in CPU device, so that
+//! an identity that holds shows only rounding errors. Each device has its own values. Values that
+//! do not apply to an arm, such as a fold without a scale, are left out.
 
 mod bias_cancellation;
 mod dropout_variance;
@@ -25,7 +25,7 @@ use ablate_models::{Pass, Start};
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 
-/// Steps that the nets take.
+/// Training steps.
 const STEPS: usize = 50;
 
 pub(super) struct Identities;
@@ -35,9 +35,9 @@ impl ProbeHooks for Identities {
         for name in device::built_in_cpu() {
             let measured =
                 IdentitySetup::open(context.job, name).and_then(|setup| measure(&setup, results));
-            // The job's own net was built from the same parts.
+            // The job's own net was built from the same parts, so this is not expected.
             if let Err(error) = measured {
-                log::warn!("no identities on `{name}`: {error}");
+                log::warn!("the probe `identities` failed on `{name}`: {error}");
             }
         }
     }
@@ -60,13 +60,13 @@ fn measure(setup: &IdentitySetup<'_>, results: &mut [ProbeResults]) -> Result<()
     Ok(())
 }
 
-/// A job's data and recipe on one device in double precision.
+/// Data and recipe of a job on one device, in double precision.
 struct IdentitySetup<'a> {
     job: &'a Job,
     name: &'static str,
     device: Device,
     batches: Batches,
-    /// The order of the training examples, one list a replica.
+    /// Order of the training examples, one list per replica.
     orders: Vec<Vec<u32>>,
 }
 
@@ -83,14 +83,14 @@ impl<'a> IdentitySetup<'a> {
         })
     }
 
-    /// A net of `model` at its start.
+    /// Builds a net of `model` with its initial weights.
     fn net(&self, model: &ModelConfig) -> Result<Net, TrainError> {
         let seeds: Vec<u64> = self.job.cells.iter().map(|cell| cell.seed).collect();
         let start = Start::new(seeds, &self.device).double();
         build(self.job, model, &self.batches, start)
     }
 
-    /// The pixels and labels of step `step`, of `n` examples.
+    /// Returns pixels and labels of step `step`, with `n` examples.
     fn batch(&self, step: usize, n: usize) -> (Tensor<3>, Tensor<2, burn::tensor::Int>) {
         let at = step % (self.batches.len(SplitPart::Train) / n);
         self.batches.train(&self.orders, at * n, n)
@@ -108,8 +108,8 @@ impl<'a> IdentitySetup<'a> {
         self.batches.replicas()
     }
 
-    /// How far the logits of two nets without gradients are apart in `pass` on the first batch,
-    /// relative to the largest of the first net's.
+    /// Returns the largest difference between the logits of two models (without gradients) on the
+    /// first batch, relative to the largest logit of the first model.
     fn logit_difference(&self, a: &Model, b: &Model, pass: &Pass<'_>) -> Vec<f64> {
         let (pixels, _) = self.batch(0, self.job.train.batch_size);
         let logits = |model: &Model| host_f64(model.forward(pixels.clone().inner(), pass));
@@ -117,7 +117,7 @@ impl<'a> IdentitySetup<'a> {
     }
 }
 
-/// The largest difference in each replica, relative to the largest size of `a` there.
+/// Returns the largest difference per replica, relative to the largest absolute value of `a`.
 fn relative(a: &[f64], b: &[f64], replicas: usize) -> Vec<f64> {
     let each = a.len() / replicas;
     let pairs = a.chunks(each).zip(b.chunks(each));
@@ -128,12 +128,15 @@ fn relative(a: &[f64], b: &[f64], replicas: usize) -> Vec<f64> {
     pairs.map(of).collect()
 }
 
-/// The largest of some sizes; not a number where one of them is not.
+/// Returns the largest of some absolute values; NaN if any is NaN.
 fn largest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(0.0, |most: f64, x| if x.is_nan() { x } else { most.max(x) })
+    values.fold(
+        0.0,
+        |largest: f64, x| if x.is_nan() { x } else { largest.max(x) },
+    )
 }
 
-/// Takes the values of one device.
+/// Records the values of one device.
 struct DeviceResults<'a> {
     results: &'a mut [ProbeResults],
     device: &'static str,
@@ -148,7 +151,7 @@ impl DeviceResults<'_> {
     }
 }
 
-/// A copy of the net for evaluation that shares nothing with it.
+/// Returns a copy of the net for evaluation that shares nothing with it.
 fn evaluation_copy(net: &Net) -> Model {
     net.model().valid()
 }

@@ -1,4 +1,4 @@
-//! `Var_population = E[var_batch] + Var[mean_batch]`.
+//! Law of total variance for batches: `Var_population = E[var_batch] + Var[mean_batch]`.
 
 use super::{DeviceResults, IdentitySetup, evaluation_copy, largest};
 use crate::train::batch::SplitPart;
@@ -7,8 +7,9 @@ use crate::train::statistics::{ChannelStatistics, StatisticsRecorder, batch_norm
 use ablate_models::Pass;
 use ablate_models::pass::Point;
 
-/// Takes the variance of what enters each norm over whole batches of the training split at once, and
-/// batch by batch. The net is in evaluation, so that a batch does not act on its own values.
+/// Compares the variance of the input of each norm over all full batches of the training split
+/// together with the variances of the single batches. The net is in evaluation mode, so that a
+/// batch does not normalize its own values.
 pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResults<'_>) {
     let model = evaluation_copy(net);
     let n = setup.job.train.batch_size;
@@ -44,8 +45,8 @@ pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResu
     }
 }
 
-/// For every channel, how far the mean batch variance and the variance of the batch means together,
-/// and how far the first of them alone, are from the variance of the whole, relative to it.
+/// Relative errors per channel: of mean batch variance plus variance of batch means, and of the
+/// mean batch variance alone.
 pub(super) fn errors(whole: &ChannelStatistics, parts: &[ChannelStatistics]) -> Vec<[f64; 2]> {
     let count = parts.len() as f64;
     let variances: Vec<Vec<f64>> = parts.iter().map(ChannelStatistics::variance).collect();
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_batches_on_paper_leave_out_what_lies_between_their_means() {
+    fn mean_batch_variance_misses_variance_between_batches() {
         // 0, 2, 4, 6: variance 5. The pairs have variance 1, and means 1 and 5, variance 4.
         let of = |values: &[f64]| {
             let mut moments = ChannelStatistics::default();

@@ -1,4 +1,5 @@
-//! The start value of a running average weighs `(1 - momentum)^t` after `t` batches.
+//! The initial value of a running average has weight `(1 - momentum)^t` after `t` batches (Kingma
+//! and Ba 2015, section 3).
 
 use super::{DeviceResults, IdentitySetup, evaluation_copy, largest};
 use crate::train::TrainError;
@@ -9,32 +10,34 @@ use ablate_models::Pass;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{Model, ModelConfig};
 
-/// Batches that the averages take in.
+/// Number of batches.
 const BATCHES: i32 = 100;
 
-/// Where start and statistic of the batch are nearer than this, neither's weight can be told.
-const NEAREST: f64 = 0.01;
+/// Smallest difference of initial value and batch statistic for which the weights of the two can be
+/// determined.
+const MIN_DISTANCE: f64 = 0.01;
 
-/// Feeds one and the same batch to fresh running averages of the trained net. Whatever they then hold
-/// lies between their start and the statistics of that batch, and says what either weighs.
+/// Applies the same batch repeatedly to fresh running averages of the trained net. The averages
+/// then lie between their initial values and the statistics of that batch, which determines the
+/// weight of each.
 pub(super) fn measure(
     setup: &IdentitySetup<'_>,
     net: &Net,
     out: &mut DeviceResults<'_>,
 ) -> Result<(), TrainError> {
     let model = fresh(setup, net, &setup.job.model)?;
-    let Some(at_once) = at_once(&setup.job.model) else {
+    let Some(with_momentum_one) = with_momentum_one(&setup.job.model) else {
         return Ok(());
     };
-    let at_once = fresh(setup, net, &at_once)?;
+    let with_momentum_one = fresh(setup, net, &with_momentum_one)?;
     let (pixels, _) = setup.batch(0, setup.job.train.batch_size);
     let pixels = pixels.inner();
-    // Always at one step, so that the masks of dropout are the same.
+    // Always the same step, so that the dropout masks are the same.
     let pass = Pass::train(0);
-    at_once.forward(pixels.clone(), &pass);
+    with_momentum_one.forward(pixels.clone(), &pass);
     let (starts, ends) = (
         all_running_statistics(&model),
-        all_running_statistics(&at_once),
+        all_running_statistics(&with_momentum_one),
     );
     let momentum = batch_norms(&model)
         .first()
@@ -66,7 +69,7 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// The channels a replica of each list.
+/// Channels per replica of each list.
 fn channels(setup: &IdentitySetup<'_>, lists: &[Vec<f64>]) -> Vec<usize> {
     lists
         .iter()
@@ -74,7 +77,7 @@ fn channels(setup: &IdentitySetup<'_>, lists: &[Vec<f64>]) -> Vec<usize> {
         .collect()
 }
 
-/// A net of `config` without gradients, its running averages at their start, with the weights of
+/// Builds a model of `config` without gradients, with initial running averages and the weights of
 /// `net`.
 fn fresh(setup: &IdentitySetup<'_>, net: &Net, config: &ModelConfig) -> Result<Model, TrainError> {
     let values = values(net.model());
@@ -84,8 +87,9 @@ fn fresh(setup: &IdentitySetup<'_>, net: &Net, config: &ModelConfig) -> Result<M
     }))
 }
 
-/// The same model, but that its averages hold the last batch alone; `None` without a batch norm.
-fn at_once(model: &ModelConfig) -> Option<ModelConfig> {
+/// The same model with momentum 1, whose averages hold only the last batch; `None` without a batch
+/// norm.
+fn with_momentum_one(model: &ModelConfig) -> Option<ModelConfig> {
     let mut model = model.clone();
     let mut any = false;
     for block in model.blocks_mut() {
@@ -97,7 +101,7 @@ fn at_once(model: &ModelConfig) -> Option<ModelConfig> {
     any.then_some(model)
 }
 
-/// Means, then variances, of the batch norms one after the other, `[replicas * channels]` each.
+/// Mean and variance of each batch norm in turn, `[replicas * channels]` each.
 fn all_running_statistics(model: &Model) -> Vec<Vec<f64>> {
     let norms = batch_norms(model);
     norms
@@ -106,9 +110,10 @@ fn all_running_statistics(model: &Model) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// What `start` weighs in `now`, the rest of which is `end`.
+/// Weight of `start` in `now`, a weighted mean of `start` and `end`; `None` if the two are too
+/// close.
 pub(super) fn weight(start: f64, end: f64, now: f64) -> Option<f64> {
-    ((start - end).abs() >= NEAREST).then(|| (now - end) / (start - end))
+    ((start - end).abs() >= MIN_DISTANCE).then(|| (now - end) / (start - end))
 }
 
 #[cfg(test)]
@@ -116,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_weight_is_read_off_where_the_average_stands_between_start_and_end() {
+    fn weight_is_the_relative_position_between_start_and_end() {
         assert_eq!(weight(1.0, 3.0, 1.5), Some(0.75));
         assert_eq!(weight(1.0, 3.0, 3.0), Some(0.0));
         assert_eq!(weight(1.0, 1.001, 1.0), None);

@@ -1,4 +1,6 @@
-//! `BN(a W u) = BN(W u)` up to epsilon, and so `<w, dL/dw> = 0` at epsilon 0.
+//! Batch norm removes the scale of the weights: `BN(a W u) = BN(W u)` up to epsilon, and therefore
+//! `<w, dL/dw> = 0` at epsilon 0 (van Laarhoven 2017, "L2 regularization versus batch and weight
+//! normalization").
 
 use super::{DeviceResults, IdentitySetup, largest};
 use crate::train::net::{Net, host_f64};
@@ -9,11 +11,12 @@ use ablate_models::zoo::Model;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-/// The factor on the weights.
+/// Factor on the weights.
 const FACTOR: f64 = 3.0;
 
-/// Multiplies the weights of all hidden blocks and looks at the outputs, with the epsilon of the arm
-/// and with one that grows along; then at the angle between each unit's weights and their gradient.
+/// Multiplies the weights of all hidden blocks and compares the outputs, once with the epsilon of
+/// the arm and once with epsilon scaled accordingly. Then measures the cosine between the weights
+/// of each unit and their gradient.
 pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResults<'_>) {
     let model = net.model().valid();
     let larger = map_parameters(deep_copy(&model), |_, path, value| {
@@ -38,10 +41,10 @@ pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResu
         "size_with_epsilon",
         &setup.logit_difference(&model, &epsilons, &pass),
     );
-    out.put("size_slope", &slopes(setup, net.model()));
+    out.put("size_slope", &gradient_cosines(setup, net.model()));
 }
 
-/// `model` with every epsilon of a batch norm multiplied; `None` without a batch norm.
+/// Multiplies the epsilon of every batch norm by `factor`; `None` without a batch norm.
 fn with_epsilons(mut model: Model, factor: f64) -> Option<Model> {
     let mut any = false;
     let mut multiply = |norm: &mut Option<Norm>| {
@@ -64,15 +67,15 @@ fn with_epsilons(mut model: Model, factor: f64) -> Option<Model> {
     any.then_some(model)
 }
 
-/// The largest `|<w, dL/dw>| / (|w| |dL/dw|)` of a unit of a hidden block on the first batch.
-fn slopes(setup: &IdentitySetup<'_>, model: &Model) -> Vec<f64> {
+/// Largest `|<w, dL/dw>| / (|w| |dL/dw|)` of a unit of a hidden block on the first batch.
+fn gradient_cosines(setup: &IdentitySetup<'_>, model: &Model) -> Vec<f64> {
     let copy = deep_copy(model);
     let (pixels, labels) = setup.batch(0, setup.job.train.batch_size);
     let logits = copy.forward(pixels, &Pass::evaluate_on_batch());
     let gradients = ablate_kernels::cross_entropy(logits, labels)
         .sum()
         .backward();
-    let mut most = vec![0.0; setup.replicas()];
+    let mut largest_cosine = vec![0.0; setup.replicas()];
     for weight in block_weights(&copy) {
         let Some(slope) = weight.val().grad(&gradients) else {
             continue;
@@ -81,17 +84,17 @@ fn slopes(setup: &IdentitySetup<'_>, model: &Model) -> Vec<f64> {
         let over_inputs = |x: Tensor<3>| host_f64(x.sum_dim(1));
         let product = over_inputs(weight.clone() * slope.clone());
         let sizes = over_inputs(weight.square());
-        let slopes = over_inputs(slope.square());
-        let units = product.len() / most.len();
+        let gradient_cosines = over_inputs(slope.square());
+        let units = product.len() / largest_cosine.len();
         for (i, product) in product.into_iter().enumerate() {
-            // A unit without a gradient is at a right angle to anything.
-            let cosine = match slopes[i] {
+            // The cosine of a unit without a gradient is 0.
+            let cosine = match gradient_cosines[i] {
                 0.0 => 0.0,
                 slope => product.abs() / (sizes[i] * slope).sqrt(),
             };
-            let most: &mut f64 = &mut most[i / units];
-            *most = largest([*most, cosine].into_iter());
+            let largest_cosine: &mut f64 = &mut largest_cosine[i / units];
+            *largest_cosine = largest([*largest_cosine, cosine].into_iter());
         }
     }
-    most
+    largest_cosine
 }
