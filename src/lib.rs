@@ -1,7 +1,6 @@
 //! Paired ablation experiments on burn: spec -> plan -> run -> record -> stats -> report.
 
 pub mod analysis;
-pub mod backends;
 pub mod cli;
 pub mod compare;
 pub mod data;

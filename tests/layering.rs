@@ -259,7 +259,12 @@ fn statistics_name_nothing_of_the_project_but_themselves_and_the_streams() {
 
 #[test]
 fn reports_and_figures_read_records_and_never_train() {
-    for folder in ["src/report", "src/plot"] {
+    for folder in [
+        "src/report",
+        "src/plot",
+        "src/compare/report",
+        "src/compare/figures",
+    ] {
         for source in sources(folder) {
             let modules = source.modules();
             for module in ["train", "run", "device", "data", "cli"] {

@@ -1,6 +1,6 @@
 //! Rounds in which every contestant is timed once.
 
-use ablate::compare::stopwatch::turn;
+use ablate::compare::measure::timing::stopwatch::turn;
 
 /// Why a contestant cannot be timed.
 #[derive(Clone, Debug, PartialEq, Eq)]

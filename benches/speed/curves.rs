@@ -5,7 +5,7 @@ use super::ours::{self, alone};
 use super::ratio::{median, power};
 use super::record::{Curve, CurvePoint, rounded};
 use super::work::Work;
-use ablate::plot::{Cost, CostPanel, CostSeries, Scaling, scaling};
+use ablate::compare::figures::{Cost, CostPanel, CostSeries, Scaling, scaling};
 
 /// Measures a point, of this share of the usual length.
 const ROUNDS: usize = 3;

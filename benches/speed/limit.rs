@@ -6,7 +6,7 @@ use super::ratio::{median, ratio};
 use super::record::{Comparison, Times};
 use super::report::shown;
 use super::work::{Net, Work};
-use ablate::compare::stopwatch::steps_for;
+use ablate::compare::measure::timing::stopwatch::steps_for;
 use ablate::report::format::{compact, fixed};
 use ablate::report::table::{Align, Table};
 use pulp::{Arch, Simd, WithSimd};

@@ -2,8 +2,8 @@
 
 use super::contest::{Contestant, Failure};
 use super::work::Work;
-use ablate::compare::side_by_side::{SideBySide, threads};
-use ablate::compare::stopwatch::steps_for;
+use ablate::compare::measure::timing::concurrent::{SideBySide, threads};
+use ablate::compare::measure::timing::stopwatch::steps_for;
 use ablate::data::Dataset;
 use ablate::trainer::Job;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The training steps that are timed.
 
-use ablate::compare::side_by_side::spread;
+use ablate::compare::measure::timing::concurrent::spread;
 use ablate::data::{self, DataError, Dataset, Examples, PixelScaling};
 use ablate::recipe::{DataConfig, DataName, Scale};
 use ablate::trainer::{Job, JobCell};

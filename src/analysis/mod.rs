@@ -13,7 +13,6 @@ mod forecast;
 mod identities;
 mod scope;
 mod scoreboard;
-pub mod speed;
 mod standing;
 mod warnings;
 

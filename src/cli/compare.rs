@@ -6,15 +6,15 @@ use super::exit::{Code, Failure};
 use super::measure::Bench;
 use super::select::Selection;
 use super::{folder, preflight, signals, trainer};
-use crate::backends::bound::first_break;
-use crate::backends::{
-    ArmComparison, COMPARISON_FILE, Comparison, DeviceInfo, Measured, OnDevice, Parity, Timed,
-    Timing, text,
-};
 use crate::compare;
+use crate::compare::analysis::bound::first_break;
+use crate::compare::report::{brief, forward};
+use crate::compare::results::{
+    ArmComparison, COMPARISON_FILE, Comparison, Measured, OnDevice, Parity, Timed, Timing, text,
+};
+use crate::device::DeviceInfo;
 use crate::files::{check_writable, write_atomic};
 use crate::provenance::{Compared, Provenance};
-use crate::report::backends::{brief, forward};
 use crate::run::RunError;
 use crate::run::lock::Lock;
 use crate::spec::Spec;
@@ -198,7 +198,7 @@ fn measure(
     }
     ended?;
     match args.format.format {
-        Format::Json => console.print(&text::text(comparison))?,
+        Format::Json => console.print(&text(comparison))?,
         Format::Text => console.print(&brief(comparison))?,
     }
     console.info(&format!("the report is in `{}`", task.home.display()));
@@ -249,11 +249,9 @@ fn keep(comparison: &mut Comparison, home: &Path, args: &Args, console: &Console
 }
 
 fn write(comparison: &Comparison, home: &Path, made: &Compared) -> Result<(), Failure> {
-    write_atomic(
-        &home.join(COMPARISON_FILE),
-        text::text(comparison).as_bytes(),
-    )?;
-    Provenance::of_comparison(comparison, made).write(home)?;
+    write_atomic(&home.join(COMPARISON_FILE), text(comparison).as_bytes())?;
+    let cells = comparison.trained_cells();
+    Provenance::of_comparison(&comparison.devices, cells, made).write(home)?;
     for target in folder::comparison_files(home)? {
         target.write()?;
     }
@@ -341,7 +339,7 @@ fn failures(arm: &ArmComparison) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::cli::exit;
-    use crate::compare::broken;
+    use crate::compare::measure::parity::broken;
     use std::process::ExitCode;
 
     #[test]
@@ -365,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_healthy_comparison_is_done_and_a_failed_measurement_fails_cells() {
-        let mut comparison = crate::backends::fixture::comparison(3, 0.0);
+        let mut comparison = crate::compare::results::fixture::comparison(3, 0.0);
         let ended = |comparison: &Comparison| {
             let mut found = Found::default();
             found.add(comparison);

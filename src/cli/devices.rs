@@ -5,8 +5,7 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
 use super::trainer::{list_devices, query_device};
-use crate::backends::{DeviceInfo, DeviceKind};
-use crate::device;
+use crate::device::{self, DeviceInfo, DeviceKind};
 use crate::report::format::counted;
 use serde::Serialize;
 

@@ -3,13 +3,14 @@
 use super::console::Console;
 use super::exit::Failure;
 use crate::analysis::Summary;
-use crate::backends::{COMPARISON_FILE, Comparison};
+use crate::compare;
+use crate::compare::results::{COMPARISON_FILE, Comparison};
 use crate::files::{FileError, write_atomic};
 use crate::provenance::Provenance;
 use crate::report::{
     self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, Derived,
     EFFECT_FILE, IDENTITIES_FILE, INTERACTION_FILE, MATRICES_FILE, REPORT_FILE, SERIES_FILE,
-    SUMMARY_FILE, TRACES_FILE, backends, claim_file, claim_page, overview,
+    SUMMARY_FILE, TRACES_FILE, claim_file, claim_page, overview,
 };
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -195,12 +196,12 @@ pub(crate) fn read_comparison(path: &Path) -> Result<Comparison, Failure> {
 /// The derived files of the device comparison in `folder`.
 pub(crate) fn comparison_files(folder: &Path) -> Result<Vec<DerivedFile>, Failure> {
     let comparison = read_comparison(&folder.join(COMPARISON_FILE))?;
-    let files = backends::derive(&comparison)?;
+    let files = compare::report::derive(&comparison)?;
     let content = |name: &str| {
         let found = files.iter().find(|(n, _)| *n == name);
         found.map(|(_, text)| text.clone())
     };
-    Ok(backends::files()
+    Ok(compare::report::files()
         .map(|name| DerivedFile {
             path: folder.join(name),
             content: content(name),

@@ -4,11 +4,12 @@ use super::console::Console;
 use super::exit::Failure;
 use super::progress::{RunProgress, units};
 use super::{preflight, signals, trainer};
-use crate::backends::{
+use crate::compare;
+use crate::compare::measure::accuracy;
+use crate::compare::measure::timing::{Grid, SpeedRequest, time_arm};
+use crate::compare::results::{
     Comparison, Measured, OnDevice, Parity, Timed, TimedSize, Timing, Yardstick,
 };
-use crate::compare::speed::{Grid, SpeedRequest, time_arm};
-use crate::compare::{self, accuracy};
 use crate::device;
 use crate::provenance::Provenance;
 use crate::spec::Spec;
@@ -77,7 +78,7 @@ impl<'a> Bench<'a> {
             self.console
                 .info(&format!("{}: steps of `{}`", self.spec.name, arm.name));
             let job = compare::cell(self.spec, arm, reference);
-            let yardstick = compare::yardstick(&job, steps, self.stop)
+            let yardstick = compare::measure::parity::yardstick(&job, steps, self.stop)
                 .map_err(|e| Failure::internal(e.to_string()))?
                 .ok_or_else(|| self.stopped())?;
             let mut parity = Vec::with_capacity(comparison.devices.len());

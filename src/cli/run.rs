@@ -8,7 +8,7 @@ use super::select::Selection;
 use super::work::Work;
 use super::{folder, preflight, signals, trainer};
 use crate::analysis::Summary;
-use crate::backends::DeviceInfo;
+use crate::device::DeviceInfo;
 use crate::files::check_writable;
 use crate::provenance::Provenance;
 use crate::report::format::counted;

@@ -3,8 +3,7 @@
 use super::console::Console;
 use super::exit::Failure;
 use super::serve;
-use crate::backends::{DeviceInfo, DeviceKind};
-use crate::device;
+use crate::device::{self, DeviceInfo, DeviceKind};
 use crate::machine::{cores, threads_per_job};
 use crate::provenance::{Revision, Setting};
 use crate::train::BurnTrainer;

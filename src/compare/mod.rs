@@ -1,22 +1,15 @@
 //! Measures devices against each other: the same cells, from the same start weights, data order and
 //! masks, on each of them.
 
-pub mod accuracy;
-#[cfg(test)]
-pub(crate) mod broken;
-mod distance;
-mod forward;
-mod parity;
-mod shadow;
-mod side;
-pub mod side_by_side;
-pub mod speed;
-pub mod stopwatch;
+pub mod analysis;
+pub mod figures;
+pub mod measure;
+pub mod report;
+pub mod results;
 
-pub use parity::{parity, yardstick};
-
-use crate::backends::{ArmComparison, Comparison, DeviceInfo};
+use crate::compare::results::{ArmComparison, Comparison};
 use crate::data::{self, DataError};
+use crate::device::DeviceInfo;
 use crate::plan::Plan;
 use crate::provenance::FINGERPRINT;
 use crate::recipe::Optimizer;
@@ -81,7 +74,7 @@ fn arm(arm: &Arm, recipe: Option<String>) -> Result<ArmComparison, DataError> {
             Optimizer::Adamw(_) => "adamw",
         }
         .to_owned(),
-        steps_a_place: speed::steps_a_place(arm, &data)?,
+        steps_a_place: measure::timing::steps_a_place(arm, &data)?,
         yardstick: None,
         parity: Vec::new(),
         accuracy: Vec::new(),

@@ -1,7 +1,7 @@
 //! NVIDIA GPUs, as CUDA numbers them.
 
 use super::error::DeviceError;
-use crate::backends::{DeviceInfo, DeviceKind};
+use super::info::{DeviceInfo, DeviceKind};
 use burn::tensor::Device;
 use cudarc::driver::result::{self, DriverError, device};
 use cudarc::driver::sys::{self, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_INTEGRATED};

@@ -9,15 +9,15 @@
 #[cfg(feature = "cuda")]
 mod cuda;
 mod error;
+mod info;
 mod name;
 #[cfg(feature = "wgpu")]
 mod wgpu;
 
 pub use error::DeviceError;
+pub use info::{DeviceInfo, DeviceKind};
 
-use crate::backends::{DeviceInfo, DeviceKind};
-use crate::machine::Machine;
-use crate::machine::cores;
+use crate::machine::{Machine, cores};
 use burn::tensor::Device;
 use name::Name;
 

@@ -2,8 +2,8 @@
 //! graphics API of [`AutoGraphicsApi::chain`] that has a GPU, or else on the first that has anything.
 
 use super::error::DeviceError;
+use super::info::{DeviceInfo, DeviceKind};
 use super::name::{Choice, Kind};
-use crate::backends::{DeviceInfo, DeviceKind};
 use burn::tensor::wgpu::wgpu::{
     AdapterInfo, Backend, DeviceType, Instance, InstanceDescriptor, PowerPreference,
     RequestAdapterOptions,

@@ -5,14 +5,14 @@ use super::style::{GRID, INK, SMALL};
 
 /// A range of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Range {
-    pub(super) low: f64,
-    pub(super) high: f64,
+pub(crate) struct Range {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
 }
 
 impl Range {
     /// From the smallest to the largest of `values`; `None` when there are none.
-    pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         values.into_iter().fold(None, |range: Option<Self>, v| {
             let r = range.unwrap_or(Self { low: v, high: v });
             Some(Self {
@@ -22,12 +22,12 @@ impl Range {
         })
     }
 
-    pub(super) fn span(self) -> f64 {
+    pub(crate) fn span(self) -> f64 {
         self.high - self.low
     }
 
     /// Wider by `share` of its span on both sides; `least` where it has no span.
-    pub(super) fn padded(self, share: f64, least: f64) -> Self {
+    pub(crate) fn padded(self, share: f64, least: f64) -> Self {
         let pad = if self.span() > 0.0 {
             share * self.span()
         } else {
@@ -41,7 +41,7 @@ impl Range {
 }
 
 /// Round values inside `range`, about `count` of them, and the decimals to print them with.
-pub(super) fn ticks(range: Range, count: usize) -> (Vec<f64>, usize) {
+pub(crate) fn ticks(range: Range, count: usize) -> (Vec<f64>, usize) {
     let raw = range.span() / count as f64;
     if raw.is_nan() || raw <= 0.0 || !raw.is_finite() {
         return (vec![range.low], 2);
@@ -62,7 +62,7 @@ pub(super) fn ticks(range: Range, count: usize) -> (Vec<f64>, usize) {
 }
 
 /// Whole epochs to mark: the first, and round ones up to the last.
-pub(super) fn epoch_ticks(epochs: usize, most: usize) -> Vec<usize> {
+pub(crate) fn epoch_ticks(epochs: usize, most: usize) -> Vec<usize> {
     let steps = (0..).flat_map(|p| [1, 2, 5].map(|f| f * 10usize.pow(p)));
     let step = steps
         .take(30)
@@ -84,30 +84,30 @@ pub(super) fn epoch_ticks(epochs: usize, most: usize) -> Vec<usize> {
 
 /// A rectangle on the sheet and the values at its edges.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
-    pub(super) left: f64,
-    pub(super) top: f64,
-    pub(super) right: f64,
-    pub(super) bottom: f64,
-    pub(super) x: Range,
-    pub(super) y: Range,
+pub(crate) struct Frame {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) right: f64,
+    pub(crate) bottom: f64,
+    pub(crate) x: Range,
+    pub(crate) y: Range,
 }
 
 impl Frame {
-    pub(super) fn px(&self, x: f64) -> f64 {
+    pub(crate) fn px(&self, x: f64) -> f64 {
         self.left + (x - self.x.low) / self.x.span() * (self.right - self.left)
     }
 
-    pub(super) fn py(&self, y: f64) -> f64 {
+    pub(crate) fn py(&self, y: f64) -> f64 {
         self.bottom - (y - self.y.low) / self.y.span() * (self.bottom - self.top)
     }
 
-    pub(super) fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
+    pub(crate) fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
         (self.px(x), self.py(y))
     }
 
     /// Vertical grid lines with labels below them.
-    pub(super) fn x_ticks(&self, canvas: &mut Canvas<'_>, ticks: &[(f64, String)]) {
+    pub(crate) fn x_ticks(&self, canvas: &mut Canvas<'_>, ticks: &[(f64, String)]) {
         for (x, label) in ticks {
             let x = self.px(*x);
             canvas.line(&[(x, self.top), (x, self.bottom)], GRID, 1.0, &[], "grid");
@@ -120,7 +120,7 @@ impl Frame {
     }
 
     /// Horizontal grid lines, with labels to their left where `labelled`.
-    pub(super) fn y_ticks(&self, canvas: &mut Canvas<'_>, ticks: &[(f64, String)], labelled: bool) {
+    pub(crate) fn y_ticks(&self, canvas: &mut Canvas<'_>, ticks: &[(f64, String)], labelled: bool) {
         for (y, label) in ticks {
             let y = self.py(*y);
             canvas.line(&[(self.left, y), (self.right, y)], GRID, 1.0, &[], "grid");
@@ -135,7 +135,7 @@ impl Frame {
     }
 
     /// The left and lower edge.
-    pub(super) fn edges(&self, canvas: &mut Canvas<'_>) {
+    pub(crate) fn edges(&self, canvas: &mut Canvas<'_>) {
         let corners = [
             (self.left, self.top),
             (self.left, self.bottom),

@@ -17,7 +17,7 @@ const CHARACTER: f64 = 0.56;
 
 /// Which point of a text stands at the given place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
@@ -25,17 +25,17 @@ pub(super) enum Anchor {
 
 /// How a text is set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Type {
-    pub(super) size: f64,
-    pub(super) color: RGBColor,
-    pub(super) anchor: Anchor,
-    pub(super) bold: bool,
+pub(crate) struct Type {
+    pub(crate) size: f64,
+    pub(crate) color: RGBColor,
+    pub(crate) anchor: Anchor,
+    pub(crate) bold: bool,
     /// Turned to read from bottom to top.
-    pub(super) upright: bool,
+    pub(crate) upright: bool,
 }
 
 impl Type {
-    pub(super) const fn new(size: f64, color: RGBColor, anchor: Anchor) -> Self {
+    pub(crate) const fn new(size: f64, color: RGBColor, anchor: Anchor) -> Self {
         Self {
             size,
             color,
@@ -45,19 +45,19 @@ impl Type {
         }
     }
 
-    pub(super) const fn bold(mut self) -> Self {
+    pub(crate) const fn bold(mut self) -> Self {
         self.bold = true;
         self
     }
 
-    pub(super) const fn upright(mut self) -> Self {
+    pub(crate) const fn upright(mut self) -> Self {
         self.upright = true;
         self
     }
 }
 
 /// Draws on the sheet. Errors are kept and told at the end, so that drawing code stays plain.
-pub(super) struct Canvas<'a> {
+pub(crate) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
     /// Attributes to add to each polyline, in the order of drawing.
     polylines: Vec<String>,
@@ -68,7 +68,7 @@ pub(super) struct Canvas<'a> {
 ///
 /// # Errors
 /// If the drawing library fails.
-pub(super) fn figure(
+pub(crate) fn figure(
     height: f64,
     title: &str,
     draw: impl FnOnce(&mut Canvas<'_>),
@@ -100,7 +100,7 @@ pub(super) fn figure(
 
 impl Canvas<'_> {
     /// A line through `points`; `dash` lists strokes and gaps, `class` names it in the file.
-    pub(super) fn line(
+    pub(crate) fn line(
         &mut self,
         points: &[(f64, f64)],
         color: RGBColor,
@@ -127,7 +127,7 @@ impl Canvas<'_> {
     }
 
     /// A filled shape.
-    pub(super) fn shape(&mut self, points: &[(f64, f64)], color: RGBColor, opacity: f64) {
+    pub(crate) fn shape(&mut self, points: &[(f64, f64)], color: RGBColor, opacity: f64) {
         if points.len() < 3 {
             return;
         }
@@ -139,7 +139,7 @@ impl Canvas<'_> {
     }
 
     /// A filled rectangle between two corners.
-    pub(super) fn rectangle(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor) {
+    pub(crate) fn rectangle(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor) {
         let drawn = self
             .area
             .draw(&Rectangle::new([place(from), place(to)], color.filled()));
@@ -147,7 +147,7 @@ impl Canvas<'_> {
     }
 
     /// A filled dot.
-    pub(super) fn dot(&mut self, center: (f64, f64), radius: f64, color: RGBColor, opacity: f64) {
+    pub(crate) fn dot(&mut self, center: (f64, f64), radius: f64, color: RGBColor, opacity: f64) {
         let radius = (radius * UNITS).round() as u32;
         let style = color.mix(opacity).filled();
         let drawn = self.area.draw(&Circle::new(place(center), radius, style));
@@ -155,7 +155,7 @@ impl Canvas<'_> {
     }
 
     /// A circle that nothing fills.
-    pub(super) fn ring(&mut self, center: (f64, f64), radius: f64, color: RGBColor) {
+    pub(crate) fn ring(&mut self, center: (f64, f64), radius: f64, color: RGBColor) {
         let radius = (radius * UNITS).round() as u32;
         let style = color.stroke_width((1.5 * UNITS) as u32);
         let drawn = self.area.draw(&Circle::new(place(center), radius, style));
@@ -163,7 +163,7 @@ impl Canvas<'_> {
     }
 
     /// The lines of a figure's heading, at its top; [`HEADING_ROW`] each.
-    pub(super) fn heading(&mut self, lines: &[String]) {
+    pub(crate) fn heading(&mut self, lines: &[String]) {
         let kind = Type::new(HEADING, INK, Anchor::Start).bold();
         for (k, line) in lines.iter().enumerate() {
             self.text(line, (EDGE, 20.0 + HEADING_ROW * k as f64), kind);
@@ -172,7 +172,7 @@ impl Canvas<'_> {
 
     /// The lines of a panel's title, centered at `middle` and ending above `bottom`; [`TITLE_ROW`]
     /// each.
-    pub(super) fn title(&mut self, lines: &[String], middle: f64, bottom: f64) {
+    pub(crate) fn title(&mut self, lines: &[String], middle: f64, bottom: f64) {
         let first = bottom - 8.0 - TITLE_ROW * (lines.len() as f64 - 1.0);
         let kind = Type::new(SMALL, INK, Anchor::Middle);
         for (k, line) in lines.iter().enumerate() {
@@ -181,7 +181,7 @@ impl Canvas<'_> {
     }
 
     /// The lines of a figure's caption, the first one at `top`; [`CAPTION_ROW`] each.
-    pub(super) fn caption(&mut self, lines: &[String], top: f64) {
+    pub(crate) fn caption(&mut self, lines: &[String], top: f64) {
         let kind = Type::new(SMALL, SOFT, Anchor::Start);
         for (k, line) in lines.iter().enumerate() {
             self.text(line, (EDGE, top + CAPTION_ROW * k as f64), kind);
@@ -189,7 +189,7 @@ impl Canvas<'_> {
     }
 
     /// A text, vertically centered at `at`.
-    pub(super) fn text(&mut self, text: &str, at: (f64, f64), kind: Type) {
+    pub(crate) fn text(&mut self, text: &str, at: (f64, f64), kind: Type) {
         let weight = if kind.bold {
             FontStyle::Bold
         } else {
@@ -236,12 +236,12 @@ fn place((x, y): (f64, f64)) -> (i32, i32) {
 }
 
 /// Estimated width of a text; the backend measures nothing.
-pub(super) fn text_width(text: &str, size: f64) -> f64 {
+pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().count() as f64 * size * CHARACTER
 }
 
 /// `text` shortened to about `width`, with an ellipsis where something is missing.
-pub(super) fn shorten(text: &str, size: f64, width: f64) -> String {
+pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();
     }
@@ -251,7 +251,7 @@ pub(super) fn shorten(text: &str, size: f64, width: f64) -> String {
 }
 
 /// `text` in lines of about `width`, broken between words.
-pub(super) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
+pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -7,7 +7,7 @@ use crate::analysis::ArmSummary;
 const LEGEND_ROW: f64 = 21.0;
 
 /// Names of the lines below the panels, in two columns where they fit.
-pub(super) struct Legend {
+pub(crate) struct Legend {
     entries: Vec<String>,
     columns: usize,
 }
@@ -15,7 +15,7 @@ pub(super) struct Legend {
 impl Legend {
     const SAMPLE: f64 = 46.0;
 
-    pub(super) fn of(arms: &[ArmSummary]) -> Self {
+    pub(crate) fn of(arms: &[ArmSummary]) -> Self {
         let most = arms.iter().map(|a| a.n).max().unwrap_or(0);
         let entries: Vec<String> = arms
             .iter()
@@ -29,7 +29,7 @@ impl Legend {
     }
 
     /// One entry a series, in their order.
-    pub(super) fn new(entries: Vec<String>) -> Self {
+    pub(crate) fn new(entries: Vec<String>) -> Self {
         let widest = entries
             .iter()
             .map(|e| text_width(e, LABEL))
@@ -45,11 +45,11 @@ impl Legend {
         self.entries.len().div_ceil(self.columns)
     }
 
-    pub(super) fn height(&self) -> f64 {
+    pub(crate) fn height(&self) -> f64 {
         LEGEND_ROW * self.rows() as f64 + 8.0
     }
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, top: f64) {
+    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, top: f64) {
         let width = (WIDTH - 2.0 * EDGE) / self.columns as f64;
         for (k, entry) in self.entries.iter().enumerate() {
             let left = EDGE + (k / self.rows()) as f64 * width;

@@ -1,12 +1,12 @@
 //! Figures as SVG: accuracy curves, the paired differences behind each verdict, the cells of a
 //! crossed design as interaction and dose-response plots, the figure that a spec asks for,
-//! what probes measured, cost against size, and devices against each other, in what they compute and how fast.
+//! and what probes measured.
 //!
 //! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
 //! 2008) that read on white, and every curve has a dash pattern beside its colour.
 
-mod axis;
-mod canvas;
+pub(crate) mod axis;
+pub(crate) mod canvas;
 mod clip;
 mod curves;
 mod differences;
@@ -15,14 +15,10 @@ mod effect;
 mod factorial;
 mod identities;
 mod layout;
-mod legend;
+pub(crate) mod legend;
 mod matrices;
-mod parity;
 mod probes;
-mod scaling;
-mod speed;
-mod step_time;
-mod style;
+pub(crate) mod style;
 mod swarm;
 
 pub use curves::curves;
@@ -32,10 +28,7 @@ pub use effect::effect;
 pub use factorial::{dose_response, interaction};
 pub use identities::identities;
 pub use matrices::matrices;
-pub use parity::parity;
 pub use probes::{probe_series, traces};
-pub use scaling::{Cost, CostPanel, CostSeries, Mark, Scaling, scaling};
-pub use speed::{SPEED_FILES, speed};
 
 /// A figure that could not be drawn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,31 +1,32 @@
 //! Colours, dashes and sizes, in pixels of a figure 800 wide.
 
-use plotters::style::RGBColor;
+/// A colour.
+pub(crate) use plotters::style::RGBColor;
 
 /// Width of every figure.
-pub(super) const WIDTH: f64 = 800.0;
+pub(crate) const WIDTH: f64 = 800.0;
 /// Space at the left and right edge of a figure.
-pub(super) const EDGE: f64 = 16.0;
+pub(crate) const EDGE: f64 = 16.0;
 /// Size of headings.
-pub(super) const HEADING: f64 = 16.0;
+pub(crate) const HEADING: f64 = 16.0;
 /// From one line of a heading to the next.
-pub(super) const HEADING_ROW: f64 = 21.0;
+pub(crate) const HEADING_ROW: f64 = 21.0;
 /// Size of labels.
-pub(super) const LABEL: f64 = 13.0;
+pub(crate) const LABEL: f64 = 13.0;
 /// Size of captions and tick labels.
-pub(super) const SMALL: f64 = 12.0;
+pub(crate) const SMALL: f64 = 12.0;
 /// From one line of a caption to the next.
-pub(super) const CAPTION_ROW: f64 = 16.0;
+pub(crate) const CAPTION_ROW: f64 = 16.0;
 
 /// From one line of a panel's title to the next.
-pub(super) const TITLE_ROW: f64 = 15.0;
+pub(crate) const TITLE_ROW: f64 = 15.0;
 
-pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
-pub(super) const SOFT: RGBColor = RGBColor(0x55, 0x55, 0x55);
-pub(super) const GRID: RGBColor = RGBColor(0xd4, 0xd4, 0xd4);
-pub(super) const SHADE: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
-pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
-pub(super) const VERMILLION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+pub(crate) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(crate) const SOFT: RGBColor = RGBColor(0x55, 0x55, 0x55);
+pub(crate) const GRID: RGBColor = RGBColor(0xd4, 0xd4, 0xd4);
+pub(crate) const SHADE: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
+pub(crate) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+pub(crate) const VERMILLION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 
 /// Okabe and Ito's palette without yellow, which is lost on white.
 const PALETTE: [RGBColor; 7] = [
@@ -42,6 +43,6 @@ const PALETTE: [RGBColor; 7] = [
 const DASHES: [&[u32]; 5] = [&[], &[8, 3], &[2, 3], &[10, 3, 2, 3], &[15, 5]];
 
 /// Look of series number `k`. Seven colours and five dashes give 35 looks before one comes again.
-pub(super) fn series(k: usize) -> (RGBColor, &'static [u32]) {
+pub(crate) fn series(k: usize) -> (RGBColor, &'static [u32]) {
     (PALETTE[k % PALETTE.len()], DASHES[k % DASHES.len()])
 }

@@ -10,7 +10,7 @@ mod git;
 
 pub use git::Revision;
 
-use crate::backends::{Comparison, DeviceKind, Measured};
+use crate::device::{DeviceInfo, DeviceKind};
 use crate::files::{FileError, write_atomic};
 use crate::machine::{Machine, cores};
 use crate::run::RunReport;
@@ -196,20 +196,12 @@ impl Provenance {
         &build.unwrap_or(&self.build).fingerprint
     }
 
-    /// The provenance of a comparison of devices.
-    pub fn of_comparison(comparison: &Comparison, made: &Compared) -> Self {
+    /// The provenance of a comparison of `devices` for which `cells` cells were trained, now or before.
+    pub fn of_comparison(devices: &[DeviceInfo], cells: usize, made: &Compared) -> Self {
         let started_unix = unix_seconds(made.started);
-        let devices = &comparison.devices;
         let adapters: Vec<String> = (devices.iter().filter(|d| d.kind != DeviceKind::Cpu))
             .map(|device| format!("{}: {device}", device.name))
             .collect();
-        let cells = comparison.arms.iter().flat_map(|arm| &arm.accuracy);
-        let cells: usize = cells
-            .map(|on| match &on.outcome {
-                Measured::Done(accuracy) => accuracy.cells.len(),
-                Measured::Failed { .. } => 0,
-            })
-            .sum();
         Self {
             build: Build::this(),
             revision: made.revision.clone(),

@@ -213,6 +213,6 @@ fn made(summary: &Summary) -> String {
     )
 }
 
-pub(super) fn list(items: impl Iterator<Item = String>) -> String {
+pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
     items.map(|item| format!("- {item}\n")).collect()
 }

@@ -2,7 +2,6 @@
 //! folder. The caller writes them, or compares them with what is there.
 
 mod answer;
-pub mod backends;
 mod claims;
 mod factors;
 pub mod finding;
@@ -19,10 +18,13 @@ pub mod wrap;
 
 pub use answer::answer;
 pub use claims::{CLAIMS_FOLDER, claim_file, claim_page, claims_table};
+pub(crate) use markdown::list;
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
 pub use subject::subject;
+pub(crate) use table::one_line;
+pub(crate) use tables::NONE;
 
 use crate::analysis::{AnalysisError, Cells, Scoreboard, Summary, summarize};
 pub use crate::plot::DISTRIBUTION_FILES;

@@ -78,7 +78,7 @@ fn escape(text: &str) -> String {
 }
 
 /// Text with every run of white space made one space.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

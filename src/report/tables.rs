@@ -11,7 +11,7 @@ use crate::analysis::{ArmSummary, RateSummary, Spread, Summary};
 use crate::spec::{Metric, Published, When};
 
 /// What stands in a cell without a value.
-pub(super) const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 pub(super) fn arms(summary: &Summary) -> String {
     let all = |f: fn(&ArmSummary) -> usize| summary.arms.iter().any(|a| f(a) > 0);

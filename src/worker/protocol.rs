@@ -1,7 +1,8 @@
 //! Messages between a worker process and its parent, one JSON line each.
 
-use crate::backends::{DeviceInfo, Parity, TimedSize, Yardstick};
-use crate::compare::speed::SpeedRequest;
+use crate::compare::measure::timing::SpeedRequest;
+use crate::compare::results::{Parity, TimedSize, Yardstick};
+use crate::device::DeviceInfo;
 use crate::record::CellRecord;
 use crate::trainer::Job;
 use serde::{Deserialize, Serialize};

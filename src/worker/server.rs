@@ -105,14 +105,14 @@ fn answer(request: Request, progress: &dyn Progress) -> Result<Reply, String> {
             Ok(Reply::Records(checked(&job, records)))
         }
         Request::Parity { job, yardstick } => {
-            let parity = compare::parity(&job, &yardstick, &StopFlag::default());
+            let parity = compare::measure::parity::parity(&job, &yardstick, &StopFlag::default());
             let parity = parity.map_err(|e| e.to_string())?;
             device::settle(&job.device).map_err(|e| e.to_string())?;
             Ok(Reply::Parity(
                 parity.ok_or("the comparison stopped without being asked to")?,
             ))
         }
-        Request::Times(request) => Ok(Reply::Times(compare::speed::measure(&request))),
+        Request::Times(request) => Ok(Reply::Times(compare::measure::timing::measure(&request))),
         Request::Estimate { job, threads } => {
             Ok(Reply::Seconds(BurnTrainer::new(threads).estimate(&job)))
         }

@@ -1,0 +1,102 @@
+//! Whether whole trainings on two devices come to the same accuracy.
+
+use crate::compare::results::{Accuracy, Comparison, Measured, OnDevice};
+use crate::stats::{Decision, Prediction, Question, Rule, Sample, decide};
+use ablate_streams::{Purpose, Stream};
+
+/// Pairs needed before anything can be said of a difference's spread.
+const FEWEST_PAIRS: usize = 2;
+
+/// An arm on a device against the same on the first device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Paired<'a> {
+    /// Name of the arm.
+    pub arm: &'a str,
+    /// Name of the device.
+    pub device: &'a str,
+    /// Test accuracy there minus that on the first device, in points, one value a seed that finished
+    /// on both.
+    pub differences: Vec<f64>,
+    /// What that shows of equivalence within the margin; absent with fewer than two seeds.
+    pub decision: Option<Decision>,
+}
+
+/// Every arm on every device against the first one. All pairs are judged together, so that the chance
+/// of any wrong verdict of a kind stays at that of the rule.
+pub fn paired(comparison: &Comparison) -> Vec<Paired<'_>> {
+    let mut pairs = Vec::new();
+    for arm in &comparison.arms {
+        let Some((first, others)) = arm.accuracy.split_first() else {
+            continue;
+        };
+        let here = finals(first);
+        pairs.extend(others.iter().map(|other| Paired {
+            arm: &arm.arm,
+            device: &other.device,
+            differences: differences(&here, &finals(other)),
+            decision: None,
+        }));
+    }
+    let (open, questions): (Vec<&mut Paired<'_>>, Vec<Question>) = (pairs.iter_mut())
+        .filter(|pair| pair.differences.len() >= FEWEST_PAIRS)
+        .filter_map(|pair| {
+            let question = Question {
+                differences: Sample::new(pair.differences.clone()).ok()?,
+                prediction: Prediction::Equivalent,
+                margin: comparison.margin,
+            };
+            Some((pair, question))
+        })
+        .unzip();
+    let stream = Stream::new(0, Purpose::Resample, &comparison.spec);
+    let decisions = decide(&questions, &Rule::default(), &stream);
+    for (pair, decision) in open.into_iter().zip(decisions) {
+        pair.decision = Some(decision);
+    }
+    pairs
+}
+
+/// Seed and last test accuracy of every training that finished.
+pub fn finals(accuracy: &OnDevice<Accuracy>) -> Vec<(u64, f64)> {
+    let Measured::Done(accuracy) = &accuracy.outcome else {
+        return Vec::new();
+    };
+    let finished = accuracy.cells.iter().filter(|cell| cell.error.is_none());
+    finished
+        .filter_map(|cell| Some((cell.seed, *cell.test_accuracy.last()?)))
+        .collect()
+}
+
+fn differences(here: &[(u64, f64)], there: &[(u64, f64)]) -> Vec<f64> {
+    let at = |seed: u64| here.iter().find(|(s, _)| *s == seed);
+    let pairs = there.iter().filter_map(|(seed, x)| Some(x - at(*seed)?.1));
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::results::fixture::comparison;
+    use crate::stats::Verdict;
+
+    #[test]
+    fn differences_are_taken_seed_by_seed_and_only_where_both_finished() {
+        let here = [(0, 90.0), (1, 91.0), (2, 92.0)];
+        let there = [(2, 92.5), (0, 89.0), (7, 10.0)];
+        assert_eq!(differences(&here, &there), [0.5, -1.0]);
+    }
+
+    #[test]
+    fn equal_accuracies_are_equivalent_with_seeds_enough_and_undecided_with_few() {
+        let verdicts = |seeds: usize, gap: f64| -> Vec<Verdict> {
+            let comparison = comparison(seeds, gap);
+            let pairs = paired(&comparison);
+            let decided = pairs.iter().filter_map(|pair| pair.decision.as_ref());
+            decided.map(|decision| decision.verdict).collect()
+        };
+        assert_eq!(verdicts(10, 0.0), [Verdict::Supported]);
+        assert_eq!(verdicts(3, 0.0), [Verdict::Undecided]);
+        assert_eq!(verdicts(10, 5.0), [Verdict::Contradicted]);
+        assert_eq!(verdicts(1, 0.0), []);
+    }
+}

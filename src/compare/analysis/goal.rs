@@ -1,0 +1,185 @@
+//! How long it takes to learn: steps to an accuracy times the time of a step.
+
+use super::timings::{CONFIDENCE, Timings};
+use crate::compare::analysis::equivalence::finals;
+use crate::compare::results::{Accuracy, Measured, OnDevice, TrainedCell};
+use crate::stats::{Estimate, Waits};
+
+/// A test accuracy to reach, and when each device does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Goal {
+    /// In percent.
+    pub accuracy: f64,
+    /// One entry for each device with whole trainings.
+    pub reached: Vec<Reached>,
+}
+
+/// When a device reaches the goal. What only seeds that never got there could say is infinite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reached {
+    /// Name of the device.
+    pub device: String,
+    /// Seeds trained.
+    pub seeds: usize,
+    /// How many of them got there.
+    pub there: usize,
+    /// Steps until the test accuracy of a seed is first at the goal at an evaluation: the median over
+    /// the seeds.
+    pub steps: Estimate,
+    /// Seconds of so many steps of one net, where it was timed. Steps differ from seed to seed and the
+    /// time of a step from window to window; the interval covers both.
+    pub seconds: Option<Estimate>,
+    /// Seconds that the first step takes beyond a usual one, likewise.
+    pub start_up: Option<f64>,
+}
+
+impl Timings<'_> {
+    /// The goal at `share` of the best device's mean test accuracy at the end. `None` where no device
+    /// has a whole training.
+    pub fn goal(self, share: f64) -> Option<Goal> {
+        let ends = self.0.accuracy.iter().filter_map(end);
+        let accuracy = share * ends.reduce(f64::max)?;
+        let reached = self.0.accuracy.iter().filter_map(|on| match &on.outcome {
+            Measured::Done(trained) => self.reached(&on.device, trained, accuracy),
+            Measured::Failed { .. } => None,
+        });
+        Some(Goal {
+            accuracy,
+            reached: reached.collect(),
+        })
+    }
+
+    fn reached(self, device: &str, trained: &Accuracy, accuracy: f64) -> Option<Reached> {
+        let steps = |cell| Some((place(cell, accuracy)? * self.0.steps_a_place) as f64);
+        let waits = Waits::new(trained.cells.iter().map(steps))?;
+        let step = self.sample(device, self.one());
+        Some(Reached {
+            device: device.to_owned(),
+            seeds: waits.len(),
+            there: waits.ended(),
+            steps: waits.median(CONFIDENCE),
+            seconds: step.map(|step| waits.in_units(&step, CONFIDENCE)),
+            start_up: self.start_up(device, self.one()),
+        })
+    }
+}
+
+/// Mean test accuracy at the end over the seeds that finished.
+fn end(on: &OnDevice<Accuracy>) -> Option<f64> {
+    let finals = finals(on);
+    let sum: f64 = finals.iter().map(|(_, accuracy)| accuracy).sum();
+    (!finals.is_empty()).then(|| sum / finals.len() as f64)
+}
+
+/// Where a training is first at `accuracy`. One that ended early counts as far as it got.
+fn place(cell: &TrainedCell, accuracy: f64) -> Option<usize> {
+    let mut evaluations = cell.places.iter().zip(&cell.test_accuracy);
+    let first = evaluations.find(|(_, found)| **found >= accuracy)?;
+    Some(*first.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::analysis::fixture::comparison;
+    use crate::compare::results::Comparison;
+    use crate::stats::Interval;
+
+    fn near(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-9 * b
+    }
+
+    /// The trainings of the first arm on the CPU.
+    fn trainings(comparison: &mut Comparison) -> &mut Vec<TrainedCell> {
+        match &mut comparison.arms[0].accuracy[0].outcome {
+            Measured::Done(accuracy) => &mut accuracy.cells,
+            Measured::Failed { .. } => panic!("it was trained"),
+        }
+    }
+
+    #[test]
+    fn the_goal_is_a_share_of_the_best_mean_at_the_end_and_each_seed_reaches_it_by_itself() {
+        let comparison = comparison();
+        // 70, 80, 90 and 95 % in the mean on the CPU; a seed a point below, one above; all of it a
+        // point less on the GPU.
+        let goal = Timings(&comparison.arms[0]).goal(0.94).unwrap();
+        assert!(near(goal.accuracy, 0.94 * 95.0));
+        let [cpu, gpu] = &goal.reached[..] else {
+            panic!("{goal:?}")
+        };
+        assert_eq!((cpu.seeds, cpu.there), (3, 3));
+        assert_eq!((cpu.steps.value, gpu.steps.value), (108.0, 144.0));
+        assert!(near(cpu.seconds.unwrap().value, 108.0 * 1e-3));
+        assert!(near(gpu.seconds.unwrap().value, 144.0 * 4.25e-3));
+        assert!(near(gpu.start_up.unwrap(), 2.0));
+        assert_eq!(cpu.steps.interval, None, "three seeds are too few");
+    }
+
+    #[test]
+    fn the_interval_covers_the_seeds_and_the_windows() {
+        let mut comparison = comparison();
+        let cells = trainings(&mut comparison);
+        // Ten seeds that are there after 1, 1, 2, 2, 3, 3, 4, 4 epochs, and two that never are.
+        let cell = |seed: usize| TrainedCell {
+            seed: seed as u64,
+            test_accuracy: (0..4)
+                .map(|k| {
+                    if seed < 8 && k >= seed / 2 {
+                        96.0
+                    } else {
+                        50.0
+                    }
+                })
+                .collect(),
+            ..cells[0].clone()
+        };
+        *cells = (0..10).map(cell).collect();
+        let timings = Timings(&comparison.arms[0]);
+        let goal = timings.goal(0.94).unwrap();
+        let cpu = &goal.reached[0];
+        assert_eq!((cpu.seeds, cpu.there), (10, 8));
+        assert_eq!(cpu.steps.value, 3.0 * 36.0);
+        let Interval { low, high } = cpu.steps.interval.unwrap();
+        assert_eq!((low, high), (36.0, f64::INFINITY));
+        let seconds = cpu.seconds.unwrap();
+        let Interval { low, high } = seconds.interval.unwrap();
+        let step = timings.step("flex", timings.one()).unwrap();
+        assert!(near(seconds.value, 108.0 * step.value));
+        assert!(near(low, 36.0 * step.interval.unwrap().low), "{low}");
+        assert_eq!(high, f64::INFINITY);
+    }
+
+    #[test]
+    fn a_device_that_most_seeds_do_not_get_there_on_has_no_time() {
+        let comparison = comparison();
+        let goal = Timings(&comparison.arms[0]).goal(0.999).unwrap();
+        let [cpu, gpu] = &goal.reached[..] else {
+            panic!("{goal:?}")
+        };
+        assert_eq!((cpu.there, cpu.steps.value), (2, 4.0 * 36.0));
+        assert_eq!((gpu.there, gpu.steps.value), (1, f64::INFINITY));
+        assert_eq!(gpu.seconds.unwrap().value, f64::INFINITY);
+    }
+
+    #[test]
+    fn a_training_that_ended_early_counts_as_far_as_it_got_and_sets_no_goal() {
+        let mut comparison = comparison();
+        let cell = &mut trainings(&mut comparison)[2];
+        cell.error = Some("diverged".into());
+        cell.places.truncate(1);
+        cell.test_accuracy.truncate(1);
+        let arm = &mut comparison.arms[0];
+        arm.accuracy[1].outcome = Measured::Failed {
+            error: "lost".into(),
+        };
+        let goal = Timings(arm).goal(0.94).unwrap();
+        assert!(near(goal.accuracy, 0.94 * 94.5));
+        let [cpu] = &goal.reached[..] else {
+            panic!("{goal:?}")
+        };
+        assert_eq!((cpu.seeds, cpu.there), (3, 2));
+        let mut none = arm.clone();
+        none.accuracy.clear();
+        assert_eq!(Timings(&none).goal(0.94), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! What the numbers of a comparison say: whether a device computes the same steps, learns the same,
+//! and is faster.
+
+pub mod bound;
+pub mod equivalence;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod goal;
+pub mod target;
+mod timings;
+
+pub use goal::{Goal, Reached};
+pub use timings::{Axis, CONFIDENCE, Overtaking, Timings, pairs};

@@ -1,0 +1,291 @@
+//! What timings say: rates, how devices compare, from which size on one overtakes another, how long it
+//! takes to learn, and whether a GPU brings what it should.
+
+use crate::compare::results::{ArmComparison, Size, Speed, Timed, TimedSize};
+use crate::device::{DeviceInfo, DeviceKind};
+use crate::stats::{Crossing, Estimate, Sample, crossing};
+
+/// Share of cases in which an interval here covers what it is for.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// What is varied while the rest is as the spec has it, for one net.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Nets side by side.
+    Replicas,
+    /// Width of the hidden layers over that of the spec.
+    Width,
+    /// Examples a step and net.
+    Batch,
+}
+
+impl Axis {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Replicas, Self::Width, Self::Batch];
+
+    /// Where `size` lies on it.
+    pub fn of(self, size: Size) -> f64 {
+        match self {
+            Self::Replicas => size.replicas as f64,
+            Self::Width => size.width,
+            Self::Batch => size.batch as f64,
+        }
+    }
+}
+
+/// The timings of one arm.
+#[derive(Clone, Copy, Debug)]
+pub struct Timings<'a>(pub &'a ArmComparison);
+
+/// From which size on one device is faster than another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overtaking {
+    /// By the medians.
+    pub crossing: Crossing,
+    /// Where the crossing lies at a size: the earliest and the latest size that the intervals of the
+    /// ratios allow; `None` for an end outside the sizes measured.
+    pub earliest: Option<f64>,
+    /// See `earliest`.
+    pub latest: Option<f64>,
+}
+
+impl<'a> Timings<'a> {
+    /// One net as the spec has it.
+    pub fn one(self) -> Size {
+        Size {
+            replicas: 1,
+            width: 1.0,
+            batch: self.0.batch,
+        }
+    }
+
+    /// Whether `size` is one net as the spec has it but along `axis`.
+    pub fn is_on(self, axis: Axis, size: Size) -> bool {
+        let one = self.one();
+        match axis {
+            Axis::Replicas => (size.width, size.batch) == (one.width, one.batch),
+            Axis::Width => (size.replicas, size.batch) == (one.replicas, one.batch),
+            Axis::Batch => (size.replicas, size.width) == (one.replicas, one.width),
+        }
+    }
+
+    /// The sizes along `axis`, ascending.
+    pub fn along(self, axis: Axis) -> Vec<Size> {
+        let sizes = self.0.speed.iter().map(|timed| timed.size);
+        let mut sizes: Vec<Size> = sizes.filter(|size| self.is_on(axis, *size)).collect();
+        sizes.sort_by(|a, b| axis.of(*a).total_cmp(&axis.of(*b)));
+        sizes.dedup();
+        sizes
+    }
+
+    /// What came of `size` on `device`.
+    pub fn outcome(self, device: &str, size: Size) -> Option<&'a Timed> {
+        let found = |timed: &&TimedSize| timed.device == device && timed.size == size;
+        self.0.speed.iter().find(found).map(|timed| &timed.outcome)
+    }
+
+    /// Its times, where there are any.
+    pub fn speed(self, device: &str, size: Size) -> Option<&'a Speed> {
+        match self.outcome(device, size)? {
+            Timed::Done(speed) => Some(speed),
+            _ => None,
+        }
+    }
+
+    /// The seconds of its repeats.
+    pub(super) fn sample(self, device: &str, size: Size) -> Option<Sample> {
+        let sample = Sample::new(self.speed(device, size)?.step.clone()).ok()?;
+        (sample.min() > 0.0).then_some(sample)
+    }
+
+    /// Seconds of a step of all replicas: the median of the repeats.
+    pub fn step(self, device: &str, size: Size) -> Option<Estimate> {
+        Some(Estimate::median(&self.sample(device, size)?, CONFIDENCE))
+    }
+
+    /// Examples a second, over all replicas.
+    pub fn rate(self, device: &str, size: Size) -> Option<Estimate> {
+        let examples = (size.replicas * size.batch) as f64;
+        Some(self.step(device, size)?.share(examples))
+    }
+
+    /// How many times as fast `device` is as `reference`.
+    pub fn advantage(self, device: &str, reference: &str, size: Size) -> Option<Estimate> {
+        let (over, under) = (self.sample(reference, size)?, self.sample(device, size)?);
+        Some(Estimate::ratio_of_medians(&over, &under, CONFIDENCE))
+    }
+
+    /// How many times as long a step of `size` takes as one of one net.
+    pub fn stretch(self, device: &str, size: Size) -> Option<Estimate> {
+        let (over, under) = (self.sample(device, size)?, self.sample(device, self.one())?);
+        Some(Estimate::ratio_of_medians(&over, &under, CONFIDENCE))
+    }
+
+    /// Seconds that the first step took beyond a usual one: what it costs to start.
+    pub fn start_up(self, device: &str, size: Size) -> Option<f64> {
+        let first_step = self.speed(device, size)?.first_step;
+        Some((first_step - self.step(device, size)?.value).max(0.0))
+    }
+
+    /// From which size along `axis` on `device` is faster than `reference`. `None` without a size that
+    /// both were timed at.
+    pub fn overtaking(self, axis: Axis, device: &str, reference: &str) -> Option<Overtaking> {
+        let sizes = self.along(axis).into_iter();
+        let ratios: Vec<(f64, Estimate)> = sizes
+            .filter_map(|size| Some((axis.of(size), self.advantage(device, reference, size)?)))
+            .collect();
+        let by = |ratio: &dyn Fn(&Estimate) -> Option<f64>| {
+            let point = |(size, estimate): &(f64, Estimate)| Some((*size, ratio(estimate)?));
+            let points: Option<Vec<(f64, f64)>> = ratios.iter().map(point).collect();
+            crossing(&points?)
+        };
+        let at = |crossing| match crossing {
+            Some(Crossing::At(size)) => Some(size),
+            _ => None,
+        };
+        Some(Overtaking {
+            crossing: by(&|e| Some(e.value))?,
+            earliest: at(by(&|e| e.interval.map(|i| i.high))),
+            latest: at(by(&|e| e.interval.map(|i| i.low))),
+        })
+    }
+}
+
+/// Which devices are held against which: every other one against every CPU where there are both, else
+/// all others against the first.
+pub fn pairs(devices: &[DeviceInfo]) -> Vec<(&DeviceInfo, &DeviceInfo)> {
+    let is_cpu = |device: &&DeviceInfo| device.kind == DeviceKind::Cpu;
+    let (cpus, others): (Vec<_>, Vec<_>) = devices.iter().partition(is_cpu);
+    if cpus.is_empty() || others.is_empty() {
+        let mut all = devices.iter();
+        let first = all.next();
+        return all.zip(first.into_iter().cycle()).collect();
+    }
+    let against = |device| cpus.iter().map(move |cpu| (device, *cpu));
+    others.into_iter().flat_map(against).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::analysis::fixture::{SPREAD, comparison, size};
+    use crate::compare::results::Comparison;
+    use crate::stats::Interval;
+
+    fn near(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-9 * b.abs()
+    }
+
+    fn first(comparison: &Comparison) -> Timings<'_> {
+        Timings(&comparison.arms[0])
+    }
+
+    #[test]
+    fn sizes_lie_along_their_axis_in_order_and_the_one_net_along_all() {
+        let comparison = comparison();
+        let timings = first(&comparison);
+        let along = |axis: Axis| -> Vec<f64> {
+            timings
+                .along(axis)
+                .into_iter()
+                .map(|size| axis.of(size))
+                .collect()
+        };
+        assert_eq!(along(Axis::Replicas), [1.0, 4.0, 16.0, 64.0]);
+        assert_eq!(along(Axis::Width), [0.5, 1.0, 2.0, 4.0]);
+        assert_eq!(along(Axis::Batch), [16.0, 32.0, 64.0, 128.0]);
+    }
+
+    #[test]
+    fn rates_and_ratios_are_those_of_the_medians() {
+        let comparison = comparison();
+        let timings = first(&comparison);
+        // One millisecond a net on the CPU, 4 ms and a quarter of one a net on the GPU.
+        let sixteen = size(16, 1.0, 32);
+        assert!(near(timings.step("flex", sixteen).unwrap().value, 0.016));
+        let rate = timings.rate("flex", sixteen).unwrap();
+        assert!(near(rate.value, 32_000.0));
+        let Interval { low, high } = rate.interval.unwrap();
+        assert!(low < rate.value && rate.value < high);
+        let advantage = timings.advantage("wgpu", "flex", sixteen).unwrap();
+        assert!(near(advantage.value, 2.0));
+        let ends = advantage.interval.unwrap();
+        assert!(ends.low > 2.0 * (1.0 - 2.0 * SPREAD) && ends.high < 2.0 * (1.0 + 3.0 * SPREAD));
+        assert!(near(
+            timings.stretch("wgpu", size(64, 1.0, 32)).unwrap().value,
+            20.0 / 4.25
+        ));
+    }
+
+    #[test]
+    fn starting_costs_what_the_first_step_takes_beyond_a_usual_one() {
+        let comparison = comparison();
+        let timings = first(&comparison);
+        let start_up = timings.start_up("wgpu", timings.one()).unwrap();
+        assert!(near(start_up, 2.0), "{start_up}");
+        assert!(timings.start_up("flex", timings.one()).unwrap() < 1e-9);
+    }
+
+    #[test]
+    fn a_device_overtakes_where_the_lines_of_both_cross() {
+        let comparison = comparison();
+        let timings = first(&comparison);
+        let found = timings.overtaking(Axis::Replicas, "wgpu", "flex").unwrap();
+        // 4 against 5 ms at 4 nets, 16 against 8 ms at 16: in logarithms.
+        let expected = 4.0 * 4.0_f64.powf(1.25_f64.ln() / 2.5_f64.ln());
+        let Crossing::At(size) = found.crossing else {
+            panic!("{found:?}")
+        };
+        assert!(near(size, expected), "{size}");
+        let (earliest, latest) = (found.earliest.unwrap(), found.latest.unwrap());
+        assert!(earliest < size && size < latest && latest < 1.2 * earliest);
+        let back = timings.overtaking(Axis::Replicas, "flex", "wgpu").unwrap();
+        assert_eq!(back.crossing, Crossing::Only(vec![1.0, 4.0]));
+        assert_eq!(timings.overtaking(Axis::Width, "wgpu", "none"), None);
+    }
+
+    #[test]
+    fn a_size_without_times_is_left_out_of_everything_else() {
+        let mut comparison = comparison();
+        for timed in &mut comparison.arms[0].speed {
+            if timed.device == "wgpu" && timed.size.replicas == 64 {
+                timed.outcome = Timed::Failed {
+                    error: "lost".into(),
+                };
+            }
+        }
+        let timings = first(&comparison);
+        assert_eq!(timings.rate("wgpu", size(64, 1.0, 32)), None);
+        assert!(timings.rate("flex", size(64, 1.0, 32)).is_some());
+        let found = timings.overtaking(Axis::Replicas, "wgpu", "flex").unwrap();
+        assert!(matches!(found.crossing, Crossing::At(_)));
+    }
+
+    #[test]
+    fn gpus_are_held_against_cpus_and_without_them_all_against_the_first() {
+        let named = |name: &str, kind| {
+            let mut device = comparison().devices.remove(0);
+            name.clone_into(&mut device.name);
+            device.kind = kind;
+            device
+        };
+        let names = |devices: &[DeviceInfo]| -> Vec<(String, String)> {
+            let pairs = pairs(devices).into_iter();
+            pairs
+                .map(|(a, b)| (a.name.clone(), b.name.clone()))
+                .collect()
+        };
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let (flex, ndarray) = (
+            named("flex", DeviceKind::Cpu),
+            named("ndarray", DeviceKind::Cpu),
+        );
+        let wgpu = named("wgpu", DeviceKind::SoftwareAdapter);
+        assert_eq!(
+            names(&[ndarray.clone(), wgpu.clone(), flex.clone()]),
+            [pair("wgpu", "ndarray"), pair("wgpu", "flex")]
+        );
+        assert_eq!(names(&[flex.clone(), ndarray]), [pair("ndarray", "flex")]);
+        assert!(pairs(&[flex]).is_empty());
+    }
+}

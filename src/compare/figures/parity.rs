@@ -1,0 +1,239 @@
+//! How far devices are from double precision, step by step: both axes logarithmic, a row an arm.
+
+use crate::compare::analysis::bound::bound_at;
+use crate::compare::results::{ArmComparison, Comparison, Measured, OnDevice, Parity, Yardstick};
+use crate::plot::PlotError;
+use crate::plot::axis::{Frame, Range};
+use crate::plot::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
+use crate::plot::legend::Legend;
+use crate::plot::style::{
+    CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT, WIDTH, series,
+};
+
+const LEFT: f64 = 66.0;
+const GAP: f64 = 62.0;
+const PANEL_HEIGHT: f64 = 190.0;
+/// From the top of one row of panels to that of the next.
+const ROW: f64 = PANEL_HEIGHT + 84.0;
+
+/// What is smaller is drawn here; single precision rounds by more.
+const LEAST: f64 = 1e-8;
+/// What is larger is drawn here.
+const MOST: f64 = 1e6;
+
+/// For every arm the drift of the loss, and the distance of each step by itself over its bound, of
+/// whatever is nearest to it. `None` where no arm has a yardstick.
+///
+/// # Errors
+/// If the drawing library fails.
+pub fn parity(comparison: &Comparison) -> Result<Option<String>, PlotError> {
+    let panels: Vec<Panel<'_>> = comparison.arms.iter().flat_map(panels).collect();
+    if panels.is_empty() {
+        return Ok(None);
+    }
+    let names = comparison.devices.iter().map(|device| device.label());
+    let legend = Legend::new(names.collect());
+    let title = format!("{}: distance from double precision", comparison.title);
+    let heading = wrap(&title, HEADING, WIDTH - 2.0 * EDGE);
+    let caption = "Left: largest relative difference so far of the loss from that of a training in double \
+                   precision, which enlarges rounding on any device; dotted: the same of the yardstick, \
+                   single precision on a CPU. Right: each step by itself, against double precision from \
+                   the same weights; the loss, gradient or value that is nearest to its bound. Shaded: \
+                   beyond it.";
+    let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
+    let top = 40.0 + HEADING_ROW * heading.len() as f64;
+    let below = top + ROW * panels.len().div_ceil(2) as f64 - 16.0;
+    let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
+    let svg = figure(height, &title, |canvas| {
+        canvas.heading(&heading);
+        for (k, panel) in panels.iter().enumerate() {
+            panel.draw(canvas, top, k);
+        }
+        legend.draw(canvas, below);
+        canvas.caption(&caption, below + legend.height() + 6.0);
+    })?;
+    Ok(Some(svg))
+}
+
+/// One arm on every device.
+struct Panel<'a> {
+    title: String,
+    /// A list a device, in the order of the comparison; empty where it was not measured.
+    devices: Vec<Vec<f64>>,
+    /// What the devices are laid beside; empty for none.
+    reference: &'a [f64],
+    /// The largest value that passes, if there is one.
+    most: Option<f64>,
+}
+
+fn panels(arm: &ArmComparison) -> Vec<Panel<'_>> {
+    let Some(yardstick) = &arm.yardstick else {
+        return Vec::new();
+    };
+    let each = |of: &dyn Fn(&Parity) -> Vec<f64>| {
+        let one = |on: &OnDevice<Parity>| match &on.outcome {
+            Measured::Done(parity) => of(parity),
+            Measured::Failed { .. } => Vec::new(),
+        };
+        arm.parity.iter().map(one).collect()
+    };
+    let drift = Panel {
+        title: format!("{}: drift of the loss", arm.label),
+        devices: each(&|parity| farthest(&parity.drift)),
+        reference: &yardstick.drift,
+        most: None,
+    };
+    let step = Panel {
+        title: format!("{}: a step, times its bound", arm.label),
+        devices: each(&|parity| shares(parity, yardstick)),
+        reference: &[],
+        most: Some(1.0),
+    };
+    vec![drift, step]
+}
+
+/// The largest of `values` up to each.
+fn farthest(values: &[f64]) -> Vec<f64> {
+    let up_to = |most: &mut f64, value: &f64| {
+        *most = most.max(*value);
+        Some(*most)
+    };
+    values.iter().scan(0.0, up_to).collect()
+}
+
+/// For each step the largest distance over its bound, of everything that the step computes.
+fn shares(parity: &Parity, yardstick: &Yardstick) -> Vec<f64> {
+    let distances = &parity.distances;
+    let share = |index: usize| {
+        let of = |quantity| {
+            let bound = bound_at(parity, yardstick, quantity, index);
+            distances.of(quantity)[index] / bound
+        };
+        distances.order().map(of).fold(0.0, f64::max)
+    };
+    (0..distances.steps()).map(share).collect()
+}
+
+/// Logarithms of step and value.
+fn points(values: &[f64]) -> Vec<(f64, f64)> {
+    let point = |(index, value): (usize, &f64)| {
+        let step = (index + 1) as f64;
+        (step.log10(), value.clamp(LEAST, MOST).log10())
+    };
+    values.iter().enumerate().map(point).collect()
+}
+
+impl Panel<'_> {
+    fn frame(&self, top: f64, k: usize) -> Option<Frame> {
+        let width = (WIDTH - LEFT - EDGE - GAP) / 2.0;
+        let left = LEFT + (k % 2) as f64 * (width + GAP);
+        let top = top + ROW * (k / 2) as f64;
+        let all = || self.devices.iter().flatten().chain(self.reference);
+        let steps = self
+            .devices
+            .iter()
+            .map(Vec::len)
+            .max()?
+            .max(self.reference.len());
+        let y = all()
+            .chain(&self.most)
+            .map(|d| d.clamp(LEAST, MOST).log10());
+        let y = Range::of(y)?;
+        // There is something to see on either side of a bound.
+        let above = self
+            .most
+            .map_or(0.0, |most| (most.log10() + 1.0 - y.high).max(0.0));
+        Some(Frame {
+            left,
+            top,
+            right: left + width,
+            bottom: top + PANEL_HEIGHT,
+            x: Range {
+                low: 0.0,
+                high: (steps.max(2) as f64).log10(),
+            },
+            y: Range {
+                low: y.low,
+                high: y.high + above,
+            }
+            .padded(0.05, 0.5),
+        })
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, top: f64, k: usize) {
+        let Some(frame) = self.frame(top, k) else {
+            return;
+        };
+        if let Some(most) = self.most {
+            let corner = (frame.left, frame.top);
+            canvas.rectangle(corner, (frame.right, frame.py(most.log10())), SHADE);
+        }
+        let tick = |power: i32| match power {
+            0..=3 => 10f64.powi(power).to_string(),
+            _ => format!("1e{power}").replace('-', "\u{2212}"),
+        };
+        frame.y_ticks(canvas, &decades(frame.y, tick), true);
+        let steps = decades(frame.x, |power| 10f64.powi(power).to_string());
+        frame.x_ticks(canvas, &steps);
+        let middle = (frame.left + frame.right) / 2.0;
+        let title = shorten(&self.title, SMALL, frame.right - frame.left + LEFT / 2.0);
+        let above = (middle, frame.top - 11.0);
+        canvas.text(&title, above, Type::new(SMALL, INK, Anchor::Middle));
+        let label = Type::new(LABEL, INK, Anchor::Middle);
+        canvas.text("step", (middle, frame.bottom + 30.0), label);
+        let pixels = |values: &[f64]| -> Vec<(f64, f64)> {
+            points(values).into_iter().map(|p| frame.at(p)).collect()
+        };
+        canvas.line(&pixels(self.reference), SOFT, 2.0, &[1, 4], "reference");
+        for (look, values) in self.devices.iter().enumerate() {
+            let (color, dash) = series(look);
+            canvas.line(&pixels(values), color, 1.5, dash, "series");
+        }
+        frame.edges(canvas);
+    }
+}
+
+/// The powers of ten inside `range` of logarithms, every other one where there are many.
+fn decades(range: Range, label: impl Fn(i32) -> String) -> Vec<(f64, String)> {
+    let (low, high) = (range.low.ceil() as i32, range.high.floor() as i32);
+    let stride = if high - low > 6 { 2 } else { 1 };
+    let powers = (low..=high).filter(|power| power.rem_euclid(stride) == 0);
+    powers
+        .map(|power| (f64::from(power), label(power)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::results::fixture::comparison;
+
+    #[test]
+    fn every_arm_has_its_drift_and_its_steps_with_a_line_a_device() {
+        let svg = parity(&comparison(3, 0.0)).unwrap().unwrap();
+        assert_eq!(svg.matches("class=\"series\"").count(), 4);
+        assert_eq!(svg.matches("class=\"reference\"").count(), 1);
+        assert_eq!(svg.matches("class=\"key\"").count(), 2);
+        assert!(svg.contains("wgpu (software adapter)"));
+    }
+
+    #[test]
+    fn without_a_yardstick_there_is_nothing_to_draw() {
+        let mut comparison = comparison(3, 0.0);
+        comparison.arms[0].yardstick = None;
+        assert_eq!(parity(&comparison).unwrap(), None);
+    }
+
+    #[test]
+    fn a_share_is_that_of_what_is_nearest_to_its_bound() {
+        let mut comparison = comparison(3, 0.0);
+        let arm = &mut comparison.arms[0];
+        let Measured::Done(parity) = &mut arm.parity[1].outcome else {
+            panic!("it was measured");
+        };
+        parity.distances.parameters[3].value[5] = 1.0;
+        let yardstick = arm.yardstick.as_ref().unwrap();
+        let shares = shares(parity, yardstick);
+        assert!(shares[5] > 1.0 && shares[4] < 1.0 && shares[6] < 1.0);
+    }
+}

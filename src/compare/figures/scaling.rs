@@ -1,0 +1,404 @@
+//! Cost against size: both axes logarithmic, with a line for cost in proportion to arithmetic.
+
+use crate::plot::PlotError;
+use crate::plot::axis::{Frame, Range};
+use crate::plot::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
+use crate::plot::legend::Legend;
+use crate::plot::style::{
+    CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, RGBColor, SMALL, SOFT, WIDTH, series,
+};
+use crate::stats::Interval;
+
+const LEFT: f64 = 66.0;
+const GAP: f64 = 62.0;
+const PANEL_HEIGHT: f64 = 230.0;
+/// From the top of one row of panels to that of the next.
+const ROW: f64 = PANEL_HEIGHT + 96.0;
+/// Space for the title of a panel, where one has any.
+const TITLE_ROW: f64 = 20.0;
+/// Radius of the ring around what is pointed at.
+const RING: f64 = 6.0;
+
+/// What a size costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// The size; positive.
+    pub size: f64,
+    /// The cost; positive.
+    pub cost: f64,
+    /// Its interval, drawn as a bar.
+    pub interval: Option<Interval>,
+    /// The cost if it were in proportion to the arithmetic.
+    pub proportional: Option<f64>,
+}
+
+/// Costs at several sizes, from the smallest on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CostSeries {
+    /// Name in the legend; series of one name look alike in every panel.
+    pub name: String,
+    /// The costs.
+    pub costs: Vec<Cost>,
+}
+
+/// A size and a cost to point at, with a word beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// The size; positive.
+    pub size: f64,
+    /// The cost; positive.
+    pub cost: f64,
+    /// The word.
+    pub label: String,
+}
+
+/// Series over one kind of size.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CostPanel {
+    /// What stands above it.
+    pub title: String,
+    /// What is varied, with its unit.
+    pub axis: String,
+    /// The series.
+    pub series: Vec<CostSeries>,
+    /// What is pointed at.
+    pub marks: Vec<Mark>,
+}
+
+/// A figure of costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling<'a> {
+    /// What stands above all.
+    pub heading: &'a str,
+    /// Name of the cost, with its unit.
+    pub cost_axis: &'a str,
+    /// What stands below all.
+    pub caption: &'a str,
+    /// Whether all panels have one cost axis.
+    pub same_costs: bool,
+    /// The panels.
+    pub panels: Vec<CostPanel>,
+}
+
+/// Cost against size, two panels a row; one alone takes the whole width.
+///
+/// # Errors
+/// If the drawing library fails.
+pub fn scaling(of: &Scaling<'_>) -> Result<String, PlotError> {
+    let panels = &of.panels;
+    let names = names(panels);
+    let legend = Legend::new(names.clone());
+    let heading = wrap(of.heading, HEADING * 1.08, WIDTH - 2.0 * EDGE);
+    let caption = wrap(of.caption, SMALL, WIDTH - 2.0 * EDGE);
+    let title_row = match panels.iter().all(|panel| panel.title.is_empty()) {
+        true => 0.0,
+        false => TITLE_ROW,
+    };
+    let columns = panels.len().clamp(1, 2);
+    let row = ROW + title_row;
+    let top = 25.0 + HEADING_ROW * heading.len() as f64;
+    let below = top + 16.0 + row * panels.len().div_ceil(columns) as f64 - 24.0;
+    let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
+    let same = of.same_costs.then(|| costs(panels)).flatten();
+    figure(height, of.heading, |canvas| {
+        canvas.heading(&heading);
+        for (k, panel) in panels.iter().enumerate() {
+            let place = Place {
+                column: k % columns,
+                columns,
+                top: top + title_row + row * (k / columns) as f64,
+            };
+            if let Some(frame) = frame(panel, &place, same) {
+                draw_panel(canvas, panel, &frame, &names, of.cost_axis);
+            }
+        }
+        legend.draw(canvas, below);
+        canvas.caption(&caption, below + legend.height() + 6.0);
+    })
+}
+
+/// Where a panel stands on the sheet.
+struct Place {
+    column: usize,
+    columns: usize,
+    top: f64,
+}
+
+/// Every name once, in the order of appearance.
+fn names(panels: &[CostPanel]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for series in panels.iter().flat_map(|panel| &panel.series) {
+        if !names.contains(&series.name) {
+            names.push(series.name.clone());
+        }
+    }
+    names
+}
+
+/// The logarithms of everything that is drawn along the cost axis.
+fn costs(panels: &[CostPanel]) -> Option<Range> {
+    let costs = panels.iter().flat_map(|panel| &panel.series);
+    let costs = costs.flat_map(|series| &series.costs);
+    Range::of(costs.flat_map(|c| {
+        let ends = c.interval.into_iter().flat_map(|i| [i.low, i.high]);
+        let all = ends.chain([c.cost]).chain(c.proportional);
+        all.map(f64::log10).collect::<Vec<_>>()
+    }))
+}
+
+/// A panel at its place, with a cost axis of its own unless there is one for all; `None` where there
+/// is nothing to show.
+fn frame(panel: &CostPanel, place: &Place, same: Option<Range>) -> Option<Frame> {
+    let sizes = panel.series.iter().flat_map(|series| &series.costs);
+    let x = Range::of(sizes.map(|c| c.size.log10()))?;
+    let y = same.or_else(|| costs(std::slice::from_ref(panel)))?;
+    let gaps = GAP * (place.columns - 1) as f64;
+    let width = (WIDTH - LEFT - EDGE - gaps) / place.columns as f64;
+    let left = LEFT + place.column as f64 * (width + GAP);
+    Some(Frame {
+        left,
+        top: place.top,
+        right: left + width,
+        bottom: place.top + PANEL_HEIGHT,
+        x: x.padded(0.04, 0.5),
+        y: y.padded(0.05, 0.5),
+    })
+}
+
+fn draw_panel(
+    canvas: &mut Canvas<'_>,
+    panel: &CostPanel,
+    frame: &Frame,
+    names: &[String],
+    cost_axis: &str,
+) {
+    let title = shorten(&panel.title, LABEL * 1.08, frame.right - frame.left);
+    let bold = Type::new(LABEL, INK, Anchor::Start).bold();
+    canvas.text(&title, (frame.left, frame.top - 12.0), bold);
+    frame.y_ticks(canvas, &cost_ticks(frame.y), true);
+    frame.x_ticks(canvas, &size_ticks(panel));
+    let label = Type::new(LABEL, INK, Anchor::Middle);
+    let middle = (frame.left + frame.right) / 2.0;
+    canvas.text(&panel.axis, (middle, frame.bottom + 32.0), label);
+    let beside = (frame.left - 46.0, (frame.top + frame.bottom) / 2.0);
+    canvas.text(cost_axis, beside, label.upright());
+    for series in &panel.series {
+        let proportional = series
+            .costs
+            .iter()
+            .filter_map(|c| Some((c.size, c.proportional?)));
+        let line: Vec<(f64, f64)> = proportional.map(|p| place(frame, p)).collect();
+        canvas.line(&line, SOFT, 1.0, &[1, 4], "reference");
+    }
+    for costs in &panel.series {
+        let look = names.iter().position(|name| *name == costs.name);
+        let (color, dash) = series(look.unwrap_or_default());
+        let line = points(frame, costs);
+        canvas.line(&line, color, 2.0, dash, "series");
+        for (cost, point) in costs.costs.iter().zip(line) {
+            if let Some(interval) = cost.interval {
+                let ends = [interval.low, interval.high];
+                bar(
+                    canvas,
+                    ends.map(|end| place(frame, (cost.size, end))),
+                    color,
+                );
+            }
+            canvas.dot(point, 3.0, color, 1.0);
+        }
+    }
+    for (k, mark) in panel.marks.iter().enumerate() {
+        draw_mark(canvas, mark, frame, k % 2 == 0);
+    }
+    frame.edges(canvas);
+}
+
+/// A ring with its word above or below it, inside the frame.
+fn draw_mark(canvas: &mut Canvas<'_>, mark: &Mark, frame: &Frame, above: bool) {
+    let (x, y) = place(frame, (mark.size, mark.cost));
+    canvas.ring((x, y), RING, INK);
+    let beside = if above { -RING - 9.0 } else { RING + 9.0 };
+    let half = text_width(&mark.label, SMALL) / 2.0;
+    let x = x.clamp(frame.left + half + 3.0, frame.right - half - 3.0);
+    let word = Type::new(SMALL, INK, Anchor::Middle);
+    canvas.text(&mark.label, (x, y + beside), word);
+}
+
+/// An interval from one end to the other, with caps.
+fn bar(canvas: &mut Canvas<'_>, [low, high]: [(f64, f64); 2], color: RGBColor) {
+    canvas.line(&[low, high], color, 1.5, &[], "interval");
+    for (x, y) in [low, high] {
+        canvas.line(&[(x - 4.0, y), (x + 4.0, y)], color, 1.5, &[], "interval");
+    }
+}
+
+fn place(frame: &Frame, (size, cost): (f64, f64)) -> (f64, f64) {
+    frame.at((size.log10(), cost.log10()))
+}
+
+fn points(frame: &Frame, series: &CostSeries) -> Vec<(f64, f64)> {
+    let point = |c: &Cost| place(frame, (c.size, c.cost));
+    series.costs.iter().map(point).collect()
+}
+
+/// The sizes of a panel, without those whose labels would run into the one before.
+fn size_ticks(panel: &CostPanel) -> Vec<(f64, String)> {
+    let costs = panel.series.iter().flat_map(|series| &series.costs);
+    let mut sizes: Vec<f64> = costs.map(|c| c.size).collect();
+    sizes.sort_by(f64::total_cmp);
+    let mut kept: Vec<f64> = Vec::new();
+    for size in sizes {
+        if kept.last().is_none_or(|last| size >= 1.3 * last) {
+            kept.push(size);
+        }
+    }
+    (kept.into_iter())
+        .map(|size| (size.log10(), size.to_string()))
+        .collect()
+}
+
+/// Powers of ten inside `range` of logarithms, with round numbers between where they are few.
+pub(super) fn cost_ticks(range: Range) -> Vec<(f64, String)> {
+    let factors: &[f64] = match range.span() {
+        span if span < 0.8 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
+        span if span < 2.3 => &[1.0, 2.0, 5.0],
+        _ => &[1.0],
+    };
+    let powers = range.low.floor() as i32..=range.high.ceil() as i32;
+    powers
+        .flat_map(|power| factors.iter().map(move |f| f * 10f64.powi(power)))
+        .filter(|value| (range.low..=range.high).contains(&value.log10()))
+        .map(|value| (value.log10(), tick_label(value, range.high >= 4.0)))
+        .collect()
+}
+
+/// `value` in thousands (`k`) and millions (`M`) from a thousand on, where `short`.
+fn tick_label(value: f64, short: bool) -> String {
+    match value {
+        _ if short && value >= 1e6 => format!("{}M", value / 1e6),
+        _ if short && value >= 1e3 => format!("{}k", value / 1e3),
+        _ => {
+            let decimals = (1.0 - value.log10().floor()).max(0.0) as usize;
+            let text = format!("{value:.decimals$}");
+            match text.contains('.') {
+                true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+                false => text,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(sizes: &[f64], cost: impl Fn(f64) -> f64) -> CostPanel {
+        let cost = |size: f64| Cost {
+            size,
+            cost: cost(size),
+            interval: None,
+            proportional: Some(size),
+        };
+        CostPanel {
+            axis: "replicas".into(),
+            series: vec![CostSeries {
+                name: "dense".into(),
+                costs: sizes.iter().map(|s| cost(*s)).collect(),
+            }],
+            ..CostPanel::default()
+        }
+    }
+
+    fn drawn(panels: Vec<CostPanel>, same_costs: bool) -> String {
+        let figure = Scaling {
+            heading: "Cost",
+            cost_axis: "milliseconds",
+            caption: "Caption",
+            same_costs,
+            panels,
+        };
+        scaling(&figure).unwrap()
+    }
+
+    #[test]
+    fn every_series_has_a_line_a_reference_and_one_entry_however_many_panels() {
+        let sizes = [1.0, 2.0, 4.0];
+        let panels = vec![panel(&sizes, |s| 1.0 + s), panel(&sizes, |s| s * s)];
+        let svg = drawn(panels, false);
+        assert_eq!(svg.matches("class=\"series\"").count(), 2);
+        assert_eq!(svg.matches("class=\"reference\"").count(), 2);
+        assert_eq!(svg.matches("class=\"key\"").count(), 1);
+        assert_eq!(svg.matches(">\nreplicas\n<").count(), 2, "{svg}");
+        assert!(!svg.contains("class=\"interval\""));
+    }
+
+    #[test]
+    fn an_interval_is_a_bar_with_caps_a_mark_a_ring_with_its_word_and_a_title_is_there() {
+        let mut panel = panel(&[1.0, 4.0], |s| s);
+        panel.title = "an arm".into();
+        panel.series[0].costs[1].interval = Some(Interval {
+            low: 3.0,
+            high: 5.0,
+        });
+        panel.series[0].costs[0].proportional = None;
+        panel.marks.push(Mark {
+            size: 2.0,
+            cost: 2.0,
+            label: "here".into(),
+        });
+        let svg = drawn(vec![panel], false);
+        assert_eq!(svg.matches("class=\"interval\"").count(), 3);
+        assert_eq!(
+            svg.matches("class=\"reference\"").count(),
+            0,
+            "one point is no line"
+        );
+        for text in [">\nhere\n<", ">\nan arm\n<"] {
+            assert!(svg.contains(text), "{text}");
+        }
+        assert_eq!(svg.matches("<circle").count(), 2 + 1);
+    }
+
+    #[test]
+    fn panels_with_one_cost_axis_have_the_same_ticks() {
+        let sizes = [1.0, 10.0];
+        let panels = || vec![panel(&sizes, |s| s), panel(&sizes, |s| 1000.0 * s)];
+        let count = |svg: &str| svg.matches(">\n10k\n<").count();
+        assert_eq!(
+            (
+                count(&drawn(panels(), true)),
+                count(&drawn(panels(), false))
+            ),
+            (2, 1)
+        );
+    }
+
+    #[test]
+    fn cost_in_proportion_is_a_straight_line_between_corners() {
+        let panel = panel(&[1.0, 10.0, 100.0], |s| s);
+        let place = Place {
+            column: 0,
+            columns: 2,
+            top: 46.0,
+        };
+        let frame = frame(&panel, &place, None).unwrap();
+        let line = points(&frame, &panel.series[0]);
+        let slope = |a: (f64, f64), b: (f64, f64)| (b.1 - a.1) / (b.0 - a.0);
+        assert!((slope(line[0], line[1]) - slope(line[1], line[2])).abs() < 1e-9);
+        assert!(line[2].1 < line[0].1, "more cost is higher up");
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        let labels = |low: f64, high: f64| -> Vec<String> {
+            let (low, high) = (low.log10(), high.log10());
+            let ticks = cost_ticks(Range { low, high });
+            ticks.into_iter().map(|(_, label)| label).collect()
+        };
+        assert_eq!(labels(0.4, 12.0), ["0.5", "1", "2", "5", "10"]);
+        assert_eq!(labels(0.05, 600.0), ["0.1", "1", "10", "100"]);
+        assert_eq!(labels(0.6, 2.1), ["0.7", "1", "1.5", "2"]);
+        assert_eq!(labels(8.0, 3000.0), ["10", "100", "1000"]);
+        assert_eq!(labels(900.0, 2e6), ["1k", "10k", "100k", "1M"]);
+    }
+}

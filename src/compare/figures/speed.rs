@@ -1,0 +1,294 @@
+//! How fast devices are: throughput against nets side by side, the time of one net's step, and its
+//! growth with width and batch.
+
+use super::scaling::{Cost, CostPanel, CostSeries, Mark, Scaling, scaling};
+use super::step_time::{Group, Row, step_time};
+use crate::compare::analysis::{Axis, Timings, pairs};
+use crate::compare::results::{ArmComparison, Comparison, Size};
+use crate::device::DeviceInfo;
+use crate::plot::PlotError;
+use crate::report::format::fixed;
+use crate::stats::{Crossing, Estimate};
+
+/// File names of the figures that [`speed`] may draw, with words for each.
+pub const SPEED_FILES: [(&str, &str); 3] = [
+    (
+        "throughput.svg",
+        "Samples a second against nets side by side, a panel an arm, a line a device",
+    ),
+    (
+        "step-time.svg",
+        "Time of a step of one net, by arm and device",
+    ),
+    (
+        "cost.svg",
+        "Time of a step of one net against width and batch, with the sizes at which a device overtakes another",
+    ),
+];
+
+const INTERVALS: &str = "Points: medians over the timed windows; bars: intervals of the median (at least 95 %, \
+                         between order statistics), often hidden by the point.";
+
+/// The figures of a comparison's timings, with their file names.
+///
+/// # Errors
+/// If the drawing library fails.
+pub fn speed(comparison: &Comparison) -> Result<Vec<(&'static str, String)>, PlotError> {
+    let drawn = [
+        throughput(comparison)?,
+        steps(comparison)?,
+        cost(comparison)?,
+    ];
+    let named = SPEED_FILES.iter().zip(drawn);
+    Ok(named
+        .filter_map(|((name, _), svg)| Some((*name, svg?)))
+        .collect())
+}
+
+/// The title, and what is shown.
+fn heading(comparison: &Comparison, what: &str) -> String {
+    let title = comparison.title.trim();
+    match title.ends_with(['.', '?', '!']) {
+        true => format!("{title} {what}"),
+        false => format!("{title}. {what}"),
+    }
+}
+
+/// A line for each device along `axis`.
+fn lines(
+    comparison: &Comparison,
+    timings: Timings<'_>,
+    axis: Axis,
+    cost: impl Fn(&DeviceInfo, Size) -> Option<Estimate>,
+) -> Vec<CostSeries> {
+    let sizes = timings.along(axis);
+    let line = |device: &DeviceInfo| CostSeries {
+        name: device.label(),
+        costs: (sizes.iter())
+            .filter_map(|&size| {
+                let estimate = cost(device, size)?;
+                Some(Cost {
+                    size: axis.of(size),
+                    cost: estimate.value,
+                    interval: estimate.interval,
+                    proportional: None,
+                })
+            })
+            .collect(),
+    };
+    let lines = comparison.devices.iter().map(line);
+    lines.filter(|line| !line.costs.is_empty()).collect()
+}
+
+fn throughput(comparison: &Comparison) -> Result<Option<String>, PlotError> {
+    let panel = |arm: &ArmComparison| {
+        let timings = Timings(arm);
+        let rate = |device: &DeviceInfo, size| timings.rate(&device.name, size);
+        let panel = CostPanel {
+            title: arm.label.clone(),
+            axis: "nets side by side".to_owned(),
+            series: lines(comparison, timings, Axis::Replicas, rate),
+            marks: Vec::new(),
+        };
+        (!panel.series.is_empty()).then_some(panel)
+    };
+    drawn(Scaling {
+        heading: &heading(comparison, "Training throughput"),
+        cost_axis: "samples a second",
+        caption: &format!(
+            "{INTERVALS} Samples are counted over all nets. All panels have the same axes."
+        ),
+        same_costs: true,
+        panels: comparison.arms.iter().filter_map(panel).collect(),
+    })
+}
+
+fn cost(comparison: &Comparison) -> Result<Option<String>, PlotError> {
+    let panel = |(arm, axis): (&ArmComparison, Axis)| {
+        let timings = Timings(arm);
+        let step = |device: &DeviceInfo, size| {
+            Some(
+                timings
+                    .step(&device.name, size)?
+                    .map(|seconds| 1e3 * seconds),
+            )
+        };
+        let series = lines(comparison, timings, axis, step);
+        let most = series.iter().map(|line| line.costs.len()).max();
+        let words = match axis {
+            Axis::Width => "width of the hidden layers over the spec's",
+            Axis::Batch | Axis::Replicas => "batch (examples)",
+        };
+        (most > Some(1)).then(|| CostPanel {
+            title: arm.label.clone(),
+            axis: words.to_owned(),
+            marks: marks(comparison, timings, axis, &series),
+            series,
+        })
+    };
+    let panels = comparison.arms.iter();
+    let panels = panels.flat_map(|arm| [(arm, Axis::Width), (arm, Axis::Batch)]);
+    let panels: Vec<CostPanel> = panels.filter_map(panel).collect();
+    let crossings = match panels.iter().any(|panel| !panel.marks.is_empty()) {
+        true => "Rings: the size from which on one device is faster than another.",
+        false => "No device overtakes another within these sizes.",
+    };
+    drawn(Scaling {
+        heading: &heading(comparison, "Step time of one net"),
+        cost_axis: "milliseconds a step",
+        caption: &format!("{INTERVALS} {crossings}"),
+        same_costs: false,
+        panels,
+    })
+}
+
+fn drawn(figure: Scaling<'_>) -> Result<Option<String>, PlotError> {
+    match figure.panels.is_empty() {
+        true => Ok(None),
+        false => scaling(&figure).map(Some),
+    }
+}
+
+/// Where the line of a device falls below that of another for good.
+fn marks(
+    comparison: &Comparison,
+    timings: Timings<'_>,
+    axis: Axis,
+    series: &[CostSeries],
+) -> Vec<Mark> {
+    let mark = |(device, reference): (&DeviceInfo, &DeviceInfo)| {
+        let found = timings.overtaking(axis, &device.name, &reference.name)?;
+        let Crossing::At(size) = found.crossing else {
+            return None;
+        };
+        let line = series.iter().find(|line| line.name == device.label())?;
+        Some(Mark {
+            size,
+            cost: at(&line.costs, size)?,
+            label: match size < 9.95 {
+                true => fixed(size, 1),
+                false => fixed(size, 0),
+            },
+        })
+    };
+    pairs(&comparison.devices)
+        .into_iter()
+        .filter_map(mark)
+        .collect()
+}
+
+/// The cost at `size` on the line that is drawn.
+fn at(costs: &[Cost], size: f64) -> Option<f64> {
+    let (a, b) = (costs.windows(2))
+        .map(|pair| (pair[0], pair[1]))
+        .find(|(a, b)| (a.size..=b.size).contains(&size))?;
+    let share = (size / a.size).ln() / (b.size / a.size).ln();
+    Some(a.cost * (b.cost / a.cost).powf(share))
+}
+
+fn steps(comparison: &Comparison) -> Result<Option<String>, PlotError> {
+    let group = |arm: &ArmComparison| {
+        let timings = Timings(arm);
+        let row = |(look, device): (usize, &DeviceInfo)| {
+            let step = timings.step(&device.name, timings.one())?;
+            Some(Row {
+                look,
+                name: device.label(),
+                value: step.map(|seconds| 1e3 * seconds),
+            })
+        };
+        let rows: Vec<Row> = comparison
+            .devices
+            .iter()
+            .enumerate()
+            .filter_map(row)
+            .collect();
+        (!rows.is_empty()).then(|| Group {
+            title: arm.label.clone(),
+            rows,
+        })
+    };
+    let groups: Vec<Group> = comparison.arms.iter().filter_map(group).collect();
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let heading = heading(comparison, "Step time of one net");
+    let caption = format!("{INTERVALS} To the left is faster; the axis is logarithmic.");
+    step_time(&heading, "milliseconds a step", &caption, &groups).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::analysis::fixture::comparison;
+    use crate::compare::results::Timed;
+    use crate::device::DeviceKind;
+
+    fn figures(comparison: &Comparison) -> Vec<(&'static str, String)> {
+        speed(comparison).unwrap()
+    }
+
+    fn count(svg: &str, what: &str) -> usize {
+        svg.matches(what).count()
+    }
+
+    #[test]
+    fn every_arm_has_a_panel_and_every_device_a_line_with_bars() {
+        let figures = figures(&comparison());
+        let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, SPEED_FILES.map(|(name, _)| name));
+        let [(_, throughput), (_, steps), (_, cost)] = &figures[..] else {
+            panic!("{names:?}")
+        };
+        assert_eq!(count(throughput, "class=\"series\""), 2 * 2);
+        assert_eq!(count(throughput, "class=\"interval\""), 3 * 2 * 2 * 4);
+        assert_eq!(count(throughput, "class=\"key\""), 2);
+        assert_eq!(count(cost, "class=\"series\""), 2 * 2 * 2);
+        assert_eq!(count(steps, "class=\"interval\""), 3 * 2 * 2);
+        for (_, svg) in &figures {
+            assert!(svg.contains("plain label") && svg.contains("dropout label"));
+            assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        }
+    }
+
+    #[test]
+    fn a_crossing_is_marked_where_both_lines_meet() {
+        let comparison = comparison();
+        let timings = Timings(&comparison.arms[0]);
+        let step = |device: &DeviceInfo, size| timings.step(&device.name, size);
+        for axis in [Axis::Width, Axis::Replicas] {
+            let series = lines(&comparison, timings, axis, step);
+            let marks = marks(&comparison, timings, axis, &series);
+            assert_eq!(marks.len(), 1);
+            for line in &series {
+                let there = at(&line.costs, marks[0].size).unwrap();
+                assert!(
+                    (there / marks[0].cost - 1.0).abs() < 1e-9,
+                    "{axis:?} {}",
+                    line.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_software_adapter_is_called_so_and_equal_input_gives_equal_bytes() {
+        let mut comparison = comparison();
+        comparison.devices[1].kind = DeviceKind::SoftwareAdapter;
+        for (name, svg) in figures(&comparison) {
+            assert!(svg.contains("wgpu (software adapter)"), "{name}");
+        }
+        assert_eq!(figures(&comparison), figures(&comparison));
+    }
+
+    #[test]
+    fn without_times_there_are_no_figures() {
+        let mut comparison = comparison();
+        for timed in comparison.arms.iter_mut().flat_map(|arm| &mut arm.speed) {
+            timed.outcome = Timed::Failed {
+                error: "lost".into(),
+            };
+        }
+        assert_eq!(figures(&comparison), []);
+    }
+}

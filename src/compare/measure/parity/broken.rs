@@ -1,0 +1,318 @@
+//! Kernels broken on purpose: each is named by layer and step.
+
+use super::steps::{Course, Side, Trainee, Watch, like};
+use super::{compare, yardstick};
+use crate::compare::analysis::bound::first_break;
+use crate::compare::results::{Comparison, Measured, OnDevice, Parity, Yardstick};
+use crate::device;
+use crate::spec::Spec;
+use crate::train::net::{Net, host_f64};
+use crate::train::optimizer::Optimizer;
+use crate::train::parameters::{map_gradients, map_parameters, values};
+use crate::train::schedule::RateAdjustment;
+use crate::trainer::StopFlag;
+use ablate_models::Pass;
+use ablate_models::pass::{Observer, Point};
+use ablate_models::zoo::Model;
+use burn::tensor::{DType, Device, Int, Tensor};
+use std::cell::RefCell;
+use std::path::Path;
+
+/// An optimizer kernel that works in vectors and forgets the epilogue: from step `from` (from 1) on the
+/// last number of every row of one parameter stays as it is.
+struct ForgetsTails {
+    net: Net,
+    path: &'static str,
+    row: usize,
+    from: u64,
+}
+
+impl Trainee for ForgetsTails {
+    fn model(&self) -> &Model {
+        self.net.model()
+    }
+
+    fn step(
+        &mut self,
+        pixels: Tensor<3>,
+        labels: Tensor<2, Int>,
+        pace: RateAdjustment,
+        watch: Watch<'_>,
+    ) -> Tensor<1> {
+        let before = values(self.net.model());
+        let losses = self.net.step(pixels, labels, pace, watch).losses;
+        if self.net.steps() >= self.from {
+            let (path, row) = (self.path, self.row);
+            let epilogue = |index: usize, at: &str, new: Tensor<2>| {
+                if at != path {
+                    return new;
+                }
+                let old = host_f64(before[index].1.clone());
+                let mixed = host_f64(new.clone()).into_iter().enumerate();
+                let mixed = mixed.map(|(k, x)| if (k + 1) % row == 0 { old[k] } else { x });
+                like(&new, mixed.collect())
+            };
+            self.net.replace(|model| map_parameters(model, epilogue));
+        }
+        losses
+    }
+}
+
+/// A net taken apart, so that something can be wrong in the middle of a step.
+struct Apart {
+    model: Model,
+    optimizer: Optimizer,
+    steps: u64,
+}
+
+impl Apart {
+    fn new(course: &Course<'_>, side: &Side) -> Self {
+        let model = course
+            .model(&side.batches, &side.device, side.dtype)
+            .unwrap();
+        Self {
+            optimizer: course.optimizer(&model),
+            model,
+            steps: 0,
+        }
+    }
+}
+
+/// A backward kernel that stops one row short: from step `from` on the gradient of the head's weights
+/// lacks the last example.
+struct LosesARow {
+    net: Apart,
+    from: u64,
+}
+
+/// Keeps what leaves the last block.
+#[derive(Default)]
+struct LastOutput(RefCell<Option<Tensor<3>>>);
+
+impl Observer for LastOutput {
+    fn see(&self, _path: &str, point: Point, value: &Tensor<3>) {
+        if point == Point::Output {
+            *self.0.borrow_mut() = Some(value.clone());
+        }
+    }
+}
+
+impl Trainee for LosesARow {
+    fn model(&self) -> &Model {
+        &self.net.model
+    }
+
+    fn step(
+        &mut self,
+        pixels: Tensor<3>,
+        labels: Tensor<2, Int>,
+        pace: RateAdjustment,
+        watch: Watch<'_>,
+    ) -> Tensor<1> {
+        let model = self.net.model.clone();
+        let entered = LastOutput::default();
+        let pass = Pass::train(self.net.steps).watched_by(&entered);
+        let logits = model.forward(pixels, &pass);
+        let losses = ablate_kernels::cross_entropy(logits.clone(), labels.clone());
+        let mut gradients = losses.clone().sum().backward();
+        self.net.steps += 1;
+        if self.net.steps >= self.from {
+            let entered = host_f64(entered.0.take().expect("a block was seen"));
+            let share = share_of_last_row(&host_f64(logits), &entered, labels);
+            let paths = values(&model);
+            map_gradients(&model, &mut gradients, |index, old| {
+                if paths[index].0 != "head.weight" {
+                    return old;
+                }
+                let rest = host_f64(old.clone()).into_iter().zip(&share);
+                like(&old, rest.map(|(all, last)| all - last).collect())
+            });
+        }
+        watch(&model, &gradients);
+        self.net.model = self.net.optimizer.step(model, &mut gradients, pace);
+        losses.inner()
+    }
+}
+
+/// What the last example gives to the gradient of the head's weights: what entered the head times
+/// (softmax of the logits - target) / examples.
+fn share_of_last_row(logits: &[f64], entered: &[f64], labels: Tensor<2, Int>) -> Vec<f64> {
+    let labels = labels.try_into_vec_as::<i64>().unwrap();
+    let n = labels.len();
+    let last = |values: &[f64]| values[values.len() / n * (n - 1)..].to_vec();
+    let exponentials: Vec<f64> = last(logits).iter().map(|z| z.exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    let target = labels[n - 1] as usize;
+    let errors: Vec<f64> = (exponentials.iter().enumerate())
+        .map(|(class, e)| (e / sum - f64::from(u8::from(class == target))) / n as f64)
+        .collect();
+    let rows = last(entered).into_iter();
+    rows.flat_map(|x| errors.iter().map(move |e| x * e).collect::<Vec<_>>())
+        .collect()
+}
+
+/// A forward kernel that leaves out the bias of the first block.
+struct DropsABias(Apart);
+
+const BIAS: &str = "blocks.0.linear.bias";
+
+impl DropsABias {
+    fn broken(model: &Model) -> Model {
+        map_parameters(model.clone(), |_, path, value| match path {
+            BIAS => value.zeros_like(),
+            _ => value,
+        })
+    }
+}
+
+impl Trainee for DropsABias {
+    fn model(&self) -> &Model {
+        &self.0.model
+    }
+
+    fn step(
+        &mut self,
+        pixels: Tensor<3>,
+        labels: Tensor<2, Int>,
+        pace: RateAdjustment,
+        watch: Watch<'_>,
+    ) -> Tensor<1> {
+        let old = values(&self.0.model);
+        let model = Self::broken(&self.0.model);
+        let logits = model.forward(pixels, &Pass::train(self.0.steps));
+        let losses = ablate_kernels::cross_entropy(logits, labels);
+        let mut gradients = losses.clone().sum().backward();
+        watch(&model, &gradients);
+        // The bias that is left out of the forward pass moves all the same.
+        let moved = self.0.optimizer.step(model, &mut gradients, pace);
+        self.0.model = map_parameters(moved, |index, path, value| match path {
+            BIAS => value + old[index].1.clone(),
+            _ => value,
+        });
+        self.0.steps += 1;
+        losses.inner()
+    }
+
+    fn forward(&self, model: &Model, pixels: Tensor<3>, pass: &Pass<'_>) -> Tensor<3> {
+        Self::broken(model).forward(pixels, pass)
+    }
+}
+
+const STEPS: usize = 9;
+
+fn spec() -> Spec {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.toml");
+    Spec::load(&path, &[]).unwrap()
+}
+
+/// The devices that are there, by name.
+fn devices() -> Vec<(&'static str, Device)> {
+    let names = device::built_in().into_iter();
+    names
+        .filter_map(|name| Some((name, device::open(name).ok()?)))
+        .collect()
+}
+
+/// What the comparison says of the trainee that `make` makes, on every device that is there.
+fn on_every_device(
+    make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>,
+) -> Vec<(Parity, Yardstick)> {
+    let (spec, stop) = (spec(), StopFlag::default());
+    let job = crate::compare::cell(&spec, &spec.arms[0], "flex");
+    let yardstick = yardstick(&job, STEPS, &stop).unwrap().unwrap();
+    let course = Course::new(&job, STEPS).unwrap();
+    let compared = devices().into_iter().map(|(_, device)| {
+        let mut side = Side::new(&course, &device, DType::F32).unwrap();
+        side.trainee = make(&course, &side);
+        let parity = compare(&course, side, &yardstick, &stop).unwrap().unwrap();
+        (parity, yardstick.clone())
+    });
+    compared.collect()
+}
+
+fn loses_a_row(course: &Course<'_>, side: &Side) -> Box<dyn Trainee> {
+    Box::new(LosesARow {
+        net: Apart::new(course, side),
+        from: 3,
+    })
+}
+
+/// A comparison of all devices that are there, each of which loses a row.
+pub(crate) fn comparison() -> Comparison {
+    let mut spec = spec();
+    spec.arms.truncate(1);
+    let names: Vec<&str> = devices().into_iter().map(|(name, _)| name).collect();
+    let infos = names.iter().map(|name| device::info(name).unwrap());
+    let mut comparison = crate::compare::begin(&spec, infos.collect(), 0.5).unwrap();
+    let arm = &mut comparison.arms[0];
+    for (name, (parity, yardstick)) in names.into_iter().zip(on_every_device(loses_a_row)) {
+        arm.yardstick = Some(yardstick);
+        arm.parity.push(OnDevice {
+            device: name.to_owned(),
+            outcome: Measured::Done(parity),
+        });
+    }
+    comparison
+}
+
+/// The first break in words, for every device.
+fn found(make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>) -> Vec<Option<String>> {
+    let word = |(parity, yardstick): (Parity, Yardstick)| {
+        let broken = first_break(&parity, &yardstick)?;
+        let place = parity
+            .forward
+            .as_ref()
+            .and_then(|forward| forward.place.as_ref());
+        let place = place.map_or(String::new(), |p| format!(", {} of {}", p.point, p.path));
+        let what = parity.distances.name(broken.quantity);
+        Some(format!("step {}: {what}{place}", broken.step))
+    };
+    on_every_device(make).into_iter().map(word).collect()
+}
+
+fn all_say(found: &[Option<String>], expected: &str) {
+    assert!(found.len() >= 2);
+    for said in found {
+        assert_eq!(said.as_deref(), Some(expected), "{found:?}");
+    }
+}
+
+#[test]
+fn a_healthy_device_is_within_rounding() {
+    let healthy = |course: &Course<'_>, side: &Side| -> Box<dyn Trainee> {
+        Box::new(course.net(&side.batches, &side.device, side.dtype).unwrap())
+    };
+    for said in found(healthy) {
+        assert_eq!(said, None);
+    }
+}
+
+#[test]
+fn an_optimizer_that_forgets_the_tail_of_a_row_is_named_by_parameter_and_step() {
+    let forgets = |course: &Course<'_>, side: &Side| -> Box<dyn Trainee> {
+        Box::new(ForgetsTails {
+            net: course.net(&side.batches, &side.device, side.dtype).unwrap(),
+            path: "blocks.0.linear.weight",
+            row: 32,
+            from: 7,
+        })
+    };
+    all_say(&found(forgets), "step 7: value of blocks.0.linear.weight");
+}
+
+#[test]
+fn a_backward_pass_that_misses_the_last_example_is_named_by_parameter_and_step() {
+    all_say(&found(loses_a_row), "step 3: gradient of head.weight");
+}
+
+#[test]
+fn a_forward_pass_without_a_bias_is_named_by_block_and_step() {
+    // Biases start at zero, so that the second step is the first to miss one.
+    let drops = |course: &Course<'_>, side: &Side| -> Box<dyn Trainee> {
+        Box::new(DropsABias(Apart::new(course, side)))
+    };
+    all_say(
+        &found(drops),
+        "step 2: loss, what the weights give of blocks.0",
+    );
+}

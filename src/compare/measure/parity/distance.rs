@@ -1,0 +1,146 @@
+//! How far what is seen of a step is from what should be.
+
+use super::steps::Seen;
+use crate::compare::results::{Distances, FAR, ParameterDistances};
+
+/// Distances of one step.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Apart {
+    pub(super) loss: f64,
+    pub(super) gradients: Vec<f64>,
+    pub(super) values: Vec<f64>,
+}
+
+impl Apart {
+    pub(super) fn of(exact: &Seen, other: &Seen) -> Self {
+        Self {
+            loss: relative(&[exact.loss], &[other.loss]),
+            gradients: each(&exact.gradients, &other.gradients),
+            values: each(&exact.values, &other.values),
+        }
+    }
+
+    /// The median distance of each kind over some runs of a step, of which there is at least one. One
+    /// that sits at a kink does not move it.
+    pub(super) fn median(runs: &[Self]) -> Self {
+        let of = |distance: &dyn Fn(&Self) -> f64| {
+            let mut all: Vec<f64> = runs.iter().map(distance).collect();
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        let parameters = 0..runs[0].gradients.len();
+        Self {
+            loss: of(&|run| run.loss),
+            gradients: parameters
+                .clone()
+                .map(|k| of(&|run| run.gradients[k]))
+                .collect(),
+            values: parameters.map(|k| of(&|run| run.values[k])).collect(),
+        }
+    }
+
+    /// The larger distance of each kind.
+    pub(super) fn larger(&self, other: &Self) -> Self {
+        Self {
+            loss: self.loss.max(other.loss),
+            gradients: larger(&self.gradients, &other.gradients),
+            values: larger(&self.values, &other.values),
+        }
+    }
+}
+
+pub(super) fn larger(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a.max(*b)).collect()
+}
+
+/// The distance of each tensor.
+pub(super) fn each(exact: &[Vec<f64>], other: &[Vec<f64>]) -> Vec<f64> {
+    let pairs = exact.iter().zip(other);
+    pairs.map(|(exact, other)| relative(exact, other)).collect()
+}
+
+/// The largest absolute difference over the largest absolute value of `exact`; 0 where the two are
+/// equal, and [`FAR`] where the quotient is no number, or larger.
+pub(super) fn relative(exact: &[f64], other: &[f64]) -> f64 {
+    let differences = exact.iter().zip(other).map(|(a, b)| (a - b).abs());
+    let most = differences.fold(0.0, |most: f64, d| if d.is_nan() { d } else { most.max(d) });
+    if most == 0.0 {
+        return 0.0;
+    }
+    let quotient = most / largest(exact);
+    if quotient.is_nan() {
+        FAR
+    } else {
+        short(quotient.min(FAR))
+    }
+}
+
+/// The largest absolute value.
+pub(super) fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most: f64, x| most.max(x.abs()))
+}
+
+/// `x` with three digits: what is behind them is noise, and takes room.
+pub(super) fn short(x: f64) -> f64 {
+    format!("{x:.2e}").parse().unwrap_or(x)
+}
+
+impl Distances {
+    /// Of no step, of the parameters at `paths`.
+    pub(super) fn none(paths: &[String]) -> Self {
+        let parameter = |path: &String| ParameterDistances {
+            path: path.clone(),
+            gradient: Vec::new(),
+            value: Vec::new(),
+        };
+        Self {
+            loss: Vec::new(),
+            parameters: paths.iter().map(parameter).collect(),
+        }
+    }
+
+    /// Adds a step.
+    pub(super) fn push(&mut self, step: &Apart) {
+        self.loss.push(step.loss);
+        let both = step.gradients.iter().zip(&step.values);
+        for (parameter, (gradient, value)) in self.parameters.iter_mut().zip(both) {
+            parameter.gradient.push(*gradient);
+            parameter.value.push(*value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_is_relative_to_the_largest_exact_value() {
+        assert_eq!(relative(&[0.0, -4.0, 1.0], &[0.5, -4.0, 1.25]), 0.125);
+        assert_eq!(relative(&[0.0, 0.0], &[0.0, 0.0]), 0.0);
+    }
+
+    #[test]
+    fn what_is_no_number_or_has_no_scale_is_far() {
+        assert_eq!(relative(&[1.0, 2.0], &[1.0, f64::NAN]), FAR);
+        assert_eq!(relative(&[1.0], &[f64::INFINITY]), FAR);
+        assert_eq!(relative(&[0.0], &[1e-30]), FAR);
+    }
+
+    #[test]
+    fn one_run_at_a_kink_moves_no_median() {
+        let run = |gradient: f64| Apart {
+            loss: 1.0,
+            gradients: vec![gradient],
+            values: vec![2.0],
+        };
+        let median = Apart::median(&[run(1e-6), run(0.5), run(2e-6)]);
+        assert_eq!(median, run(2e-6));
+    }
+
+    #[test]
+    fn three_digits_are_kept_and_far_stays_finite() {
+        assert_eq!(short(1.234_567e-7), 1.23e-7);
+        assert_eq!(short(FAR), FAR);
+    }
+}

@@ -1,0 +1,88 @@
+//! A forward pass block by block, from equal weights: where a device goes astray.
+
+use super::distance::relative;
+use super::steps::{Course, Moment, Side, with_values};
+use crate::compare::analysis::bound::bound;
+use crate::compare::results::{ForwardBreak, Place};
+use crate::train::TrainError;
+use crate::train::net::host_f64;
+use ablate_models::Pass;
+use ablate_models::pass::{Observer, Point};
+use burn::tensor::Tensor;
+use std::cell::RefCell;
+
+/// Takes down what it sees.
+#[derive(Default)]
+struct Notes(RefCell<Vec<(String, Point, Vec<f64>)>>);
+
+impl Observer for Notes {
+    fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
+        let value = host_f64(value.clone());
+        self.0.borrow_mut().push((path.to_owned(), point, value));
+    }
+}
+
+/// A value inside a forward pass: path, place in words, and numbers.
+type Glimpse = (String, &'static str, Vec<f64>);
+
+/// What a forward pass of `course` at `moment` shows on `side`, whose parameters have `values`.
+fn seen(
+    course: &Course<'_>,
+    side: &Side,
+    moment: &Moment,
+    values: &[Vec<f64>],
+) -> Result<Vec<Glimpse>, TrainError> {
+    let model = course.model(&side.batches, &side.device, side.dtype)?;
+    let model = with_values(model, values);
+    let (pixels, _) = moment.examples(course, &side.batches);
+    let notes = Notes::default();
+    let pass = Pass::train(moment.index as u64).watched_by(&notes);
+    let logits = host_f64(side.trainee.forward(&model, pixels, &pass));
+    let noted = notes.0.into_inner().into_iter();
+    let mut seen: Vec<Glimpse> = noted
+        .map(|(path, point, value)| (path, word(point), value))
+        .collect();
+    seen.push(("head".to_owned(), "logits", logits));
+    Ok(seen)
+}
+
+const fn word(point: Point) -> &'static str {
+    match point {
+        Point::Weighted => "what the weights give",
+        Point::NormInput => "what enters the norm",
+        Point::Preactivation => "what enters the activation",
+        Point::Activation => "what leaves the activation",
+        Point::Output => "the output",
+    }
+}
+
+/// Where the forward pass of `device` at `moment` leaves that of `truth`, from the parameters `values`
+/// on both. Single precision on the truth's device says how near it has to be.
+pub(super) fn localize(
+    course: &Course<'_>,
+    [truth, yardstick, device]: [&Side; 3],
+    moment: &Moment,
+    values: &[Vec<f64>],
+) -> Result<ForwardBreak, TrainError> {
+    let at = |side| seen(course, side, moment, values);
+    let (truth, yardstick, device) = (at(truth)?, at(yardstick)?, at(device)?);
+    let mut largest = 0.0f64;
+    let mut place = None;
+    for ((exact, usual), here) in truth.iter().zip(&yardstick).zip(&device) {
+        largest = largest.max(relative(&exact.2, &usual.2));
+        let (distance, bound) = (relative(&exact.2, &here.2), bound(largest));
+        if distance > bound {
+            place = Some(Place {
+                path: here.0.clone(),
+                point: here.1.to_owned(),
+                distance,
+                bound,
+            });
+            break;
+        }
+    }
+    Ok(ForwardBreak {
+        step: moment.index + 1,
+        place,
+    })
+}

@@ -1,0 +1,567 @@
+//! The time of an arm's training steps on devices, along replicas, width and batch.
+
+pub mod concurrent;
+pub mod stopwatch;
+
+use crate::compare::results::{Size, Speed, Timed, TimedSize, Timing};
+use crate::data::{self, DataError, Dataset, SplitSizes};
+use crate::device;
+use crate::machine::cores;
+use crate::recipe::{DataConfig, Length, TrainConfig};
+use crate::run::message;
+use crate::spec::Arm;
+use crate::train::TrainError;
+use crate::trainer::{Job, JobCell};
+use ablate_models::zoo::{Cost, ModelConfig};
+use concurrent::{SideBySide, spread, threads};
+use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use stopwatch::{Stepper, Times, Untimed, time_in_turns};
+
+/// The sizes at which an arm is timed: one net as the spec has it, and along each axis from there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// Nets side by side.
+    pub replicas: Vec<usize>,
+    /// Widths over that of the spec.
+    pub widths: Vec<f64>,
+    /// Batches over that of the spec.
+    pub batches: Vec<f64>,
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Self {
+            replicas: vec![1, 4, 16, 64],
+            widths: vec![0.5, 1.0, 2.0, 4.0],
+            batches: vec![0.5, 1.0, 2.0, 4.0],
+        }
+    }
+}
+
+impl Grid {
+    /// Every size once, for an arm whose batches have `batch` examples: one net as it is, then the
+    /// smaller ones first.
+    pub fn sizes(&self, batch: usize) -> Vec<Size> {
+        let one = Size {
+            replicas: 1,
+            width: 1.0,
+            batch,
+        };
+        let replicas = self
+            .replicas
+            .iter()
+            .map(|&replicas| Size { replicas, ..one });
+        let widths = self.widths.iter().map(|&width| Size { width, ..one });
+        let batches = self.batches.iter().map(|&share| Size {
+            batch: ((batch as f64 * share).round() as usize).max(1),
+            ..one
+        });
+        let mut others: Vec<Size> = Vec::new();
+        for size in replicas.chain(widths).chain(batches) {
+            if size != one && !others.contains(&size) {
+                others.push(size);
+            }
+        }
+        let work = |size: &Size| (size.replicas * size.batch) as f64 * size.width.powi(2);
+        others.sort_by(|a, b| work(a).total_cmp(&work(b)));
+        std::iter::once(one).chain(others).collect()
+    }
+}
+
+/// What to time: one size of a recipe, on devices that share this process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpeedRequest {
+    /// Names of the devices; they are timed by turns.
+    pub devices: Vec<String>,
+    /// Name of the arm.
+    pub arm: String,
+    /// The data.
+    pub data: DataConfig,
+    /// The model, of the width that the spec gives it.
+    pub model: ModelConfig,
+    /// The training; its batch is not used.
+    pub train: TrainConfig,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// The size.
+    pub size: Size,
+    /// How it is timed.
+    pub timing: Timing,
+}
+
+impl SpeedRequest {
+    /// `arm` at `size`. Its lowest learning rate will do: a step takes as long at any, as long as the
+    /// loss stays finite. A planted fault is left out, for it changes what is trained.
+    pub fn new(arm: &Arm, devices: Vec<String>, size: Size, timing: &Timing) -> Self {
+        let rates = arm.learning_rates.iter().copied();
+        Self {
+            devices,
+            arm: arm.name.clone(),
+            data: arm.data.clone(),
+            model: arm.model.clone(),
+            train: TrainConfig {
+                fault: None,
+                ..arm.train.clone()
+            },
+            learning_rate: rates.fold(f64::INFINITY, f64::min),
+            size,
+            timing: *timing,
+        }
+    }
+
+    /// The jobs that train it on `device`, of nets that cost `cost` each. Replicas on a CPU are spread
+    /// over its cores; another device has them in one stack.
+    fn jobs(&self, device: &str, cost: Cost) -> Vec<Job> {
+        let cell = |seed: usize| JobCell {
+            id: String::new(),
+            seed: seed as u64,
+            learning_rate: self.learning_rate,
+        };
+        let job = Job {
+            arm: self.arm.clone(),
+            device: device.to_owned(),
+            data: self.data.clone(),
+            model: widened(&self.model, self.size.width),
+            train: TrainConfig {
+                batch_size: self.size.batch,
+                ..self.train.clone()
+            },
+            probes: Vec::new(),
+            cells: (0..self.size.replicas).map(cell).collect(),
+            until: None,
+        };
+        match device::is_cpu(device) {
+            true => spread(&job, cost, cores()),
+            false => vec![job],
+        }
+    }
+
+    /// What one of its nets costs; nothing where it cannot be built, which is found out soon.
+    fn cost(&self, dataset: &Dataset) -> Cost {
+        let input = [dataset.height, dataset.width, dataset.channels];
+        let model = widened(&self.model, self.size.width);
+        model.cost(input, dataset.classes).unwrap_or_default()
+    }
+
+    fn outcome(&self, device: &str, outcome: Timed) -> TimedSize {
+        TimedSize {
+            device: device.to_owned(),
+            size: self.size,
+            outcome,
+        }
+    }
+}
+
+/// `model` with hidden layers of `width` times their units and channels, each at least 1.
+fn widened(model: &ModelConfig, width: f64) -> ModelConfig {
+    let mut model = model.clone();
+    let widen = |units: &mut usize| *units = ((*units as f64 * width).round() as usize).max(1);
+    match &mut model {
+        ModelConfig::Mlp(mlp) => mlp.hidden.iter_mut().for_each(widen),
+        ModelConfig::Cnn(cnn) => (cnn.channels.iter_mut())
+            .chain(&mut cnn.dense)
+            .for_each(widen),
+    }
+    model
+}
+
+/// Steps of `arm` from one place where it may be evaluated to the next: those of an epoch, or 1 where
+/// its training counts in steps.
+///
+/// # Errors
+/// If the data cannot be split as the arm asks.
+pub fn steps_a_place(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
+    let test = dataset.test.as_ref().map(data::Examples::len);
+    Ok(match arm.train.length {
+        Length::Steps(_) => 1,
+        Length::Epochs(_) => {
+            let sizes = SplitSizes::new(&arm.data, dataset.train.len(), test)?;
+            sizes.train / arm.train.batch_size
+        }
+    })
+}
+
+/// Times every size of `grid` on every device. `measure` gets the devices that are left at a size, and
+/// may ask each of them alone.
+pub fn time_arm(
+    arm: &Arm,
+    devices: &[String],
+    grid: &Grid,
+    timing: &Timing,
+    mut measure: impl FnMut(&SpeedRequest) -> Vec<TimedSize>,
+) -> Vec<TimedSize> {
+    let mut all: Vec<TimedSize> = Vec::new();
+    for size in grid.sizes(arm.train.batch_size) {
+        let mut request = SpeedRequest::new(arm, Vec::new(), size, timing);
+        for device in devices {
+            match without_trying(&all, device, size, timing) {
+                Some(outcome) => all.push(request.outcome(device, outcome)),
+                None => request.devices.push(device.clone()),
+            }
+        }
+        if !request.devices.is_empty() {
+            all.extend(measure(&request));
+        }
+    }
+    all
+}
+
+/// What becomes of `size` on `device` after `all` without it being tried: it is too slow if one that
+/// is nowhere larger was, and out of time if the others took all there is.
+fn without_trying(all: &[TimedSize], device: &str, size: Size, timing: &Timing) -> Option<Timed> {
+    let before = || all.iter().filter(|timed| timed.device == device);
+    for timed in before() {
+        if let Timed::TooSlow {
+            size: seen, step, ..
+        } = timed.outcome
+            && is_within(seen, size)
+        {
+            return Some(Timed::TooSlow {
+                size: seen,
+                step,
+                spent: 0.0,
+            });
+        }
+    }
+    let spent: f64 = before().map(|timed| timed.outcome.spent()).sum();
+    (spent >= timing.most).then_some(Timed::OutOfTime { spent })
+}
+
+/// Whether `small` is at most as large as `large` in everything.
+fn is_within(small: Size, large: Size) -> bool {
+    small.replicas <= large.replicas && small.width <= large.width && small.batch <= large.batch
+}
+
+/// Takes the times that `request` asks for, one entry a device.
+pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
+    let failed = |error: &dyn ToString| Timed::Failed {
+        error: error.to_string(),
+    };
+    let dataset = match data::load(request.data.name) {
+        Ok(dataset) => dataset,
+        Err(error) => {
+            let outcome = |device: &String| request.outcome(device, failed(&error));
+            return request.devices.iter().map(outcome).collect();
+        }
+    };
+    let cost = request.cost(&dataset);
+    let jobs: Vec<Vec<Job>> = (request.devices.iter())
+        .map(|device| request.jobs(device, cost))
+        .collect();
+    let mut steppers: Vec<Box<dyn Stepper + '_>> = Vec::new();
+    let refused: Vec<Option<Timed>> = (jobs.iter())
+        .map(|jobs| match Running::on(&dataset, jobs) {
+            Ok(running) => {
+                steppers.push(Box::new(running));
+                None
+            }
+            Err(refused) => Some(refused),
+        })
+        .collect();
+    let mut times = time_in_turns(&mut steppers, &request.timing).into_iter();
+    (request.devices.iter().zip(&jobs).zip(refused))
+        .map(|((device, jobs), refused)| {
+            let outcome = refused.or_else(|| match times.next()? {
+                Ok(times) => Some(done(times, jobs.len(), cost)),
+                Err(Untimed::TooSlow { step, spent }) => Some(Timed::TooSlow {
+                    size: request.size,
+                    step,
+                    spent,
+                }),
+                Err(Untimed::Failed(error)) => Some(failed(&error)),
+            });
+            request.outcome(device, outcome.expect("a time for everyone who began"))
+        })
+        .collect()
+}
+
+fn done(times: Times, jobs: usize, cost: Cost) -> Timed {
+    Timed::Done(Speed {
+        parameters: cost.parameters,
+        multiply_adds: cost.multiply_adds,
+        jobs,
+        first_step: times.first_step,
+        warm_up: times.warm_up,
+        warm_up_steps: times.warm_up_steps,
+        settled: times.settled,
+        steps: times.steps,
+        step: times.step,
+    })
+}
+
+/// Jobs in training; a device that panics fails.
+struct Running<'a>(SideBySide<'a>);
+
+impl<'a> Running<'a> {
+    fn on(dataset: &Arc<Dataset>, jobs: &'a [Job]) -> Result<Self, Timed> {
+        // What is queued for a GPU from one thread stays in one queue.
+        let threads = match device::is_cpu(&jobs[0].device) {
+            true => threads(jobs.len()),
+            false => 1,
+        };
+        match guarded(|| SideBySide::on(dataset, jobs, threads)) {
+            Ok(Ok(side_by_side)) => Ok(Self(side_by_side)),
+            Ok(Err(error @ (TrainError::Model(_) | TrainError::Batch { .. }))) => {
+                let reason = error.to_string();
+                Err(Timed::Unfit { reason })
+            }
+            Ok(Err(error)) => Err(Timed::Failed {
+                error: error.to_string(),
+            }),
+            Err(error) => Err(Timed::Failed { error }),
+        }
+    }
+}
+
+impl Stepper for Running<'_> {
+    fn steps(&mut self, n: usize) -> Result<f64, String> {
+        guarded(|| self.0.steps(n))?.map_err(|error| error.to_string())
+    }
+}
+
+/// What `f` gives, or what it said when it panicked.
+fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(f))
+        .map_err(|panic| format!("the device panicked: {}", message(&*panic)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::DataName;
+    use crate::run::fake;
+
+    fn arm() -> Arm {
+        fake::spec(&["a"], 1).arms.remove(0)
+    }
+
+    fn size(replicas: usize, width: f64, batch: usize) -> Size {
+        Size {
+            replicas,
+            width,
+            batch,
+        }
+    }
+
+    /// So short that every number is there and none means anything.
+    fn hasty() -> Timing {
+        Timing {
+            window: 1e-3,
+            repeats: 3,
+            warm_up_least: 0.0,
+            warm_up_most: 0.0,
+            agreement: 1.0,
+            longest_step: 1e9,
+            most: 1e9,
+        }
+    }
+
+    fn hidden(model: &ModelConfig) -> Vec<usize> {
+        match model {
+            ModelConfig::Mlp(mlp) => mlp.hidden.clone(),
+            ModelConfig::Cnn(cnn) => [&cnn.channels[..], &cnn.dense].concat(),
+        }
+    }
+
+    #[test]
+    fn the_grid_holds_every_size_once_one_net_first_and_the_largest_last() {
+        let sizes = Grid::default().sizes(32);
+        assert_eq!(sizes.len(), 1 + 3 + 3 + 3);
+        assert_eq!((sizes[0], sizes[9]), (size(1, 1.0, 32), size(64, 1.0, 32)));
+        for wanted in [size(64, 1.0, 32), size(1, 0.5, 32), size(1, 1.0, 128)] {
+            assert!(sizes.contains(&wanted), "{wanted:?}");
+        }
+        let least = Grid::default().sizes(1);
+        assert_eq!(least.len(), 1 + 3 + 3 + 2, "half of a batch of 1 is none");
+    }
+
+    #[test]
+    fn width_scales_all_hidden_layers_and_nothing_else() {
+        let cnn: ModelConfig = serde_json::from_value(serde_json::json!({
+            "kind": "cnn", "channels": [3, 8], "dense": [10]
+        }))
+        .unwrap();
+        assert_eq!(hidden(&widened(&cnn, 0.5)), [2, 4, 5]);
+        assert_eq!(hidden(&widened(&cnn, 0.01)), [1, 1, 1]);
+        assert_eq!(widened(&cnn, 1.0), cnn);
+        let [four, one] = [4.0, 1.0].map(|width| widened(&arm().model, width));
+        let four_times: Vec<usize> = hidden(&one).iter().map(|units| 4 * units).collect();
+        assert_eq!(hidden(&four), four_times);
+    }
+
+    #[test]
+    fn replicas_are_spread_over_a_cpu_and_stacked_elsewhere() {
+        let request = SpeedRequest::new(&arm(), Vec::new(), size(64, 2.0, 16), &hasty());
+        for (device, jobs) in [("flex", cores().min(64)), ("wgpu", 1), ("wgpu:cpu", 1)] {
+            let found = request.jobs(device, Cost::default());
+            assert_eq!(found.len(), jobs, "{device}");
+            let mut seeds: Vec<u64> = (found.iter().flat_map(|job| &job.cells))
+                .map(|cell| cell.seed)
+                .collect();
+            seeds.sort_unstable();
+            assert_eq!(seeds, (0..64).collect::<Vec<_>>());
+            assert!(found.iter().all(|job| job.train.batch_size == 16));
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_as_many_steps_as_the_training_split_has_batches() {
+        let dataset = data::load(DataName::Digits).unwrap();
+        let mut arm = arm();
+        arm.train.batch_size = 32;
+        // A fifth of 1,797 is tested on, a fifth of the rest validates: 1,151 are left.
+        assert_eq!(steps_a_place(&arm, &dataset).unwrap(), 1150 / 32);
+        arm.train.length = Length::Steps(100);
+        assert_eq!(steps_a_place(&arm, &dataset).unwrap(), 1);
+    }
+
+    #[test]
+    fn larger_sizes_than_one_that_was_too_slow_are_not_tried_on_that_device() {
+        let devices = ["fast".to_owned(), "slow".to_owned()];
+        let mut asked = Vec::new();
+        let grid = Grid::default();
+        let timed = time_arm(&arm(), &devices, &grid, &hasty(), |request| {
+            asked.extend(request.devices.iter().map(|d| (d.clone(), request.size)));
+            let outcome = |device: &String| {
+                let outcome = match device == "slow" && request.size.replicas >= 4 {
+                    true => Timed::TooSlow {
+                        size: request.size,
+                        step: 2.0,
+                        spent: 7.0,
+                    },
+                    false => Timed::Failed {
+                        error: "a failure says nothing about larger sizes".into(),
+                    },
+                };
+                request.outcome(device, outcome)
+            };
+            request.devices.iter().map(outcome).collect()
+        });
+        assert_eq!(timed.len(), 2 * grid.sizes(32).len());
+        let slow: Vec<usize> = (asked.iter())
+            .filter(|(device, size)| device == "slow" && size.replicas > 1)
+            .map(|(_, size)| size.replicas)
+            .collect();
+        assert_eq!(slow, [4]);
+        let last = timed
+            .iter()
+            .find(|t| t.device == "slow" && t.size.replicas == 64);
+        let Timed::TooSlow { size, step, .. } = &last.unwrap().outcome else {
+            panic!("{last:?}")
+        };
+        assert_eq!(
+            (size.replicas, *step),
+            (4, 2.0),
+            "it says where it was seen"
+        );
+    }
+
+    #[test]
+    fn when_its_time_is_spent_a_device_gets_no_further_size_and_the_largest_are_left_out() {
+        let devices = ["quick".to_owned(), "slow".to_owned()];
+        let timing = Timing {
+            most: 25.0,
+            ..hasty()
+        };
+        let timed = time_arm(&arm(), &devices, &Grid::default(), &timing, |request| {
+            let outcome = |device: &String| {
+                let first_step = if device == "slow" { 9.0 } else { 0.5 };
+                let speed = Speed {
+                    parameters: 1,
+                    multiply_adds: 1,
+                    jobs: 1,
+                    first_step,
+                    warm_up: first_step,
+                    warm_up_steps: 1,
+                    settled: true,
+                    steps: 2,
+                    step: vec![0.25; 2],
+                };
+                request.outcome(device, Timed::Done(speed))
+            };
+            request.devices.iter().map(outcome).collect()
+        });
+        let left_out = |device: &str| -> Vec<Size> {
+            let out = timed.iter().filter(|t| t.device == device);
+            let out = out.filter(|t| t.outcome == Timed::OutOfTime { spent: 30.0 });
+            out.map(|t| t.size).collect()
+        };
+        assert_eq!(left_out("quick"), []);
+        let left_out = left_out("slow");
+        assert_eq!(left_out.len(), timed.len() / 2 - 3, "ten seconds a size");
+        assert!(left_out.contains(&size(64, 1.0, 32)) && !left_out.contains(&size(1, 0.5, 32)));
+    }
+
+    fn request(devices: &[&str], size: Size) -> SpeedRequest {
+        let devices = devices.iter().map(|&device| device.to_owned()).collect();
+        SpeedRequest::new(&arm(), devices, size, &hasty())
+    }
+
+    #[test]
+    fn a_batch_that_the_data_cannot_fill_is_unfit_and_a_missing_device_fails() {
+        let timed = measure(&request(&["flex"], size(1, 1.0, 5000)));
+        let Timed::Unfit { reason } = &timed[0].outcome else {
+            panic!("{timed:?}")
+        };
+        assert!(reason.contains("1150 training examples"), "{reason}");
+        let timed = measure(&request(&["no-such-device", "flex"], size(1, 1.0, 32)));
+        assert!(matches!(&timed[0].outcome, Timed::Failed { error } if error.contains("no-such")));
+        assert!(matches!(timed[1].outcome, Timed::Done(_)), "{timed:?}");
+    }
+
+    /// The times on all devices that are built in, in whose order they come.
+    fn times(size: Size, devices: &[&str]) -> Vec<Speed> {
+        let timed = measure(&request(devices, size));
+        let names: Vec<&str> = timed.iter().map(|t| t.device.as_str()).collect();
+        assert_eq!(names, devices);
+        let speed = |timed: TimedSize| match timed.outcome {
+            Timed::Done(speed) => speed,
+            other => panic!("{}: {other:?}", timed.device),
+        };
+        timed.into_iter().map(speed).collect()
+    }
+
+    #[test]
+    fn every_device_gives_all_its_numbers() {
+        let devices = device::built_in();
+        let devices: Vec<&str> = (devices.into_iter())
+            .filter(|name| *name != "cuda")
+            .collect();
+        let speeds = times(size(3, 1.0, 16), &devices);
+        for speed in &speeds {
+            assert_eq!(speed.parameters, speeds[0].parameters);
+            assert_eq!(speed.step.len(), 3);
+            assert!(speed.step.iter().all(|s| s.is_finite() && *s > 0.0));
+            assert!(speed.first_step > 0.0 && speed.warm_up >= speed.first_step);
+            assert!(speed.warm_up_steps >= 2 && speed.steps >= 1);
+        }
+    }
+
+    #[test]
+    fn wider_nets_have_more_parameters_and_larger_batches_do_not() {
+        let [one, wide, large] = [(1.0, 16), (2.0, 16), (1.0, 64)].map(|(width, batch)| {
+            let device = device::built_in_cpu()[0];
+            times(size(1, width, batch), &[device]).remove(0)
+        });
+        assert!(wide.parameters > one.parameters && wide.multiply_adds > one.multiply_adds);
+        assert_eq!(large.parameters, one.parameters);
+        assert_eq!(
+            large.multiply_adds, one.multiply_adds,
+            "they are an example's"
+        );
+    }
+
+    #[test]
+    fn a_request_reads_back_as_it_was_written() {
+        let request = request(&["flex"], size(4, 0.5, 8));
+        let text = serde_json::to_string(&request).unwrap();
+        assert_eq!(
+            serde_json::from_str::<SpeedRequest>(&text).unwrap(),
+            request
+        );
+    }
+}

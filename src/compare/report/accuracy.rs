@@ -1,0 +1,167 @@
+//! Whole trainings on every device.
+
+use super::devices::shown;
+use crate::analysis::Spread;
+use crate::compare::analysis::equivalence::{Paired, finals, paired};
+use crate::compare::results::{Accuracy, Comparison, Measured, OnDevice};
+use crate::report::NONE;
+use crate::report::format::{counted, decimals, fixed, interval, mean_sd, p_value, signed};
+use crate::report::table::Align::{Left, Right};
+use crate::report::table::Table;
+use crate::stats::{Rule, Verdict};
+
+fn measured(comparison: &Comparison) -> bool {
+    comparison.arms.iter().any(|arm| !arm.accuracy.is_empty())
+}
+
+pub(super) fn answer(comparison: &Comparison) -> Option<String> {
+    let pairs = paired(comparison);
+    if pairs.is_empty() {
+        return None;
+    }
+    let margin = comparison.margin;
+    let verdicts: Vec<Verdict> = pairs.iter().map(verdict).collect();
+    let count = |wanted| verdicts.iter().filter(|v| **v == wanted).count();
+    let all = verdicts.len();
+    Some(
+        match (count(Verdict::Contradicted), count(Verdict::Supported)) {
+            (0, same) if same == all => format!(
+                "**The same accuracy?** Yes: shown to be equal within {margin} points for every arm and device."
+            ),
+            (0, same) => format!(
+                "**The same accuracy?** Undecided for {} of {}: no difference is shown, and neither is \
+             equality within {margin} points.",
+                all - same,
+                counted(all, "pair")
+            ),
+            (differ, _) => format!(
+                "**The same accuracy?** No: {differ} of {} differ by more than {margin} points.",
+                counted(all, "pair")
+            ),
+        },
+    )
+}
+
+fn verdict(pair: &Paired<'_>) -> Verdict {
+    let decision = pair.decision.as_ref();
+    decision.map_or(Verdict::Undecided, |decision| decision.verdict)
+}
+
+pub(super) fn section(comparison: &Comparison) -> Vec<String> {
+    let Some(table) = table(comparison) else {
+        return Vec::new();
+    };
+    let first = comparison.devices.first().map_or("", |d| d.name.as_str());
+    let text = format!(
+        "Test accuracy after the last epoch, mean ± SD over seeds, at the first learning rate of each \
+         arm. The difference is taken seed by seed: same start weights, data order and masks. \
+         *Equivalent* is a difference shown to lie within ±{} points of {} (TOST); *differs* one shown to \
+         lie outside; all pairs are judged together (Holm). Intervals are 95 % t intervals, each on its \
+         own.",
+        comparison.margin,
+        shown(comparison, first)
+    );
+    vec!["## The same accuracy?".to_owned(), text, table]
+}
+
+pub(super) fn table(comparison: &Comparison) -> Option<String> {
+    if !measured(comparison) {
+        return None;
+    }
+    let first = comparison.devices.first().map_or("", |d| d.name.as_str());
+    let minus = format!("minus {first}");
+    let mut table = Table::new([
+        ("arm", Left),
+        ("device", Left),
+        ("seeds", Right),
+        ("accuracy (%)", Right),
+        (minus.as_str(), Right),
+        ("95 % interval", Right),
+        ("p equivalent, Holm", Right),
+        ("verdict", Left),
+    ]);
+    let pairs = paired(comparison);
+    for arm in &comparison.arms {
+        for on in &arm.accuracy {
+            let pair = pairs
+                .iter()
+                .find(|p| (p.arm, p.device) == (&*arm.arm, &*on.device));
+            let mut row = vec![format!("`{}`", arm.arm), shown(comparison, &on.device)];
+            row.extend(scores(on));
+            row.extend(pair.map_or(vec![NONE.to_owned(); 4], judged));
+            if let Some(why) = trouble(on) {
+                let last = row.last_mut().expect("a row has cells");
+                *last = match last.as_str() {
+                    NONE => why,
+                    verdict => format!("{verdict}; {why}"),
+                };
+            }
+            table.row(row);
+        }
+    }
+    Some(table.render())
+}
+
+/// Seeds that finished, and their accuracies.
+fn scores(on: &OnDevice<Accuracy>) -> [String; 2] {
+    let finals = finals(on);
+    let spread = Spread::of(finals.iter().map(|(_, accuracy)| *accuracy));
+    let spread = spread.map(|s| mean_sd(&s, decimals(s.sd, 2)));
+    [
+        finals.len().to_string(),
+        spread.unwrap_or_else(|| NONE.to_owned()),
+    ]
+}
+
+fn judged(pair: &Paired<'_>) -> Vec<String> {
+    let Some(decision) = &pair.decision else {
+        let seeds = counted(pair.differences.len(), "pair");
+        return vec![
+            NONE.to_owned(),
+            NONE.to_owned(),
+            NONE.to_owned(),
+            format!("undecided: {seeds}"),
+        ];
+    };
+    let d = decimals(decision.sd, 2);
+    let shown = decision.t_interval.map(|i| interval(i, d));
+    let equal = pair.differences.iter().all(|x| *x == 0.0);
+    let power = 100.0 * Rule::default().power;
+    let verdict = match decision.verdict {
+        Verdict::Supported => "**equivalent**".to_owned(),
+        Verdict::Contradicted => "**differs**".to_owned(),
+        Verdict::Undecided => match decision.detectable_margin {
+            Some(margin) => format!(
+                "undecided: equality within ±{} would have been shown with {power:.0} % power",
+                fixed(margin, d)
+            ),
+            None => "undecided: too few seeds".to_owned(),
+        },
+    };
+    let equal = if equal { ", equal at every seed" } else { "" };
+    vec![
+        signed(decision.mean, d),
+        shown.unwrap_or_else(|| NONE.to_owned()),
+        p_value(decision.p_support_holm),
+        format!("{verdict}{equal}"),
+    ]
+}
+
+/// What went wrong on a device.
+fn trouble(on: &OnDevice<Accuracy>) -> Option<String> {
+    match &on.outcome {
+        Measured::Failed { error } => Some(format!("**failed**: {error}")),
+        Measured::Done(accuracy) => {
+            let errors: Vec<&str> = accuracy
+                .cells
+                .iter()
+                .filter_map(|c| c.error.as_deref())
+                .collect();
+            let first = errors.first()?;
+            Some(format!(
+                "{} without a result: {first}",
+                counted(errors.len(), "seed")
+            ))
+        }
+    }
+}

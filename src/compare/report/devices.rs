@@ -1,0 +1,69 @@
+//! Who took part.
+
+use crate::compare::results::Comparison;
+use crate::device::{DeviceInfo, DeviceKind};
+use crate::report::NONE;
+use crate::report::table::Align::{Left, Right};
+use crate::report::table::Table;
+
+/// A device as tables name it: code, and that it is a software adapter where it is one.
+pub(super) fn shown(comparison: &Comparison, name: &str) -> String {
+    let device = comparison.devices.iter().find(|d| d.name == name);
+    device.map_or_else(|| format!("`{name}`"), DeviceInfo::code)
+}
+
+pub(super) fn table(comparison: &Comparison) -> String {
+    let mut table = Table::new([
+        ("device", Left),
+        ("computed by", Left),
+        ("adapter", Left),
+        ("driver", Left),
+        ("memory", Right),
+        ("threads", Right),
+    ]);
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
+    for device in &comparison.devices {
+        let driver = match (&device.api, &device.driver) {
+            (Some(api), Some(driver)) => Some(format!("{api}, {driver}")),
+            (api, driver) => api.clone().or_else(|| driver.clone()),
+        };
+        let memory = device
+            .memory
+            .map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
+        table.row([
+            device.code(),
+            computed_by(device).to_owned(),
+            device.adapter.clone(),
+            or_none(driver),
+            or_none(memory),
+            or_none(device.threads.map(|n| n.to_string())),
+        ]);
+    }
+    table.render()
+}
+
+fn computed_by(device: &DeviceInfo) -> &'static str {
+    match device.kind {
+        DeviceKind::Cpu => "CPU, kernels of this program",
+        DeviceKind::SoftwareAdapter => "CPU, in the place of a GPU",
+        DeviceKind::IntegratedGpu => "integrated GPU",
+        DeviceKind::DiscreteGpu => "discrete GPU",
+        DeviceKind::VirtualGpu => "virtual GPU",
+        DeviceKind::Unknown => "an adapter that does not say",
+    }
+}
+
+/// Whether a GPU took part at all.
+pub(super) fn note(comparison: &Comparison) -> Option<String> {
+    let gpu = |d: &DeviceInfo| {
+        matches!(
+            d.kind,
+            DeviceKind::DiscreteGpu | DeviceKind::IntegratedGpu | DeviceKind::VirtualGpu
+        )
+    };
+    (!comparison.devices.iter().any(gpu)).then(|| {
+        "**No GPU took part.** The comparison of hardware is owed; on a machine with a GPU, \
+         `--devices flex,ndarray,wgpu:discrete` makes it."
+            .to_owned()
+    })
+}

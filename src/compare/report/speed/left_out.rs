@@ -1,0 +1,103 @@
+//! Sizes without times, and sizes whose times are to be read with care.
+
+use super::super::devices;
+use super::words::{in_digits, setting};
+use crate::compare::analysis::{Axis, Timings};
+use crate::compare::results::{ArmComparison, Comparison, Size, Timed, TimedSize, Timing};
+use crate::report::format::{compact, counted};
+
+/// A line for each arm, device and reason.
+pub(super) fn left_out(comparison: &Comparison, timing: &Timing) -> Option<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for arm in &comparison.arms {
+        for (device, why, sizes) in reasons(arm, timing) {
+            let device = devices::shown(comparison, device);
+            let sizes = in_sizes(Timings(arm), &sizes);
+            lines.push(format!("- {}, {device}, {sizes}: {why}", arm.label));
+        }
+    }
+    (!lines.is_empty()).then(|| format!("### Sizes left out or in doubt\n\n{}", lines.join("\n")))
+}
+
+/// Devices and reasons, with the sizes that they are about.
+fn reasons<'a>(arm: &'a ArmComparison, timing: &Timing) -> Vec<(&'a str, String, Vec<Size>)> {
+    let mut found: Vec<(&str, String, Vec<Size>)> = Vec::new();
+    for timed in &arm.speed {
+        let Some(why) = why(timed, timing) else {
+            continue;
+        };
+        let same = |(device, reason, _): &&mut (&str, String, Vec<Size>)| {
+            *device == timed.device && *reason == why
+        };
+        match found.iter_mut().find(same) {
+            Some((_, _, sizes)) => sizes.push(timed.size),
+            None => found.push((&timed.device, why, vec![timed.size])),
+        }
+    }
+    found
+}
+
+fn why(timed: &TimedSize, timing: &Timing) -> Option<String> {
+    Some(match &timed.outcome {
+        Timed::Done(speed) if speed.settled => return None,
+        Timed::Done(speed) => format!(
+            "times had not settled after {} s; they are shown all the same",
+            compact(speed.warm_up - speed.first_step)
+        ),
+        Timed::TooSlow { size, step, .. } if *size == timed.size => format!(
+            "a step takes {} s, and those longer than {} s are not timed",
+            compact(*step),
+            setting(timing.longest_step)
+        ),
+        Timed::TooSlow { size, step, .. } => format!(
+            "not tried, for {}, take {} s a step already",
+            in_size(*size),
+            compact(*step)
+        ),
+        Timed::OutOfTime { spent } => format!(
+            "not begun within the time: {} s had gone into the other sizes, and {} s are allowed",
+            compact(*spent),
+            setting(timing.most)
+        ),
+        Timed::Unfit { reason } => format!("does not fit: {reason}"),
+        Timed::Failed { error } => format!("failed: {error}"),
+    })
+}
+
+/// One size in full; several by what they differ in: `16, 64 nets; width ×4; batch 512`.
+fn in_sizes(timings: Timings<'_>, sizes: &[Size]) -> String {
+    if let [size] = sizes {
+        return in_size(*size);
+    }
+    let axis = |size: Size| {
+        Axis::ALL
+            .into_iter()
+            .find(|axis| timings.is_on(*axis, size))
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for along in Axis::ALL {
+        let sizes = sizes.iter().filter(|size| axis(**size) == Some(along));
+        let mut places: Vec<f64> = sizes.map(|size| along.of(*size)).collect();
+        places.sort_unstable_by(f64::total_cmp);
+        let most = places.last().copied();
+        let places: Vec<String> = places.into_iter().map(in_digits).collect();
+        let places = places.join(", ");
+        parts.extend(most.map(|most| match along {
+            Axis::Replicas if most == 1.0 => "1 net".to_owned(),
+            Axis::Replicas => format!("{places} nets"),
+            Axis::Width => format!("width ×{}", places.replace(", ", ", ×")),
+            Axis::Batch => format!("batch {places}"),
+        }));
+    }
+    let others = sizes.iter().filter(|size| axis(**size).is_none());
+    parts.extend(others.map(|size| in_size(*size)));
+    parts.join("; ")
+}
+
+pub(super) fn in_size(size: Size) -> String {
+    let mut text = format!("{}, batch {}", counted(size.replicas, "net"), size.batch);
+    if size.width != 1.0 {
+        text += &format!(", width ×{}", in_digits(size.width));
+    }
+    text
+}

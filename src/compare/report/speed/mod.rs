@@ -1,0 +1,176 @@
+//! Whether a device is worth it: throughput, start-up, overtaking, and the time to an accuracy.
+
+mod left_out;
+mod tables;
+mod words;
+
+use crate::compare::analysis::{Axis, Timings, pairs};
+use crate::compare::figures::SPEED_FILES;
+use crate::compare::results::{Comparison, Timing};
+use crate::device::{DeviceInfo, DeviceKind};
+use crate::report::format::counted;
+use crate::stats::Estimate;
+use left_out::left_out;
+use tables::{larger, learning, overtaking, starting, throughput};
+use words::{setting, shown};
+
+/// The section on speed, with links to `figures` (file names beside the report); `None` where nothing
+/// was timed.
+pub fn section(comparison: &Comparison, figures: &[&str]) -> Option<String> {
+    let timing = comparison.timing.as_ref()?;
+    let figures = figures.iter().filter_map(|file| {
+        let (_, words) = SPEED_FILES.iter().find(|(name, _)| name == file)?;
+        Some(format!("![{words}]({file})"))
+    });
+    let mut parts = vec!["## Speed".to_owned()];
+    parts.extend(answer(comparison));
+    parts.extend(software(comparison));
+    parts.push(method(timing));
+    parts.extend(figures);
+    parts.push("### Throughput".to_owned());
+    parts.push(
+        "Samples a second are those of all nets together; the last column says what nets side by side \
+         cost over one."
+            .to_owned(),
+    );
+    parts.push(table(comparison)?);
+    parts.extend(larger(comparison, Axis::Width));
+    parts.extend(larger(comparison, Axis::Batch));
+    parts.extend(overtaking(comparison));
+    parts.extend(learning(comparison));
+    parts.push("### Starting".to_owned());
+    parts.push(starting(comparison));
+    parts.extend(left_out(comparison, timing));
+    parts.push("### What these numbers leave out".to_owned());
+    parts.push(limits(comparison));
+    let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
+    Some(parts.join("\n\n") + "\n")
+}
+
+/// The table of throughput; `None` where nothing was timed.
+pub fn table(comparison: &Comparison) -> Option<String> {
+    comparison.timing.is_some().then(|| throughput(comparison))
+}
+
+/// A ratio with its interval.
+pub(super) fn times(ratio: Estimate) -> String {
+    shown(ratio, words::times)
+}
+
+/// A sentence for each pair of devices: how they compare at one net and at the most nets side by side.
+pub fn answer(comparison: &Comparison) -> Option<String> {
+    let sentence = |(device, reference): (&DeviceInfo, &DeviceInfo)| {
+        let by_arm = comparison.arms.iter().map(|arm| {
+            let timings = Timings(arm);
+            let sizes = timings.along(Axis::Replicas).into_iter();
+            let both = sizes.filter_map(|size| {
+                let advantage = timings.advantage(&device.name, &reference.name, size)?;
+                Some((size.replicas, advantage.value))
+            });
+            both.collect::<Vec<(usize, f64)>>()
+        });
+        let by_arm: Vec<_> = by_arm.filter(|both| !both.is_empty()).collect();
+        let at = |nets: usize| {
+            let ratios = by_arm.iter().flatten().filter(|(n, _)| *n == nets);
+            in_words(ratios.map(|(_, ratio)| *ratio))
+        };
+        let nets = || by_arm.iter().flatten().map(|(nets, _)| *nets);
+        let (one, most) = (nets().min()?, nets().max()?);
+        let mut text = format!(
+            "{} against `{}`: a step of {} {}",
+            device.code(),
+            reference.name,
+            counted(one, "net"),
+            at(one)?
+        );
+        if most > one {
+            text += &format!(
+                "; one of {} side by side {}",
+                counted(most, "net"),
+                at(most)?
+            );
+        }
+        Some(text + ".")
+    };
+    let pairs = pairs(&comparison.devices).into_iter();
+    let sentences: Vec<String> = pairs.filter_map(sentence).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// How many times as fast, over all arms.
+fn in_words(ratios: impl Iterator<Item = f64>) -> Option<String> {
+    let ratios: Vec<f64> = ratios.collect();
+    let low = ratios.iter().copied().reduce(f64::min)?;
+    let high = ratios.iter().copied().reduce(f64::max)?;
+    let span = |a: f64, b: f64| match (words::times(a), words::times(b)) {
+        (a, b) if a == b => a,
+        (a, b) => format!("{a} to {b}"),
+    };
+    Some(match (low >= 1.0, high <= 1.0) {
+        (true, _) => format!("is {} times as fast", span(low, high)),
+        (_, true) => format!("takes {} times as long", span(1.0 / high, 1.0 / low)),
+        _ => format!(
+            "is {} times as fast in one arm and takes {} times as long in another",
+            words::times(high),
+            words::times(1.0 / low)
+        ),
+    })
+}
+
+fn method(timing: &Timing) -> String {
+    format!(
+        "How it is timed: the steps are those that training takes, with the making of batches and \
+         dropout masks, and a window of steps ends when the host has the last one's losses. The first \
+         step stands apart, then steps of about {window} s together are taken for at least {least} s, until \
+         the median of three windows is within {agreement} % of that of the three before, or for \
+         {most} s; then {repeats} windows count, device by device in turns where devices share a \
+         process. A CPU trains nets side by side on all cores, large ones one after the other, as `ablate run` \
+         does; another device has all of them in one stack. Values are medians over the windows; intervals cover the median at \
+         least 95 % of the time (between order statistics, so without a distribution assumed), those of \
+         ratios too.",
+        window = setting(timing.window),
+        least = setting(timing.warm_up_least),
+        agreement = setting(100.0 * timing.agreement),
+        most = setting(timing.warm_up_most),
+        repeats = timing.repeats,
+    )
+}
+
+/// What a software adapter's times are worth.
+fn software(comparison: &Comparison) -> Option<String> {
+    let devices = comparison.devices.iter().filter(|d| d.is_software());
+    let notes: Vec<String> = devices
+        .map(|device| {
+            format!(
+                "**`{}` is a software adapter**, a CPU that passes for a GPU: {}. Its times show that \
+                 the program runs there, and say nothing about a GPU.",
+                device.name, device.adapter
+            )
+        })
+        .collect();
+    (!notes.is_empty()).then(|| notes.join(" "))
+}
+
+fn limits(comparison: &Comparison) -> String {
+    let mut items = vec![
+        "Energy and price are left out: a device that is faster may cost more a net.",
+        "Evaluations, loading of data and the writing of records are not part of a step.",
+        "The intervals are about this sitting. Another day, another clock or a warmer chip may move all \
+         numbers of a device together.",
+        "The order of the examples is drawn on the host for every device, and the labels of a batch are \
+         gathered there; a GPU draws its dropout masks itself, and has the images where they take at most \
+         128 MiB.",
+        "Nets this small leave a large GPU idle; nothing here speaks of larger ones.",
+    ];
+    if comparison.devices.iter().any(DeviceInfo::is_software) {
+        items.push("A software adapter is no GPU: where it loses, a GPU may win.");
+    }
+    if comparison.devices.iter().any(|d| d.kind == DeviceKind::Cpu) {
+        items.push("What else ran on the CPU at the time is not known.");
+    }
+    let lines = items.iter().map(|item| format!("- {item}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What a GPU should bring, and whether it does.
+
+use crate::compare::analysis::target::{ADVANTAGE, Judged, NETS, STRETCH, Standing, Target};
+use crate::compare::report::speed::times;
+use crate::compare::results::Comparison;
+use crate::device::DeviceKind;
+use crate::report::NONE;
+use crate::report::table::Align::{Left, Right};
+use crate::report::table::Table;
+
+pub(super) fn section(comparison: &Comparison) -> Vec<String> {
+    let text = format!(
+        "What a GPU should bring at {NETS} nets side by side, set before any was measured: {} as the \
+         fastest CPU here, for convolutional nets, and {}. *Met* and *not met* are said of the whole \
+         interval. *Not measured* is what was not timed; `--longest-step SECONDS` waits for steps that \
+         take long on a CPU. A software adapter, and what does not say that it is a GPU, are not judged.",
+        of(Target::Advantage),
+        of(Target::Stretch),
+    );
+    vec!["## Targets".to_owned(), text, table(comparison)]
+}
+
+/// The target in words.
+fn of(target: Target) -> String {
+    match target {
+        Target::Advantage => format!("at least {ADVANTAGE} times as fast"),
+        Target::Stretch => format!("a step under {STRETCH} times as long as one of one net"),
+    }
+}
+
+/// A row for each target, arm and device; a target that nothing here is about has one row, too.
+pub(super) fn table(comparison: &Comparison) -> String {
+    let columns = ["target", "arm", "device"].map(|name| (name, Left));
+    let mut table = Table::new(
+        columns
+            .into_iter()
+            .chain([("times", Right), ("verdict", Left)]),
+    );
+    for target in Target::ALL {
+        let judged = target.judge(comparison);
+        if judged.is_empty() {
+            let none = NONE.to_owned();
+            let verdict = format!("not measured: {}", missing(comparison));
+            table.row([of(target), none.clone(), none.clone(), none, verdict]);
+        }
+        for judged in judged {
+            let measured = judged.measured.map(times);
+            table.row([
+                of(target),
+                judged.arm.label.clone(),
+                judged.device.code(),
+                measured.unwrap_or_else(|| NONE.to_owned()),
+                verdict(&judged),
+            ]);
+        }
+    }
+    table.render()
+}
+
+fn verdict(judged: &Judged<'_>) -> String {
+    match judged.standing {
+        Standing::Met => "**met**".to_owned(),
+        Standing::NotMet => "**not met**".to_owned(),
+        Standing::Undecided => "undecided".to_owned(),
+        Standing::NotMeasured => "not measured".to_owned(),
+        Standing::NotJudged => format!("not judged: {}", judged.device.kind.words()),
+    }
+}
+
+/// Why a target is about nothing here.
+fn missing(comparison: &Comparison) -> &'static str {
+    let is_cpu = |kind| kind == DeviceKind::Cpu;
+    match comparison.devices.iter().all(|device| is_cpu(device.kind)) {
+        true => "no GPU took part",
+        false => "no arm is convolutional",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::analysis::fixture::comparison;
+
+    fn cells(table: &str, words: &[&str]) -> Vec<String> {
+        let found = table
+            .lines()
+            .find(|line| words.iter().all(|word| line.contains(word)));
+        let line = found.unwrap_or_else(|| panic!("{words:?} in\n{table}"));
+        let cells = line.trim_matches('|').split(" | ");
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_target_has_a_verdict_for_every_arm_that_it_is_about() {
+        let mut comparison = comparison();
+        comparison.arms[1].multiply_adds = 5000;
+        let text = table(&comparison);
+        assert_eq!(text.lines().count(), 2 + 1 + 2, "{text}");
+        let row = cells(&text, &["at least 10 times", "dropout label", "`wgpu`"]);
+        assert!(row[3].starts_with("3.20 ("), "{row:?}");
+        assert_eq!(row[4], "**not met**");
+        comparison.arms[1]
+            .speed
+            .retain(|timed| timed.size.replicas == 1);
+        let row = table(&comparison);
+        let row = cells(&row, &["under 4 times", "dropout label"]);
+        assert_eq!(row[3..], [NONE, "not measured"]);
+    }
+
+    #[test]
+    fn a_target_that_nothing_is_about_says_why_and_a_software_adapter_is_not_judged() {
+        let mut comparison = comparison();
+        let row = cells(&table(&comparison), &["at least 10 times"]);
+        assert_eq!(row[4], "not measured: no arm is convolutional");
+        comparison.devices[1].kind = DeviceKind::SoftwareAdapter;
+        let row = cells(&table(&comparison), &["under 4 times", "plain label"]);
+        assert!(
+            row[4].starts_with("not judged: software adapter"),
+            "{row:?}"
+        );
+        comparison.devices.truncate(1);
+        let row = cells(&table(&comparison), &["under 4 times"]);
+        assert_eq!(row[4], "not measured: no GPU took part");
+    }
+}

@@ -1,0 +1,78 @@
+//! A comparison as JSON that people can look at: a line a key, and lists of numbers on one line.
+
+use super::Comparison;
+use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use std::io;
+
+/// Content of [`COMPARISON_FILE`](super::COMPARISON_FILE).
+pub fn text(comparison: &Comparison) -> String {
+    let mut out = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut out, Lines::default());
+    let done = comparison.serialize(&mut serializer);
+    done.expect("plain data has a JSON form");
+    out.push(b'\n');
+    String::from_utf8(out).expect("JSON is text")
+}
+
+/// Breaks objects and leaves lists alone.
+#[derive(Default)]
+struct Lines(PrettyFormatter<'static>);
+
+impl Formatter for Lines {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        match first {
+            true => Ok(()),
+            false => out.write_all(b","),
+        }
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::results::fixture::comparison;
+
+    #[test]
+    fn a_comparison_reads_back_and_a_list_of_numbers_is_one_line() {
+        let comparison = comparison(2, 0.5);
+        let text = text(&comparison);
+        assert_eq!(
+            serde_json::from_str::<Comparison>(&text).unwrap(),
+            comparison
+        );
+        assert!(
+            text.contains("\"test_accuracy\": [80.0,90.5]\n")
+                || text.contains("\"test_accuracy\": [80.0,90.5],\n"),
+            "{text}"
+        );
+    }
+}
