@@ -10,6 +10,7 @@ use super::work::Work;
 use crate::analysis::{Forecast, SpreadSource, Summary, forecast};
 use crate::plan::warnings;
 use crate::report::format::{counted, decimals, fixed};
+use crate::report::wrap::paragraph;
 use crate::spec::{Contrast, Expect};
 use crate::trainer::Job;
 use serde::Serialize;
@@ -161,15 +162,14 @@ fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
     let mut out = String::new();
     for (work, plan) in works.iter().zip(planned) {
         out.push_str(&format!("{}: {}\n", plan.name, plan.title));
-        out.push_str(&cells(plan, results));
+        out.push_str(&paragraph(1, &cells(plan, results)));
+        out.push_str(&committed(plan));
         for (contrast, forecast) in work.plan.spec.contrasts.iter().zip(&plan.contrasts) {
-            out.push_str(&format!("  {}\n", power(contrast, forecast)));
+            out.push_str(&paragraph(1, &power(contrast, forecast)));
         }
         for warning in &plan.warnings {
-            out.push_str(&format!(
-                "  warning: {}; {}\n",
-                warning.what, warning.advice
-            ));
+            out.push_str(&paragraph(1, &format!("warning: {}", warning.what)));
+            out.push_str(&paragraph(2, &format!("advice: {}", warning.advice)));
         }
         out.push('\n');
     }
@@ -189,16 +189,22 @@ fn cells(plan: &Planned, results: &str) -> String {
         plan.to_train,
         counted(plan.jobs, "job"),
     );
-    if plan.committed > 0 && plan.to_train > 0 {
-        text.push_str(&format!(
-            " ({} to compare with `runs.jsonl`; `--adopt` reuses them instead)",
-            plan.committed.min(plan.to_train)
-        ));
-    }
     if let Some(seconds) = plan.seconds.filter(|_| plan.to_train > 0) {
         text.push_str(&format!(", about {}", duration(seconds)));
     }
-    text + "\n"
+    text
+}
+
+/// A paragraph about cells that are trained again although `runs.jsonl` has them.
+fn committed(plan: &Planned) -> String {
+    if plan.committed == 0 || plan.to_train == 0 {
+        return String::new();
+    }
+    let cells = counted(plan.committed.min(plan.to_train), "cell");
+    paragraph(
+        1,
+        &format!("{cells} from `runs.jsonl` will be trained again; `--adopt` reuses them instead"),
+    )
 }
 
 /// The smallest difference or margin that a contrast can show.

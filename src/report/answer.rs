@@ -3,18 +3,15 @@
 use super::finding::{effect, identical, margin, prediction, verdict_word};
 use super::format::{counted, mean_sd};
 use super::subject::subject;
-use super::table::one_line;
-use super::wrap::{TERMINAL_WIDTH, wrap};
+use super::wrap::paragraph;
 use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary};
 use crate::spec::Expect;
 
-/// The name and question of an experiment, then what it found: the verdict, effect and 95 % interval
-/// of each primary contrast, the identities, or the scores of the arms where there is neither.
-/// No line is longer than 80 characters, except where a single word is.
+/// Formats the name and question of an experiment, followed by the verdict, effect and 95 % interval of
+/// each primary contrast and the number of identities that are as stated. If there is neither, the
+/// scores of the arms follow. Lines have at most 80 characters, unless a single word is longer.
 pub fn answer(summary: &Summary) -> String {
-    let mut block = Block::default();
-    let question = one_line(&summary.question);
-    block.paragraph(0, &format!("{}: {question}", summary.name));
+    let mut text = paragraph(0, &format!("{}: {}", summary.name, summary.question));
     let primary: Vec<&ContrastSummary> = (summary.contrasts.iter())
         .filter(|contrast| contrast.contrast.primary)
         .collect();
@@ -22,25 +19,31 @@ pub fn answer(summary: &Summary) -> String {
         let verdict = verdict_word(contrast.verdict);
         let asked = &contrast.contrast;
         let compared = subject(summary, &asked.comparison, &asked.weights);
-        block.paragraph(1, &format!("{verdict}: {compared}"));
-        block.paragraph(2, &measured(contrast));
+        text.push_str(&paragraph(1, &format!("{verdict}: {compared}")));
+        text.push_str(&paragraph(2, &measured(contrast)));
     }
     if let (true, Some(verdict)) = (primary.len() > 1, summary.verdict) {
         let verdict = verdict_word(verdict);
-        block.paragraph(1, &format!("all of them together: {verdict}"));
+        text.push_str(&paragraph(
+            1,
+            &format!("all primary contrasts together: {verdict}"),
+        ));
     }
     if !summary.identities.is_empty() {
-        block.paragraph(1, &identities(&summary.identities));
+        text.push_str(&paragraph(1, &identities(&summary.identities)));
     } else if primary.is_empty() {
         for arm in &summary.arms {
-            block.paragraph(1, &score(arm));
+            text.push_str(&paragraph(1, &score(arm)));
         }
     }
     if !summary.warnings.is_empty() {
         let notes = counted(summary.warnings.len(), "note");
-        block.paragraph(1, &format!("read with care: {notes} in the report"));
+        text.push_str(&paragraph(
+            1,
+            &format!("read with care: {notes} in the report"),
+        ));
     }
-    block.0
+    text
 }
 
 /// The effect of a contrast with its interval, and what was predicted.
@@ -94,41 +97,22 @@ fn score(arm: &ArmSummary) -> String {
     }
 }
 
-/// Lines of text.
-#[derive(Default)]
-struct Block(String);
-
-impl Block {
-    /// Adds `text` as lines that are indented by `level`, and those after the first once more.
-    fn paragraph(&mut self, level: usize, text: &str) {
-        let indent = 2 * level;
-        let lines = wrap(text, TERMINAL_WIDTH - indent - 2);
-        for (i, line) in lines.iter().enumerate() {
-            let indent = if i == 0 { indent } else { indent + 2 };
-            self.0.push_str(&format!("{:indent$}{line}\n", ""));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analysis::{fixture, summarize};
+    use crate::report::table::one_line;
+    use crate::report::wrap::TERMINAL_WIDTH;
     use crate::spec::{Expect, Identity, Spec};
 
     fn of(spec: &Spec) -> Summary {
         summarize(spec, &fixture::records(spec)).unwrap()
     }
 
-    /// The text on one line, as `contains` needs it.
-    fn joined(text: &str) -> String {
-        one_line(text)
-    }
-
     #[test]
     fn each_primary_contrast_has_verdict_effect_and_interval() {
         let summary = of(&fixture::spec(3, 10, 2));
-        let text = joined(&answer(&summary));
+        let text = one_line(&answer(&summary));
         assert!(text.starts_with("demo: Does a bias before batch norm change anything?"));
         for contrast in &summary.contrasts {
             let verdict = verdict_word(contrast.verdict);
@@ -140,14 +124,14 @@ mod tests {
         }
         assert!(text.contains("predicted: equivalent within ±0.25 points"));
         let verdict = verdict_word(summary.verdict.unwrap());
-        assert!(text.contains(&format!("all of them together: {verdict}")));
+        assert!(text.contains(&format!("all primary contrasts together: {verdict}")));
     }
 
     #[test]
     fn secondary_contrasts_are_left_out() {
         let mut spec = fixture::spec(3, 10, 2);
         spec.contrasts[1].primary = false;
-        let text = joined(&answer(&of(&spec)));
+        let text = one_line(&answer(&of(&spec)));
         assert!(text.contains("b label against a label"), "{text}");
         assert!(!text.contains("c label"), "{text}");
         assert!(!text.contains("together"), "{text}");
@@ -173,7 +157,7 @@ mod tests {
 
     #[test]
     fn one_seed_is_too_few_for_an_interval() {
-        let text = joined(&answer(&of(&fixture::spec(2, 1, 1))));
+        let text = one_line(&answer(&of(&fixture::spec(2, 1, 1))));
         let expected = "undecided: b label against a label test accuracy: 1 finished pair, too \
                         few for an interval";
         assert!(text.contains(expected), "{text}");
@@ -185,7 +169,7 @@ mod tests {
         for improvement in &mut summary.contrasts[0].improvements {
             improvement.value = 0.0;
         }
-        let text = joined(&answer(&summary));
+        let text = one_line(&answer(&summary));
         let expected = "exactly the same test accuracy in all 10 pairs; predicted: equivalent";
         assert!(text.contains(expected), "{text}");
     }
@@ -196,7 +180,7 @@ mod tests {
         let contrast = &mut summary.contrasts[0];
         contrast.contrast.expect = Expect::Better;
         contrast.decision.as_mut().unwrap().negligible = true;
-        let text = joined(&answer(&summary));
+        let text = one_line(&answer(&summary));
         assert!(text.contains("smaller than the margin of 0.25 points; predicted: better"));
     }
 
@@ -229,7 +213,7 @@ mod tests {
             as_stated,
         };
         summary.identities = vec![identity(3, true), identity(7, false)];
-        let text = joined(&answer(&summary));
+        let text = one_line(&answer(&summary));
         assert!(
             text.contains("identities: 1 of 2 hold and fail where they should; not as stated: 7"),
             "{text}"

@@ -25,6 +25,18 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Formats `text` as a paragraph of a terminal's width, indented by two spaces per `level`. Lines after
+/// the first are indented by two more.
+pub fn paragraph(level: usize, text: &str) -> String {
+    let indent = 2 * level;
+    let mut out = String::new();
+    for (i, line) in wrap(text, TERMINAL_WIDTH - indent - 2).iter().enumerate() {
+        let indent = if i == 0 { indent } else { indent + 2 };
+        out.push_str(&format!("{:indent$}{line}\n", ""));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +45,15 @@ mod tests {
     fn lines_break_at_spaces_and_count_characters() {
         assert_eq!(wrap("a bc def", 4), ["a bc", "def"]);
         assert_eq!(wrap("−1 −2  −3", 5), ["−1 −2", "−3"]);
+    }
+
+    #[test]
+    fn paragraphs_indent_later_lines_once_more() {
+        let text = paragraph(1, &"word ".repeat(20));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].starts_with("  word") && lines[1].starts_with("    word"));
+        assert!(lines[0].len() <= TERMINAL_WIDTH, "{text}");
     }
 
     #[test]

@@ -240,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn trainer_learns_the_number_of_last_jobs() {
-        /// Finishes the job of seed 1 only after `last_jobs(1)`.
+    fn threads_per_job_rise_for_the_last_jobs() {
+        /// Finishes the job of seed 1 only after it may use all threads.
         struct Last(AtomicUsize);
         impl Trainer for Last {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
@@ -249,7 +249,7 @@ mod tests {
                     let all = threads_per_job(1);
                     wait_until(
                         || self.0.load(Ordering::SeqCst) == all,
-                        "the thread count was not raised",
+                        "the number of threads was not raised",
                     );
                 }
                 Some(FakeTrainer::records(job))
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_answers_of_the_trainer_fail_their_cells() {
+    fn invalid_results_of_a_trainer_fail_their_cells() {
         struct Wrong;
         impl Trainer for Wrong {
             fn train(&self, job: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {

@@ -36,7 +36,7 @@ fn plan_prints_missing_cells_time_and_power() {
 
     std::fs::remove_file(bench.path("results/tiny/.cells.jsonl")).unwrap();
     let done = bench.run("plan tiny --no-time").ends(0);
-    done.shows("6 to compare with `runs.jsonl`");
+    done.shows("6 cells from `runs.jsonl` will be trained again");
     let done = bench.run("plan tiny --no-time --adopt").ends(0);
     done.shows("0 to train");
 }
