@@ -16,6 +16,7 @@ pub mod report;
 pub mod run;
 pub mod spec;
 pub mod stats;
+pub mod text;
 pub mod train;
 pub mod trainer;
 pub mod worker;

@@ -3,8 +3,8 @@
 use super::ratio::{Ratio, median, quartiles, ratio};
 use super::record::{Comparison, Memory, Record, Times, Variation};
 use super::work::place_of;
-use ablate::report::format::{compact, fixed};
-use ablate::report::table::{Align, Table};
+use ablate::text::markdown::{Align, Table};
+use ablate::text::number::{compact, fixed};
 use ablate_models::Activation;
 use ablate_models::block::Position;
 use std::collections::BTreeSet;

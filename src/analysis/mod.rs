@@ -11,6 +11,7 @@ mod effects;
 mod error;
 mod forecast;
 mod identities;
+mod presentation;
 mod scope;
 mod scoreboard;
 mod standing;
@@ -21,6 +22,7 @@ pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use forecast::{Forecast, SpreadSource, forecast};
 pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome};
+pub use presentation::{metric_decimals, prediction_word, verdict_word};
 pub use scoreboard::Scoreboard;
 pub use standing::{Standing, standing};
 

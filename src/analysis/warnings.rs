@@ -5,6 +5,7 @@ use crate::recipe::{DataName, TestSplit};
 use crate::record::Outcome;
 use crate::spec::{Expect, Spec};
 use crate::stats::{Rule, sign_flip_seeds};
+use crate::text::counted;
 
 /// All warnings, the gravest first.
 pub(super) fn collect(
@@ -156,9 +157,4 @@ fn folds(spec: &Spec) -> Option<String> {
          not independent and the intervals are somewhat too narrow (Nadeau and Bengio 2003)."
             .to_owned()
     })
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }

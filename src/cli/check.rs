@@ -4,8 +4,8 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::preflight;
 use super::select::{ALL, Selection};
-use crate::report::format::counted;
 use crate::spec::{Override, Spec};
+use crate::text::counted;
 use std::path::Path;
 
 #[derive(Clone, Debug, clap::Args)]

@@ -6,7 +6,7 @@ use super::exit::{Code, Failure};
 use super::table::plain;
 use super::trainer::{list_devices, query_device};
 use crate::device::{self, DeviceInfo, DeviceKind};
-use crate::report::format::counted;
+use crate::text::counted;
 use serde::Serialize;
 
 #[derive(Clone, Debug, clap::Args)]

@@ -6,7 +6,7 @@ use super::exit::{Code, Failure};
 use super::folder::summary_of;
 use super::select::{ALL, Selection};
 use super::table::plain;
-use crate::report::finding::verdict_word;
+use crate::analysis::verdict_word;
 use crate::spec::Spec;
 use serde::Serialize;
 

@@ -2,8 +2,8 @@
 
 use super::console::Console;
 use crate::record::{CellRecord, Outcome};
-use crate::report::format::counted;
 use crate::run::Events;
+use crate::text::counted;
 use crate::trainer::{Job, Progress};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -8,7 +8,7 @@ fn crossing(a: (f64, f64), b: (f64, f64), y: f64) -> (f64, f64) {
 }
 
 /// The parts of a polyline inside `range`.
-pub(super) fn polyline(points: &[(f64, f64)], range: Range) -> Vec<Vec<(f64, f64)>> {
+pub(crate) fn polyline(points: &[(f64, f64)], range: Range) -> Vec<Vec<(f64, f64)>> {
     let inside = |p: (f64, f64)| (range.low..=range.high).contains(&p.1);
     let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut open = false;
@@ -45,7 +45,7 @@ pub(super) fn polyline(points: &[(f64, f64)], range: Range) -> Vec<Vec<(f64, f64
 }
 
 /// The part of a polygon inside `range` (Sutherland and Hodgman 1974, for two half planes).
-pub(super) fn polygon(points: &[(f64, f64)], range: Range) -> Vec<(f64, f64)> {
+pub(crate) fn polygon(points: &[(f64, f64)], range: Range) -> Vec<(f64, f64)> {
     let above = half(points, range.low, |y| y >= range.low);
     half(&above, range.high, |y| y <= range.high)
 }

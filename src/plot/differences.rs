@@ -9,12 +9,10 @@ use super::style::{
 };
 use super::swarm::draw_swarm;
 use crate::analysis::{ContrastSummary, Summary};
-use crate::report::finding::{
-    identical, improvement_decimals, prediction_word, shown_interval, verdict_word,
-};
-use crate::report::format::{interval, signed};
+use crate::analysis::{prediction_word, verdict_word};
 use crate::spec::Metric;
 use crate::stats::Verdict;
+use crate::text::number::{interval, signed};
 use plotters::style::RGBColor;
 
 /// Contrasts whose differences are of sizes further apart than this do not share an axis.
@@ -122,7 +120,7 @@ fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
 
 /// The values that a contrast's strip has to show.
 fn extent(contrast: &ContrastSummary) -> impl Iterator<Item = f64> {
-    let interval = shown_interval(contrast);
+    let interval = contrast.interval();
     let bounds = interval.into_iter().flat_map(|i| [i.low, i.high]);
     let margin = [-contrast.contrast.margin, contrast.contrast.margin];
     contrast
@@ -204,9 +202,9 @@ impl Panel<'_> {
 
 /// Name and verdict at the left, numbers at the right of the line above a strip.
 fn label(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
-    let d = improvement_decimals(contrast);
-    let numbers = match contrast.decision.as_ref().zip(shown_interval(contrast)) {
-        Some(_) if identical(contrast) => "all pairs exactly equal".to_owned(),
+    let d = contrast.decimals();
+    let numbers = match contrast.decision.as_ref().zip(contrast.interval()) {
+        Some(_) if contrast.is_exactly_equal() => "all pairs exactly equal".to_owned(),
         Some((decision, bounds)) => {
             format!("{} ({})", signed(decision.mean, d), interval(bounds, d))
         }
@@ -281,7 +279,7 @@ fn strip(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, frame: &Frame, gri
         frame.top + (STRIP - 18.0) / 2.0,
         color(contrast.verdict),
     );
-    let (Some(decision), Some(interval)) = (&contrast.decision, shown_interval(contrast)) else {
+    let (Some(decision), Some(interval)) = (&contrast.decision, contrast.interval()) else {
         return;
     };
     let y = frame.bottom - 9.0;

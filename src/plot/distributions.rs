@@ -8,9 +8,9 @@ use super::probes::{Arrangement, Line, Panel, Sheet, done, width};
 use super::style::SMALL;
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
-use crate::report::format::counted;
 use crate::spec::{Measure, Quantity, Spec, Timing};
 use crate::stats::Interval;
+use crate::text::counted;
 use std::collections::BTreeSet;
 
 /// Most panels beside each other.

@@ -8,33 +8,33 @@ use crate::stats::{Interval, Rule, Sample, t_interval};
 const MOST_PANELS: usize = 4;
 
 /// The places of the factors, by index.
-pub(super) struct Layout<'a> {
+pub(crate) struct Layout<'a> {
     summary: &'a Summary,
-    pub(super) metric: Metric,
+    pub(crate) metric: Metric,
     /// Along the horizontal axis.
-    pub(super) x: usize,
+    pub(crate) x: usize,
     /// One line a level, unless there is no second factor.
-    pub(super) lines: Option<usize>,
+    pub(crate) lines: Option<usize>,
     /// One panel a level.
-    pub(super) panels: Option<usize>,
+    pub(crate) panels: Option<usize>,
     /// Averaged over.
-    pub(super) averaged: Vec<usize>,
+    pub(crate) averaged: Vec<usize>,
 }
 
 /// One level on the axis, in one line.
-pub(super) struct Point {
+pub(crate) struct Point {
     /// Level of the factor on the axis.
-    pub(super) level: usize,
+    pub(crate) level: usize,
     /// One value a seed.
-    pub(super) values: Vec<f64>,
-    pub(super) mean: f64,
-    pub(super) interval: Option<Interval>,
+    pub(crate) values: Vec<f64>,
+    pub(crate) mean: f64,
+    pub(crate) interval: Option<Interval>,
 }
 
 impl<'a> Layout<'a> {
     /// For an interaction plot: the first interaction among the contrasts, else the first two
     /// factors. `None` where the axis would hold numbers, which a dose-response plot shows better.
-    pub(super) fn of_interaction(summary: &'a Summary) -> Option<Self> {
+    pub(crate) fn of_interaction(summary: &'a Summary) -> Option<Self> {
         let (x, lines) = match asked(summary).next() {
             Some((x, Some(lines))) => (x, lines),
             _ if summary.factors.len() > 1 => (0, 1),
@@ -46,7 +46,7 @@ impl<'a> Layout<'a> {
 
     /// For a dose-response plot: the first factor with numbers for levels that a contrast varies,
     /// else the first at all.
-    pub(super) fn of_dose(summary: &'a Summary) -> Option<Self> {
+    pub(crate) fn of_dose(summary: &'a Summary) -> Option<Self> {
         let numeric = |x: usize| summary.factors[x].values().is_some();
         let wanted = asked(summary).find(|(x, _)| numeric(*x));
         let (x, lines) = match wanted {
@@ -71,12 +71,12 @@ impl<'a> Layout<'a> {
         }
     }
 
-    pub(super) fn factor(&self, index: usize) -> &'a Factor {
+    pub(crate) fn factor(&self, index: usize) -> &'a Factor {
         &self.summary.factors[index]
     }
 
     /// The levels that a part of the figure shows, one after the other.
-    pub(super) fn levels(&self, part: Option<usize>) -> Vec<Option<usize>> {
+    pub(crate) fn levels(&self, part: Option<usize>) -> Vec<Option<usize>> {
         match part {
             Some(factor) => (0..self.factor(factor).levels.len()).map(Some).collect(),
             None => vec![None],
@@ -85,7 +85,7 @@ impl<'a> Layout<'a> {
 
     /// The points of one line of one panel, in the order of the axis. A point needs all cells that
     /// it is the mean of.
-    pub(super) fn points(
+    pub(crate) fn points(
         &self,
         scores: &Scoreboard<'_>,
         line: Option<usize>,

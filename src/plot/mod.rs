@@ -7,14 +7,14 @@
 
 pub(crate) mod axis;
 pub(crate) mod canvas;
-mod clip;
+pub(crate) mod clip;
 mod curves;
 mod differences;
 mod distributions;
 mod effect;
 mod factorial;
 mod identities;
-mod layout;
+pub(crate) mod layout;
 pub(crate) mod legend;
 mod matrices;
 mod probes;

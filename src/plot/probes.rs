@@ -12,9 +12,9 @@ use super::legend::Legend;
 use super::style::{EDGE, HEADING, HEADING_ROW, SMALL, SOFT, TITLE_ROW, WIDTH, series};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
-use crate::report::format::counted;
 use crate::spec::{Axis, Comparison, Factor, Measure, Metric, Spec, Timing};
 use crate::stats::{Interval, Rule, Sample, t_interval};
+use crate::text::counted;
 use std::collections::BTreeSet;
 
 /// More arms than this are not one line each, if factors can sort them.

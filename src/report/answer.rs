@@ -1,11 +1,11 @@
 //! The answer of one experiment, as a short block of text for the terminal.
 
-use super::finding::{effect, identical, margin, prediction, verdict_word};
-use super::format::{counted, mean_sd};
+use super::finding::{effect, margin, prediction};
 use super::subject::subject;
 use super::wrap::paragraph;
-use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary};
+use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary, verdict_word};
 use crate::spec::Expect;
+use crate::text::counted;
 
 /// Formats the name and question of an experiment, followed by the verdict, effect and 95 % interval of
 /// each primary contrast and the number of identities that are as stated. If there is neither, the
@@ -55,7 +55,7 @@ fn measured(contrast: &ContrastSummary) -> String {
         return format!("{metric}: {finished}, too few for an interval");
     };
     let pairs = counted(decision.n, unit);
-    if identical(contrast) {
+    if contrast.is_exactly_equal() {
         let predicted = prediction(contrast);
         return format!("exactly the same {metric} in all {pairs}; predicted: {predicted}");
     }
@@ -90,7 +90,7 @@ fn score(arm: &ArmSummary) -> String {
     match &arm.test {
         Some(test) => format!(
             "`{name}`: test accuracy {} % ({})",
-            mean_sd(&test.accuracy, 2),
+            test.accuracy.mean_sd(2),
             counted(arm.n, "seed")
         ),
         None => format!("`{name}`: no seed finished"),
@@ -101,9 +101,9 @@ fn score(arm: &ArmSummary) -> String {
 mod tests {
     use super::*;
     use crate::analysis::{fixture, summarize};
-    use crate::report::table::one_line;
     use crate::report::wrap::TERMINAL_WIDTH;
     use crate::spec::{Expect, Identity, Spec};
+    use crate::text::markdown::one_line;
 
     fn of(spec: &Spec) -> Summary {
         summarize(spec, &fixture::records(spec)).unwrap()

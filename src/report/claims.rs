@@ -1,18 +1,19 @@
 //! A page a claim: the sentence, what every experiment says of it, and what none can say.
 
-use super::finding::{effect, prediction_word, sight, verdict_word};
-use super::format::{compact, compact_mean_sd};
+use super::finding::{effect, sight};
 use super::identities;
-use super::markdown::{capitalized, list};
 use super::overview::by_claim;
 use super::subject::short;
-use super::table::Align::{Left, Right};
-use super::table::{Table, one_line};
 use crate::analysis::{
     ArmSummary, ContrastSummary, IdentitySummary, Spread, Standing, Summary, standing,
 };
+use crate::analysis::{prediction_word, verdict_word};
 use crate::spec::{Claim, Parts, Quantity};
 use crate::stats::Verdict;
+use crate::text::capitalized;
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{Table, list, one_line};
+use crate::text::number::compact;
 
 /// Folder of the pages, in the folder of results.
 pub const CLAIMS_FOLDER: &str = "claims";
@@ -188,7 +189,7 @@ fn overall(claim: &Claim, tests: &[&Summary]) -> String {
                 verdict_word(verdict),
                 link(summary),
                 summary.scope,
-                super::format::counted(summary.seeds.len(), "seed"),
+                crate::text::counted(summary.seeds.len(), "seed"),
                 parts_of(summary)
             )
         })
@@ -329,7 +330,7 @@ fn means(parts: &[&Spread]) -> String {
     let least = means().reduce(f64::min).map_or(String::new(), compact);
     let most = means().reduce(f64::max).map_or(String::new(), compact);
     match parts {
-        [one] => compact_mean_sd(one),
+        [one] => one.compact_mean_sd(),
         _ if least == most => least,
         _ => format!("{least} to {most}"),
     }

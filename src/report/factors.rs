@@ -1,13 +1,12 @@
 //! The section on a crossed design: means of its cells, and what its factors did.
 
-use super::finding::metric_decimals;
-use super::format::{decimals, interval, mean_sd, signed};
 use super::subject::short;
-use super::table::Align::{Left, Right};
-use super::table::Table;
-use super::tables::NONE;
 use crate::analysis::Summary;
+use crate::analysis::metric_decimals;
 use crate::spec::{Factor, Metric};
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{NO_VALUE, Table};
+use crate::text::number::{decimals, interval, signed};
 
 const EFFECTS: &str = "Each level against the first of its factor, mean over the cells of the other \
 factors, and how much that differs between a level of another factor and its first. Improvements: \
@@ -78,9 +77,9 @@ fn mean(summary: &Summary, row: &[usize], level: usize, metric: &Metric) -> Stri
     let cell = [row, &[level]].concat();
     let arm = summary.arms.iter().find(|arm| arm.levels == cell);
     let Some(spread) = arm.and_then(|arm| arm.spread(metric)) else {
-        return NONE.to_owned();
+        return NO_VALUE.to_owned();
     };
-    mean_sd(spread, decimals(spread.sd, metric_decimals(metric)))
+    spread.mean_sd(decimals(spread.sd, metric_decimals(metric)))
 }
 
 fn effects(summary: &Summary) -> String {
@@ -97,7 +96,9 @@ fn effects(summary: &Summary) -> String {
             short(&effect.comparison, &[]),
             format!("{} ({})", effect.metric.label(), effect.metric.unit()),
             signed(effect.mean, d),
-            effect.interval.map_or(NONE.to_owned(), |i| interval(i, d)),
+            effect
+                .interval
+                .map_or(NO_VALUE.to_owned(), |i| interval(i, d)),
             effect.n.to_string(),
         ]);
     }

@@ -1,29 +1,11 @@
 //! Results in plain sentences.
 
-use super::format::{counted, decimals, fixed, interval, signed};
 use super::subject::subject;
-use crate::analysis::{ContrastSummary, Summary};
-use crate::spec::{Expect, Metric};
-use crate::stats::{Interval, Verdict};
-
-/// The verdict as a word.
-pub fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Supported => "supported",
-        Verdict::Contradicted => "contradicted",
-        Verdict::Undecided => "undecided",
-    }
-}
-
-/// The prediction as a word.
-pub fn prediction_word(expect: Expect) -> &'static str {
-    match expect {
-        Expect::Better => "better",
-        Expect::Worse => "worse",
-        Expect::Equivalent => "equivalent",
-        Expect::Differs => "differs",
-    }
-}
+use crate::analysis::{ContrastSummary, Summary, prediction_word};
+use crate::spec::Expect;
+use crate::stats::Verdict;
+use crate::text::counted;
+use crate::text::number::{fixed, interval, signed};
 
 /// The prediction, with the margin where it is part of it.
 pub fn prediction(contrast: &ContrastSummary) -> String {
@@ -43,41 +25,16 @@ pub fn margin(contrast: &ContrastSummary) -> String {
     )
 }
 
-/// Decimals that a metric is shown with where there is no spread to go by.
-pub fn metric_decimals(metric: &Metric) -> usize {
-    match metric {
-        Metric::TestAccuracy | Metric::TestEce => 2,
-        Metric::TestNll | Metric::Probe(_) => 4,
-    }
-}
-
-/// Decimals for the improvements of a contrast.
-pub fn improvement_decimals(contrast: &ContrastSummary) -> usize {
-    let sd = contrast.decision.as_ref().and_then(|d| d.sd);
-    decimals(sd, metric_decimals(&contrast.contrast.metric))
-}
-
-/// The interval to show: Student's t, or the bootstrap's where there is none.
-pub fn shown_interval(contrast: &ContrastSummary) -> Option<Interval> {
-    let decision = contrast.decision.as_ref()?;
-    Some(decision.t_interval.unwrap_or(decision.bca_interval))
-}
-
 /// `+0.42 points (95 % interval +0.31 to +0.53)`; `None` without a decision.
 pub fn effect(contrast: &ContrastSummary) -> Option<String> {
     let decision = contrast.decision.as_ref()?;
-    let d = improvement_decimals(contrast);
+    let d = contrast.decimals();
     Some(format!(
         "{} {} (95 % interval {})",
         signed(decision.mean, d),
         contrast.contrast.metric.unit(),
-        interval(shown_interval(contrast)?, d)
+        interval(contrast.interval()?, d)
     ))
-}
-
-/// Whether every pair came out exactly equal.
-pub fn identical(contrast: &ContrastSummary) -> bool {
-    !contrast.improvements.is_empty() && contrast.improvements.iter().all(|i| i.value == 0.0)
 }
 
 /// One sentence on a contrast: who against whom, how much, how sure, and what was predicted.
@@ -92,7 +49,7 @@ pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
             counted(contrast.improvements.len(), &format!("finished {unit}"))
         );
     };
-    let measured = if identical(contrast) {
+    let measured = if contrast.is_exactly_equal() {
         format!(
             "exactly the same {metric} in all {}",
             counted(decision.n, unit)
@@ -132,7 +89,7 @@ pub fn power(contrast: &ContrastSummary) -> Option<String> {
     if !(undecided || equivalent || ruled_out(contrast)) || decision.sd == Some(0.0) {
         return None;
     }
-    let d = improvement_decimals(contrast);
+    let d = contrast.decimals();
     let unit = asked.metric.unit();
     let pairs = counted(decision.n, asked.comparison.unit());
     let difference = decision
@@ -175,10 +132,7 @@ pub(super) fn sight(contrast: &ContrastSummary) -> String {
     let Some((decision, _)) = contrast.decision.as_ref().zip(power(contrast)) else {
         return String::new();
     };
-    let (d, unit) = (
-        improvement_decimals(contrast),
-        contrast.contrast.metric.unit(),
-    );
+    let (d, unit) = (contrast.decimals(), contrast.contrast.metric.unit());
     let equivalent = contrast.contrast.expect == Expect::Equivalent;
     match (equivalent, decision.detectable, decision.detectable_margin) {
         (true, _, Some(margin)) => format!("within ±{} {unit}", fixed(margin, d)),

@@ -1,9 +1,9 @@
 //! Tables of identities: what has to hold exactly, where it has to fail, and whether it does.
 
-use super::format::compact;
-use super::table::Align::{Left, Right};
-use super::table::{Table, one_line};
 use crate::analysis::{IdentityInArm, IdentityOutcome, IdentitySummary, Summary};
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{Table, one_line};
+use crate::text::number::compact;
 
 /// The section of a report; empty without identities.
 pub(super) fn section(summary: &Summary) -> Vec<String> {
@@ -110,7 +110,7 @@ fn notes(all: &[(&Summary, &IdentitySummary)]) -> String {
         };
         format!("`{}`{parts}: {}.", identity.value, one_line(&identity.note))
     });
-    super::markdown::list(lines)
+    crate::text::markdown::list(lines)
 }
 
 #[cfg(test)]

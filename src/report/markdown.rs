@@ -1,12 +1,14 @@
 //! `report.md`: one experiment for a reader who has only this page.
 
-use super::finding::{power, sentence, verdict_word};
-use super::table::one_line;
+use super::finding::{power, sentence};
 use super::{
     CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, EFFECT_FILE, IDENTITIES_FILE,
     INTERACTION_FILE, MATRICES_FILE, SERIES_FILE, TRACES_FILE, factors, identities, probes, tables,
 };
+use crate::analysis::verdict_word;
 use crate::analysis::{ContrastSummary, Summary};
+use crate::text::capitalized;
+use crate::text::markdown::{list, one_line};
 
 /// The report of `summary`, with links to `figures` (file names beside it).
 pub fn report(summary: &Summary, figures: &[&str]) -> String {
@@ -138,13 +140,6 @@ fn verdict(summary: &Summary) -> String {
     }
 }
 
-pub(super) fn capitalized(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or(String::new(), |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
-}
-
 fn figure(file: &str) -> String {
     let what = match file {
         CURVES_FILE => "Accuracy against epoch for every arm",
@@ -211,8 +206,4 @@ fn made(summary: &Summary) -> String {
          [provenance.json](provenance.json).",
         summary.device
     )
-}
-
-pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
-    items.map(|item| format!("- {item}\n")).collect()
 }

@@ -5,26 +5,21 @@ mod answer;
 mod claims;
 mod factors;
 pub mod finding;
-pub mod format;
 mod identities;
 mod markdown;
 mod overview;
 mod probes;
 mod splice;
 mod subject;
-pub mod table;
 mod tables;
 pub mod wrap;
 
 pub use answer::answer;
 pub use claims::{CLAIMS_FOLDER, claim_file, claim_page, claims_table};
-pub(crate) use markdown::list;
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
 pub use subject::subject;
-pub(crate) use table::one_line;
-pub(crate) use tables::NONE;
 
 use crate::analysis::{AnalysisError, Cells, Scoreboard, Summary, summarize};
 pub use crate::plot::DISTRIBUTION_FILES;

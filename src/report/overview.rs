@@ -1,12 +1,13 @@
 //! One row an experiment: what became of each claim.
 
 use super::claims::claims_table;
-use super::finding::{effect, identical, margin, sight, verdict_word};
+use super::finding::{effect, margin, sight};
 use super::identities;
-use super::table::Align::{Left, Right};
-use super::table::{Table, one_line};
+use crate::analysis::verdict_word;
 use crate::analysis::{ContrastSummary, IdentitySummary, Summary};
 use crate::spec::Claim;
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{Table, one_line};
 use std::cmp::Ordering;
 
 /// The page `results/README.md`: where every claim stands, then every experiment. `summaries` may
@@ -106,7 +107,7 @@ pub(super) fn by_claim(a: &Summary, b: &Summary) -> Ordering {
 
 fn effect_cell(contrast: &ContrastSummary, named: bool) -> String {
     let effect = match effect(contrast) {
-        Some(_) if identical(contrast) => "exactly equal".to_owned(),
+        Some(_) if contrast.is_exactly_equal() => "exactly equal".to_owned(),
         Some(effect) => effect.replace("95 % interval ", ""),
         None => "too few pairs".to_owned(),
     };

@@ -1,10 +1,10 @@
 //! Tables of probes. A probe `name.part` (`saturated.0`) is one column of the table of `name`;
 //! probes without parts share a table.
 
-use super::format::{compact, compact_mean_sd};
-use super::table::Align::{Left, Right};
-use super::table::Table;
 use crate::analysis::{ArmSummary, Spread, Summary};
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::Table;
+use crate::text::number::compact;
 use std::collections::BTreeSet;
 
 /// Every probe table; empty when nothing was probed.
@@ -53,7 +53,7 @@ fn plain_table(summary: &Summary, names: &[&str]) -> String {
             table.row([
                 format!("`{name}`"),
                 format!("`{}`", arm.name),
-                compact_mean_sd(probe),
+                probe.compact_mean_sd(),
                 compact(probe.min),
                 compact(probe.max),
                 probe.n.to_string(),
@@ -82,7 +82,7 @@ fn parted_table(summary: &Summary, group: &str, mut parts: Vec<&str>) -> String 
         };
         let cells = probes
             .iter()
-            .map(|p| p.map_or(String::new(), compact_mean_sd));
+            .map(|p| p.map_or(String::new(), Spread::compact_mean_sd));
         table.row(
             [format!("`{}`", arm.name)]
                 .into_iter()

@@ -1,9 +1,9 @@
 //! What a contrast or an effect compares, in words.
 
-use super::format::fixed;
-use super::table::one_line;
 use crate::analysis::Summary;
 use crate::spec::{Between, Comparison, Factor, Held, Weight};
+use crate::text::markdown::one_line;
+use crate::text::number::fixed;
 
 /// Who against whom, by labels: `norm before ReLU against norm after ReLU`.
 pub fn subject(summary: &Summary, comparison: &Comparison, weights: &[Weight]) -> String {

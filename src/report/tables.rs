@@ -1,17 +1,12 @@
 //! The tables of a report.
 
-use super::finding::{
-    improvement_decimals, metric_decimals, prediction_word, shown_interval, verdict_word,
-};
-use super::format::{decimals, fixed, interval, mean_sd, p_value, signed};
 use super::subject::short;
-use super::table::Align::{Left, Right};
-use super::table::Table;
 use crate::analysis::{ArmSummary, RateSummary, Spread, Summary};
+use crate::analysis::{metric_decimals, prediction_word, verdict_word};
 use crate::spec::{Metric, Published, When};
-
-/// What stands in a cell without a value.
-pub(crate) const NONE: &str = "–";
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{NO_VALUE, Table};
+use crate::text::number::{decimals, fixed, interval, p_value, signed};
 
 pub(super) fn arms(summary: &Summary) -> String {
     let all = |f: fn(&ArmSummary) -> usize| summary.arms.iter().any(|a| f(a) > 0);
@@ -43,7 +38,7 @@ pub(super) fn arms(summary: &Summary) -> String {
     for arm in &summary.arms {
         let [accuracy, nll, ece] = decimals.each_ref().map(|(decimals, metric)| {
             let spread = arm.spread(metric);
-            spread.map_or(NONE.to_owned(), |s| mean_sd(s, *decimals))
+            spread.map_or(NO_VALUE.to_owned(), |s| s.mean_sd(*decimals))
         });
         let mut row = vec![
             format!("`{}`", arm.name),
@@ -80,7 +75,7 @@ pub(super) fn contrasts(summary: &Summary) -> String {
         ("verdict", Left),
     ]);
     for contrast in &summary.contrasts {
-        let d = improvement_decimals(contrast);
+        let d = contrast.decimals();
         let mean = contrast.decision.as_ref().map(|r| signed(r.mean, d));
         let asked = &contrast.contrast;
         let role = if asked.primary { "" } else { " (secondary)" };
@@ -90,8 +85,10 @@ pub(super) fn contrasts(summary: &Summary) -> String {
             format!("{} ({})", asked.quantity(), asked.metric.unit()),
             prediction_word(asked.expect).to_owned(),
             asked.margin.to_string(),
-            mean.unwrap_or_else(|| NONE.to_owned()),
-            shown_interval(contrast).map_or(NONE.to_owned(), |i| interval(i, d)),
+            mean.unwrap_or_else(|| NO_VALUE.to_owned()),
+            contrast
+                .interval()
+                .map_or(NO_VALUE.to_owned(), |i| interval(i, d)),
             format!("**{}**", verdict_word(contrast.verdict)),
         ]);
     }
@@ -131,9 +128,9 @@ pub(super) fn tests(summary: &Summary) -> String {
             table.row([name, contrast.improvements.len().to_string()]);
             continue;
         };
-        let d = improvement_decimals(contrast);
-        let size = |x: Option<f64>| x.map_or(NONE.to_owned(), |x| fixed(x, d));
-        let p = |p: Option<f64>| p.map_or(NONE.to_owned(), p_value);
+        let d = contrast.decimals();
+        let size = |x: Option<f64>| x.map_or(NO_VALUE.to_owned(), |x| fixed(x, d));
+        let p = |p: Option<f64>| p.map_or(NO_VALUE.to_owned(), p_value);
         table.row([
             name,
             r.n.to_string(),
@@ -142,7 +139,7 @@ pub(super) fn tests(summary: &Summary) -> String {
             p(r.p_equivalence.into()),
             p(r.p_support_holm.into()),
             p(r.p_contradict_holm.into()),
-            r.effect_size.map_or(NONE.to_owned(), |z| signed(z, 2)),
+            r.effect_size.map_or(NO_VALUE.to_owned(), |z| signed(z, 2)),
             size(r.detectable),
             size(r.detectable_margin),
         ]);
@@ -181,11 +178,8 @@ pub(super) fn grid(summary: &Summary) -> Option<String> {
 }
 
 fn grid_cell(rate: &RateSummary, arm: &ArmSummary, seeds: usize, digits: usize) -> String {
-    let score = rate
-        .validation
-        .as_ref()
-        .map(|v| mean_sd(&v.accuracy, digits));
-    let score = score.unwrap_or_else(|| NONE.to_owned());
+    let score = rate.validation.as_ref().map(|v| v.accuracy.mean_sd(digits));
+    let score = score.unwrap_or_else(|| NO_VALUE.to_owned());
     let finished = if rate.n < seeds {
         format!(" ({} of {seeds})", rate.n)
     } else {
@@ -224,7 +218,7 @@ pub(super) fn moments(summary: &Summary) -> Option<String> {
     columns.extend(best.then_some(("best", Right)));
     let mut table = Table::new(columns);
     let digits = column_decimals(summary, &Metric::TestAccuracy);
-    let cell = |spread: Option<&Spread>| spread.map_or(NONE.to_owned(), |s| mean_sd(s, digits));
+    let cell = |spread: Option<&Spread>| spread.map_or(NO_VALUE.to_owned(), |s| s.mean_sd(digits));
     for arm in &summary.arms {
         let at = |when: When| cell(arm.test_at(when).map(|test| &test.accuracy));
         let mut row = vec![format!("`{}`", arm.name)];
@@ -260,8 +254,8 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
             format!("{} ({unit})", theirs.when.read(&theirs.metric.label())),
             source(theirs),
             published_value(theirs),
-            ours.map_or(NONE.to_owned(), |s| mean_sd(s, decimals(s.sd, d))),
-            ours.map_or(NONE.to_owned(), |s| difference(s, theirs.value, d)),
+            ours.map_or(NO_VALUE.to_owned(), |s| s.mean_sd(decimals(s.sd, d))),
+            ours.map_or(NO_VALUE.to_owned(), |s| difference(s, theirs.value, d)),
         ]);
     }
     Some(table.render())

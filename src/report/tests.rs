@@ -472,7 +472,7 @@ fn accuracies_before_the_end_and_at_best_have_a_table_where_they_are_asked_for()
     let row = page
         .lines()
         .find(|l| l.contains("Somebody") && l.contains("after 1 epoch"));
-    let difference = crate::report::format::signed(first - 97.9, 2);
+    let difference = crate::text::number::signed(first - 97.9, 2);
     assert!(row.unwrap().contains(&difference), "{difference}: {row:?}");
     assert_eq!(found.summary.contrasts[0].contrast.when, When::Epoch(2));
 }

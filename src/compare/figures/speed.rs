@@ -7,8 +7,8 @@ use crate::compare::analysis::{Axis, Timings, pairs};
 use crate::compare::results::{ArmComparison, Comparison, Size};
 use crate::device::DeviceInfo;
 use crate::plot::PlotError;
-use crate::report::format::fixed;
 use crate::stats::{Crossing, Estimate};
+use crate::text::number::fixed;
 
 /// File names of the figures that [`speed`] may draw, with words for each.
 pub const SPEED_FILES: [(&str, &str); 3] = [

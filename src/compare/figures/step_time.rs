@@ -7,8 +7,8 @@ use crate::plot::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wra
 use crate::plot::style::{
     CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH, series,
 };
-use crate::report::format::compact;
 use crate::stats::Estimate;
+use crate::text::number::compact;
 
 const TITLE_ROW: f64 = 24.0;
 const ROW: f64 = 22.0;

@@ -4,11 +4,11 @@ use super::devices::shown;
 use crate::analysis::Spread;
 use crate::compare::analysis::equivalence::{Paired, finals, paired};
 use crate::compare::results::{Accuracy, Comparison, Measured, OnDevice};
-use crate::report::NONE;
-use crate::report::format::{counted, decimals, fixed, interval, mean_sd, p_value, signed};
-use crate::report::table::Align::{Left, Right};
-use crate::report::table::Table;
 use crate::stats::{Rule, Verdict};
+use crate::text::counted;
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{NO_VALUE, Table};
+use crate::text::number::{decimals, fixed, interval, p_value, signed};
 
 fn measured(comparison: &Comparison) -> bool {
     comparison.arms.iter().any(|arm| !arm.accuracy.is_empty())
@@ -88,11 +88,11 @@ pub(super) fn table(comparison: &Comparison) -> Option<String> {
                 .find(|p| (p.arm, p.device) == (&*arm.arm, &*on.device));
             let mut row = vec![format!("`{}`", arm.arm), shown(comparison, &on.device)];
             row.extend(scores(on));
-            row.extend(pair.map_or(vec![NONE.to_owned(); 4], judged));
+            row.extend(pair.map_or(vec![NO_VALUE.to_owned(); 4], judged));
             if let Some(why) = trouble(on) {
                 let last = row.last_mut().expect("a row has cells");
                 *last = match last.as_str() {
-                    NONE => why,
+                    NO_VALUE => why,
                     verdict => format!("{verdict}; {why}"),
                 };
             }
@@ -106,10 +106,10 @@ pub(super) fn table(comparison: &Comparison) -> Option<String> {
 fn scores(on: &OnDevice<Accuracy>) -> [String; 2] {
     let finals = finals(on);
     let spread = Spread::of(finals.iter().map(|(_, accuracy)| *accuracy));
-    let spread = spread.map(|s| mean_sd(&s, decimals(s.sd, 2)));
+    let spread = spread.map(|s| s.mean_sd(decimals(s.sd, 2)));
     [
         finals.len().to_string(),
-        spread.unwrap_or_else(|| NONE.to_owned()),
+        spread.unwrap_or_else(|| NO_VALUE.to_owned()),
     ]
 }
 
@@ -117,9 +117,9 @@ fn judged(pair: &Paired<'_>) -> Vec<String> {
     let Some(decision) = &pair.decision else {
         let seeds = counted(pair.differences.len(), "pair");
         return vec![
-            NONE.to_owned(),
-            NONE.to_owned(),
-            NONE.to_owned(),
+            NO_VALUE.to_owned(),
+            NO_VALUE.to_owned(),
+            NO_VALUE.to_owned(),
             format!("undecided: {seeds}"),
         ];
     };
@@ -141,7 +141,7 @@ fn judged(pair: &Paired<'_>) -> Vec<String> {
     let equal = if equal { ", equal at every seed" } else { "" };
     vec![
         signed(decision.mean, d),
-        shown.unwrap_or_else(|| NONE.to_owned()),
+        shown.unwrap_or_else(|| NO_VALUE.to_owned()),
         p_value(decision.p_support_holm),
         format!("{verdict}{equal}"),
     ]

@@ -2,9 +2,8 @@
 
 use crate::compare::results::Comparison;
 use crate::device::{DeviceInfo, DeviceKind};
-use crate::report::NONE;
-use crate::report::table::Align::{Left, Right};
-use crate::report::table::Table;
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{NO_VALUE, Table};
 
 /// A device as tables name it: code, and that it is a software adapter where it is one.
 pub(super) fn shown(comparison: &Comparison, name: &str) -> String {
@@ -21,7 +20,7 @@ pub(super) fn table(comparison: &Comparison) -> String {
         ("memory", Right),
         ("threads", Right),
     ]);
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| NO_VALUE.to_owned());
     for device in &comparison.devices {
         let driver = match (&device.api, &device.driver) {
             (Some(api), Some(driver)) => Some(format!("{api}, {driver}")),

@@ -5,8 +5,8 @@ use super::parity::{Run, noise, runs};
 use crate::compare::analysis::bound::{Break, Quantity};
 use crate::compare::results::{ArmComparison, Comparison, Parity, Yardstick};
 use crate::device::{DeviceInfo, DeviceKind};
-use crate::report::format::compact;
-use crate::report::list;
+use crate::text::markdown::list;
+use crate::text::number::compact;
 
 /// Growth of the yardstick from the first step on that is worth a sentence.
 const GROWTH: f64 = 10.0;

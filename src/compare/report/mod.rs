@@ -12,9 +12,8 @@ pub use explain::forward;
 use crate::compare::figures::{self, SPEED_FILES};
 use crate::compare::results::{Comparison, Timing};
 use crate::plot::PlotError;
-use crate::report::format::counted;
-use crate::report::list;
-use crate::report::one_line;
+use crate::text::counted;
+use crate::text::markdown::{list, one_line};
 
 /// File name of a comparison's page in its results folder.
 pub const PAGE_FILE: &str = "report.md";

@@ -6,10 +6,10 @@ use crate::compare::analysis::bound::{Break, FACTOR, FLOOR, Quantity, bound_at, 
 use crate::compare::results::{
     ArmComparison, Comparison, Distances, FAR, Measured, OnDevice, Parity, Yardstick,
 };
-use crate::report::NONE;
-use crate::report::format::{compact, counted};
-use crate::report::table::Align::{Left, Right};
-use crate::report::table::Table;
+use crate::text::counted;
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{NO_VALUE, Table};
+use crate::text::number::compact;
 
 /// A gradient that never gets larger in double precision is zero in theory.
 const NOTHING: f64 = 1e-12;
@@ -145,7 +145,7 @@ pub(super) fn table(comparison: &Comparison) -> Option<String> {
 }
 
 fn cells(arm: &ArmComparison, on: &OnDevice<Parity>) -> Vec<String> {
-    let none = NONE.to_owned();
+    let none = NO_VALUE.to_owned();
     let Some(run) = run(arm, on) else {
         let error = match &on.outcome {
             Measured::Failed { error } => format!("**failed**: {error}"),

@@ -4,9 +4,8 @@ use crate::compare::analysis::target::{ADVANTAGE, Judged, NETS, STRETCH, Standin
 use crate::compare::report::speed::times;
 use crate::compare::results::Comparison;
 use crate::device::DeviceKind;
-use crate::report::NONE;
-use crate::report::table::Align::{Left, Right};
-use crate::report::table::Table;
+use crate::text::markdown::Align::{Left, Right};
+use crate::text::markdown::{NO_VALUE, Table};
 
 pub(super) fn section(comparison: &Comparison) -> Vec<String> {
     let text = format!(
@@ -39,7 +38,7 @@ pub(super) fn table(comparison: &Comparison) -> String {
     for target in Target::ALL {
         let judged = target.judge(comparison);
         if judged.is_empty() {
-            let none = NONE.to_owned();
+            let none = NO_VALUE.to_owned();
             let verdict = format!("not measured: {}", missing(comparison));
             table.row([of(target), none.clone(), none.clone(), none, verdict]);
         }
@@ -49,7 +48,7 @@ pub(super) fn table(comparison: &Comparison) -> String {
                 of(target),
                 judged.arm.label.clone(),
                 judged.device.code(),
-                measured.unwrap_or_else(|| NONE.to_owned()),
+                measured.unwrap_or_else(|| NO_VALUE.to_owned()),
                 verdict(&judged),
             ]);
         }
@@ -104,7 +103,7 @@ mod tests {
             .retain(|timed| timed.size.replicas == 1);
         let row = table(&comparison);
         let row = cells(&row, &["under 4 times", "dropout label"]);
-        assert_eq!(row[3..], [NONE, "not measured"]);
+        assert_eq!(row[3..], [NO_VALUE, "not measured"]);
     }
 
     #[test]

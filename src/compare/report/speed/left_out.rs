@@ -4,7 +4,8 @@ use super::super::devices;
 use super::words::{in_digits, setting};
 use crate::compare::analysis::{Axis, Timings};
 use crate::compare::results::{ArmComparison, Comparison, Size, Timed, TimedSize, Timing};
-use crate::report::format::{compact, counted};
+use crate::text::counted;
+use crate::text::number::compact;
 
 /// A line for each arm, device and reason.
 pub(super) fn left_out(comparison: &Comparison, timing: &Timing) -> Option<String> {

@@ -6,9 +6,9 @@ use super::words::{grouped, in_digits, rounded, shown, times, waited};
 use crate::compare::analysis::{Axis, Goal, Overtaking, Timings, pairs};
 use crate::compare::results::{ArmComparison, Comparison, Timed};
 use crate::device::DeviceInfo;
-use crate::report::format::{compact, fixed};
-use crate::report::table::{Align, Table};
 use crate::stats::Crossing;
+use crate::text::markdown::{Align, Table};
+use crate::text::number::{compact, fixed};
 
 /// Share of the best device's test accuracy at the end that counts as learned.
 const SHARE: f64 = 0.99;

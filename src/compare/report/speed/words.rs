@@ -1,7 +1,7 @@
 //! Numbers of the section on speed as people read them.
 
-use crate::report::format::{compact, fixed};
 use crate::stats::Estimate;
+use crate::text::number::{compact, fixed};
 
 /// A value with its interval, both as `write` has them.
 pub(super) fn shown(estimate: Estimate, write: impl Fn(f64) -> String) -> String {

@@ -1,4 +1,7 @@
-//! Markdown tables, aligned in the source too.
+//! Markdown: tables whose source is aligned too, lists, and text on one line.
+
+/// A table cell without a value.
+pub const NO_VALUE: &str = "–";
 
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +80,14 @@ fn escape(text: &str) -> String {
     one_line(text).replace('|', "\\|")
 }
 
-/// Text with every run of white space made one space.
-pub(crate) fn one_line(text: &str) -> String {
+/// `text` with every run of white space replaced by one space.
+pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A bullet list.
+pub fn list(items: impl Iterator<Item = String>) -> String {
+    items.map(|item| format!("- {item}\n")).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Numbers as people read them: rounded by their uncertainty, with a true minus sign.
 
-use crate::analysis::Spread;
 use crate::stats::Interval;
 
 /// Most decimals ever shown.
@@ -48,10 +47,10 @@ fn exponent(x: f64) -> i32 {
 }
 
 /// `mean ± SD`, or the mean alone for one value.
-pub fn mean_sd(spread: &Spread, d: usize) -> String {
-    match spread.sd {
-        Some(sd) => format!("{} ± {}", fixed(spread.mean, d), fixed(sd, d)),
-        None => fixed(spread.mean, d),
+pub fn mean_sd(mean: f64, sd: Option<f64>, decimals: usize) -> String {
+    match sd {
+        Some(sd) => format!("{} ± {}", fixed(mean, decimals), fixed(sd, decimals)),
+        None => fixed(mean, decimals),
     }
 }
 
@@ -68,14 +67,14 @@ pub fn compact(x: f64) -> String {
 }
 
 /// `mean ± SD` of a quantity of unknown scale.
-pub fn compact_mean_sd(spread: &Spread) -> String {
+pub fn compact_mean_sd(mean: f64, sd: Option<f64>) -> String {
     let on_scale = |x: f64| x == 0.0 || (SMALL..1.0 / SMALL).contains(&x.abs());
-    match spread.sd {
-        Some(sd) if sd > 0.0 && on_scale(sd) && on_scale(spread.mean) => {
-            mean_sd(spread, decimals(Some(sd), 2))
+    match sd {
+        Some(sd) if sd > 0.0 && on_scale(sd) && on_scale(mean) => {
+            mean_sd(mean, Some(sd), decimals(Some(sd), 2))
         }
-        Some(sd) => format!("{} ± {}", compact(spread.mean), compact(sd)),
-        None => compact(spread.mean),
+        Some(sd) => format!("{} ± {}", compact(mean), compact(sd)),
+        None => compact(mean),
     }
 }
 
@@ -99,12 +98,6 @@ pub fn interval(interval: Interval, decimals: usize) -> String {
         signed(interval.low, decimals),
         signed(interval.high, decimals)
     )
-}
-
-/// `1 pair`, `2 pairs`.
-pub fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 #[cfg(test)]
@@ -141,22 +134,15 @@ mod tests {
 
     #[test]
     fn means_come_with_their_standard_deviation() {
-        let spread = |mean, sd| Spread {
-            n: 3,
-            mean,
-            sd,
-            min: mean,
-            max: mean,
-        };
-        assert_eq!(mean_sd(&spread(97.5234, Some(0.1432)), 2), "97.52 ± 0.14");
-        assert_eq!(mean_sd(&spread(97.5234, None), 2), "97.52");
-        assert_eq!(mean_sd(&spread(97.5, Some(0.0)), 2), "97.50 ± 0.00");
+        assert_eq!(mean_sd(97.5234, Some(0.1432), 2), "97.52 ± 0.14");
+        assert_eq!(mean_sd(97.5234, None, 2), "97.52");
+        assert_eq!(mean_sd(97.5, Some(0.0), 2), "97.50 ± 0.00");
         assert_eq!(
-            compact_mean_sd(&spread(1.23e-7, Some(4.5e-8))),
+            compact_mean_sd(1.23e-7, Some(4.5e-8)),
             "1.2e\u{2212}7 ± 4.5e\u{2212}8"
         );
-        assert_eq!(compact_mean_sd(&spread(0.0, Some(0.0))), "0 ± 0");
-        assert_eq!(compact_mean_sd(&spread(0.25, Some(0.011))), "0.250 ± 0.011");
+        assert_eq!(compact_mean_sd(0.0, Some(0.0)), "0 ± 0");
+        assert_eq!(compact_mean_sd(0.25, Some(0.011)), "0.250 ± 0.011");
     }
 
     #[test]

@@ -1,0 +1,19 @@
+//! Text for people, used by reports, figures and the command line alike: numbers, counts and
+//! Markdown.
+
+pub mod markdown;
+pub mod number;
+
+/// `1 pair`, `2 pairs`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// `text` with its first letter in upper case.
+pub fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
