@@ -6,25 +6,27 @@
 
 mod cells;
 mod choose;
+mod claim_status;
 mod contrast;
 mod effects;
 mod error;
+mod evidence;
 mod forecast;
 mod identities;
 mod presentation;
 mod scope;
 mod scoreboard;
-mod standing;
 mod warnings;
 
 pub use cells::Cells;
+pub use claim_status::{ClaimStatus, claim_status};
 pub use effects::EffectSummary;
 pub use error::AnalysisError;
+pub use evidence::{Evidence, evidence};
 pub use forecast::{Forecast, SpreadSource, forecast};
 pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome};
 pub use presentation::{metric_decimals, prediction_word, verdict_word};
 pub use scoreboard::Scoreboard;
-pub use standing::{Standing, standing};
 
 use crate::record::{CellRecord, Outcome, Scores};
 use crate::spec::{Arm, Contrast, Factor, Metric, Published, Spec, When};

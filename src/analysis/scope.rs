@@ -62,6 +62,11 @@ pub(super) fn brief(spec: &Spec) -> String {
     format!("{nets} on {data}")
 }
 
+/// The two halves of [`brief`]: the nets and the data.
+pub(super) fn net_and_data(brief: &str) -> (&str, &str) {
+    brief.rsplit_once(" on ").unwrap_or((brief, ""))
+}
+
 /// The shapes of the nets, up to three different ones.
 fn nets(spec: &Spec) -> Option<String> {
     let mut shapes: Vec<String> = Vec::new();
@@ -111,5 +116,21 @@ fn tag(value: &impl Serialize) -> String {
             .unwrap_or_default()
             .to_owned(),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture;
+
+    #[test]
+    fn a_brief_scope_splits_into_net_and_data() {
+        let mut spec = fixture::spec(2, 1, 1);
+        assert_eq!(net_and_data(&brief(&spec)), ("dense net 32", "`mnist`"));
+        spec.arms[0].data.name = DataName::Digits;
+        let data = "several data sets";
+        assert_eq!(net_and_data(&brief(&spec)), ("dense net 32", data));
+        assert_eq!(net_and_data("unknown"), ("unknown", ""));
     }
 }

@@ -5,7 +5,7 @@ use super::identities;
 use super::overview::by_claim;
 use super::subject::short;
 use crate::analysis::{
-    ArmSummary, ContrastSummary, IdentitySummary, Spread, Standing, Summary, standing,
+    ArmSummary, ClaimStatus, ContrastSummary, IdentitySummary, Spread, Summary, claim_status,
 };
 use crate::analysis::{prediction_word, verdict_word};
 use crate::spec::{Claim, Parts, Quantity};
@@ -135,7 +135,7 @@ pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> St
                 claim_file(&claim.name)
             ),
             one_line(&claim.sentence),
-            format!("**{}**", standing_words(standing(&claim.name, summaries))),
+            format!("**{}**", status_words(claim_status(&claim.name, summaries))),
             cells.join("<br>"),
         ]);
     }
@@ -156,30 +156,30 @@ fn bears_on(summary: &Summary, claim: &Claim) -> bool {
     summary.bears_on.contains(&claim.name)
 }
 
-const fn standing_words(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Untested => "not tested yet",
-        Standing::Supported => "supported",
-        Standing::Contradicted => "contradicted",
-        Standing::Conditional => "depends on the conditions",
-        Standing::Undecided => "undecided",
+const fn status_words(status: ClaimStatus) -> &'static str {
+    match status {
+        ClaimStatus::Untested => "not tested yet",
+        ClaimStatus::Supported => "supported",
+        ClaimStatus::Contradicted => "contradicted",
+        ClaimStatus::Depends => "depends on the conditions",
+        ClaimStatus::Undecided => "undecided",
     }
 }
 
-/// The standing, and the scope in which each verdict was reached.
+/// The status, and the scope in which each verdict was reached.
 fn overall(claim: &Claim, tests: &[&Summary]) -> String {
-    let standing = standing(&claim.name, tests.iter().copied());
-    let word = capitalized(standing_words(standing));
-    let meaning = match standing {
-        Standing::Untested => "No experiment here has a verdict on it.",
-        Standing::Supported => "Every experiment that tests it supports it.",
-        Standing::Contradicted => {
+    let status = claim_status(&claim.name, tests.iter().copied());
+    let word = capitalized(status_words(status));
+    let meaning = match status {
+        ClaimStatus::Untested => "No experiment here has a verdict on it.",
+        ClaimStatus::Supported => "Every experiment that tests it supports it.",
+        ClaimStatus::Contradicted => {
             "As a general sentence it fails where an experiment contradicts it, and none supports it."
         }
-        Standing::Conditional => {
+        ClaimStatus::Depends => {
             "It holds where an experiment supports it and fails where one contradicts it."
         }
-        Standing::Undecided => "Not every experiment could decide, and none contradicts it.",
+        ClaimStatus::Undecided => "Not every experiment could decide, and none contradicts it.",
     };
     let lines = VERDICTS.into_iter().flat_map(|verdict| {
         let of = move |summary: &&&Summary| summary.verdict == Some(verdict);
