@@ -1,4 +1,4 @@
-//! Tells the program what it was built from.
+//! Passes facts about the build to the program: fingerprints of its code, compiler, features.
 
 use sha2::{Digest, Sha256};
 use std::error::Error;
@@ -8,6 +8,8 @@ use std::{env, fs};
 
 #[path = "src/provenance/fingerprint.rs"]
 mod fingerprint;
+
+use fingerprint::Target;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
@@ -22,8 +24,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={path}");
     }
     let lock = fs::read_to_string(root.join("Cargo.lock"))?;
-    let numerics = fingerprint::fingerprint(&root, &lock)?;
-    println!("cargo::rustc-env=ABLATE_FINGERPRINT={numerics}");
+    for (name, target) in [("CPU", Target::Cpu), ("GPU", Target::Gpu)] {
+        let fingerprint = fingerprint::fingerprint(&root, &lock, target)?;
+        println!("cargo::rustc-env=ABLATE_{name}_FINGERPRINT={fingerprint}");
+    }
     println!(
         "cargo::rustc-env=ABLATE_LOCK_SHA256={:x}",
         Sha256::digest(&lock)
@@ -33,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Names of the enabled features, sorted, with commas between them.
+/// Names of the enabled features, sorted and separated by commas.
 fn features() -> String {
     let name =
         |(key, _): (String, String)| Some(key.strip_prefix("CARGO_FEATURE_")?.to_lowercase());

@@ -140,7 +140,7 @@ impl Record {
     /// A record without any number yet.
     pub(crate) fn new(rounds: usize, seconds: f64) -> Self {
         Self {
-            build: Build::this(),
+            build: Build::on(""),
             revision: Revision::of(Path::new(".")),
             machine: Machine::this(),
             vectors: vectors(),

@@ -2,7 +2,7 @@
 
 use super::exit::Failure;
 use crate::plan::{Plan, PlannedCell};
-use crate::provenance::{FINGERPRINT, Provenance, Revision};
+use crate::provenance::{Provenance, Revision, fingerprint};
 use crate::record::CellRecord;
 use crate::run::lock::Lock;
 use crate::run::{RunError, runs};
@@ -24,7 +24,7 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
             folder.display()
         )));
     };
-    let plan = Plan::new(spec, &checked.device, 1, FINGERPRINT);
+    let plan = Plan::new(spec, &checked.device, 1, fingerprint(&checked.device));
     let (renamed, changed) = rename(&plan, records);
     let name = &spec.name;
     if changed == 0 {

@@ -8,7 +8,7 @@ use super::select::{ALL, Selection};
 use crate::analysis::Summary;
 use crate::files::FileError;
 use crate::plan::Plan;
-use crate::provenance::{FINGERPRINT, Provenance};
+use crate::provenance::{Provenance, fingerprint};
 use crate::report::{claims_table, overview_table, splice};
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -193,7 +193,7 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
         let cells = plan.ids();
         cells.iter().filter(|id| !there.contains(*id)).count()
     };
-    let now = missing(FINGERPRINT);
+    let now = missing(fingerprint(device));
     if now == 0 {
         return Ok(Recipe::Same);
     }

@@ -9,7 +9,7 @@ use super::{adopt, preflight, signals, trainer};
 use crate::device;
 use crate::files::FileError;
 use crate::plan::{Plan, PlannedCell};
-use crate::provenance::{FINGERPRINT, Provenance};
+use crate::provenance::{Provenance, fingerprint};
 use crate::record::{CellRecord, Outcome};
 use crate::run::{Reproduction, RunOptions, run_spec, runs};
 use crate::spec::Spec;
@@ -156,7 +156,7 @@ fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failu
         false => Vec::new(),
     };
     let device = records.first().map_or("", |r| r.device.as_str());
-    let mut plan = Plan::new(spec, device, 1, FINGERPRINT);
+    let mut plan = Plan::new(spec, device, 1, fingerprint(device));
     let record = |cell: &PlannedCell| {
         let found = records.iter().find(|r| {
             adopt::is_record_of(spec, cell, r) && !matches!(r.outcome, Outcome::Failed { .. })

@@ -3,7 +3,7 @@
 use super::arguments::RunSettings;
 use super::exit::Failure;
 use crate::plan::Plan;
-use crate::provenance::FINGERPRINT;
+use crate::provenance::fingerprint;
 use crate::record::Outcome;
 use crate::run::{journal, runs};
 use crate::spec::Spec;
@@ -37,7 +37,7 @@ impl Work {
             spec,
             settings.device(),
             settings.replicas.get(),
-            FINGERPRINT,
+            fingerprint(settings.device()),
         );
         let folder = results.join(&spec.name);
         let journaled: BTreeSet<String> = match settings.fresh {

@@ -11,7 +11,7 @@ use crate::compare::results::{ArmComparison, Comparison};
 use crate::data::{self, DataError};
 use crate::device::DeviceInfo;
 use crate::plan::Plan;
-use crate::provenance::FINGERPRINT;
+use crate::provenance::fingerprint;
 use crate::recipe::Optimizer;
 use crate::spec::{Arm, Metric, Spec};
 use crate::trainer::{Job, JobCell};
@@ -49,7 +49,7 @@ pub fn begin(spec: &Spec, devices: Vec<DeviceInfo>, margin: f64) -> Result<Compa
 
 /// What stands for the recipe of each arm: the id of its first cell on no device.
 fn recipes(spec: &Spec) -> Vec<Option<String>> {
-    let cells = Plan::new(spec, "", 1, FINGERPRINT).cells;
+    let cells = Plan::new(spec, "", 1, fingerprint("")).cells;
     let first = |arm| cells.iter().find(|cell| cell.arm == arm);
     (0..spec.arms.len())
         .map(|arm| Some(first(arm)?.id.clone()))

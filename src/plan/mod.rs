@@ -48,7 +48,7 @@ pub struct PlannedCell {
 
 impl Plan {
     /// The plan of `spec` on `device`, at most `replicas` cells in lockstep. `fingerprint` stands
-    /// for the code that computes the numbers ([`crate::provenance::FINGERPRINT`]).
+    /// for the code that computes the numbers ([`crate::provenance::fingerprint`]).
     pub fn new(spec: &Spec, device: &str, replicas: usize, fingerprint: &str) -> Self {
         let mut cells = Vec::new();
         for (index, arm) in spec.arms.iter().enumerate() {

@@ -10,7 +10,7 @@ mod git;
 
 pub use git::Revision;
 
-use crate::device::{DeviceInfo, DeviceKind};
+use crate::device::{self, DeviceInfo, DeviceKind};
 use crate::files::{FileError, write_atomic};
 use crate::machine::{Machine, cores};
 use crate::run::RunReport;
@@ -19,9 +19,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Stands for the code that determines the numbers: SHA-256 over its sources (without comments
-/// and tests) and the versions of the crates that it computes with. Part of every cell's id.
-pub const FINGERPRINT: &str = env!("ABLATE_FINGERPRINT");
+/// Fingerprint of the code that determines the numbers on `device`: SHA-256 of its sources (without
+/// comments and tests) and of the versions of the crates that compute. Part of every cell's id.
+///
+/// CPU devices have a fingerprint without the code for GPUs. Any other text, such as a list of
+/// devices, gets the one of all code.
+pub fn fingerprint(device: &str) -> &'static str {
+    match device::is_cpu(device) {
+        true => env!("ABLATE_CPU_FINGERPRINT"),
+        false => env!("ABLATE_GPU_FINGERPRINT"),
+    }
+}
 
 /// File name in a results folder.
 pub const NAME: &str = "provenance.json";
@@ -66,7 +74,7 @@ pub struct Reproduced {
 pub struct Build {
     /// Version of this package.
     pub version: String,
-    /// [`FINGERPRINT`].
+    /// Fingerprint of its code on the device ([`fingerprint`]).
     pub fingerprint: String,
     /// SHA-256 of `Cargo.lock`.
     pub lock_sha256: String,
@@ -77,12 +85,12 @@ pub struct Build {
 }
 
 impl Build {
-    /// This program's.
-    pub fn this() -> Self {
+    /// This program, with the code that determines the numbers on `device`.
+    pub fn on(device: &str) -> Self {
         let features = env!("ABLATE_FEATURES").split(',').filter(|f| !f.is_empty());
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            fingerprint: FINGERPRINT.to_owned(),
+            fingerprint: fingerprint(device).to_owned(),
             lock_sha256: env!("ABLATE_LOCK_SHA256").to_owned(),
             rustc: env!("ABLATE_RUSTC").to_owned(),
             features: features.map(str::to_owned).collect(),
@@ -152,7 +160,7 @@ impl Provenance {
     pub fn of_run(setting: &Setting, report: &RunReport) -> Option<Self> {
         let started_unix = unix_seconds(report.started);
         (report.trained > 0).then(|| Self {
-            build: Build::this(),
+            build: Build::on(&setting.device),
             revision: setting.revision.clone(),
             machine: Machine::this(),
             run: Run {
@@ -179,7 +187,7 @@ impl Provenance {
         until: Option<usize>,
     ) -> Self {
         let reproduced = Reproduced {
-            build: Build::this(),
+            build: Build::on(&self.run.device),
             revision,
             cells,
             until,
@@ -203,7 +211,7 @@ impl Provenance {
             .map(|device| format!("{}: {device}", device.name))
             .collect();
         Self {
-            build: Build::this(),
+            build: Build::on(""),
             revision: made.revision.clone(),
             machine: Machine::this(),
             run: Run {

@@ -3,7 +3,7 @@ use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{ArmSummary, IdentitySummary, Summary, summarize};
 use crate::recipe::Evaluate;
 use crate::record::CellRecord;
-use crate::spec::{Claim, Expect, Identity, Spec, When};
+use crate::spec::{Claim, Expect, Identity, InPractice, Spec, When};
 use crate::stats::Verdict;
 use proptest::prelude::*;
 
@@ -306,6 +306,13 @@ fn an_overview_is_ordered_by_claim_whatever_the_order_of_the_summaries() {
 fn claim(name: &str) -> Claim {
     Claim {
         name: name.to_owned(),
+        short: "A short sentence".to_owned(),
+        in_practice: InPractice {
+            supported: "Do.".to_owned(),
+            contradicted: "Do not.".to_owned(),
+            depends: "Compare.".to_owned(),
+            undecided: "Wait.".to_owned(),
+        },
         sentence: "A sentence with a | in it.".to_owned(),
         kind: "accuracy".to_owned(),
         supports: "A gain.".to_owned(),

@@ -1,6 +1,6 @@
 //! From a parsed document to a checked spec.
 
-use super::claims::ClaimName;
+use super::claims::Claims;
 use super::compare::Design;
 use super::cross::{Cell, Crossing};
 use super::fault::Fault;
@@ -27,12 +27,23 @@ impl Spec {
         text: &str,
         overrides: &[Override],
     ) -> Result<Self, SpecError> {
-        let plain = build(name, path, text, &[]).map_err(|fault| SpecError::new(path, &fault))?;
+        Self::parse_beside(None, name, path, text, overrides)
+    }
+
+    /// [`Self::parse`] that also checks that the claims and identities are declared in `claims`.
+    pub(super) fn parse_beside(
+        claims: Option<&Claims>,
+        name: &str,
+        path: &Path,
+        text: &str,
+        overrides: &[Override],
+    ) -> Result<Self, SpecError> {
+        let build = |overrides| build(claims, name, path, text, overrides);
+        let plain = build(&[]).map_err(|fault| SpecError::new(path, &fault))?;
         if overrides.is_empty() {
             return Ok(plain);
         }
-        build(name, path, text, overrides)
-            .map_err(|fault| SpecError::new(path, &fault.after(overrides)))
+        build(overrides).map_err(|fault| SpecError::new(path, &fault.after(overrides)))
     }
 
     /// The same spec with seeds `0..count`, whatever its file says.
@@ -51,7 +62,13 @@ impl Spec {
     }
 }
 
-fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<Spec, Fault> {
+fn build(
+    claims: Option<&Claims>,
+    name: &str,
+    path: &Path,
+    text: &str,
+    overrides: &[Override],
+) -> Result<Spec, Fault> {
     if !check::is_name(name) {
         return Err(Fault::said(
             "the name of a spec file must be lower-case letters, digits and `-`, as in \
@@ -96,8 +113,8 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
         path: path.to_owned(),
         title: document.title,
         question: document.question,
-        claim: document.claim.map(ClaimName::text),
-        bears_on: document.bears_on.into_iter().map(ClaimName::text).collect(),
+        claim: document.claim,
+        bears_on: document.bears_on,
         sentence: document.sentence,
         reading: document.reading,
         suites: document.suites,
@@ -109,6 +126,9 @@ fn build(name: &str, path: &Path, text: &str, overrides: &[Override]) -> Result<
         published: document.published,
     };
     check::spec(&spec).map_err(|error| place(&root, &error))?;
+    if let Some(claims) = claims {
+        claims.check(&spec).map_err(|error| place(&root, &error))?;
+    }
     check_probes(&root, &spec.arms)?;
     Ok(spec)
 }

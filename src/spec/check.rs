@@ -38,6 +38,11 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(valid)
 }
 
+/// Whether `text` may name a claim: `[A-Za-z0-9-]+`.
+pub(super) fn is_identifier(text: &str) -> bool {
+    is_name(&text.to_ascii_lowercase())
+}
+
 /// Seeds `0..count`.
 pub(super) fn counted_seeds(count: u64) -> Result<Vec<u64>, ConfigError> {
     match count {
@@ -135,6 +140,15 @@ fn learning_rates(arm: &Arm) -> Result<(), ConfigError> {
 /// Checks everything but the recipes and the names of arms and contrasts.
 pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     texts(spec)?;
+    let bears_on =
+        (spec.bears_on.iter().enumerate()).map(|(i, name)| (format!("bears_on.{i}"), name));
+    let claim = spec.claim.iter().map(|name| ("claim".to_owned(), name));
+    for (key, name) in claim.chain(bears_on) {
+        if !is_identifier(name) {
+            let message = "must be letters, digits and `-`, as in `C1`, not";
+            return flaw(&key, format!("{message} `{}`", brief(name)));
+        }
+    }
     if spec.claim.is_some() && spec.sentence.is_none() {
         return flaw("sentence", "is missing; a spec with a `claim` quotes it");
     }
@@ -405,7 +419,7 @@ pub(super) fn known(
 }
 
 /// The same error below a parent key.
-fn under(parent: &str, mut error: ConfigError) -> ConfigError {
+pub(super) fn under(parent: &str, mut error: ConfigError) -> ConfigError {
     error.key = format!("{parent}.{}", error.key);
     error
 }

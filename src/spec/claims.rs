@@ -1,75 +1,81 @@
-//! The claims that experiments test: one file beside the experiments.
+//! The claims that experiments test, and the identities that the claims rest on: one file beside
+//! the experiments.
 
-use super::check::flaw;
+use super::check::{flaw, is_identifier, known, under};
 use super::fault::Fault;
 use super::files::read_text;
-use super::identity::{COUNT, is_number};
 use super::reader::read;
 use super::tree::Node;
-use super::{CLAIMS_FILE, SpecError};
+use super::{CLAIMS_FILE, Spec, SpecError};
 use ablate_models::ConfigError;
 use serde::Deserialize;
 use std::path::Path;
 
-/// A claim as its authors wrote it, and what no experiment here can say about it.
-#[derive(Clone, Debug, PartialEq)]
+/// Longest `short` of a claim, in characters: it is one cell of a table that fits a terminal.
+const MAX_SHORT: usize = 60;
+
+/// A claim: its sentence, what would decide it, and what to do with the answer.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// `C1` ... `C7`.
+    /// Name by which experiments refer to it; letters, digits and `-`.
     pub name: String,
-    /// The sentence.
+    /// The claim in at most 60 characters.
+    pub short: String,
+    /// The sentence under test, as its authors wrote it.
     pub sentence: String,
-    /// What kind of claim it is, in a few words.
+    /// Kind of claim, in a few words.
     pub kind: String,
-    /// What would support the sentence.
+    /// Observations that would support the sentence.
     pub supports: String,
-    /// What would contradict it.
+    /// Observations that would contradict it.
     pub contradicts: String,
     /// Numbers of the identities that it rests on.
+    #[serde(default)]
     pub identities: Vec<usize>,
-    /// Measured names, up to the first point (`inactive` for `inactive.blocks.0`), that bear on it.
+    /// Measured names that bear on it, up to the first point (`inactive` for `inactive.blocks.0`).
+    #[serde(default)]
     pub probes: Vec<String>,
     /// What the suite cannot say about it.
     pub limits: Vec<String>,
+    /// What to do, by answer.
+    pub in_practice: InPractice,
 }
 
-#[derive(Deserialize)]
+/// Advice to the reader, one sentence per answer to a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
-    #[serde(default)]
-    claims: Vec<ClaimTable>,
+pub struct InPractice {
+    /// All experiments support the claim.
+    pub supported: String,
+    /// Some experiments contradict the claim and none supports it.
+    pub contradicted: String,
+    /// Some experiments support the claim and others contradict it.
+    pub depends: String,
+    /// The data decide nothing yet.
+    pub undecided: String,
 }
 
-#[derive(Deserialize)]
+/// An identity that claims rest on and experiments check.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ClaimTable {
-    name: ClaimName,
-    sentence: String,
-    kind: String,
-    supports: String,
-    contradicts: String,
-    #[serde(default)]
-    identities: Vec<usize>,
-    #[serde(default)]
-    probes: Vec<String>,
-    limits: Vec<String>,
+pub struct DeclaredIdentity {
+    /// Number by which claims and experiments refer to it.
+    pub number: usize,
+    /// The identity in words or as a formula.
+    pub statement: String,
 }
 
-/// The claims that there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(super) enum ClaimName {
-    C1,
-    C2,
-    C3,
-    C4,
-    C5,
-    C6,
-    C7,
-}
-
-impl ClaimName {
-    pub(super) fn text(self) -> String {
-        format!("{self:?}")
-    }
+/// Content of the file of claims.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    /// The claims, in the order of the file.
+    #[serde(default)]
+    pub claims: Vec<Claim>,
+    /// The identities, in the order of the file.
+    #[serde(default)]
+    pub identities: Vec<DeclaredIdentity>,
 }
 
 impl Claim {
@@ -78,80 +84,149 @@ impl Claim {
     /// # Errors
     /// If the file cannot be read or is not valid.
     pub fn load_all(experiments_dir: &Path) -> Result<Vec<Self>, SpecError> {
+        let loaded = Claims::load(experiments_dir)?;
+        Ok(loaded.unwrap_or_default().claims)
+    }
+}
+
+impl Claims {
+    /// The file in `experiments_dir`; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not valid.
+    pub fn load(experiments_dir: &Path) -> Result<Option<Self>, SpecError> {
         let path = experiments_dir.join(CLAIMS_FILE);
         match path.exists() {
-            true => Self::parse_all(&path, &read_text(&path)?),
-            false => Ok(Vec::new()),
+            true => Self::parse(&path, &read_text(&path)?).map(Some),
+            false => Ok(None),
         }
     }
 
-    /// Reads claims from the text of `path`, which appears in errors only.
+    /// Reads claims from `text`. `path` appears in errors only.
     ///
     /// # Errors
-    /// At the first thing that is wrong, with its line, its key and advice.
-    pub fn parse_all(path: &Path, text: &str) -> Result<Vec<Self>, SpecError> {
+    /// At the first mistake, with its line, its key and advice.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, SpecError> {
         parse(text).map_err(|fault| SpecError::new(path, &fault))
     }
-}
 
-fn parse(text: &str) -> Result<Vec<Claim>, Fault> {
-    let root = Node::document(text)?;
-    let document: Document = read(&root)?;
-    let mut claims: Vec<Claim> = Vec::new();
-    for (i, table) in document.claims.into_iter().enumerate() {
-        let claim = Claim {
-            name: table.name.text(),
-            sentence: table.sentence,
-            kind: table.kind,
-            supports: table.supports,
-            contradicts: table.contradicts,
-            identities: table.identities,
-            probes: table.probes,
-            limits: table.limits,
+    /// Checks that every claim and every identity that `spec` refers to is declared.
+    ///
+    /// # Errors
+    /// At the first that is not, with its key.
+    pub(super) fn check(&self, spec: &Spec) -> Result<(), ConfigError> {
+        let names: Vec<&str> = self.claims.iter().map(|claim| &*claim.name).collect();
+        if let Some(name) = &spec.claim {
+            declared("claim", name, &names)?;
+        }
+        for (i, name) in spec.bears_on.iter().enumerate() {
+            declared(&format!("bears_on.{i}"), name, &names)?;
+        }
+        for (i, identity) in spec.identities.iter().enumerate() {
+            self.check_number(&format!("identities.{i}.number"), identity.number)?;
+        }
+        Ok(())
+    }
+
+    fn check_number(&self, key: &str, number: usize) -> Result<(), ConfigError> {
+        if self.identities.iter().any(|i| i.number == number) {
+            return Ok(());
+        }
+        let numbers: Vec<String> = (self.identities.iter())
+            .map(|identity| identity.number.to_string())
+            .collect();
+        let message = match numbers.is_empty() {
+            true => format!("is {number}, but `{CLAIMS_FILE}` declares no `[[identities]]`"),
+            false => format!(
+                "is {number}; the identities in `{CLAIMS_FILE}` are {}",
+                numbers.join(", ")
+            ),
         };
-        check(&claim, &claims, i)
-            .map_err(|error| Fault::said(&error.message).at(&root.locate(&error.key)))?;
-        claims.push(claim);
+        flaw(key, message)
     }
-    Ok(claims)
 }
 
-fn check(claim: &Claim, earlier: &[Claim], place: usize) -> Result<(), ConfigError> {
-    if earlier.iter().any(|other| other.name == claim.name) {
-        return flaw(
-            &format!("claims.{place}.name"),
-            format!("repeats `{}`", claim.name),
+/// Checks that `name` is one of the claims called `names`.
+fn declared(key: &str, name: &str, names: &[&str]) -> Result<(), ConfigError> {
+    if names.is_empty() {
+        let message = format!("names `{name}`, but `{CLAIMS_FILE}` declares no `[[claims]]`");
+        return flaw(key, message);
+    }
+    known(key, name, names, &format!("claim in `{CLAIMS_FILE}`")).map(drop)
+}
+
+fn parse(text: &str) -> Result<Claims, Fault> {
+    let root = Node::document(text)?;
+    let file: Claims = read(&root)?;
+    check(&file).map_err(|error| Fault::said(&error.message).at(&root.locate(&error.key)))?;
+    Ok(file)
+}
+
+fn check(file: &Claims) -> Result<(), ConfigError> {
+    for (i, identity) in file.identities.iter().enumerate() {
+        let key = |name: &str| format!("identities.{i}.{name}");
+        let earlier = &file.identities[..i];
+        if earlier.iter().any(|other| other.number == identity.number) {
+            return flaw(&key("number"), format!("repeats {}", identity.number));
+        }
+        not_empty(&key("statement"), &identity.statement)?;
+    }
+    for (i, claim) in file.claims.iter().enumerate() {
+        check_claim(file, claim, &file.claims[..i])
+            .map_err(|error| under(&format!("claims.{i}"), error))?;
+    }
+    Ok(())
+}
+
+fn check_claim(file: &Claims, claim: &Claim, earlier: &[Claim]) -> Result<(), ConfigError> {
+    if !is_identifier(&claim.name) {
+        let message = format!(
+            "must be letters, digits and `-`, as in `C1`, not `{}`",
+            claim.name
         );
+        return flaw("name", message);
     }
-    if let Some(i) = claim.identities.iter().position(|n| !is_number(*n)) {
-        let message = format!("must be 1 to {COUNT}, not {}", claim.identities[i]);
-        return flaw(&format!("claims.{place}.identities.{i}"), message);
+    if earlier.iter().any(|other| other.name == claim.name) {
+        return flaw("name", format!("repeats `{}`", claim.name));
     }
-    let texts = [
+    let length = claim.short.chars().count();
+    if length > MAX_SHORT {
+        let message = format!("has {length} characters; at most {MAX_SHORT} fit the table");
+        return flaw("short", message);
+    }
+    for (i, number) in claim.identities.iter().enumerate() {
+        file.check_number(&format!("identities.{i}"), *number)?;
+    }
+    for (key, text) in [
+        ("short", &claim.short),
         ("sentence", &claim.sentence),
         ("kind", &claim.kind),
         ("supports", &claim.supports),
         ("contradicts", &claim.contradicts),
-    ];
-    let lists = [("probes", &claim.probes), ("limits", &claim.limits)];
-    let items = lists.into_iter().flat_map(|(key, list)| {
-        let items = list.iter().enumerate();
-        items.map(move |(k, text)| (format!("{key}.{k}"), text))
-    });
-    let all = texts
-        .into_iter()
-        .map(|(key, text)| (key.to_owned(), text))
-        .chain(items);
-    for (key, text) in all {
-        if text.trim().is_empty() {
-            return flaw(&format!("claims.{place}.{key}"), "is empty");
+        ("in_practice.supported", &claim.in_practice.supported),
+        ("in_practice.contradicted", &claim.in_practice.contradicted),
+        ("in_practice.depends", &claim.in_practice.depends),
+        ("in_practice.undecided", &claim.in_practice.undecided),
+    ] {
+        not_empty(key, text)?;
+    }
+    for (key, list) in [("probes", &claim.probes), ("limits", &claim.limits)] {
+        for (i, text) in list.iter().enumerate() {
+            not_empty(&format!("{key}.{i}"), text)?;
         }
     }
     match claim.limits.is_empty() {
         true => flaw(
-            &format!("claims.{place}.limits"),
-            "is empty; say at least one thing that the suite cannot say",
+            "limits",
+            "is empty; name at least one thing that the experiments cannot show",
         ),
+        false => Ok(()),
+    }
+}
+
+fn not_empty(key: &str, text: &str) -> Result<(), ConfigError> {
+    match text.trim().is_empty() {
+        true => flaw(key, "is empty"),
         false => Ok(()),
     }
 }
@@ -160,86 +235,127 @@ fn check(claim: &Claim, earlier: &[Claim], place: usize) -> Result<(), ConfigErr
 mod tests {
     use super::*;
 
-    const TEXT: &str = "[[claims]]\nname = \"C1\"\nsentence = \"S.\"\nkind = \"K\"\n\
-                        supports = \"A.\"\ncontradicts = \"B.\"\nlimits = [\"L.\"]\n\
-                        \n[[claims]]\nname = \"C6\"\nsentence = \"T.\"\nkind = \"K\"\n\
-                        supports = \"A.\"\ncontradicts = \"B.\"\nidentities = [1, 8]\n\
-                        probes = [\"bias_gradient\"]\nlimits = [\"L.\", \"M.\"]\n";
+    const TEXT: &str = r#"[[claims]]
+name = "C1"
+short = "It helps"
+sentence = "S."
+kind = "K"
+supports = "A."
+contradicts = "B."
+limits = ["L."]
+[claims.in_practice]
+supported = "Do."
+contradicted = "Do not."
+depends = "Compare."
+undecided = "Wait."
 
-    fn parse(text: &str) -> Result<Vec<Claim>, SpecError> {
-        Claim::parse_all(Path::new("claims.toml"), text)
+[[claims]]
+name = "my-claim"
+short = "It spreads"
+sentence = "T."
+kind = "K"
+supports = "C."
+contradicts = "D."
+identities = [1, 8]
+probes = ["bias_gradient"]
+limits = ["M.", "N."]
+in_practice = { supported = "a", contradicted = "b", depends = "c", undecided = "d" }
+
+[[identities]]
+number = 1
+statement = "1 = 1"
+
+[[identities]]
+number = 8
+statement = "8 = 8"
+"#;
+
+    fn parse(text: &str) -> Result<Claims, SpecError> {
+        Claims::parse(Path::new("claims.toml"), text)
     }
 
     #[test]
-    fn claims_are_read_in_their_order() {
-        let claims = parse(TEXT).unwrap();
+    fn claims_are_read_in_file_order() {
+        let Claims { claims, identities } = parse(TEXT).unwrap();
         let names: Vec<&str> = claims.iter().map(|claim| claim.name.as_str()).collect();
-        assert_eq!(names, ["C1", "C6"]);
+        assert_eq!(names, ["C1", "my-claim"]);
+        assert_eq!(claims[0].in_practice.depends, "Compare.");
+        assert_eq!(claims[1].short, "It spreads");
         assert_eq!(claims[1].probes, ["bias_gradient"]);
-        assert_eq!(claims[1].limits.len(), 2);
-        assert_eq!(
-            (&claims[0].identities, &claims[1].identities),
-            (&vec![], &vec![1, 8])
-        );
-        assert_eq!(
-            (claims[0].supports.as_str(), claims[0].contradicts.as_str()),
-            ("A.", "B.")
-        );
+        assert_eq!(claims[1].identities, [1, 8]);
+        assert!(claims[0].identities.is_empty());
+        assert_eq!(identities[1].statement, "8 = 8");
     }
 
     #[test]
-    fn mistakes_are_answered_with_line_key_and_advice() {
+    fn mistakes_are_reported_with_line_key_and_advice() {
+        let long = format!("{:?}", "x".repeat(61));
         for (old, new, line, key, part) in [
+            ("kind", "kidn", 5, "claims[0].kidn", "claims[0].kind`?"),
+            ("C1", "C 1", 2, "claims[0].name", "letters, digits and `-`"),
+            ("my-claim", "C1", 16, "claims[1].name", "repeats `C1`"),
+            ("\"S.\"", "\" \"", 4, "claims[0].sentence", "is empty"),
+            ("\"A.\"", "\"\"", 6, "claims[0].supports", "is empty"),
+            ("\"B.\"", "\"\"", 7, "claims[0].contradicts", "is empty"),
+            ("\"N.\"", "\"\"", 24, "claims[my-claim].limits[1]", "empty"),
+            ("[\"L.\"]", "[]", 8, "claims[0].limits", "at least one"),
+            ("\"It helps\"", &long, 3, "claims[0].short", "61 characters"),
             (
-                "kind",
-                "kidn",
-                4,
-                "claims[0].kidn",
-                "did you mean `claims[0].kind`?",
+                "depends = \"Compare.\"\n",
+                "",
+                9,
+                "claims[0].in_practice.depends",
+                "is missing",
             ),
-            ("\"C6\"", "\"C9\"", 10, "claims[1].name", "cannot be `C9`"),
-            ("\"C6\"", "\"C1\"", 10, "claims[1].name", "repeats `C1`"),
-            ("\"S.\"", "\" \"", 3, "claims[0].sentence", "is empty"),
-            (
-                "[\"L.\"]",
-                "[]",
-                7,
-                "claims[0].limits",
-                "at least one thing",
-            ),
-            ("\"M.\"", "\"\"", 17, "claims[1].limits[1]", "is empty"),
-            ("\"A.\"", "\" \"", 5, "claims[0].supports", "is empty"),
-            ("\"B.\"", "\"\"", 6, "claims[0].contradicts", "is empty"),
             (
                 "[1, 8]",
                 "[1, 9]",
-                15,
-                "claims[1].identities[1]",
-                "must be 1 to 8, not 9",
+                22,
+                "claims[my-claim].identities[1]",
+                "is 9; the identities in `claims.toml` are 1, 8",
             ),
             (
-                "limits = [\"L.\"]\n",
-                "",
-                1,
-                "claims[0].limits",
-                "is missing",
+                "number = 8",
+                "number = 1",
+                32,
+                "identities[1].number",
+                "repeats 1",
             ),
         ] {
-            let error = parse(&TEXT.replacen(old, new, 1)).unwrap_err();
-            assert_eq!(
-                (error.line(), error.key()),
-                (Some(line), Some(key)),
-                "{error}"
-            );
+            let error = parse(&TEXT.replacen(old, new, 1)).expect_err(new);
+            let found = (error.line(), error.key());
+            assert_eq!(found, (Some(line), Some(key)), "{error}");
             assert!(error.message().contains(part), "{error}");
         }
     }
 
     #[test]
-    fn a_folder_without_the_file_has_no_claims() {
+    fn folder_without_the_file_has_no_claims() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Claim::load_all(folder.path()).unwrap(), []);
         std::fs::write(folder.path().join(CLAIMS_FILE), TEXT).unwrap();
         assert_eq!(Claim::load_all(folder.path()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn spec_may_only_name_declared_claims_and_identities() {
+        let smoke = include_str!("../../experiments/smoke.toml");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("smoke.toml");
+        std::fs::write(&path, format!("bears_on = [\"my-clam\"]\n{smoke}")).unwrap();
+        assert!(Spec::load(&path, &[]).is_ok(), "nothing is declared yet");
+        std::fs::write(folder.path().join(CLAIMS_FILE), TEXT).unwrap();
+        let error = Spec::load(&path, &[]).unwrap_err();
+        assert_eq!((error.line(), error.key()), (Some(1), Some("bears_on[0]")));
+        assert!(
+            error.message().contains("did you mean `my-claim`?"),
+            "{error}"
+        );
+        std::fs::write(folder.path().join(CLAIMS_FILE), "").unwrap();
+        let error = Spec::load(&path, &[]).unwrap_err();
+        assert!(
+            error.message().contains("declares no `[[claims]]`"),
+            "{error}"
+        );
     }
 }

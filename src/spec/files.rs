@@ -1,5 +1,6 @@
 //! Finding and loading spec files.
 
+use super::claims::Claims;
 use super::fault::{list, nearest};
 use super::{CLAIMS_FILE, Override, Spec, SpecError, check};
 use std::fs::File;
@@ -17,11 +18,19 @@ impl Spec {
     ///
     /// # Errors
     /// If the file cannot be read, is larger than 1 MiB, or is not a valid spec with and without
-    /// the overrides.
+    /// the overrides, or refers to a claim or an identity that the file of claims beside it does
+    /// not declare.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, SpecError> {
         let text = read_text(path)?;
         let name = path.file_stem().and_then(|stem| stem.to_str());
-        Self::parse(name.unwrap_or_default(), path, &text, overrides)
+        let claims = Claims::load(path.parent().unwrap_or(path))?;
+        Self::parse_beside(
+            claims.as_ref(),
+            name.unwrap_or_default(),
+            path,
+            &text,
+            overrides,
+        )
     }
 }
 
@@ -130,7 +139,7 @@ mod tests {
             ("a.toml", spec),
             ("README.md", b"#"),
             (".c.toml", b"["),
-            (CLAIMS_FILE, b"[[claims]]"),
+            (CLAIMS_FILE, b"claims = []"),
         ]);
         let specs = all(folder.path()).unwrap();
         let names: Vec<_> = specs.iter().map(|spec| spec.name.as_str()).collect();
@@ -175,13 +184,11 @@ mod tests {
             ("large.toml", &large),
             ("bytes.toml", b"title = \"\xff\""),
             ("Odd Name.toml", SPEC.as_bytes()),
-            (CLAIMS_FILE, SPEC.as_bytes()),
         ]);
         for (name, part) in [
             ("large.toml", "larger than 1 MiB"),
             ("bytes.toml", "not UTF-8"),
             ("Odd Name.toml", "lower-case letters, digits and `-`"),
-            (CLAIMS_FILE, "the file of claims"),
             ("absent.toml", "cannot be read"),
             (".", "cannot be read"),
         ] {

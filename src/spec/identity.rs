@@ -6,14 +6,6 @@ use super::{Arm, Measure};
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 
-/// How many identities the claims rest on; they are numbered from 1.
-pub(super) const COUNT: usize = 8;
-
-/// Whether an identity has this number.
-pub(super) fn is_number(number: usize) -> bool {
-    (1..=COUNT).contains(&number)
-}
-
 /// An identity under test: a measured value that is at most a bound wherever the identity holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,10 +33,6 @@ impl Identity {
     /// If it says nothing about the arms, or what it says cannot be measured there. The error's key
     /// is relative to the identity.
     pub(super) fn check(&self, arms: &[Arm]) -> Result<(), ConfigError> {
-        if !is_number(self.number) {
-            let message = format!("must be 1 to {COUNT}, not {}", self.number);
-            return flaw("number", message);
-        }
         if !(self.bound > 0.0 && self.bound.is_finite()) {
             let message = format!("must be positive and finite, not {}", self.bound);
             return flaw("bound", message);

@@ -33,7 +33,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use claims::Claim;
+pub use claims::{Claim, Claims, DeclaredIdentity, InPractice};
 #[cfg(test)]
 pub(crate) use comparison::pair;
 pub use comparison::{Between, Comparison, Held, Weight};

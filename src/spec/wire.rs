@@ -1,6 +1,5 @@
 //! The tables of a spec file as serde types, strict and without checks across keys.
 
-use super::claims::ClaimName;
 use super::compare::ContrastTable;
 use super::cross::{ExcludeTable, FactorTable};
 use super::fault::Fault;
@@ -28,9 +27,9 @@ use std::marker::PhantomData;
 pub(super) struct Document {
     pub(super) title: String,
     pub(super) question: String,
-    pub(super) claim: Option<ClaimName>,
+    pub(super) claim: Option<String>,
     #[serde(default)]
-    pub(super) bears_on: Vec<ClaimName>,
+    pub(super) bears_on: Vec<String>,
     pub(super) sentence: Option<String>,
     pub(super) reading: String,
     #[serde(default)]

@@ -81,7 +81,7 @@ fn records_of_other_code_are_verified_and_adopted() {
     let runs = bench.text("results/tiny/runs.jsonl");
     let provenance = bench.text("results/tiny/provenance.json");
     let other = "0".repeat(64);
-    let fingerprint = ablate::provenance::FINGERPRINT;
+    let fingerprint = ablate::provenance::fingerprint("flex");
     let spec = ablate::spec::Spec::load(&bench.path("experiments/tiny.toml"), &[]).unwrap();
     let ids = |fingerprint: &str| ablate::plan::Plan::new(&spec, "flex", 1, fingerprint).cells;
     let mut changed = runs.clone();
@@ -186,11 +186,26 @@ fn verify_fails_on_changed_records() {
     done.says("error: tiny: reproduced 0 of 3 cells bit for bit");
 }
 
-const CLAIMS: &str = "[[claims]]\nname = \"C1\"\nsentence = \"It helps\"\nkind = \"accuracy\"\n\
-                      supports = \"Gain.\"\ncontradicts = \"Loss.\"\n\
-                      limits = [\"Much.\"]\n\n[[claims]]\nname = \"C2\"\nsentence = \"It \
-                      spreads\"\nkind = \"mechanism\"\nsupports = \"More.\"\n\
-                      contradicts = \"Less.\"\nlimits = [\"More.\"]\n";
+const CLAIMS: &str = r#"[[claims]]
+name = "C1"
+short = "It helps"
+sentence = "It helps"
+kind = "accuracy"
+supports = "Gain."
+contradicts = "Loss."
+limits = ["Much."]
+in_practice = { supported = "Do.", contradicted = "Do not.", depends = "Compare.", undecided = "Wait." }
+
+[[claims]]
+name = "C2"
+short = "It spreads"
+sentence = "It spreads"
+kind = "mechanism"
+supports = "More."
+contradicts = "Less."
+limits = ["More."]
+in_practice = { supported = "Do.", contradicted = "Do not.", depends = "Compare.", undecided = "Wait." }
+"#;
 
 #[test]
 fn check_covers_the_pages_of_claims() {

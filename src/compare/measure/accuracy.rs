@@ -3,7 +3,7 @@
 
 use crate::compare::results::{Accuracy, TrainedCell};
 use crate::plan::Plan;
-use crate::provenance::FINGERPRINT;
+use crate::provenance::fingerprint;
 use crate::record::{CellRecord, EpochRecord, Outcome};
 use crate::run::{Events, RunError, RunOptions, RunReport, journal, run_spec, runs};
 use crate::spec::Spec;
@@ -20,7 +20,7 @@ pub fn plan(spec: &Spec, device: &str, replicas: usize) -> Plan {
         arm.learning_rates.truncate(1);
         arm.probes.clear();
     }
-    Plan::new(&spec, device, replicas, FINGERPRINT)
+    Plan::new(&spec, device, replicas, fingerprint(device))
 }
 
 /// The name of a device as that of a folder on any system.

@@ -133,8 +133,8 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
         metric = "test_accuracy" | metric = "probe:accuracy_gap.blocks.0" | probe:acc | contrasts[no-bias-vs-bias].metric | does not have; it has `probe:accuracy_gap`
         metric = "test_accuracy" | metric = "probe:accuracy_gap"\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | `probe:accuracy_gap` is measured after the last epoch only
         expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | it is one of `better`, `worse`, `equivalent`, `differs`
-        claim = "C6" | claim = "C8" | C8 | claim | cannot be `C8`; it is one of `C1`, `C2`, `C3`, `C4`, `C5`, `C6`, `C7`
-        claim = "C6" | claim = "C6"\nbears_on = ["C9"] | C9 | bears_on[0] | cannot be `C9`; it is one of `C1`
+        claim = "C6" | claim = "C 6" | C 6 | claim | must be letters, digits and `-`, as in `C1`, not `C 6`
+        claim = "C6" | claim = "C6"\nbears_on = ["../x"] | ../x | bears_on[0] | must be letters, digits and `-`
         ["train_test_gap"] | ["gap"] | gap | probes[0] | it is one of `train_test_gap`, `saturation`
         "#,
     );
@@ -161,16 +161,16 @@ fn numbers_out_of_range_are_refused_wherever_they_stand() {
         [0.001, 0.01] | 0 | learning_rate | train.learning_rate | must be positive and finite, not 0
         [0.001, 0.01] | [0.1, 0.10] | learning_rate | train.learning_rate | has 0.1 twice
         epochs = 5 | steps = 0 | steps | train.steps | must be at least 1
-        epochs = 5 | epochs = 5\nevaluate_every = 0 | evaluate_every | train.evaluate_every | must be 1 to 5, the epochs of the run, not 0
-        epochs = 5 | steps = 90\nevaluate_every = 91 | evaluate_every | train.evaluate_every | must be 1 to 90, the steps of the run, not 91
+        epochs = 5 | epochs = 5\nevaluate_every = 0 | evaluate_every | train.evaluate_every | must be from 1 to 5, the epochs of the run, not 0
+        epochs = 5 | steps = 90\nevaluate_every = 91 | evaluate_every | train.evaluate_every | must be from 1 to 90, the steps of the run, not 91
         epochs = 5 | epochs = 5\nevaluate_at = [] | evaluate_at | train.evaluate_at | must be ascending epochs from 1 to 5
         epochs = 5 | epochs = 5\nevaluate_at = [3, 2] | evaluate_at | train.evaluate_at | must be ascending
         epochs = 5 | epochs = 5\nevaluate_at = [3, 6] | evaluate_at | train.evaluate_at | must be ascending
         epochs = 5 | epochs = 5\nloss_scale = 0 | loss_scale | train.loss_scale | must be positive and finite, not 0
         epochs = 5 | epochs = 5\nonly = [] | only | train.only | is empty
         epochs = 5 | epochs = 5\nonly = ["scale", "scale"] | only | train.only | names `scale` twice
-        epochs = 5 | epochs = 5\nonly = ["bias", "random_weights"] | only | train.only | stands alone
-        epochs = 5 | epochs = 5\nweight_decay = 1\nonly = ["random_weights"] | weight_decay | train.weight_decay | would move the weights
+        epochs = 5 | epochs = 5\nonly = ["bias", "random_weights"] | only | train.only | must be the only entry
+        epochs = 5 | epochs = 5\nweight_decay = 1\nonly = ["random_weights"] | weight_decay | train.weight_decay | would move the frozen weights
         "cosine"\nfloor = 0.1 | "decay"\nto = -1\ntau = 1 | to = | train.schedule.to | at least 0 and finite, not -1
         "cosine"\nfloor = 0.1 | "decay"\nto = 0\ntau = 0 | tau | train.schedule.tau | must be positive and finite, not 0
         momentum = 0.2 | ghost = 0 | ghost | model.block.norm.ghost | must be at least 1
@@ -340,18 +340,6 @@ fn an_identity_that_cannot_be_judged_is_refused_with_advice() {
                             bound = 1e-9\nholds = [\"bias\"]\nfails = [\"no-bias\"]\nnote = \"Why.\"\n";
     assert!(parse(&format!("{BASE}{IDENTITY}")).is_ok());
     for (old, new, key, part) in [
-        (
-            "number = 1",
-            "number = 9",
-            "number",
-            "must be 1 to 8, not 9",
-        ),
-        (
-            "number = 1",
-            "number = 0",
-            "number",
-            "must be 1 to 8, not 0",
-        ),
         ("1e-9", "0", "bound", "must be positive and finite, not 0"),
         ("\"I.\"", "\" \"", "statement", "is empty"),
         ("\"Why.\"", "\"\"", "note", "is empty"),
