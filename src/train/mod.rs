@@ -161,11 +161,7 @@ impl<'a> StackedTraining<'a> {
         }
         let done = |cell| record(job, cell, Outcome::Done);
         let net = build(job, &job.model, &batches, Start::new(seeds(job), &device))?;
-        let context = ProbeContext {
-            job,
-            net: &net,
-            batches: &batches,
-        };
+        let context = ProbeContext::new(job, &net, &batches);
         Ok(Self {
             probes: Probes::begin(&context),
             net,
@@ -207,13 +203,9 @@ impl<'a> StackedTraining<'a> {
 
     /// Runs the probes on the trained nets and returns the records.
     fn finish(mut self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
-        let context = ProbeContext {
-            job: self.job,
-            net: &self.net,
-            batches: &self.batches,
-        };
-        let found = self.probes.finish(&context, stop)?;
-        for (record, result) in self.records.iter_mut().zip(found) {
+        let context = ProbeContext::new(self.job, &self.net, &self.batches);
+        let results = self.probes.finish(&context, stop)?;
+        for (record, result) in self.records.iter_mut().zip(results) {
             if record.outcome == Outcome::Done {
                 result.write_to(record);
             }
@@ -223,14 +215,11 @@ impl<'a> StackedTraining<'a> {
 
     /// Runs the probes that measure after every epoch.
     fn probe_epoch(&mut self) {
-        let context = ProbeContext {
-            job: self.job,
-            net: &self.net,
-            batches: &self.batches,
-        };
+        let context = ProbeContext::new(self.job, &self.net, &self.batches);
         self.probes.epoch_done(&context);
     }
 
+    /// Records of the cells that have not diverged.
     fn alive(&self) -> impl Iterator<Item = &CellRecord> {
         let done = |record: &&CellRecord| record.outcome == Outcome::Done;
         self.records.iter().filter(done)
@@ -278,12 +267,11 @@ impl<'a> StackedTraining<'a> {
             return;
         };
         let (job, batches) = (self.job, &self.batches);
-        let net = &self.net;
         self.probes
-            .before_fault(&ProbeContext { job, net, batches });
+            .before_fault(&ProbeContext::new(job, &self.net, batches));
         self.net.plant(fault, &seeds(job));
-        let net = &self.net;
-        self.probes.after_fault(&ProbeContext { job, net, batches });
+        self.probes
+            .after_fault(&ProbeContext::new(job, &self.net, batches));
     }
 
     fn step(&mut self, orders: &[Vec<u32>], i: usize) -> burn::tensor::Tensor<1> {
@@ -299,7 +287,7 @@ impl<'a> StackedTraining<'a> {
             return self.net.step(pixels, labels, adjustment, |_, _| ()).losses;
         }
         let batch = (pixels.clone(), labels.clone());
-        let watch = |model: &_, gradients: &_| {
+        let inspect = |model: &_, gradients: &_| {
             probes.after_backward(&StepContext {
                 model,
                 gradients,
@@ -308,12 +296,8 @@ impl<'a> StackedTraining<'a> {
                 step,
             });
         };
-        let losses = self.net.step(pixels, labels, adjustment, watch).losses;
-        probes.after_step(&ProbeContext {
-            job: self.job,
-            net: &self.net,
-            batches: &self.batches,
-        });
+        let losses = self.net.step(pixels, labels, adjustment, inspect).losses;
+        probes.after_step(&ProbeContext::new(self.job, &self.net, &self.batches));
         losses
     }
 

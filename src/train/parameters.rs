@@ -1,6 +1,7 @@
 //! Access to the trained parameters of a net one by one, in the order of the net and without
 //! running averages.
 
+use ablate_models::block::Epilogue;
 use ablate_models::zoo::Model;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
@@ -168,19 +169,30 @@ fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<2> {
     tensor.reshape([shape[0], shape[1..].iter().product()])
 }
 
-/// Paths of the hidden blocks of `model`, starting at the input.
-pub(crate) fn block_paths(model: &Model) -> Vec<String> {
-    let conv = model.conv_blocks().map(|block| &block.epilogue);
-    let epilogues = conv.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
-    epilogues
-        .map(|epilogue| epilogue.path().to_owned())
-        .collect()
+/// A convolutional or dense block.
+pub(crate) struct HiddenBlock<'a> {
+    pub(crate) weight: &'a Param<Tensor<3>>,
+    pub(crate) bias: Option<&'a Param<Tensor<2>>>,
+    pub(crate) epilogue: &'a Epilogue,
 }
 
-/// Weights of the hidden blocks of `model`, starting at the input.
-pub(crate) fn block_weights(model: &Model) -> Vec<&Param<Tensor<3>>> {
-    let conv = model.conv_blocks().map(|block| &block.conv.weight);
-    let dense = model.dense_blocks().iter();
-    conv.chain(dense.map(|block| &block.linear.weight))
-        .collect()
+impl HiddenBlock<'_> {
+    pub(crate) fn path(&self) -> String {
+        self.epilogue.path().to_owned()
+    }
+}
+
+/// The hidden blocks of `model`, starting at the input.
+pub(crate) fn hidden_blocks(model: &Model) -> impl Iterator<Item = HiddenBlock<'_>> {
+    let conv = model.conv_blocks().map(|block| HiddenBlock {
+        weight: &block.conv.weight,
+        bias: block.conv.bias.as_ref(),
+        epilogue: &block.epilogue,
+    });
+    let dense = model.dense_blocks().iter().map(|block| HiddenBlock {
+        weight: &block.linear.weight,
+        bias: block.linear.bias.as_ref(),
+        epilogue: &block.epilogue,
+    });
+    conv.chain(dense)
 }

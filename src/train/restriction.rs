@@ -1,10 +1,10 @@
 //! Restriction of training to some of the parameters.
 
 use super::optimizer::group;
+use super::parameters;
 use crate::recipe::{ParameterGroup, Trained};
 use ablate_models::zoo::Model;
 use ablate_streams::{Purpose, Stream};
-use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
 /// Parameters that may be trained.
@@ -53,65 +53,44 @@ impl Restriction {
     }
 }
 
-/// Elements per replica: of each weight tensor, and of all scales and centers together.
-#[derive(Default)]
-struct ParameterCounts {
-    weights: Vec<usize>,
-    affine: usize,
-    path: Vec<String>,
-}
-
-impl ModuleVisitor for ParameterCounts {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let elements = param.val().dims()[1..].iter().product();
-        match self.path.last().and_then(|name| group(name)) {
-            Some(ParameterGroup::Weight) => self.weights.push(elements),
-            Some(ParameterGroup::Scale | ParameterGroup::Center) => self.affine += elements,
-            Some(ParameterGroup::Bias) | None => {}
-        }
-    }
-}
-
 /// Draws as many weights as there are scales and centers, uniformly from all weights. It is a
 /// control for training only scales and centers, like that of Frankle, Schwab and Morcos 2021
 /// ("Training BatchNorm and only BatchNorm"), who draw two weights per channel.
 fn masks(model: &Model, seeds: &[u64]) -> Vec<Tensor<2>> {
-    let mut sizes = ParameterCounts::default();
-    model.visit(&mut sizes);
-    let all: usize = sizes.weights.iter().sum();
-    let mut chosen: Vec<Vec<f32>> = sizes
-        .weights
+    let (mut weights, mut affine) = (Vec::new(), 0);
+    for (path, value) in parameters::values(model) {
+        let elements = value.dims()[1];
+        match path.rsplit('.').next().and_then(group) {
+            Some(ParameterGroup::Weight) => weights.push(elements),
+            Some(ParameterGroup::Scale | ParameterGroup::Center) => affine += elements,
+            Some(ParameterGroup::Bias) | None => {}
+        }
+    }
+    let all: usize = weights.iter().sum();
+    let mut chosen: Vec<Vec<f32>> = weights
         .iter()
         .map(|&n| Vec::with_capacity(n * seeds.len()))
         .collect();
     for &seed in seeds {
         let stream = Stream::new(seed, Purpose::Trained, "");
         let mut drawn = vec![0.0; all];
-        for &index in stream.permutation(0, all).iter().take(sizes.affine) {
+        for &index in stream.permutation(0, all).iter().take(affine) {
             drawn[index as usize] = 1.0;
         }
         let mut rest = drawn.as_slice();
-        for (mask, &n) in chosen.iter_mut().zip(&sizes.weights) {
+        for (mask, &n) in chosen.iter_mut().zip(&weights) {
             let (own, others) = rest.split_at(n);
             mask.extend(own);
             rest = others;
         }
     }
     let weight = model.head().weight.val().inner();
-    let like = (&weight.device(), weight.dtype());
+    let options = (&weight.device(), weight.dtype());
     let tensor = |(mask, n): (Vec<f32>, &usize)| {
         let data = TensorData::new(mask, [seeds.len(), *n]).convert_dtype(weight.dtype());
-        Tensor::from_data(data, like)
+        Tensor::from_data(data, options)
     };
-    chosen.into_iter().zip(&sizes.weights).map(tensor).collect()
+    chosen.into_iter().zip(&weights).map(tensor).collect()
 }
 
 #[cfg(test)]
@@ -120,7 +99,6 @@ mod tests {
     use crate::recipe::{Evaluate, Length, Optimizer as Config, Schedule, TrainConfig};
     use crate::train::net::{Net, host};
     use crate::train::optimizer::Optimizer;
-    use crate::train::parameters;
     use crate::train::schedule::RateAdjustment;
     use ablate_models::Start;
     use ablate_models::block::BlockConfig;

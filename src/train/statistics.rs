@@ -3,6 +3,7 @@
 
 use super::batch::{Batches, SplitPart};
 use super::net::{for_each_chunk, host_f64};
+use super::parameters::hidden_blocks;
 use crate::recipe::Statistics;
 use crate::trainer::Job;
 use ablate_models::Pass;
@@ -122,10 +123,8 @@ impl Observer for StatisticsRecorder {
 
 /// The batch norms of `model` with their paths, starting at the input.
 pub(crate) fn batch_norms(model: &Model) -> Vec<(&str, &BatchNorm)> {
-    let epilogues = model.conv_blocks().map(|block| &block.epilogue);
-    let epilogues = epilogues.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
-    let norms = epilogues.filter_map(|epilogue| match &epilogue.norm {
-        Some(Norm::Batch(norm)) => Some((epilogue.path(), norm)),
+    let norms = hidden_blocks(model).filter_map(|block| match &block.epilogue.norm {
+        Some(Norm::Batch(norm)) => Some((block.epilogue.path(), norm)),
         _ => None,
     });
     norms.collect()

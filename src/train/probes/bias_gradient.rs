@@ -3,7 +3,7 @@
 use super::results::{ProbeResults, put_values};
 use super::{ProbeContext, ProbeHooks, StepContext};
 use crate::train::net::host_f64;
-use ablate_models::zoo::Model;
+use crate::train::parameters::hidden_blocks;
 use burn::module::Param;
 use burn::tensor::Tensor;
 
@@ -21,7 +21,8 @@ struct Block {
 
 impl BiasGradient {
     pub(super) fn begin(context: &ProbeContext<'_>) -> Self {
-        let biased = layers(context.net.model()).filter_map(|(path, _, bias)| Some((path, bias?)));
+        let biased = hidden_blocks(context.net.model())
+            .filter_map(|block| Some((block.path(), block.bias?)));
         let block = |(path, bias): (String, &Param<Tensor<2>>)| Block {
             path,
             start: bias.val().inner(),
@@ -35,7 +36,8 @@ impl BiasGradient {
 
 impl ProbeHooks for BiasGradient {
     fn after_backward(&mut self, context: &StepContext<'_>) {
-        let biased = layers(context.model).filter_map(|(_, weight, bias)| Some((weight, bias?)));
+        let biased =
+            hidden_blocks(context.model).filter_map(|block| Some((block.weight, block.bias?)));
         for (kept, (weight, bias)) in self.blocks.iter_mut().zip(biased) {
             let gradients = context.gradients;
             let (Some(dw), Some(db)) = (weight.val().grad(gradients), bias.val().grad(gradients))
@@ -54,7 +56,7 @@ impl ProbeHooks for BiasGradient {
     }
 
     fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
-        let biases = layers(context.net.model()).filter_map(|(_, _, bias)| bias);
+        let biases = hidden_blocks(context.net.model()).filter_map(|block| block.bias);
         for (kept, bias) in self.blocks.iter().zip(biases) {
             let Some([of_bias, of_weight]) = kept.largest.clone() else {
                 continue;
@@ -77,19 +79,4 @@ impl ProbeHooks for BiasGradient {
 fn largest(x: Tensor<2>) -> Tensor<1> {
     let [replicas, _] = x.dims();
     x.abs().max_dim(1).reshape([replicas])
-}
-
-/// Path, weights and bias of every block.
-fn layers(
-    model: &Model,
-) -> impl Iterator<Item = (String, &Param<Tensor<3>>, Option<&Param<Tensor<2>>>)> {
-    let conv = model.conv_blocks().map(|block| {
-        let path = block.epilogue.path().to_owned();
-        (path, &block.conv.weight, block.conv.bias.as_ref())
-    });
-    let dense = model.dense_blocks().iter().map(|block| {
-        let path = block.epilogue.path().to_owned();
-        (path, &block.linear.weight, block.linear.bias.as_ref())
-    });
-    conv.chain(dense)
 }

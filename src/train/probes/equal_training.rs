@@ -8,6 +8,7 @@
 use super::inequality::{gini, lorenz};
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::host_f64;
+use crate::train::parameters::hidden_blocks;
 use ablate_models::zoo::Model;
 use burn::tensor::Tensor;
 
@@ -66,14 +67,7 @@ fn strengths(incoming: Tensor<3>, outgoing: Tensor<3>) -> Tensor<2> {
 
 /// Path and weights of every layer, the head last.
 fn weights(model: &Model) -> Vec<(String, Tensor<3>)> {
-    let conv = model
-        .conv_blocks()
-        .map(|block| (&block.epilogue, &block.conv.weight));
-    let dense = model.dense_blocks().iter();
-    let dense = dense.map(|block| (&block.epilogue, &block.linear.weight));
-    let hidden = conv.chain(dense);
-    let hidden =
-        hidden.map(|(epilogue, weight)| (epilogue.path().to_owned(), weight.val().inner()));
+    let hidden = hidden_blocks(model).map(|block| (block.path(), block.weight.val().inner()));
     let head = ("head".to_owned(), model.head().weight.val().inner());
     hidden.chain([head]).collect()
 }
@@ -122,7 +116,7 @@ impl ProbeHooks for EqualTraining {
         );
     }
 
-    fn finish(&mut self, _run: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+    fn finish(&mut self, _context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         for updates in &self.layers {
             let name = format!("update_shares.{}", updates.path);
             for (result, lengths) in results.iter_mut().zip(by_replica(&updates.length)) {

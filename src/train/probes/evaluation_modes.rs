@@ -113,11 +113,7 @@ mod tests {
         let job = fixture::job(&model, batch);
         let net = fixture::net(&job, &WEIGHTS);
         let mut results = [ProbeResults::default()];
-        let context = ProbeContext {
-            job: &job,
-            net: &net,
-            batches: &batches,
-        };
+        let context = ProbeContext::new(&job, &net, &batches);
         EvaluationModes.finish(&context, &mut results);
         let [results] = results;
         results

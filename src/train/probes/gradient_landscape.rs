@@ -7,9 +7,7 @@
 
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::host_f64;
-use crate::train::parameters::{
-    block_paths, block_weights, deep_copy, gradients, map_parameters, values,
-};
+use crate::train::parameters::{deep_copy, gradients, hidden_blocks, map_parameters, values};
 use ablate_models::Pass;
 use ablate_models::zoo::Model;
 use burn::tensor::{Int, Tensor};
@@ -54,9 +52,8 @@ impl LossPoint {
         let logits = model.forward(pixels.clone(), &Pass::evaluate_on_batch());
         let losses = ablate_kernels::cross_entropy(logits, labels.clone());
         let all = losses.clone().sum().backward();
-        let weights = block_weights(&model).into_iter();
-        let weight_gradients = weights.filter_map(|weight| {
-            let gradient = weight.val().grad(&all)?;
+        let weight_gradients = hidden_blocks(&model).filter_map(|block| {
+            let gradient = block.weight.val().grad(&all)?;
             let [replicas, rows, outputs] = gradient.dims();
             Some(gradient.reshape([replicas, rows * outputs]))
         });
@@ -106,7 +103,9 @@ fn along_gradient(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut 
 fn covariate_shift(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut [ProbeResults]) {
     let next = here.step(1.0, rates);
     let moved: Vec<Tensor<2>> = values(&next).into_iter().map(|(_, v)| v).collect();
-    let paths = block_paths(&here.model);
+    let paths: Vec<String> = hidden_blocks(&here.model)
+        .map(|block| block.path())
+        .collect();
     for (i, path) in paths.iter().enumerate() {
         let is_earlier = |parameter: &str| {
             let block = |path: &String| parameter.starts_with(&format!("{path}."));
@@ -173,11 +172,7 @@ mod tests {
         let job: Job = fixture::job(model, 1);
         let net = fixture::net(&job, weights);
         let mut results = [ProbeResults::default()];
-        let context = ProbeContext {
-            job: &job,
-            net: &net,
-            batches: &batches,
-        };
+        let context = ProbeContext::new(&job, &net, &batches);
         GradientLandscape::default().epoch_done(&context, &mut results);
         let [results] = results;
         results

@@ -3,7 +3,7 @@
 use super::quantiles::Quantiles;
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::host_f64;
-use crate::train::parameters::block_paths;
+use crate::train::parameters::hidden_blocks;
 use ablate_models::norm::Norm;
 use burn::module::Param;
 use burn::tensor::Tensor;
@@ -13,12 +13,11 @@ pub(super) struct LearnedParameters;
 impl ProbeHooks for LearnedParameters {
     fn epoch_done(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         let model = context.net.model();
-        let conv = model.conv_blocks().map(|block| &block.epilogue);
-        let epilogues = conv.chain(model.dense_blocks().iter().map(|block| &block.epilogue));
-        for (path, epilogue) in block_paths(model).iter().zip(epilogues) {
-            let Some(affine) = epilogue.norm.as_ref().map(Norm::affine) else {
+        for block in hidden_blocks(model) {
+            let Some(affine) = block.epilogue.norm.as_ref().map(Norm::affine) else {
                 continue;
             };
+            let path = block.epilogue.path();
             push_traces("scale", path, affine.scale.as_ref(), results);
             push_traces("center", path, affine.center.as_ref(), results);
         }

@@ -45,6 +45,12 @@ pub(crate) struct ProbeContext<'a> {
     pub(crate) batches: &'a Batches,
 }
 
+impl<'a> ProbeContext<'a> {
+    pub(crate) const fn new(job: &'a Job, net: &'a Net, batches: &'a Batches) -> Self {
+        Self { job, net, batches }
+    }
+}
+
 /// A training step between the backward pass and the update.
 #[derive(Clone, Copy)]
 #[expect(dead_code, reason = "part of what a probe of single steps can see")]
@@ -65,19 +71,19 @@ pub(crate) trait ProbeHooks {
     fn after_backward(&mut self, _moment: &StepContext<'_>) {}
 
     /// Called after every step.
-    fn after_step(&mut self, _run: &ProbeContext<'_>) {}
+    fn after_step(&mut self, _context: &ProbeContext<'_>) {}
 
     /// Called before a fault is planted.
-    fn before_fault(&mut self, _run: &ProbeContext<'_>) {}
+    fn before_fault(&mut self, _context: &ProbeContext<'_>) {}
 
     /// Called after a fault was planted, before training continues.
-    fn after_fault(&mut self, _run: &ProbeContext<'_>) {}
+    fn after_fault(&mut self, _context: &ProbeContext<'_>) {}
 
     /// Called after every evaluation. Results are traces: one value per epoch.
-    fn epoch_done(&mut self, _run: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
+    fn epoch_done(&mut self, _context: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
 
     /// Called after training. Results are values or series.
-    fn finish(&mut self, _run: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
+    fn finish(&mut self, _context: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
 }
 
 /// Builds a probe before the first step of training.

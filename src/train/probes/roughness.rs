@@ -22,7 +22,7 @@ impl ProbeHooks for Roughness {
         }
     }
 
-    fn finish(&mut self, _run: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+    fn finish(&mut self, _context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         for (result, curve) in results.iter_mut().zip(&self.curves) {
             if let Some(value) = roughness(curve) {
                 result.put_value("validation_roughness", value);

@@ -38,7 +38,7 @@ impl ProbeHooks for RunningAverages {
         }
     }
 
-    fn finish(&mut self, _run: &ProbeContext<'_>, results: &mut [ProbeResults]) {
+    fn finish(&mut self, _context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         for (name, curves) in &self.curves {
             for (result, curve) in results.iter_mut().zip(curves) {
                 result.put_series(name, curve.iter().copied());
@@ -141,11 +141,7 @@ mod tests {
             net.replace(|model| fixture::set(model, &[("blocks.0.linear.weight", &weights)]));
             let (pixels, _) = batches.slice(crate::train::batch::SplitPart::Train, 0, 2);
             net.model().forward(pixels, &Pass::train(step as u64));
-            lag.after_step(&ProbeContext {
-                job: &job,
-                net: &net,
-                batches: &batches,
-            });
+            lag.after_step(&ProbeContext::new(&job, &net, &batches));
         }
         let means = &lag.curves["mean_gap.blocks.0"][0];
         let variances = &lag.curves["variance_gap.blocks.0"][0];

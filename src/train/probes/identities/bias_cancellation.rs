@@ -4,6 +4,7 @@
 use super::{DeviceResults, IdentitySetup, STEPS, largest, relative};
 use crate::train::TrainError;
 use crate::train::net::{Net, host_f64};
+use crate::train::parameters::hidden_blocks;
 use crate::train::probes::bias_twin::with_bias;
 use crate::train::schedule::RateAdjustment;
 use ablate_models::block::Bias;
@@ -27,17 +28,17 @@ pub(super) fn measure(
     );
     let n = setup.job.train.batch_size;
     for step in 0..STEPS {
-        let advance = |net: &mut Net, recorder: &mut dyn FnMut(&Model, &Gradients)| {
+        let advance = |net: &mut Net, inspect: &mut dyn FnMut(&Model, &Gradients)| {
             let (pixels, labels) = setup.batch(step, n);
             host_f64(
-                net.step(pixels, labels, RateAdjustment::UNCHANGED, recorder)
+                net.step(pixels, labels, RateAdjustment::UNCHANGED, inspect)
                     .logits,
             )
         };
-        let mut see = |model: &Model, gradients: &Gradients| {
+        let mut inspect = |model: &Model, gradients: &Gradients| {
             update_maximum(&mut slope, &bias_slopes(model, gradients, setup.replicas()));
         };
-        let a = advance(&mut with, &mut see);
+        let a = advance(&mut with, &mut inspect);
         let b = advance(&mut without, &mut |_, _| ());
         update_maximum(&mut outputs, &relative(&a, &b, setup.replicas()));
     }
@@ -55,13 +56,10 @@ fn update_maximum(maximum: &mut [f64], new: &[f64]) {
 /// Largest gradient of a bias relative to the largest gradient of a weight in the same block, over
 /// all blocks.
 fn bias_slopes(model: &Model, gradients: &Gradients, replicas: usize) -> Vec<f64> {
-    let conv = model.conv_blocks().map(|b| (&b.conv.weight, &b.conv.bias));
-    let dense = model.dense_blocks().iter();
-    let layers = conv.chain(dense.map(|b| (&b.linear.weight, &b.linear.bias)));
     let mut maximum = vec![0.0; replicas];
-    for (weight, bias) in layers {
-        let bias = bias.as_ref().and_then(|bias| bias.val().grad(gradients));
-        let (Some(db), Some(dw)) = (bias, weight.val().grad(gradients)) else {
+    for block in hidden_blocks(model) {
+        let bias = block.bias.and_then(|bias| bias.val().grad(gradients));
+        let (Some(db), Some(dw)) = (bias, block.weight.val().grad(gradients)) else {
             continue;
         };
         let sizes = |x: Tensor<2>| host_f64(x.abs().max_dim(1));

@@ -4,7 +4,7 @@
 
 use super::{DeviceResults, IdentitySetup, largest};
 use crate::train::net::{Net, host_f64};
-use crate::train::parameters::{block_weights, deep_copy, map_parameters};
+use crate::train::parameters::{deep_copy, hidden_blocks, map_parameters};
 use ablate_models::Pass;
 use ablate_models::norm::Norm;
 use ablate_models::zoo::Model;
@@ -76,21 +76,22 @@ fn gradient_cosines(setup: &IdentitySetup<'_>, model: &Model) -> Vec<f64> {
         .sum()
         .backward();
     let mut largest_cosine = vec![0.0; setup.replicas()];
-    for weight in block_weights(&copy) {
-        let Some(slope) = weight.val().grad(&gradients) else {
+    for block in hidden_blocks(&copy) {
+        let weight = block.weight.val();
+        let Some(gradient) = weight.grad(&gradients) else {
             continue;
         };
-        let weight = weight.val().inner();
+        let weight = weight.inner();
         let over_inputs = |x: Tensor<3>| host_f64(x.sum_dim(1));
-        let product = over_inputs(weight.clone() * slope.clone());
-        let sizes = over_inputs(weight.square());
-        let gradient_cosines = over_inputs(slope.square());
+        let product = over_inputs(weight.clone() * gradient.clone());
+        let weights_squared = over_inputs(weight.square());
+        let gradients_squared = over_inputs(gradient.square());
         let units = product.len() / largest_cosine.len();
         for (i, product) in product.into_iter().enumerate() {
             // The cosine of a unit without a gradient is 0.
-            let cosine = match gradient_cosines[i] {
+            let cosine = match gradients_squared[i] {
                 0.0 => 0.0,
-                slope => product.abs() / (sizes[i] * slope).sqrt(),
+                squared => product.abs() / (weights_squared[i] * squared).sqrt(),
             };
             let largest_cosine: &mut f64 = &mut largest_cosine[i / units];
             *largest_cosine = largest([*largest_cosine, cosine].into_iter());
