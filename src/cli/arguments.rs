@@ -105,14 +105,22 @@ impl fmt::Display for Results {
 /// Options of training runs.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunSettings {
-    /// Device to train on (see `ablate devices`)
-    #[arg(long, value_name = "NAME", env = "ABLATE_DEVICE", default_value = DEFAULT_DEVICE)]
+    /// Device to train on; see `ablate devices`. Also set by
+    /// the variable `ABLATE_DEVICE`
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "ABLATE_DEVICE",
+        hide_env = true,
+        default_value = DEFAULT_DEVICE,
+        verbatim_doc_comment
+    )]
     device: String,
-    /// Jobs to train at the same time [default: one per core;
-    /// one on GPUs]
+    /// Jobs to train at the same time [default: one per
+    /// core; one on GPUs]
     #[arg(long, value_name = "N", value_parser = positive, verbatim_doc_comment)]
     jobs: Option<NonZeroUsize>,
-    /// Cells of an arm to train as one stacked model, at most;
+    /// Most cells of an arm to train as one stacked model;
     /// results do not depend on it
     #[arg(
         long,
@@ -126,12 +134,12 @@ pub(crate) struct RunSettings {
     /// `.cells.N.jsonl`
     #[arg(long, verbatim_doc_comment)]
     pub(crate) fresh: bool,
-    /// Train in worker processes, so that a crash fails one job
-    /// and not the run (always on for GPUs)
+    /// Train in worker processes: a crash then fails one
+    /// job, not the run (always on for GPUs)
     #[arg(long, verbatim_doc_comment)]
     pub(crate) isolate: bool,
-    /// Reuse the records of a committed `runs.jsonl` instead of
-    /// training its cells again
+    /// Reuse the records of a committed `runs.jsonl`
+    /// instead of training its cells again
     #[arg(long, conflicts_with = "fresh", verbatim_doc_comment)]
     pub(crate) adopt: bool,
 }

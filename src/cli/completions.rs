@@ -6,7 +6,7 @@ use clap_complete::Shell;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Name of the shell
+    /// Shell
     #[arg(value_enum)]
     shell: Shell,
 }

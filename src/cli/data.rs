@@ -5,6 +5,7 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
 use crate::data::{self, ALL, CatalogEntry, DataError, DataStatus};
+use crate::report::wrap::paragraph;
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -75,7 +76,8 @@ fn list(format: Format, console: &Console) -> Result<Code, Failure> {
     let mut text = plain(&lines, &[]);
     for row in &rows {
         if let Some(error) = &row.error {
-            text.push_str(&format!("\n{}: {error}\n", row.name));
+            text.push('\n');
+            text.push_str(&paragraph(0, &format!("{}: {error}", row.name)));
         }
     }
     console.print(&text)?;

@@ -24,7 +24,7 @@ use std::thread;
 pub(crate) struct Args {
     #[command(flatten)]
     run: run::Args,
-    /// Skip the time estimate, which trains a few steps per arm
+    /// Skip the time estimate, which trains a few steps
     #[arg(long)]
     no_time: bool,
     #[command(flatten)]

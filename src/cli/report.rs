@@ -29,9 +29,9 @@ pub(crate) struct Args {
     /// Write nothing; fail if a derived file is out of date
     #[arg(long)]
     check: bool,
-    /// Also write the table of claims into this page, between
-    /// `<!-- ablate:results -->` and `<!-- /ablate:results -->`
-    /// (repeatable)
+    /// Also write the table of claims into this page,
+    /// between the markers `<!-- ablate:results -->` and
+    /// `<!-- /ablate:results -->` (repeatable)
     #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     splice: Vec<PathBuf>,
 }

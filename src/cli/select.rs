@@ -26,7 +26,7 @@ pub(crate) struct Selection {
     /// Folder of the experiments
     #[arg(long, value_name = "DIR", default_value = "experiments")]
     pub(crate) experiments: PathBuf,
-    /// Change a key of every selected experiment, for example
+    /// Change a key of every selected experiment, such as
     /// `train.epochs=3` (repeatable)
     #[arg(long, value_name = "KEY=VALUE", verbatim_doc_comment)]
     set: Vec<Override>,

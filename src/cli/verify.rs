@@ -36,17 +36,17 @@ pub(crate) struct Args {
         verbatim_doc_comment
     )]
     cells: NonZeroUsize,
-    /// Train and compare up to this epoch only (or this step,
-    /// if the training counts in steps)
+    /// Train and compare up to this epoch only (or this
+    /// step, if the training counts in steps)
     #[arg(long, value_name = "N", verbatim_doc_comment)]
     until: Option<usize>,
     /// If all of them are reproduced bit for bit, mark the
-    /// experiment's records as valid for this program's code
-    /// and note that in `provenance.json`
+    /// records of the experiment as valid for the code of
+    /// this program, and note that in `provenance.json`
     #[arg(long, verbatim_doc_comment)]
     adopt: bool,
-    /// Train in worker processes, so that a crash fails one job
-    /// and not the run (always on for GPUs)
+    /// Train in worker processes: a crash then fails one
+    /// job, not the run (always on for GPUs)
     #[arg(long, verbatim_doc_comment)]
     isolate: bool,
 }

@@ -156,6 +156,26 @@ mod tests {
     }
 
     #[test]
+    fn committed_answers_fit_80_columns() {
+        let results = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+        let mut answers = 0;
+        for entry in std::fs::read_dir(results).unwrap() {
+            let path = entry.unwrap().path().join("summary.json");
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                continue;
+            };
+            let text = answer(&serde_json::from_str(&text).unwrap());
+            println!("{text}");
+            let long = text
+                .lines()
+                .find(|line| line.chars().count() > TERMINAL_WIDTH);
+            assert_eq!(long, None, "{}", path.display());
+            answers += 1;
+        }
+        assert!(answers > 20, "{answers}");
+    }
+
+    #[test]
     fn one_seed_is_too_few_for_an_interval() {
         let text = one_line(&answer(&of(&fixture::spec(2, 1, 1))));
         let expected = "undecided: b label against a label test accuracy: 1 finished pair, too \
