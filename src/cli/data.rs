@@ -5,7 +5,7 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
 use crate::data::{self, ALL, CatalogEntry, DataError, DataStatus};
-use crate::report::wrap::paragraph;
+use crate::text::wrap::paragraph;
 use clap::Subcommand;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! Plain-text tables.
 
-use crate::report::wrap::{TERMINAL_WIDTH, wrap};
+use crate::text::wrap::{TERMINAL_WIDTH, wrap};
 
 /// Narrowest last column that is wrapped.
 const MIN_WRAPPED: usize = 20;

@@ -2,10 +2,11 @@
 
 use super::finding::{effect, margin, prediction};
 use super::subject::subject;
-use super::wrap::paragraph;
+
 use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary, verdict_word};
 use crate::spec::Expect;
 use crate::text::counted;
+use crate::text::wrap::paragraph;
 
 /// Formats the name and question of an experiment, followed by the verdict, effect and 95 % interval of
 /// each primary contrast and the number of identities that are as stated. If there is neither, the
@@ -101,9 +102,9 @@ fn score(arm: &ArmSummary) -> String {
 mod tests {
     use super::*;
     use crate::analysis::{fixture, summarize};
-    use crate::report::wrap::TERMINAL_WIDTH;
     use crate::spec::{Expect, Identity, Spec};
     use crate::text::markdown::one_line;
+    use crate::text::wrap::TERMINAL_WIDTH;
 
     fn of(spec: &Spec) -> Summary {
         summarize(spec, &fixture::records(spec)).unwrap()

@@ -12,7 +12,6 @@ mod probes;
 mod splice;
 mod subject;
 mod tables;
-pub mod wrap;
 
 pub use answer::answer;
 pub use claims::{CLAIMS_FOLDER, claim_file, claim_page, claims_table};

@@ -1,8 +1,9 @@
-//! Text for people, used by reports, figures and the command line alike: numbers, counts and
-//! Markdown.
+//! Text for people, used by reports, figures and the command line alike: numbers, counts,
+//! Markdown and wrapped lines.
 
 pub mod markdown;
 pub mod number;
+pub mod wrap;
 
 /// `1 pair`, `2 pairs`.
 pub fn counted(count: usize, noun: &str) -> String {
