@@ -1,12 +1,12 @@
-//! The one error of the zoo's configurations.
+//! The error of all configurations.
 
-/// A configuration value that cannot be built.
+/// A configuration from which no model can be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{key}` {message}")]
 pub struct ConfigError {
-    /// Dotted path of the key, relative to the model table.
+    /// Dotted path of the faulty key, relative to the model's table.
     pub key: String,
-    /// What is wrong with it, as the end of a sentence that starts with the key.
+    /// What is wrong, as a sentence that continues after the key.
     pub message: String,
 }
 
@@ -18,9 +18,17 @@ impl ConfigError {
         }
     }
 
-    /// The same error below a parent key.
+    /// The same error with the key under `parent`.
     pub(crate) fn under(mut self, parent: &str) -> Self {
         self.key = format!("{parent}.{}", self.key);
         self
     }
+}
+
+pub(crate) fn check_positive(key: &'static str, value: f64) -> Result<(), ConfigError> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    let message = format!("must be positive and finite, not {value}");
+    Err(ConfigError::new(key, message))
 }

@@ -1,30 +1,71 @@
-//! Configurable MLP and CNN blocks on burn, with a replica axis and named random streams.
+//! Configurable multilayer perceptrons and convolutional networks on burn.
+//!
+//! Every model follows burn's pattern `Config -> init -> Module -> forward`. It differs from burn-nn in
+//! two ways:
+//!
+//! - **Replicas.** Every parameter has a leading axis of replicas. [`Start`] lists one seed per replica,
+//!   and all replicas train at once as one stacked model. An ordinary model has one replica. On CPUs a
+//!   replica of a stack is bit-identical to the same seed trained alone.
+//! - **Named random streams.** Start weights and dropout masks depend only on the seed, the module path
+//!   and the training step ([`streams`]). Removing a bias or adding a norm changes no other start value,
+//!   so models that differ in one setting can be compared seed by seed.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`mlp`], [`cnn`] | the two families of models |
+//! | [`zoo`] | either family by configuration, and presets by name |
+//! | [`block`] | linear layer or convolution, norm, activation and dropout in a configurable order |
+//! | [`linear`], [`conv`], [`norm`], [`dropout`], [`activation`] | the layers |
+//! | [`init`], [`pass`] | start values; training and evaluation passes |
+//! | [`inspect`] | analysis of trained models: unit removal, an MLP on the host, folding of norms |
+//!
+//! # Example
+//!
+//! ```
+//! use ablate_models::block::{BlockConfig, Position};
+//! use ablate_models::mlp::MlpConfig;
+//! use ablate_models::norm::{BatchNormConfig, NormConfig};
+//! use ablate_models::{ConfigError, Pass, Start};
+//! use burn::tensor::{Device, Tensor};
+//!
+//! # fn main() -> Result<(), ConfigError> {
+//! let config = MlpConfig {
+//!     hidden: vec![128, 128],
+//!     block: BlockConfig {
+//!         norm: NormConfig::Batch(BatchNormConfig::default()),
+//!         position: Position::Before,
+//!         ..BlockConfig::default()
+//!     },
+//!     last_block: None,
+//! };
+//! let device = Device::flex();
+//! // Three seeds, one stacked model.
+//! let model = config.init(64, 10, &Start::new([0, 1, 2], &device))?;
+//! let images = Tensor::<3>::zeros([3, 32, 64], &device);
+//! let logits = model.forward(images, &Pass::evaluate());
+//! assert_eq!(logits.dims(), [3, 32, 10]);
+//! # Ok(())
+//! # }
+//! ```
 
-pub mod ablation;
-
-pub mod affine;
 pub mod block;
-pub mod chain;
 pub mod cnn;
 pub mod conv;
 pub mod dropout;
 pub mod error;
-pub mod fold;
 pub mod init;
+pub mod inspect;
 pub mod linear;
 pub mod mlp;
 pub mod norm;
-
 pub mod pass;
-pub mod running;
-
 #[cfg(test)]
 #[path = "../kernels/tests/support/testing.rs"]
 mod testing;
 pub mod zoo;
 
-pub use ablate_kernels::Activation;
 pub use ablate_kernels::activation;
+pub use ablate_kernels::{Activation, Geometry, Padding, Position};
 pub use ablate_streams as streams;
 pub use error::ConfigError;
 pub use init::Start;

@@ -1,92 +1,92 @@
-//! How a forward pass is meant: training or evaluation, and who watches it.
+//! The mode of a forward pass, and observers of the values inside it.
 
 use burn::tensor::Tensor;
 
-/// What a forward pass is for.
+/// How a forward pass runs: training or evaluation, and with which observer.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
     mode: Mode,
     observer: Option<&'a dyn Observer>,
 }
 
-/// The kinds of forward pass.
+/// The modes of a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Batch statistics, which also enter the running averages; dropout with the masks of a step.
+    /// Training: norms use and record the statistics of the batch, dropout is on.
     Train {
-        /// The training step that addresses the masks.
+        /// The training step, which determines the dropout masks.
         step: u64,
     },
-    /// Running statistics, no dropout.
+    /// Evaluation: norms use their running averages, dropout is off.
     Evaluate,
-    /// Batch statistics that leave the running averages alone, no dropout.
+    /// Evaluation with the statistics of the batch, which are not recorded; dropout is off.
     EvaluateOnBatch,
 }
 
 impl<'a> Pass<'a> {
     /// A training pass at `step`.
     pub const fn train(step: u64) -> Self {
-        Self::of(Mode::Train { step })
+        Self::new(Mode::Train { step })
     }
 
-    /// An evaluation pass with running statistics.
+    /// An evaluation pass with running averages.
     pub const fn evaluate() -> Self {
-        Self::of(Mode::Evaluate)
+        Self::new(Mode::Evaluate)
     }
 
     /// An evaluation pass with the statistics of the batch.
     pub const fn evaluate_on_batch() -> Self {
-        Self::of(Mode::EvaluateOnBatch)
+        Self::new(Mode::EvaluateOnBatch)
     }
 
-    const fn of(mode: Mode) -> Self {
+    const fn new(mode: Mode) -> Self {
         Self {
             mode,
             observer: None,
         }
     }
 
-    /// The same pass, watched.
+    /// The same pass with an observer. An observed pass uses no fused kernels.
     #[must_use]
-    pub const fn watched_by(mut self, observer: &'a dyn Observer) -> Self {
+    pub const fn observed_by(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// What the pass is for.
+    /// The mode.
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Whether someone watches.
-    pub const fn is_watched(&self) -> bool {
+    /// True if the pass has an observer.
+    pub const fn is_observed(&self) -> bool {
         self.observer.is_some()
     }
 
-    pub(crate) fn show(&self, path: &str, point: Point, value: &Tensor<3>) {
+    pub(crate) fn observe(&self, path: &str, point: Point, value: &Tensor<3>) {
         if let Some(observer) = self.observer {
-            observer.see(path, point, value);
+            observer.observe(path, point, value);
         }
     }
 }
 
-/// A place in a block at which an observer sees the values.
+/// A point in a block at which observers see values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {
-    /// What the weights gave.
-    Weighted,
-    /// What enters the norm, behind dropout where that stands directly before it.
+    /// Output of the linear layer or convolution.
+    LinearOutput,
+    /// Input of the norm, after dropout if dropout directly precedes the norm.
     NormInput,
-    /// What enters the activation.
+    /// Input of the activation.
     Preactivation,
-    /// What leaves the activation.
+    /// Output of the activation.
     Activation,
-    /// What leaves the block.
+    /// Output of the block.
     Output,
 }
 
-/// Sees the values inside a forward pass; changes nothing.
+/// Reads the values inside a forward pass; see [`Pass::observed_by`].
 pub trait Observer {
-    /// `value` of shape `[replicas, rows, channels]` at `point` of the block at `path`.
-    fn see(&self, path: &str, point: Point, value: &Tensor<3>);
+    /// Called with `value`, `[replicas, rows, channels]`, at `point` of the block at `path`.
+    fn observe(&self, path: &str, point: Point, value: &Tensor<3>);
 }

@@ -7,10 +7,9 @@ use ablate_kernels::Padding;
 use ablate_kernels::activation::Activation;
 use ablate_models::Pass;
 use ablate_models::Start;
-use ablate_models::ablation::{Fill, Subject, Unit};
-use ablate_models::affine::AffineConfig;
+use ablate_models::inspect::{Fill, HostMlp, UnitRemoval, Unit};
+use ablate_models::norm::AffineConfig;
 use ablate_models::block::{Bias, BlockConfig, Position};
-use ablate_models::chain::Chain;
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{DropoutConfig, Placement};
 use ablate_models::mlp::MlpConfig;
@@ -304,7 +303,7 @@ fn losses(model: &Model, x: Tensor<3>, labels: Tensor<2, Int>) -> Vec<f64> {
 }
 
 #[test]
-fn the_dense_end_as_plain_numbers_is_the_model_with_all_units_and_with_one_less() {
+fn host_mlp_matches_the_model_with_and_without_a_unit() {
     let device = burn::tensor::Device::flex();
     let start = Start::new([1, 2], &device).double();
     let features: usize = INPUT.iter().product();
@@ -317,20 +316,20 @@ fn the_dense_end_as_plain_numbers_is_the_model_with_all_units_and_with_one_less(
         model.forward(x(), &Pass::train(0));
         let norm = &config.block().norm;
         let of_examples = matches!(norm, NormConfig::Layer(_) | NormConfig::Group(_));
-        let Some(chains) = Chain::of(&model) else {
-            assert!(of_examples, "{config:?} has no chain");
+        let Some(nets) = HostMlp::replicas_of(&model) else {
+            assert!(of_examples, "{config:?} has no host MLP");
             continue;
         };
-        assert!(!of_examples, "{config:?} has a chain");
+        assert!(!of_examples, "{config:?} has a host MLP");
         let inputs = values(model.features(x(), &Pass::evaluate()));
         let feeds = model.dense_blocks().len();
         let removed = Unit { feeds, index: 2 };
-        let subjects = chains.iter().zip(inputs.chunks_exact(inputs.len() / 2));
-        let subjects: Vec<Subject<'_>> = subjects
+        let subjects = nets.iter().zip(inputs.chunks_exact(inputs.len() / 2));
+        let subjects: Vec<UnitRemoval<'_>> = subjects
             .zip(numbers.chunks_exact(ROWS))
-            .map(|((chain, inputs), labels)| Subject::new(chain, inputs.to_vec(), 1, labels))
+            .map(|((net, inputs), labels)| UnitRemoval::new(net, inputs.to_vec(), 1, labels))
             .collect();
-        let ours: Vec<f64> = subjects.iter().map(|s| s.whole().nll).collect();
+        let ours: Vec<f64> = subjects.iter().map(|s| s.intact().nll).collect();
         assert!(distance(&ours, &losses(&model, x(), labels())) < 1e-9);
         let without = edit(model, |path, weight| {
             if path.ends_with("head.weight") {

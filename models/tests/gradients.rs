@@ -4,7 +4,7 @@
 mod support;
 
 use ablate_kernels::{Geometry, Padding};
-use ablate_models::affine::AffineConfig;
+use ablate_models::norm::AffineConfig;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::conv::Conv2dConfig;

@@ -1,144 +1,162 @@
-//! Activation functions.
+//! Activation functions: the one table of them, with plain burn operations and `f64` references.
+//!
+//! A new activation is one entry of [`activations!`] and works everywhere: in configuration files, in
+//! every block and in every measurement that asks for its derivative. A kernel of its own, which makes
+//! it faster and changes nothing else, goes into `cpu/epilogue/functions.rs` and `gpu/functions.rs`;
+//! without one, blocks compute it with [`Activation::forward`].
 
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
-/// The activation of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `max(x, 0)`.
-    #[default]
-    Relu,
-    /// `max(x, 0.01 x)` (Maas, Hannun and Ng 2013).
-    LeakyRelu,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
-    /// `tanh(x)`.
-    Tanh,
-    /// `x Phi(x)`, exact (Hendrycks and Gimpel 2016).
-    Gelu,
-    /// `x sigmoid(x)` (Elfwing, Uchibe and Doya 2018).
-    Silu,
-    /// `x` above zero, `exp(x) - 1` below (Clevert, Unterthiner and Hochreiter 2016).
-    Elu,
-    /// `x`.
-    Linear,
-}
-
-impl Activation {
-    /// Every activation, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
-        Self::Relu,
-        Self::LeakyRelu,
-        Self::Sigmoid,
-        Self::Tanh,
-        Self::Gelu,
-        Self::Silu,
-        Self::Elu,
-        Self::Linear,
-    ];
-
-    /// The name used in configuration files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Relu => "relu",
-            Self::LeakyRelu => "leaky_relu",
-            Self::Sigmoid => "sigmoid",
-            Self::Tanh => "tanh",
-            Self::Gelu => "gelu",
-            Self::Silu => "silu",
-            Self::Elu => "elu",
-            Self::Linear => "linear",
-        }
-    }
-}
-
-impl Activation {
-    /// Applies the activation element by element.
-    ///
-    /// # Shapes
-    /// Any; the output has the input's.
-    pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Relu => activation::relu(x),
-            Self::LeakyRelu => activation::leaky_relu(x, LEAKY_SLOPE),
-            Self::Sigmoid => logistic(x),
-            Self::Tanh => activation::tanh(x),
-            // burn's own has, without a kernel, the gradient of the tanh form: off by up to 9e-4.
-            Self::Gelu => {
-                let cdf = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
-                x * cdf
-            }
-            Self::Silu => x.clone() * logistic(x),
-            Self::Elu => elu(x),
-            Self::Linear => x,
-        }
-    }
-
-    /// Whether `f(a x) = a f(x)` for every `a > 0`, so that a positive scale in front of it can
-    /// move behind it.
-    pub const fn is_positively_homogeneous(self) -> bool {
-        matches!(self, Self::Relu | Self::LeakyRelu | Self::Linear)
-    }
-}
-
 /// Slope of `leaky_relu` below zero.
 pub const LEAKY_SLOPE: f64 = 0.01;
 
+/// Declares [`Activation`] from a table. Each entry has a name for configuration files and
+///
+/// - `forward`: the function of a tensor, element by element, in plain burn operations;
+/// - `value` and `slope`: the function and its derivative (at a kink, from below) of an `f64`;
+/// - `largest_slope`: the largest absolute value of the derivative;
+/// - `homogeneous`: whether `f(a x) = a f(x)` for every `a > 0`.
+macro_rules! activations {
+    ($(
+        $(#[$attribute:meta])*
+        $variant:ident = $name:literal {
+            forward: |$tensor:ident| $forward:expr,
+            value: |$x:ident| $value:expr,
+            slope: |$at:ident| $slope:expr,
+            largest_slope: $largest:expr,
+            homogeneous: $homogeneous:literal,
+        }
+    )*) => {
+        /// The activation of a block.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Activation {
+            $($(#[$attribute])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Activation {
+            /// Every activation, in the order of the documentation.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The name used in configuration files.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Applies the activation element by element.
+            ///
+            /// # Shapes
+            /// The output has the shape of the input.
+            pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+                match self { $(Self::$variant => { let $tensor = x; $forward })* }
+            }
+
+            /// The value at `x` in double precision.
+            pub fn value(self, x: f64) -> f64 {
+                match self { $(Self::$variant => { let $x = x; $value })* }
+            }
+
+            /// The derivative at `x`; at a kink, the derivative from below.
+            pub fn slope(self, x: f64) -> f64 {
+                match self { $(Self::$variant => { let $at = x; $slope })* }
+            }
+
+            /// The largest absolute value of the derivative.
+            pub fn largest_slope(self) -> f64 {
+                match self { $(Self::$variant => $largest,)* }
+            }
+
+            /// True if `f(a x) = a f(x)` for every `a > 0`, so that a positive scale before the
+            /// activation can move behind it.
+            pub const fn is_positively_homogeneous(self) -> bool {
+                match self { $(Self::$variant => $homogeneous,)* }
+            }
+        }
+    };
+}
+
+activations! {
+    /// `max(x, 0)`.
+    #[default]
+    Relu = "relu" {
+        forward: |x| activation::relu(x),
+        value: |x| x.max(0.0),
+        slope: |x| f64::from(x > 0.0),
+        largest_slope: 1.0,
+        homogeneous: true,
+    }
+    /// `max(x, 0.01 x)` (Maas, Hannun and Ng 2013).
+    LeakyRelu = "leaky_relu" {
+        forward: |x| activation::leaky_relu(x, LEAKY_SLOPE),
+        value: |x| x.max(LEAKY_SLOPE * x),
+        slope: |x| if x > 0.0 { 1.0 } else { LEAKY_SLOPE },
+        largest_slope: 1.0,
+        homogeneous: true,
+    }
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid = "sigmoid" {
+        forward: |x| logistic(x),
+        value: |x| sigmoid(x),
+        slope: |x| sigmoid(x) * (1.0 - sigmoid(x)),
+        largest_slope: 0.25,
+        homogeneous: false,
+    }
+    /// `tanh(x)`.
+    Tanh = "tanh" {
+        forward: |x| activation::tanh(x),
+        value: |x| x.tanh(),
+        slope: |x| 1.0 - x.tanh().powi(2),
+        largest_slope: 1.0,
+        homogeneous: false,
+    }
+    /// `x Phi(x)` with the exact normal distribution function (Hendrycks and Gimpel 2016).
+    Gelu = "gelu" {
+        // burn's own GELU uses the gradient of the tanh approximation, which is off by up to 9e-4.
+        forward: |x| {
+            let cdf = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
+            x * cdf
+        },
+        value: |x| x * normal_cdf(x),
+        slope: |x| {
+            let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+            normal_cdf(x) + x * density
+        },
+        // At sqrt(2), where the second derivative of x Phi(x) is zero.
+        largest_slope: Self::Gelu.slope(std::f64::consts::SQRT_2),
+        homogeneous: false,
+    }
+    /// `x sigmoid(x)`, also called swish (Elfwing, Uchibe and Doya 2018).
+    Silu = "silu" {
+        forward: |x| x.clone() * logistic(x),
+        value: |x| x * sigmoid(x),
+        slope: |x| sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),
+        // At the root of x tanh(x / 2) = 2.
+        largest_slope: Self::Silu.slope(2.399_357_280_520_022),
+        homogeneous: false,
+    }
+    /// `x` above zero, `exp(x) - 1` below (Clevert, Unterthiner and Hochreiter 2016).
+    Elu = "elu" {
+        forward: |x| elu(x),
+        value: |x| x.max(x.min(0.0).exp_m1()),
+        slope: |x| x.min(0.0).exp(),
+        largest_slope: 1.0,
+        homogeneous: false,
+    }
+    /// `x`: no activation.
+    Linear = "linear" {
+        forward: |x| x,
+        value: |x| x,
+        slope: |_x| 1.0,
+        largest_slope: 1.0,
+        homogeneous: true,
+    }
+}
+
 impl Activation {
-    /// The value at one point, in double precision.
-    pub fn value(self, x: f64) -> f64 {
-        match self {
-            Self::Relu => x.max(0.0),
-            Self::LeakyRelu => x.max(LEAKY_SLOPE * x),
-            Self::Sigmoid => sigmoid(x),
-            Self::Tanh => x.tanh(),
-            Self::Gelu => x * normal_cdf(x),
-            Self::Silu => x * sigmoid(x),
-            Self::Elu => x.max(x.min(0.0).exp_m1()),
-            Self::Linear => x,
-        }
-    }
-
-    /// The derivative at one point; at a kink, the one from below.
-    pub fn slope(self, x: f64) -> f64 {
-        match self {
-            Self::Relu => f64::from(x > 0.0),
-            Self::LeakyRelu => {
-                if x > 0.0 {
-                    1.0
-                } else {
-                    LEAKY_SLOPE
-                }
-            }
-            Self::Sigmoid => sigmoid(x) * (1.0 - sigmoid(x)),
-            Self::Tanh => 1.0 - x.tanh().powi(2),
-            Self::Gelu => {
-                let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
-                normal_cdf(x) + x * density
-            }
-            Self::Silu => sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x))),
-            Self::Elu => x.min(0.0).exp(),
-            Self::Linear => 1.0,
-        }
-    }
-
-    /// The largest size of the derivative anywhere.
-    pub fn largest_slope(self) -> f64 {
-        match self {
-            Self::Sigmoid => 0.25,
-            // At sqrt(2), where the second derivative of x Phi(x) is zero.
-            Self::Gelu => self.slope(std::f64::consts::SQRT_2),
-            // At the root of x tanh(x / 2) = 2.
-            Self::Silu => self.slope(2.399_357_280_520_022),
-            _ => 1.0,
-        }
-    }
-
-    /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` over `a` in {1/4, 1/2, 2, 4} and `x` on a grid of
-    /// step 1/16 over `[-8, 8]`, leaving out points where `f(x)` is zero: 0 for a positively
-    /// homogeneous function.
+    /// The largest relative violation of positive homogeneity, `|f(a x) - a f(x)| / |a f(x)|`, over
+    /// `a` in {1/4, 1/2, 2, 4} and `x` on a grid of step 1/16 over `[-8, 8]`.
+    ///
+    /// Points where `f(x)` is zero are left out. The result is 0 for positively homogeneous functions.
     pub fn homogeneity_error(self) -> f64 {
         let grid = (-128..=128).map(|i| f64::from(i) / 16.0);
         let pairs = grid.flat_map(|x| [0.25, 0.5, 2.0, 4.0].map(|a| (a, x)));
@@ -151,14 +169,13 @@ impl Activation {
     }
 }
 
-/// The logistic function by the hyperbolic tangent: in double precision burn's own is good to nine
-/// digits only.
+/// The logistic function by way of `tanh`: burn's own is accurate to nine digits only in `f64`.
 fn logistic<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     (x * 0.5).tanh() * 0.5 + 0.5
 }
 
-/// burn's own takes the exponential above zero as well, where it overflows from 89 on in single
-/// precision and makes the gradient NaN.
+/// ELU that takes the exponential of negative values only. burn's own also takes it above zero, where
+/// it overflows from 89 on in `f32` and makes the gradient NaN.
 fn elu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     activation::relu(x.clone()) + (x.clamp_max(0.0).exp() - 1.0)
 }
@@ -268,7 +285,7 @@ mod tests {
     ];
 
     #[test]
-    fn values_and_slopes_are_those_of_pytorch() {
+    fn values_and_slopes_match_pytorch() {
         for (activation, expected, slopes) in PYTORCH {
             assert_close(&POINTS.map(|x| activation.value(x)), &expected, 1e-15);
             assert_close(&POINTS.map(|x| activation.slope(x)), &slopes, 1e-15);
@@ -276,12 +293,12 @@ mod tests {
     }
 
     fn grid() -> Vec<f64> {
-        // Off the kinks.
+        // Half a step off the kink at 0.
         (-160..160).map(|i| (f64::from(i) + 0.5) / 16.0).collect()
     }
 
     #[test]
-    fn tensors_get_the_values_and_slopes_of_the_scalar_functions() {
+    fn tensors_match_the_scalar_functions() {
         for_each_device(|device| {
             let device = device.clone().autodiff();
             for (dtype, bound) in [(DType::F32, 2e-6), (DType::F64, 2e-15)] {
@@ -290,7 +307,7 @@ mod tests {
                     let y = activation.forward(x.clone());
                     let expected: Vec<f64> = grid().iter().map(|&x| activation.value(x)).collect();
                     assert_close(&values(y.clone()), &expected, bound);
-                    // A constant is added so that the identity, too, has a step to go back.
+                    // Adding a constant gives the identity a node in the graph.
                     let gradients = (y + 1.0).sum().backward();
                     let slopes = values(x.grad(&gradients).expect("a gradient"));
                     let expected: Vec<f64> = grid().iter().map(|&x| activation.slope(x)).collect();
@@ -301,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn far_from_zero_values_and_slopes_stay_finite() {
+    fn large_inputs_give_finite_values_and_slopes() {
         for_each_device(|device| {
             let device = device.clone().autodiff();
             for dtype in [DType::F32, DType::F64] {
@@ -322,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_slope_is_reached_and_never_passed() {
+    fn largest_slope_is_the_maximum_over_a_grid() {
         for activation in Activation::ALL {
             let grid = (-80_000..=80_000).map(|i| f64::from(i) / 1e4);
             let steepest = grid.map(|x| activation.slope(x).abs()).fold(0.0, f64::max);
@@ -339,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_homogeneity_error_is_zero_exactly_where_a_scale_can_move() {
+    fn homogeneity_error_is_zero_only_if_homogeneous() {
         for activation in Activation::ALL {
             let error = activation.homogeneity_error();
             if activation.is_positively_homogeneous() {
@@ -351,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_configuration_files() {
+    fn name_matches_serde() {
         for activation in Activation::ALL {
             let name = serde_json::to_string(&activation).expect("a name");
             assert_eq!(name, format!("\"{}\"", activation.name()));

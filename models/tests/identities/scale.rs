@@ -7,7 +7,7 @@ use ablate_kernels::Padding;
 use ablate_models::block::{BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::DropoutConfig;
-use ablate_models::fold::{FoldError, fold_centers_behind, fold_scales, fold_scales_behind};
+use ablate_models::inspect::{FoldError, fold_centers_behind, fold_scales, fold_scales_behind};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
 use ablate_models::norm::{BatchNormConfig, Norm, NormConfig};

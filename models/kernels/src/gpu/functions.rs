@@ -7,10 +7,41 @@ use crate::spec::NormSpec;
 use burn_cubecl::cubecl::{self, prelude::*};
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
+/// An activation that has a GPU kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Function {
+    Relu,
+    LeakyRelu,
+    Sigmoid,
+    Tanh,
+    Gelu,
+    Silu,
+    Elu,
+    Identity,
+}
+
+impl Function {
+    /// The kernel of `activation`; `None` if it has none.
+    pub(super) fn of(activation: Activation) -> Option<Self> {
+        const KERNELS: [(Activation, Function); 8] = [
+            (Activation::Relu, Function::Relu),
+            (Activation::LeakyRelu, Function::LeakyRelu),
+            (Activation::Sigmoid, Function::Sigmoid),
+            (Activation::Tanh, Function::Tanh),
+            (Activation::Gelu, Function::Gelu),
+            (Activation::Silu, Function::Silu),
+            (Activation::Elu, Function::Elu),
+            (Activation::Linear, Function::Identity),
+        ];
+        let of_activation = |(known, _): &&(Activation, Self)| *known == activation;
+        KERNELS.iter().find(of_activation).map(|(_, kernel)| *kernel)
+    }
+}
+
 /// What follows the weights, for which kernels are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Epilogue {
-    pub(super) activation: Activation,
+    pub(super) activation: Function,
     /// The norm stands behind the activation.
     pub(super) after: bool,
 }
@@ -18,7 +49,7 @@ pub(super) struct Epilogue {
 impl Epilogue {
     /// Nothing.
     pub(super) const NONE: Self = Self {
-        activation: Activation::Linear,
+        activation: Function::Identity,
         after: false,
     };
 }
@@ -26,7 +57,8 @@ impl Epilogue {
 impl From<&NormSpec> for Epilogue {
     fn from(spec: &NormSpec) -> Self {
         Self {
-            activation: spec.activation,
+            activation: Function::of(spec.activation)
+                .unwrap_or_else(|| panic!("`{}` has no GPU kernel", spec.activation.name())),
             after: spec.position == Position::After,
         }
     }
@@ -46,25 +78,25 @@ pub(super) fn seen<N: Size>(x: Vector<f32, N>, #[comptime] epilogue: Epilogue) -
 #[cube]
 pub(super) fn value<N: Size>(
     x: Vector<f32, N>,
-    #[comptime] activation: Activation,
+    #[comptime] activation: Function,
 ) -> Vector<f32, N> {
     let zero = Vector::new(0.0f32);
     match comptime![activation] {
-        Activation::Relu => select_many(x.less_equal(&zero), zero, x),
-        Activation::LeakyRelu => select_many(
+        Function::Relu => select_many(x.less_equal(&zero), zero, x),
+        Function::LeakyRelu => select_many(
             x.greater_than(&zero),
             x,
             x * Vector::new(LEAKY_SLOPE as f32),
         ),
-        Activation::Sigmoid => logistic(x),
-        Activation::Tanh => Vector::tanh(x),
-        Activation::Gelu => x * normal_cdf(x),
-        Activation::Silu => x * logistic(x),
-        Activation::Elu => {
+        Function::Sigmoid => logistic(x),
+        Function::Tanh => Vector::tanh(x),
+        Function::Gelu => x * normal_cdf(x),
+        Function::Silu => x * logistic(x),
+        Function::Elu => {
             let below = Vector::exp(select_many(x.greater_than(&zero), zero, x));
             select_many(x.greater_than(&zero), x, below - Vector::new(1.0f32))
         }
-        Activation::Linear => x,
+        Function::Identity => x,
     }
 }
 
@@ -72,33 +104,33 @@ pub(super) fn value<N: Size>(
 #[cube]
 pub(super) fn slope<N: Size>(
     x: Vector<f32, N>,
-    #[comptime] activation: Activation,
+    #[comptime] activation: Function,
 ) -> Vector<f32, N> {
     let zero = Vector::new(0.0f32);
     let one = Vector::new(1.0f32);
     match comptime![activation] {
-        Activation::Relu => select_many(x.less_equal(&zero), zero, one),
-        Activation::LeakyRelu => {
+        Function::Relu => select_many(x.less_equal(&zero), zero, one),
+        Function::LeakyRelu => {
             select_many(x.greater_than(&zero), one, Vector::new(LEAKY_SLOPE as f32))
         }
-        Activation::Sigmoid => {
+        Function::Sigmoid => {
             let y = logistic(x);
             y * (one - y)
         }
-        Activation::Tanh => {
+        Function::Tanh => {
             let y = Vector::tanh(x);
             one - y * y
         }
-        Activation::Gelu => {
+        Function::Gelu => {
             let density = Vector::exp(x * x * Vector::new(-0.5f32));
             normal_cdf(x) + x * density * Vector::new(comptime!(1.0 / (2.0 * PI).sqrt()))
         }
-        Activation::Silu => {
+        Function::Silu => {
             let y = logistic(x);
             y * (one + x * (one - y))
         }
-        Activation::Elu => Vector::exp(select_many(x.greater_than(&zero), zero, x)),
-        Activation::Linear => one,
+        Function::Elu => Vector::exp(select_many(x.greater_than(&zero), zero, x)),
+        Function::Identity => one,
     }
 }
 

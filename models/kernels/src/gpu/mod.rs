@@ -10,6 +10,7 @@ mod masks;
 mod tests;
 mod windows;
 
+use crate::activation::Activation;
 use crate::geometry::Geometry;
 use crate::operations::BlockOutput;
 use crate::spec::NormSpec;
@@ -248,6 +249,11 @@ pub(crate) fn max_pool2d(x: Tensor<5>) -> Tensor<5> {
 pub(crate) fn add_bias(x: Tensor<3>, bias: Tensor<2>) -> Tensor<3> {
     let (x, bias) = (x.into_dispatch(), bias.into_dispatch());
     Tensor::from_dispatch(Dispatch::zoo_add_bias(x, bias))
+}
+
+/// True if [`normed_activation`] can compute `activation`.
+pub fn has_kernel(activation: Activation) -> bool {
+    functions::Function::of(activation).is_some()
 }
 
 /// Batch norm with the statistics of the batch, and the activation on its side of it.

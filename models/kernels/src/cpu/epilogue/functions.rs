@@ -129,18 +129,21 @@ impl<T: Real> Function<T> for Identity {
     }
 }
 
-/// Runs `$body` with `$f` bound to the activation's type.
+/// Runs `$body` with `$f` bound to the type of the activation, or `$otherwise` if it has no kernel.
 macro_rules! with_function {
-    (@ $activation:expr, $f:ident => $body:expr, $($variant:ident: $function:ident,)*) => {
-        match $activation {
-            $($crate::activation::Activation::$variant => {
-                let $f = $crate::cpu::epilogue::functions::$function;
-                $body
-            })*
+    (@ $activation:expr, $f:ident => $body:expr, else $otherwise:expr,
+        $($variant:ident: $function:ident,)*
+    ) => {
+        $(if $activation == $crate::activation::Activation::$variant {
+            let $f = $crate::cpu::epilogue::functions::$function;
+            $body
+        } else)* {
+            $otherwise
         }
     };
-    ($activation:expr, $f:ident => $body:expr) => {
-        $crate::cpu::epilogue::functions::with_function!(@ $activation, $f => $body,
+    ($activation:expr, $f:ident => $body:expr, else $otherwise:expr) => {
+        $crate::cpu::epilogue::functions::with_function!(
+            @ $activation, $f => $body, else $otherwise,
             Relu: Relu,
             LeakyRelu: LeakyRelu,
             Sigmoid: Sigmoid,
@@ -150,6 +153,11 @@ macro_rules! with_function {
             Elu: Elu,
             Linear: Identity,
         )
+    };
+    ($activation:expr, $f:ident => $body:expr) => {
+        $crate::cpu::epilogue::functions::with_function!($activation, $f => $body, else {
+            panic!("`{}` has no kernel", $activation.name())
+        })
     };
 }
 

@@ -41,6 +41,11 @@ pub struct EpilogueSpec {
 }
 
 impl EpilogueSpec {
+    /// True if the CPU kernels include `activation`.
+    pub fn has_kernel(activation: Activation) -> bool {
+        with_function!(activation, _function => true, else false)
+    }
+
     /// Whether a norm follows the activation.
     fn norm_last(&self) -> bool {
         self.epsilon.is_some() && self.position == Position::After

@@ -1,42 +1,86 @@
-//! Running averages of a batch norm's statistics.
+//! Running averages of the mean and variance of a batch norm.
 
 use crate::init::Start;
-use crate::norm::{BatchNormConfig, RunningVariance};
 use burn::module::{
     Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param,
     ParamId,
 };
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Exponential running averages of a batch norm's statistics.
+/// How the weight of the new batch in a running average changes over the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Averaging {
+    /// It is always the momentum.
+    #[default]
+    Constant,
+    /// It falls to the momentum: the decay at step `t` (from 0) is
+    /// `min(1 - momentum, (1 + t) / (10 + t))`, as in TensorFlow's `ExponentialMovingAverage` with
+    /// `num_updates`.
+    Ramp,
+}
+
+impl Averaging {
+    /// The weight of the batch of step `step` (from 0).
+    pub fn weight(self, momentum: f64, step: u64) -> f64 {
+        match self {
+            Self::Constant => momentum,
+            Self::Ramp => momentum.max(9.0 / (10.0 + step as f64)),
+        }
+    }
+}
+
+/// Which estimate of the variance enters the running average.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunningVariance {
+    /// Divided by `n`.
+    #[default]
+    Biased,
+    /// Divided by `n - 1`.
+    Unbiased,
+}
+
+impl RunningVariance {
+    /// The factor from the biased variance of `rows` rows to this estimate.
+    pub(super) fn factor(self, rows: usize) -> f64 {
+        match self {
+            Self::Biased => 1.0,
+            // One row has no unbiased variance; its biased variance, 0, is used.
+            Self::Unbiased => rows as f64 / rows.saturating_sub(1).max(1) as f64,
+        }
+    }
+}
+
+/// Exponential running averages of mean and variance, shared by all clones.
 ///
-/// After `t` batches the start value has the weight `(1 - momentum)^t` in them (with
-/// [`Averaging::Ramp`](crate::norm::Averaging::Ramp) far less); bias correction divides by what remains, as Adam does (Kingma and Ba 2015, section 3).
+/// After `t` batches the start value still has the weight `(1 - momentum)^t` (far less with
+/// [`Averaging::Ramp`]). Bias correction divides by the weight of the batches, as in Adam (Kingma and
+/// Ba 2015, section 3).
 #[derive(Module, Debug)]
-pub struct Running {
+pub struct RunningAverages {
     mean: Average,
     variance: Average,
-    /// Weight that data has in the averages, `[replicas, 1]`; kept only for bias correction.
+    /// Total weight of the batches, `[replicas, 1]`; only with bias correction.
     weight: Option<Average>,
 }
 
-impl Running {
-    pub(crate) fn new(config: &BatchNormConfig, channels: usize, start: &Start) -> Self {
-        // A corrected average starts from nothing; an uncorrected one from a standard normal.
-        let variance = if config.bias_correction { 0.0 } else { 1.0 };
+impl RunningAverages {
+    pub(super) fn new(channels: usize, bias_correction: bool, start: &Start) -> Self {
+        // With bias correction both averages start at zero; without, at mean 0 and variance 1.
+        let variance = if bias_correction { 0.0 } else { 1.0 };
         Self {
             mean: Average::new(start.filled(0.0, channels)),
             variance: Average::new(start.filled(variance, channels)),
-            weight: config
-                .bias_correction
-                .then(|| Average::new(start.filled(0.0, 1))),
+            weight: bias_correction.then(|| Average::new(start.filled(0.0, 1))),
         }
     }
 
-    /// Estimates of the population's mean and variance, `[replicas, channels]` each. With bias
-    /// correction and before any batch they are 0 and 1.
+    /// Estimates of the population's mean and variance, `[replicas, channels]` each. Before the first
+    /// batch they are 0 and 1.
     pub fn estimates(&self) -> (Tensor<2>, Tensor<2>) {
         let (mean, variance) = (self.mean.get(), self.variance.get());
         let Some(weight) = &self.weight else {
@@ -49,7 +93,7 @@ impl Running {
         (mean / share.clone(), variance / share + start)
     }
 
-    /// Puts `mean` and `variance`, `[replicas, channels]` each, in the place of the estimates.
+    /// Sets the estimates to `mean` and `variance`, `[replicas, channels]` each.
     pub fn set(&self, mean: Tensor<2>, variance: Tensor<2>) {
         if let Some(weight) = &self.weight {
             weight.change(|old| old.ones_like());
@@ -58,21 +102,9 @@ impl Running {
         self.variance.change(|_| variance.inner());
     }
 
-    /// Takes in mean and variance of a batch, `[replicas, channels]` each, taken over `rows` rows
-    /// at `step`. Statistics of ghost batches come as their means.
-    pub(crate) fn update(
-        &self,
-        config: &BatchNormConfig,
-        [mean, variance]: [Tensor<2>; 2],
-        rows: usize,
-        step: u64,
-    ) {
-        let m = config.averaging.weight(config.momentum, step);
-        let spread = match config.running_variance {
-            RunningVariance::Biased => 1.0,
-            // One row has no unbiased variance; it enters as it is.
-            RunningVariance::Unbiased => rows as f64 / rows.saturating_sub(1).max(1) as f64,
-        };
+    /// Adds `mean` and `factor * variance` of a batch, `[replicas, channels]` each, with `weight`.
+    pub(super) fn update(&self, [mean, variance]: [Tensor<2>; 2], weight: f64, factor: f64) {
+        let m = weight;
         if let Some(weight) = &self.weight {
             weight.change(|old| {
                 let ones = old.ones_like();
@@ -82,13 +114,15 @@ impl Running {
         self.mean
             .change(|old| ablate_kernels::average_step(old, mean.inner(), [1.0 - m, m]));
         self.variance.change(|old| {
-            ablate_kernels::average_step(old, variance.inner(), [1.0 - m, m * spread])
+            ablate_kernels::average_step(old, variance.inner(), [1.0 - m, m * factor])
         });
     }
 }
 
-/// One running average, shared by its clones. burn's `RunningState` averages over threads beside that
-/// and records its changes for gradients, which a step of a small net feels.
+/// One running average, shared by its clones.
+///
+/// burn's `RunningState` also averages over threads and tracks gradients, which costs noticeable time
+/// per step in a small net.
 #[derive(Clone, Debug)]
 struct Average {
     id: ParamId,
@@ -108,7 +142,7 @@ impl Average {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tensor<2>> {
-        // It is replaced whole, so it is whole after a panic, too.
+        // The value is replaced as a whole, so a panic elsewhere cannot leave it half written.
         self.value.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,7 +150,7 @@ impl Average {
         self.lock().clone()
     }
 
-    /// Puts `f` of the value in its place, both without gradients.
+    /// Replaces the value by `f` of it, without tracking gradients.
     fn change(&self, f: impl FnOnce(Tensor<2>) -> Tensor<2>) {
         let mut value = self.lock();
         let new = f(value.clone().inner());
@@ -126,7 +160,7 @@ impl Average {
         };
     }
 
-    /// Puts `f` of the value in its place.
+    /// Replaces the value by `f` of it.
     fn replace(&self, f: impl FnOnce(Tensor<2>) -> Tensor<2>) {
         let mut value = self.lock();
         *value = f(value.clone());
@@ -141,7 +175,7 @@ impl Module for Average {
     fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
         self.replace(|value| {
             let param = mapper.map_float(Param::initialized(self.id, value));
-            // Nothing learns it, whatever a mapper says.
+            // A running average is never trained, even if the mapper asks for gradients.
             param.into_value().set_require_grad(false)
         });
         self

@@ -1,39 +1,38 @@
-//! The dense end of a trained net as plain numbers: for whoever asks what a net does without some of
-//! its units, thousands of times.
+//! The dense layers of a trained model as `f64` matrices on the host.
 //!
-//! In evaluation mode a batch norm is one scale and shift a channel. One in front of the activation
-//! moves into the weights; one behind it stays a scale and a shift.
+//! This is for analyses that evaluate a small net thousands of times, such as unit removal. In
+//! evaluation a batch norm is a fixed scale and shift per channel. Before the activation they are
+//! merged into the weights and the bias; after it they are kept as a scale and a shift.
 
-use crate::affine::Affine;
 use crate::block::{DenseBlock, Position};
 use crate::linear::Linear;
-use crate::norm::{BatchNorm, Norm};
+use crate::norm::{Affine, BatchNorm, Norm};
 use crate::zoo::Model;
-use ablate_kernels::activation::Activation;
+use ablate_kernels::Activation;
 use burn::module::Param;
 use burn::tensor::Tensor;
 
-/// Dense blocks and the head of one replica, in double precision.
+/// The dense blocks and the head of one replica in double precision.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Chain {
-    layers: Vec<Layer>,
+pub struct HostMlp {
+    layers: Vec<HostLayer>,
 }
 
-/// A dense map and what follows it: `shift + scale * f(u W + b)`.
+/// A dense layer with an activation: `shift + scale * f(u W + b)`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
-    /// Weights, `inputs` rows of `outputs`.
+pub struct HostLayer {
+    /// Weights, `[inputs, outputs]` row-major.
     pub weight: Vec<f64>,
-    /// Bias, `outputs`.
+    /// Bias, `[outputs]`.
     pub bias: Vec<f64>,
     /// The activation; linear for the head.
     pub activation: Activation,
-    /// Scale and shift behind the activation, `outputs` each, if any.
+    /// Scale and shift after the activation, `[outputs]` each, if any.
     pub after: Option<[Vec<f64>; 2]>,
 }
 
-impl Layer {
-    /// A map without anything behind its activation.
+impl HostLayer {
+    /// A layer without a scale and shift after the activation.
     pub fn new(weight: Vec<f64>, bias: Vec<f64>, activation: Activation) -> Self {
         Self {
             weight,
@@ -53,20 +52,20 @@ impl Layer {
         self.weight.len() / self.outputs()
     }
 
-    /// The weights of input `i` to every output.
+    /// The weights from input `i` to every output.
     pub fn row(&self, i: usize) -> &[f64] {
         let n = self.outputs();
         &self.weight[i * n..(i + 1) * n]
     }
 
-    /// What enters the activation, for rows of `inputs`.
-    pub(crate) fn weighted(&self, inputs: &[f64]) -> Vec<f64> {
+    /// The preactivations, `[rows, outputs]`, for `inputs`, `[rows, inputs]`.
+    pub(super) fn preactivations(&self, inputs: &[f64]) -> Vec<f64> {
         let mut out = Vec::with_capacity(inputs.len() / self.inputs() * self.outputs());
         for row in inputs.chunks_exact(self.inputs()) {
             let from = out.len();
             out.extend_from_slice(&self.bias);
             for (i, &u) in row.iter().enumerate() {
-                // Rectified units are often silent.
+                // After ReLU many inputs are zero.
                 if u != 0.0 {
                     add(&mut out[from..], u, self.row(i));
                 }
@@ -75,8 +74,8 @@ impl Layer {
         out
     }
 
-    /// What leaves the layer, for what enters its activation.
-    pub(crate) fn activate(&self, values: &mut [f64]) {
+    /// Turns preactivations into outputs, in place.
+    pub(super) fn activate(&self, values: &mut [f64]) {
         match self.activation {
             Activation::Linear => {}
             Activation::Relu => values.iter_mut().for_each(|z| *z = z.max(0.0)),
@@ -94,69 +93,70 @@ impl Layer {
 }
 
 /// `out += factor * row`.
-pub(crate) fn add(out: &mut [f64], factor: f64, row: &[f64]) {
+pub(super) fn add(out: &mut [f64], factor: f64, row: &[f64]) {
     for (out, w) in out.iter_mut().zip(row) {
         *out += factor * w;
     }
 }
 
-impl Chain {
+impl HostMlp {
+    /// A net of `layers`, the last of which is the head.
+    ///
     /// # Panics
-    /// If there is no layer, a weight matrix is not whole, or a layer does not take what the one
-    /// before it gives.
-    pub fn new(layers: Vec<Layer>) -> Self {
-        assert!(!layers.is_empty(), "a net has a head");
+    /// If there is no layer, or the shapes of weights, biases and neighboring layers do not fit.
+    pub fn new(layers: Vec<HostLayer>) -> Self {
+        assert!(!layers.is_empty(), "a net has at least a head");
         for layer in &layers {
             assert_eq!(layer.inputs() * layer.outputs(), layer.weight.len());
         }
         for pair in layers.windows(2) {
-            assert_eq!(pair[0].outputs(), pair[1].inputs(), "layers fit");
+            assert_eq!(pair[0].outputs(), pair[1].inputs(), "neighboring layers fit");
         }
         Self { layers }
     }
 
-    /// The dense ends of every replica of `model`, as it is in evaluation mode; `None` where a norm
-    /// takes its statistics from the example itself, and so is no fixed scale and shift.
-    pub fn of(model: &Model) -> Option<Vec<Self>> {
+    /// The dense layers of every replica of `model` in evaluation mode; `None` if a norm uses
+    /// statistics of the example itself and is therefore no fixed scale and shift.
+    pub fn replicas_of(model: &Model) -> Option<Vec<Self>> {
         let blocks = model.dense_blocks().iter().map(block_layers);
-        let blocks: Vec<Vec<Layer>> = blocks.collect::<Option<_>>()?;
+        let blocks: Vec<Vec<HostLayer>> = blocks.collect::<Option<_>>()?;
         let head = linear_layers(model.head(), Activation::Linear);
-        let chain = |(r, head): (usize, Layer)| {
+        let replica = |(r, head): (usize, HostLayer)| {
             let hidden = blocks.iter().map(|replicas| replicas[r].clone());
             Self::new(hidden.chain([head]).collect())
         };
-        Some(head.into_iter().enumerate().map(chain).collect())
+        Some(head.into_iter().enumerate().map(replica).collect())
     }
 
-    /// The layers, from the input on; the last is the head.
-    pub fn layers(&self) -> &[Layer] {
+    /// The layers in order from the input; the last is the head.
+    pub fn layers(&self) -> &[HostLayer] {
         &self.layers
     }
 }
 
-/// The layer of each replica.
-fn linear_layers(linear: &Linear, activation: Activation) -> Vec<Layer> {
+/// The layer of every replica.
+fn linear_layers(linear: &Linear, activation: Activation) -> Vec<HostLayer> {
     let [replicas, inputs, outputs] = linear.weight.val().dims();
-    let weight = host(linear.weight.val());
+    let weight = to_host(linear.weight.val());
     let bias = match &linear.bias {
-        Some(bias) => host(bias.val()),
+        Some(bias) => to_host(bias.val()),
         None => vec![0.0; replicas * outputs],
     };
     let weights = weight.chunks_exact(inputs * outputs);
     let layers = weights.zip(bias.chunks_exact(outputs));
     layers
-        .map(|(w, b)| Layer::new(w.to_vec(), b.to_vec(), activation))
+        .map(|(w, b)| HostLayer::new(w.to_vec(), b.to_vec(), activation))
         .collect()
 }
 
-fn block_layers(block: &DenseBlock) -> Option<Vec<Layer>> {
+fn block_layers(block: &DenseBlock) -> Option<Vec<HostLayer>> {
     let mut layers = linear_layers(&block.linear, block.epilogue.activation);
     let [replicas, _, channels] = block.linear.weight.val().dims();
     let learned = match &block.epilogue.norm {
         None => return Some(layers),
         Some(Norm::Batch(norm)) => scales_and_shifts(norm),
         Some(Norm::Affine(affine)) => by_replica(learned(affine, replicas * channels), channels),
-        Some(Norm::Group(_)) => return None,
+        Some(_) => return None,
     };
     for (layer, [scale, shift]) in layers.iter_mut().zip(learned) {
         match block.epilogue.position {
@@ -173,11 +173,11 @@ fn block_layers(block: &DenseBlock) -> Option<Vec<Layer>> {
     Some(layers)
 }
 
-/// What the norm does in evaluation mode, for each replica.
+/// Scale and shift of a batch norm in evaluation, for every replica.
 fn scales_and_shifts(norm: &BatchNorm) -> Vec<[Vec<f64>; 2]> {
     let (mean, variance) = norm.running.estimates();
     let channels = mean.dims()[1];
-    let (mean, variance) = (host(mean), host(variance));
+    let (mean, variance) = (to_host(mean), to_host(variance));
     let n = mean.len();
     let [gamma, beta] = learned(&norm.affine, n);
     let deviation = |v: &f64| (v + norm.config.epsilon).sqrt();
@@ -193,16 +193,16 @@ fn scales_and_shifts(norm: &BatchNorm) -> Vec<[Vec<f64>; 2]> {
     by_replica([scale, shift], channels)
 }
 
-/// Learned scales and centers, `n` each; ones and zeros in the place of absent ones.
+/// Learned scales and centers, `n` each; ones and zeros if they are not learned.
 fn learned(affine: &Affine, n: usize) -> [Vec<f64>; 2] {
     let values = |param: &Option<Param<Tensor<2>>>, absent| match param {
-        Some(param) => host(param.val()),
+        Some(param) => to_host(param.val()),
         None => vec![absent; n],
     };
     [values(&affine.scale, 1.0), values(&affine.center, 0.0)]
 }
 
-/// A scale and a shift for each channel, replica by replica.
+/// Splits scales and shifts by replica.
 fn by_replica([scale, shift]: [Vec<f64>; 2], channels: usize) -> Vec<[Vec<f64>; 2]> {
     let pairs = scale
         .chunks_exact(channels)
@@ -210,7 +210,7 @@ fn by_replica([scale, shift]: [Vec<f64>; 2], channels: usize) -> Vec<[Vec<f64>; 
     pairs.map(|(a, b)| [a.to_vec(), b.to_vec()]).collect()
 }
 
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+fn to_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor
         .try_into_vec_as::<f64>()
         .expect("float tensors convert to double precision")

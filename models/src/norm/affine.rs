@@ -1,17 +1,20 @@
-//! A learned scale and center for each channel: the last step of every norm, and a level of its own.
+//! A learned scale and center per channel: the last step of every norm, and a kind of its own.
 
+use super::interface::{BuildNorm, NormLayer, NormSettings};
+use crate::error::ConfigError;
 use crate::init::Start;
+use crate::pass::Pass;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Which of the two are learned.
+/// Which of scale and center are learned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AffineConfig {
-    /// Learn a scale (gamma); absent when off, not frozen at one. Default: on.
+    /// Learn a scale (gamma) per channel; without it there is no scale parameter. Default: on.
     pub scale: bool,
-    /// Learn a center (beta); absent when off, not frozen at zero. Default: on.
+    /// Learn a center (beta) per channel; without it there is no center parameter. Default: on.
     pub center: bool,
 }
 
@@ -25,7 +28,7 @@ impl Default for AffineConfig {
 }
 
 impl AffineConfig {
-    /// Scales of one and centers of `center` for `channels` channels.
+    /// Builds scales that start at 1 and centers that start at `center`.
     pub(crate) fn init(&self, channels: usize, center: f64, start: &Start) -> Affine {
         Affine {
             scale: self.scale.then(|| start.constant(1.0, channels)),
@@ -34,18 +37,21 @@ impl AffineConfig {
     }
 }
 
-/// A learned scale and center for each channel; what is switched off is absent.
+/// A learned scale and center per channel.
 #[derive(Module, Debug)]
 pub struct Affine {
-    /// Scale (gamma), `[replicas, channels]`.
+    /// Scale (gamma), `[replicas, channels]`, if learned.
     pub scale: Option<Param<Tensor<2>>>,
-    /// Center (beta), `[replicas, channels]`.
+    /// Center (beta), `[replicas, channels]`, if learned.
     pub center: Option<Param<Tensor<2>>>,
 }
 
 impl Affine {
+    /// Multiplies by the scale and adds the center.
+    ///
     /// # Shapes
-    /// `[replicas, rows, channels]` to the same.
+    /// - `x`: `[replicas, rows, channels]`
+    /// - output: as `x`
     pub fn forward(&self, mut x: Tensor<3>) -> Tensor<3> {
         if let Some(scale) = &self.scale {
             x = x * scale.val().unsqueeze_dim(1);
@@ -54,6 +60,38 @@ impl Affine {
             x = x + center.val().unsqueeze_dim(1);
         }
         x
+    }
+}
+
+impl NormSettings for AffineConfig {
+    fn affine(&self) -> AffineConfig {
+        self.clone()
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
+}
+
+impl BuildNorm for AffineConfig {
+    type Layer = Affine;
+
+    fn build(&self, _: usize, affine: Affine, _: &Start) -> Result<Affine, ConfigError> {
+        Ok(affine)
+    }
+}
+
+impl NormLayer for Affine {
+    fn normalize(&self, x: Tensor<3>, _: usize, _: &Pass) -> Tensor<3> {
+        self.forward(x)
+    }
+
+    fn affine(&self) -> &Affine {
+        self
+    }
+
+    fn affine_mut(&mut self) -> &mut Affine {
+        self
     }
 }
 
@@ -73,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_learned_acts_and_what_is_not_is_absent() {
+    fn only_switched_on_parameters_exist_and_act() {
         for_each_device(|device| {
             let start = Start::new([1], device).double();
             for (scale, center, expected) in [
@@ -94,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn it_starts_as_the_identity_but_for_the_start_of_the_center() {
+    fn initially_only_the_start_center_is_added() {
         for_each_device(|device| {
             let start = Start::new([1], device).double();
             let affine = AffineConfig::default().init(2, 0.1, &start);

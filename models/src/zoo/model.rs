@@ -1,19 +1,17 @@
-//! Models by configuration and by name.
+//! Either family of models by configuration.
 
 use crate::block::{BlockConfig, ConvBlock, DenseBlock};
 use crate::cnn::{Cnn, CnnConfig};
-use crate::dropout::DropoutConfig;
 use crate::error::ConfigError;
 use crate::init::Start;
 use crate::linear::Linear;
 use crate::mlp::{Mlp, MlpConfig};
-use crate::norm::{BatchNormConfig, NormConfig};
 use crate::pass::Pass;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Any model of the zoo.
+/// Configuration of a model; in files, a table with the key `kind`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ModelConfig {
@@ -24,18 +22,18 @@ pub enum ModelConfig {
 }
 
 impl ModelConfig {
+    /// Checks what does not depend on the data.
+    ///
     /// # Errors
-    /// If the model cannot be built, whatever the data.
+    /// If no data exist for which the model can be built.
     pub fn check(&self) -> Result<(), ConfigError> {
         match self {
             Self::Mlp(c) => c.check(),
             Self::Cnn(c) => c.check(),
         }
     }
-}
 
-impl ModelConfig {
-    /// Every block configuration that is used.
+    /// Every block configuration in use.
     pub fn blocks(&self) -> Vec<&BlockConfig> {
         match self {
             Self::Mlp(c) => match &c.last_block {
@@ -47,7 +45,7 @@ impl ModelConfig {
         }
     }
 
-    /// Every block configuration that is used, to be changed.
+    /// Every block configuration, mutable.
     pub fn blocks_mut(&mut self) -> Vec<&mut BlockConfig> {
         match self {
             Self::Mlp(c) => std::iter::once(&mut c.block)
@@ -57,11 +55,11 @@ impl ModelConfig {
         }
     }
 
-    /// Builds the model for images of `input` (height, width, channels) and `classes` classes,
-    /// one replica a seed.
+    /// Builds the model for images of size `input` (height, width, channels), with one replica per
+    /// seed.
     ///
     /// # Errors
-    /// If the configuration cannot be built, or not for such images.
+    /// If the configuration is invalid, or does not fit the images.
     pub fn init(
         &self,
         input: [usize; 3],
@@ -76,8 +74,7 @@ impl ModelConfig {
         }
     }
 
-    /// What surrounds the weights of each hidden layer, the last one where it has a block of its own
-    /// left aside.
+    /// The configuration of the hidden blocks, except a last block with a configuration of its own.
     pub const fn block(&self) -> &BlockConfig {
         match self {
             Self::Mlp(c) => &c.block,
@@ -85,10 +82,10 @@ impl ModelConfig {
         }
     }
 
-    /// What one replica costs.
+    /// Parameters and arithmetic of one replica.
     ///
     /// # Errors
-    /// If pooling leaves nothing of the image.
+    /// If the image is too small for the number of pooling layers.
     pub fn cost(&self, input: [usize; 3], classes: usize) -> Result<Cost, ConfigError> {
         let mut cost = Cost::default();
         let vectors = |block: &BlockConfig, rate| {
@@ -125,12 +122,12 @@ impl ModelConfig {
     }
 }
 
-/// What one replica of a model costs.
+/// Parameters and arithmetic of one replica of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
-    /// Trained numbers; running statistics are not among them.
+    /// Trained parameters. Running averages do not count.
     pub parameters: usize,
-    /// Multiply-adds of the linear maps and convolutions for one example, forward.
+    /// Multiply-adds of dense layers and convolutions in the forward pass of one example.
     pub multiply_adds: usize,
 }
 
@@ -151,9 +148,11 @@ pub enum Model {
 }
 
 impl Model {
+    /// The logits.
+    ///
     /// # Shapes
     /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
-    /// - output: logits, `[replicas, batch, classes]`
+    /// - output: `[replicas, batch, classes]`
     pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
         match self {
             Self::Mlp(m) => m.forward(x, pass),
@@ -161,10 +160,11 @@ impl Model {
         }
     }
 
-    /// What enters the dense blocks, channels fastest.
+    /// The input of the first dense block (or of the head, without dense blocks).
     ///
     /// # Shapes
-    /// As [`Self::forward`]; the output is flat.
+    /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
+    /// - output: `[replicas, batch, features]`, channels fastest
     pub fn features(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
         match self {
             Self::Mlp(m) => m.features(x, pass),
@@ -172,7 +172,7 @@ impl Model {
         }
     }
 
-    /// The convolution blocks, from the input on.
+    /// The convolution blocks, in order from the input.
     pub fn conv_blocks(&self) -> impl Iterator<Item = &ConvBlock> {
         let stages = match self {
             Self::Mlp(_) => [].as_slice(),
@@ -181,7 +181,7 @@ impl Model {
         stages.iter().flat_map(|stage| &stage.blocks)
     }
 
-    /// The dense blocks, from the input on.
+    /// The dense blocks, in order from the input.
     pub fn dense_blocks(&self) -> &[DenseBlock] {
         match self {
             Self::Mlp(m) => &m.blocks,
@@ -197,7 +197,7 @@ impl Model {
         }
     }
 
-    /// Trained numbers of all replicas together.
+    /// Number of trained parameters of all replicas together.
     pub fn trained_parameters(&self) -> usize {
         struct Count(usize);
         impl ModuleVisitor for Count {
@@ -211,135 +211,4 @@ impl Model {
         self.visit(&mut count);
         count.0
     }
-}
-
-/// A named model.
-#[derive(Clone, Copy, Debug)]
-pub struct Preset {
-    /// The name, as in `model.preset`.
-    pub name: &'static str,
-    /// One line on what it is for.
-    pub about: &'static str,
-    /// Height, width and channels of the images it is meant for.
-    pub input: [usize; 3],
-    /// Classes it tells apart.
-    pub classes: usize,
-    build: fn() -> ModelConfig,
-}
-
-impl Preset {
-    /// The preset's configuration.
-    pub fn config(&self) -> ModelConfig {
-        (self.build)()
-    }
-}
-
-const DIGITS: [usize; 3] = [8, 8, 1];
-const MNIST: [usize; 3] = [28, 28, 1];
-
-/// Every preset, in the order of listing.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: "linear",
-        about: "linear classifier, the floor of every comparison",
-        input: DIGITS,
-        classes: 10,
-        build: || mlp(&[], BlockConfig::default()),
-    },
-    Preset {
-        name: "mlp-digits",
-        about: "64-128-128-10, ReLU",
-        input: DIGITS,
-        classes: 10,
-        build: || mlp(&[128, 128], BlockConfig::default()),
-    },
-    Preset {
-        name: "mlp-digits-bn",
-        about: "64-128-128-10, batch norm before ReLU",
-        input: DIGITS,
-        classes: 10,
-        build: || mlp(&[128, 128], batch_norm(0.0)),
-    },
-    Preset {
-        name: "cnn-digits",
-        about: "3x3x16, 3x3x32, dense 64, ReLU, for 8x8 images",
-        input: DIGITS,
-        classes: 10,
-        build: || cnn(&[16, 32], &[64], BlockConfig::default()),
-    },
-    Preset {
-        name: "cnn-digits-bn",
-        about: "3x3x16, 3x3x32, dense 64, batch norm before ReLU, for 8x8 images",
-        input: DIGITS,
-        classes: 10,
-        build: || cnn(&[16, 32], &[64], batch_norm(0.0)),
-    },
-    Preset {
-        name: "mlp-mnist-bn",
-        about: "784-512-512-10, batch norm before ReLU, dropout 0.3",
-        input: MNIST,
-        classes: 10,
-        build: || mlp(&[512, 512], batch_norm(0.3)),
-    },
-    Preset {
-        name: "cnn-mnist-bn",
-        about: "3x3x32, 3x3x64, dense 128, batch norm before ReLU, dropout 0.3",
-        input: MNIST,
-        classes: 10,
-        build: || cnn(&[32, 64], &[128], batch_norm(0.3)),
-    },
-    Preset {
-        name: "resnet-mnist",
-        about: "two residual stages of two 3x3 convolutions, 16 and 32 channels, batch norm",
-        input: MNIST,
-        classes: 10,
-        build: || {
-            ModelConfig::Cnn(CnnConfig {
-                convs: 2,
-                residual: true,
-                ..cnn_config(&[16, 32], &[], batch_norm(0.0))
-            })
-        },
-    },
-];
-
-fn batch_norm(rate: f64) -> BlockConfig {
-    BlockConfig {
-        norm: NormConfig::Batch(BatchNormConfig::default()),
-        dropout: DropoutConfig {
-            rate,
-            ..DropoutConfig::default()
-        },
-        ..BlockConfig::default()
-    }
-}
-
-fn mlp(hidden: &[usize], block: BlockConfig) -> ModelConfig {
-    ModelConfig::Mlp(MlpConfig {
-        hidden: hidden.to_vec(),
-        block,
-        last_block: None,
-    })
-}
-
-fn cnn(channels: &[usize], dense: &[usize], block: BlockConfig) -> ModelConfig {
-    ModelConfig::Cnn(cnn_config(channels, dense, block))
-}
-
-fn cnn_config(channels: &[usize], dense: &[usize], block: BlockConfig) -> CnnConfig {
-    CnnConfig {
-        channels: channels.to_vec(),
-        convs: 1,
-        kernel: 3,
-        padding: ablate_kernels::Padding::Same,
-        pool: crate::cnn::Pool::Max,
-        residual: false,
-        dense: dense.to_vec(),
-        block,
-    }
-}
-
-/// The preset called `name`.
-pub fn preset(name: &str) -> Option<&'static Preset> {
-    PRESETS.iter().find(|p| p.name == name)
 }

@@ -1,11 +1,10 @@
-//! Moving what a norm learned into the weights of the next layer, exactly.
+//! Folding: moving the learned scale or center of a norm into the next layer.
 //!
-//! Before a positively homogeneous activation `f`, `W f(gamma z + beta)` equals
-//! `(W diag|gamma|) f(sign(gamma) z + beta / |gamma|)`. Behind the activation there is no `f` in
-//! between: the scale moves whatever the activation, and the center moves into the next layer's
-//! bias, but not through a convolution that pads with zeros, which the center does not reach.
-//! Pooling, dropout in evaluation and flattening commute with all of it; a residual connection does
-//! not.
+//! For a norm before a positively homogeneous activation `f`, `W f(gamma z + beta)` equals
+//! `(W diag|gamma|) f(sign(gamma) z + beta / |gamma|)`, so scales fold exactly. For a norm after the
+//! activation, scales fold with every activation, and centers fold into the bias of the next layer,
+//! except into a convolution with zero padding: the padding has no center. Pooling, flattening and
+//! dropout in evaluation commute with folding; a residual connection does not.
 
 use crate::block::{Epilogue, Position};
 use crate::norm::Norm;
@@ -13,50 +12,52 @@ use crate::zoo::Model;
 use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
-/// Why a net has no fold.
+/// Why a model cannot be folded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
     /// A residual connection adds unscaled values to scaled ones.
-    #[error("a residual connection stands between the scale and the next layer")]
+    #[error("a residual connection lies between the norm and the next layer")]
     Residual,
-    /// The norm stands on the other side of the activation.
-    #[error("the norm stands on the other side of the activation")]
+    /// The norm is before the activation instead of after it, or the reverse.
+    #[error("the norm is not on the expected side of the activation")]
     Position,
-    /// No block learns what is to be moved.
-    #[error("no block learns a {0} in a norm")]
+    /// No norm learns the parameter that would move.
+    #[error("no norm in the model learns a {0}")]
     Nothing(&'static str),
 }
 
-/// The same net with every learned scale replaced by its sign and its size moved into the next
-/// layer, for norms before the activation. Where the activation is not positively homogeneous the
-/// result is another function, and the difference measures by how much. A scale of exactly zero
-/// stays where it is.
+/// Folds the absolute value of every scale into the next layer, for norms before the activation.
+///
+/// Each scale is replaced by its sign; a scale of exactly zero stays. The function of the model is
+/// unchanged if the activation is positively homogeneous. For other activations the change in output
+/// measures how far the activation is from homogeneous.
 ///
 /// # Errors
-/// If the net's shape rules a fold out.
+/// If there is a residual connection, no scale, or a norm after the activation.
 pub fn fold_scales(model: Model) -> Result<Model, FoldError> {
     fold(model, Position::Before, Part::Scale)
 }
 
-/// The same for norms behind the activation.
+/// Folds the absolute value of every scale into the next layer, for norms after the activation.
 ///
 /// # Errors
-/// If the net's shape rules a fold out.
+/// If there is a residual connection, no scale, or a norm before the activation.
 pub fn fold_scales_behind(model: Model) -> Result<Model, FoldError> {
     fold(model, Position::After, Part::Scale)
 }
 
-/// The same net with every learned center replaced by zero and moved into the next layer's bias, for
-/// norms behind the activation. Where the next layer is a convolution that pads with zeros the
-/// result is another function.
+/// Folds every center into the bias of the next layer, for norms after the activation.
+///
+/// Each center is replaced by zero. The function of the model is unchanged unless the next layer is a
+/// convolution with zero padding.
 ///
 /// # Errors
-/// If the net's shape rules a fold out.
+/// If there is a residual connection, no center, or a norm before the activation.
 pub fn fold_centers_behind(model: Model) -> Result<Model, FoldError> {
     fold(model, Position::After, Part::Center)
 }
 
-/// What is moved.
+/// The parameter that moves.
 #[derive(Clone, Copy)]
 enum Part {
     Scale,
@@ -152,7 +153,7 @@ fn move_scale(norm: &mut Norm, weight: &mut Param<Tensor<3>>) {
     }
     *weight = weight.clone().map(|w| {
         let [_, rows, outputs] = w.dims();
-        // Rows run over (position, channel) with the channel fastest, in every layer.
+        // In every layer, rows are indexed by (position, channel), channel fastest.
         let w: Tensor<4> = w.reshape([r, rows / c, c, outputs]);
         (w * size.reshape([r, 1, c, 1])).reshape([r, rows, outputs])
     });
@@ -181,17 +182,16 @@ fn move_center(norm: &mut Norm, next: &mut Layer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::affine::AffineConfig;
-    use crate::block::{Bias, BlockConfig};
+        use crate::block::{Bias, BlockConfig};
     use crate::mlp::MlpConfig;
-    use crate::norm::NormConfig;
+    use crate::norm::{AffineConfig, NormConfig};
     use crate::pass::Pass;
     use crate::testing::{assert_close, for_each_device, values};
     use crate::{ConfigError, Start};
     use ablate_kernels::activation::Activation;
 
-    /// Two hidden units and one output; the units' learned scales are 2 and -3, their centers 1 and
-    /// 6, every weight is written down.
+    /// A net of two hidden units and one output, with scales 2 and -3, centers 1 and 6, identity weights
+    /// and output weights 5 and 7.
     fn two_units(position: Position, start: &Start) -> Result<Model, ConfigError> {
         let config = MlpConfig {
             hidden: vec![2],
@@ -224,7 +224,7 @@ mod tests {
 
     fn learned(model: &Model) -> [Vec<f64>; 4] {
         let Model::Mlp(mlp) = model else {
-            panic!("a perceptron");
+            panic!("not an MLP");
         };
         let affine = mlp.blocks[0]
             .epilogue
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_net_of_two_units_folds_as_on_paper() {
+    fn two_unit_net_folds_as_computed_by_hand() {
         for_each_device(|device| {
             let start = Start::new([1], device).double();
             // Before: 5 relu(2 * 4 + 1) + 7 relu(-3 * 1 + 6) = 5 * 9 + 7 * 3 = 66.
@@ -254,10 +254,10 @@ mod tests {
             assert_eq!(learned(&folded), expected);
             assert_close(&[forward(&folded, &start)], &[66.0], 1e-13);
 
-            // Behind: 5 (2 * 4 + 1) + 7 (-3 * 1 + 6) = 66 as well, for the input is positive.
-            let behind = two_units(Position::After, &start).expect("can be built");
-            assert_eq!(forward(&behind, &start), 66.0);
-            let folded = fold_scales_behind(behind.clone()).expect("it has scales");
+            // After: 5 (2 * 4 + 1) + 7 (-3 * 1 + 6) = 66 as well, because the input is positive.
+            let after = two_units(Position::After, &start).expect("can be built");
+            assert_eq!(forward(&after, &start), 66.0);
+            let folded = fold_scales_behind(after.clone()).expect("it has scales");
             assert_eq!(learned(&folded), expected);
             assert_close(&[forward(&folded, &start)], &[66.0], 1e-13);
             // 10 * 4 + 21 * -1 + (10 / 2 + 21 * 2) = 19 + 47.
@@ -272,7 +272,7 @@ mod tests {
             assert_close(&[forward(&both, &start)], &[66.0], 1e-13);
 
             assert_eq!(
-                fold_scales(behind.clone()).map(drop),
+                fold_scales(after.clone()).map(drop),
                 Err(FoldError::Position)
             );
             let before = two_units(Position::Before, &start).expect("can be built");

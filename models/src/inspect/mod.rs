@@ -1,0 +1,9 @@
+//! Analysis of trained models. Nothing here is needed to build or train one.
+
+mod fold;
+mod host_mlp;
+mod removal;
+
+pub use fold::{FoldError, fold_centers_behind, fold_scales, fold_scales_behind};
+pub use host_mlp::{HostLayer, HostMlp};
+pub use removal::{Fill, Score, Unit, UnitRemoval, area, negative_share};

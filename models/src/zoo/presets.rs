@@ -1,0 +1,140 @@
+//! Presets: models by name.
+
+use super::model::ModelConfig;
+use crate::block::BlockConfig;
+use crate::cnn::{CnnConfig, Pool};
+use crate::dropout::DropoutConfig;
+use crate::mlp::MlpConfig;
+use crate::norm::{BatchNormConfig, NormConfig};
+use ablate_kernels::Padding;
+
+/// A model with a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// The name.
+    pub name: &'static str,
+    /// A description in one line.
+    pub about: &'static str,
+    /// Height, width and channels of the images that the preset is for.
+    pub input: [usize; 3],
+    /// Number of classes.
+    pub classes: usize,
+    build: fn() -> ModelConfig,
+}
+
+impl Preset {
+    /// The preset's configuration.
+    pub fn config(&self) -> ModelConfig {
+        (self.build)()
+    }
+}
+
+const DIGITS: [usize; 3] = [8, 8, 1];
+const MNIST: [usize; 3] = [28, 28, 1];
+
+/// All presets, in the order in which they are listed.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "linear",
+        about: "linear classifier, the floor of every comparison",
+        input: DIGITS,
+        classes: 10,
+        build: || mlp(&[], BlockConfig::default()),
+    },
+    Preset {
+        name: "mlp-digits",
+        about: "64-128-128-10, ReLU",
+        input: DIGITS,
+        classes: 10,
+        build: || mlp(&[128, 128], BlockConfig::default()),
+    },
+    Preset {
+        name: "mlp-digits-bn",
+        about: "64-128-128-10, batch norm before ReLU",
+        input: DIGITS,
+        classes: 10,
+        build: || mlp(&[128, 128], batch_norm(0.0)),
+    },
+    Preset {
+        name: "cnn-digits",
+        about: "3x3x16, 3x3x32, dense 64, ReLU, for 8x8 images",
+        input: DIGITS,
+        classes: 10,
+        build: || cnn(&[16, 32], &[64], BlockConfig::default()),
+    },
+    Preset {
+        name: "cnn-digits-bn",
+        about: "3x3x16, 3x3x32, dense 64, batch norm before ReLU, for 8x8 images",
+        input: DIGITS,
+        classes: 10,
+        build: || cnn(&[16, 32], &[64], batch_norm(0.0)),
+    },
+    Preset {
+        name: "mlp-mnist-bn",
+        about: "784-512-512-10, batch norm before ReLU, dropout 0.3",
+        input: MNIST,
+        classes: 10,
+        build: || mlp(&[512, 512], batch_norm(0.3)),
+    },
+    Preset {
+        name: "cnn-mnist-bn",
+        about: "3x3x32, 3x3x64, dense 128, batch norm before ReLU, dropout 0.3",
+        input: MNIST,
+        classes: 10,
+        build: || cnn(&[32, 64], &[128], batch_norm(0.3)),
+    },
+    Preset {
+        name: "resnet-mnist",
+        about: "two residual stages of two 3x3 convolutions, 16 and 32 channels, batch norm",
+        input: MNIST,
+        classes: 10,
+        build: || {
+            ModelConfig::Cnn(CnnConfig {
+                convs: 2,
+                residual: true,
+                ..cnn_config(&[16, 32], &[], batch_norm(0.0))
+            })
+        },
+    },
+];
+
+fn batch_norm(rate: f64) -> BlockConfig {
+    BlockConfig {
+        norm: NormConfig::Batch(BatchNormConfig::default()),
+        dropout: DropoutConfig {
+            rate,
+            ..DropoutConfig::default()
+        },
+        ..BlockConfig::default()
+    }
+}
+
+fn mlp(hidden: &[usize], block: BlockConfig) -> ModelConfig {
+    ModelConfig::Mlp(MlpConfig {
+        hidden: hidden.to_vec(),
+        block,
+        last_block: None,
+    })
+}
+
+fn cnn(channels: &[usize], dense: &[usize], block: BlockConfig) -> ModelConfig {
+    ModelConfig::Cnn(cnn_config(channels, dense, block))
+}
+
+fn cnn_config(channels: &[usize], dense: &[usize], block: BlockConfig) -> CnnConfig {
+    CnnConfig {
+        channels: channels.to_vec(),
+        convs: 1,
+        kernel: 3,
+        padding: Padding::Same,
+        pool: Pool::Max,
+        residual: false,
+        dense: dense.to_vec(),
+        block,
+    }
+}
+
+/// The preset called `name`.
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|p| p.name == name)
+}
