@@ -4,13 +4,13 @@
 mod support;
 
 use ablate_kernels::{Geometry, Padding};
-use ablate_models::norm::AffineConfig;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::conv::Conv2dConfig;
 use ablate_models::dropout::{Dropout, DropoutConfig, Placement};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
+use ablate_models::norm::AffineConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
 use ablate_models::zoo::ModelConfig;
 use ablate_models::{Activation, Pass, Start};

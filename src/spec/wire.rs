@@ -10,7 +10,7 @@ use crate::recipe::{
     AdamMoments, DataConfig, Evaluate, Length, Optimizer, ParameterGroup, PlantedFault, Probe,
     Schedule, Statistics, TrainConfig, Trained,
 };
-use ablate_models::affine::AffineConfig;
+use ablate_models::norm::AffineConfig;
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};

@@ -106,7 +106,7 @@ impl StatisticsRecorder {
 }
 
 impl Observer for StatisticsRecorder {
-    fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
+    fn observe(&self, path: &str, point: Point, value: &Tensor<3>) {
         let Some(index) = self.points.iter().position(|p| *p == point) else {
             return;
         };
@@ -150,7 +150,7 @@ pub(crate) fn with_exact_statistics(model: &Model, batches: &Batches) -> Model {
     for (path, norm) in batch_norms(&model) {
         let recorder = StatisticsRecorder::norm_input(path);
         for_each_chunk(batches, SplitPart::Train, usize::MAX, |_, pixels| {
-            model.forward(pixels, &Pass::evaluate().watched_by(&recorder));
+            model.forward(pixels, &Pass::evaluate().observed_by(&recorder));
         });
         if let Some(moments) = recorder.statistics(path, Point::NormInput) {
             set_running_statistics(norm, moments.mean(), &moments.variance());
@@ -176,7 +176,7 @@ pub(crate) fn with_cumulative_statistics(
         let recorder = StatisticsRecorder::at(&[Point::NormInput]);
         model.forward(
             pixels.inner(),
-            &Pass::evaluate_on_batch().watched_by(&recorder),
+            &Pass::evaluate_on_batch().observed_by(&recorder),
         );
         for (path, _) in batch_norms(&model) {
             let Some(moments) = recorder.statistics(path, Point::NormInput) else {

@@ -113,9 +113,8 @@ impl Epilogue {
         let ghosts = norm.is_some_and(|norm| norm.config.ghost.is_some())
             && matches!(pass.mode(), Mode::Train { .. });
         let plain = pass.is_observed() || self.drops_early() || ghosts || differentiates;
-        let has_kernel = || {
-            ablate_kernels::has_kernels(device) && EpilogueSpec::has_kernel(self.activation)
-        };
+        let has_kernel =
+            || ablate_kernels::has_kernels(device) && EpilogueSpec::has_kernel(self.activation);
         if plain || !has_kernel() {
             return None;
         }

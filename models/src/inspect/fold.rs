@@ -42,7 +42,7 @@ pub fn fold_scales(model: Model) -> Result<Model, FoldError> {
 ///
 /// # Errors
 /// If there is a residual connection, no scale, or a norm before the activation.
-pub fn fold_scales_behind(model: Model) -> Result<Model, FoldError> {
+pub fn fold_scales_after(model: Model) -> Result<Model, FoldError> {
     fold(model, Position::After, Part::Scale)
 }
 
@@ -53,7 +53,7 @@ pub fn fold_scales_behind(model: Model) -> Result<Model, FoldError> {
 ///
 /// # Errors
 /// If there is a residual connection, no center, or a norm before the activation.
-pub fn fold_centers_behind(model: Model) -> Result<Model, FoldError> {
+pub fn fold_centers_after(model: Model) -> Result<Model, FoldError> {
     fold(model, Position::After, Part::Center)
 }
 
@@ -182,7 +182,7 @@ fn move_center(norm: &mut Norm, next: &mut Layer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-        use crate::block::{Bias, BlockConfig};
+    use crate::block::{Bias, BlockConfig};
     use crate::mlp::MlpConfig;
     use crate::norm::{AffineConfig, NormConfig};
     use crate::pass::Pass;
@@ -257,11 +257,11 @@ mod tests {
             // After: 5 (2 * 4 + 1) + 7 (-3 * 1 + 6) = 66 as well, because the input is positive.
             let after = two_units(Position::After, &start).expect("can be built");
             assert_eq!(forward(&after, &start), 66.0);
-            let folded = fold_scales_behind(after.clone()).expect("it has scales");
+            let folded = fold_scales_after(after.clone()).expect("it has scales");
             assert_eq!(learned(&folded), expected);
             assert_close(&[forward(&folded, &start)], &[66.0], 1e-13);
             // 10 * 4 + 21 * -1 + (10 / 2 + 21 * 2) = 19 + 47.
-            let both = fold_centers_behind(folded).expect("it has centers");
+            let both = fold_centers_after(folded).expect("it has centers");
             let expected = [
                 vec![1.0, -1.0],
                 vec![0.0, 0.0],
@@ -277,7 +277,7 @@ mod tests {
             );
             let before = two_units(Position::Before, &start).expect("can be built");
             assert_eq!(
-                fold_centers_behind(before).map(drop),
+                fold_centers_after(before).map(drop),
                 Err(FoldError::Position)
             );
         });

@@ -110,7 +110,11 @@ impl HostMlp {
             assert_eq!(layer.inputs() * layer.outputs(), layer.weight.len());
         }
         for pair in layers.windows(2) {
-            assert_eq!(pair[0].outputs(), pair[1].inputs(), "neighboring layers fit");
+            assert_eq!(
+                pair[0].outputs(),
+                pair[1].inputs(),
+                "neighboring layers fit"
+            );
         }
         Self { layers }
     }

@@ -4,6 +4,6 @@ mod fold;
 mod host_mlp;
 mod removal;
 
-pub use fold::{FoldError, fold_centers_behind, fold_scales, fold_scales_behind};
+pub use fold::{FoldError, fold_centers_after, fold_scales, fold_scales_after};
 pub use host_mlp::{HostLayer, HostMlp};
 pub use removal::{Fill, Score, Unit, UnitRemoval, area, negative_share};

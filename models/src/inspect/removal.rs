@@ -192,7 +192,11 @@ impl<'a> UnitRemoval<'a> {
         let inputs = &self.inputs[feeds];
         let positive: Vec<f64> = inputs.iter().map(|h| h.abs()).collect();
         let terms: f64 = absolute.preactivations(&positive).iter().sum();
-        let plain = HostLayer::new(layer.weight.clone(), absolute.bias.clone(), layer.activation);
+        let plain = HostLayer::new(
+            layer.weight.clone(),
+            absolute.bias.clone(),
+            layer.activation,
+        );
         let sums: f64 = plain.preactivations(inputs).iter().map(|z| z.abs()).sum();
         terms / sums
     }
@@ -320,7 +324,10 @@ mod tests {
             removal.accuracy_curve(&[SECOND, FIRST], 2, Fill::Zero),
             [100.0, 100.0, 0.0]
         );
-        assert_eq!(removal.accuracy_curve(&[SECOND, FIRST], 2, Fill::Mean), [100.0; 3]);
+        assert_eq!(
+            removal.accuracy_curve(&[SECOND, FIRST], 2, Fill::Mean),
+            [100.0; 3]
+        );
         assert_eq!(area(&[100.0, 0.0, 0.0]), 25.0);
         assert_eq!(area(&[100.0, 100.0, 0.0]), 75.0);
     }
@@ -339,7 +346,10 @@ mod tests {
     fn correlation_is_1_for_copies_and_0_if_orthogonal() {
         let net = |weight: Vec<f64>| {
             let hidden = HostLayer::new(weight, vec![0.0; 2], Linear);
-            HostMlp::new(vec![hidden, HostLayer::new(vec![0.0; 4], vec![0.0; 2], Linear)])
+            HostMlp::new(vec![
+                hidden,
+                HostLayer::new(vec![0.0; 4], vec![0.0; 2], Linear),
+            ])
         };
         let features = vec![1.0, 1.0, 1.0, -1.0, -1.0, 1.0, -1.0, -1.0];
         let copies = net(vec![1.0, -2.0, 0.0, 0.0]);

@@ -196,11 +196,9 @@ mod tests {
     use burn::module::{ModuleVisitor, Param};
     use burn::tensor::Device;
 
-
     fn start(device: &Device) -> Start {
         Start::new([1], &device.clone().autodiff()).double()
     }
-
 
     fn batch_norm(config: &BatchNormConfig, channels: usize, start: &Start) -> BatchNorm {
         match NormConfig::Batch(config.clone()).init(channels, 0.0, start) {
@@ -209,12 +207,10 @@ mod tests {
         }
     }
 
-
     fn estimates(norm: &BatchNorm) -> [Vec<f64>; 2] {
         let (mean, variance) = norm.running.estimates();
         [values(mean), values(variance)]
     }
-
 
     fn set(affine: &mut Affine, scale: Vec<f64>, center: Vec<f64>, start: &Start) {
         let param = |list: Vec<f64>| {

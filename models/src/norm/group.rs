@@ -168,7 +168,6 @@ mod tests {
     use crate::testing::{assert_close, for_each_device, values};
     use burn::module::Param;
 
-
     fn set(affine: &mut Affine, scale: Vec<f64>, center: Vec<f64>, start: &Start) {
         let param = |list: Vec<f64>| {
             let n = list.len();

@@ -7,8 +7,8 @@ use ablate_kernels::Padding;
 use ablate_models::block::{BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::DropoutConfig;
-use ablate_models::inspect::{FoldError, fold_centers_behind, fold_scales, fold_scales_behind};
 use ablate_models::init::WeightInit;
+use ablate_models::inspect::{FoldError, fold_centers_after, fold_scales, fold_scales_after};
 use ablate_models::linear::LinearConfig;
 use ablate_models::norm::{BatchNormConfig, Norm, NormConfig};
 use ablate_models::zoo::{Model, ModelConfig};
@@ -197,9 +197,9 @@ fn fold_after(config: &ModelConfig, start: &Start, center: bool) -> f64 {
             list.iter_mut().for_each(|beta| *beta += 0.4);
         }
     });
-    let mut folded = fold_scales_behind(net.clone()).expect("the net has scales");
+    let mut folded = fold_scales_after(net.clone()).expect("the net has scales");
     if center {
-        folded = fold_centers_behind(folded).expect("the net has centers");
+        folded = fold_centers_after(folded).expect("the net has centers");
     }
     relative_distance(&net, &folded, start, &Pass::evaluate())
 }

@@ -27,7 +27,7 @@ struct Chunk {
 struct Inputs(RefCell<BTreeMap<String, Vec<Chunk>>>);
 
 impl Observer for Inputs {
-    fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
+    fn observe(&self, path: &str, point: Point, value: &Tensor<3>) {
         if point == Point::Preactivation {
             let each = value.dims()[1] * value.dims()[2];
             let mut seen = self.0.borrow_mut();
@@ -47,7 +47,7 @@ impl ProbeHooks for Activations {
             context.batches.held_out(),
             EXAMPLES,
             |_, pixels| {
-                model.forward(pixels, &Pass::evaluate().watched_by(&inputs));
+                model.forward(pixels, &Pass::evaluate().observed_by(&inputs));
             },
         );
         for (path, chunks) in inputs.0.into_inner() {

@@ -10,8 +10,8 @@ use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::batch::SplitPart;
 use crate::train::fault::units;
 use crate::train::net::{for_each_chunk, host_f64};
-use ablate_models::ablation::Subject;
-use ablate_models::chain::{Chain, Layer};
+use ablate_models::inspect::UnitRemoval;
+use ablate_models::inspect::{HostLayer, HostMlp};
 use burn::module::Module;
 
 /// Number of examples for losses.
@@ -29,19 +29,19 @@ pub(super) struct PlantedFaultProbe {
     healthy: Vec<f64>,
     broken: Vec<f64>,
     /// The nets right after the fault.
-    faulty: Vec<Chain>,
+    faulty: Vec<HostMlp>,
     /// Steps that each net took to recover.
     recovered: Vec<Option<u64>>,
     planted_at: u64,
 }
 
 /// The current nets on the host; empty for models that the host implementation does not support.
-fn chains(context: &ProbeContext<'_>) -> Vec<Chain> {
-    Chain::of(&context.net.model().valid()).unwrap_or_default()
+fn chains(context: &ProbeContext<'_>) -> Vec<HostMlp> {
+    HostMlp::replicas_of(&context.net.model().valid()).unwrap_or_default()
 }
 
 /// Loss of each net on held-out examples.
-fn losses(context: &ProbeContext<'_>, chains: &[Chain]) -> Vec<f64> {
+fn losses(context: &ProbeContext<'_>, chains: &[HostMlp]) -> Vec<f64> {
     let part: SplitPart = context.batches.held_out();
     let mut out = Vec::new();
     for_each_chunk(context.batches, part, EXAMPLES, |from, pixels| {
@@ -53,8 +53,8 @@ fn losses(context: &ProbeContext<'_>, chains: &[Chain]) -> Vec<f64> {
                 let labels: Vec<usize> = (from..from + n)
                     .map(|i| context.batches.label(part, r, i))
                     .collect();
-                Subject::new(chain, pixels.to_vec(), features, &labels)
-                    .whole()
+                UnitRemoval::new(chain, pixels.to_vec(), features, &labels)
+                    .intact()
                     .nll
             })
             .collect();
@@ -64,7 +64,7 @@ fn losses(context: &ProbeContext<'_>, chains: &[Chain]) -> Vec<f64> {
 
 /// Returns a net whose parts in `coalition` (as bits) come from `end` and whose other parts come
 /// from `start`.
-fn mix(start: &Chain, end: &Chain, layer: usize, units: &[usize], coalition: usize) -> Chain {
+fn mix(start: &HostMlp, end: &HostMlp, layer: usize, units: &[usize], coalition: usize) -> HostMlp {
     let in_it = |part: usize| coalition & (1 << part) != 0;
     let pairs = start.layers().iter().zip(end.layers()).enumerate();
     let layers = pairs.map(|(k, (before, after))| {
@@ -82,11 +82,11 @@ fn mix(start: &Chain, end: &Chain, layer: usize, units: &[usize], coalition: usi
         }
         mix
     });
-    Chain::new(layers.collect())
+    HostMlp::new(layers.collect())
 }
 
 /// Copies the incoming weights and the bias of `unit`.
-fn copy_unit(from: &Layer, to: &mut Layer, unit: usize) {
+fn copy_unit(from: &HostLayer, to: &mut HostLayer, unit: usize) {
     let outputs = from.outputs();
     for at in (unit..from.weight.len()).step_by(outputs) {
         to.weight[at] = from.weight[at];
@@ -154,7 +154,7 @@ impl ProbeHooks for PlantedFaultProbe {
         let gains: Vec<Vec<f64>> = (0..8)
             .map(|coalition| {
                 let nets = self.faulty.iter().zip(&end).zip(&context.job.cells);
-                let nets: Vec<Chain> = nets
+                let nets: Vec<HostMlp> = nets
                     .map(|((start, end), cell)| {
                         let width = start.layers()[fault.layer].outputs();
                         let units = units(fault, cell.seed, width);
@@ -187,16 +187,16 @@ mod tests {
     use ablate_models::Activation::{Linear, Relu};
 
     /// One example of class 0 and one unit; `v` is the unit's outgoing weight to class 0.
-    fn net(w: [f64; 2], v: f64) -> Chain {
-        let hidden = Layer::new(w.to_vec(), vec![0.0; 2], Relu);
-        let head = Layer::new(vec![v, 0.0, 1.0, 0.0], vec![0.0; 2], Linear);
-        Chain::new(vec![hidden, head])
+    fn net(w: [f64; 2], v: f64) -> HostMlp {
+        let hidden = HostLayer::new(w.to_vec(), vec![0.0; 2], Relu);
+        let head = HostLayer::new(vec![v, 0.0, 1.0, 0.0], vec![0.0; 2], Linear);
+        HostMlp::new(vec![hidden, head])
     }
 
-    fn credit(start: &Chain, end: &Chain) -> [f64; 3] {
+    fn credit(start: &HostMlp, end: &HostMlp) -> [f64; 3] {
         let loss = |coalition| {
             let chain = mix(start, end, 0, &[0], coalition);
-            Subject::new(&chain, vec![1.0], 1, &[0]).whole().nll
+            UnitRemoval::new(&chain, vec![1.0], 1, &[0]).intact().nll
         };
         shapley_shares(&std::array::from_fn(|coalition| loss(0) - loss(coalition))).unwrap()
     }

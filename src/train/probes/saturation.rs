@@ -32,7 +32,7 @@ struct InactivityCounter<F> {
 }
 
 impl<F: Fn(f32) -> bool> Observer for InactivityCounter<F> {
-    fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
+    fn observe(&self, path: &str, point: Point, value: &Tensor<3>) {
         if point != Point::Preactivation {
             return;
         }
@@ -67,7 +67,7 @@ impl ProbeHooks for Saturation {
         let part = context.batches.held_out();
         let model = context.net.model().valid();
         for_each_chunk(context.batches, part, usize::MAX, |_, pixels| {
-            model.forward(pixels, &Pass::evaluate().watched_by(&counter));
+            model.forward(pixels, &Pass::evaluate().observed_by(&counter));
         });
         for (path, counts) in counter.counts.into_inner() {
             let c = counts.channels;

@@ -5,7 +5,7 @@ use super::{ProbeContext, ProbeHooks};
 use crate::train::batch::SplitPart;
 use crate::train::net::{for_each_chunk, host_f64};
 use ablate_models::Pass;
-use ablate_models::fold::fold_scales;
+use ablate_models::inspect::fold_scales;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Tensor};
 

@@ -58,7 +58,7 @@ pub(super) struct ShiftAtNorm {
 
 const POINTS: &[Point] = &[
     Point::NormInput,
-    Point::Weighted,
+    Point::LinearOutput,
     Point::Activation,
     Point::Output,
 ];
@@ -82,11 +82,11 @@ pub(super) fn shifts(
         let (pixels, _) = batches.train(&orders, i * batch, batch);
         let pixels = pixels.inner();
         let pass = Pass::evaluate_on_batch();
-        model.forward(pixels.clone(), &pass.watched_by(&plain));
+        model.forward(pixels.clone(), &pass.observed_by(&plain));
         for round in 0..rounds {
             let step = first + (round * count + i) as u64;
             let pass = Pass::train(step);
-            model.forward(pixels.clone(), &pass.watched_by(&dropped));
+            model.forward(pixels.clone(), &pass.observed_by(&dropped));
         }
     }
     let conv = model.conv_blocks().map(|block| (&block.epilogue, None));
@@ -141,7 +141,7 @@ fn after_direct_dropout(epilogue: &Epilogue, plain: &StatisticsRecorder) -> Opti
         return None;
     }
     let point = match epilogue.position {
-        Position::Before => Point::Weighted,
+        Position::Before => Point::LinearOutput,
         Position::After => Point::Activation,
     };
     let x = plain.statistics(epilogue.path(), point)?;

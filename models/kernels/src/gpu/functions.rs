@@ -34,7 +34,10 @@ impl Function {
             (Activation::Linear, Function::Identity),
         ];
         let of_activation = |(known, _): &&(Activation, Self)| *known == activation;
-        KERNELS.iter().find(of_activation).map(|(_, kernel)| *kernel)
+        KERNELS
+            .iter()
+            .find(of_activation)
+            .map(|(_, kernel)| *kernel)
     }
 }
 

@@ -90,7 +90,7 @@ struct LosesARow {
 struct LastOutput(RefCell<Option<Tensor<3>>>);
 
 impl Observer for LastOutput {
-    fn see(&self, _path: &str, point: Point, value: &Tensor<3>) {
+    fn observe(&self, _path: &str, point: Point, value: &Tensor<3>) {
         if point == Point::Output {
             *self.0.borrow_mut() = Some(value.clone());
         }
@@ -111,7 +111,7 @@ impl Trainee for LosesARow {
     ) -> Tensor<1> {
         let model = self.net.model.clone();
         let entered = LastOutput::default();
-        let pass = Pass::train(self.net.steps).watched_by(&entered);
+        let pass = Pass::train(self.net.steps).observed_by(&entered);
         let logits = model.forward(pixels, &pass);
         let losses = ablate_kernels::cross_entropy(logits.clone(), labels.clone());
         let mut gradients = losses.clone().sum().backward();

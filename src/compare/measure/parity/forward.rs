@@ -16,7 +16,7 @@ use std::cell::RefCell;
 struct Notes(RefCell<Vec<(String, Point, Vec<f64>)>>);
 
 impl Observer for Notes {
-    fn see(&self, path: &str, point: Point, value: &Tensor<3>) {
+    fn observe(&self, path: &str, point: Point, value: &Tensor<3>) {
         let value = host_f64(value.clone());
         self.0.borrow_mut().push((path.to_owned(), point, value));
     }
@@ -36,7 +36,7 @@ fn seen(
     let model = with_values(model, values);
     let (pixels, _) = moment.examples(course, &side.batches);
     let notes = Notes::default();
-    let pass = Pass::train(moment.index as u64).watched_by(&notes);
+    let pass = Pass::train(moment.index as u64).observed_by(&notes);
     let logits = host_f64(side.trainee.forward(&model, pixels, &pass));
     let noted = notes.0.into_inner().into_iter();
     let mut seen: Vec<Glimpse> = noted
@@ -48,7 +48,7 @@ fn seen(
 
 const fn word(point: Point) -> &'static str {
     match point {
-        Point::Weighted => "what the weights give",
+        Point::LinearOutput => "what the weights give",
         Point::NormInput => "what enters the norm",
         Point::Preactivation => "what enters the activation",
         Point::Activation => "what leaves the activation",

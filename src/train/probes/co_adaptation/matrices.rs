@@ -1,7 +1,7 @@
 //! Matrices of the interactions between pairs of units.
 
 use super::UnitSample;
-use ablate_models::ablation::{Fill, Subject, Unit};
+use ablate_models::inspect::{Fill, UnitRemoval, Unit};
 
 /// Largest number of units per layer.
 const UNITS: usize = 16;
@@ -11,7 +11,7 @@ const UNITS: usize = 16;
 /// the loss when a unit is removed alone.
 ///
 /// The units are the first ones of the first order of removal, equally many per layer.
-pub(super) fn of(sample: &UnitSample, subject: &Subject<'_>) -> Vec<(String, Vec<f64>)> {
+pub(super) fn of(sample: &UnitSample, subject: &UnitRemoval<'_>) -> Vec<(String, Vec<f64>)> {
     let smallest = sample.orders.iter().map(|orders| orders[0].len()).min();
     let n = smallest.unwrap_or(0).min(UNITS);
     let first_units = |layer: usize| &sample.orders[layer][0][..n];
@@ -30,11 +30,11 @@ pub(super) fn of(sample: &UnitSample, subject: &Subject<'_>) -> Vec<(String, Vec
     out
 }
 
-fn within(subject: &Subject<'_>, units: &[Unit]) -> Vec<f64> {
+fn within(subject: &UnitRemoval<'_>, units: &[Unit]) -> Vec<f64> {
     let n = units.len();
     let index_pairs = || (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
     let pairs: Vec<[Unit; 2]> = index_pairs().map(|(i, j)| [units[i], units[j]]).collect();
-    let whole = subject.whole().nll;
+    let whole = subject.intact().nll;
     let mut matrix = vec![0.0; n * n];
     for (i, unit) in units.iter().enumerate() {
         matrix[i * n + i] = subject.without(&[*unit], Fill::Zero).nll - whole;
@@ -50,20 +50,20 @@ fn within(subject: &Subject<'_>, units: &[Unit]) -> Vec<f64> {
 mod tests {
     use super::*;
     use ablate_kernels::activation::Activation::{Linear, Relu};
-    use ablate_models::chain::{Chain, Layer};
+    use ablate_models::inspect::{HostLayer, HostMlp};
 
-    fn subject(chain: &Chain) -> Subject<'_> {
-        Subject::new(chain, vec![1.0; 4], 1, &[0; 4])
+    fn subject(chain: &HostMlp) -> UnitRemoval<'_> {
+        UnitRemoval::new(chain, vec![1.0; 4], 1, &[0; 4])
     }
 
     /// Two units with value 1 on every example have weights -3 and 3 to a unit of the next layer,
     /// which is the logit of class 0. The logit of class 1 is 0. The second unit of that layer is
     /// constant and unused.
-    fn chain() -> Chain {
-        let first = Layer::new(vec![1.0, 1.0], vec![0.0; 2], Relu);
-        let second = Layer::new(vec![-3.0, 0.0, 3.0, 0.0], vec![0.0, 1.0], Linear);
-        let head = Layer::new(vec![1.0, 0.0, 0.0, 0.0], vec![0.0; 2], Linear);
-        Chain::new(vec![first, second, head])
+    fn chain() -> HostMlp {
+        let first = HostLayer::new(vec![1.0, 1.0], vec![0.0; 2], Relu);
+        let second = HostLayer::new(vec![-3.0, 0.0, 3.0, 0.0], vec![0.0, 1.0], Linear);
+        let head = HostLayer::new(vec![1.0, 0.0, 0.0, 0.0], vec![0.0; 2], Linear);
+        HostMlp::new(vec![first, second, head])
     }
 
     fn loss(margin: f64) -> f64 {
@@ -111,10 +111,10 @@ mod tests {
     fn matrices_have_the_size_of_the_smallest_layer() {
         let layers = [("a".to_owned(), 1, 40), ("b".to_owned(), 2, 3)];
         let sample = UnitSample::draw(&layers, 0);
-        let first = Layer::new(vec![0.1; 40], vec![0.0; 40], Relu);
-        let second = Layer::new(vec![0.1; 120], vec![0.0; 3], Relu);
-        let head = Layer::new(vec![0.1; 6], vec![0.0; 2], Linear);
-        let chain = Chain::new(vec![first, second, head]);
+        let first = HostLayer::new(vec![0.1; 40], vec![0.0; 40], Relu);
+        let second = HostLayer::new(vec![0.1; 120], vec![0.0; 3], Relu);
+        let head = HostLayer::new(vec![0.1; 6], vec![0.0; 2], Linear);
+        let chain = HostMlp::new(vec![first, second, head]);
         let found = of(&sample, &subject(&chain));
         assert!(found.iter().all(|(_, matrix)| matrix.len() == 9));
     }

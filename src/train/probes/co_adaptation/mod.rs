@@ -13,8 +13,8 @@ mod matrices;
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::{for_each_chunk, host_f64};
 use ablate_models::Pass;
-use ablate_models::ablation::{Fill, Subject, Unit, area, negative_share};
-use ablate_models::chain::Chain;
+use ablate_models::inspect::{Fill, UnitRemoval, Unit, area, negative_share};
+use ablate_models::inspect::HostMlp;
 use ablate_models::zoo::Model;
 use ablate_streams::{Purpose, Stream};
 use burn::module::Module;
@@ -69,17 +69,17 @@ impl CoAdaptation {
     fn measure<T: Send>(
         &self,
         context: &ProbeContext<'_>,
-        measure: impl Fn(&UnitSample, &Subject<'_>) -> T + Sync,
+        measure: impl Fn(&UnitSample, &UnitRemoval<'_>) -> T + Sync,
     ) -> Option<Vec<T>> {
         let model = context.net.model().valid();
-        let chains = Chain::of(&model)?;
+        let chains = HostMlp::replicas_of(&model)?;
         let channels = channels(&model);
         let features_of = held_out_features(context, &model);
         let replicas = self.samples.par_iter().zip(&chains).zip(features_of);
-        let measure = |((sample, chain), features_of): ((&UnitSample, &Chain), HeldOutFeatures)| {
+        let measure = |((sample, chain), features_of): ((&UnitSample, &HostMlp), HeldOutFeatures)| {
             measure(
                 sample,
-                &Subject::new(chain, features_of.features, channels, &features_of.labels),
+                &UnitRemoval::new(chain, features_of.features, channels, &features_of.labels),
             )
         };
         Some(replicas.map(measure).collect())
@@ -185,11 +185,11 @@ impl UnitSample {
     }
 
     /// Mean removal curve of each layer of units.
-    fn curves(&self, subject: &Subject<'_>, fill: Fill) -> Vec<Vec<f64>> {
+    fn curves(&self, subject: &UnitRemoval<'_>, fill: Fill) -> Vec<Vec<f64>> {
         let curve = |orders: &Vec<Vec<Unit>>| {
             let mut sum = vec![0.0; POINTS + 1];
             for order in orders {
-                let curve = subject.curve(order, POINTS, fill);
+                let curve = subject.accuracy_curve(order, POINTS, fill);
                 sum.iter_mut()
                     .zip(curve)
                     .for_each(|(s, c)| *s += c / ORDERS as f64);
@@ -200,7 +200,7 @@ impl UnitSample {
     }
 
     /// Values measured after every epoch.
-    fn trace(&self, subject: &Subject<'_>) -> Vec<(String, f64)> {
+    fn trace(&self, subject: &UnitRemoval<'_>) -> Vec<(String, f64)> {
         let share = |interactions: &[f64]| negative_share(interactions).unwrap_or(f64::NAN);
         let mut out = Vec::new();
         for (fill, suffix) in FILLS {
@@ -228,7 +228,7 @@ impl UnitSample {
     }
 
     /// Series measured on the trained net.
-    fn series(&self, subject: &Subject<'_>) -> Vec<(String, Vec<f64>)> {
+    fn series(&self, subject: &UnitRemoval<'_>) -> Vec<(String, Vec<f64>)> {
         let mut out = Vec::new();
         for (fill, suffix) in FILLS {
             let curves = self.layers.iter().zip(self.curves(subject, fill));

@@ -16,12 +16,12 @@ pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResu
     let count = setup.batches.len(SplitPart::Train) / n;
     let (pixels, _) = setup.batches.train(&setup.orders, 0, count * n);
     let whole = StatisticsRecorder::at(&[Point::NormInput]);
-    model.forward(pixels.inner(), &Pass::evaluate().watched_by(&whole));
+    model.forward(pixels.inner(), &Pass::evaluate().observed_by(&whole));
     let parts: Vec<StatisticsRecorder> = (0..count)
         .map(|i| {
             let recorder = StatisticsRecorder::at(&[Point::NormInput]);
             let (pixels, _) = setup.batch(i, n);
-            model.forward(pixels.inner(), &Pass::evaluate().watched_by(&recorder));
+            model.forward(pixels.inner(), &Pass::evaluate().observed_by(&recorder));
             recorder
         })
         .collect();

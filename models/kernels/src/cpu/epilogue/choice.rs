@@ -176,7 +176,10 @@ mod tests {
     }
 
     fn holds<T: Real + Into<f64>>(tolerance: f64) {
-        for activation in Activation::ALL.into_iter().filter(|a| EpilogueSpec::has_kernel(*a)) {
+        for activation in Activation::ALL
+            .into_iter()
+            .filter(|a| EpilogueSpec::has_kernel(*a))
+        {
             for (c, [images, height, width]) in [(3, [1, 2, 2]), (16, [2, 5, 3]), (37, [3, 4, 9])] {
                 let windows = Windows {
                     images,
