@@ -10,9 +10,9 @@ use crate::recipe::{
     AdamMoments, DataConfig, Evaluate, Length, Optimizer, ParameterGroup, PlantedFault, Probe,
     Schedule, Statistics, TrainConfig, Trained,
 };
-use ablate_models::norm::AffineConfig;
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
+use ablate_models::norm::AffineConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
 use ablate_models::zoo::ModelConfig;
 use serde::de::value::SeqAccessDeserializer;

@@ -1,7 +1,7 @@
 //! Matrices of the interactions between pairs of units.
 
 use super::UnitSample;
-use ablate_models::inspect::{Fill, UnitRemoval, Unit};
+use ablate_models::inspect::{Fill, Unit, UnitRemoval};
 
 /// Largest number of units per layer.
 const UNITS: usize = 16;

@@ -13,8 +13,8 @@ mod matrices;
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::{for_each_chunk, host_f64};
 use ablate_models::Pass;
-use ablate_models::inspect::{Fill, UnitRemoval, Unit, area, negative_share};
 use ablate_models::inspect::HostMlp;
+use ablate_models::inspect::{Fill, Unit, UnitRemoval, area, negative_share};
 use ablate_models::zoo::Model;
 use ablate_streams::{Purpose, Stream};
 use burn::module::Module;
@@ -76,12 +76,13 @@ impl CoAdaptation {
         let channels = channels(&model);
         let features_of = held_out_features(context, &model);
         let replicas = self.samples.par_iter().zip(&chains).zip(features_of);
-        let measure = |((sample, chain), features_of): ((&UnitSample, &HostMlp), HeldOutFeatures)| {
-            measure(
-                sample,
-                &UnitRemoval::new(chain, features_of.features, channels, &features_of.labels),
-            )
-        };
+        let measure =
+            |((sample, chain), features_of): ((&UnitSample, &HostMlp), HeldOutFeatures)| {
+                measure(
+                    sample,
+                    &UnitRemoval::new(chain, features_of.features, channels, &features_of.labels),
+                )
+            };
         Some(replicas.map(measure).collect())
     }
 }
