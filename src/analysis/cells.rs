@@ -1,4 +1,4 @@
-//! Records put in their places: arm x learning rate x seed.
+//! Records grouped by arm, learning rate and seed.
 
 use super::AnalysisError;
 use crate::recipe::Length;
@@ -6,49 +6,51 @@ use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{Arm, Spec};
 use std::collections::HashMap;
 
-/// The records of a spec by place. Seeds stay in the order of the spec, so that every sum over
-/// them is taken in one order, however the records came.
+/// The records of one experiment by arm, learning rate and seed.
+///
+/// Seeds are in the order of the spec, so floating-point sums over seeds do not depend on the order of
+/// the records.
 #[derive(Debug)]
 pub struct Cells<'a> {
     device: &'a str,
-    foreign: usize,
-    /// By arm, learning rate and seed.
-    places: Vec<Vec<Row<'a>>>,
+    unmatched: usize,
+    /// By arm, then by learning rate.
+    grids: Vec<Vec<Row<'a>>>,
 }
 
-/// One arm at one learning rate: a place for each seed of the spec.
+/// The records of one arm at one learning rate, one entry per seed of the spec.
 #[derive(Clone, Debug)]
 pub(super) struct Row<'a>(Vec<Option<&'a CellRecord>>);
 
 impl<'a> Cells<'a> {
-    /// Puts every record in its place. Records that no cell of `spec` asks for are only counted.
+    /// Groups `records` by the cells of `spec`. Records that match no cell are only counted.
     ///
     /// # Errors
     /// See [`super::summarize`].
-    pub fn sort(spec: &Spec, records: &'a [CellRecord]) -> Result<Self, AnalysisError> {
+    pub fn new(spec: &Spec, records: &'a [CellRecord]) -> Result<Self, AnalysisError> {
         let arms: HashMap<&str, usize> = index(spec.arms.iter().map(|a| a.name.as_str()));
         let seeds: HashMap<u64, usize> = index(spec.seeds.iter().copied());
         let empty = Row(vec![None; spec.seeds.len()]);
-        let mut places: Vec<Vec<Row<'a>>> = spec
+        let mut grids: Vec<Vec<Row<'a>>> = spec
             .arms
             .iter()
             .map(|arm| vec![empty.clone(); arm.learning_rates.len()])
             .collect();
         let mut device: Option<&str> = None;
-        let mut foreign = 0;
+        let mut unmatched = 0;
         for record in records {
-            let place = arms.get(record.arm.as_str()).and_then(|&a| {
+            let cell = arms.get(record.arm.as_str()).and_then(|&a| {
                 let rates = &spec.arms[a].learning_rates;
                 let rate = rates.iter().position(|&r| r == record.learning_rate)?;
                 Some((a, rate, *seeds.get(&record.seed)?))
             });
-            let Some((a, rate, seed)) = place else {
-                foreign += 1;
+            let Some((a, rate, seed)) = cell else {
+                unmatched += 1;
                 continue;
             };
             check_device(spec, &mut device, record)?;
             check_done(&spec.arms[a], record)?;
-            if places[a][rate].0[seed].replace(record).is_some() {
+            if grids[a][rate].0[seed].replace(record).is_some() {
                 return Err(AnalysisError::Duplicate {
                     arm: record.arm.clone(),
                     seed: record.seed,
@@ -61,28 +63,28 @@ impl<'a> Cells<'a> {
         })?;
         Ok(Self {
             device,
-            foreign,
-            places,
+            unmatched,
+            grids,
         })
     }
 
-    /// The device of every record.
+    /// The device on which all cells ran.
     pub fn device(&self) -> &str {
         self.device
     }
 
-    /// How many records belong to no cell of the spec.
-    pub fn foreign(&self) -> usize {
-        self.foreign
+    /// Number of records that match no cell of the spec.
+    pub fn unmatched(&self) -> usize {
+        self.unmatched
     }
 
-    /// For each seed of the spec, the record of arm number `arm` at learning rate number `rate` if
-    /// it finished.
+    /// For each seed of the spec, the record of the arm with index `arm` at the learning rate with
+    /// index `rate`; `None` if it did not finish.
     ///
     /// # Panics
     /// If the spec has no such arm or rate.
     pub fn finished(&self, arm: usize, rate: usize) -> Vec<Option<&'a CellRecord>> {
-        let row = &self.places[arm][rate];
+        let row = &self.grids[arm][rate];
         row.0
             .iter()
             .map(|cell| cell.filter(|r| is_done(r)))
@@ -90,12 +92,12 @@ impl<'a> Cells<'a> {
     }
 
     pub(super) fn grid(&self, arm: usize) -> &[Row<'a>] {
-        &self.places[arm]
+        &self.grids[arm]
     }
 }
 
 impl<'a> Row<'a> {
-    /// Records that finished, in the order of the seeds.
+    /// Finished records, in the order of the seeds.
     pub(super) fn done(&self) -> impl Iterator<Item = &'a CellRecord> {
         self.records().filter(|r| is_done(r))
     }
@@ -105,12 +107,12 @@ impl<'a> Row<'a> {
         self.0.iter().flatten().copied()
     }
 
-    /// How many records ended as `which` says.
+    /// Number of records with an outcome that satisfies `which`.
     pub(super) fn count(&self, which: impl Fn(&Outcome) -> bool) -> usize {
         self.records().filter(|r| which(&r.outcome)).count()
     }
 
-    /// How many seeds have no record.
+    /// Number of seeds without a record.
     pub(super) fn missing(&self) -> usize {
         self.0.iter().filter(|cell| cell.is_none()).count()
     }
@@ -133,7 +135,7 @@ fn check_device<'a>(
     if first == record.device {
         return Ok(());
     }
-    // Named in one order, whatever the order of the records.
+    // Sorted, so that the message does not depend on the order of the records.
     let (first, second) = if first < record.device.as_str() {
         (first, record.device.as_str())
     } else {

@@ -1,36 +1,38 @@
-//! Contrasts: paired improvements, and the decision rule over all contrasts of a spec.
+//! Paired improvements of each contrast, and the decisions on them.
 
-use super::{AnalysisError, ContrastSummary, Scoreboard};
+use super::{AnalysisError, ContrastSummary, PairedScores};
 use crate::spec::{Contrast, Expect, Spec};
-use crate::stats::{Prediction, Question, Rule, Sample, Verdict, decide};
+use crate::stats::{Hypothesis, Prediction, Rule, Sample, Verdict, decide};
 use ablate_streams::{Purpose, Stream};
 
-/// Pairs needed before anything can be said of a difference's spread.
-const FEWEST_PAIRS: usize = 2;
+/// Fewest improvements that have a standard deviation.
+const MIN_PAIRS: usize = 2;
 
-/// Decides every contrast that has pairs enough; the others are undecided and take no part in the
-/// correction for several contrasts.
+/// Tests all contrasts of `spec` that have enough pairs as one family.
+///
+/// A contrast with fewer than two pairs is undecided and does not count in the adjustment for several
+/// contrasts.
 ///
 /// # Errors
 /// If a contrast names an arm that the spec does not have.
 pub(super) fn decide_all(
     spec: &Spec,
-    scores: &Scoreboard<'_>,
+    scores: &PairedScores<'_>,
 ) -> Result<Vec<ContrastSummary>, AnalysisError> {
     let mut contrasts = spec
         .contrasts
         .iter()
-        .map(|contrast| pair(contrast, scores))
+        .map(|contrast| undecided(contrast, scores))
         .collect::<Result<Vec<_>, _>>()?;
-    let (open, questions): (Vec<&mut ContrastSummary>, Vec<Question>) = contrasts
+    let (open, hypotheses): (Vec<&mut ContrastSummary>, Vec<Hypothesis>) = contrasts
         .iter_mut()
         .filter_map(|contrast| {
-            let question = question(contrast)?;
-            Some((contrast, question))
+            let hypothesis = hypothesis(contrast)?;
+            Some((contrast, hypothesis))
         })
         .unzip();
     let stream = Stream::new(0, Purpose::Resample, &spec.name);
-    let decisions = decide(&questions, &Rule::default(), &stream);
+    let decisions = decide(&hypotheses, &Rule::default(), &stream);
     for (contrast, decision) in open.into_iter().zip(decisions) {
         contrast.verdict = decision.verdict;
         contrast.decision = Some(decision);
@@ -38,8 +40,11 @@ pub(super) fn decide_all(
     Ok(contrasts)
 }
 
-/// The contrast with its improvements, not decided yet.
-fn pair(contrast: &Contrast, scores: &Scoreboard<'_>) -> Result<ContrastSummary, AnalysisError> {
+/// The contrast with its improvements, without a decision.
+fn undecided(
+    contrast: &Contrast,
+    scores: &PairedScores<'_>,
+) -> Result<ContrastSummary, AnalysisError> {
     let unknown = |arm: &str| AnalysisError::UnknownArm {
         contrast: contrast.name.clone(),
         arm: arm.to_owned(),
@@ -56,11 +61,11 @@ fn pair(contrast: &Contrast, scores: &Scoreboard<'_>) -> Result<ContrastSummary,
     })
 }
 
-fn question(summary: &ContrastSummary) -> Option<Question> {
-    if summary.improvements.len() < FEWEST_PAIRS {
+fn hypothesis(summary: &ContrastSummary) -> Option<Hypothesis> {
+    if summary.improvements.len() < MIN_PAIRS {
         return None;
     }
-    Some(Question {
+    Some(Hypothesis {
         differences: Sample::new(summary.improvements.iter().map(|d| d.value).collect()).ok()?,
         prediction: prediction(summary.contrast.expect),
         margin: summary.contrast.margin,

@@ -1,36 +1,37 @@
-//! Effects of the factors as they came out: described for the reader, not tested.
+//! Main effects and interactions of factors: estimated for the reader, not tested.
 
-use super::{Improvement, Scoreboard};
+use super::{Improvement, PairedScores};
 use crate::spec::{Between, Comparison, Metric, Spec, When};
 use crate::stats::{Interval, Rule, Sample, t_interval};
 use serde::{Deserialize, Serialize};
 
-/// A main effect or an interaction of two factors, of a design that has every cell it needs.
+/// Estimate of a main effect, or of an interaction of two factors.
 ///
-/// It is described whether or not a contrast asks for it; only contrasts are tested, and only they
-/// are corrected for each other.
+/// Effects are estimated whether or not a contrast names them. Only contrasts are tested, so effects
+/// have no p-value, no verdict and no adjustment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EffectSummary {
-    /// What is compared: a level of a factor with its first, between a level of another and its
-    /// first for an interaction.
+    /// What is compared. Main effect: a level of a factor minus the first level. Interaction: that
+    /// difference at a level of another factor minus the same at its first level.
     pub comparison: Comparison,
-    /// The measured quantity.
+    /// The metric.
     pub metric: Metric,
-    /// Seeds at which every cell finished.
+    /// Number of seeds at which every arm of the comparison finished.
     pub n: usize,
     /// Mean improvement.
     pub mean: f64,
-    /// Its standard deviation over seeds; absent for one seed.
+    /// Standard deviation over seeds; absent for a single seed.
     pub sd: Option<f64>,
-    /// The t interval of the mean, for itself alone; absent for one seed.
+    /// 95 % t interval of the mean, not adjusted; absent for a single seed.
     pub interval: Option<Interval>,
 }
 
-/// Every level against the first of its factor, and every interaction of two such, for each metric
-/// of the spec's contrasts (accuracy where there are none). What needs a cell that the design
-/// leaves out, or of which no seed finished, is not there.
-pub(super) fn describe(spec: &Spec, scores: &Scoreboard<'_>) -> Vec<EffectSummary> {
+/// Estimates all main effects and two-factor interactions against first levels, for each metric of the
+/// contrasts (test accuracy without contrasts).
+///
+/// An effect is left out if the design lacks an arm that it needs, or if no seed finished in all arms.
+pub(super) fn estimate_all(spec: &Spec, scores: &PairedScores<'_>) -> Vec<EffectSummary> {
     let comparisons = comparisons(spec);
     (metrics(spec).into_iter())
         .flat_map(|metric| {
@@ -40,7 +41,7 @@ pub(super) fn describe(spec: &Spec, scores: &Scoreboard<'_>) -> Vec<EffectSummar
         .collect()
 }
 
-/// The metrics that contrasts of `spec` compare, in their order.
+/// The metrics of the contrasts of `spec`, in order of first use; test accuracy without contrasts.
 pub(crate) fn metrics(spec: &Spec) -> Vec<Metric> {
     let mut metrics: Vec<Metric> = Vec::new();
     for contrast in &spec.contrasts {
@@ -92,7 +93,7 @@ fn comparisons(spec: &Spec) -> Vec<Comparison> {
 
 fn effect(
     spec: &Spec,
-    scores: &Scoreboard<'_>,
+    scores: &PairedScores<'_>,
     comparison: &Comparison,
     metric: &Metric,
 ) -> Option<EffectSummary> {

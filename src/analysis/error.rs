@@ -1,43 +1,45 @@
-//! Records that cannot be analysed.
+//! Errors in the records of an experiment.
 
-/// Why records are not the records of one run of a spec.
+/// Why the records of an experiment cannot be analysed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnalysisError {
-    /// Nothing to analyse.
-    #[error("`{spec}` has no records; train it with `ablate run {spec}`")]
+    /// There are no records.
+    #[error("`{spec}` has no records; run `ablate run {spec}` first")]
     NoRecords {
         /// The spec.
         spec: String,
     },
-    /// Cells of several devices.
+    /// The records come from several devices.
     #[error(
-        "records of `{spec}` come from `{first}` and from `{second}`; keep one results folder a device"
+        "the records of `{spec}` come from two devices, `{first}` and `{second}`; use one results folder per device"
     )]
     MixedDevices {
         /// The spec.
         spec: String,
-        /// A device.
+        /// One device.
         first: String,
-        /// Another one.
+        /// Another device.
         second: String,
     },
-    /// Two records of one cell.
+    /// A cell has two records.
     #[error(
-        "arm `{arm}`, seed {seed}, learning rate {learning_rate} has two records; pass only those of the current plan"
+        "arm `{arm}`, seed {seed}, learning rate {learning_rate} has two records; keep only the one of the current plan"
     )]
     Duplicate {
         /// The arm.
         arm: String,
         /// The seed.
         seed: u64,
-        /// The rate.
+        /// The learning rate.
         learning_rate: f64,
     },
-    /// A finished cell that was not evaluated where the spec says.
-    #[error("cell `{id}` of arm `{arm}` is done after {unit} {found} of {expected}; run it again")]
+    /// A finished cell has other evaluations than the spec asks for.
+    #[error(
+        "cell `{id}` of arm `{arm}` finished after {unit} {found} instead of {expected}; run it again"
+    )]
     WrongLength {
-        /// The cell.
+        /// Id of the cell.
         id: String,
         /// Its arm.
         arm: String,
@@ -45,32 +47,32 @@ pub enum AnalysisError {
         found: usize,
         /// Epochs or steps that the spec asks for.
         expected: usize,
-        /// Which of the two it counts in.
+        /// `epoch` or `step`.
         unit: &'static str,
     },
-    /// A finished cell with a score that is not a number.
+    /// A finished cell has a score that is not finite.
     #[error(
-        "cell `{id}` of arm `{arm}` is done, but a score of epoch {epoch} is not finite; run it again"
+        "cell `{id}` of arm `{arm}` has a score that is not finite in epoch {epoch}; run it again"
     )]
     NotFinite {
-        /// The cell.
+        /// Id of the cell.
         id: String,
         /// Its arm.
         arm: String,
         /// The epoch.
         epoch: usize,
     },
-    /// Several learning rates and nothing to choose by.
+    /// An arm has several learning rates but no validation scores to choose one by.
     #[error(
-        "arm `{arm}` has several learning rates and cell `{id}` no validation scores to choose by"
+        "arm `{arm}` has several learning rates, but its cell `{id}` has no validation scores to choose one by; set `data.validation` above 0"
     )]
     NoValidation {
         /// The arm.
         arm: String,
-        /// A cell without them.
+        /// Id of a cell without validation scores.
         id: String,
     },
-    /// A contrast of an arm that is not in the spec.
+    /// A contrast names an arm that is not in the spec.
     #[error("contrast `{contrast}` names the arm `{arm}`, which the spec does not have")]
     UnknownArm {
         /// The contrast.

@@ -1,6 +1,6 @@
 //! The best single piece of evidence for the overall answer to a claim.
 
-use super::scope::net_and_data;
+use super::conditions::net_and_data;
 use super::{ClaimStatus, ContrastSummary, Summary, claim_status};
 use crate::stats::{Interval, Verdict};
 
@@ -72,7 +72,7 @@ fn candidates<'a>(
 
 fn of_contrast<'a>(summary: &'a Summary, contrast: &'a ContrastSummary) -> Option<Evidence<'a>> {
     let decision = contrast.decision.as_ref()?;
-    let (net, data) = net_and_data(&summary.brief_scope);
+    let (net, data) = net_and_data(&summary.net_on_data);
     Some(Evidence {
         verdict: contrast.verdict,
         estimate: decision.mean,

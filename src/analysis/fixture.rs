@@ -1,4 +1,4 @@
-//! A small spec and records made by formula, for the tests of analysis, report and plot.
+//! A small spec with records computed by a formula, for the tests of analysis, report and plot.
 
 use crate::recipe::{
     DataConfig, DataName, Evaluate, Length, Optimizer, Scale, Schedule, TestSplit, TrainConfig,
@@ -68,8 +68,9 @@ pub(crate) fn contrast(treatment: &str, control: &str, expect: Expect) -> Contra
     }
 }
 
-/// A spec of claim C6 over `arms` arms `a`, `b`, ... with `seeds` seeds and `epochs` epochs; every
-/// later arm is expected to be equivalent to the first.
+/// A spec on claim C6 with `arms` arms `a`, `b`, ..., `seeds` seeds and `epochs` epochs.
+///
+/// Every other arm is predicted to be equivalent to the first.
 pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
     let names: Vec<String> = ('a'..).take(arms).map(String::from).collect();
     Spec {
@@ -105,9 +106,10 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
     }
 }
 
-/// A spec of three crossed factors, `norm` {none, batch} x `act` {relu, tanh} x `width` {8, 32} with
-/// arms `none-relu-width-8`, ..., and three contrasts: the main effect of the norm, its effect with
-/// ReLU, and its interaction with the activation.
+/// A spec with three crossed factors: `norm` {none, batch} x `act` {relu, tanh} x `width` {8, 32}.
+///
+/// Its arms are `none-relu-8`, ... Its three contrasts are the main effect of the norm, the simple
+/// effect of the norm with ReLU, and the interaction of norm and activation.
 pub(crate) fn crossed(seeds: u64, epochs: usize) -> Spec {
     let level = |name: &str, value: Option<f64>| Level {
         name: name.to_owned(),
@@ -167,8 +169,10 @@ pub(crate) fn crossed(seeds: u64, epochs: usize) -> Spec {
     spec
 }
 
-/// One record a cell of `spec`: curves that rise to about 97 %, arm by arm 0.05 points higher,
-/// with seed noise shared between the arms and some of their own.
+/// One record per cell of `spec`, with learning curves that rise to about 97 %.
+///
+/// Each arm is 0.05 points better than the previous one. Noise is partly shared by the arms of a seed
+/// and partly independent.
 pub(crate) fn records(spec: &Spec) -> Vec<CellRecord> {
     let mut out = Vec::new();
     for (a, arm) in spec.arms.iter().enumerate() {
@@ -241,7 +245,7 @@ pub(crate) fn set_accuracy(records: &mut [CellRecord], arm: &str, seed: u64, acc
         .accuracy = accuracy;
 }
 
-/// Lets one cell diverge in its first epoch.
+/// Makes one cell diverge in its first epoch.
 pub(crate) fn diverge(records: &mut [CellRecord], arm: &str, seed: u64) {
     let cell = records.iter_mut().find(|r| r.arm == arm && r.seed == seed);
     let cell = cell.expect("a cell");

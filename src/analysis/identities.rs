@@ -1,57 +1,57 @@
-//! What a run says of the identities of its spec.
+//! Whether each identity of a spec holds as stated.
 
 use super::ArmSummary;
 use crate::spec::{Identity, Spec};
 use serde::{Deserialize, Serialize};
 
-/// What became of one identity in every arm that it names.
+/// Results of one identity in all arms that it names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentitySummary {
     /// The identity.
     pub identity: Identity,
-    /// One row an arm: those in which it has to hold, then those in which it has to fail.
+    /// One entry per arm: first the arms in which it must hold, then those in which it must fail.
     pub arms: Vec<IdentityInArm>,
-    /// Whether it came out as stated in every arm.
+    /// Whether it holds or fails as stated in every arm.
     pub as_stated: bool,
 }
 
-/// One identity in one arm, over all seeds and all parts of the value.
+/// Result of one identity in one arm, over all seeds and all parts of the value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityInArm {
     /// The arm.
     pub arm: String,
-    /// What it has to do there.
+    /// The stated outcome.
     pub expected: Outcome,
-    /// What it did.
+    /// The measured outcome.
     pub found: Outcome,
-    /// Smallest value; absent where nothing was measured.
+    /// Smallest value; absent if nothing was measured.
     pub smallest: Option<f64>,
-    /// Largest value.
+    /// Largest value; absent if nothing was measured.
     pub largest: Option<f64>,
-    /// Seeds with a value of every part.
+    /// Number of seeds with a value for every part.
     pub seeds: usize,
-    /// The parts of the value, such as devices; empty where it has none.
+    /// Parts of the value, such as devices; empty for a value without parts.
     pub parts: Vec<String>,
 }
 
-/// What an identity does in an arm.
+/// Outcome of an identity in an arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every value is at most the bound.
     Holds,
-    /// Every value is beyond it.
+    /// Every value is above the bound.
     Fails,
-    /// Some are and some are not.
+    /// Some values are above the bound and some are not.
     Mixed,
-    /// A seed has no value.
+    /// At least one seed has no value.
     NotMeasured,
 }
 
-/// Every identity of `spec`, by what `arms` measured.
-pub(super) fn judge(spec: &Spec, arms: &[ArmSummary]) -> Vec<IdentitySummary> {
+/// Evaluates all identities of `spec` on the probe values of `arms`.
+pub(super) fn evaluate(spec: &Spec, arms: &[ArmSummary]) -> Vec<IdentitySummary> {
     let one = |identity: &Identity| {
         let row = |name: &String, expected| {
             let arm = arms.iter().find(|arm| arm.name == *name)?;
@@ -129,7 +129,11 @@ mod tests {
         }
     }
 
-    fn judged(holds: &[&str], fails: &[&str], values: [&[(&str, Spread)]; 2]) -> IdentitySummary {
+    fn evaluated(
+        holds: &[&str],
+        fails: &[&str],
+        values: [&[(&str, Spread)]; 2],
+    ) -> IdentitySummary {
         let mut spec = fixture::spec(2, 3, 1);
         spec.identities = vec![identity(holds, fails)];
         let mut arms = summarize(&spec, &fixture::records(&spec)).unwrap().arms;
@@ -139,11 +143,11 @@ mod tests {
                 .map(|(name, s)| ((*name).to_owned(), *s))
                 .collect();
         }
-        judge(&spec, &arms).remove(0)
+        evaluate(&spec, &arms).remove(0)
     }
 
     #[test]
-    fn an_identity_is_as_stated_where_it_holds_and_fails_in_the_arms_it_names() {
+    fn identity_is_as_stated_if_it_holds_and_fails_as_listed() {
         let small = [
             ("off.flex", spread(3, 0.0, 1e-15)),
             ("off.ndarray", spread(3, 1e-16, 1e-9)),
@@ -152,7 +156,7 @@ mod tests {
             ("off.flex", spread(3, 1e-3, 0.5)),
             ("off.ndarray", spread(3, 2e-9, 0.5)),
         ];
-        let found = judged(&["a"], &["b"], [&small, &large]);
+        let found = evaluated(&["a"], &["b"], [&small, &large]);
         assert!(found.as_stated);
         let [a, b] = &found.arms[..] else {
             panic!("{found:?}");
@@ -160,28 +164,28 @@ mod tests {
         assert_eq!((a.found, b.found), (Outcome::Holds, Outcome::Fails));
         assert_eq!((a.smallest, a.largest), (Some(0.0), Some(1e-9)));
         assert_eq!(a.parts, ["flex", "ndarray"]);
-        let swapped = judged(&["b"], &["a"], [&small, &large]);
+        let swapped = evaluated(&["b"], &["a"], [&small, &large]);
         assert!(!swapped.as_stated);
     }
 
     #[test]
-    fn one_seed_or_device_on_the_other_side_is_neither() {
+    fn one_value_above_the_bound_is_mixed() {
         let both = [
             ("off.flex", spread(3, 0.0, 0.0)),
             ("off.ndarray", spread(3, 0.0, 1e-8)),
         ];
-        let found = judged(&["a"], &[], [&both, &[]]);
+        let found = evaluated(&["a"], &[], [&both, &[]]);
         assert_eq!(found.arms[0].found, Outcome::Mixed);
         assert!(!found.as_stated);
     }
 
     #[test]
-    fn a_seed_without_a_value_is_not_measured_and_another_value_does_not_count() {
+    fn missing_or_other_values_are_not_measured() {
         let fewer = [
             ("off", spread(2, 0.0, 0.0)),
             ("offset.flex", spread(3, 1.0, 1.0)),
         ];
-        let found = judged(&["a"], &["b"], [&fewer, &[]]);
+        let found = evaluated(&["a"], &["b"], [&fewer, &[]]);
         let outcomes: Vec<Outcome> = found.arms.iter().map(|arm| arm.found).collect();
         assert_eq!(outcomes, [Outcome::NotMeasured; 2]);
         assert_eq!(

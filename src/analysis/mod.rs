@@ -1,21 +1,37 @@
-//! From records to a summary: which learning rate, what effect, which verdict.
+//! From records to a summary: chosen learning rates, effects and verdicts.
 //!
-//! The learning rate of an arm is chosen on validation scores alone; contrasts read the test score
-//! of the last epoch at the chosen rates, paired by seed. Nothing is rounded here, and the order of
-//! the records has no influence.
+//! The learning rate of each arm is chosen by validation scores alone. Contrasts compare test scores
+//! at the chosen rates, paired by seed; by default those of the last epoch. Values are not rounded,
+//! and the order of the records does not matter.
+//!
+//! # Files
+//!
+//! | file | content |
+//! |---|---|
+//! | `cells` | records by arm, learning rate and seed, checked against the spec |
+//! | `learning_rate` | selection of each arm's learning rate |
+//! | `paired_scores` | scores by arm and seed, and their weighted sums |
+//! | `contrast` | paired improvements of each contrast, and the decisions on them |
+//! | `effects` | main effects and interactions of factors, not tested |
+//! | `identities` | whether each identity holds as stated |
+//! | `claim_status`, `evidence` | overall answer to a claim, and the contrast that shows it best |
+//! | `conditions` | nets, data and training of an experiment in words |
+//! | `power_forecast` | minimum detectable effects before the run |
+//! | `presentation` | decimals, intervals and words for tables and figures |
+//! | `warnings` | caveats that a reader must know |
 
 mod cells;
-mod choose;
 mod claim_status;
+mod conditions;
 mod contrast;
 mod effects;
 mod error;
 mod evidence;
-mod forecast;
 mod identities;
+mod learning_rate;
+mod paired_scores;
+mod power_forecast;
 mod presentation;
-mod scope;
-mod scoreboard;
 mod warnings;
 
 pub use cells::Cells;
@@ -23,55 +39,57 @@ pub use claim_status::{ClaimStatus, claim_status};
 pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use evidence::{Evidence, evidence};
-pub use forecast::{Forecast, SpreadSource, forecast};
 pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome};
+pub use paired_scores::PairedScores;
+pub use power_forecast::{PowerForecast, SdSource, power_forecast};
 pub use presentation::{metric_decimals, prediction_word, verdict_word};
-pub use scoreboard::Scoreboard;
 
 use crate::record::{CellRecord, Outcome, Scores};
 use crate::spec::{Arm, Contrast, Factor, Metric, Published, Spec, When};
-use crate::stats::{Decision, Sample, Verdict, combine};
+use crate::stats::{Decision, Sample, Verdict, overall_verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Everything a report says about one experiment; the content of `summary.json`.
+/// Results of one experiment; the content of `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Name of the spec.
     pub name: String,
-    /// Heading.
+    /// Title of the report.
     pub title: String,
-    /// Which claim it tests, if any.
+    /// Name of the claim that it tests, if any.
     pub claim: Option<String>,
-    /// Further claims on which it bears.
+    /// Names of other claims that it informs without testing them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bears_on: Vec<String>,
-    /// The claim's sentence.
+    /// The sentence of the claim.
     pub sentence: Option<String>,
-    /// What is asked.
+    /// The question that it answers.
     pub question: String,
-    /// How to read each outcome, as written before the run.
+    /// How to interpret each outcome, written before the run.
     pub reading: String,
-    /// What the results are about: nets, data, training.
-    pub scope: String,
-    /// The same in a few words.
-    pub brief_scope: String,
-    /// Device that every cell ran on.
+    /// Nets, data and training in words.
+    #[serde(rename = "scope")]
+    pub conditions: String,
+    /// Nets and data in a few words, such as "dense net 128-128 on `digits`".
+    #[serde(rename = "brief_scope")]
+    pub net_on_data: String,
+    /// Device on which all cells ran.
     pub device: String,
-    /// What answered to it, where that is no CPU.
+    /// Name of the GPU adapter behind `device`; absent for CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
     /// Seeds of the spec.
     pub seeds: Vec<u64>,
-    /// Verdicts of the primary contrasts combined; absent when no contrast is primary.
+    /// Overall verdict of the primary contrasts; absent if no contrast is primary.
     pub verdict: Option<Verdict>,
     /// Contrasts in the order of the spec.
     pub contrasts: Vec<ContrastSummary>,
     /// Factors in the order of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub factors: Vec<Factor>,
-    /// Effects and interactions of the factors, described; empty without factors.
+    /// Main effects and interactions of the factors; empty without factors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<EffectSummary>,
     /// Arms in the order of the spec.
@@ -79,59 +97,63 @@ pub struct Summary {
     /// Identities in the order of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<IdentitySummary>,
-    /// Results of others.
+    /// Published results for comparison.
     pub published: Vec<Published>,
-    /// What a reader has to know before believing the numbers.
+    /// Caveats, the most serious first.
     pub warnings: Vec<String>,
 }
 
-/// One arm at its chosen learning rate. Scores are of the last epoch, over the finished seeds.
+/// Results of one arm at its chosen learning rate.
+///
+/// Scores are those of the last epoch, over the seeds that finished.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmSummary {
     /// Name.
     pub name: String,
-    /// Words for tables.
+    /// Label for tables and figures.
     pub label: String,
-    /// The level of each factor, by index; empty for an arm that is written out.
+    /// Index of the level of each factor; empty for an arm without factors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<usize>,
     /// The chosen learning rate.
     pub learning_rate: f64,
-    /// Every rate that was tried, in the order of the spec.
+    /// All learning rates that were tried, in the order of the spec.
     pub grid: Vec<RateSummary>,
-    /// Seeds that finished at the chosen rate.
+    /// Number of seeds that finished at the chosen rate.
     pub n: usize,
-    /// Seeds that diverged at the chosen rate.
+    /// Number of seeds that diverged at the chosen rate.
     pub diverged: usize,
-    /// Seeds that could not be run at the chosen rate.
+    /// Number of seeds that failed with an error at the chosen rate.
     pub failed: usize,
-    /// Seeds without a record at the chosen rate.
+    /// Number of seeds without a record at the chosen rate.
     pub missing: usize,
-    /// Test scores; absent when no seed finished.
+    /// Test scores; absent if no seed finished.
     pub test: Option<ScoreSummary>,
-    /// Test scores at other evaluations that contrasts or published results ask for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub moments: Vec<MomentSummary>,
-    /// The largest test accuracy of each seed's evaluations, where the training says when those are.
-    /// It is chosen by test scores and chooses nothing.
+    /// Test scores at earlier evaluations that contrasts or published results refer to.
+    #[serde(rename = "moments", default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<EvaluationSummary>,
+    /// The best test accuracy of each seed over all evaluations, for training with an evaluation
+    /// schedule.
+    ///
+    /// It is selected on the test set, so it is optimistic; no choice or verdict depends on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Spread>,
     /// Validation scores; absent without a validation split.
     pub validation: Option<ScoreSummary>,
-    /// Training loss of the last epoch in nats, as trained.
+    /// Training loss of the last epoch in nats, as the optimizer saw it.
     pub train_loss: Option<Spread>,
-    /// Probes by name; values that are not finite are left out and show as a smaller `n`.
+    /// Probe values by name. Values that are not finite are left out, which shows as a smaller `n`.
     pub probes: BTreeMap<String, Spread>,
 }
 
-/// Test scores before the end.
+/// Test scores of one arm at an earlier evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MomentSummary {
-    /// When.
+pub struct EvaluationSummary {
+    /// The evaluation.
     pub when: When,
-    /// The scores.
+    /// Its scores.
     pub test: ScoreSummary,
 }
 
@@ -139,19 +161,19 @@ pub struct MomentSummary {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateSummary {
-    /// The rate.
+    /// The learning rate.
     pub learning_rate: f64,
-    /// Seeds that finished.
+    /// Number of seeds that finished.
     pub n: usize,
-    /// Seeds that diverged.
+    /// Number of seeds that diverged.
     pub diverged: usize,
-    /// Seeds that could not be run.
+    /// Number of seeds that failed with an error.
     pub failed: usize,
     /// Validation scores of the last epoch over the finished seeds.
     pub validation: Option<ScoreSummary>,
 }
 
-/// Accuracy, NLL and calibration error over seeds.
+/// Accuracy, negative log-likelihood (NLL) and calibration error over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreSummary {
@@ -163,7 +185,7 @@ pub struct ScoreSummary {
     pub ece: Spread,
 }
 
-/// A quantity over seeds.
+/// Mean, standard deviation and range of a quantity over seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spread {
@@ -171,7 +193,7 @@ pub struct Spread {
     pub n: usize,
     /// Mean.
     pub mean: f64,
-    /// Standard deviation with `n - 1`; absent for one value.
+    /// Standard deviation (divisor `n - 1`); absent for a single value.
     pub sd: Option<f64>,
     /// Smallest value.
     pub min: f64,
@@ -179,51 +201,51 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// One contrast and what the decision rule says of it.
+/// One contrast with its paired improvements and the decision on it.
 ///
-/// Differences are *improvements*: positive where the treatment is the better one. That is the
-/// weighted sum of the arms' scores for accuracies (treatment minus control), and its negative for
-/// NLL and calibration error.
+/// An *improvement* is positive if the treatment is better. For accuracies it is the weighted sum of
+/// the arms' scores, such as treatment minus control; for NLL and calibration error, where lower is
+/// better, it is the negative of that sum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContrastSummary {
-    /// What is compared, and what is predicted of it.
+    /// What is compared, and the prediction.
     pub contrast: Contrast,
-    /// The verdict; `undecided` when there is no decision.
+    /// The verdict; `undecided` without a decision.
     pub verdict: Verdict,
-    /// Estimates and tests; absent with fewer than two pairs.
+    /// Estimates and tests; absent with fewer than two improvements.
     pub decision: Option<Decision>,
-    /// Seeds at which every arm finished, with the improvement at each.
+    /// Improvement per seed, for the seeds at which every arm finished.
     pub improvements: Vec<Improvement>,
-    /// Seeds left out because an arm diverged, failed or has no record there.
+    /// Seeds without an improvement, because an arm diverged, failed or has no score there.
     pub left_out: Vec<u64>,
 }
 
-/// The improvement at one seed.
+/// Improvement at one seed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Improvement {
     /// The seed.
     pub seed: u64,
-    /// Positive where the treatment is better, in the metric's unit.
+    /// Positive if the treatment is better, in the unit of the metric.
     pub value: f64,
 }
 
-/// Analyses the records of an experiment.
+/// Analyses the records of one experiment on one device.
 ///
 /// # Errors
-/// If there are no records, or they cannot be the records of one run of `spec`: two of one cell,
-/// several devices, a finished cell that is too short or not finite, no validation scores to choose
-/// a learning rate by.
+/// If there are no records, if a cell has two, if they come from several devices, if a finished cell
+/// has too few epochs or a score that is not finite, or if validation scores are missing for the
+/// choice of a learning rate.
 pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, AnalysisError> {
-    let cells = Cells::sort(spec, records)?;
+    let cells = Cells::new(spec, records)?;
     let arms = spec
         .arms
         .iter()
         .enumerate()
         .map(|(a, arm)| summarize_arm(spec, arm, cells.grid(a)))
         .collect::<Result<Vec<_>, _>>()?;
-    let scores = Scoreboard::new(spec, &cells, &arms);
+    let scores = PairedScores::new(spec, &cells, &arms);
     let contrasts = contrast::decide_all(spec, &scores)?;
     let primary: Vec<Verdict> = contrasts
         .iter()
@@ -239,16 +261,16 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         sentence: spec.sentence.clone(),
         question: spec.question.clone(),
         reading: spec.reading.clone(),
-        scope: scope::scope(spec),
-        brief_scope: scope::brief(spec),
+        conditions: conditions::conditions(spec),
+        net_on_data: conditions::net_on_data(spec),
         device: cells.device().to_owned(),
         adapter: None,
         seeds: spec.seeds.clone(),
-        verdict: combine(primary),
-        effects: effects::describe(spec, &scores),
+        verdict: overall_verdict(primary),
+        effects: effects::estimate_all(spec, &scores),
         factors: spec.factors.clone(),
         contrasts,
-        identities: identities::judge(spec, &arms),
+        identities: identities::evaluate(spec, &arms),
         arms,
         published: spec.published.clone(),
         warnings,
@@ -260,7 +282,7 @@ fn summarize_arm(
     arm: &Arm,
     grid: &[cells::Row<'_>],
 ) -> Result<ArmSummary, AnalysisError> {
-    let (chosen, rates) = choose::learning_rate(arm, grid)?;
+    let (chosen, rates) = learning_rate::select(arm, grid)?;
     let row = &grid[chosen];
     let done: Vec<&CellRecord> = row.done().collect();
     let last = || done.iter().filter_map(|r| r.epochs.last());
@@ -276,7 +298,7 @@ fn summarize_arm(
         failed: row.count(|o| matches!(o, Outcome::Failed { .. })),
         missing: row.missing(),
         test: ScoreSummary::of(&last().map(|e| e.test).collect::<Vec<_>>()),
-        moments: moments(spec, arm, &done),
+        evaluations: evaluations(spec, arm, &done),
         best: (arm.train.says_when())
             .then(|| Spread::of(done.iter().filter_map(|r| best(r))))
             .flatten(),
@@ -286,33 +308,34 @@ fn summarize_arm(
     })
 }
 
-/// Scores of the records of `arm` wherever a contrast or a published result asks for them.
-fn moments(spec: &Spec, arm: &Arm, done: &[&CellRecord]) -> Vec<MomentSummary> {
+/// Test scores of `arm` at the earlier evaluations that a contrast or a published result refers to.
+fn evaluations(spec: &Spec, arm: &Arm, done: &[&CellRecord]) -> Vec<EvaluationSummary> {
     let of_arm = |c: &&Contrast| c.weights.iter().any(|term| term.arm == arm.name);
-    let asked = (spec.contrasts.iter().filter(of_arm).map(|c| c.when)).chain(
+    let referred = (spec.contrasts.iter().filter(of_arm).map(|c| c.when)).chain(
         (spec.published.iter())
             .filter(|p| p.arm == arm.name)
             .map(|p| p.when),
     );
-    let mut places: Vec<(usize, When)> = asked
+    let mut positions: Vec<(usize, When)> = referred
         .filter_map(|when| match when {
             When::Last | When::EqualAccuracy | When::EqualNll => None,
             When::Epoch(n) | When::Step(n) => Some((n, when)),
         })
         .collect();
-    places.sort_unstable_by_key(|(n, _)| *n);
-    places.dedup();
+    positions.sort_unstable_by_key(|(n, _)| *n);
+    positions.dedup();
     let at = |(n, when): (usize, When)| {
         let scores = done.iter().filter_map(|record| {
             let found = record.epochs.iter().find(|e| e.place() == n)?;
             Some(found.test)
         });
         let test = ScoreSummary::of(&scores.collect::<Vec<_>>())?;
-        Some(MomentSummary { when, test })
+        Some(EvaluationSummary { when, test })
     };
-    places.into_iter().filter_map(at).collect()
+    positions.into_iter().filter_map(at).collect()
 }
 
+/// The best test accuracy over all evaluations.
 fn best(record: &CellRecord) -> Option<f64> {
     let accuracies = record.epochs.iter().map(|e| e.test.accuracy);
     accuracies.reduce(f64::max)
@@ -330,7 +353,7 @@ fn probes(done: &[&CellRecord]) -> BTreeMap<String, Spread> {
 }
 
 impl Spread {
-    /// Over the finite ones of `values`; `None` when there are none.
+    /// Summarizes the finite values; `None` if there are none.
     pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.filter(|v| v.is_finite()).collect();
         let (min, max) = values
@@ -360,7 +383,7 @@ impl ScoreSummary {
 }
 
 impl ArmSummary {
-    /// The spread of what `metric` names; `None` where the arm does not have it.
+    /// The spread of `metric` at the last evaluation; `None` if the arm has no such score.
     pub fn spread(&self, metric: &Metric) -> Option<&Spread> {
         let test = self.test.as_ref();
         match metric {
@@ -370,10 +393,8 @@ impl ArmSummary {
             Metric::Probe(measure) => self.probes.get(&measure.name()),
         }
     }
-}
 
-impl ArmSummary {
-    /// The spread of `metric` at `when`; `None` where it is not known.
+    /// The spread of `metric` at `when`; `None` if the arm has no such score.
     pub fn spread_at(&self, metric: &Metric, when: When) -> Option<&Spread> {
         if when == When::Last {
             return self.spread(metric);
@@ -387,13 +408,13 @@ impl ArmSummary {
         }
     }
 
-    /// Test scores at `when`; `None` where they are not known.
+    /// Test scores at `when`; `None` if no contrast or published result refers to it.
     pub fn test_at(&self, when: When) -> Option<&ScoreSummary> {
         if when == When::Last {
             return self.test.as_ref();
         }
-        let found = self.moments.iter().find(|moment| moment.when == when);
-        found.map(|moment| &moment.test)
+        let found = self.evaluations.iter().find(|e| e.when == when);
+        found.map(|e| &e.test)
     }
 }
 

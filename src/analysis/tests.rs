@@ -14,7 +14,7 @@ fn validation(records: &mut [CellRecord], rate: f64, seed: u64, accuracy: f64, n
     (scores.accuracy, scores.nll) = (accuracy, nll);
 }
 
-/// One arm with three rates and two seeds; validation accuracy and NLL a rate.
+/// One arm with three learning rates and two seeds; `scores` are validation accuracy and NLL per rate.
 fn grid(scores: [(f64, f64); 3]) -> (Spec, Vec<CellRecord>) {
     let mut spec = spec(1, 2, 2);
     spec.arms[0].learning_rates = vec![0.1, 0.001, 0.01];
@@ -31,7 +31,7 @@ fn chosen(spec: &Spec, records: &[CellRecord]) -> f64 {
 }
 
 #[test]
-fn the_rate_with_the_best_validation_accuracy_wins_whatever_the_test_says() {
+fn best_validation_accuracy_selects_the_rate() {
     let (spec, mut records) = grid([(90.0, 0.1), (91.0, 0.9), (89.0, 0.1)]);
     for record in &mut records {
         record.epochs.last_mut().expect("an epoch").test.accuracy = record.learning_rate * 900.0;
@@ -40,7 +40,7 @@ fn the_rate_with_the_best_validation_accuracy_wins_whatever_the_test_says() {
 }
 
 #[test]
-fn ties_go_to_the_lower_nll_and_then_to_the_smaller_rate() {
+fn ties_take_lower_nll_then_smaller_rate() {
     let (spec, records) = grid([(90.0, 0.2), (90.0, 0.3), (89.0, 0.1)]);
     assert_eq!(chosen(&spec, &records), 0.1);
     let (spec, records) = grid([(90.0, 0.2), (90.0, 0.2), (90.0, 0.2)]);
@@ -48,7 +48,7 @@ fn ties_go_to_the_lower_nll_and_then_to_the_smaller_rate() {
 }
 
 #[test]
-fn a_rate_at_which_a_seed_diverged_loses_to_one_at_which_all_finished() {
+fn divergent_rate_loses_to_finished_rate() {
     let (spec, mut records) = grid([(99.0, 0.1), (50.0, 0.9), (40.0, 0.9)]);
     diverge(&mut records, "a", 0);
     assert_eq!(records[0].learning_rate, 0.1);
@@ -57,12 +57,12 @@ fn a_rate_at_which_a_seed_diverged_loses_to_one_at_which_all_finished() {
     assert_eq!(
         chosen(&spec, &records),
         0.001,
-        "a cell that was not run counts alike"
+        "a missing cell counts as unfinished"
     );
 }
 
 #[test]
-fn the_whole_grid_is_reported_and_an_edge_is_warned_of() {
+fn grid_is_reported_and_its_ends_warned_about() {
     let (spec, records) = grid([(90.0, 0.1), (91.0, 0.9), (89.0, 0.1)]);
     let summary = summarize(&spec, &records).unwrap();
     let means: Vec<f64> = summary.arms[0]
@@ -87,7 +87,7 @@ fn the_whole_grid_is_reported_and_an_edge_is_warned_of() {
 }
 
 #[test]
-fn several_rates_without_validation_scores_are_an_error_and_one_rate_is_none() {
+fn several_rates_need_validation_scores() {
     let mut spec = spec(1, 2, 2);
     spec.arms[0].data.validation = 0.0;
     let one = records(&spec);
@@ -113,7 +113,7 @@ fn two_arms(expect: Expect, metric: Metric) -> (Spec, Vec<CellRecord>) {
 }
 
 #[test]
-fn improvements_are_paired_by_seed_and_positive_where_the_treatment_is_better() {
+fn improvements_are_paired_by_seed() {
     let (spec, records) = two_arms(Expect::Better, Metric::TestAccuracy);
     let summary = summarize(&spec, &records).unwrap();
     let contrast = &summary.contrasts[0];
@@ -125,7 +125,7 @@ fn improvements_are_paired_by_seed_and_positive_where_the_treatment_is_better() 
 }
 
 #[test]
-fn a_lower_nll_is_an_improvement() {
+fn lower_nll_is_an_improvement() {
     let (spec, mut records) = two_arms(Expect::Better, Metric::TestNll);
     for record in &mut records {
         let nll = if record.arm == "b" { 0.25 } else { 0.75 };
@@ -141,7 +141,7 @@ fn a_lower_nll_is_an_improvement() {
 }
 
 #[test]
-fn arms_that_never_differ_are_equivalent() {
+fn identical_arms_are_equivalent() {
     let (spec, mut records) = two_arms(Expect::Equivalent, Metric::TestAccuracy);
     for seed in 0..6 {
         set_accuracy(&mut records, "b", seed, 90.0);
@@ -156,7 +156,7 @@ fn arms_that_never_differ_are_equivalent() {
 }
 
 #[test]
-fn seeds_that_did_not_finish_are_left_out_of_both_arms_and_counted() {
+fn unfinished_seeds_are_left_out_of_both_arms() {
     let (spec, mut records) = two_arms(Expect::Better, Metric::TestAccuracy);
     diverge(&mut records, "a", 3);
     let failed = records
@@ -177,7 +177,7 @@ fn seeds_that_did_not_finish_are_left_out_of_both_arms_and_counted() {
         "1 diverged",
         "out of memory",
         "leaves out 2 seeds",
-        "rests on 4 pairs",
+        "is based on 4 pairs",
         "With 4 pairs",
     ] {
         assert!(
@@ -189,7 +189,7 @@ fn seeds_that_did_not_finish_are_left_out_of_both_arms_and_counted() {
 }
 
 #[test]
-fn a_design_whose_p_values_cannot_fall_low_enough_is_warned_of() {
+fn too_few_seeds_are_warned_about() {
     let warned = |seeds: u64, arms: usize, expect: Expect| {
         let mut spec = spec(arms, seeds, 1);
         spec.contrasts.iter_mut().for_each(|c| c.expect = expect);
@@ -205,12 +205,12 @@ fn a_design_whose_p_values_cannot_fall_low_enough_is_warned_of() {
     assert_eq!(
         warned(5, 2, Expect::Equivalent),
         "",
-        "equivalence does not rest on sign flips"
+        "equivalence does not use the sign-flip test"
     );
 }
 
 #[test]
-fn fewer_than_two_pairs_leave_a_contrast_undecided_and_say_so() {
+fn fewer_than_two_pairs_are_undecided_with_a_warning() {
     let mut spec = spec(3, 2, 1);
     spec.contrasts[1].primary = false;
     let mut records = records(&spec);
@@ -220,19 +220,19 @@ fn fewer_than_two_pairs_leave_a_contrast_undecided_and_say_so() {
     assert_eq!(summary.contrasts[0].decision, None);
     assert!(
         summary.contrasts[1].decision.is_some(),
-        "the other one is still decided"
+        "the other contrast still has a decision"
     );
     assert_eq!(summary.verdict, Some(Verdict::Undecided));
     assert!(
         summary
             .warnings
             .iter()
-            .any(|w| w.contains("Fewer than two pairs"))
+            .any(|w| w.contains("At least two pairs"))
     );
 }
 
 #[test]
-fn an_arm_of_which_nothing_finished_has_no_scores() {
+fn arm_without_finished_seeds_has_no_scores() {
     let spec = spec(2, 3, 1);
     let mut records = records(&spec);
     (0..3).for_each(|seed| diverge(&mut records, "b", seed));
@@ -242,7 +242,7 @@ fn an_arm_of_which_nothing_finished_has_no_scores() {
 }
 
 #[test]
-fn records_that_cannot_be_of_one_run_are_errors() {
+fn inconsistent_records_are_errors() {
     let spec = spec(2, 2, 2);
     let good = records(&spec);
     assert!(matches!(
@@ -274,7 +274,7 @@ fn records_that_cannot_be_of_one_run_are_errors() {
 }
 
 #[test]
-fn records_of_other_specs_are_not_read_and_the_summary_says_how_many() {
+fn records_of_other_specs_are_counted_and_left_out() {
     let spec = spec(2, 2, 2);
     let mut records = records(&spec);
     let clean = summarize(&spec, &records).unwrap();
@@ -287,12 +287,12 @@ fn records_of_other_specs_are_not_read_and_the_summary_says_how_many() {
         summary
             .warnings
             .iter()
-            .any(|w| w.starts_with("1 record belonging"))
+            .any(|w| w.starts_with("1 record that match"))
     );
 }
 
 #[test]
-fn a_probe_that_is_not_finite_is_left_out() {
+fn non_finite_probe_values_are_left_out() {
     let spec = spec(1, 3, 1);
     let mut records = records(&spec);
     records[0]
@@ -303,7 +303,7 @@ fn a_probe_that_is_not_finite_is_left_out() {
 }
 
 #[test]
-fn a_summary_survives_json() {
+fn summary_survives_json() {
     let spec = spec(3, 6, 2);
     let summary = summarize(&spec, &records(&spec)).unwrap();
     let json = serde_json::to_string_pretty(&summary).unwrap();
@@ -313,7 +313,7 @@ fn a_summary_survives_json() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
-    fn the_order_of_the_records_changes_nothing(
+    fn record_order_does_not_matter(
         records in {
             let spec = spec(3, 4, 2);
             let mut records = records(&spec);
@@ -329,7 +329,7 @@ proptest! {
 }
 
 #[test]
-fn a_contrast_is_the_weighted_sum_of_its_arms_at_each_seed() {
+fn contrast_is_the_weighted_sum_per_seed() {
     let spec = crossed(4, 1);
     let mut records = records(&spec);
     for (k, record) in records.iter_mut().enumerate() {
@@ -363,7 +363,7 @@ fn a_contrast_is_the_weighted_sum_of_its_arms_at_each_seed() {
 }
 
 #[test]
-fn a_seed_that_one_cell_lost_is_left_out_of_the_effects_that_need_the_cell() {
+fn missing_cell_drops_its_seed_from_its_effects() {
     let spec = crossed(4, 1);
     let mut records = records(&spec);
     diverge(&mut records, "none-tanh-8", 2);
@@ -371,12 +371,16 @@ fn a_seed_that_one_cell_lost_is_left_out_of_the_effects_that_need_the_cell() {
     let left_out: Vec<&[u64]> = (summary.contrasts.iter())
         .map(|c| &c.left_out[..])
         .collect();
-    assert_eq!(left_out, [&[2][..], &[], &[2]], "the second holds ReLU");
+    assert_eq!(
+        left_out,
+        [&[2][..], &[], &[2]],
+        "the second contrast uses ReLU only"
+    );
     assert!(summary.effects.iter().all(|e| e.n == 3));
 }
 
 #[test]
-fn a_design_without_a_cell_describes_what_does_not_need_it() {
+fn incomplete_design_has_no_effects_but_other_contrasts() {
     let mut spec = crossed(4, 1);
     spec.arms.retain(|arm| arm.name != "none-tanh-8");
     spec.contrasts.remove(2);
@@ -387,7 +391,7 @@ fn a_design_without_a_cell_describes_what_does_not_need_it() {
 }
 
 #[test]
-fn a_summary_with_factors_survives_json() {
+fn summary_with_factors_survives_json() {
     let spec = crossed(3, 1);
     let summary = summarize(&spec, &records(&spec)).unwrap();
     let json = serde_json::to_string_pretty(&summary).unwrap();
@@ -395,7 +399,7 @@ fn a_summary_with_factors_survives_json() {
 }
 
 #[test]
-fn a_contrast_at_equal_accuracy_reads_each_arm_where_it_gets_there() {
+fn equal_accuracy_contrast_matches_each_arm() {
     let mut spec = spec(2, 3, 3);
     spec.contrasts[0].metric = Metric::TestNll;
     let mut records = records(&spec);
@@ -409,7 +413,7 @@ fn a_contrast_at_equal_accuracy_reads_each_arm_where_it_gets_there() {
         }
     }
     let value = |spec: &Spec| summarize(spec, &records).unwrap().contrasts[0].improvements[0].value;
-    // Control minus treatment: 0.7 - 0.8 in the end; 0.5 - 0.4 where each first has 90 %.
+    // Control minus treatment: 0.7 - 0.8 at the last epoch; 0.5 - 0.4 where each first reaches 90 %.
     assert!((value(&spec) + 0.1).abs() < 1e-12);
     spec.contrasts[0].when = When::EqualAccuracy;
     assert!((value(&spec) - 0.1).abs() < 1e-12);

@@ -1,13 +1,13 @@
-//! What a reader has to know before believing the numbers, in sentences.
+//! Caveats about the results, as sentences for the report.
 
 use super::{ArmSummary, Cells, ContrastSummary};
 use crate::recipe::{DataName, TestSplit};
 use crate::record::Outcome;
 use crate::spec::{Expect, Spec};
-use crate::stats::{Rule, sign_flip_seeds};
+use crate::stats::{Rule, sign_flip_min_seeds};
 use crate::text::counted;
 
-/// All warnings, the gravest first.
+/// All warnings, the most serious first.
 pub(super) fn collect(
     spec: &Spec,
     cells: &Cells<'_>,
@@ -20,14 +20,18 @@ pub(super) fn collect(
         out.extend(first_error(cells, a, arm));
     }
     out.extend(contrasts.iter().filter_map(left_out));
-    out.extend(floor(contrasts));
-    out.extend(edges(arms));
+    out.extend(too_few_seeds(contrasts));
+    out.extend(grid_ends(arms));
     out.extend(folds(spec));
-    if cells.foreign() > 0 {
+    if cells.unmatched() > 0 {
         out.push(format!(
-            "{} belonging to no cell of the spec {} not read.",
-            counted(cells.foreign(), "record"),
-            if cells.foreign() == 1 { "was" } else { "were" }
+            "{} that match no cell of the spec {} left out.",
+            counted(cells.unmatched(), "record"),
+            if cells.unmatched() == 1 {
+                "was"
+            } else {
+                "were"
+            }
         ));
     }
     out
@@ -48,7 +52,7 @@ fn unfinished(arm: &ArmSummary) -> Option<String> {
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
     Some(format!(
-        "Arm `{}` finished at {} of {total} seeds ({} at learning rate {}); its means are over those alone.",
+        "Arm `{}` finished at {} of {total} seeds ({} at learning rate {}); its means are over the finished seeds only.",
         arm.name,
         arm.n,
         reasons.join(", "),
@@ -56,7 +60,7 @@ fn unfinished(arm: &ArmSummary) -> Option<String> {
     ))
 }
 
-/// The first error at any rate; one is enough to look for the rest in `runs.jsonl`.
+/// The first error of an arm at any learning rate; `runs.jsonl` has the others.
 fn first_error(cells: &Cells<'_>, index: usize, arm: &ArmSummary) -> Option<String> {
     let failed = cells.grid(index).iter().flat_map(|row| row.records());
     let (record, error) = failed
@@ -66,7 +70,7 @@ fn first_error(cells: &Cells<'_>, index: usize, arm: &ArmSummary) -> Option<Stri
         })
         .next()?;
     Some(format!(
-        "Arm `{}`, seed {}, learning rate {} could not be run: {error}.",
+        "Arm `{}`, seed {}, learning rate {} failed: {error}.",
         arm.name,
         record.seed,
         record.learning_rate,
@@ -79,22 +83,24 @@ fn left_out(contrast: &ContrastSummary) -> Option<String> {
         return None;
     }
     let n = contrast.improvements.len();
-    let undecided = if contrast.decision.is_none() {
-        " Fewer than two pairs decide nothing."
+    let consequence = if contrast.decision.is_none() {
+        " At least two pairs are needed for a decision."
     } else {
-        " Seeds that do not finish are rarely like the others, so read it with care."
+        " Seeds that do not finish are rarely typical, so the estimate may be biased."
     };
     Some(format!(
-        "Contrast `{}` leaves out {}, where an arm did not finish, and rests on {}.{undecided}",
+        "Contrast `{}` leaves out {} at which an arm did not finish and is based on {}.{consequence}",
         contrast.contrast.name,
         counted(contrast.left_out.len(), "seed"),
         counted(n, contrast.contrast.comparison.unit()),
     ))
 }
 
-/// One warning for the smallest design: the contrasts of a spec nearly always share their n.
-/// Equivalence does not rest on the sign-flip test.
-fn floor(contrasts: &[ContrastSummary]) -> Option<String> {
+/// Warns if the sign-flip test has too few seeds to show any difference.
+///
+/// One warning, for the contrast with the fewest seeds, because the contrasts of a spec nearly always
+/// have the same number. Equivalence does not use the sign-flip test.
+fn too_few_seeds(contrasts: &[ContrastSummary]) -> Option<String> {
     let alpha = Rule::default().alpha;
     let tests = contrasts.iter().filter(|c| c.decision.is_some()).count();
     let strictest = alpha / tests.max(1) as f64;
@@ -104,17 +110,17 @@ fn floor(contrasts: &[ContrastSummary]) -> Option<String> {
         .filter_map(|c| Some((c.contrast.comparison.unit(), c.decision.as_ref()?)))
         .min_by_key(|(_, decision)| decision.n)?;
     let (floor, pairs) = (decision.p_sign_flip_floor, counted(decision.n, unit));
-    let needed = sign_flip_seeds(strictest);
+    let needed = sign_flip_min_seeds(strictest);
     if floor >= alpha {
         Some(format!(
-            "With {pairs} no two-sided sign-flip p can be below {floor}, so no difference can be shown; \
-             {} would take {needed} {unit}s or more.",
+            "With {pairs} the p-value of the two-sided sign-flip test cannot be below {floor}, so no \
+             difference can be shown; with {} at least {needed} {unit}s are needed.",
             counted(tests, "contrast")
         ))
     } else if floor >= strictest {
         Some(format!(
-            "With {pairs} no two-sided sign-flip p can be below {floor}, which Holm's adjustment over \
-             {} can carry above {alpha}; {needed} {unit}s or more are safe.",
+            "With {pairs} the p-value of the two-sided sign-flip test cannot be below {floor}, which Holm's \
+             adjustment over {} can raise above {alpha}; use at least {needed} {unit}s.",
             counted(tests, "contrast")
         ))
     } else {
@@ -122,8 +128,8 @@ fn floor(contrasts: &[ContrastSummary]) -> Option<String> {
     }
 }
 
-/// Arms whose chosen rate is the smallest or the largest of their grid.
-fn edges(arms: &[ArmSummary]) -> Vec<String> {
+/// Warns of arms with a chosen learning rate at either end of their grid.
+fn grid_ends(arms: &[ArmSummary]) -> Vec<String> {
     let at = |end: fn(f64, f64) -> f64| -> Vec<String> {
         let tried = arms.iter().filter(|arm| arm.grid.len() > 1);
         let there = tried.filter(|arm| {
@@ -134,16 +140,16 @@ fn edges(arms: &[ArmSummary]) -> Vec<String> {
             .map(|arm| format!("`{}` ({})", arm.name, arm.learning_rate))
             .collect()
     };
-    let told = |names: Vec<String>, extreme: &str, other: &str| {
+    let sentence = |names: Vec<String>, extreme: &str, other: &str| {
         (!names.is_empty()).then(|| {
             format!(
-                "The chosen learning rate is the {extreme} of its grid in {}; a {other} one might do better.",
+                "The chosen learning rate is the {extreme} of its grid in {}; a {other} rate may be better.",
                 names.join(", ")
             )
         })
     };
-    let smallest = told(at(f64::min), "smallest", "smaller");
-    let largest = told(at(f64::max), "largest", "larger");
+    let smallest = sentence(at(f64::min), "smallest", "smaller");
+    let largest = sentence(at(f64::max), "largest", "larger");
     smallest.into_iter().chain(largest).collect()
 }
 

@@ -7,7 +7,7 @@ use super::folder::summary_of;
 use super::run;
 use super::trainer;
 use super::work::Work;
-use crate::analysis::{Forecast, SpreadSource, Summary, forecast};
+use crate::analysis::{PowerForecast, SdSource, Summary, power_forecast};
 use crate::plan::warnings;
 use crate::spec::{Contrast, Expect};
 use crate::text::counted;
@@ -50,7 +50,7 @@ struct Planned {
     jobs: usize,
     /// Estimated seconds of the run; absent if not estimated.
     seconds: Option<f64>,
-    contrasts: Vec<Forecast>,
+    contrasts: Vec<PowerForecast>,
     warnings: Vec<Warning>,
 }
 
@@ -96,7 +96,7 @@ fn describe(work: &Work, summary: Option<&Summary>, seconds: Option<f64>) -> Pla
         to_train: work.to_train(),
         jobs: work.jobs.len(),
         seconds,
-        contrasts: forecast(spec, summary),
+        contrasts: power_forecast(spec, summary),
         warnings: found.collect(),
     }
 }
@@ -209,7 +209,7 @@ fn committed(plan: &Planned) -> String {
 }
 
 /// The smallest difference or margin that a contrast can show.
-fn power(contrast: &Contrast, forecast: &Forecast) -> String {
+fn power(contrast: &Contrast, forecast: &PowerForecast) -> String {
     let unit = contrast.metric.unit();
     let start = format!("`{}` ({})", contrast.name, contrast.metric.label());
     let Some(sd) = forecast.sd else {
@@ -231,8 +231,8 @@ fn power(contrast: &Contrast, forecast: &Forecast) -> String {
         return format!("{start}: cannot show a difference of any size");
     };
     let known = match forecast.source {
-        SpreadSource::Recorded => "recorded",
-        SpreadSource::Assumed | SpreadSource::Unknown => "assumed",
+        SdSource::Recorded => "recorded",
+        SdSource::Assumed | SdSource::Unknown => "assumed",
     };
     format!(
         "{start}: can show {shown} with 80 % power (margin {}, {known} SD of differences {})",

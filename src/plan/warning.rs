@@ -2,7 +2,7 @@
 
 use crate::recipe::{DataConfig, DataName, TestSplit};
 use crate::spec::{Arm, Contrast, Expect, Metric, Spec};
-use crate::stats::{Rule, sign_flip_floor, sign_flip_seeds};
+use crate::stats::{Rule, sign_flip_min_p, sign_flip_min_seeds};
 use std::fmt;
 
 /// Fewest seeds of an experiment of the standard suite.
@@ -107,7 +107,7 @@ impl Warning {
     pub fn advice(&self) -> String {
         match self {
             Self::SignFlipFloor { level, .. } => {
-                format!("use at least {} seeds", sign_flip_seeds(*level))
+                format!("use at least {} seeds", sign_flip_min_seeds(*level))
             }
             Self::FewSeeds { .. } => format!("use at least {STANDARD_SEEDS} seeds"),
             Self::MarginBelowStep { .. } => {
@@ -148,7 +148,7 @@ fn sign_flip(spec: &Spec) -> Option<Warning> {
         return None;
     }
     let level = Rule::default().alpha / contrasts as f64;
-    let floor = sign_flip_floor(spec.seeds.len());
+    let floor = sign_flip_min_p(spec.seeds.len());
     (floor >= level).then_some(Warning::SignFlipFloor {
         seeds: spec.seeds.len(),
         contrasts,

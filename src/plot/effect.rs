@@ -7,7 +7,7 @@ use super::legend::Legend;
 use super::style::{
     CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, WIDTH, series,
 };
-use crate::analysis::Scoreboard;
+use crate::analysis::PairedScores;
 use crate::spec::{Factor, Figure, Panels, Spec, When};
 use crate::stats::{Interval, Rule, Sample, t_interval};
 
@@ -45,7 +45,7 @@ struct Places {
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn effect(spec: &Spec, scores: &Scoreboard<'_>) -> Result<Option<String>, PlotError> {
+pub fn effect(spec: &Spec, scores: &PairedScores<'_>) -> Result<Option<String>, PlotError> {
     let Some(asked) = &spec.figure else {
         return Ok(None);
     };
@@ -135,7 +135,7 @@ impl Places {
 fn panels(
     spec: &Spec,
     asked: &Figure,
-    scores: &Scoreboard<'_>,
+    scores: &PairedScores<'_>,
     along: &Factor,
     lines: Option<&Factor>,
 ) -> Vec<Panel> {
@@ -183,7 +183,7 @@ fn panels(
 fn point(
     spec: &Spec,
     asked: &Figure,
-    scores: &Scoreboard<'_>,
+    scores: &PairedScores<'_>,
     held: &[(&str, &str)],
     when: When,
     level: usize,

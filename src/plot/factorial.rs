@@ -12,7 +12,7 @@ use super::legend::Legend;
 use super::style::{
     CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH, series,
 };
-use crate::analysis::{Scoreboard, Summary};
+use crate::analysis::{PairedScores, Summary};
 use crate::spec::Metric;
 use crate::stats::Interval;
 use plotters::style::RGBColor;
@@ -35,7 +35,7 @@ type Lines = Vec<(usize, Vec<Point>)>;
 /// If the drawing library fails.
 pub fn interaction(
     summary: &Summary,
-    scores: &Scoreboard<'_>,
+    scores: &PairedScores<'_>,
 ) -> Result<Option<String>, PlotError> {
     match Layout::of_interaction(summary) {
         Some(layout) => draw(summary, scores, &layout, Places::of_names(&layout)),
@@ -50,7 +50,7 @@ pub fn interaction(
 /// If the drawing library fails.
 pub fn dose_response(
     summary: &Summary,
-    scores: &Scoreboard<'_>,
+    scores: &PairedScores<'_>,
 ) -> Result<Option<String>, PlotError> {
     let Some(layout) = Layout::of_dose(summary) else {
         return Ok(None);
@@ -113,7 +113,7 @@ impl Places {
 
 fn draw(
     summary: &Summary,
-    scores: &Scoreboard<'_>,
+    scores: &PairedScores<'_>,
     layout: &Layout<'_>,
     places: Places,
 ) -> Result<Option<String>, PlotError> {

@@ -1,6 +1,6 @@
 //! Which factor of a crossed design goes where in a figure, and the values that are drawn there.
 
-use crate::analysis::{Scoreboard, Summary};
+use crate::analysis::{PairedScores, Summary};
 use crate::spec::{Comparison, Factor, Metric};
 use crate::stats::{Interval, Rule, Sample, t_interval};
 
@@ -87,7 +87,7 @@ impl<'a> Layout<'a> {
     /// it is the mean of.
     pub(crate) fn points(
         &self,
-        scores: &Scoreboard<'_>,
+        scores: &PairedScores<'_>,
         line: Option<usize>,
         panel: Option<usize>,
     ) -> Vec<Point> {
@@ -111,7 +111,7 @@ impl<'a> Layout<'a> {
 
     /// The mean at each seed over all cells with the levels in `held`; seeds at which one of them
     /// did not finish are left out.
-    fn values(&self, scores: &Scoreboard<'_>, held: &[(usize, usize)]) -> Option<Vec<f64>> {
+    fn values(&self, scores: &PairedScores<'_>, held: &[(usize, usize)]) -> Option<Vec<f64>> {
         let averaged = self.averaged.iter().map(|&f| self.factor(f).levels.len());
         let wanted: usize = averaged.product();
         let there = |levels: &[usize]| {

@@ -3,7 +3,7 @@ use super::{
     traces,
 };
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
-use crate::analysis::{Cells, Scoreboard, summarize};
+use crate::analysis::{Cells, PairedScores, summarize};
 use crate::recipe::{Evaluate, Length};
 use crate::record::CellRecord;
 use crate::spec::{Expect, Figure, Metric, Panels, Spec, When};
@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 fn drawn(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>) {
     let summary = summarize(spec, records).expect("records of one run");
-    let cells = Cells::sort(spec, records).expect("records of one run");
+    let cells = Cells::new(spec, records).expect("records of one run");
     let curves = curves(spec, &cells, &summary).expect("a figure");
     (curves, differences(&summary).expect("a figure"))
 }
@@ -289,8 +289,8 @@ fn figures_are_the_same_bytes_each_time() {
 
 fn factorial(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>) {
     let summary = summarize(spec, records).expect("records of one run");
-    let cells = Cells::sort(spec, records).expect("records of one run");
-    let scores = Scoreboard::new(spec, &cells, &summary.arms);
+    let cells = Cells::new(spec, records).expect("records of one run");
+    let scores = PairedScores::new(spec, &cells, &summary.arms);
     (
         interaction(&summary, &scores).expect("a figure"),
         dose_response(&summary, &scores).expect("a figure"),
@@ -419,8 +419,8 @@ fn asked() -> Figure {
 
 fn effect_of(spec: &Spec, records: &[CellRecord]) -> Option<String> {
     let summary = summarize(spec, records).expect("records of one run");
-    let cells = Cells::sort(spec, records).expect("records of one run");
-    let scores = Scoreboard::new(spec, &cells, &summary.arms);
+    let cells = Cells::new(spec, records).expect("records of one run");
+    let scores = PairedScores::new(spec, &cells, &summary.arms);
     effect(spec, &scores).expect("a figure or none")
 }
 
@@ -503,7 +503,7 @@ fn curves_by_steps_stand_at_their_steps() {
 /// The two figures of probes: along training, and of the trained nets.
 fn probed(spec: &Spec, records: &[CellRecord]) -> [Option<String>; 2] {
     let summary = summarize(spec, records).expect("records of one run");
-    let cells = Cells::sort(spec, records).expect("records of one run");
+    let cells = Cells::new(spec, records).expect("records of one run");
     let along = traces(spec, &cells, &summary).expect("a figure");
     let trained = probe_series(spec, &cells, &summary).expect("a figure");
     [along, trained]
@@ -584,7 +584,7 @@ fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_t
         }
     }
     let summary = summarize(&spec, &records).expect("records of one run");
-    let cells = Cells::sort(&spec, &records).expect("records of one run");
+    let cells = Cells::new(&spec, &records).expect("records of one run");
     let figures = distributions(&spec, &cells, &summary).expect("figures");
     let [(name, svg)] = &figures[..] else {
         panic!("{} figures", figures.len());
@@ -621,7 +621,7 @@ fn interactions_of_units_have_a_panel_an_arm_and_leave_out_what_fits_nowhere() {
     let mut records = records(&spec);
     let drawn = |records: &[CellRecord]| {
         let summary = summarize(&spec, records).expect("records of one run");
-        let cells = Cells::sort(&spec, records).expect("records of one run");
+        let cells = Cells::new(&spec, records).expect("records of one run");
         matrices(&spec, &cells, &summary).expect("a figure")
     };
     assert_eq!(drawn(&records), None);

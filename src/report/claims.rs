@@ -188,7 +188,7 @@ fn overall(claim: &Claim, tests: &[&Summary]) -> String {
                 "**{}** in {}: {}; {}{}",
                 verdict_word(verdict),
                 link(summary),
-                summary.scope,
+                summary.conditions,
                 crate::text::counted(summary.seeds.len(), "seed"),
                 parts_of(summary)
             )
@@ -219,7 +219,7 @@ fn scopes(tests: &[&Summary]) -> String {
             .iter()
             .filter(|summary| summary.verdict == Some(verdict));
         let scopes: Vec<String> = with
-            .map(|summary| format!("{} (`{}`)", summary.brief_scope, summary.name))
+            .map(|summary| format!("{} (`{}`)", summary.net_on_data, summary.name))
             .collect();
         (!scopes.is_empty()).then(|| format!("{} for {}", verdict_word(verdict), scopes.join(", ")))
     });
@@ -240,7 +240,7 @@ fn experiment(summary: &Summary) -> Vec<String> {
     let mut parts = vec![
         format!("### {}: {verdict}", link(summary)),
         one_line(&summary.question),
-        format!("{}.", capitalized(&summary.scope)),
+        format!("{}.", capitalized(&summary.conditions)),
         format!(
             "How to read it (written before the run): {}",
             one_line(&summary.reading)

@@ -32,7 +32,7 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
     parts.push("## Arms".to_owned());
     parts.push(format!(
         "Test scores after the last epoch, mean ± SD over seeds. {}.",
-        capitalized(&summary.scope)
+        capitalized(&summary.conditions)
     ));
     parts.push(tables::arms(summary));
     if let Some(table) = tables::moments(summary) {

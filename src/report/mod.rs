@@ -20,7 +20,7 @@ pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
 pub use subject::subject;
 
-use crate::analysis::{AnalysisError, Cells, Scoreboard, Summary, summarize};
+use crate::analysis::{AnalysisError, Cells, PairedScores, Summary, summarize};
 pub use crate::plot::DISTRIBUTION_FILES;
 use crate::plot::{self, PlotError};
 use crate::record::CellRecord;
@@ -108,14 +108,14 @@ pub fn derive(
     let mut summary = summarize(spec, records)?;
     summary.adapter = adapter.map(str::to_owned);
     let mut figures = Vec::new();
-    let cells = Cells::sort(spec, records)?;
+    let cells = Cells::new(spec, records)?;
     if let Some(svg) = plot::curves(spec, &cells, &summary)? {
         figures.push((CURVES_FILE, svg));
     }
     if let Some(svg) = plot::differences(&summary)? {
         figures.push((DIFFERENCES_FILE, svg));
     }
-    let scores = Scoreboard::new(spec, &cells, &summary.arms);
+    let scores = PairedScores::new(spec, &cells, &summary.arms);
     if let Some(svg) = plot::effect(spec, &scores)? {
         figures.insert(0, (EFFECT_FILE, svg));
     }

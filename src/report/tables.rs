@@ -195,7 +195,7 @@ fn grid_cell(rate: &RateSummary, arm: &ArmSummary, seeds: usize, digits: usize) 
 /// Accuracies before the end, at the end and at best; `None` where nobody asked for any.
 pub(super) fn moments(summary: &Summary) -> Option<String> {
     let mut times: Vec<When> = Vec::new();
-    for moment in summary.arms.iter().flat_map(|arm| &arm.moments) {
+    for moment in summary.arms.iter().flat_map(|arm| &arm.evaluations) {
         if !times.contains(&moment.when) {
             times.push(moment.when);
         }

@@ -82,7 +82,7 @@ fn undecided_and_equivalent_contrasts_say_what_the_design_could_have_seen() {
         "{few}"
     );
     assert!(
-        few.contains("no two-sided sign-flip p can be below 0.0625"),
+        few.contains("sign-flip test cannot be below 0.0625"),
         "{few}"
     );
 }
@@ -217,7 +217,7 @@ fn too_few_pairs_are_undecided_with_the_reason() {
         report.contains("**Undecided.** b label against a label: 1 finished pair cannot decide")
     );
     assert!(
-        report.contains("Fewer than two pairs decide nothing."),
+        report.contains("At least two pairs are needed for a decision."),
         "{report}"
     );
 }
@@ -457,7 +457,7 @@ fn accuracies_before_the_end_and_at_best_have_a_table_where_they_are_asked_for()
     let [a, b] = &found.summary.arms[..] else {
         panic!("two arms");
     };
-    let times = |arm: &ArmSummary| arm.moments.iter().map(|m| m.when).collect::<Vec<_>>();
+    let times = |arm: &ArmSummary| arm.evaluations.iter().map(|m| m.when).collect::<Vec<_>>();
     assert_eq!(times(a), [When::Epoch(1), When::Epoch(2)]);
     assert_eq!(times(b), [When::Epoch(2)]);
     assert_eq!(

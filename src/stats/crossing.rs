@@ -1,20 +1,22 @@
-//! Where a ratio that changes with size passes one.
+//! The size at which a size-dependent ratio crosses one.
 
-/// From which size on a ratio is above one.
+/// Sizes at which a ratio is above one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Crossing {
     /// At every size.
     Throughout,
-    /// From this size on, by a straight line in logarithms between the sizes around it.
+    /// From this size up, interpolated on logarithmic axes between the two nearest measured sizes.
     At(f64),
     /// At these sizes, but not at the largest.
     Only(Vec<f64>),
-    /// At none.
+    /// At no size.
     Nowhere,
 }
 
-/// From which size on the ratio is above one and stays so. `points` are pairs of a size and a ratio,
-/// both positive, by ascending size. `None` without points.
+/// The size from which on the ratio stays above one.
+///
+/// `points` are pairs of size and ratio, both positive, in ascending order of size. Returns `None`
+/// for an empty slice.
 pub fn crossing(points: &[(f64, f64)]) -> Option<Crossing> {
     let above = |point: &&(f64, f64)| point.1 > 1.0;
     let last = points.last()?;
@@ -28,12 +30,12 @@ pub fn crossing(points: &[(f64, f64)]) -> Option<Crossing> {
     let below = points.iter().rposition(|point| !above(&point));
     Some(match below {
         None => Crossing::Throughout,
-        Some(k) => Crossing::At(between(points[k], points[k + 1])),
+        Some(k) => Crossing::At(interpolated(points[k], points[k + 1])),
     })
 }
 
-/// Where the line from `a` to `b` in logarithms has a ratio of one.
-fn between(a: (f64, f64), b: (f64, f64)) -> f64 {
+/// The size at which the line from `a` to `b` on logarithmic axes has a ratio of one.
+fn interpolated(a: (f64, f64), b: (f64, f64)) -> f64 {
     let (from, to) = (a.1.ln(), b.1.ln());
     (a.0.ln() + (b.0 / a.0).ln() * -from / (to - from)).exp()
 }
@@ -50,8 +52,8 @@ mod tests {
     }
 
     #[test]
-    fn a_power_law_is_crossed_where_it_is_one() {
-        // (size / 10)^0.7 is one at 10, however the sizes lie.
+    fn power_law_crosses_where_it_is_one() {
+        // (size / 10)^0.7 is one at size 10.
         let law = |size: f64| (size, (size / 10.0).powf(0.7));
         for sizes in [[1.0, 4.0, 16.0, 64.0], [2.0, 9.0, 11.0, 500.0]] {
             assert!((at(&sizes.map(law)) - 10.0).abs() < 1e-9);
@@ -59,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn half_way_in_logarithms_is_the_geometric_mean() {
+    fn midpoint_is_the_geometric_mean() {
         assert!((at(&[(1.0, 0.5), (16.0, 2.0)]) - 4.0).abs() < 1e-12);
         assert_eq!(at(&[(1.0, 0.5), (4.0, 1.0), (16.0, 2.0)]), 4.0);
     }
 
     #[test]
-    fn only_what_lasts_to_the_largest_size_counts() {
+    fn last_crossing_counts() {
         let points = [(1.0, 0.5), (2.0, 1.5), (4.0, 0.5), (8.0, 2.0)];
         assert!(
             (4.0..8.0).contains(&at(&points)),
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_the_sizes_nothing_is_made_up() {
+    fn nothing_is_extrapolated() {
         assert_eq!(
             crossing(&[(1.0, 2.0), (4.0, 1.1)]),
             Some(Crossing::Throughout)

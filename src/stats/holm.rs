@@ -1,24 +1,27 @@
-//! Several questions at once: Holm's step-down adjustment.
+//! Holm's step-down adjustment of p-values for several hypotheses.
 
-/// Adjusted p-values in the order given (Holm, "A simple sequentially rejective multiple test
-/// procedure", 1979). Rejecting where the adjusted value is below `alpha` keeps the chance of any
-/// false rejection at or below `alpha`, however the tests depend on each other.
+/// Adjusted p-values, in the order of `p_values` (Holm, "A simple sequentially rejective multiple
+/// test procedure", 1979).
+///
+/// Rejecting every hypothesis whose adjusted p-value is below `alpha` keeps the family-wise error
+/// rate at or below `alpha`, for any dependence between the tests. Returns an empty vector for an
+/// empty slice.
 ///
 /// # Panics
 /// If a value is not in `[0, 1]`.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     assert!(
         p_values.iter().all(|p| (0.0..=1.0).contains(p)),
-        "p-values lie in [0, 1], unlike one of {p_values:?}"
+        "p-values must be in [0, 1]: {p_values:?}"
     );
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
     let mut adjusted = vec![0.0; p_values.len()];
     let mut largest = 0.0_f64;
-    for (rank, &place) in order.iter().enumerate() {
+    for (rank, &index) in order.iter().enumerate() {
         let remaining = (p_values.len() - rank) as f64;
-        largest = largest.max((remaining * p_values[place]).min(1.0));
-        adjusted[place] = largest;
+        largest = largest.max((remaining * p_values[index]).min(1.0));
+        adjusted[index] = largest;
     }
     adjusted
 }
@@ -29,7 +32,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_worked_example_is_adjusted_step_by_step() {
+    fn worked_example_matches_r() {
         // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
         let adjusted = holm(&[0.01, 0.04, 0.03, 0.005]);
         for (value, expected) in adjusted.iter().zip([0.03, 0.06, 0.06, 0.02]) {
@@ -38,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn no_question_one_question_and_large_values_are_fine() {
+    fn empty_single_and_large_values_work() {
         assert!(holm(&[]).is_empty());
         assert_eq!(holm(&[0.2]), [0.2]);
         assert_eq!(holm(&[0.6, 0.9]), [1.0, 1.0]);
@@ -46,7 +49,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn adjusted_values_grow_keep_the_order_and_stay_below_bonferroni(
+        fn adjusted_values_are_monotone_and_below_bonferroni(
             p in prop::collection::vec(0.0..=1.0_f64, 1..12)
         ) {
             let adjusted = holm(&p);
@@ -60,7 +63,7 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_the_questions_does_not_matter(
+        fn order_of_the_p_values_does_not_matter(
             p in prop::collection::vec(0.0..=1.0_f64, 1..12)
         ) {
             let mut backwards: Vec<f64> = p.iter().rev().copied().collect();

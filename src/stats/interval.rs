@@ -4,7 +4,7 @@ use super::sample::Sample;
 use super::student::t_critical;
 use serde::{Deserialize, Serialize};
 
-/// A closed interval, in the unit of the sample.
+/// A closed interval, in the unit of the estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
@@ -15,35 +15,37 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether `value` lies in it, ends included.
+    /// Whether `value` is in the interval, ends included.
     pub fn contains(&self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }
 }
 
-/// The t interval of the mean, `mean +- t(n - 1) sd / sqrt(n)` (Student 1908).
+/// The t interval of the mean, `mean ± t(n - 1) sd / sqrt(n)` (Student, "The probable error of a
+/// mean", 1908).
 ///
-/// Exact for normal values. `None` for a single value; a point at zero spread.
+/// `confidence` is the confidence level, such as 0.95. The coverage is exact for normal values.
+/// Returns `None` for a single value, and a point if the standard deviation is zero.
 ///
 /// # Panics
 /// If `confidence` is not in `(0, 1)`.
 pub fn t_interval(sample: &Sample, confidence: f64) -> Option<Interval> {
     assert_confidence(confidence);
-    let reach = match sample.standard_error()? {
+    let half_width = match sample.standard_error()? {
         0.0 => 0.0,
         error => t_critical((1.0 - confidence) / 2.0, (sample.len() - 1) as f64) * error,
     };
     let mean = sample.mean();
     Some(Interval {
-        low: mean - reach,
-        high: mean + reach,
+        low: mean - half_width,
+        high: mean + half_width,
     })
 }
 
 pub(super) fn assert_confidence(confidence: f64) {
     assert!(
         confidence > 0.0 && confidence < 1.0,
-        "a confidence lies between 0 and 1, not at {confidence}"
+        "a confidence level must be in (0, 1), not {confidence}"
     );
 }
 
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_t_interval_of_a_known_sample_matches_an_independent_computation() {
+    fn t_interval_matches_scipy() {
         // x = [1.2, -0.4, 0.9, 2.1, 0.3]
         // scipy.stats.t.interval(0.95, 4, loc=np.mean(x), scale=scipy.stats.sem(x))
         let interval = t_interval(&sample(&[1.2, -0.4, 0.9, 2.1, 0.3]), 0.95).unwrap();
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_has_no_interval_and_equal_values_a_point() {
+    fn single_value_has_none_and_equal_values_a_point() {
         assert_eq!(t_interval(&sample(&[1.0]), 0.95), None);
         let point = Interval {
             low: 0.1,
@@ -92,7 +94,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn t_intervals_hold_the_mean_nest_and_follow_scale_and_shift(
+        fn t_intervals_contain_the_mean_nest_and_are_equivariant(
             values in prop::collection::vec(-5.0..5.0_f64, 2..20),
             scale in 0.1..10.0_f64,
             shift in -5.0..5.0_f64,

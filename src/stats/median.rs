@@ -1,14 +1,14 @@
-//! Medians, and ratios of medians, with intervals that assume no distribution.
+//! Distribution-free intervals of medians and of ratios of medians.
 
 use super::interval::{Interval, assert_confidence};
 use super::sample::Sample;
 
-/// A value and how sure it is.
+/// A point estimate with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// The value.
+    /// The point estimate.
     pub value: f64,
-    /// Its interval; absent where there are too few values for one.
+    /// The confidence interval; absent if the sample is too small for one.
     pub interval: Option<Interval>,
 }
 
@@ -24,26 +24,27 @@ impl Estimate {
         }
     }
 
-    /// The median of `over` in units of that of `under`, for positive samples. The ends of its interval
-    /// are ratios of ends of both medians' intervals, each of which misses half as often as
-    /// `confidence` allows; so the ratio is covered at least that often, whatever the distributions,
-    /// and however the two samples hang together.
+    /// The median of `numerator` over the median of `denominator`, for positive samples.
+    ///
+    /// Each end of the interval is a ratio of ends of the two [`median_interval`]s, each taken at
+    /// half the error probability (Bonferroni). So the coverage is at least `confidence`, for any
+    /// distributions and for dependent samples. The interval is absent if either median has none.
     ///
     /// # Panics
     /// If `confidence` is not in `(0, 1)`.
-    pub fn ratio_of_medians(over: &Sample, under: &Sample, confidence: f64) -> Self {
-        let each = 1.0 - (1.0 - confidence) / 2.0;
-        let ends = median_interval(over, each).zip(median_interval(under, each));
+    pub fn ratio_of_medians(numerator: &Sample, denominator: &Sample, confidence: f64) -> Self {
+        let each = bonferroni_pair(confidence);
+        let ends = median_interval(numerator, each).zip(median_interval(denominator, each));
         Self {
-            value: over.median() / under.median(),
-            interval: ends.map(|(over, under)| Interval {
-                low: over.low / under.high,
-                high: over.high / under.low,
+            value: numerator.median() / denominator.median(),
+            interval: ends.map(|(numerator, denominator)| Interval {
+                low: numerator.low / denominator.high,
+                high: numerator.high / denominator.low,
             }),
         }
     }
 
-    /// The same by a rising function.
+    /// Applies an increasing function to the value and to both ends of the interval.
     #[must_use]
     pub fn map(self, f: impl Fn(f64) -> f64) -> Self {
         let ends = |interval: Interval| Interval {
@@ -56,41 +57,48 @@ impl Estimate {
         }
     }
 
-    /// `total` shared out by a positive value: `total / value`.
+    /// `dividend / value`, for a positive estimate; the ends of the interval change places.
     #[must_use]
-    pub fn share(self, total: f64) -> Self {
+    pub fn divide_into(self, dividend: f64) -> Self {
         let ends = |interval: Interval| Interval {
-            low: total / interval.high,
-            high: total / interval.low,
+            low: dividend / interval.high,
+            high: dividend / interval.low,
         };
         Self {
-            value: total / self.value,
+            value: dividend / self.value,
             interval: self.interval.map(ends),
         }
     }
 }
 
-/// The interval of the median between two order statistics, the `k`-th smallest and the `k`-th largest
-/// value (Thompson, "On confidence ranges for the median and other expectation distributions", 1936).
-/// It misses the median where fewer than `k` values fall on one side of it, so with probability
-/// `2 P(B < k)` for `B` binomial with `n` tosses of a fair coin; `k` is as large as `confidence` allows.
+/// The confidence level at which two intervals together have at least `confidence` (Bonferroni).
+pub(super) fn bonferroni_pair(confidence: f64) -> f64 {
+    1.0 - (1.0 - confidence) / 2.0
+}
+
+/// The order-statistic interval of the median: from the `k`-th smallest to the `k`-th largest value
+/// (Thompson, "On confidence ranges for the median and other expectation distributions", 1936).
 ///
-/// Exact for continuous distributions, conservative for others. `None` where even the range is no such
-/// interval: below 6 values at 95 %.
+/// The interval misses the median if fewer than `k` values are on one side of it, which has the
+/// probability `2 P(B < k)` for `B` binomial with `n` trials and probability 1/2. `k` is the largest
+/// that `confidence` allows.
+///
+/// The coverage is exact for continuous distributions and conservative for others. Returns `None` if
+/// even the range has too low a confidence level: below 6 values at 95 %.
 ///
 /// # Panics
 /// If `confidence` is not in `(0, 1)`.
 pub fn median_interval(sample: &Sample, confidence: f64) -> Option<Interval> {
     let mut sorted = sample.values().to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    order_interval(&sorted, confidence)
+    order_statistic_interval(&sorted, confidence)
 }
 
-/// As [`median_interval`], of ascending values.
-pub(super) fn order_interval(ascending: &[f64], confidence: f64) -> Option<Interval> {
+/// [`median_interval`] of values in ascending order.
+pub(super) fn order_statistic_interval(ascending: &[f64], confidence: f64) -> Option<Interval> {
     assert_confidence(confidence);
     let n = ascending.len();
-    // In logarithms, for the first terms of a large sample are too small for a number.
+    // Logarithms, because the first binomial probabilities of a large sample underflow.
     let mut log_term = n as f64 * 0.5_f64.ln();
     let (mut k, mut missed) = (0, 0.0);
     while missed + 2.0 * log_term.exp() <= 1.0 - confidence && 2 * k < n {
@@ -117,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_are_the_order_statistics_of_the_tables() {
+    fn ends_match_published_tables() {
         // Hollander, Wolfe and Chicken (2014), and by hand: 2 (1 + 10) / 1024 = 2.1 % for n = 10.
         let ends = |n, confidence| median_interval(&upto(n), confidence).map(|i| (i.low, i.high));
         assert_eq!(ends(5, 0.95), None);
@@ -127,22 +135,22 @@ mod tests {
         assert_eq!(ends(10, 0.975), Some((2.0, 9.0)));
         assert_eq!(ends(20, 0.95), Some((6.0, 15.0)));
         assert_eq!(ends(1, 0.95), None);
-        // Where the coin is nearly normal, k is n / 2 - 1.96 sqrt(n) / 2.
+        // Normal approximation of the binomial: k is n / 2 - 1.96 sqrt(n) / 2.
         let (low, high) = ends(2500, 0.95).unwrap();
         assert!((low - 1201.0).abs() <= 1.0, "{low}");
         assert_eq!(low + high, 2501.0);
     }
 
     #[test]
-    fn it_covers_the_median_as_often_as_it_says_over_all_ways_to_fall() {
-        // Values above the median are 1, those below -1: every pattern of ten is equally likely.
+    fn coverage_over_all_sign_patterns_is_sufficient() {
+        // Values are 1 above the median and -1 below it; all patterns are equally likely.
         for (n, confidence) in [(6, 0.95), (8, 0.9), (10, 0.95)] {
             let covers = |pattern: &u32| {
-                let side = |i: usize| match pattern >> i & 1 {
+                let value = |i: usize| match pattern >> i & 1 {
                     1 => 1.0,
                     _ => -1.0,
                 };
-                let sample = Sample::new((0..n).map(side).collect()).unwrap();
+                let sample = Sample::new((0..n).map(value).collect()).unwrap();
                 median_interval(&sample, confidence).unwrap().contains(0.0)
             };
             let covered = (0..1_u32 << n).filter(covers).count() as f64 / f64::from(1 << n);
@@ -151,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_of_medians_between_the_ends_of_both() {
+    fn ratio_interval_uses_the_ends_of_both_medians() {
         let (slow, fast) = (upto(10), upto(10));
         let ratio = Estimate::ratio_of_medians(&slow, &fast, 0.95);
         assert_eq!(ratio.value, 1.0);
@@ -167,16 +175,13 @@ mod tests {
             })
         );
         let few = Estimate::ratio_of_medians(&upto(10), &upto(6), 0.95);
-        assert_eq!(
-            few.interval, None,
-            "six values say too little of half the doubt"
-        );
+        assert_eq!(few.interval, None, "six values are too few at 97.5 %");
     }
 
     #[test]
-    fn a_share_turns_its_interval_round() {
+    fn dividing_into_swaps_the_ends() {
         let step = Estimate::median(&sample(&[1.0, 2.0, 2.0, 2.0, 2.0, 4.0]), 0.95);
-        let rate = step.share(8.0);
+        let rate = step.divide_into(8.0);
         assert_eq!(rate.value, 4.0);
         assert_eq!(
             rate.interval,

@@ -1,41 +1,44 @@
-//! What a paired design can see: power of the t test and of the equivalence test, and their
-//! inverses, for normal differences.
+//! Power of the paired t test and of the equivalence test (TOST), and the inverse: minimum
+//! detectable differences, margins and numbers of seeds.
 //!
-//! All functions give `None` where the question has no answer: fewer than two seeds, a standard
-//! deviation that is not positive and finite, or a level or power that is not in `(0, 1)`.
+//! Differences are assumed to be normal. All functions return `None` for invalid input: fewer than
+//! two seeds, a standard deviation that is not positive and finite, or a level or power outside
+//! `(0, 1)`.
 //!
-//! The verdicts test differences with the sign-flip test, which is weaker where its p-values are
-//! coarse. In simulation, what the t test shows in 80 % of samples at the level that the sign-flip
-//! test really has ([`sign_flip_level`](super::sign_flip_level)), the sign-flip test shows in 72 %
-//! with 6 seeds, 78 to 79 % with 7 to 12, and 80 % from 15 on, at `alpha = 0.05`; and at 0.05 / 4 in
-//! 67 % with 8 seeds (the fewest that reach it), 75 % with 9, 77 % with 10, and 80 % from 15 on.
+//! Verdicts test differences with the sign-flip test, which has less power where its p-values are
+//! coarse. The t test is evaluated at the actual level of the sign-flip test
+//! ([`sign_flip_level`](super::sign_flip_level)). Where it has a power of 80 % there, the sign-flip
+//! test has, in simulations at `alpha = 0.05`, 72 % with 6 seeds, 78 to 79 % with 7 to 12, and 80 %
+//! from 15 on. At 0.05 / 4 it has 67 % with 8 seeds (the fewest that reach that level), 75 % with 9,
+//! 77 % with 10, and 80 % from 15 on.
 
-use super::noncentral::{Edge, expect_normal_cdf, expect_over_scale};
-use super::signflip::sign_flip_seeds;
+use super::noncentral::{SmoothStep, expectation, expected_normal_cdf};
+use super::signflip::sign_flip_min_seeds;
 use super::student::{normal_cdf, t_critical};
 
-/// [`seeds_needed`] looks no further.
-pub const MOST_SEEDS: usize = 10_000;
+/// Largest number of seeds that [`seeds_needed`] tries.
+pub const MAX_SEEDS: usize = 10_000;
 
-/// The probability that a two-sided paired t test at level `alpha` shows a true mean difference of
-/// `delta`, with `n` differences of standard deviation `sd`.
+/// Power of the two-sided paired t test at level `alpha`, for a true mean difference of `delta` and
+/// `n` differences with standard deviation `sd` (noncentral t distribution; Cohen, "Statistical power
+/// analysis for the behavioral sciences", 1988, chapter 2).
 pub fn power_of_difference(delta: f64, sd: f64, n: usize, alpha: f64) -> Option<f64> {
-    let design = Design::new(sd, n, alpha)?;
+    let design = PairedDesign::new(sd, n, alpha)?;
     delta.is_finite().then(|| design.power(delta / sd))
 }
 
-/// The smallest mean difference that [`power_of_difference`] shows with probability `power`.
+/// Minimum detectable difference: the smallest mean difference for which [`power_of_difference`] is
+/// at least `power`.
 pub fn detectable_difference(sd: f64, n: usize, alpha: f64, power: f64) -> Option<f64> {
-    let design = Design::new(sd, n, alpha)?;
+    let design = PairedDesign::new(sd, n, alpha)?;
     Some(sd * smallest(power, |effect| design.power(effect))?)
 }
 
-/// The probability that the two one-sided t tests, each at level `alpha`, show equivalence within
-/// `margin` when the true mean difference is `true_mean`, with `n` differences of standard
-/// deviation `sd`.
+/// Power of the two one-sided t tests, each at level `alpha`, to show equivalence within `margin`,
+/// for a true mean difference of `true_mean` and `n` differences with standard deviation `sd`.
 ///
-/// Exact, by integration over the observed standard deviation (Phillips, "Power of the two one-sided
-/// tests procedure in bioequivalence", 1990). `None` also where the margin is not positive.
+/// Exact, by integration over the estimated standard deviation (Phillips, "Power of the two one-sided
+/// tests procedure in bioequivalence", 1990). `None` also if the margin is not positive and finite.
 pub fn equivalence_power(
     margin: f64,
     true_mean: f64,
@@ -43,31 +46,31 @@ pub fn equivalence_power(
     n: usize,
     alpha: f64,
 ) -> Option<f64> {
-    let design = Design::new(sd, n, alpha)?;
-    let sound = margin > 0.0 && margin.is_finite() && true_mean.is_finite();
-    sound.then(|| design.equivalence_power(margin / sd, true_mean / sd))
+    let design = PairedDesign::new(sd, n, alpha)?;
+    let valid = margin > 0.0 && margin.is_finite() && true_mean.is_finite();
+    valid.then(|| design.equivalence_power(margin / sd, true_mean / sd))
 }
 
-/// The smallest margin within which [`equivalence_power`] shows a true difference of zero with
-/// probability `power`.
+/// Minimum detectable margin: the smallest margin for which [`equivalence_power`] is at least `power`
+/// if the true difference is zero.
 pub fn detectable_margin(sd: f64, n: usize, alpha: f64, power: f64) -> Option<f64> {
-    let design = Design::new(sd, n, alpha)?;
+    let design = PairedDesign::new(sd, n, alpha)?;
     Some(sd * smallest(power, |margin| design.equivalence_power(margin, 0.0))?)
 }
 
-/// The smallest number of seeds with which a mean difference of `delta` is shown with probability
-/// `power`, and with which a sign-flip test can reach `alpha` at all.
+/// The smallest number of seeds for which [`power_of_difference`] is at least `power` and the
+/// sign-flip test can reach `alpha`.
 ///
-/// `None` also for no difference, and where more than [`MOST_SEEDS`] are needed.
+/// `None` also if `delta` is zero, or if more than [`MAX_SEEDS`] are needed.
 pub fn seeds_needed(delta: f64, sd: f64, alpha: f64, power: f64) -> Option<usize> {
-    if !is_share(power) || !is_share(alpha) {
+    if !is_probability(power) || !is_probability(alpha) {
         return None;
     }
     let enough = |n: usize| Some(power_of_difference(delta, sd, n, alpha)? >= power);
-    if !enough(MOST_SEEDS)? {
+    if !enough(MAX_SEEDS)? {
         return None;
     }
-    let (mut few, mut many) = (1, MOST_SEEDS);
+    let (mut few, mut many) = (1, MAX_SEEDS);
     while many - few > 1 {
         let middle = (few + many) / 2;
         if enough(middle)? {
@@ -76,21 +79,21 @@ pub fn seeds_needed(delta: f64, sd: f64, alpha: f64, power: f64) -> Option<usize
             few = middle;
         }
     }
-    Some(many.max(sign_flip_seeds(alpha)))
+    Some(many.max(sign_flip_min_seeds(alpha)))
 }
 
-/// A paired design in units of the standard deviation of its differences.
+/// A paired design, with effects in units of the standard deviation of the differences.
 #[derive(Debug)]
-struct Design {
+struct PairedDesign {
     df: f64,
     root_n: f64,
     alpha: f64,
 }
 
-impl Design {
+impl PairedDesign {
     fn new(sd: f64, n: usize, alpha: f64) -> Option<Self> {
-        let sound = n >= 2 && sd > 0.0 && sd.is_finite() && is_share(alpha);
-        sound.then(|| Self {
+        let valid = n >= 2 && sd > 0.0 && sd.is_finite() && is_probability(alpha);
+        valid.then(|| Self {
             df: (n - 1) as f64,
             root_n: (n as f64).sqrt(),
             alpha,
@@ -100,19 +103,20 @@ impl Design {
     fn power(&self, effect: f64) -> f64 {
         let critical = t_critical(self.alpha / 2.0, self.df);
         let shift = effect * self.root_n;
-        expect_normal_cdf(self.df, -critical, shift) + expect_normal_cdf(self.df, -critical, -shift)
+        expected_normal_cdf(self.df, -critical, shift)
+            + expected_normal_cdf(self.df, -critical, -shift)
     }
 
-    /// With `S` the observed over the true standard deviation, equivalence is shown where the
-    /// standardized mean lies between `-margin + t S` and `margin - t S`, which is nowhere once
+    /// Let `S` be the estimated over the true standard deviation. Equivalence is shown if the
+    /// standardized mean is between `-margin + t S` and `margin - t S`, which is impossible once
     /// `t S` exceeds the margin.
     fn equivalence_power(&self, margin: f64, true_mean: f64) -> f64 {
         let critical = t_critical(self.alpha, self.df);
         let high = (margin - true_mean) * self.root_n;
         let low = (-margin - true_mean) * self.root_n;
-        let edges: Vec<Edge> = [
-            Edge::of_normal_cdf(-critical, high),
-            Edge::of_normal_cdf(critical, low),
+        let steps: Vec<SmoothStep> = [
+            SmoothStep::of_normal_cdf(-critical, high),
+            SmoothStep::of_normal_cdf(critical, low),
         ]
         .into_iter()
         .flatten()
@@ -121,19 +125,21 @@ impl Design {
             true => margin * self.root_n / critical,
             false => f64::INFINITY,
         };
-        expect_over_scale(self.df, &edges, end, |s| {
+        expectation(self.df, &steps, end, |s| {
             normal_cdf(high - critical * s) - normal_cdf(low + critical * s)
         })
     }
 }
 
-fn is_share(x: f64) -> bool {
+fn is_probability(x: f64) -> bool {
     x > 0.0 && x < 1.0
 }
 
-/// The smallest `x >= 0` with `f(x) >= target`, for a rising `f`, to 12 digits.
+/// The smallest `x >= 0` with `f(x) >= target` for an increasing `f`, by bisection to 12 digits.
+///
+/// `None` if `target` is not in `(0, 1)` or is not reached up to 1e12.
 fn smallest(target: f64, f: impl Fn(f64) -> f64) -> Option<f64> {
-    if !is_share(target) {
+    if !is_probability(target) {
         return None;
     }
     let mut high = 1.0;
@@ -161,7 +167,7 @@ mod tests {
     use ablate_streams::{Purpose, Stream};
 
     #[test]
-    fn power_matches_an_independent_implementation() {
+    fn power_matches_scipy() {
         // tc = t.isf(alpha/2, n-1); nc = d*sqrt(n)
         // nct.sf(tc, n-1, nc) + nct.cdf(-tc, n-1, nc)         (scipy 1.17)
         for (effect, n, expected) in [
@@ -177,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn power_without_a_difference_is_the_level() {
+    fn power_at_zero_difference_is_the_level() {
         for (n, alpha) in [(2, 0.05), (5, 0.05), (30, 0.01), (10, 0.001)] {
             let power = power_of_difference(0.0, 1.0, n, alpha).unwrap();
             assert!((power - alpha).abs() < 1e-10, "{n} {alpha}: {power}");
@@ -185,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn published_numbers_of_pairs_come_out() {
+    fn seeds_needed_match_published_tables() {
         // Cohen 1988 and G*Power 3: two-sided paired t test, alpha 0.05, power 0.8.
         for (effect, pairs) in [(0.2, 199), (0.5, 34), (0.8, 15), (1.0, 10)] {
             assert_eq!(
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn however_large_the_difference_six_seeds_are_needed_at_five_percent() {
+    fn six_seeds_are_the_minimum_at_five_percent() {
         assert!(power_of_difference(10.0, 1.0, 4, 0.05).unwrap() > 0.999);
         assert_eq!(seeds_needed(10.0, 1.0, 0.05, 0.8), Some(6));
         assert_eq!(seeds_needed(0.0, 1.0, 0.05, 0.8), None);
@@ -210,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_detectable_has_the_power_asked_for() {
+    fn detectable_sizes_have_the_requested_power() {
         for (n, alpha, power) in [(2, 0.05, 0.8), (5, 0.01, 0.9), (10, 0.05 / 12.0, 0.8)] {
             let delta = detectable_difference(0.3, n, alpha, power).unwrap();
             let back = power_of_difference(delta, 0.3, n, alpha).unwrap();
@@ -222,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn equivalence_power_matches_an_independent_integration() {
+    fn equivalence_power_matches_scipy_integration() {
         // tc = t.isf(alpha, n-1); se = sd/sqrt(n); f = density of sqrt(chi2(n-1)/(n-1))
         // quad(lambda s: (norm.cdf((m-mu)/se - tc*s) - norm.cdf((-m-mu)/se + tc*s)) * f(s),
         //      0, m/se/tc)                                    (scipy 1.17)
@@ -239,13 +245,13 @@ mod tests {
                 "{margin} {mean} {n}: {power}"
             );
         }
-        // At the end of a wide margin only one of both tests decides.
+        // At the end of a wide margin only one of the two tests matters.
         let level = equivalence_power(10.0, 10.0, 1.0, 10, 0.05).unwrap();
         assert!((level - 0.05).abs() < 1e-10, "{level}");
     }
 
     #[test]
-    fn equivalence_power_is_the_rate_at_which_equivalence_is_shown() {
+    fn equivalence_power_matches_simulation() {
         let (n, rounds) = (8, 5000);
         let mut normals = Stream::new(3, Purpose::Resample, "power").normals(0);
         let shown = (0..rounds)
@@ -264,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn more_seeds_see_smaller_differences_and_scale_carries_over() {
+    fn detectable_difference_falls_with_seeds_and_scales() {
         let mut last = f64::INFINITY;
         for n in [2, 3, 5, 10, 40] {
             let delta = detectable_difference(1.0, n, 0.05, 0.8).unwrap();
@@ -276,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_without_an_answer_get_none() {
+    fn invalid_input_gives_none() {
         for (sd, n, alpha, power) in [
             (1.0, 0, 0.05, 0.8),
             (1.0, 1, 0.05, 0.8),

@@ -1,27 +1,27 @@
-//! Measurements that statistics can be taken of: at least one, and all finite.
+//! A non-empty sample of finite values, with its moments and quantiles.
 
-/// Differences below this share of the magnitudes involved are rounding, not data.
+/// Relative tolerance for rounding errors: smaller differences between values count as zero.
 ///
-/// Differences of percentages near 100 carry absolute errors near 1e-14, so equal differences come
-/// out unequal in their last bits; ties and zero spread are judged with this tolerance.
+/// Differences of percentages near 100 have absolute errors near 1e-14, so differences that should be
+/// equal differ in their last bits. Ties and zero standard deviation are judged with this tolerance.
 pub(super) const ROUNDING: f64 = 1e-10;
 
-/// Largest magnitude of a value; its cubes and their sums stay finite.
+/// Largest magnitude of a value. Its cube, and sums of such cubes, are still finite.
 const LARGEST: f64 = 1e100;
 
-/// Numbers that are no sample.
+/// Why values cannot form a [`Sample`].
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StatsError {
-    /// There are none.
-    #[error("the sample is empty; give it at least one value")]
+    /// No values.
+    #[error("the sample is empty; it needs at least one value")]
     Empty,
-    /// One is not finite, or absurdly large.
+    /// A value is not finite, or larger than 1e100 in magnitude.
     #[error(
-        "value {index} of the sample is {value}, but must be finite and at most 1e100 in \
-         magnitude; leave out runs without a result"
+        "value {index} of the sample is {value}; values must be finite and at most 1e100 in \
+         magnitude, so leave out runs without a result"
     )]
     OutOfRange {
-        /// Its place, from 0.
+        /// Index of the value, from 0.
         index: usize,
         /// The value.
         value: f64,
@@ -38,13 +38,13 @@ impl Sample {
     /// A sample of `values`.
     ///
     /// # Errors
-    /// If there are none, or one is not finite or beyond 1e100 in magnitude.
+    /// If `values` is empty, or a value is not finite or is larger than 1e100 in magnitude.
     pub fn new(values: Vec<f64>) -> Result<Self, StatsError> {
         if values.is_empty() {
             return Err(StatsError::Empty);
         }
-        let wrong = |value: &f64| value.is_nan() || value.abs() > LARGEST;
-        match values.iter().position(wrong) {
+        let invalid = |value: &f64| value.is_nan() || value.abs() > LARGEST;
+        match values.iter().position(invalid) {
             Some(index) => Err(StatsError::OutOfRange {
                 index,
                 value: values[index],
@@ -53,7 +53,7 @@ impl Sample {
         }
     }
 
-    /// The number of values; at least 1.
+    /// Number of values; at least 1.
     #[expect(clippy::len_without_is_empty, reason = "a sample is never empty")]
     pub fn len(&self) -> usize {
         self.values.len()
@@ -64,16 +64,16 @@ impl Sample {
         &self.values
     }
 
-    /// The arithmetic mean.
+    /// Arithmetic mean.
     pub fn mean(&self) -> f64 {
         let mean = self.values.iter().sum::<f64>() / self.len() as f64;
-        // Rounding may carry the mean of equal values past them.
+        // Rounding may push the mean of equal values outside their range.
         mean.clamp(self.min(), self.max())
     }
 
-    /// The standard deviation with divisor n - 1; `None` for a single value.
+    /// Sample standard deviation (divisor `n - 1`); `None` for a single value.
     ///
-    /// A range below 1e-10 of the largest magnitude is rounding and gives exactly 0.
+    /// Exactly 0 if the range is below 1e-10 of the largest magnitude, which is rounding error.
     pub fn sd(&self) -> Option<f64> {
         if self.len() < 2 {
             return None;
@@ -84,7 +84,7 @@ impl Sample {
             return Some(0.0);
         }
         let mean = self.mean();
-        // In units of the range, squares neither overflow nor vanish.
+        // Dividing by the range keeps the squares from overflow and underflow.
         let squares: f64 = self
             .values
             .iter()
@@ -93,22 +93,22 @@ impl Sample {
         Some(range * (squares / (self.len() - 1) as f64).sqrt())
     }
 
-    /// The standard error of the mean, `sd / sqrt(n)`; `None` for a single value.
+    /// Standard error of the mean, `sd / sqrt(n)`; `None` for a single value.
     pub fn standard_error(&self) -> Option<f64> {
         Some(self.sd()? / (self.len() as f64).sqrt())
     }
 
-    /// The median: the middle value, or the mean of the two middle ones.
+    /// Median: the middle value, or the mean of the two middle values.
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 
-    /// The smallest value.
+    /// Smallest value.
     pub fn min(&self) -> f64 {
         self.values.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// The largest value.
+    /// Largest value.
     pub fn max(&self) -> f64 {
         self.values
             .iter()
@@ -116,28 +116,28 @@ impl Sample {
             .fold(f64::NEG_INFINITY, f64::max)
     }
 
-    /// The quantile of `share`, linear between order statistics (definition 7 of Hyndman and Fan,
-    /// "Sample quantiles in statistical packages", 1996; the default of R and NumPy).
+    /// The `probability`-quantile, with linear interpolation between order statistics (definition 7 of
+    /// Hyndman and Fan, "Sample quantiles in statistical packages", 1996; the default of R and NumPy).
     ///
     /// # Panics
-    /// If `share` is not in `[0, 1]`.
-    pub fn quantile(&self, share: f64) -> f64 {
+    /// If `probability` is not in `[0, 1]`.
+    pub fn quantile(&self, probability: f64) -> f64 {
         let mut sorted = self.values.clone();
         sorted.sort_unstable_by(f64::total_cmp);
-        quantile_of_sorted(&sorted, share)
+        quantile_of_sorted(&sorted, probability)
     }
 }
 
-/// [`Sample::quantile`] of values that are sorted already.
-pub(super) fn quantile_of_sorted(sorted: &[f64], share: f64) -> f64 {
+/// [`Sample::quantile`] of values in ascending order.
+pub(super) fn quantile_of_sorted(sorted: &[f64], probability: f64) -> f64 {
     assert!(
-        (0.0..=1.0).contains(&share),
-        "a quantile needs a share in [0, 1], not {share}"
+        (0.0..=1.0).contains(&probability),
+        "the probability of a quantile must be in [0, 1], not {probability}"
     );
-    let place = share * (sorted.len() - 1) as f64;
-    let below = place.floor();
-    let (low, high) = (sorted[below as usize], sorted[place.ceil() as usize]);
-    low + (place - below) * (high - low)
+    let position = probability * (sorted.len() - 1) as f64;
+    let below = position.floor();
+    let (low, high) = (sorted[below as usize], sorted[position.ceil() as usize]);
+    low + (position - below) * (high - low)
 }
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn only_finite_values_make_a_sample() {
+    fn non_finite_values_are_rejected() {
         assert_eq!(Sample::new(vec![]), Err(StatsError::Empty));
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.1e100] {
             let error = Sample::new(vec![1.0, bad]).unwrap_err();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_of_a_small_sample_are_those_by_hand() {
+    fn moments_match_hand_calculation() {
         let s = sample(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
         assert_eq!((s.len(), s.mean(), s.min(), s.max()), (8, 5.0, 2.0, 9.0));
         // The squared deviations sum to 32.
@@ -171,17 +171,17 @@ mod tests {
     }
 
     #[test]
-    fn a_single_value_has_no_spread_to_speak_of() {
+    fn single_value_has_no_standard_deviation() {
         let s = sample(&[3.5]);
         assert_eq!((s.mean(), s.median(), s.quantile(0.9)), (3.5, 3.5, 3.5));
         assert_eq!((s.sd(), s.standard_error()), (None, None));
     }
 
     #[test]
-    fn values_equal_up_to_rounding_have_zero_spread() {
+    fn values_equal_up_to_rounding_have_zero_sd() {
         let s = sample(&[0.1; 10]);
         assert_eq!((s.mean(), s.sd()), (0.1, Some(0.0)));
-        // The same difference of counts out of 360, taken at two levels of accuracy.
+        // The same difference of counts out of 360, at two levels of accuracy.
         let percent = |right: f64| 100.0 * right / 360.0;
         let differences = [
             percent(350.0) - percent(349.0),
@@ -192,13 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn spread_survives_the_ends_of_the_float_range() {
+    fn sd_does_not_overflow_or_underflow() {
         assert!((sample(&[-1e100, 1e100]).sd().unwrap() / 2f64.sqrt() - 1e100).abs() < 1e86);
         assert!((sample(&[-1e-200, 1e-200]).sd().unwrap() / 2f64.sqrt() - 1e-200).abs() < 1e-214);
     }
 
     #[test]
-    fn quantiles_are_linear_between_order_statistics() {
+    fn quantiles_match_numpy() {
         // numpy.quantile([3, 1, 4, 1, 5], [0, 0.1, 0.5, 0.9, 1])
         let s = sample(&[3.0, 1.0, 4.0, 1.0, 5.0]);
         for (share, expected) in [(0.0, 1.0), (0.1, 1.0), (0.5, 3.0), (0.9, 4.6), (1.0, 5.0)] {
@@ -209,7 +209,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn mean_and_median_lie_within_the_range(
+        fn mean_and_median_are_within_the_range(
             values in prop::collection::vec(-1e3..1e3_f64, 1..30)
         ) {
             let s = sample(&values);
@@ -219,7 +219,7 @@ mod tests {
         }
 
         #[test]
-        fn the_spread_scales_and_ignores_shifts(
+        fn sd_scales_and_ignores_shifts(
             values in prop::collection::vec(-10.0..10.0_f64, 2..30),
             scale in 0.1..10.0_f64,
             shift in -10.0..10.0_f64,

@@ -1,10 +1,11 @@
-//! Do intervals cover, and do verdicts err, as often as they say? Repeated draws from known
-//! distributions at fixed seeds, so that every rate below is one fixed number.
+//! Simulated coverage of intervals and error rates of verdicts.
+//!
+//! Samples are drawn from known distributions at fixed seeds, so every rate is a fixed number.
 
-use super::verdict::judge;
+use super::verdict::test_family;
 use super::{
-    Prediction, Question, Rule, Sample, Tail, bca_interval, detectable_difference, sign_flip_level,
-    sign_flip_test, t_interval,
+    Alternative, Hypothesis, Prediction, Rule, Sample, bca_interval, detectable_difference,
+    sign_flip_level, sign_flip_test, t_interval,
 };
 use ablate_streams::{Purpose, Stream};
 
@@ -24,13 +25,13 @@ fn share(hits: usize, rounds: usize) -> f64 {
     hits as f64 / rounds as f64
 }
 
-/// `ALPHA` and three standard errors of a rate over `rounds`.
+/// `ALPHA` plus three standard errors of a rate over `rounds`.
 fn limit(rounds: usize) -> f64 {
     ALPHA + 3.0 * (ALPHA * (1.0 - ALPHA) / rounds as f64).sqrt()
 }
 
 #[test]
-fn t_intervals_cover_as_often_as_they_say() {
+fn t_intervals_have_nominal_coverage() {
     let rounds = 20_000;
     for n in [2, 5, 10] {
         let covered = normal_samples("t", rounds, n)
@@ -46,7 +47,7 @@ fn t_intervals_cover_as_often_as_they_say() {
 }
 
 #[test]
-fn bca_intervals_of_ten_values_cover_ninety_percent_instead_of_ninety_five() {
+fn bca_intervals_of_ten_values_cover_ninety_percent() {
     let rounds = 4000;
     let covered = normal_samples("coverage", rounds, 10)
         .enumerate()
@@ -61,7 +62,7 @@ fn bca_intervals_of_ten_values_cover_ninety_percent_instead_of_ninety_five() {
 }
 
 #[test]
-fn the_sign_flip_test_shows_what_is_called_detectable_nearly_as_often_as_promised() {
+fn sign_flip_test_nearly_has_the_stated_power() {
     let rounds = 4000;
     for (n, low, high) in [(6, 0.69, 0.75), (10, 0.77, 0.81), (20, 0.78, 0.82)] {
         let level = sign_flip_level(n, ALPHA).unwrap();
@@ -69,7 +70,7 @@ fn the_sign_flip_test_shows_what_is_called_detectable_nearly_as_often_as_promise
         let shown = normal_samples("power", rounds, n)
             .filter(|values| {
                 let sample = Sample::new(values.iter().map(|z| delta + z).collect()).unwrap();
-                sign_flip_test(&sample, Tail::TwoSided, 1, &stream("")) < ALPHA
+                sign_flip_test(&sample, Alternative::TwoSided, 1, &stream("")) < ALPHA
             })
             .count();
         let power = share(shown, rounds);
@@ -77,42 +78,42 @@ fn the_sign_flip_test_shows_what_is_called_detectable_nearly_as_often_as_promise
     }
 }
 
-/// A difference from its center and a standard normal number.
+/// Makes a difference from its center and a standard normal value.
 type Draw = fn(f64, f64) -> f64;
 
 /// One image of 360, in percent.
 const IMAGE: f64 = 100.0 / 360.0;
 
 const NORMAL: Draw = |center, z| center + 0.3 * z;
-/// Whole images, standard deviation 1.4.
+/// Whole images, with a standard deviation of 1.4.
 const FINE: Draw = |center, z| center + IMAGE * (1.4 * z).round();
-/// Whole images, 79 % of them none.
+/// Whole images, 79 % of the values zero.
 const COARSE: Draw = |center, z| center + IMAGE * (0.4 * z).round();
-/// Skewness 1.75, mean zero around the center.
+/// Skewness 1.75, with the center as its mean.
 const SKEWED: Draw = |center, z| center + 0.3 * ((0.5 * z).exp() - 0.125_f64.exp());
 
 const ROUNDS: usize = 4000;
 
-/// How often a prediction on its own is supported and how often contradicted.
+/// Rates at which a single prediction is supported and contradicted.
 fn rates(draw: Draw, n: usize, prediction: Prediction, center: f64, margin: f64) -> (f64, f64) {
     let rule = Rule::default();
     let (mut supported, mut contradicted) = (0, 0);
     for values in normal_samples("verdict", ROUNDS, n) {
         let values = values.into_iter().map(|z| draw(center, z)).collect();
-        let question = Question {
+        let hypothesis = Hypothesis {
             differences: Sample::new(values).unwrap(),
             prediction,
             margin,
         };
-        let judgement = judge(&[question], &rule, &stream(""))[0];
-        supported += usize::from(judgement.support_holm < ALPHA);
-        contradicted += usize::from(judgement.contradict_holm < ALPHA);
+        let result = test_family(&[hypothesis], &rule, &stream(""))[0];
+        supported += usize::from(result.support_holm < ALPHA);
+        contradicted += usize::from(result.contradict_holm < ALPHA);
     }
     (share(supported, ROUNDS), share(contradicted, ROUNDS))
 }
 
 #[test]
-fn without_a_difference_none_is_supported_more_often_than_alpha() {
+fn zero_difference_is_supported_at_most_at_alpha() {
     for (name, draw) in [("normal", NORMAL), ("fine", FINE), ("coarse", COARSE)] {
         for n in [6, 10] {
             for prediction in [Prediction::Better, Prediction::Worse, Prediction::Differs] {
@@ -124,15 +125,15 @@ fn without_a_difference_none_is_supported_more_often_than_alpha() {
             }
         }
     }
-    // The tests reach their level where the data allow it.
+    // With normal data the tests nearly exhaust their level.
     let (differs, _) = rates(NORMAL, 10, Prediction::Differs, 0.0, 0.01);
     let (better, _) = rates(NORMAL, 10, Prediction::Better, 0.0, 0.01);
     assert!(differs > 0.04 && better > 0.017, "{differs} {better}");
 }
 
 #[test]
-fn without_a_difference_the_wrong_sign_contradicts_less_often_than_alpha() {
-    // The margin is too small for equivalence to play a part.
+fn zero_difference_is_contradicted_at_most_at_half_alpha() {
+    // The margin is too small for equivalence to be shown.
     for prediction in [Prediction::Better, Prediction::Worse] {
         let (_, contradicted) = rates(NORMAL, 10, prediction, 0.0, 0.001);
         assert!(
@@ -143,8 +144,9 @@ fn without_a_difference_the_wrong_sign_contradicts_less_often_than_alpha() {
     }
 }
 
-/// How often each route that rests on the margin errs with the mean exactly on the margin's upper
-/// end: support of `equivalent`; contradiction of `better`, `differs` and `equivalent`.
+/// Error rates with the mean exactly at the upper end of the margin.
+///
+/// In this order: support of `equivalent`; contradiction of `better`, `differs` and `equivalent`.
 fn errors_at_the_margin(draw: Draw, n: usize) -> [f64; 4] {
     let margin = 3.0 * IMAGE;
     let (equivalent, outside) = rates(draw, n, Prediction::Equivalent, margin, margin);
@@ -154,7 +156,7 @@ fn errors_at_the_margin(draw: Draw, n: usize) -> [f64; 4] {
 }
 
 #[test]
-fn a_difference_at_the_margin_is_called_equivalent_no_more_often_than_alpha() {
+fn difference_at_the_margin_is_equivalent_at_most_at_alpha() {
     for n in [2, 5, 10] {
         let errors = errors_at_the_margin(NORMAL, n);
         let [equivalent, better, differs, outside] = errors;
@@ -162,7 +164,7 @@ fn a_difference_at_the_margin_is_called_equivalent_no_more_often_than_alpha() {
             equivalent < limit(ROUNDS) && differs < limit(ROUNDS),
             "{n}: {errors:?}"
         );
-        // One of two tails, or one of two routes.
+        // One of two tails, or one of two contradicting tests.
         assert!(better < limit(ROUNDS) / 2.0, "{n}: {errors:?}");
         assert!(outside < limit(ROUNDS) / 2.0, "{n}: {errors:?}");
         assert!(equivalent > 0.04, "{n}: {errors:?}");
@@ -170,9 +172,9 @@ fn a_difference_at_the_margin_is_called_equivalent_no_more_often_than_alpha() {
 }
 
 #[test]
-fn differences_in_whole_images_err_hardly_more_often_at_the_margin() {
-    // Summing over all outcomes for 3 to 7 values and spreads of 0.3 to 1.7 images, equivalence
-    // errs in at most 6.1 % (5 values, a spread of 1.0), and in 5.4 % at any other number.
+fn whole_images_raise_the_error_rate_slightly() {
+    // Summed over all outcomes for 3 to 7 values with standard deviations of 0.3 to 1.7 images, the
+    // equivalence test errs in at most 6.1 % (5 values, standard deviation 1.0), else in 5.4 %.
     for (name, draw) in [("fine", FINE), ("coarse", COARSE)] {
         for n in [2, 3, 5, 10] {
             let [equivalent, better, differs, outside] = errors_at_the_margin(draw, n);
@@ -187,34 +189,35 @@ fn differences_in_whole_images_err_hardly_more_often_at_the_margin() {
 }
 
 #[test]
-fn skewed_differences_err_more_often_than_alpha() {
-    // The assumption that matters: the tests take differences to be symmetric.
+fn skewed_differences_exceed_alpha() {
+    // The tests assume symmetric differences.
     let [equivalent, ..] = errors_at_the_margin(SKEWED, 10);
     let (differs, _) = rates(SKEWED, 10, Prediction::Differs, 0.0, 0.001);
     assert!((0.10..0.13).contains(&equivalent), "{equivalent}");
     assert!((0.06..0.09).contains(&differs), "{differs}");
 }
 
-/// How often any of four independent questions is supported, and how often any is contradicted.
+/// Rates at which any of four independent hypotheses is supported, and any is contradicted.
 fn family_rates(center: f64, margin: f64, predictions: [Prediction; 4]) -> (f64, f64) {
     let (rule, n) = (Rule::default(), 10);
     let (mut supported, mut contradicted) = (0, 0);
     for values in normal_samples("family", ROUNDS, 4 * n) {
-        let ask = |(part, &prediction): (&[f64], &Prediction)| Question {
+        let hypothesis = |(part, &prediction): (&[f64], &Prediction)| Hypothesis {
             differences: Sample::new(part.iter().map(|&z| NORMAL(center, z)).collect()).unwrap(),
             prediction,
             margin,
         };
-        let questions: Vec<Question> = values.chunks(n).zip(&predictions).map(ask).collect();
-        let judgements = judge(&questions, &rule, &stream(""));
-        supported += usize::from(judgements.iter().any(|j| j.support_holm < ALPHA));
-        contradicted += usize::from(judgements.iter().any(|j| j.contradict_holm < ALPHA));
+        let hypotheses: Vec<Hypothesis> =
+            values.chunks(n).zip(&predictions).map(hypothesis).collect();
+        let results = test_family(&hypotheses, &rule, &stream(""));
+        supported += usize::from(results.iter().any(|j| j.support_holm < ALPHA));
+        contradicted += usize::from(results.iter().any(|j| j.contradict_holm < ALPHA));
     }
     (share(supported, ROUNDS), share(contradicted, ROUNDS))
 }
 
 #[test]
-fn four_questions_together_err_no_more_often_than_alpha() {
+fn family_wise_error_rate_is_at_most_alpha() {
     use Prediction::{Better, Differs, Equivalent};
     let (supported, _) = family_rates(0.0, 0.001, [Differs; 4]);
     assert!(supported < limit(ROUNDS) && supported > 0.03, "{supported}");

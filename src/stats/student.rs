@@ -1,4 +1,4 @@
-//! Student's t and the normal distribution, each tail computed where it is precise.
+//! Student's t distribution and the normal distribution, without cancellation in the tails.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use statrs::function::erf::{erfc, erfc_inv};
@@ -9,9 +9,9 @@ pub(super) fn t_upper_tail(t: f64, df: f64) -> f64 {
     distribution(df).sf(t)
 }
 
-/// The `t` with `P(T >= t) = p`, for `0 < p < 1`.
+/// The critical value: the `t` with `P(T >= t) = p`, for `0 < p < 1`.
 pub(super) fn t_critical(p: f64, df: f64) -> f64 {
-    // The lower tail is the one without cancellation.
+    // The lower tail has no cancellation.
     -distribution(df).inverse_cdf(p)
 }
 
@@ -19,12 +19,12 @@ fn distribution(df: f64) -> StudentsT {
     StudentsT::new(0.0, 1.0, df).expect("degrees of freedom are positive")
 }
 
-/// `P(Z <= x)` of the standard normal.
+/// `P(Z <= x)` of the standard normal distribution.
 pub(super) fn normal_cdf(x: f64) -> f64 {
     0.5 * erfc(-x / SQRT_2)
 }
 
-/// The `x` with `P(Z <= x) = p`, for `0 < p < 1`.
+/// The `x` with `P(Z <= x) = p` of the standard normal distribution, for `0 < p < 1`.
 pub(super) fn normal_quantile(p: f64) -> f64 {
     -SQRT_2 * erfc_inv(2.0 * p)
 }
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn critical_values_match_an_independent_implementation() {
+    fn critical_values_match_scipy() {
         // scipy.stats.t.isf(p, df), scipy 1.17
         for (p, df, expected) in [
             (0.025, 1.0, 12.706_204_736_174_705),
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn tails_match_an_independent_implementation_and_keep_their_precision() {
+    fn tails_match_scipy_to_full_precision() {
         // scipy.stats.t.sf(t, df), scipy 1.17
         for (t, df, expected) in [
             (2.5, 3.0, 0.043_853_323_504_032_78),
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_quantiles_undo_the_normal_distribution() {
+    fn normal_quantile_inverts_the_cdf() {
         assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-13);
         for p in [1e-9, 0.01, 0.5, 0.8, 0.999] {
             assert!(

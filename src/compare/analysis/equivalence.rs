@@ -1,7 +1,7 @@
 //! Whether whole trainings on two devices come to the same accuracy.
 
 use crate::compare::results::{Accuracy, Comparison, Measured, OnDevice};
-use crate::stats::{Decision, Prediction, Question, Rule, Sample, decide};
+use crate::stats::{Decision, Hypothesis, Prediction, Rule, Sample, decide};
 use ablate_streams::{Purpose, Stream};
 
 /// Pairs needed before anything can be said of a difference's spread.
@@ -37,19 +37,19 @@ pub fn paired(comparison: &Comparison) -> Vec<Paired<'_>> {
             decision: None,
         }));
     }
-    let (open, questions): (Vec<&mut Paired<'_>>, Vec<Question>) = (pairs.iter_mut())
+    let (open, hypotheses): (Vec<&mut Paired<'_>>, Vec<Hypothesis>) = (pairs.iter_mut())
         .filter(|pair| pair.differences.len() >= FEWEST_PAIRS)
         .filter_map(|pair| {
-            let question = Question {
+            let hypothesis = Hypothesis {
                 differences: Sample::new(pair.differences.clone()).ok()?,
                 prediction: Prediction::Equivalent,
                 margin: comparison.margin,
             };
-            Some((pair, question))
+            Some((pair, hypothesis))
         })
         .unzip();
     let stream = Stream::new(0, Purpose::Resample, &comparison.spec);
-    let decisions = decide(&questions, &Rule::default(), &stream);
+    let decisions = decide(&hypotheses, &Rule::default(), &stream);
     for (pair, decision) in open.into_iter().zip(decisions) {
         pair.decision = Some(decision);
     }

@@ -3,7 +3,7 @@
 use super::timings::{CONFIDENCE, Timings};
 use crate::compare::analysis::equivalence::finals;
 use crate::compare::results::{Accuracy, Measured, OnDevice, TrainedCell};
-use crate::stats::{Estimate, Waits};
+use crate::stats::{CensoredTimes, Estimate};
 
 /// A test accuracy to reach, and when each device does.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,14 +51,14 @@ impl Timings<'_> {
 
     fn reached(self, device: &str, trained: &Accuracy, accuracy: f64) -> Option<Reached> {
         let steps = |cell| Some((place(cell, accuracy)? * self.0.steps_a_place) as f64);
-        let waits = Waits::new(trained.cells.iter().map(steps))?;
+        let times = CensoredTimes::new(trained.cells.iter().map(steps))?;
         let step = self.sample(device, self.one());
         Some(Reached {
             device: device.to_owned(),
-            seeds: waits.len(),
-            there: waits.ended(),
-            steps: waits.median(CONFIDENCE),
-            seconds: step.map(|step| waits.in_units(&step, CONFIDENCE)),
+            seeds: times.len(),
+            there: times.observed(),
+            steps: times.median(CONFIDENCE),
+            seconds: step.map(|step| times.median_times(&step, CONFIDENCE)),
             start_up: self.start_up(device, self.one()),
         })
     }

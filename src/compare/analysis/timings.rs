@@ -106,7 +106,7 @@ impl<'a> Timings<'a> {
     /// Examples a second, over all replicas.
     pub fn rate(self, device: &str, size: Size) -> Option<Estimate> {
         let examples = (size.replicas * size.batch) as f64;
-        Some(self.step(device, size)?.share(examples))
+        Some(self.step(device, size)?.divide_into(examples))
     }
 
     /// How many times as fast `device` is as `reference`.

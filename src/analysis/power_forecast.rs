@@ -1,72 +1,74 @@
-//! What a design will be able to show, before it is run.
+//! Minimum detectable effects of an experiment, before it is run.
 
 use super::{Summary, contrast};
 use crate::recipe::{DataName, TestSplit};
 use crate::spec::{Arm, Contrast, Metric, Spec};
-use crate::stats::{Rule, Sight};
+use crate::stats::{MinimumDetectable, Rule};
 use ablate_models::zoo::ModelConfig;
 use serde::Serialize;
 
-/// What one contrast will be able to show with all seeds of its spec, at the level that Holm's
-/// adjustment asks of the smallest p-value, with the rule's power.
+/// Minimum detectable effects of one contrast, with all seeds of its spec.
+///
+/// They hold for the power of the rule, at the level that Holm's procedure applies to the smallest
+/// p-value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Forecast {
+pub struct PowerForecast {
     /// Name of the contrast.
     pub contrast: String,
     /// Its metric.
     pub metric: Metric,
-    /// The smallest difference that it counts as one.
+    /// The smallest difference that matters.
     pub margin: f64,
-    /// Standard deviation of the paired differences; absent where nothing is known of it.
+    /// Standard deviation of the paired differences; absent if unknown.
     pub sd: Option<f64>,
-    /// Where that comes from.
-    pub source: SpreadSource,
-    /// The smallest true difference that it shows; absent without `sd`, or where no difference can
-    /// be shown.
+    /// Where `sd` comes from.
+    pub source: SdSource,
+    /// Minimum detectable difference; absent without `sd`, or if the seeds are too few to show any
+    /// difference.
     pub difference: Option<f64>,
-    /// The smallest margin within which it shows that there is no difference.
+    /// Minimum detectable margin of equivalence; absent without `sd`.
     pub equivalence_margin: Option<f64>,
 }
 
-/// Where the spread of a forecast comes from.
+/// Where the standard deviation of a forecast comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SpreadSource {
+pub enum SdSource {
     /// The paired differences of recorded results.
     Recorded,
-    /// Seed deviations that are usual for such arms, as if pairing removed nothing of them.
+    /// Typical standard deviations of such arms over seeds, as if the pairs were independent.
     Assumed,
-    /// Nothing.
+    /// Neither is available.
     Unknown,
 }
 
-/// Forecasts every contrast of `spec`, by the spread in `recorded` where there is one.
-pub fn forecast(spec: &Spec, recorded: Option<&Summary>) -> Vec<Forecast> {
+/// Forecasts every contrast of `spec`, with the standard deviation in `recorded` if there is one.
+pub fn power_forecast(spec: &Spec, recorded: Option<&Summary>) -> Vec<PowerForecast> {
     let rule = Rule::default();
     let level = rule.alpha / spec.contrasts.len().max(1) as f64;
     (spec.contrasts.iter())
         .map(|contrast| {
-            let (sd, source) = spread(spec, contrast, recorded);
+            let (sd, source) = standard_deviation(spec, contrast, recorded);
             let prediction = contrast::prediction(contrast.expect);
-            let sight = Sight::new(spec.seeds.len(), sd, prediction, &rule, level);
-            Forecast {
+            let minimum = MinimumDetectable::new(spec.seeds.len(), sd, prediction, &rule, level);
+            PowerForecast {
                 contrast: contrast.name.clone(),
                 metric: contrast.metric.clone(),
                 margin: contrast.margin,
                 sd,
                 source,
-                difference: sight.difference,
-                equivalence_margin: sight.margin,
+                difference: minimum.difference,
+                equivalence_margin: minimum.margin,
             }
         })
         .collect()
 }
 
-fn spread(
+fn standard_deviation(
     spec: &Spec,
     contrast: &Contrast,
     recorded: Option<&Summary>,
-) -> (Option<f64>, SpreadSource) {
+) -> (Option<f64>, SdSource) {
     let same = |c: &&super::ContrastSummary| {
         let known = &c.contrast;
         (&known.name, &known.metric, known.when, &known.weights)
@@ -79,26 +81,27 @@ fn spread(
     };
     let known = recorded.and_then(|summary| summary.contrasts.iter().find(same));
     if let Some(sd) = known.and_then(|c| c.decision.as_ref()?.sd) {
-        return (Some(sd), SpreadSource::Recorded);
+        return (Some(sd), SdSource::Recorded);
     }
     if contrast.metric != Metric::TestAccuracy {
-        return (None, SpreadSource::Unknown);
+        return (None, SdSource::Unknown);
     }
     let parts = contrast
         .arms(&spec.arms)
-        .map(|(arm, weight)| Some(weight * usual_sd(arm)?));
+        .map(|(arm, weight)| Some(weight * typical_sd(arm)?));
     match parts.collect::<Option<Vec<f64>>>() {
         Some(parts) => {
             let sd = parts.into_iter().fold(0.0, f64::hypot);
-            (Some(sd), SpreadSource::Assumed)
+            (Some(sd), SdSource::Assumed)
         }
-        None => (None, SpreadSource::Unknown),
+        None => (None, SdSource::Unknown),
     }
 }
 
-/// Standard deviation over seeds of a converged arm's test accuracy, in points, where one is usual:
-/// on all of the data, with clean labels.
-fn usual_sd(arm: &Arm) -> Option<f64> {
+/// Typical standard deviation over seeds of a converged arm's test accuracy, in percentage points.
+///
+/// Known for training on a full data set with clean labels; else `None`.
+fn typical_sd(arm: &Arm) -> Option<f64> {
     if arm.data.subset.is_some() || arm.data.label_noise > 0.0 {
         return None;
     }
@@ -125,16 +128,16 @@ mod tests {
     use super::*;
     use crate::stats::{detectable_difference, detectable_margin};
 
-    fn assumed(spec: &Spec) -> Forecast {
-        forecast(spec, None).remove(0)
+    fn assumed(spec: &Spec) -> PowerForecast {
+        power_forecast(spec, None).remove(0)
     }
 
     #[test]
-    fn without_records_usual_deviations_serve_as_if_unpaired() {
+    fn without_records_typical_deviations_are_assumed() {
         let spec = fixture::spec(2, 20, 1);
         let found = assumed(&spec);
         let sd = 0.065 * 2f64.sqrt();
-        assert_eq!(found.source, SpreadSource::Assumed);
+        assert_eq!(found.source, SdSource::Assumed);
         assert!((found.sd.unwrap() - sd).abs() < 1e-12);
         let sd = found.sd.unwrap();
         assert_eq!(
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn dropout_raises_the_usual_deviation_and_other_training_sets_have_none() {
+    fn typical_deviation_depends_on_dropout_and_data() {
         let mut spec = fixture::spec(2, 20, 1);
         let plain = assumed(&spec).sd;
         if let ModelConfig::Mlp(mlp) = &mut spec.arms[1].model {
@@ -156,27 +159,27 @@ mod tests {
         assert!(assumed(&spec).sd > plain);
         spec.arms[0].data.subset = Some(500);
         let found = assumed(&spec);
-        assert_eq!((found.sd, found.source), (None, SpreadSource::Unknown));
+        assert_eq!((found.sd, found.source), (None, SdSource::Unknown));
         assert_eq!((found.difference, found.equivalence_margin), (None, None));
     }
 
     #[test]
-    fn nothing_is_assumed_of_other_metrics() {
+    fn other_metrics_have_no_assumed_deviation() {
         let mut spec = fixture::spec(2, 20, 1);
         spec.contrasts[0].metric = Metric::TestNll;
-        assert_eq!(assumed(&spec).source, SpreadSource::Unknown);
+        assert_eq!(assumed(&spec).source, SdSource::Unknown);
     }
 
     #[test]
-    fn the_forecast_for_recorded_results_is_what_their_decision_says() {
+    fn recorded_deviation_reproduces_the_decision() {
         let spec = fixture::spec(3, 8, 2);
         let summary = summarize(&spec, &fixture::records(&spec)).unwrap();
-        for (forecast, contrast) in forecast(&spec, Some(&summary))
+        for (forecast, contrast) in power_forecast(&spec, Some(&summary))
             .iter()
             .zip(&summary.contrasts)
         {
             let decision = contrast.decision.as_ref().unwrap();
-            assert_eq!(forecast.source, SpreadSource::Recorded);
+            assert_eq!(forecast.source, SdSource::Recorded);
             assert_eq!(
                 (
                     forecast.sd,
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_seeds_for_any_difference_still_have_an_equivalence_margin() {
+    fn too_few_seeds_still_have_an_equivalence_margin() {
         let found = assumed(&fixture::spec(2, 4, 1));
         assert_eq!(found.difference, None);
         assert!(found.equivalence_margin.is_some());

@@ -1,4 +1,4 @@
-//! The choice of an arm's learning rate, on validation scores alone.
+//! Selection of an arm's learning rate by validation scores.
 
 use super::cells::Row;
 use super::{AnalysisError, RateSummary, ScoreSummary};
@@ -6,15 +6,15 @@ use crate::record::{Outcome, Scores};
 use crate::spec::Arm;
 use std::cmp::Ordering;
 
-/// Index of the chosen rate, and the whole grid in the order of the spec.
+/// Index of the selected learning rate, and a summary of every rate in the order of the spec.
 ///
-/// The rate at which most seeds finished wins, so that one at which a seed diverged loses to one at
-/// which all finished; then the highest mean validation accuracy of the last epoch, then the lowest
-/// validation NLL, then the smallest rate.
+/// The rate with the most finished seeds is selected, so a rate at which a seed diverged loses to one
+/// at which all finished. Ties are broken by the highest mean validation accuracy of the last epoch,
+/// then by the lowest mean validation NLL, then by the smallest rate.
 ///
 /// # Errors
-/// If there are several rates and a finished cell without validation scores.
-pub(super) fn learning_rate(
+/// If there are several rates and a finished cell has no validation scores.
+pub(super) fn select(
     arm: &Arm,
     grid: &[Row<'_>],
 ) -> Result<(usize, Vec<RateSummary>), AnalysisError> {
@@ -41,7 +41,7 @@ pub(super) fn learning_rate(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let chosen = (0..rates.len())
-        .min_by(|&a, &b| prefer(&rates[a], &rates[b]))
+        .min_by(|&a, &b| preference(&rates[a], &rates[b]))
         .unwrap_or(0);
     Ok((chosen, rates))
 }
@@ -50,8 +50,8 @@ fn validation(record: &crate::record::CellRecord) -> Option<Scores> {
     record.epochs.last()?.validation
 }
 
-/// `Less` when `a` is to be preferred.
-fn prefer(a: &RateSummary, b: &RateSummary) -> Ordering {
+/// `Less` if `a` is preferred.
+fn preference(a: &RateSummary, b: &RateSummary) -> Ordering {
     let accuracy = |r: &RateSummary| {
         r.validation
             .as_ref()

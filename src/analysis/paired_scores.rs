@@ -1,19 +1,19 @@
-//! Scores by arm and seed, and weighted sums of them: the one place where arms are compared.
+//! Scores by arm and seed, and their weighted sums: the only code that compares arms.
 
 use super::{ArmSummary, Cells, Improvement};
 use crate::record::{CellRecord, EpochRecord};
 use crate::spec::{Metric, Spec, Weight, When};
 
-/// The records that contrasts read: each arm's at its chosen learning rate, by seed.
+/// Finished records of every arm at its chosen learning rate, by seed.
 #[derive(Debug)]
-pub struct Scoreboard<'a> {
+pub struct PairedScores<'a> {
     seeds: &'a [u64],
-    /// Name, and the finished record of each seed of the spec.
+    /// Name of each arm, with the finished record of each seed of the spec.
     arms: Vec<(&'a str, Vec<Option<&'a CellRecord>>)>,
 }
 
-impl<'a> Scoreboard<'a> {
-    /// The finished records of `cells` at the learning rates that `arms` chose.
+impl<'a> PairedScores<'a> {
+    /// Takes the finished records of `cells` at the learning rates chosen in `arms`.
     pub fn new(spec: &'a Spec, cells: &Cells<'a>, arms: &[ArmSummary]) -> Self {
         let row = |(index, summary): (usize, &ArmSummary)| {
             let arm = &spec.arms[index];
@@ -27,8 +27,8 @@ impl<'a> Scoreboard<'a> {
         }
     }
 
-    /// The score of `arm` after the last epoch at every seed of the spec, `None` where it did not
-    /// finish; `None` without such an arm.
+    /// The score of `arm` after the last epoch at every seed of the spec, with `None` for a seed that
+    /// did not finish. Returns `None` if there is no such arm.
     pub fn scores(&self, arm: &str, metric: &Metric) -> Option<Vec<Option<f64>>> {
         let last = |record: &&CellRecord| score(metric, record, record.epochs.len() - 1);
         let records = self.records(arm)?.iter();
@@ -44,12 +44,13 @@ impl<'a> Scoreboard<'a> {
         Some(&found.1)
     }
 
-    /// The weighted sum of scores at each seed, turned so that positive is better where a positive
-    /// weight is the treatment's; and the seeds at which an arm with a weight did not finish or has
-    /// no such score.
+    /// The improvement at each seed, and the seeds without one.
+    ///
+    /// An improvement is the weighted sum of the arms' scores, negated for metrics where lower is
+    /// better. A seed has none if an arm did not finish or has no such score.
     ///
     /// # Errors
-    /// The name of an arm that there is not.
+    /// The name of the first arm in `weights` that does not exist.
     pub fn improvements<'w>(
         &self,
         weights: &'w [Weight],
@@ -62,9 +63,9 @@ impl<'a> Scoreboard<'a> {
             .collect::<Result<Vec<_>, &str>>()?;
         let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
         let (mut improvements, mut left_out) = (Vec::new(), Vec::new());
-        for (place, &seed) in self.seeds.iter().enumerate() {
-            let records: Option<Vec<&CellRecord>> = rows.iter().map(|row| row[place]).collect();
-            let scores = records.and_then(|records| read(&records, metric, when));
+        for (index, &seed) in self.seeds.iter().enumerate() {
+            let records: Option<Vec<&CellRecord>> = rows.iter().map(|row| row[index]).collect();
+            let scores = records.and_then(|records| scores_at(&records, metric, when));
             let Some(scores) = scores else {
                 left_out.push(seed);
                 continue;
@@ -77,16 +78,16 @@ impl<'a> Scoreboard<'a> {
     }
 }
 
-/// The score of each arm at the evaluation at which it is read; `None` where one has none.
-fn read(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f64>> {
+/// The score of each arm at the evaluation `when`; `None` if an arm has none.
+fn scores_at(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f64>> {
     let epochs: Vec<&[EpochRecord]> = arms.iter().map(|arm| arm.epochs.as_slice()).collect();
     let at = |is_it: &dyn Fn(&EpochRecord) -> bool| -> Option<Vec<usize>> {
         epochs.iter().map(|e| e.iter().position(is_it)).collect()
     };
     let indices = match when {
         When::Last => epochs.iter().map(|e| e.len().checked_sub(1)).collect(),
-        When::EqualAccuracy => at_equal(&epochs, |epoch| epoch.test.accuracy),
-        When::EqualNll => at_equal(&epochs, |epoch| -epoch.test.nll),
+        When::EqualAccuracy => first_reaching_common(&epochs, |epoch| epoch.test.accuracy),
+        When::EqualNll => first_reaching_common(&epochs, |epoch| -epoch.test.nll),
         When::Epoch(n) => at(&|e| e.step.is_none() && e.epoch == n),
         When::Step(n) => at(&|e| e.step == Some(n)),
     };
@@ -94,11 +95,14 @@ fn read(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f64>> {
     scores.map(|(arm, at)| score(metric, arm, at)).collect()
 }
 
-/// For each arm the first epoch whose `score` is at least what all arms reach: the smallest of their
-/// largest scores. Epochs by index; `None` where an arm has none.
+/// Index of the first evaluation of each arm with a `score` that all arms reach.
 ///
-/// The match is no closer than an epoch: an arm may jump past the score that it is matched at.
-fn at_equal(arms: &[&[EpochRecord]], score: impl Fn(&EpochRecord) -> f64) -> Option<Vec<usize>> {
+/// That score is the smallest of the arms' largest scores. Returns `None` if an arm has no evaluations.
+/// The match is only as close as the evaluations are: an arm may overshoot the common score.
+fn first_reaching_common(
+    arms: &[&[EpochRecord]],
+    score: impl Fn(&EpochRecord) -> f64,
+) -> Option<Vec<usize>> {
     let best = |epochs: &&[EpochRecord]| epochs.iter().map(&score).reduce(f64::max);
     let reached = arms.iter().map(best).collect::<Option<Vec<f64>>>()?;
     let target = reached.into_iter().reduce(f64::min)?;
@@ -106,7 +110,7 @@ fn at_equal(arms: &[&[EpochRecord]], score: impl Fn(&EpochRecord) -> f64) -> Opt
     arms.iter().map(first).collect()
 }
 
-/// The score of `record` after epoch number `at` (from 0).
+/// The score of `record` at the evaluation with index `at`; `None` if it has none there.
 fn score(metric: &Metric, record: &CellRecord, at: usize) -> Option<f64> {
     let test = record.epochs.get(at)?.test;
     match metric {
@@ -147,18 +151,18 @@ mod tests {
     fn matched(curves: &[&[f64]]) -> Option<Vec<usize>> {
         let curves: Vec<Vec<EpochRecord>> = curves.iter().map(|c| curve(c)).collect();
         let slices: Vec<&[EpochRecord]> = curves.iter().map(Vec::as_slice).collect();
-        let found = at_equal(&slices, |epoch| epoch.test.accuracy)?;
+        let found = first_reaching_common(&slices, |epoch| epoch.test.accuracy)?;
         Some(found.iter().map(|index| index + 1).collect())
     }
 
     #[test]
-    fn arms_are_matched_where_each_first_reaches_what_all_reach() {
-        // The second never gets beyond 92, at its third epoch; the first is there at its second.
+    fn arms_match_at_the_first_common_accuracy() {
+        // The second arm reaches at most 92, at its third epoch; the first passes 92 at its second.
         assert_eq!(
             matched(&[&[80.0, 93.0, 97.0], &[70.0, 90.0, 92.0]]),
             Some(vec![2, 3])
         );
-        // A peak counts although it is lost again.
+        // A peak counts even if the curve falls again.
         assert_eq!(matched(&[&[95.0, 60.0], &[50.0, 95.0]]), Some(vec![1, 2]));
         assert_eq!(matched(&[&[90.0], &[90.0]]), Some(vec![1, 1]));
         assert_eq!(
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contrast_reads_the_evaluation_that_it_asks_for() {
+    fn scores_are_those_of_the_requested_evaluation() {
         let record = |accuracies: &[f64], in_steps: bool| {
             let mut record = records(&spec(1, 1, 1)).remove(0);
             record.epochs = curve(accuracies);
@@ -181,7 +185,7 @@ mod tests {
         let accuracies = |in_steps, when| {
             let first = record(&[50.0, 60.0, 70.0], in_steps);
             let second = record(&[51.0, 61.0, 71.0], in_steps);
-            read(&[&first, &second], &Metric::TestAccuracy, when)
+            scores_at(&[&first, &second], &Metric::TestAccuracy, when)
         };
         assert_eq!(accuracies(false, When::Epoch(2)), Some(vec![60.0, 61.0]));
         assert_eq!(accuracies(false, When::Last), Some(vec![70.0, 71.0]));
@@ -191,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_probe_measured_is_read_at_the_epoch_that_is_matched() {
+    fn probes_are_read_at_the_matched_epoch() {
         let measure = |name| Metric::Probe(Measure::named(name).unwrap());
         let (end, trace) = (measure("accuracy_gap"), measure("inactive.blocks.0"));
         let record = |accuracies: &[f64], values: [f64; 2]| {
@@ -208,20 +212,23 @@ mod tests {
             record(&[80.0, 90.0], [3.0, 4.0]),
         );
         let arms = [&fast, &slow];
-        assert_eq!(read(&arms, &trace, When::Last), Some(vec![2.0, 4.0]));
+        assert_eq!(scores_at(&arms, &trace, When::Last), Some(vec![2.0, 4.0]));
         assert_eq!(
-            read(&arms, &trace, When::EqualAccuracy),
+            scores_at(&arms, &trace, When::EqualAccuracy),
             Some(vec![1.0, 4.0])
         );
-        assert_eq!(read(&arms, &end, When::Last), Some(vec![2.0, 4.0]));
-        // NLLs of both curves are 0 and 1, so both have what they reach at once.
-        assert_eq!(read(&arms, &trace, When::EqualNll), Some(vec![1.0, 3.0]));
-        // The first arm is matched before the end, where nothing of it was measured.
-        assert_eq!(read(&arms, &end, When::EqualAccuracy), None);
+        assert_eq!(scores_at(&arms, &end, When::Last), Some(vec![2.0, 4.0]));
+        // The NLLs of both curves are 0 and 1, so both match at the first epoch.
+        assert_eq!(
+            scores_at(&arms, &trace, When::EqualNll),
+            Some(vec![1.0, 3.0])
+        );
+        // The first arm matches before its last epoch, where this probe has no value.
+        assert_eq!(scores_at(&arms, &end, When::EqualAccuracy), None);
     }
 
     #[test]
-    fn nothing_matched_is_below_the_common_accuracy() {
+    fn matched_epochs_are_the_first_at_the_common_accuracy() {
         let curves: [&[f64]; 2] = [&[10.0, 55.5, 80.0, 79.0], &[30.0, 20.0, 66.0, 70.0]];
         let epochs = matched(&curves).unwrap();
         for (curve, epoch) in curves.iter().zip(epochs) {

@@ -1,15 +1,17 @@
-//! What the results of an experiment are about, in a line.
+//! The conditions of an experiment (nets, data, training) in words.
 
 use crate::recipe::{DataName, TestSplit};
 use crate::spec::{Arm, Spec};
 use ablate_models::zoo::ModelConfig;
 use serde::Serialize;
 
-/// More different nets than these are not listed.
-const MOST_SHAPES: usize = 3;
+/// Largest number of different nets that are listed.
+const MAX_SHAPES: usize = 3;
 
-/// What every arm has in common; parts that are a factor of the experiment are said to differ.
-pub(super) fn scope(spec: &Spec) -> String {
+/// Nets, data, training length, batch size and optimizer of `spec` in one line.
+///
+/// What differs between arms is given as "by arm".
+pub(super) fn conditions(spec: &Spec) -> String {
     let data = shared(spec, |arm| {
         let subset = arm.data.subset.map_or("training part".to_owned(), |n| {
             format!("{n} training examples")
@@ -24,7 +26,7 @@ pub(super) fn scope(spec: &Spec) -> String {
         };
         let folds = match arm.data.test {
             TestSplit::Standard if arm.data.name != DataName::Digits => String::new(),
-            _ => format!("tested on one of {} folds a seed, ", arm.data.folds),
+            _ => format!("tested on one of {} folds per seed, ", arm.data.folds),
         };
         format!(
             "data `{}`: {folds}{subset}{validation}",
@@ -54,20 +56,20 @@ pub(super) fn scope(spec: &Spec) -> String {
     parts.join("; ")
 }
 
-/// The same in a few words: which nets, on what.
-pub(super) fn brief(spec: &Spec) -> String {
+/// Nets and data in a few words: "dense net 128-128 on `digits`".
+pub(super) fn net_on_data(spec: &Spec) -> String {
     let nets = nets(spec).unwrap_or_else(|| "nets of several sizes".to_owned());
     let data = shared(spec, |arm| format!("`{}`", tag(&arm.data.name)));
     let data = data.unwrap_or_else(|| "several data sets".to_owned());
     format!("{nets} on {data}")
 }
 
-/// The two halves of [`brief`]: the nets and the data.
-pub(super) fn net_and_data(brief: &str) -> (&str, &str) {
-    brief.rsplit_once(" on ").unwrap_or((brief, ""))
+/// Splits the text of [`net_on_data`] into the nets and the data.
+pub(super) fn net_and_data(text: &str) -> (&str, &str) {
+    text.rsplit_once(" on ").unwrap_or((text, ""))
 }
 
-/// The shapes of the nets, up to three different ones.
+/// The shapes of the nets; `None` for more than [`MAX_SHAPES`].
 fn nets(spec: &Spec) -> Option<String> {
     let mut shapes: Vec<String> = Vec::new();
     for arm in &spec.arms {
@@ -76,7 +78,7 @@ fn nets(spec: &Spec) -> Option<String> {
             shapes.push(shape);
         }
     }
-    (1..=MOST_SHAPES)
+    (1..=MAX_SHAPES)
         .contains(&shapes.len())
         .then(|| shapes.join(" and "))
 }
@@ -100,13 +102,14 @@ fn shape(model: &ModelConfig) -> String {
     }
 }
 
+/// What `describe` gives for every arm; `None` if the arms differ.
 fn shared(spec: &Spec, describe: impl Fn(&Arm) -> String) -> Option<String> {
     let mut all = spec.arms.iter().map(describe);
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
 }
 
-/// The name of an enum's variant as specs write it.
+/// The name of an enum variant in a spec.
 fn tag(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
@@ -125,12 +128,15 @@ mod tests {
     use crate::analysis::fixture;
 
     #[test]
-    fn a_brief_scope_splits_into_net_and_data() {
+    fn net_on_data_splits_into_its_parts() {
         let mut spec = fixture::spec(2, 1, 1);
-        assert_eq!(net_and_data(&brief(&spec)), ("dense net 32", "`mnist`"));
+        assert_eq!(
+            net_and_data(&net_on_data(&spec)),
+            ("dense net 32", "`mnist`")
+        );
         spec.arms[0].data.name = DataName::Digits;
         let data = "several data sets";
-        assert_eq!(net_and_data(&brief(&spec)), ("dense net 32", data));
+        assert_eq!(net_and_data(&net_on_data(&spec)), ("dense net 32", data));
         assert_eq!(net_and_data("unknown"), ("unknown", ""));
     }
 }
