@@ -105,8 +105,7 @@ fn every_arm_can_be_built_for_its_data() {
     for spec in committed() {
         for arm in &spec.arms {
             let data = entry(arm.data.name);
-            let input = [data.height, data.width, 1];
-            let cost = arm.model.cost(input, data.classes());
+            let cost = arm.model.cost(data.image_shape(), data.classes());
             let cost = cost.unwrap_or_else(|e| panic!("{}: {}: {e}", spec.name, arm.name));
             assert!(cost.parameters > 0 && cost.multiply_adds > 0);
         }
@@ -117,9 +116,7 @@ fn every_arm_can_be_built_for_its_data() {
 fn every_batch_fits_into_the_training_split() {
     for spec in committed() {
         for arm in &spec.arms {
-            let data = entry(arm.data.name);
-            let [train, test] = [Some(data.train), data.test].map(|c| Some(c?.iter().sum()));
-            let sizes = data::SplitSizes::new(&arm.data, train.unwrap(), test);
+            let sizes = data::SplitSizes::of_published(&arm.data);
             let sizes = sizes.unwrap_or_else(|e| panic!("{}: {}: {e}", spec.name, arm.name));
             assert!(arm.train.batch_size <= sizes.train, "{}", spec.name);
         }
@@ -131,9 +128,7 @@ fn every_accuracy_margin_of_the_suites_is_more_than_one_test_image() {
     for spec in in_suite("standard").iter().chain(&in_suite("mnist")) {
         for contrast in &spec.contrasts {
             let data = &arm(spec, &contrast.weights[0].arm).data;
-            let train = entry(data.name).train.iter().sum();
-            let test = entry(data.name).test.map(|counts| counts.iter().sum());
-            let images = data::SplitSizes::new(data, train, test).unwrap().test;
+            let images = data::SplitSizes::of_published(data).unwrap().test;
             if contrast.metric == Metric::TestAccuracy {
                 let image = 100.0 / images as f64;
                 assert!(contrast.margin > image, "{}: {}", spec.name, contrast.name);

@@ -1,6 +1,6 @@
 //! The conditions of an experiment (nets, data, training) in words.
 
-use crate::recipe::{DataName, TestSplit};
+use crate::data::tests_on_folds;
 use crate::spec::{Arm, Spec};
 use ablate_models::zoo::ModelConfig;
 use serde::Serialize;
@@ -24,9 +24,9 @@ pub(super) fn conditions(spec: &Spec) -> String {
         } else {
             " without a validation split".to_owned()
         };
-        let folds = match arm.data.test {
-            TestSplit::Standard if arm.data.name != DataName::Digits => String::new(),
-            _ => format!("tested on one of {} folds per seed, ", arm.data.folds),
+        let folds = match tests_on_folds(&arm.data) {
+            false => String::new(),
+            true => format!("tested on one of {} folds per seed, ", arm.data.folds),
         };
         format!(
             "data `{}`: {folds}{subset}{validation}",
@@ -126,6 +126,7 @@ fn tag(value: &impl Serialize) -> String {
 mod tests {
     use super::*;
     use crate::analysis::fixture;
+    use crate::recipe::DataName;
 
     #[test]
     fn net_on_data_splits_into_its_parts() {

@@ -1,7 +1,7 @@
 //! Caveats about the results, as sentences for the report.
 
 use super::{ArmSummary, Cells, ContrastSummary};
-use crate::recipe::{DataName, TestSplit};
+use crate::data::tests_on_folds;
 use crate::record::Outcome;
 use crate::spec::{Expect, Spec};
 use crate::stats::{Rule, sign_flip_min_seeds};
@@ -154,10 +154,7 @@ fn grid_ends(arms: &[ArmSummary]) -> Vec<String> {
 }
 
 fn folds(spec: &Spec) -> Option<String> {
-    let folded = spec
-        .arms
-        .iter()
-        .any(|arm| arm.data.test == TestSplit::Folds || arm.data.name == DataName::Digits);
+    let folded = spec.arms.iter().any(|arm| tests_on_folds(&arm.data));
     folded.then(|| {
         "Seeds are test folds of one data set and share most of their training examples, so they are \
          not independent and the intervals are somewhat too narrow (Nadeau and Bengio 2003)."

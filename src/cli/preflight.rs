@@ -46,9 +46,7 @@ pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
 
 fn check_arm(arm: &Arm) -> Result<(), String> {
     let entry = data::entry(arm.data.name);
-    let total = |counts: &[usize]| counts.iter().sum::<usize>();
-    let sizes = SplitSizes::new(&arm.data, total(entry.train), entry.test.map(total))
-        .map_err(|e| e.to_string())?;
+    let sizes = SplitSizes::of_published(&arm.data).map_err(|e| e.to_string())?;
     if arm.train.batch_size > sizes.train {
         return Err(format!(
             "`train.batch_size` is {}, but there are only {} training examples",
@@ -56,7 +54,7 @@ fn check_arm(arm: &Arm) -> Result<(), String> {
         ));
     }
     check_size(&arm.model)?;
-    let input = [entry.height, entry.width, 1];
+    let input = entry.image_shape();
     let cost = (arm.model.cost(input, entry.classes()))
         .map_err(|e| format!("`model.{}` {}", e.key, e.message))?;
     match cost.parameters <= MAX_PARAMETERS {

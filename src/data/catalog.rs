@@ -1,7 +1,7 @@
 //! Catalogue of the data sets: every published fact that the program uses, and nothing that was
 //! read from a file.
 
-use crate::recipe::DataName;
+use crate::recipe::{DataConfig, DataName, TestSplit};
 
 /// All data sets, in the order in which they are listed.
 pub const ALL: [DataName; 4] = [
@@ -44,6 +44,21 @@ impl CatalogEntry {
         self.train.len()
     }
 
+    /// Height, width and channels of an image.
+    pub const fn image_shape(&self) -> [usize; 3] {
+        [self.height, self.width, 1]
+    }
+
+    /// Number of images in the training file.
+    pub fn train_images(&self) -> usize {
+        self.train.iter().sum()
+    }
+
+    /// Number of images in the test file; `None` if the data set has no test file.
+    pub fn test_images(&self) -> Option<usize> {
+        self.test.map(|counts| counts.iter().sum())
+    }
+
     /// True if the class counts and the known first and last labels match the published ones.
     fn matches(&self, train_labels: &[u8]) -> bool {
         let ends_match = self.ends.is_none_or(|(first, last)| {
@@ -61,6 +76,12 @@ pub const fn entry(name: DataName) -> &'static CatalogEntry {
         DataName::FashionMnist => &FASHION_MNIST,
         DataName::Kmnist => &KMNIST,
     }
+}
+
+/// True if `config` tests on folds of the training file: if it asks for folds, or if the data set
+/// has no test file.
+pub fn tests_on_folds(config: &DataConfig) -> bool {
+    config.test == TestSplit::Folds || entry(config.name).test.is_none()
 }
 
 /// Finds the data set whose published training labels these are.
@@ -156,14 +177,10 @@ pub(crate) mod tests {
     fn class_counts_sum_to_published_sizes() {
         for name in [DataName::Mnist, DataName::FashionMnist, DataName::Kmnist] {
             let entry = entry(name);
-            assert_eq!(entry.train.iter().sum::<usize>(), 60_000, "{name:?}");
-            assert_eq!(
-                entry.test.unwrap().iter().sum::<usize>(),
-                10_000,
-                "{name:?}"
-            );
+            assert_eq!(entry.train_images(), 60_000, "{name:?}");
+            assert_eq!(entry.test_images(), Some(10_000), "{name:?}");
         }
-        assert_eq!(entry(DataName::Digits).train.iter().sum::<usize>(), 1_797);
+        assert_eq!(entry(DataName::Digits).train_images(), 1_797);
     }
 
     /// Training labels that have the class counts of `name` and start and end with the given

@@ -18,7 +18,7 @@ pub mod split;
 pub mod status;
 mod stratify;
 
-pub use catalog::{ALL, CatalogEntry, entry};
+pub use catalog::{ALL, CatalogEntry, entry, tests_on_folds};
 pub use dataset::{Dataset, Examples, load};
 pub use error::DataError;
 pub use scale::PixelScaling;

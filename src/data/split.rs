@@ -4,6 +4,7 @@
 //! share one shuffle. Validation, subset and label noise are keyed by the seed. Sizes depend only
 //! on the configuration, so all seeds of an arm can train as one stack.
 
+use super::catalog;
 use super::dataset::Dataset;
 use super::error::DataError;
 use super::stratify::{Strata, shuffled};
@@ -50,6 +51,16 @@ pub struct SplitSizes {
 }
 
 impl SplitSizes {
+    /// Computes the sizes under `config` for its data set as published, which need not be
+    /// available.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn of_published(config: &DataConfig) -> Result<Self, DataError> {
+        let entry = catalog::entry(config.name);
+        Self::new(config, entry.train_images(), entry.test_images())
+    }
+
     /// Computes the sizes under `config` for `train_file` examples in the training file and
     /// `test_file` examples in the test file, if there is one.
     ///

@@ -64,8 +64,8 @@ pub fn status_in(name: DataName, search_path: &SearchPath) -> DataStatus {
             folder: None,
             height: entry.height,
             width: entry.width,
-            train: entry.train.iter().sum(),
-            test: entry.test.map(|counts| counts.iter().sum()),
+            train: entry.train_images(),
+            test: entry.test_images(),
         }),
         Some(folder) => find(entry, folder, search_path),
     };

@@ -1,7 +1,8 @@
 //! How large a cell is, so that jobs are neither too long to lose nor too large for a cache.
 
+use crate::data;
 use crate::device;
-use crate::recipe::{DataConfig, DataName, Length, TestSplit};
+use crate::recipe::{DataConfig, Length};
 use crate::spec::Arm;
 use ablate_models::zoo::Cost;
 
@@ -34,10 +35,8 @@ pub fn company(cost: Cost, device: &str, replicas: usize) -> usize {
 /// What one net of `arm` costs. A model that cannot be built costs nothing: it fails soon, in any
 /// company.
 fn cost(arm: &Arm) -> Cost {
-    let (input, classes) = match arm.data.name {
-        DataName::Digits => ([8, 8, 1], 10),
-        DataName::Mnist | DataName::FashionMnist | DataName::Kmnist => ([28, 28, 1], 10),
-    };
+    let entry = data::entry(arm.data.name);
+    let (input, classes) = (entry.image_shape(), entry.classes());
     arm.model.cost(input, classes).unwrap_or_default()
 }
 
@@ -51,25 +50,22 @@ fn multiply_adds(arm: &Arm, cost: Cost) -> f64 {
     (3.0 * cost.multiply_adds as f64 * examples).max(1.0)
 }
 
-fn training_examples(data: &DataConfig) -> f64 {
-    if let Some(subset) = data.subset {
+fn training_examples(config: &DataConfig) -> f64 {
+    if let Some(subset) = config.subset {
         return subset as f64;
     }
-    let all = match data.name {
-        DataName::Digits => 1_797.0,
-        DataName::Mnist | DataName::FashionMnist | DataName::Kmnist => 60_000.0,
-    };
-    let folded = data.name == DataName::Digits || data.test == TestSplit::Folds;
-    let kept = match folded {
-        true => 1.0 - 1.0 / data.folds as f64,
+    let all = data::entry(config.name).train_images() as f64;
+    let kept = match data::tests_on_folds(config) {
+        true => 1.0 - 1.0 / config.folds as f64,
         false => 1.0,
     };
-    all * kept * (1.0 - data.validation)
+    all * kept * (1.0 - config.validation)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::DataName;
     use crate::run::fake::spec;
     use ablate_models::zoo::ModelConfig;
 

@@ -1,6 +1,7 @@
 //! What can be said against a design before it is run, from the spec alone.
 
-use crate::recipe::{DataConfig, DataName, TestSplit};
+use crate::data;
+use crate::recipe::DataConfig;
 use crate::spec::{Arm, Contrast, Expect, Metric, Spec};
 use crate::stats::{Rule, sign_flip_min_p, sign_flip_min_seeds};
 use std::fmt;
@@ -184,7 +185,7 @@ fn tuning(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
 
 fn pairing(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
     let test_set = |d: &DataConfig| {
-        let folds = on_folds(d).then_some(d.folds);
+        let folds = data::tests_on_folds(d).then_some(d.folds);
         (d.name, folds)
     };
     let mut sets = contrast
@@ -196,21 +197,12 @@ fn pairing(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
     })
 }
 
-/// Whether the test images are a fold of the training file.
-fn on_folds(data: &DataConfig) -> bool {
-    data.test == TestSplit::Folds || data.name == DataName::Digits
-}
-
 /// Images that one seed is tested on.
-fn test_images(data: &DataConfig) -> usize {
-    let (train, test) = match data.name {
-        DataName::Digits => (1_797, 0),
-        DataName::Mnist | DataName::FashionMnist | DataName::Kmnist => (60_000, 10_000),
-    };
-    let images = if on_folds(data) {
-        train / data.folds.max(1)
-    } else {
-        test
+fn test_images(config: &DataConfig) -> usize {
+    let entry = data::entry(config.name);
+    let images = match entry.test_images() {
+        Some(test) if !data::tests_on_folds(config) => test,
+        _ => entry.train_images() / config.folds.max(1),
     };
     images.max(1)
 }
