@@ -1,63 +1,62 @@
-//! The logic of the speed benchmark, which `cargo test` does not run.
+//! Tests of the speed benchmark, which `cargo test` does not run itself.
 
+use ablate::compare::measure::timing::stopwatch::Stepper;
 use ablate_models::Activation;
 use ablate_models::block::Position;
-use speed::contest::{Contestant, Failure, contest};
 use speed::limit::{Limit, multiply_adds};
 use speed::peer::{Answer, PEERS};
-use speed::ratio::{power, ratio};
-use speed::record::{self, Comparison, Library, Record, Times, Variation};
+use speed::record::{self, Library, PeerComparison, RoundTimes, SpeedRecord, Variation};
 use speed::report;
-use speed::work::{Work, compared, variations, varied};
-use std::cell::RefCell;
+use speed::rounds::{Failure, time_rounds};
+use speed::summary::power;
+use speed::workload::{Workload, compared, variations, varied};
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 #[path = "../benches/speed"]
 #[expect(
     dead_code,
-    reason = "what starts processes and takes times is for the benchmark"
+    reason = "only the benchmark starts processes and measures times"
 )]
 mod speed {
-    pub(crate) mod contest;
     pub(crate) mod curves;
     pub(crate) mod limit;
     pub(crate) mod memory;
     pub(crate) mod ours;
     pub(crate) mod peer;
-    pub(crate) mod ratio;
     pub(crate) mod record;
     pub(crate) mod report;
-    pub(crate) mod work;
+    pub(crate) mod rounds;
+    pub(crate) mod summary;
+    pub(crate) mod workload;
 }
 
 #[test]
-fn every_work_has_a_name_of_its_own_a_valid_model_and_ways_for_every_peer() {
-    let works: Vec<Work> = compared().into_iter().map(|c| c.work).collect();
-    let names: BTreeSet<String> = works.iter().map(Work::name).collect();
+fn workloads_have_unique_names_valid_models_and_peer_variants() {
+    let works: Vec<Workload> = compared().into_iter().map(|c| c.workload).collect();
+    let names: BTreeSet<String> = works.iter().map(Workload::name).collect();
     assert_eq!(names.len(), works.len());
-    for work in &works {
-        work.model().check().unwrap();
-        assert!(work.multiply_adds() > 0.0);
+    for workload in &works {
+        workload.model().check().unwrap();
+        assert!(workload.multiply_adds() > 0.0);
         for peer in PEERS {
-            let variants: BTreeSet<_> = peer.variants(work).into_iter().collect();
-            assert_eq!(variants.len(), peer.variants(work).len());
+            let variants: BTreeSet<_> = peer.variants(workload).into_iter().collect();
+            assert_eq!(variants.len(), peer.variants(workload).len());
             let batched = variants.iter().any(|v| v.contains("vmap"));
-            assert_eq!(batched, work.replicas > 1, "{}", work.name());
+            assert_eq!(batched, workload.replicas > 1, "{}", workload.name());
         }
     }
-    for work in varied() {
+    for workload in varied() {
         for (activation, position) in variations() {
-            work.with(activation, position).model().check().unwrap();
+            workload.with(activation, position).model().check().unwrap();
         }
     }
 }
 
 #[test]
-fn jobs_hold_every_replica_once_and_are_of_even_size() {
-    let work = Work::mlp(8, &[16], 32, 10);
+fn jobs_split_all_replicas_evenly() {
+    let workload = Workload::mlp(8, &[16], 32, 10);
     for workers in [0, 1, 2, 3, 4, 16] {
-        let jobs = work.jobs("flex", workers);
+        let jobs = workload.jobs("flex", workers);
         assert_eq!(jobs.len(), workers.clamp(1, 10));
         let mut seeds: Vec<u64> = (jobs.iter().flat_map(|j| &j.cells))
             .map(|c| c.seed)
@@ -67,14 +66,18 @@ fn jobs_hold_every_replica_once_and_are_of_even_size() {
         let sizes = || jobs.iter().map(|job| job.cells.len());
         assert!(sizes().max().unwrap() - sizes().min().unwrap() <= 1);
     }
-    let wide = Work::mlp(28, &[512, 512], 128, 4);
-    assert_eq!(wide.jobs("flex", 2).len(), 4, "one by one, for the caches");
+    let wide = Workload::mlp(28, &[512, 512], 128, 4);
+    assert_eq!(
+        wide.jobs("flex", 2).len(),
+        4,
+        "one at a time, because of the caches"
+    );
     assert_eq!(wide.jobs("wgpu", 2).len(), 2);
 }
 
 #[test]
-fn parameters_are_those_of_the_nets_on_paper() {
-    let mlp = Work::mlp(8, &[128, 128], 32, 10);
+fn parameter_counts_match_hand_computed_ones() {
+    let mlp = Workload::mlp(8, &[128, 128], 32, 10);
     let one = 64 * 128 + 2 * 128 + 128 * 128 + 2 * 128 + 128 * 10 + 10;
     assert_eq!(mlp.parameters(), 10 * one);
     let products = 64 * 128 + 128 * 128 + 128 * 10;
@@ -82,41 +85,34 @@ fn parameters_are_those_of_the_nets_on_paper() {
 }
 
 #[test]
-fn the_limit_makes_every_multiply_add_but_those_of_the_gradient_of_the_images() {
-    let mlp = Work::mlp(8, &[128, 128], 32, 10);
+fn limit_excludes_the_gradient_of_the_images() {
+    let mlp = Workload::mlp(8, &[128, 128], 32, 10);
     let first = 64 * 128;
     let others = 128 * 128 + 128 * 10;
     let expected = 10 * 32 * (2 * first + 3 * others);
     assert_eq!(multiply_adds(&mlp), expected as f64);
-    let cnn = Work::cnn(28, 128, 1);
+    let cnn = Workload::cnn(28, 128, 1);
     let first = 28 * 28 * 9 * 32;
     let others = 14 * 14 * 9 * 32 * 64 + 7 * 7 * 64 * 128 + 128 * 10;
     let expected = 128 * (2 * first + 3 * others);
     assert_eq!(multiply_adds(&cnn), expected as f64);
     let mut limit = Limit::new(&mlp);
-    limit.warm_up(1e-4).unwrap();
-    assert!(limit.measure(1e-4).unwrap() > 0.0);
+    assert!(limit.steps(3).unwrap() > 0.0);
 }
 
 #[test]
-fn a_peer_is_believed_only_with_a_time_of_the_same_net() {
-    let line = r#"{"milliseconds": 4.5, "steps": 20, "parameters": 7}"#;
-    let answer = Answer::parse(line).unwrap();
-    assert_eq!(answer.milliseconds(7), Ok(4.5));
-    let other = answer.milliseconds(8).unwrap_err();
-    assert!(other.0.contains("7 trained numbers, ours 8"), "{other:?}");
-    assert!(answer.bytes(7).is_err(), "a time is no size");
-
-    let bad = [
-        r#"{"milliseconds": 0, "steps": 20, "parameters": 7}"#,
-        r#"{"milliseconds": 4.5, "steps": 0, "parameters": 7}"#,
-        r#"{"milliseconds": null, "steps": 3, "parameters": 7}"#,
-    ];
-    for line in bad {
-        assert!(
-            Answer::parse(line).unwrap().milliseconds(7).is_err(),
-            "{line}"
-        );
+fn peer_times_count_only_for_the_same_net() {
+    let answer = Answer::parse(r#"{"seconds": 4.5, "parameters": 7}"#).unwrap();
+    assert_eq!(answer.seconds(7), Ok(4.5));
+    let other = answer.seconds(8).unwrap_err();
+    let expected = "7 trained parameters, ours have 8";
+    assert!(other.0.contains(expected), "{other:?}");
+    assert!(answer.bytes(7).is_err(), "a time is not a memory size");
+    for line in [
+        r#"{"seconds": 0, "parameters": 7}"#,
+        r#"{"seconds": null, "parameters": 7}"#,
+    ] {
+        assert!(Answer::parse(line).unwrap().seconds(7).is_err(), "{line}");
     }
     assert!(Answer::parse("Segmentation fault").is_err());
     assert!(Answer::parse(r#"{"millis": 3}"#).is_err());
@@ -125,120 +121,83 @@ fn a_peer_is_believed_only_with_a_time_of_the_same_net() {
 }
 
 #[test]
-fn a_ratio_is_of_medians_and_takes_the_best_of_the_others() {
-    let ours = [2.0, 1.0, 9.0];
-    let (slow, fast) = ([50.0, 60.0, 70.0], [6.0, 7.0, 1.0]);
-    let found = ratio(&[&slow, &fast], &ours).unwrap();
-    assert_eq!(found.value, 3.0);
-    assert!(found.low <= 3.0 && 3.0 <= found.high, "{found:?}");
-    assert_eq!(
-        ratio(&[&slow, &fast], &ours),
-        Some(found),
-        "it is reproducible"
-    );
-    let same = ratio(&[&ours], &ours).unwrap();
-    assert_eq!((same.low, same.value, same.high), (1.0, 1.0, 1.0));
-    assert_eq!(ratio(&[], &ours), None);
-    assert_eq!(ratio(&[&slow[..2]], &ours), None, "rounds belong together");
-}
-
-#[test]
-fn the_power_of_growth_is_a_slope_in_logarithms() {
+fn exponent_of_growth_is_the_slope_in_logarithms() {
     let square = [(1.0, 3.0), (2.0, 12.0), (10.0, 300.0)];
     assert!((power(&square).unwrap() - 2.0).abs() < 1e-12);
     assert_eq!(power(&square[..1]), None);
 }
 
-/// Notes when it is measured; fails from its `fails`th measure on.
-struct Noted {
-    name: &'static str,
-    fails: usize,
-    measured: usize,
-    notes: Rc<RefCell<Vec<&'static str>>>,
+/// A stepper whose steps take 10 ms each, and which fails after `limit` steps.
+struct Fake {
+    limit: usize,
+    taken: usize,
 }
 
-impl Contestant for Noted {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn warm_up(&mut self, _: f64) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn measure(&mut self, _: f64) -> Result<f64, Failure> {
-        self.measured += 1;
-        if self.measured >= self.fails {
-            return Err(Failure("broken".into()));
+impl Stepper for Fake {
+    fn steps(&mut self, n: usize) -> Result<f64, String> {
+        self.taken += n;
+        match self.taken <= self.limit {
+            true => Ok(0.01 * n as f64),
+            false => Err("broken".into()),
         }
-        self.notes.borrow_mut().push(self.name);
-        Ok(self.measured as f64)
     }
 }
 
 #[test]
-fn rounds_turn_their_order_and_go_on_without_who_fails() {
-    let notes = Rc::new(RefCell::new(Vec::new()));
-    let noted = |name, fails| -> Box<dyn Contestant> {
-        Box::new(Noted {
-            name,
-            fails,
-            measured: 0,
-            notes: Rc::clone(&notes),
-        })
-    };
-    let mut contestants = [noted("a", 9), noted("b", 2), noted("c", 9)];
-    let scores = contest(&mut contestants, 3, 0.1, |_| ());
-    assert_eq!(*notes.borrow(), ["a", "b", "c", "c", "a", "a", "c"]);
-    assert_eq!(scores[0].rounds, Ok(vec![1.0, 2.0, 3.0]));
-    assert_eq!(scores[1].rounds, Err(Failure("broken".into())));
+fn rounds_become_milliseconds_and_failures_errors() {
+    let fake = |limit| -> Box<dyn Stepper> { Box::new(Fake { limit, taken: 0 }) };
+    let names = vec!["a".to_owned(), "b".to_owned()];
+    let times = time_rounds(names, vec![fake(usize::MAX), fake(20)], 3, 0.1);
+    assert_eq!(times[0], self::times("a", &[10.0; 3]));
+    assert_eq!(times[1].error.as_deref(), Some("broken"));
+    assert!(times[1].milliseconds.is_empty());
 }
 
-fn times(name: &str, milliseconds: &[f64]) -> Times {
-    Times {
+fn times(name: &str, milliseconds: &[f64]) -> RoundTimes {
+    RoundTimes {
         name: name.into(),
         milliseconds: milliseconds.to_vec(),
         error: None,
     }
 }
 
-fn record() -> Record {
-    let work = Work::mlp(8, &[16], 32, 2);
-    let mut record = Record::new(3, 0.5);
+fn record() -> SpeedRecord {
+    let workload = Workload::mlp(8, &[16], 32, 2);
+    let mut record = SpeedRecord::new(7, 0.5);
     record.libraries.push(Library {
         library: "PyTorch".into(),
         version: "1".into(),
         python: "3".into(),
         threads: 2,
     });
-    let failed = Times {
+    let failed = RoundTimes {
         error: Some("TypeError: no".into()),
         ..times("PyTorch vmap", &[])
     };
-    let eager = times("PyTorch eager", &[4.0, 4.0, 4.0]);
-    record.compared.push(Comparison {
-        work: work.clone(),
+    let eager = times("PyTorch eager", &[4.0; 7]);
+    record.compared.push(PeerComparison {
+        workload: workload.clone(),
         goal: Some(3.0),
         ours: vec![
-            times("ablate flex", &[2.0, 2.0, 2.0]),
-            times("ablate ndarray", &[5.0, 5.0, 5.0]),
+            times("ablate flex", &[2.0; 7]),
+            times("ablate ndarray", &[5.0; 7]),
         ],
         peers: vec![eager, failed],
-        limit: Some(times("multiply-adds in registers", &[1.0, 1.0, 1.0])),
+        limit: Some(times("multiply-adds in registers", &[1.0; 7])),
     });
-    let relu = work.with(Activation::Relu, Position::Before);
-    let gelu = work.with(Activation::Gelu, Position::After);
-    for (work, time) in [(relu, 2.0), (gelu, 2.5)] {
+    let relu = workload.with(Activation::Relu, Position::Before);
+    let gelu = workload.with(Activation::Gelu, Position::After);
+    for (workload, time) in [(relu, 2.0), (gelu, 2.5)] {
         record.varied.push(Variation {
-            work,
-            times: times("ablate flex", &[time; 3]),
+            workload,
+            times: times("ablate flex", &[time; 7]),
         });
     }
     record
 }
 
 #[test]
-fn the_report_says_where_we_are_slower_and_where_short_of_a_goal() {
+fn report_lists_slower_workloads_and_missed_goals() {
     let dir = tempfile::tempdir().unwrap();
     let text = report::report(&record(), None, dir.path());
     for line in [
@@ -250,20 +209,23 @@ fn the_report_says_where_we_are_slower_and_where_short_of_a_goal() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
-    assert!(!text.contains("Nowhere here"), "{text}");
+    assert!(!text.contains("Ours is at least as fast"), "{text}");
 }
 
 #[test]
-fn other_activations_are_held_against_relu_by_their_ratios_to_the_peers() {
-    let relu = Work::mlp(8, &[16], 32, 2);
+fn activation_ratios_are_relative_to_relu() {
+    let relu = Workload::mlp(8, &[16], 32, 2);
     let gelu = relu.with(Activation::Gelu, Position::After);
-    let mut record = Record::new(3, 0.5);
-    for (work, ours, fastest, peer) in [(relu, 2.0, 1.7, 6.0), (gelu, 2.5, 2.25, 6.75)] {
-        record.compared.push(Comparison {
-            work,
+    let mut record = SpeedRecord::new(7, 0.5);
+    for (workload, ours, fastest, peer) in [(relu, 2.0, 1.7, 6.0), (gelu, 2.5, 2.25, 6.75)] {
+        record.compared.push(PeerComparison {
+            workload,
             goal: None,
-            ours: vec![times("ablate flex", &[ours, fastest, ours])],
-            peers: vec![times("PyTorch eager", &[peer; 3])],
+            ours: vec![times(
+                "ablate flex",
+                &[ours, fastest, ours, ours, ours, ours, ours],
+            )],
+            peers: vec![times("PyTorch eager", &[peer; 7])],
             limit: None,
         });
     }
@@ -284,12 +246,12 @@ fn other_activations_are_held_against_relu_by_their_ratios_to_the_peers() {
 }
 
 #[test]
-fn the_record_reads_back_as_it_was_written() {
+fn record_round_trips_through_json() {
     let dir = tempfile::tempdir().unwrap();
     let record = record();
     for name in [record::NAME, record::ACTIVATIONS] {
         record.write(dir.path(), name).unwrap();
-        assert_eq!(Record::read(dir.path(), name), Ok(record.clone()));
+        assert_eq!(SpeedRecord::read(dir.path(), name), Ok(record.clone()));
     }
-    assert!(Record::read(&dir.path().join("missing"), record::NAME).is_err());
+    assert!(SpeedRecord::read(&dir.path().join("missing"), record::NAME).is_err());
 }

@@ -1,76 +1,88 @@
-//! Cost against replicas, width, batch and image side.
+//! Step time against replicas, width, batch and image side.
 
-use super::contest::Failure;
-use super::ours::{self, alone};
-use super::ratio::{median, power};
-use super::record::{Curve, CurvePoint, rounded};
-use super::work::Work;
-use ablate::compare::figures::{Cost, CostPanel, CostSeries, Scaling, scaling};
+use super::ours::{self, Ours};
+use super::record::{Curve, CurvePoint};
+use super::rounds::{Failure, time_rounds};
+use super::summary::{median, power};
+use super::workload::Workload;
+use ablate::compare::figures::{Cost, CostFacet, CostFigure, CostSeries, cost_figure};
 
-/// Measures a point, of this share of the usual length.
+/// Rounds per point.
 const ROUNDS: usize = 3;
+/// Length of a measurement as a share of the usual one.
 const SHARE: f64 = 0.3;
 
-/// What is varied, the kind of net, and the work of each size.
-type Sweep = (&'static str, &'static str, Vec<(usize, Work)>);
+/// The dimension that is varied, the kind of net, and the workload at each size.
+type Sweep = (&'static str, &'static str, Vec<(usize, Workload)>);
 
 fn sweeps() -> Vec<Sweep> {
-    fn over(sizes: &[usize], work: impl Fn(usize) -> Work) -> Vec<(usize, Work)> {
-        sizes.iter().map(|&size| (size, work(size))).collect()
+    fn over(sizes: &[usize], workload: impl Fn(usize) -> Workload) -> Vec<(usize, Workload)> {
+        sizes.iter().map(|&size| (size, workload(size))).collect()
     }
     let replicas = [1, 2, 4, 8, 16, 32];
     let widths = [32, 64, 128, 256, 512, 1024];
     let batches = [8, 16, 32, 64, 128, 256, 512];
     let sides = [8, 12, 16, 28, 32, 48, 64];
-    let mlp = |r| Work::mlp(8, &[128, 128], 32, r);
+    let mlp = |r| Workload::mlp(8, &[128, 128], 32, r);
     vec![
         ("replicas", "MLP", over(&replicas, mlp)),
-        ("replicas", "CNN", over(&replicas, |r| Work::cnn(28, 32, r))),
+        (
+            "replicas",
+            "CNN",
+            over(&replicas, |r| Workload::cnn(28, 32, r)),
+        ),
         (
             "width (units of each of two hidden layers)",
             "MLP",
-            over(&widths, |w| Work::mlp(28, &[w, w], 128, 1)),
+            over(&widths, |w| Workload::mlp(28, &[w, w], 128, 1)),
         ),
         (
             "batch (examples)",
             "MLP",
-            over(&batches, |b| Work::mlp(28, &[128, 128], b, 1)),
+            over(&batches, |b| Workload::mlp(28, &[128, 128], b, 1)),
         ),
         (
             "batch (examples)",
             "CNN",
-            over(&batches, |b| Work::cnn(28, b, 1)),
+            over(&batches, |b| Workload::cnn(28, b, 1)),
         ),
         (
             "side of the images (pixels)",
             "MLP",
-            over(&sides, |s| Work::mlp(s, &[128, 128], 32, 1)),
+            over(&sides, |s| Workload::mlp(s, &[128, 128], 32, 1)),
         ),
         (
             "side of the images (pixels)",
             "CNN",
-            over(&sides, |s| Work::cnn(s, 32, 1)),
+            over(&sides, |s| Workload::cnn(s, 32, 1)),
         ),
     ]
 }
 
-/// Times every point on every device.
+/// Times every workload of the sweeps on every device.
 pub(crate) fn measure(
     devices: &[String],
     seconds: f64,
-    mut tell: impl FnMut(&str),
+    mut log: impl FnMut(&str),
 ) -> Result<Vec<Curve>, Failure> {
     let mut curves = Vec::new();
-    for (axis, net, works) in sweeps() {
+    for (axis, net, workloads) in sweeps() {
         for device in devices {
             let mut points = Vec::new();
-            for (size, work) in &works {
-                tell(&format!("{net} of {} on {device}", work.name()));
-                let times = alone(work, device, ROUNDS, SHARE * seconds)?;
+            for (size, workload) in &workloads {
+                log(&format!("{net} of {} on {device}", workload.name()));
+                let dataset = workload.dataset().map_err(|e| Failure(e.to_string()))?;
+                let jobs = ours::jobs(workload, device);
+                let stepper = Box::new(Ours::new(&jobs, &dataset)?);
+                let names = vec![ours::name(device)];
+                let times = time_rounds(names, vec![stepper], ROUNDS, SHARE * seconds).remove(0);
+                if let Some(error) = times.error {
+                    return Err(Failure(format!("{}: {error}", workload.name())));
+                }
                 points.push(CurvePoint {
                     size: *size,
-                    work: work.clone(),
-                    milliseconds: times.into_iter().map(rounded).collect(),
+                    workload: workload.clone(),
+                    milliseconds: times.milliseconds,
                 });
             }
             curves.push(Curve {
@@ -84,21 +96,21 @@ pub(crate) fn measure(
 }
 
 impl Curve {
-    /// The power of the arithmetic with which the time grows: 1 is in proportion to it.
+    /// Exponent of the growth of the step time with its multiply-adds; 1 means proportional.
     pub(crate) fn power(&self) -> Option<f64> {
-        let point = |p: &CurvePoint| Some((p.work.multiply_adds(), median(&p.milliseconds)?));
+        let point = |p: &CurvePoint| Some((p.workload.multiply_adds(), median(&p.milliseconds)?));
         power(&self.points.iter().map(point).collect::<Option<Vec<_>>>()?)
     }
 
     fn series(&self) -> Option<CostSeries> {
         let last = self.points.last()?;
-        let rate = median(&last.milliseconds)? / last.work.multiply_adds();
+        let rate = median(&last.milliseconds)? / last.workload.multiply_adds();
         let cost = |p: &CurvePoint| {
             Some(Cost {
                 size: p.size as f64,
                 cost: median(&p.milliseconds)?,
                 interval: None,
-                proportional: Some(rate * p.work.multiply_adds()),
+                proportional: Some(rate * p.workload.multiply_adds()),
             })
         };
         Some(CostSeries {
@@ -108,31 +120,32 @@ impl Curve {
     }
 }
 
-/// All curves as one figure, a panel for each thing that is varied.
+/// All curves in one figure, one facet per dimension of size.
 pub(crate) fn figure(curves: &[Curve]) -> Result<String, Failure> {
-    let mut panels: Vec<CostPanel> = Vec::new();
+    let mut facets: Vec<CostFacet> = Vec::new();
     for curve in curves {
-        if panels.iter().all(|panel| panel.axis != curve.axis) {
-            panels.push(CostPanel {
+        if facets.iter().all(|facet| facet.axis != curve.axis) {
+            facets.push(CostFacet {
                 axis: curve.axis.clone(),
-                ..CostPanel::default()
+                ..CostFacet::default()
             });
         }
-        let panel = panels.iter_mut().find(|panel| panel.axis == curve.axis);
-        panel
+        let facet = facets.iter_mut().find(|facet| facet.axis == curve.axis);
+        facet
             .into_iter()
-            .for_each(|panel| panel.series.extend(curve.series()));
+            .for_each(|facet| facet.series.extend(curve.series()));
     }
     let caption = format!(
-        "Median of {ROUNDS} measures a point. Thin grey dots: time in proportion to the multiply-adds of the \
-         step, through the last point; a curve above it on the left is the fixed cost of a step."
+        "Each point is the median of {ROUNDS} measurements. Grey dots: time proportional to the multiply-adds of \
+         a step, through the last point. The distance of a curve from them on the left is the fixed cost of \
+         a step."
     );
-    scaling(&Scaling {
-        heading: "Time of a training step against its size",
-        cost_axis: "milliseconds a step",
+    cost_figure(&CostFigure {
+        heading: "Time of a training step by size",
+        cost_axis: "milliseconds per step",
         caption: &caption,
-        same_costs: false,
-        panels,
+        shared_cost_axis: false,
+        facets,
     })
     .map_err(|e| Failure(e.to_string()))
 }

@@ -1,7 +1,7 @@
 """Training steps in JAX. Variants are words joined by spaces:
 
-    jit | vmap    a compiled step for each replica, or one for all of them
-    donated       the step writes its new state over the old one
+    jit | vmap    one compiled step per replica, or one for all replicas
+    donated       the step overwrites its old state
 """
 
 import os
@@ -12,7 +12,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 import jax
 import jax.numpy as jnp
 import numpy as np
-from protocol import Contestant, examples, serve
+from protocol import Stepper, examples, serve
 
 
 ACTIVATIONS = {
@@ -23,10 +23,10 @@ ACTIVATIONS = {
 }
 
 
-def init(key, work):
-    """Parameters and running averages. A norm replaces a bias directly in front of it."""
+def init(key, workload):
+    """Parameters and running averages. A layer directly before a norm has no bias."""
     keys = iter(jax.random.split(key, 16))
-    shape, side, channels = work["net"], work["side"], 1
+    shape, side, channels = workload["net"], workload["side"], 1
     layers = []
 
     def layer(weight, fan_in):
@@ -38,7 +38,7 @@ def init(key, work):
                 "center": jnp.zeros(units),
             }
         )
-        if work["position"] == "after":
+        if workload["position"] == "after":
             layers[-1]["bias"] = jnp.zeros(units)
 
     if shape["kind"] == "cnn":
@@ -50,8 +50,8 @@ def init(key, work):
         layer((width, units), width)
         width = units
     head = {
-        "weight": jax.random.normal(next(keys), (width, work["classes"])) * (1 / width) ** 0.5,
-        "bias": jnp.zeros(work["classes"]),
+        "weight": jax.random.normal(next(keys), (width, workload["classes"])) * (1 / width) ** 0.5,
+        "bias": jnp.zeros(workload["classes"]),
     }
     averages = [
         {"mean": jnp.zeros_like(layer["center"]), "variance": jnp.ones_like(layer["center"])}
@@ -72,9 +72,9 @@ def norm(x, layer, average):
     return y, jax.lax.stop_gradient(new)
 
 
-def forward(parameters, averages, x, key, work):
-    new, keep = [], 1 - work["dropout"]
-    activation, after = ACTIVATIONS[work["activation"]], work["position"] == "after"
+def forward(parameters, averages, x, key, workload):
+    new, keep = [], 1 - workload["dropout"]
+    activation, after = ACTIVATIONS[workload["activation"]], workload["position"] == "after"
     for layer, average in zip(parameters["layers"], averages):
         weight = layer["weight"]
         if weight.ndim == 4:
@@ -95,14 +95,14 @@ def forward(parameters, averages, x, key, work):
     return x @ parameters["head"]["weight"] + parameters["head"]["bias"], new
 
 
-def update(state, images, labels, indices, work):
+def update(state, images, labels, indices, workload):
     """One step of Adam (Kingma and Ba 2015) for one replica."""
     parameters, averages, first, second, t, key = state
     key, own = jax.random.split(key)
     x, y = images[indices], labels[indices]
 
     def loss(parameters):
-        logits, new = forward(parameters, averages, x, own, work)
+        logits, new = forward(parameters, averages, x, own, workload)
         picked = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1)
         return -picked.mean(), new
 
@@ -111,7 +111,7 @@ def update(state, images, labels, indices, work):
     first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
     second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
     a, b = 1 / (1 - 0.9**t), 1 / (1 - 0.999**t)
-    rate = work["learning_rate"]
+    rate = workload["learning_rate"]
     parameters = jax.tree.map(
         lambda p, m, v: p - rate * (m * a) / (jnp.sqrt(v * b) + 1e-8), parameters, first, second
     )
@@ -119,11 +119,11 @@ def update(state, images, labels, indices, work):
 
 
 class Order:
-    """Places of a replica's batches among the examples, in a new order each epoch."""
+    """Indices of a replica's batches, in a new order each epoch."""
 
-    def __init__(self, work, seed):
+    def __init__(self, workload, seed):
         self.random = np.random.default_rng(seed)
-        self.examples, self.batch = work["examples"], work["batch"]
+        self.examples, self.batch = workload["examples"], workload["batch"]
         self.at, self.order = self.examples, None
 
     def next(self):
@@ -134,25 +134,25 @@ class Order:
         return self.order[self.at - self.batch : self.at]
 
 
-def build(work, variant, ready=lambda: None):
+def build(workload, variant, ready=lambda: None):
     words = variant.split()
-    side, n, replicas = work["side"], work["examples"], work["replicas"]
-    image = (side, side, 1) if work["net"]["kind"] == "cnn" else (side * side,)
-    images, labels = examples(work)
+    side, n, replicas = workload["side"], workload["examples"], workload["replicas"]
+    image = (side, side, 1) if workload["net"]["kind"] == "cnn" else (side * side,)
+    images, labels = examples(workload)
     images = jnp.asarray(images.reshape(n, *image))
     labels = jnp.asarray(labels.astype(np.int32))
     jax.block_until_ready((images, labels))
-    orders = [Order(work, seed) for seed in range(replicas)]
+    orders = [Order(workload, seed) for seed in range(replicas)]
     ready()
 
     def start(key):
-        parameters, averages = init(key, work)
+        parameters, averages = init(key, workload)
         zeros = jax.tree.map(jnp.zeros_like, parameters)
         again = jax.tree.map(jnp.zeros_like, parameters)
         return parameters, averages, zeros, again, jnp.float32(0), key
 
     def one(state, images, labels, indices):
-        return update(state, images, labels, indices, work)
+        return update(state, images, labels, indices, workload)
 
     keys = jax.random.split(jax.random.key(0), replicas)
     donate = (0,) if "donated" in words else ()
@@ -173,7 +173,7 @@ def build(work, variant, ready=lambda: None):
 
     parameters = sum(leaf.size for state in states for leaf in jax.tree.leaves(state[0]))
     takers = [taker(k) for k in range(len(states))]
-    return Contestant(takers, lambda: jax.block_until_ready(states), parameters)
+    return Stepper(takers, lambda: jax.block_until_ready(states), parameters)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-//! What this machine's arithmetic allows: the multiply-adds of a work's step, done in registers on all
-//! cores, with nothing read, written or decided between them.
+//! The limit that arithmetic sets on this machine: the multiply-adds of a step, computed in registers on
+//! all cores, without memory access or branches.
 
-use super::contest::{Contestant, Failure};
-use super::ratio::{median, ratio};
-use super::record::{Comparison, Times};
-use super::report::shown;
-use super::work::{Net, Work};
-use ablate::compare::measure::timing::stopwatch::steps_for;
+use super::record::{PeerComparison, RoundTimes};
+use super::report::{against_best, with_interval};
+use super::summary::median;
+use super::workload::{Net, Workload};
+use ablate::compare::analysis::time_ratio;
+use ablate::compare::measure::timing::stopwatch::Stepper;
 use ablate::text::markdown::{Align, Table};
 use ablate::text::number::{compact, fixed};
 use pulp::{Arch, Simd, WithSimd};
@@ -14,34 +14,38 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Instant;
 
-/// Sums side by side: enough to keep every unit at work until its last result is there, and few enough
-/// for the registers of AVX2.
+/// Name of the limit in records and tables.
+pub(crate) const NAME: &str = "multiply-adds in registers";
+
+/// Independent sums: enough to hide the latency of a multiply-add, few enough for the registers of AVX2.
 const SUMS: usize = 12;
 
-/// Multiply-adds of all replicas' linear maps and convolutions in a step, one for one as written down
-/// on paper: forward, and twice as many backward, but for the gradient of the images, which nobody
-/// needs.
-pub(crate) fn multiply_adds(work: &Work) -> f64 {
-    let first = match &work.net {
-        Net::Mlp { hidden } => hidden.first().map(|units| work.side * work.side * units),
-        Net::Cnn { channels, .. } => (channels.first()).map(|c| work.side * work.side * 9 * c),
+/// Multiply-adds of the linear maps and convolutions of all replicas in a step: once forward and twice
+/// backward, without the gradient of the images, which no one needs.
+pub(crate) fn multiply_adds(workload: &Workload) -> f64 {
+    let first = match &workload.net {
+        Net::Mlp { hidden } => hidden
+            .first()
+            .map(|units| workload.side * workload.side * units),
+        Net::Cnn { channels, .. } => {
+            (channels.first()).map(|c| workload.side * workload.side * 9 * c)
+        }
     };
-    let first = first.unwrap_or_default() * work.batch * work.replicas;
-    work.multiply_adds() - first as f64
+    let first = first.unwrap_or_default() * workload.batch * workload.replicas;
+    workload.multiply_adds() - first as f64
 }
 
-/// `rounds` times [`SUMS`] vectors of multiply-adds in single precision.
+/// `rounds` rounds of [`SUMS`] vector multiply-adds in single precision.
 struct InRegisters {
     rounds: usize,
 }
 
 impl WithSimd for InRegisters {
-    /// The sum of all sums.
     type Output = f32;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
-        // Not known to the compiler, or it would make one sum of the twelve.
+        // Hidden from the compiler, which would otherwise merge the sums.
         let hidden = black_box([0.5, 1.0]);
         let [factor, term] = hidden.map(|x| simd.splat_f32s(x));
         let mut sums = [factor; SUMS];
@@ -57,7 +61,7 @@ impl WithSimd for InRegisters {
     }
 }
 
-/// Lanes of a vector.
+/// Number of `f32` lanes of a vector.
 struct Lanes;
 
 impl WithSimd for Lanes {
@@ -69,28 +73,26 @@ impl WithSimd for Lanes {
     }
 }
 
-/// The multiply-adds of a step, on every core as many.
+/// The multiply-adds of a step, in equal parts on all cores.
 pub(crate) struct Limit {
     threads: usize,
-    /// Rounds of a thread a step.
+    /// Rounds per thread and step.
     rounds: f64,
-    /// Seconds a step took when last looked at.
-    step: f64,
 }
 
 impl Limit {
-    pub(crate) fn new(work: &Work) -> Self {
+    pub(crate) fn new(workload: &Workload) -> Self {
         let threads = ablate::machine::cores();
         let round = SUMS * Arch::new().dispatch(Lanes);
         Self {
             threads,
-            rounds: multiply_adds(work) / (threads * round) as f64,
-            step: 0.0,
+            rounds: multiply_adds(workload) / (threads * round) as f64,
         }
     }
+}
 
-    /// Seconds that `n` steps take.
-    fn steps(&self, n: usize) -> f64 {
+impl Stepper for Limit {
+    fn steps(&mut self, n: usize) -> Result<f64, String> {
         let rounds = (self.rounds * n as f64).ceil() as usize;
         let started = Instant::now();
         thread::scope(|scope| {
@@ -98,44 +100,18 @@ impl Limit {
                 scope.spawn(move || black_box(Arch::new().dispatch(InRegisters { rounds })));
             }
         });
-        started.elapsed().as_secs_f64()
+        Ok(started.elapsed().as_secs_f64())
     }
 }
 
-impl Contestant for Limit {
-    fn name(&self) -> &str {
-        "multiply-adds in registers"
-    }
-
-    fn warm_up(&mut self, seconds: f64) -> Result<(), Failure> {
-        // Many at once from the start: a step may be shorter than it takes to start a thread.
-        let mut n = 1;
-        loop {
-            let took = self.steps(n);
-            self.step = took / n as f64;
-            if took >= seconds {
-                return Ok(());
-            }
-            n *= 2;
-        }
-    }
-
-    fn measure(&mut self, seconds: f64) -> Result<f64, Failure> {
-        let n = steps_for(seconds, self.step);
-        self.step = self.steps(n) / n as f64;
-        Ok(1e3 * self.step)
-    }
-}
-
-/// The part of the report: what the arithmetic alone would give, for the works that have a goal.
-/// Empty where it was not taken.
-pub(crate) fn section(compared: &[Comparison]) -> String {
+/// The section of the report on the limit, for the workloads with a goal. Empty if it was not measured.
+pub(crate) fn section(compared: &[PeerComparison]) -> String {
     let rows: Vec<_> = compared.iter().flat_map(rows).collect();
     if rows.is_empty() {
         return String::new();
     }
     let mut table = Table::new([
-        ("work", Align::Left),
+        ("workload", Align::Left),
         ("multiply-adds, millions", Align::Right),
         ("in registers, ms", Align::Right),
         ("ratio to the best peer", Align::Right),
@@ -145,32 +121,30 @@ pub(crate) fn section(compared: &[Comparison]) -> String {
     ]);
     rows.into_iter().for_each(|row| table.row(row));
     format!(
-        "\n## The arithmetic alone\n\nHow long the multiply-adds of a step take in registers on all cores, \
-         in the same rounds: with nothing else to do, and every one of them done, nobody would come out \
-         above this ratio. Ours need fewer: dense layers pass over zeros and the background of images, \
-         and 3x3 convolutions of many channels go by minimal filtering.\n\n{}",
+        "\n## The arithmetic alone\n\nTime of the multiply-adds of a step in registers on all cores, measured \
+         in the same rounds. A library that computes all of them cannot exceed this ratio to the best \
+         peer. Ours computes fewer: dense layers skip zeros and the background of images, and 3x3 \
+         convolutions with many channels use minimal filtering (Winograd).\n\n{}",
         table.render()
     )
 }
 
-/// A row for each of ours.
-fn rows(comparison: &Comparison) -> Vec<[String; 7]> {
+/// One row per device of ours.
+fn rows(comparison: &PeerComparison) -> Vec<[String; 7]> {
     let (Some(goal), Some(limit)) = (comparison.goal, &comparison.limit) else {
         return Vec::new();
     };
-    let peers = comparison.peers.iter().map(|t| t.milliseconds.as_slice());
-    let peers: Vec<&[f64]> = peers.filter(|times| !times.is_empty()).collect();
-    let row = |ours: &Times| {
-        let share = ratio(&[&limit.milliseconds], &ours.milliseconds);
-        let of_best = ratio(&peers, &limit.milliseconds);
+    let of_best = against_best(comparison, limit);
+    let row = |ours: &RoundTimes| {
+        let share = time_ratio(&limit.milliseconds, &ours.milliseconds);
         [
-            comparison.work.title(),
-            fixed(multiply_adds(&comparison.work) / 1e6, 1),
+            comparison.workload.title(),
+            fixed(multiply_adds(&comparison.workload) / 1e6, 1),
             median(&limit.milliseconds).map(compact).unwrap_or_default(),
-            of_best.map(shown).unwrap_or_default(),
+            of_best.map(with_interval).unwrap_or_default(),
             fixed(goal, 1),
             ours.name.clone(),
-            share.map(shown).unwrap_or_default(),
+            share.map(with_interval).unwrap_or_default(),
         ]
     };
     comparison.ours.iter().map(row).collect()

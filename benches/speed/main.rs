@@ -1,58 +1,59 @@
-//! Training steps of this project beside the same steps in PyTorch and in JAX, on the CPU.
+//! Times training steps of this project and the same steps in PyTorch and JAX, on the CPU.
 //!
 //! ```sh
 //! python3 -m venv .venv && .venv/bin/pip install -r benches/speed/requirements.txt
 //! cargo bench --profile dev --bench speed
 //! ```
 //!
-//! It writes `speed.json` with every number, and from it `report.md` and the figure.
+//! It writes all numbers to `speed.json`, and derives `report.md` and the figure from that file.
 
-mod contest;
 mod curves;
 mod limit;
 mod memory;
 mod ours;
 mod peer;
-mod ratio;
 mod record;
 mod report;
-mod work;
+mod rounds;
+mod summary;
+mod workload;
 
+use ablate::compare::measure::timing::stopwatch::Stepper;
 use clap::{Parser, ValueEnum};
-use contest::{Contestant, Failure, contest};
 use limit::Limit;
 use ours::Ours;
-use peer::{PEERS, Process, Variant};
-use record::{Comparison, Library, Record, Times, Variation};
+use peer::{PEERS, PeerVariant, Process};
+use record::{Library, PeerComparison, RoundTimes, SpeedRecord, Variation};
+use rounds::{Failure, time_rounds};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
-use work::{Compared, Work};
+use workload::{ComparedWorkload, Workload};
 
-/// Where the results of a whole run belong.
+/// Folder of the results of a complete run.
 const RESULTS: &str = "results/speed";
 
-/// Times training steps, ours and those of PyTorch and JAX, turn by turn.
+/// Times training steps of this project, PyTorch and JAX in interleaved rounds.
 #[derive(Debug, Parser)]
 #[command(
     name = "speed",
     bin_name = "cargo bench --profile dev --bench speed --"
 )]
 struct Arguments {
-    /// Python interpreter that has the peers.
+    /// Python interpreter with PyTorch and JAX installed.
     #[arg(long, value_name = "PATH", default_value = ".venv/bin/python")]
     python: PathBuf,
-    /// Rounds; in each, everyone is timed once.
+    /// Rounds; every library is timed once per round.
     #[arg(long, value_name = "N", default_value = "7", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Seconds of a measure, about.
+    /// Approximate seconds per measurement.
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     seconds: f64,
-    /// Only works with this in their name.
-    #[arg(long, value_name = "WORK")]
+    /// Only workloads with this text in their name.
+    #[arg(long, value_name = "WORKLOAD")]
     only: Option<String>,
-    /// Devices of ours.
+    /// Devices of this project.
     #[arg(
         long,
         value_name = "NAMES",
@@ -60,7 +61,7 @@ struct Arguments {
         default_value = "flex,ndarray"
     )]
     device: Vec<String>,
-    /// What to take.
+    /// What to measure.
     #[arg(
         long,
         value_enum,
@@ -69,35 +70,35 @@ struct Arguments {
         default_value = "compared,varied,memory,curves"
     )]
     parts: Vec<Part>,
-    /// Time ours alone.
+    /// Time this project only.
     #[arg(long)]
     no_peers: bool,
-    /// Folder of the results; without it, only a whole run is kept, in `results/speed`.
+    /// Folder of the results [default: `results/speed` for a complete run; other runs are not saved].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Time other activations and places of the norm beside the peers, and nothing else. Where the
-    /// results are kept, they get a record of their own.
+    /// Time only the other activations and norm positions, together with PyTorch and JAX. The results
+    /// are saved in `activations.json`.
     #[arg(long, conflicts_with_all = ["parts", "no_peers"])]
     activations: bool,
-    /// Time nothing; write the report anew from the record in the folder of the results.
+    /// Write the report again from the saved numbers, without timing anything.
     #[arg(long)]
     report: bool,
-    /// Print the bytes that our step takes on a device, and nothing else.
+    /// Print the peak memory of our training step on a device in bytes, and nothing else.
     #[arg(long, value_name = "DEVICE", hide = true)]
     memory_of: Option<String>,
-    /// What `cargo bench` says to every benchmark.
+    /// Passed by `cargo bench` to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// A part of the results.
+/// A part of the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Works side by side with the peers.
+    /// Workloads timed together with PyTorch and JAX.
     Compared,
-    /// Other activations and places of the norm.
+    /// Other activations and norm positions.
     Varied,
-    /// Peaks of resident memory.
+    /// Peak resident memory.
     Memory,
     /// Cost against size.
     Curves,
@@ -106,7 +107,7 @@ enum Part {
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.001..=3600.0).contains(&seconds) => Ok(seconds),
-        _ => Err("must lie between 0.001 and 3600".to_owned()),
+        _ => Err("must be between 0.001 and 3600".to_owned()),
     }
 }
 
@@ -130,24 +131,24 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         return report_from(&folder);
     }
     if arguments.activations {
-        let record = take_activations(arguments)?;
+        let record = measure_activations(arguments)?;
         print!("{}", report::activations(&record));
         record.write(&folder, record::ACTIVATIONS)?;
-        // Without the other record there is no report yet.
+        // The report needs the main record.
         return match folder.join(record::NAME).exists() {
             true => report_from(&folder),
             false => Ok(()),
         };
     }
-    let record = take(arguments)?;
+    let record = measure(arguments)?;
     print!("{}", report::tables(&record));
-    if arguments.out.is_some() || arguments.is_whole() {
+    if arguments.out.is_some() || arguments.is_complete() {
         record.write(&folder, record::NAME)?;
         if !record.curves.is_empty() {
             record::write(&folder, report::FIGURE, &curves::figure(&record.curves)?)?;
         }
         report_from(&folder)?;
-        tell(&format!(
+        log(&format!(
             "the report is in `{}`",
             folder.join(report::NAME).display()
         ));
@@ -157,31 +158,33 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Writes the report from the records in `folder`.
 fn report_from(folder: &Path) -> Result<(), Failure> {
-    let record = Record::read(folder, record::NAME)?;
+    let record = SpeedRecord::read(folder, record::NAME)?;
     let there = folder.join(record::ACTIVATIONS).exists();
-    let activations = there.then(|| Record::read(folder, record::ACTIVATIONS));
+    let activations = there.then(|| SpeedRecord::read(folder, record::ACTIVATIONS));
     let activations = activations.transpose()?;
     let text = report::report(&record, activations.as_ref(), folder);
     record::write(folder, report::NAME, &text)
 }
 
-fn tell(what: &str) {
-    eprintln!("{what}");
+fn log(message: &str) {
+    eprintln!("{message}");
 }
 
 impl Arguments {
-    fn takes(&self, part: Part) -> bool {
+    fn includes(&self, part: Part) -> bool {
         self.parts.contains(&part)
     }
 
-    /// Whether nothing was left out.
-    fn is_whole(&self) -> bool {
-        let parts = Part::value_variants().iter().all(|part| self.takes(*part));
+    /// Whether the run is complete.
+    fn is_complete(&self) -> bool {
+        let parts = Part::value_variants()
+            .iter()
+            .all(|part| self.includes(*part));
         parts && self.only.is_none() && !self.no_peers
     }
 
-    fn wants(&self, work: &Work) -> bool {
-        (self.only.as_ref()).is_none_or(|part| work.name().contains(part.as_str()))
+    fn wants(&self, workload: &Workload) -> bool {
+        (self.only.as_ref()).is_none_or(|part| workload.name().contains(part.as_str()))
     }
 
     fn python(&self) -> Option<&Path> {
@@ -189,62 +192,72 @@ impl Arguments {
     }
 }
 
-fn take(arguments: &Arguments) -> Result<Record, Failure> {
-    let mut record = Record::new(arguments.rounds.into(), arguments.seconds);
-    let wanted: Vec<Compared> = (work::compared().into_iter())
-        .filter(|compared| arguments.wants(&compared.work))
+fn measure(arguments: &Arguments) -> Result<SpeedRecord, Failure> {
+    let mut record = SpeedRecord::new(arguments.rounds.into(), arguments.seconds);
+    let wanted: Vec<ComparedWorkload> = (workload::compared().into_iter())
+        .filter(|compared| arguments.wants(&compared.workload))
         .collect();
-    let varied = work::varied()
+    let varied = workload::varied()
         .into_iter()
-        .filter(|work| arguments.wants(work));
+        .filter(|workload| arguments.wants(workload));
     if wanted.is_empty() {
-        let names: Vec<String> = work::compared().iter().map(|c| c.work.name()).collect();
+        let names: Vec<String> = workload::compared()
+            .iter()
+            .map(|c| c.workload.name())
+            .collect();
         let message = format!(
-            "no work has such a name; there are `{}`",
+            "no workload matches `--only`; the workloads are `{}`",
             names.join("`, `")
         );
         return Err(Failure(message));
     }
     record.libraries = libraries(arguments)?;
-    if arguments.takes(Part::Compared) {
+    if arguments.includes(Part::Compared) {
         for compared in wanted {
             record.compared.push(compare(&compared, arguments)?);
         }
     }
-    if arguments.takes(Part::Varied) {
-        for work in varied {
-            record.varied.extend(vary(&work, arguments)?);
+    if arguments.includes(Part::Varied) {
+        for workload in varied {
+            record.varied.extend(vary(&workload, arguments)?);
         }
     }
-    if arguments.takes(Part::Memory) && memory::is_measured() && arguments.wants(&memory::work()) {
-        record.memory = memory::measure(&arguments.device, arguments.python(), tell)?;
+    if arguments.includes(Part::Memory)
+        && memory::is_measured()
+        && arguments.wants(&memory::workload())
+    {
+        record.memory = memory::measure(&arguments.device, arguments.python(), log)?;
     }
-    if arguments.takes(Part::Curves) && arguments.only.is_none() {
-        record.curves = curves::measure(&arguments.device, arguments.seconds, tell)?;
+    if arguments.includes(Part::Curves) && arguments.only.is_none() {
+        record.curves = curves::measure(&arguments.device, arguments.seconds, log)?;
     }
     Ok(record)
 }
 
-/// Every variation of the varied works, beside the peers.
-fn take_activations(arguments: &Arguments) -> Result<Record, Failure> {
-    let mut record = Record::new(arguments.rounds.into(), arguments.seconds);
+/// Times every variation of the varied workloads together with PyTorch and JAX.
+fn measure_activations(arguments: &Arguments) -> Result<SpeedRecord, Failure> {
+    let mut record = SpeedRecord::new(arguments.rounds.into(), arguments.seconds);
     record.libraries = libraries(arguments)?;
-    let wanted = work::varied()
+    let wanted = workload::varied()
         .into_iter()
-        .filter(|work| arguments.wants(work));
-    for work in wanted {
-        for (activation, position) in work::variations() {
-            tell(&format!("{activation:?}, norm {position:?}"));
-            let work = work.with(activation, position);
-            record
-                .compared
-                .push(compare(&Compared { work, goal: None }, arguments)?);
+        .filter(|workload| arguments.wants(workload));
+    for workload in wanted {
+        for (activation, position) in workload::variations() {
+            log(&format!("{activation:?}, norm {position:?}"));
+            let workload = workload.with(activation, position);
+            record.compared.push(compare(
+                &ComparedWorkload {
+                    workload,
+                    goal: None,
+                },
+                arguments,
+            )?);
         }
     }
     Ok(record)
 }
 
-/// Who the peers are.
+/// Names and versions of the peers.
 fn libraries(arguments: &Arguments) -> Result<Vec<Library>, Failure> {
     let Some(python) = arguments.python() else {
         return Ok(Vec::new());
@@ -253,46 +266,48 @@ fn libraries(arguments: &Arguments) -> Result<Vec<Library>, Failure> {
     PEERS.into_iter().map(library).collect()
 }
 
-/// Ours and the peers at one work, turn by turn.
-fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Failure> {
-    let work = &compared.work;
-    tell(&work.title());
-    let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let jobs = |device: &String| work.jobs(device, ablate::machine::cores());
+/// Times this project and the peers on one workload, in interleaved rounds.
+fn compare(compared: &ComparedWorkload, arguments: &Arguments) -> Result<PeerComparison, Failure> {
+    let workload = &compared.workload;
+    log(&workload.title());
+    let dataset = workload.dataset().map_err(|e| Failure(e.to_string()))?;
+    let jobs = |device: &String| ours::jobs(workload, device);
     let jobs: Vec<_> = arguments.device.iter().map(jobs).collect();
     let peers = match arguments.python() {
         Some(python) => {
-            let examples = (work.examples(&dataset)).map_err(|e| Failure(e.to_string()))?;
+            let examples = (workload.examples(&dataset)).map_err(|e| Failure(e.to_string()))?;
             Some((python, examples))
         }
         None => None,
     };
-    let mut contestants: Vec<Box<dyn Contestant + '_>> = Vec::new();
-    for (device, jobs) in arguments.device.iter().zip(&jobs) {
-        contestants.push(Box::new(Ours::new(&ours::name(device), jobs, &dataset)?));
+    let mut names: Vec<String> = arguments.device.iter().map(|d| ours::name(d)).collect();
+    let mut steppers: Vec<Box<dyn Stepper + '_>> = Vec::new();
+    for jobs in &jobs {
+        steppers.push(Box::new(Ours::new(jobs, &dataset)?));
     }
     if let Some((python, examples)) = &peers {
-        contestants.push(Box::new(Limit::new(work)));
-        // New processes for each work: what a compiler keeps of one does not weigh on the next.
+        names.push(limit::NAME.to_owned());
+        steppers.push(Box::new(Limit::new(workload)));
+        // New processes per workload, so that what a compiler caches for one does not slow down another.
         for peer in PEERS {
             let process = Rc::new(RefCell::new(Process::start(peer, python)?));
-            for variant in peer.variants(work) {
-                let task = work.task(&dataset, examples.path());
-                let variant = Variant::new(&process, variant, task, work.parameters());
-                contestants.push(Box::new(variant));
+            for variant in peer.variants(workload) {
+                let task = workload.task(&dataset, examples.path());
+                let variant = PeerVariant::new(&process, variant, task, workload.parameters());
+                names.push(variant.name().to_owned());
+                steppers.push(Box::new(variant));
             }
         }
     }
     let rounds = arguments.rounds.into();
-    let scores = contest(&mut contestants, rounds, arguments.seconds, tell);
-    let mut times = scores.into_iter().map(Times::from);
-    let ours: Vec<Times> = times.by_ref().take(jobs.len()).collect();
+    let mut times = time_rounds(names, steppers, rounds, arguments.seconds).into_iter();
+    let ours: Vec<RoundTimes> = times.by_ref().take(jobs.len()).collect();
     let limit = peers.as_ref().and_then(|_| times.next());
     if let Some(error) = ours.iter().find_map(|times| times.error.clone()) {
-        return Err(Failure(format!("{}: {error}", work.name())));
+        return Err(Failure(format!("{}: {error}", workload.name())));
     }
-    Ok(Comparison {
-        work: work.clone(),
+    Ok(PeerComparison {
+        workload: workload.clone(),
         goal: compared.goal,
         ours,
         peers: times.collect(),
@@ -300,32 +315,29 @@ fn compare(compared: &Compared, arguments: &Arguments) -> Result<Comparison, Fai
     })
 }
 
-/// Ours at every variation of one work, turn by turn.
-fn vary(work: &Work, arguments: &Arguments) -> Result<Vec<Variation>, Failure> {
-    tell(&format!("{}, varied", work.title()));
-    let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
+/// Times this project on every variation of one workload, in interleaved rounds.
+fn vary(workload: &Workload, arguments: &Arguments) -> Result<Vec<Variation>, Failure> {
+    log(&format!("{}, varied", workload.title()));
+    let dataset = workload.dataset().map_err(|e| Failure(e.to_string()))?;
     let varied = |device: &String| {
-        let variations = work::variations().into_iter();
+        let variations = workload::variations().into_iter();
         let device = device.clone();
         variations.map(move |(activation, position)| {
-            let work = work.with(activation, position);
-            let jobs = work.jobs(&device, ablate::machine::cores());
-            (device.clone(), work, jobs)
+            let workload = workload.with(activation, position);
+            let jobs = ours::jobs(&workload, &device);
+            (ours::name(&device), workload, jobs)
         })
     };
     let varied: Vec<_> = arguments.device.iter().flat_map(varied).collect();
-    let mut contestants: Vec<Box<dyn Contestant + '_>> = Vec::new();
-    for (device, _, jobs) in &varied {
-        contestants.push(Box::new(Ours::new(&ours::name(device), jobs, &dataset)?));
+    let mut steppers: Vec<Box<dyn Stepper + '_>> = Vec::new();
+    for (_, _, jobs) in &varied {
+        steppers.push(Box::new(Ours::new(jobs, &dataset)?));
     }
+    let names = varied.iter().map(|(name, _, _)| name.clone()).collect();
     let rounds = arguments.rounds.into();
-    let scores = contest(&mut contestants, rounds, arguments.seconds, |_| ());
-    drop(contestants);
-    let variations = varied.into_iter().zip(scores);
+    let times = time_rounds(names, steppers, rounds, arguments.seconds);
+    let variations = varied.into_iter().zip(times);
     Ok(variations
-        .map(|((_, work, _), score)| Variation {
-            work,
-            times: score.into(),
-        })
+        .map(|((_, workload, _), times)| Variation { workload, times })
         .collect())
 }

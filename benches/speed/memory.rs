@@ -1,53 +1,54 @@
-//! Peak resident memory of a training step, each contestant in a process of its own.
+//! Peak resident memory of a training step, each library variant in its own process.
 
-use super::contest::Failure;
 use super::ours::{self, Ours};
-use super::peer::{PEERS, Process, Variant};
+use super::peer::{PEERS, PeerVariant, Process};
 use super::record::Memory;
-use super::work::Work;
+use super::rounds::Failure;
+use super::workload::Workload;
+use ablate::compare::measure::timing::stopwatch::Stepper;
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 
-/// Steps taken while looking at the peak.
+/// Steps during which the peak is measured.
 const STEPS: usize = 10;
 
-/// The work whose memory is compared.
-pub(crate) fn work() -> Work {
-    Work::cnn(28, 128, 1)
+/// The workload whose memory is compared.
+pub(crate) fn workload() -> Workload {
+    Workload::cnn(28, 128, 1)
 }
 
-/// Whether the system tells.
+/// Whether the system reports peak memory.
 pub(crate) const fn is_measured() -> bool {
     cfg!(target_os = "linux")
 }
 
-/// The peaks of ours and of every variant of the peers.
+/// Peak memory of this project on `devices` and of every variant of the peers.
 pub(crate) fn measure(
     devices: &[String],
     python: Option<&Path>,
-    mut tell: impl FnMut(&str),
+    mut log: impl FnMut(&str),
 ) -> Result<Vec<Memory>, Failure> {
-    let work = work();
-    let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let examples = (work.examples(&dataset)).map_err(|e| Failure(e.to_string()))?;
+    let workload = workload();
+    let dataset = workload.dataset().map_err(|e| Failure(e.to_string()))?;
+    let examples = (workload.examples(&dataset)).map_err(|e| Failure(e.to_string()))?;
     let mut found = Vec::new();
     for device in devices {
-        tell(&ours::name(device));
-        found.push(memory(ours::name(device), apart(device)));
+        log(&ours::name(device));
+        found.push(memory(ours::name(device), in_child_process(device)));
     }
     for (peer, python) in PEERS
         .into_iter()
         .flat_map(|p| python.map(|python| (p, python)))
     {
-        for variant in peer.variants(&work) {
+        for variant in peer.variants(&workload) {
             let process = Rc::new(RefCell::new(Process::start(peer, python)?));
-            let task = work.task(&dataset, examples.path());
-            let variant = Variant::new(&process, variant, task, work.parameters());
-            let name = super::contest::Contestant::name(&variant).to_owned();
-            tell(&name);
+            let task = workload.task(&dataset, examples.path());
+            let variant = PeerVariant::new(&process, variant, task, workload.parameters());
+            let name = variant.name().to_owned();
+            log(&name);
             found.push(memory(name, variant.memory(STEPS)));
         }
     }
@@ -62,8 +63,8 @@ fn memory(name: String, bytes: Result<i64, Failure>) -> Memory {
     Memory { name, bytes, error }
 }
 
-/// Our peak on `device`, from another process of this program.
-fn apart(device: &str) -> Result<i64, Failure> {
+/// Peak memory of this project on `device`, measured in a child process.
+fn in_child_process(device: &str) -> Result<i64, Failure> {
     let program = std::env::current_exe().map_err(|e| Failure(e.to_string()))?;
     let output = (Command::new(program).args(["--memory-of", device]).output())
         .map_err(|e| Failure(e.to_string()))?;
@@ -72,24 +73,29 @@ fn apart(device: &str) -> Result<i64, Failure> {
     said.trim().parse().map_err(|_| failed())
 }
 
-/// Bytes that the steps take at their peak beyond what was resident before the model was built.
+/// Peak memory of the steps in bytes, beyond what was resident before the model was built.
 pub(crate) fn here(device: &str) -> Result<i64, Failure> {
-    let work = work();
-    let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let jobs = work.jobs(device, ablate::machine::cores());
-    // A step of another size first, as the peers take one, so that all code is there already.
-    let small = Work {
+    let workload = workload();
+    let dataset = workload.dataset().map_err(|e| Failure(e.to_string()))?;
+    let jobs = workload.jobs(device, ablate::machine::cores());
+    // A small step first, so that all code is loaded. The peers do the same.
+    let small = Workload {
         batch: 2,
-        ..work.clone()
+        ..workload.clone()
     };
-    Ours::new(device, &small.jobs(device, 1), &dataset)?.steps(1)?;
+    steps(&mut Ours::new(&small.jobs(device, 1), &dataset)?, 1)?;
     let before = status("VmRSS")?;
-    let mut ours = Ours::new(device, &jobs, &dataset)?;
-    ours.steps(5)?;
+    let mut ours = Ours::new(&jobs, &dataset)?;
+    steps(&mut ours, 5)?;
     fs::write("/proc/self/clear_refs", "5")
         .map_err(|e| Failure(format!("cannot reset the peak: {e}")))?;
-    ours.steps(STEPS)?;
+    steps(&mut ours, STEPS)?;
     Ok(status("VmHWM")? - before)
+}
+
+/// Takes `n` steps.
+fn steps(ours: &mut Ours<'_>, n: usize) -> Result<f64, Failure> {
+    ours.steps(n).map_err(Failure)
 }
 
 /// A field of Linux's `/proc/self/status`, in bytes.

@@ -1,94 +1,56 @@
-//! This project's side: jobs beside each other, as the runner has them.
+//! Training steps of this project, with the jobs on the cores as `ablate run` puts them there.
 
-use super::contest::{Contestant, Failure};
-use super::work::Work;
-use ablate::compare::measure::timing::concurrent::{SideBySide, threads};
-use ablate::compare::measure::timing::stopwatch::steps_for;
+use super::rounds::Failure;
+use super::workload::Workload;
+use ablate::compare::measure::timing::concurrent::{ConcurrentJobs, kernel_threads};
+use ablate::compare::measure::timing::stopwatch::Stepper;
 use ablate::data::Dataset;
+use ablate::machine::cores;
 use ablate::trainer::Job;
 use std::sync::Arc;
-use std::time::Instant;
 
-/// Steps that a job takes in one go, at least, where others wait for its core: a job of a run has its
-/// core for all of its steps, and does not find the caches full of another one's numbers at each.
-const AT_A_GO: usize = 16;
+/// Fewest steps that a job takes at a time if several jobs share a core. In `ablate run` a job keeps
+/// its core for all of its steps, so it does not start every step with another job's data in the
+/// caches.
+pub(crate) const STEPS_PER_TURN: usize = 16;
 
-/// The jobs of a work in training.
+/// The jobs of a workload in training.
 pub(crate) struct Ours<'a> {
-    name: String,
-    jobs: SideBySide<'a>,
-    /// Steps of a measure, at least.
-    least: usize,
-    /// Seconds a step took when last looked at.
-    step: f64,
+    jobs: ConcurrentJobs<'a>,
+    min_steps: usize,
 }
 
 impl<'a> Ours<'a> {
-    /// `jobs` from [`Work::jobs`], before their first step.
-    pub(crate) fn new(
-        name: &str,
-        jobs: &'a [Job],
-        dataset: &Arc<Dataset>,
-    ) -> Result<Self, Failure> {
-        let least = match jobs.len() > ablate::machine::cores() {
-            true => AT_A_GO,
+    /// `jobs` from [`Workload::jobs`], before their first step.
+    pub(crate) fn new(jobs: &'a [Job], dataset: &Arc<Dataset>) -> Result<Self, Failure> {
+        let min_steps = match jobs.len() > cores() {
+            true => STEPS_PER_TURN,
             false => 1,
         };
-        let jobs = SideBySide::on(dataset, jobs, threads(jobs.len()));
+        let jobs = ConcurrentJobs::new(dataset, jobs, kernel_threads(jobs.len()));
         Ok(Self {
-            name: name.to_owned(),
-            least,
             jobs: jobs.map_err(|e| Failure(e.to_string()))?,
-            step: 0.0,
+            min_steps,
         })
     }
+}
 
-    /// Seconds until every job has taken `n` steps.
-    pub(crate) fn steps(&mut self, n: usize) -> Result<f64, Failure> {
-        self.jobs.steps(n).map_err(|e| Failure(e.to_string()))
+impl Stepper for Ours<'_> {
+    fn steps(&mut self, n: usize) -> Result<f64, String> {
+        self.jobs.steps(n).map_err(|e| e.to_string())
+    }
+
+    fn min_steps(&self) -> usize {
+        self.min_steps
     }
 }
 
-impl Contestant for Ours<'_> {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn warm_up(&mut self, seconds: f64) -> Result<(), Failure> {
-        let mut n = 1;
-        let started = Instant::now();
-        loop {
-            self.step = self.steps(n)? / n as f64;
-            let left = seconds - started.elapsed().as_secs_f64();
-            if left <= 0.0 {
-                return Ok(());
-            }
-            n = steps_for(left, self.step).min(2 * n);
-        }
-    }
-
-    fn measure(&mut self, seconds: f64) -> Result<f64, Failure> {
-        let n = steps_for(seconds, self.step).max(self.least);
-        self.step = self.steps(n)? / n as f64;
-        Ok(1e3 * self.step)
-    }
-}
-
-/// Our name on `device`.
+/// The name of this project on `device` in tables.
 pub(crate) fn name(device: &str) -> String {
     format!("ablate {device}")
 }
 
-/// Times `work` on `device` with nothing beside it: milliseconds a step in each of `rounds`.
-pub(crate) fn alone(
-    work: &Work,
-    device: &str,
-    rounds: usize,
-    seconds: f64,
-) -> Result<Vec<f64>, Failure> {
-    let dataset = work.dataset().map_err(|e| Failure(e.to_string()))?;
-    let jobs = work.jobs(device, ablate::machine::cores());
-    let mut ours = Ours::new(&name(device), &jobs, &dataset)?;
-    ours.warm_up(seconds)?;
-    (0..rounds).map(|_| ours.measure(seconds)).collect()
+/// The jobs of `workload` on `device`, for all cores.
+pub(crate) fn jobs(workload: &Workload, device: &str) -> Vec<Job> {
+    workload.jobs(device, cores())
 }

@@ -1,8 +1,10 @@
-//! The other libraries: one Python process each, which works only when asked to.
+//! The other libraries, one Python process each, which computes only on request.
 
-use super::contest::{Contestant, Failure};
+use super::ours::STEPS_PER_TURN;
 use super::record::Library;
-use super::work::{Net, Task, Work};
+use super::rounds::Failure;
+use super::workload::{Net, Task, Workload};
+use ablate::compare::measure::timing::stopwatch::Stepper;
 use serde::Deserialize;
 use serde_json::json;
 use std::cell::RefCell;
@@ -17,9 +19,9 @@ use std::time::Duration;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/speed");
 
-/// How to get what a peer needs.
-const ADVICE: &str = "make the environment with `python3 -m venv .venv && .venv/bin/pip install -r \
-     benches/speed/requirements.txt`, name another one with `--python`, or leave the peers out with \
+/// How to install the peers.
+const ADVICE: &str = "create the environment with `python3 -m venv .venv && .venv/bin/pip install -r \
+     benches/speed/requirements.txt`, select another interpreter with `--python`, or omit the peers with \
      `--no-peers`";
 
 /// A library to compare with.
@@ -29,7 +31,7 @@ pub(crate) enum Peer {
     Jax,
 }
 
-/// All of them.
+/// All peers.
 pub(crate) const PEERS: [Peer; 2] = [Peer::Torch, Peer::Jax];
 
 impl Peer {
@@ -40,9 +42,9 @@ impl Peer {
         }
     }
 
-    /// The ways in which it can do `work`; the fastest one counts.
-    pub(crate) fn variants(self, work: &Work) -> Vec<&'static str> {
-        let images = matches!(work.net, Net::Cnn { .. });
+    /// The variants that can run `workload`; the fastest one counts.
+    pub(crate) fn variants(self, workload: &Workload) -> Vec<&'static str> {
+        let images = matches!(workload.net, Net::Cnn { .. });
         let mut variants = match self {
             Self::Torch => vec!["eager", "eager compiled"],
             Self::Jax => vec!["jit", "jit donated"],
@@ -53,7 +55,7 @@ impl Peer {
             }
             (Self::Torch, false) | (Self::Jax, _) => {}
         }
-        match (self, work.replicas) {
+        match (self, workload.replicas) {
             (_, 1) => {}
             (Self::Torch, _) => variants.extend(["vmap", "vmap compiled"]),
             (Self::Jax, _) => variants.extend(["vmap", "vmap donated"]),
@@ -62,8 +64,8 @@ impl Peer {
     }
 }
 
-/// Longest wait for an answer beside the seconds asked for: compiling takes a minute.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Timeout of an answer beyond the expected time of the steps. Compiling takes a minute.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A running process of a peer.
 pub(crate) struct Process {
@@ -73,7 +75,7 @@ pub(crate) struct Process {
     requests: Option<ChildStdin>,
     answers: Receiver<String>,
     errors: File,
-    /// Who it says it is.
+    /// Name and version, as the process reports them.
     pub(crate) library: Library,
 }
 
@@ -98,7 +100,7 @@ impl Process {
             .map_err(|e| cannot(e.to_string()))?;
         let requests = child.stdin.take();
         let answers = lines(child.stdout.take().expect("it is piped"));
-        // Held from here on, so that no way out leaves it running.
+        // Dropping it ends the process, also on an error below.
         let mut process = Self {
             peer,
             python: python.to_owned(),
@@ -108,13 +110,15 @@ impl Process {
             errors,
             library: Library::default(),
         };
-        let said = process.hear(PATIENCE).map_err(|Failure(why)| cannot(why))?;
+        let said = process
+            .receive(TIMEOUT)
+            .map_err(|Failure(why)| cannot(why))?;
         process.library = serde_json::from_str(&said)
-            .map_err(|_| cannot(format!("it said `{}`", said.trim())))?;
+            .map_err(|_| cannot(format!("unexpected output `{}`", said.trim())))?;
         Ok(process)
     }
 
-    /// The answer to `request`, which should take about `seconds` beside building and compiling.
+    /// The answer to `request`, whose steps should take about `seconds`, building and compiling aside.
     /// A process that does not answer is replaced by a new one.
     fn ask(&mut self, request: &serde_json::Value, seconds: f64) -> Result<Answer, Failure> {
         let mut line = request.to_string();
@@ -123,10 +127,10 @@ impl Process {
             .requests
             .as_mut()
             .expect("it is closed at the end only");
-        // Where it has ended, hearing says why.
+        // If the process has ended, `receive` reports why.
         let _ = requests.write_all(line.as_bytes());
         let _ = requests.flush();
-        match self.hear(PATIENCE + Duration::from_secs_f64(10.0 * seconds)) {
+        match self.receive(TIMEOUT + Duration::from_secs_f64(10.0 * seconds)) {
             Ok(answer) => Answer::parse(&answer),
             Err(failure) => {
                 *self = Self::start(self.peer, &self.python)?;
@@ -135,11 +139,11 @@ impl Process {
         }
     }
 
-    /// Its next line, unless it ends or stays silent for longer than `patience`.
-    fn hear(&mut self, patience: Duration) -> Result<String, Failure> {
-        self.answers.recv_timeout(patience).map_err(|e| match e {
+    /// The next line of output, if it comes within `timeout`.
+    fn receive(&mut self, timeout: Duration) -> Result<String, Failure> {
+        self.answers.recv_timeout(timeout).map_err(|e| match e {
             RecvTimeoutError::Timeout => {
-                Failure(format!("it gave no answer in {} s", patience.as_secs()))
+                Failure(format!("no answer within {} s", timeout.as_secs()))
             }
             RecvTimeoutError::Disconnected => {
                 let last = last_line(&mut self.errors).unwrap_or_default();
@@ -149,7 +153,7 @@ impl Process {
     }
 }
 
-/// The lines of `output` as they come.
+/// The lines of `output` as they arrive.
 fn lines(output: ChildStdout) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -164,7 +168,7 @@ fn lines(output: ChildStdout) -> Receiver<String> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The end of its input ends it, and a compiler's helpers with it, unless it is stuck.
+        // The end of its input ends the process and a compiler's child processes, unless it hangs.
         drop(self.requests.take());
         for _ in 0..50 {
             if let Ok(Some(_)) = self.child.try_wait() {
@@ -177,7 +181,7 @@ impl Drop for Process {
     }
 }
 
-/// The last line of what a process complained about.
+/// The last line on standard error.
 fn last_line(errors: &mut File) -> Option<String> {
     let mut text = Vec::new();
     errors.rewind().ok()?;
@@ -187,12 +191,11 @@ fn last_line(errors: &mut File) -> Option<String> {
     Some(last.trim().to_owned())
 }
 
-/// What a peer answers.
+/// An answer of a peer.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Answer {
-    milliseconds: Option<f64>,
-    steps: Option<u64>,
+    seconds: Option<f64>,
     bytes: Option<i64>,
     parameters: Option<usize>,
     error: Option<String>,
@@ -202,49 +205,51 @@ impl Answer {
     /// Reads one line.
     pub(crate) fn parse(line: &str) -> Result<Self, Failure> {
         let answer: Self = serde_json::from_str(line)
-            .map_err(|e| Failure(format!("its answer `{}` cannot be read: {e}", line.trim())))?;
+            .map_err(|e| Failure(format!("cannot parse the answer `{}`: {e}", line.trim())))?;
         match answer.error {
             Some(error) => Err(Failure(error)),
             None => Ok(answer),
         }
     }
 
-    /// Milliseconds a step, from a net with as many `parameters` as ours.
-    pub(crate) fn milliseconds(&self, parameters: usize) -> Result<f64, Failure> {
-        self.same_net(parameters)?;
-        match (self.milliseconds, self.steps) {
-            (Some(time), Some(1..)) if time.is_finite() && time > 0.0 => Ok(time),
-            _ => Err(Failure(format!("it answered without a time: {self:?}"))),
+    /// Seconds of the steps, for nets with `parameters` trained parameters in all.
+    pub(crate) fn seconds(&self, parameters: usize) -> Result<f64, Failure> {
+        self.check_parameters(parameters)?;
+        match self.seconds {
+            Some(time) if time.is_finite() && time > 0.0 => Ok(time),
+            _ => Err(Failure(format!("the answer has no time: {self:?}"))),
         }
     }
 
-    /// Bytes at the peak, from a net with as many `parameters` as ours.
+    /// Peak memory in bytes, for nets with `parameters` trained parameters in all.
     pub(crate) fn bytes(&self, parameters: usize) -> Result<i64, Failure> {
-        self.same_net(parameters)?;
-        (self.bytes).ok_or_else(|| Failure(format!("it answered without a size: {self:?}")))
+        self.check_parameters(parameters)?;
+        (self.bytes).ok_or_else(|| Failure(format!("the answer has no memory size: {self:?}")))
     }
 
-    fn same_net(&self, parameters: usize) -> Result<(), Failure> {
+    fn check_parameters(&self, parameters: usize) -> Result<(), Failure> {
         if self.parameters == Some(parameters) {
             return Ok(());
         }
         Err(Failure(format!(
-            "its nets have {:?} trained numbers, ours {parameters}",
+            "its nets have {:?} trained parameters, ours have {parameters}",
             self.parameters.unwrap_or_default()
         )))
     }
 }
 
-/// One way in which a peer does a work.
-pub(crate) struct Variant<'a> {
+/// A variant of a peer on one workload.
+pub(crate) struct PeerVariant<'a> {
     process: Rc<RefCell<Process>>,
     name: String,
     variant: &'static str,
     task: Task<'a>,
     parameters: usize,
+    /// Seconds per step, as last measured.
+    step: f64,
 }
 
-impl<'a> Variant<'a> {
+impl<'a> PeerVariant<'a> {
     pub(crate) fn new(
         process: &Rc<RefCell<Process>>,
         variant: &'static str,
@@ -257,35 +262,38 @@ impl<'a> Variant<'a> {
             variant,
             task,
             parameters,
+            step: 0.0,
         }
     }
 
-    fn ask(&self, key: &str, value: serde_json::Value, seconds: f64) -> Result<Answer, Failure> {
-        let mut request = json!({ "work": self.task, "variant": self.variant });
-        request[key] = value;
-        self.process.borrow_mut().ask(&request, seconds)
-    }
-
-    /// Bytes at the peak of `steps` steps beyond what was there before the model.
-    pub(crate) fn memory(&self, steps: usize) -> Result<i64, Failure> {
-        self.ask("memory", steps.into(), 0.0)?
-            .bytes(self.parameters)
-    }
-}
-
-impl Contestant for Variant<'_> {
-    fn name(&self) -> &str {
+    /// Library and variant.
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    fn warm_up(&mut self, seconds: f64) -> Result<(), Failure> {
-        // The first answer comes once all is compiled, the second is no faster than any other.
-        self.measure(seconds)?;
-        self.measure(seconds).map(|_| ())
+    fn ask(&self, key: &str, steps: usize) -> Result<Answer, Failure> {
+        let mut request = json!({ "workload": self.task, "variant": self.variant });
+        request[key] = steps.into();
+        let seconds = self.step * steps as f64;
+        self.process.borrow_mut().ask(&request, seconds)
     }
 
-    fn measure(&mut self, seconds: f64) -> Result<f64, Failure> {
-        let answer = self.ask("seconds", seconds.into(), seconds)?;
-        answer.milliseconds(self.parameters)
+    /// Peak memory of `steps` steps in bytes, beyond what was resident before the model was built.
+    pub(crate) fn memory(&self, steps: usize) -> Result<i64, Failure> {
+        self.ask("memory", steps)?.bytes(self.parameters)
+    }
+}
+
+impl Stepper for PeerVariant<'_> {
+    fn steps(&mut self, n: usize) -> Result<f64, String> {
+        let answer = self.ask("steps", n);
+        let seconds = answer.and_then(|answer| answer.seconds(self.parameters));
+        let seconds = seconds.map_err(|Failure(why)| why)?;
+        self.step = seconds / n as f64;
+        Ok(seconds)
+    }
+
+    fn min_steps(&self) -> usize {
+        self.task.min_steps(STEPS_PER_TURN)
     }
 }

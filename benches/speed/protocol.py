@@ -1,16 +1,16 @@
-"""What a peer says and hears: one JSON object a line, requests on stdin, answers on stdout.
+"""Protocol of a peer: one JSON object per line, requests on stdin, answers on stdout.
 
-A peer first says who it is. Then it answers requests one by one and works at nothing else:
+A peer first sends its name and version. Then it answers one request after the other:
 
-    {"work": {...}, "variant": "eager", "seconds": 1.0}
-        -> {"milliseconds": 4.2, "steps": 238, "parameters": 282100}
-    {"work": {...}, "variant": "eager", "memory": 10}
+    {"workload": {...}, "variant": "eager", "steps": 238}
+        -> {"seconds": 1.0, "parameters": 282100}
+    {"workload": {...}, "variant": "eager", "memory": 10}
         -> {"bytes": 123456, "parameters": 282100}
 
-The first request for a variant builds and compiles it. `milliseconds` is the time of one training step
-of all replicas, `memory` the number of steps to take while looking at the peak of resident memory,
-`bytes` that peak beyond what was resident before the model was built. What cannot be done is
-answered by {"error": "..."}.
+The first request for a variant builds and compiles it. `steps` asks for that many training steps of all
+replicas, `seconds` is the time they took. `memory` asks for the peak resident memory of that many steps;
+`bytes` is that peak minus what was resident before the model was built. An error is answered with
+{"error": "..."}.
 """
 
 import gc
@@ -22,24 +22,18 @@ import time
 import numpy as np
 
 
-# Steps that a taker takes in one go, at least, where there are several: as ours do.
-AT_A_GO = 16
-
-
-class Contestant:
-    """Models in training: each of `takers()` takes a step of its own replicas, `wait()` returns once
-    all steps have ended. Those of one taker run before those of the next, so that what it works on
-    may stay in a cache."""
+class Stepper:
+    """Models in training. Each function of `takers` takes a step of its replicas; `wait()` returns when all
+    steps are done. All steps of one taker run before those of the next, so that its data stays in
+    the cache."""
 
     def __init__(self, takers, wait, parameters):
         self.takers = takers
         self.wait = wait
         self.parameters = parameters
-        self.step_seconds = None
-        self.least = AT_A_GO if len(takers) > 1 else 1
 
     def steps(self, n):
-        """Seconds that `n` steps take."""
+        """Takes `n` steps and returns the seconds this took."""
         started = time.perf_counter()
         for take in self.takers:
             for _ in range(n):
@@ -48,17 +42,17 @@ class Contestant:
         return time.perf_counter() - started
 
 
-def examples(work):
+def examples(workload):
     """All images, `[examples, side * side]`, and their labels."""
-    count, size = work["examples"], work["side"] ** 2
-    images = np.fromfile(work["file"], "<f4", count * size).reshape(count, size)
-    labels = np.fromfile(work["file"], "u1", count, offset=images.nbytes)
+    count, size = workload["examples"], workload["side"] ** 2
+    images = np.fromfile(workload["file"], "<f4", count * size).reshape(count, size)
+    labels = np.fromfile(workload["file"], "u1", count, offset=images.nbytes)
     return images, labels
 
 
 def serve(hello, build):
-    """Answers requests until stdin ends. `build(work, variant)` gives a Contestant."""
-    # Libraries may print; only answers belong on stdout.
+    """Answers requests until stdin ends. `build(workload, variant)` returns a Stepper."""
+    # Libraries may print to stdout, which is for answers only.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -71,47 +65,38 @@ def serve(hello, build):
     for line in sys.stdin:
         try:
             say(answer(json.loads(line), built, build))
-        except Exception as error:  # whatever a library throws is the answer
+        except Exception as error:  # any error of a library is an answer
             say({"error": f"{type(error).__name__}: {error}"[:2000]})
 
 
 def answer(request, built, build):
-    work, variant = request["work"], request["variant"]
-    key = json.dumps([work, variant])
+    workload, variant = request["workload"], request["variant"]
+    key = json.dumps([workload, variant])
     if "memory" in request:
-        return memory(work, variant, request["memory"], build)
+        return memory(workload, variant, request["memory"], build)
     if key not in built:
-        contestant = build(work, variant)
-        contestant.steps(3)
-        contestant.step_seconds = contestant.steps(3) / 3
-        built[key] = contestant
-    contestant = built[key]
-    n = max(contestant.least, round(request["seconds"] / contestant.step_seconds))
-    contestant.step_seconds = contestant.steps(n) / n
-    return {
-        "milliseconds": 1e3 * contestant.step_seconds,
-        "steps": n,
-        "parameters": contestant.parameters,
-    }
+        built[key] = build(workload, variant)
+    seconds = built[key].steps(request["steps"])
+    return {"seconds": seconds, "parameters": built[key].parameters}
 
 
-def memory(work, variant, steps, build):
-    # A step of another size first, so that the library's own code is there already.
-    build({**work, "batch": 2}, variant).steps(1)
+def memory(workload, variant, steps, build):
+    # A small step first, so that all code of the library is loaded.
+    build({**workload, "batch": 2}, variant).steps(1)
     before = []
 
     def ready():
-        # What is left of that step would be given back later and hide what the next ones take.
+        # Memory that the small step left behind would be freed later and hide what the next steps use.
         gc.collect()
         before.append(status("VmRSS"))
 
-    contestant = build(work, variant, ready)
-    # Compilers need memory of their own; the peak is that of the steps.
-    contestant.steps(5)
+    stepper = build(workload, variant, ready)
+    # The compiler runs here, so that the peak is that of the steps alone.
+    stepper.steps(5)
     with open("/proc/self/clear_refs", "w") as peak:
         peak.write("5")
-    contestant.steps(steps)
-    return {"bytes": status("VmHWM") - before[0], "parameters": contestant.parameters}
+    stepper.steps(steps)
+    return {"bytes": status("VmHWM") - before[0], "parameters": stepper.parameters}
 
 
 def status(field):

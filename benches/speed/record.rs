@@ -1,7 +1,8 @@
-//! `speed.json`: every number that was taken, and where.
+//! `speed.json`: all measured numbers, with the machine and the program.
 
-use super::contest::{Failure, Score};
-use super::work::Work;
+use super::rounds::Failure;
+use super::workload::Workload;
+use ablate::compare::measure::timing::stopwatch::{StopwatchError, StopwatchTimes};
 use ablate::files::{check_writable, write_atomic};
 use ablate::machine::Machine;
 use ablate::provenance::{Build, Revision};
@@ -10,40 +11,40 @@ use std::path::Path;
 
 /// File name of the record.
 pub(crate) const NAME: &str = "speed.json";
-/// File name of the record of other activations beside the peers, a sitting of its own.
+/// File name of the record of the other activations, which are measured in a session of their own.
 pub(crate) const ACTIVATIONS: &str = "activations.json";
 
-/// Everything that was taken in one sitting.
+/// All measurements of one session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Record {
+pub(crate) struct SpeedRecord {
     /// The program.
     pub(crate) build: Build,
-    /// The work tree it ran in.
+    /// The revision of the working tree it ran in.
     pub(crate) revision: Option<Revision>,
     /// The machine.
     pub(crate) machine: Machine,
-    /// Vector extensions of its cores that matter here.
+    /// Vector extensions of the CPU that our kernels use.
     pub(crate) vectors: Vec<String>,
-    /// Threads of ours at work at a time.
+    /// Number of our threads.
     pub(crate) threads: usize,
-    /// Rounds of a contest.
+    /// Number of rounds.
     pub(crate) rounds: usize,
-    /// Seconds of a measure, about.
+    /// Approximate seconds per measurement.
     pub(crate) seconds: f64,
     /// The peers.
     pub(crate) libraries: Vec<Library>,
-    /// Works side by side with the peers.
-    pub(crate) compared: Vec<Comparison>,
-    /// Other activations and places of the norm.
+    /// Workloads timed together with the peers.
+    pub(crate) compared: Vec<PeerComparison>,
+    /// Other activations and norm positions.
     pub(crate) varied: Vec<Variation>,
-    /// Peaks of resident memory.
+    /// Peak resident memory.
     pub(crate) memory: Vec<Memory>,
     /// Cost against size.
     pub(crate) curves: Vec<Curve>,
 }
 
-/// Who a peer is.
+/// Name and version of a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Library {
@@ -53,10 +54,10 @@ pub(crate) struct Library {
     pub(crate) threads: usize,
 }
 
-/// Milliseconds a step, round by round, or why there are none.
+/// Milliseconds per step, one value per round, or an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Times {
+pub(crate) struct RoundTimes {
     pub(crate) name: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) milliseconds: Vec<f64>,
@@ -64,48 +65,52 @@ pub(crate) struct Times {
     pub(crate) error: Option<String>,
 }
 
-impl From<Score> for Times {
-    fn from(score: Score) -> Self {
-        let (milliseconds, error) = match score.rounds {
-            Ok(times) => (times.into_iter().map(rounded).collect(), None),
-            Err(Failure(error)) => (Vec::new(), Some(error)),
+impl RoundTimes {
+    /// What the stopwatch measured for `name`.
+    pub(crate) fn new(name: String, times: Result<StopwatchTimes, StopwatchError>) -> Self {
+        let milliseconds = |step: f64| rounded(1e3 * step);
+        let (milliseconds, error) = match times {
+            Ok(times) => (times.step.into_iter().map(milliseconds).collect(), None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
         };
         Self {
-            name: score.name,
+            name,
             milliseconds,
             error,
         }
     }
 }
 
-/// `x` with five significant digits: no clock here tells more.
+/// `x` with five significant digits, the most that these clocks resolve.
 pub(crate) fn rounded(x: f64) -> f64 {
     format!("{x:.4e}").parse().unwrap_or(x)
 }
 
-/// One work, ours and theirs.
+/// Times of this project and the peers on one workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Comparison {
-    pub(crate) work: Work,
+pub(crate) struct PeerComparison {
+    #[serde(rename = "work")]
+    pub(crate) workload: Workload,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) goal: Option<f64>,
-    pub(crate) ours: Vec<Times>,
-    pub(crate) peers: Vec<Times>,
-    /// The multiply-adds alone, in registers; absent from records older than it.
+    pub(crate) ours: Vec<RoundTimes>,
+    pub(crate) peers: Vec<RoundTimes>,
+    /// The multiply-adds alone, in registers; missing in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) limit: Option<Times>,
+    pub(crate) limit: Option<RoundTimes>,
 }
 
-/// One work of ours, varied.
+/// Times of this project on one variation of a workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Variation {
-    pub(crate) work: Work,
-    pub(crate) times: Times,
+    #[serde(rename = "work")]
+    pub(crate) workload: Workload,
+    pub(crate) times: RoundTimes,
 }
 
-/// Peak of one contestant.
+/// Peak memory of one library variant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Memory {
@@ -116,28 +121,29 @@ pub(crate) struct Memory {
     pub(crate) error: Option<String>,
 }
 
-/// Costs over one kind of size.
+/// Step times along one dimension of size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Curve {
-    /// What is varied, with its unit.
+    /// The dimension that is varied, with its unit.
     pub(crate) axis: String,
     /// The net and the device.
     pub(crate) name: String,
     pub(crate) points: Vec<CurvePoint>,
 }
 
-/// A size and its cost.
+/// Step times at one size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CurvePoint {
     pub(crate) size: usize,
-    pub(crate) work: Work,
+    #[serde(rename = "work")]
+    pub(crate) workload: Workload,
     pub(crate) milliseconds: Vec<f64>,
 }
 
-impl Record {
-    /// A record without any number yet.
+impl SpeedRecord {
+    /// A record without measurements.
     pub(crate) fn new(rounds: usize, seconds: f64) -> Self {
         Self {
             build: Build::on(""),
@@ -155,7 +161,7 @@ impl Record {
         }
     }
 
-    /// Reads the record called `name`.
+    /// Reads the record in the file `name`.
     pub(crate) fn read(folder: &Path, name: &str) -> Result<Self, Failure> {
         let path = folder.join(name);
         let cannot = |e: String| Failure(format!("cannot read `{}`: {e}", path.display()));
@@ -163,7 +169,7 @@ impl Record {
         serde_json::from_str(&text).map_err(|e| cannot(e.to_string()))
     }
 
-    /// Writes the record under `name`.
+    /// Writes the record to the file `name`.
     pub(crate) fn write(&self, folder: &Path, name: &str) -> Result<(), Failure> {
         let mut text = serde_json::to_string_pretty(self).expect("plain data has a JSON form");
         text.push('\n');
@@ -171,7 +177,7 @@ impl Record {
     }
 }
 
-/// Writes a file of the results whole.
+/// Writes a file of the results atomically.
 pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
     (check_writable(folder))
         .and_then(|()| write_atomic(&folder.join(name), text.as_bytes()))

@@ -2,14 +2,14 @@
 
     eager | vmap     a loop over the replicas, or one batched net (torch.func)
     compiled         through torch.compile (Inductor)
-    channels-last    convolutions in the memory format that PyTorch recommends for CPUs
+    channels-last    convolutions in the memory format that PyTorch recommends on CPUs
 """
 
 import copy
 import platform
 
 import torch
-from protocol import Contestant, examples, serve
+from protocol import Stepper, examples, serve
 from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
@@ -17,55 +17,55 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "silu": nn.SiLU}
 
 
-def biased(work):
-    """A norm replaces a bias directly in front of it."""
-    return work["position"] == "after"
+def biased(workload):
+    """Whether layers have a bias: not directly before a norm."""
+    return workload["position"] == "after"
 
 
-def normed(norm, work):
-    """The activation with the norm on its side of it."""
-    pair = [norm, ACTIVATIONS[work["activation"]]()]
-    return pair if work["position"] == "before" else pair[::-1]
+def normed(norm, workload):
+    """The norm and the activation in the order that the workload asks for."""
+    pair = [norm, ACTIVATIONS[workload["activation"]]()]
+    return pair if workload["position"] == "before" else pair[::-1]
 
 
-def dense(inputs, units, work, running):
+def dense(inputs, units, workload, running):
     return [
-        nn.Linear(inputs, units, bias=biased(work)),
-        *normed(nn.BatchNorm1d(units, track_running_stats=running), work),
-        nn.Dropout(work["dropout"]),
+        nn.Linear(inputs, units, bias=biased(workload)),
+        *normed(nn.BatchNorm1d(units, track_running_stats=running), workload),
+        nn.Dropout(workload["dropout"]),
     ]
 
 
-def net(work, running=True):
-    layers, shape = [], work["net"]
-    width = work["side"] ** 2
+def net(workload, running=True):
+    layers, shape = [], workload["net"]
+    width = workload["side"] ** 2
     hidden = shape["hidden"] if shape["kind"] == "mlp" else shape["dense"]
     if shape["kind"] == "cnn":
-        channels, side = 1, work["side"]
+        channels, side = 1, workload["side"]
         for outputs in shape["channels"]:
             layers += [
-                nn.Conv2d(channels, outputs, 3, padding=1, bias=biased(work)),
-                *normed(nn.BatchNorm2d(outputs, track_running_stats=running), work),
+                nn.Conv2d(channels, outputs, 3, padding=1, bias=biased(workload)),
+                *normed(nn.BatchNorm2d(outputs, track_running_stats=running), workload),
                 nn.MaxPool2d(2),
             ]
             channels, side = outputs, side // 2
         layers.append(nn.Flatten())
         width = channels * side * side
     for units in hidden:
-        layers += dense(width, units, work, running)
+        layers += dense(width, units, workload, running)
         width = units
-    layers.append(nn.Linear(width, work["classes"]))
+    layers.append(nn.Linear(width, workload["classes"]))
     return nn.Sequential(*layers)
 
 
 class Batches:
     """Batches gathered from examples in memory, in a new order each epoch."""
 
-    def __init__(self, work):
-        side, n = work["side"], work["examples"]
-        self.batch = work["batch"]
-        image = (1, side, side) if work["net"]["kind"] == "cnn" else (side * side,)
-        images, labels = examples(work)
+    def __init__(self, workload):
+        side, n = workload["side"], workload["examples"]
+        self.batch = workload["batch"]
+        image = (1, side, side) if workload["net"]["kind"] == "cnn" else (side * side,)
+        images, labels = examples(workload)
         self.images = torch.from_numpy(images).reshape(n, *image)
         self.labels = torch.from_numpy(labels).long()
         self.at, self.order = n, None
@@ -81,23 +81,23 @@ class Batches:
         return self.images[indices], self.labels[indices]
 
 
-def adam(parameters, work):
-    return torch.optim.Adam(parameters, work["learning_rate"], fused=True)
+def adam(parameters, workload):
+    return torch.optim.Adam(parameters, workload["learning_rate"], fused=True)
 
 
-def loop(work, words):
-    batches = [Batches(work)]
-    batches += [copy.copy(batches[0]) for _ in range(work["replicas"] - 1)]
+def loop(workload, words):
+    batches = [Batches(workload)]
+    batches += [copy.copy(batches[0]) for _ in range(workload["replicas"] - 1)]
 
     def build():
         last = "channels-last" in words
         replicas = []
         for own in batches:
-            model = net(work)
+            model = net(workload)
             if last:
                 model = model.to(memory_format=torch.channels_last)
             step = torch.compile(model) if "compiled" in words else model
-            replicas.append((own, step, adam(model.parameters(), work)))
+            replicas.append((own, step, adam(model.parameters(), workload)))
 
         def taker(own, model, optimizer):
             def step():
@@ -111,18 +111,18 @@ def loop(work, words):
             return step
 
         parameters = sum(p.numel() for _, m, _ in replicas for p in m.parameters())
-        return Contestant([taker(*own) for own in replicas], lambda: None, parameters)
+        return Stepper([taker(*own) for own in replicas], lambda: None, parameters)
 
     return build
 
 
-def batched(work, words):
-    batches = [Batches(work)]
-    batches += [copy.copy(batches[0]) for _ in range(work["replicas"] - 1)]
+def batched(workload, words):
+    batches = [Batches(workload)]
+    batches += [copy.copy(batches[0]) for _ in range(workload["replicas"] - 1)]
 
     def build():
-        # As PyTorch's notes on vmap have it, norms keep no running averages.
-        models = [net(work, running=False) for _ in batches]
+        # vmap does not support in-place running averages, see PyTorch's notes on vmap.
+        models = [net(workload, running=False) for _ in batches]
         base = copy.deepcopy(models[0]).to("meta")
         state, buffers = stack_module_state(models)
         for value in state.values():
@@ -134,7 +134,7 @@ def batched(work, words):
         gradients = vmap(grad(loss), randomness="different")
         if "compiled" in words:
             gradients = torch.compile(gradients)
-        optimizer = adam(state.values(), work)
+        optimizer = adam(state.values(), workload)
         images, labels = batches[0].images, batches[0].labels
 
         def step():
@@ -144,14 +144,14 @@ def batched(work, words):
                 value.grad = found[name]
             optimizer.step()
 
-        return Contestant([step], lambda: None, sum(p.numel() for p in state.values()))
+        return Stepper([step], lambda: None, sum(p.numel() for p in state.values()))
 
     return build
 
 
-def build(work, variant, ready=lambda: None):
+def build(workload, variant, ready=lambda: None):
     words = variant.split()
-    make = (batched if "vmap" in words else loop)(work, words)
+    make = (batched if "vmap" in words else loop)(workload, words)
     ready()
     return make()
 

@@ -7,10 +7,11 @@ use super::measure::Bench;
 use super::select::Selection;
 use super::{folder, preflight, signals, trainer};
 use crate::compare;
-use crate::compare::analysis::bound::first_break;
+use crate::compare::analysis::bound::first_violation;
 use crate::compare::report::{brief, forward};
 use crate::compare::results::{
-    ArmComparison, COMPARISON_FILE, Comparison, Measured, OnDevice, Parity, Timed, Timing, text,
+    ArmComparison, COMPARISON_FILE, DeviceComparison, Measured, OnDevice, Parity, TimingConfig,
+    TimingOutcome, text,
 };
 use crate::device::DeviceInfo;
 use crate::files::{check_writable, write_atomic};
@@ -92,10 +93,10 @@ impl Args {
         self.only.is_empty() || self.only.contains(&part)
     }
 
-    fn timing(&self) -> Timing {
-        let usual = Timing::default();
+    fn timing(&self) -> TimingConfig {
+        let usual = TimingConfig::default();
         let longest_step = self.longest_step.unwrap_or(usual.longest_step);
-        Timing {
+        TimingConfig {
             longest_step,
             most: usual.most.max(STEPS_OF_LONGEST * longest_step),
             ..usual
@@ -124,7 +125,7 @@ struct Task {
     /// Its results folder, which is held until it is done.
     home: PathBuf,
     _lock: Lock,
-    comparison: Comparison,
+    comparison: DeviceComparison,
 }
 
 pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
@@ -206,7 +207,7 @@ fn measure(
 }
 
 /// Measures what is wanted, part by part.
-fn parts(bench: &Bench<'_>, comparison: &mut Comparison, args: &Args) -> Result<(), Failure> {
+fn parts(bench: &Bench<'_>, comparison: &mut DeviceComparison, args: &Args) -> Result<(), Failure> {
     if args.wants(Part::Parity) {
         bench.parity(comparison, args.steps.get())?;
     }
@@ -221,11 +222,11 @@ fn parts(bench: &Bench<'_>, comparison: &mut Comparison, args: &Args) -> Result<
 
 /// Takes over what the comparison that is there says, if it is one of the same arms on the same devices
 /// by the same code; what is measured anew replaces it.
-fn keep(comparison: &mut Comparison, home: &Path, args: &Args, console: &Console) {
+fn keep(comparison: &mut DeviceComparison, home: &Path, args: &Args, console: &Console) {
     let Ok(earlier) = folder::read_comparison(&home.join(COMPARISON_FILE)) else {
         return;
     };
-    let arms = |c: &Comparison| -> Vec<(String, Option<String>)> {
+    let arms = |c: &DeviceComparison| -> Vec<(String, Option<String>)> {
         let arms = c.arms.iter();
         arms.map(|arm| (arm.arm.clone(), arm.recipe.clone()))
             .collect()
@@ -248,7 +249,7 @@ fn keep(comparison: &mut Comparison, home: &Path, args: &Args, console: &Console
     comparison.timing = earlier.timing;
 }
 
-fn write(comparison: &Comparison, home: &Path, made: &Compared) -> Result<(), Failure> {
+fn write(comparison: &DeviceComparison, home: &Path, made: &Compared) -> Result<(), Failure> {
     write_atomic(&home.join(COMPARISON_FILE), text(comparison).as_bytes())?;
     let cells = comparison.trained_cells();
     Provenance::of_comparison(&comparison.devices, cells, made).write(home)?;
@@ -266,7 +267,7 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, comparison: &Comparison) {
+    fn add(&mut self, comparison: &DeviceComparison) {
         let named = |text: String| format!("{}: {text}", comparison.spec);
         let broken = comparison.arms.iter().flat_map(breaks);
         self.broken.extend(broken.map(named));
@@ -291,7 +292,7 @@ fn breaks(arm: &ArmComparison) -> Vec<String> {
         let Measured::Done(parity) = &on.outcome else {
             return None;
         };
-        let broken = first_break(parity, arm.yardstick.as_ref()?)?;
+        let broken = first_violation(parity, arm.yardstick.as_ref()?)?;
         Some(format!(
             "`{}` on `{}` parts ways with double precision at step {}: the {} is off by {:.1e}, bound \
              {:.1e}{}",
@@ -328,7 +329,7 @@ fn failures(arm: &ArmComparison) -> Vec<String> {
         }
     }
     for timed in &arm.speed {
-        if let Timed::Failed { error } = &timed.outcome {
+        if let TimingOutcome::Failed { error } = &timed.outcome {
             failed.push(tell("times", &timed.device, error));
         }
     }
@@ -364,7 +365,7 @@ mod tests {
     #[test]
     fn a_healthy_comparison_is_done_and_a_failed_measurement_fails_cells() {
         let mut comparison = crate::compare::results::fixture::comparison(3, 0.0);
-        let ended = |comparison: &Comparison| {
+        let ended = |comparison: &DeviceComparison| {
             let mut found = Found::default();
             found.add(comparison);
             exit::code(found.ended(), &Console::new(true, 0))

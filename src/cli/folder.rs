@@ -4,7 +4,7 @@ use super::console::Console;
 use super::exit::Failure;
 use crate::analysis::Summary;
 use crate::compare;
-use crate::compare::results::{COMPARISON_FILE, Comparison};
+use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
 use crate::files::{FileError, write_atomic};
 use crate::provenance::Provenance;
 use crate::report::{
@@ -183,7 +183,7 @@ pub(crate) fn comparisons(results: &Path) -> BTreeMap<String, PathBuf> {
 }
 
 /// Reads the comparison in the file `path`.
-pub(crate) fn read_comparison(path: &Path) -> Result<Comparison, Failure> {
+pub(crate) fn read_comparison(path: &Path) -> Result<DeviceComparison, Failure> {
     let text = fs::read_to_string(path).map_err(FileError::of("read", path))?;
     serde_json::from_str(&text).map_err(|e| {
         let path = path.display();

@@ -6,9 +6,10 @@ use super::progress::{RunProgress, units};
 use super::{preflight, signals, trainer};
 use crate::compare;
 use crate::compare::measure::accuracy;
-use crate::compare::measure::timing::{Grid, SpeedRequest, time_arm};
+use crate::compare::measure::timing::{SizeGrid, TimingRequest, time_arm};
 use crate::compare::results::{
-    Comparison, Measured, OnDevice, Parity, Timed, TimedSize, Timing, Yardstick,
+    DeviceComparison, Measured, OnDevice, Parity, RoundingBaseline, SizeTiming, TimingConfig,
+    TimingOutcome,
 };
 use crate::device;
 use crate::provenance::Provenance;
@@ -67,7 +68,11 @@ impl<'a> Bench<'a> {
 
     /// Follows the first `steps` steps of every arm on every device. Where it is stopped, the arms that
     /// are done have theirs.
-    pub(crate) fn parity(&self, comparison: &mut Comparison, steps: usize) -> Result<(), Failure> {
+    pub(crate) fn parity(
+        &self,
+        comparison: &mut DeviceComparison,
+        steps: usize,
+    ) -> Result<(), Failure> {
         let Some(reference) = device::built_in_cpu().first().copied() else {
             return Err(Failure::unavailable(
                 "no device is built in that computes in double precision; build with \
@@ -94,7 +99,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn steps(&self, job: Job, yardstick: &Yardstick) -> Result<Measured<Parity>, Failure> {
+    fn steps(&self, job: Job, yardstick: &RoundingBaseline) -> Result<Measured<Parity>, Failure> {
         let request = Request::Parity {
             job,
             yardstick: yardstick.clone(),
@@ -107,11 +112,15 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Times steps of every arm on every device as `timing` says. Where it is stopped, the arms that are
+    /// StopwatchTimes steps of every arm on every device as `timing` says. Where it is stopped, the arms that are
     /// done have theirs, and no arm has times that were taken otherwise.
-    pub(crate) fn speed(&self, comparison: &mut Comparison, timing: Timing) -> Result<(), Failure> {
+    pub(crate) fn speed(
+        &self,
+        comparison: &mut DeviceComparison,
+        timing: TimingConfig,
+    ) -> Result<(), Failure> {
         let names: Vec<String> = comparison.devices.iter().map(|d| d.name.clone()).collect();
-        let grid = Grid::default();
+        let grid = SizeGrid::default();
         if comparison.timing.is_some_and(|earlier| earlier != timing) {
             comparison.timing = None;
             comparison.arms.iter_mut().for_each(|arm| arm.speed.clear());
@@ -119,7 +128,7 @@ impl<'a> Bench<'a> {
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
             self.console
                 .info(&format!("{}: times of `{}`", self.spec.name, arm.name));
-            let measure = |request: &SpeedRequest| self.times(request);
+            let measure = |request: &TimingRequest| self.times(request);
             let times = time_arm(arm, &names, &grid, &timing, measure);
             if self.stop.stopped() {
                 return Err(self.stopped());
@@ -131,7 +140,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The devices of `request` that are CPUs by turns in one process, each other one alone.
-    fn times(&self, request: &SpeedRequest) -> Vec<TimedSize> {
+    fn times(&self, request: &TimingRequest) -> Vec<SizeTiming> {
         let (cpus, others): (Vec<String>, Vec<String>) =
             (request.devices.iter().cloned()).partition(|name| device::is_cpu(name));
         let alone = others.into_iter().map(|name| vec![name]);
@@ -143,8 +152,8 @@ impl<'a> Bench<'a> {
             .collect()
     }
 
-    fn times_together(&self, request: &SpeedRequest, devices: Vec<String>) -> Vec<TimedSize> {
-        let request = SpeedRequest {
+    fn times_together(&self, request: &TimingRequest, devices: Vec<String>) -> Vec<SizeTiming> {
+        let request = TimingRequest {
             devices,
             ..request.clone()
         };
@@ -155,10 +164,10 @@ impl<'a> Bench<'a> {
             Ok(None) => "stopped".to_owned(),
             Err(error) => error.to_string(),
         };
-        let failed = |device: &String| TimedSize {
+        let failed = |device: &String| SizeTiming {
             device: device.clone(),
             size: request.size,
-            outcome: Timed::Failed {
+            outcome: TimingOutcome::Failed {
                 error: error.clone(),
             },
         };
@@ -166,7 +175,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Trains every arm with every seed on every device.
-    pub(crate) fn accuracy(&self, comparison: &mut Comparison) -> Result<(), Failure> {
+    pub(crate) fn accuracy(&self, comparison: &mut DeviceComparison) -> Result<(), Failure> {
         let plans = comparison.devices.iter().map(|info| {
             let plan = accuracy::plan(self.spec, &info.name, REPLICAS);
             let jobs = accuracy::missing(&plan, self.home)?;

@@ -7,7 +7,7 @@ pub mod measure;
 pub mod report;
 pub mod results;
 
-use crate::compare::results::{ArmComparison, Comparison};
+use crate::compare::results::{ArmComparison, DeviceComparison};
 use crate::data::{self, DataError};
 use crate::device::DeviceInfo;
 use crate::plan::Plan;
@@ -34,8 +34,12 @@ pub fn margin(spec: &Spec) -> f64 {
 ///
 /// # Errors
 /// If the data of an arm cannot be had.
-pub fn begin(spec: &Spec, devices: Vec<DeviceInfo>, margin: f64) -> Result<Comparison, DataError> {
-    Ok(Comparison {
+pub fn begin(
+    spec: &Spec,
+    devices: Vec<DeviceInfo>,
+    margin: f64,
+) -> Result<DeviceComparison, DataError> {
+    Ok(DeviceComparison {
         spec: spec.name.clone(),
         title: spec.title.clone(),
         devices,
@@ -74,7 +78,7 @@ fn arm(arm: &Arm, recipe: Option<String>) -> Result<ArmComparison, DataError> {
             Optimizer::Adamw(_) => "adamw",
         }
         .to_owned(),
-        steps_a_place: measure::timing::steps_a_place(arm, &data)?,
+        steps_per_unit: measure::timing::steps_per_unit(arm, &data)?,
         yardstick: None,
         parity: Vec::new(),
         accuracy: Vec::new(),

@@ -1,7 +1,7 @@
 //! Messages between a worker process and its parent, one JSON line each.
 
-use crate::compare::measure::timing::SpeedRequest;
-use crate::compare::results::{Parity, TimedSize, Yardstick};
+use crate::compare::measure::timing::TimingRequest;
+use crate::compare::results::{Parity, RoundingBaseline, SizeTiming};
 use crate::device::DeviceInfo;
 use crate::record::CellRecord;
 use crate::trainer::Job;
@@ -31,10 +31,10 @@ pub enum Request {
         /// The job.
         job: Job,
         /// The tolerances of the device.
-        yardstick: Yardstick,
+        yardstick: RoundingBaseline,
     },
     /// Time training steps; the reply is [`Reply::Times`].
-    Times(SpeedRequest),
+    Times(TimingRequest),
     /// Time a few steps of a job; the reply is [`Reply::Seconds`].
     Estimate {
         /// The job to time.
@@ -59,7 +59,7 @@ pub enum Reply {
     /// Differences between the device and double precision.
     Parity(Parity),
     /// One entry per device.
-    Times(Vec<TimedSize>),
+    Times(Vec<SizeTiming>),
     /// Estimated seconds of the whole job; `None` if it cannot run.
     Seconds(Option<f64>),
     /// An error. The worker ends after it, because its device may be in a bad state.

@@ -12,7 +12,7 @@
 //! the loss of a step may happen to be exact in every run of the yardstick. What the broken kernels of
 //! the tests are off by is a hundred times the bound and more.
 
-use crate::compare::results::{Distances, Parity, Yardstick};
+use crate::compare::results::{Distances, Parity, RoundingBaseline};
 
 /// How many times as far from double precision as the yardstick a device may be: twice what the worst
 /// healthy one was.
@@ -42,7 +42,7 @@ pub enum Quantity {
 
 /// The first thing that is too far from double precision.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Break {
+pub struct BoundViolation {
     /// Its step, from 1.
     pub step: usize,
     /// What it is.
@@ -88,7 +88,12 @@ impl Distances {
 }
 
 /// The bound of `quantity` at step number `index` (from 0).
-pub fn bound_at(parity: &Parity, yardstick: &Yardstick, quantity: Quantity, index: usize) -> f64 {
+pub fn bound_at(
+    parity: &Parity,
+    yardstick: &RoundingBaseline,
+    quantity: Quantity,
+    index: usize,
+) -> f64 {
     let usual = yardstick.largest.of(quantity)[index];
     let kink = parity.kinks.iter().find(|kink| kink.step == index + 1);
     match (quantity, kink) {
@@ -98,12 +103,16 @@ pub fn bound_at(parity: &Parity, yardstick: &Yardstick, quantity: Quantity, inde
 }
 
 /// What goes astray first at step number `index` (from 0).
-pub fn break_at(parity: &Parity, yardstick: &Yardstick, index: usize) -> Option<Break> {
+pub fn violation_at(
+    parity: &Parity,
+    yardstick: &RoundingBaseline,
+    index: usize,
+) -> Option<BoundViolation> {
     let distances = &parity.distances;
     distances.order().find_map(|quantity| {
         let distance = distances.of(quantity)[index];
         let bound = bound_at(parity, yardstick, quantity, index);
-        (distance > bound).then_some(Break {
+        (distance > bound).then_some(BoundViolation {
             step: index + 1,
             quantity,
             distance,
@@ -113,8 +122,8 @@ pub fn break_at(parity: &Parity, yardstick: &Yardstick, index: usize) -> Option<
 }
 
 /// What goes astray first of all.
-pub fn first_break(parity: &Parity, yardstick: &Yardstick) -> Option<Break> {
-    (0..parity.distances.steps()).find_map(|index| break_at(parity, yardstick, index))
+pub fn first_violation(parity: &Parity, yardstick: &RoundingBaseline) -> Option<BoundViolation> {
+    (0..parity.distances.steps()).find_map(|index| violation_at(parity, yardstick, index))
 }
 
 #[cfg(test)]
@@ -126,7 +135,7 @@ mod tests {
     fn first(change: impl FnOnce(&mut Distances)) -> Option<(usize, Quantity)> {
         let mut here = parity(2.0);
         change(&mut here.distances);
-        first_break(&here, &yardstick()).map(|b| (b.step, b.quantity))
+        first_violation(&here, &yardstick()).map(|b| (b.step, b.quantity))
     }
 
     #[test]
@@ -168,9 +177,9 @@ mod tests {
         let mut here = parity(2.0);
         let mut yardstick = yardstick();
         here.distances.parameters[1].gradient.fill(1e8);
-        assert!(first_break(&here, &yardstick).is_some());
+        assert!(first_violation(&here, &yardstick).is_some());
         yardstick.largest.parameters[1].gradient.fill(0.5e8);
-        assert_eq!(first_break(&here, &yardstick), None);
+        assert_eq!(first_violation(&here, &yardstick), None);
     }
 
     #[test]
@@ -181,18 +190,18 @@ mod tests {
             gradients: vec![0.1; 4],
         });
         here.distances.parameters[2].gradient[3] = 0.1;
-        assert_eq!(first_break(&here, &yardstick()), None);
+        assert_eq!(first_violation(&here, &yardstick()), None);
         here.distances.parameters[2].gradient[4] = 0.1;
-        let found = first_break(&here, &yardstick()).unwrap();
+        let found = first_violation(&here, &yardstick()).unwrap();
         assert_eq!((found.step, found.quantity), (5, Quantity::Gradient(2)));
         here.distances.parameters[0].value[3] = 0.1;
-        let found = first_break(&here, &yardstick()).unwrap();
+        let found = first_violation(&here, &yardstick()).unwrap();
         assert_eq!((found.step, found.quantity), (4, Quantity::Value(0)));
     }
 
     #[test]
     fn what_is_no_number_never_passes() {
-        let found = first(|d| d.loss[9] = crate::compare::results::FAR);
+        let found = first(|d| d.loss[9] = crate::compare::results::NOT_COMPARABLE);
         assert_eq!(found, Some((10, Quantity::Loss)));
     }
 }

@@ -1,6 +1,6 @@
 //! Whether whole trainings on two devices come to the same accuracy.
 
-use crate::compare::results::{Accuracy, Comparison, Measured, OnDevice};
+use crate::compare::results::{Accuracy, DeviceComparison, Measured, OnDevice};
 use crate::stats::{Decision, Hypothesis, Prediction, Rule, Sample, decide};
 use ablate_streams::{Purpose, Stream};
 
@@ -9,7 +9,7 @@ const FEWEST_PAIRS: usize = 2;
 
 /// An arm on a device against the same on the first device.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Paired<'a> {
+pub struct PairedDifferences<'a> {
     /// Name of the arm.
     pub arm: &'a str,
     /// Name of the device.
@@ -23,21 +23,21 @@ pub struct Paired<'a> {
 
 /// Every arm on every device against the first one. All pairs are judged together, so that the chance
 /// of any wrong verdict of a kind stays at that of the rule.
-pub fn paired(comparison: &Comparison) -> Vec<Paired<'_>> {
+pub fn paired_differences(comparison: &DeviceComparison) -> Vec<PairedDifferences<'_>> {
     let mut pairs = Vec::new();
     for arm in &comparison.arms {
         let Some((first, others)) = arm.accuracy.split_first() else {
             continue;
         };
-        let here = finals(first);
-        pairs.extend(others.iter().map(|other| Paired {
+        let here = final_accuracies(first);
+        pairs.extend(others.iter().map(|other| PairedDifferences {
             arm: &arm.arm,
             device: &other.device,
-            differences: differences(&here, &finals(other)),
+            differences: differences(&here, &final_accuracies(other)),
             decision: None,
         }));
     }
-    let (open, hypotheses): (Vec<&mut Paired<'_>>, Vec<Hypothesis>) = (pairs.iter_mut())
+    let (open, hypotheses): (Vec<&mut PairedDifferences<'_>>, Vec<Hypothesis>) = (pairs.iter_mut())
         .filter(|pair| pair.differences.len() >= FEWEST_PAIRS)
         .filter_map(|pair| {
             let hypothesis = Hypothesis {
@@ -57,7 +57,7 @@ pub fn paired(comparison: &Comparison) -> Vec<Paired<'_>> {
 }
 
 /// Seed and last test accuracy of every training that finished.
-pub fn finals(accuracy: &OnDevice<Accuracy>) -> Vec<(u64, f64)> {
+pub fn final_accuracies(accuracy: &OnDevice<Accuracy>) -> Vec<(u64, f64)> {
     let Measured::Done(accuracy) = &accuracy.outcome else {
         return Vec::new();
     };
@@ -90,7 +90,7 @@ mod tests {
     fn equal_accuracies_are_equivalent_with_seeds_enough_and_undecided_with_few() {
         let verdicts = |seeds: usize, gap: f64| -> Vec<Verdict> {
             let comparison = comparison(seeds, gap);
-            let pairs = paired(&comparison);
+            let pairs = paired_differences(&comparison);
             let decided = pairs.iter().filter_map(|pair| pair.decision.as_ref());
             decided.map(|decision| decision.verdict).collect()
         };

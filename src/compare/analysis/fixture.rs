@@ -1,17 +1,17 @@
 //! A comparison with times by formula.
 
-use crate::compare::measure::timing::Grid;
+use crate::compare::measure::timing::SizeGrid;
 use crate::compare::results::{
-    Accuracy, ArmComparison, Comparison, Measured, OnDevice, Size, Speed, Timed, TimedSize, Timing,
-    TrainedCell,
+    Accuracy, ArmComparison, DeviceComparison, Measured, OnDevice, SizeTiming, StepTimes,
+    TimingConfig, TimingOutcome, TrainedCell, TrainingSize,
 };
 use crate::device::{DeviceInfo, DeviceKind};
 
 /// The fastest and the slowest repeat are off by this share.
 pub(crate) const SPREAD: f64 = 0.01;
 
-pub(crate) fn size(replicas: usize, width: f64, batch: usize) -> Size {
-    Size {
+pub(crate) fn size(replicas: usize, width: f64, batch: usize) -> TrainingSize {
+    TrainingSize {
         replicas,
         width,
         batch,
@@ -32,9 +32,9 @@ fn device(name: &str, kind: DeviceKind, adapter: &str) -> DeviceInfo {
 }
 
 /// Ten repeats around `step` seconds after a first step that takes `start_up` longer.
-fn speed(step: f64, start_up: f64) -> Speed {
+fn speed(step: f64, start_up: f64) -> StepTimes {
     let repeat = |k: usize| step * (1.0 + SPREAD * (k as f64 - 4.5) / 4.5);
-    Speed {
+    StepTimes {
         parameters: 1000,
         multiply_adds: 900,
         jobs: 1,
@@ -66,16 +66,16 @@ fn arm(name: &str) -> ArmComparison {
         device: device.into(),
         outcome,
     };
-    let timed = |size: Size| {
+    let timed = |size: TrainingSize| {
         let nets = size.replicas as f64 * size.width * size.width * size.batch as f64 / 32.0;
         [
             ("flex", 1e-3 * nets, 0.0),
             ("wgpu", 4e-3 + 0.25e-3 * nets, 2.0),
         ]
-        .map(|(device, step, start_up)| TimedSize {
+        .map(|(device, step, start_up)| SizeTiming {
             device: device.into(),
             size,
-            outcome: Timed::Done(speed(step, start_up)),
+            outcome: TimingOutcome::Done(speed(step, start_up)),
         })
     };
     ArmComparison {
@@ -85,12 +85,12 @@ fn arm(name: &str) -> ArmComparison {
         parameters: 1000,
         multiply_adds: 900,
         batch: 32,
-        steps_a_place: 36,
+        steps_per_unit: 36,
         optimizer: "adam".into(),
         yardstick: None,
         parity: Vec::new(),
         accuracy: vec![on("flex", trained(0.0)), on("wgpu", trained(-1.0))],
-        speed: Grid::default()
+        speed: SizeGrid::default()
             .sizes(32)
             .into_iter()
             .flat_map(timed)
@@ -100,8 +100,8 @@ fn arm(name: &str) -> ArmComparison {
 
 /// Two arms on a CPU, `flex`, of a millisecond a net and example, and on a GPU, `wgpu`, of 4 ms a step
 /// and a quarter of one a net.
-pub(crate) fn comparison() -> Comparison {
-    Comparison {
+pub(crate) fn comparison() -> DeviceComparison {
+    DeviceComparison {
         spec: "small".into(),
         title: "Two small arms".into(),
         margin: 0.5,
@@ -109,7 +109,7 @@ pub(crate) fn comparison() -> Comparison {
             device("flex", DeviceKind::Cpu, "a CPU"),
             device("wgpu", DeviceKind::DiscreteGpu, "a GPU"),
         ],
-        timing: Some(Timing::default()),
+        timing: Some(TimingConfig::default()),
         arms: vec![arm("plain"), arm("dropout")],
     }
 }

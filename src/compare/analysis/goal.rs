@@ -1,22 +1,22 @@
 //! How long it takes to learn: steps to an accuracy times the time of a step.
 
-use super::timings::{CONFIDENCE, Timings};
-use crate::compare::analysis::equivalence::finals;
+use super::timings::{ArmTimings, CONFIDENCE};
+use crate::compare::analysis::equivalence::final_accuracies;
 use crate::compare::results::{Accuracy, Measured, OnDevice, TrainedCell};
 use crate::stats::{CensoredTimes, Estimate};
 
 /// A test accuracy to reach, and when each device does.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Goal {
+pub struct AccuracyGoal {
     /// In percent.
     pub accuracy: f64,
     /// One entry for each device with whole trainings.
-    pub reached: Vec<Reached>,
+    pub reached: Vec<GoalTime>,
 }
 
 /// When a device reaches the goal. What only seeds that never got there could say is infinite.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reached {
+pub struct GoalTime {
     /// Name of the device.
     pub device: String,
     /// Seeds trained.
@@ -33,27 +33,27 @@ pub struct Reached {
     pub start_up: Option<f64>,
 }
 
-impl Timings<'_> {
+impl ArmTimings<'_> {
     /// The goal at `share` of the best device's mean test accuracy at the end. `None` where no device
     /// has a whole training.
-    pub fn goal(self, share: f64) -> Option<Goal> {
+    pub fn goal(self, share: f64) -> Option<AccuracyGoal> {
         let ends = self.0.accuracy.iter().filter_map(end);
         let accuracy = share * ends.reduce(f64::max)?;
         let reached = self.0.accuracy.iter().filter_map(|on| match &on.outcome {
             Measured::Done(trained) => self.reached(&on.device, trained, accuracy),
             Measured::Failed { .. } => None,
         });
-        Some(Goal {
+        Some(AccuracyGoal {
             accuracy,
             reached: reached.collect(),
         })
     }
 
-    fn reached(self, device: &str, trained: &Accuracy, accuracy: f64) -> Option<Reached> {
-        let steps = |cell| Some((place(cell, accuracy)? * self.0.steps_a_place) as f64);
+    fn reached(self, device: &str, trained: &Accuracy, accuracy: f64) -> Option<GoalTime> {
+        let steps = |cell| Some((place(cell, accuracy)? * self.0.steps_per_unit) as f64);
         let times = CensoredTimes::new(trained.cells.iter().map(steps))?;
         let step = self.sample(device, self.one());
-        Some(Reached {
+        Some(GoalTime {
             device: device.to_owned(),
             seeds: times.len(),
             there: times.observed(),
@@ -66,9 +66,9 @@ impl Timings<'_> {
 
 /// Mean test accuracy at the end over the seeds that finished.
 fn end(on: &OnDevice<Accuracy>) -> Option<f64> {
-    let finals = finals(on);
-    let sum: f64 = finals.iter().map(|(_, accuracy)| accuracy).sum();
-    (!finals.is_empty()).then(|| sum / finals.len() as f64)
+    let final_accuracies = final_accuracies(on);
+    let sum: f64 = final_accuracies.iter().map(|(_, accuracy)| accuracy).sum();
+    (!final_accuracies.is_empty()).then(|| sum / final_accuracies.len() as f64)
 }
 
 /// Where a training is first at `accuracy`. One that ended early counts as far as it got.
@@ -82,7 +82,7 @@ fn place(cell: &TrainedCell, accuracy: f64) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::compare::analysis::fixture::comparison;
-    use crate::compare::results::Comparison;
+    use crate::compare::results::DeviceComparison;
     use crate::stats::Interval;
 
     fn near(a: f64, b: f64) -> bool {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     /// The trainings of the first arm on the CPU.
-    fn trainings(comparison: &mut Comparison) -> &mut Vec<TrainedCell> {
+    fn trainings(comparison: &mut DeviceComparison) -> &mut Vec<TrainedCell> {
         match &mut comparison.arms[0].accuracy[0].outcome {
             Measured::Done(accuracy) => &mut accuracy.cells,
             Measured::Failed { .. } => panic!("it was trained"),
@@ -102,7 +102,7 @@ mod tests {
         let comparison = comparison();
         // 70, 80, 90 and 95 % in the mean on the CPU; a seed a point below, one above; all of it a
         // point less on the GPU.
-        let goal = Timings(&comparison.arms[0]).goal(0.94).unwrap();
+        let goal = ArmTimings(&comparison.arms[0]).goal(0.94).unwrap();
         assert!(near(goal.accuracy, 0.94 * 95.0));
         let [cpu, gpu] = &goal.reached[..] else {
             panic!("{goal:?}")
@@ -134,7 +134,7 @@ mod tests {
             ..cells[0].clone()
         };
         *cells = (0..10).map(cell).collect();
-        let timings = Timings(&comparison.arms[0]);
+        let timings = ArmTimings(&comparison.arms[0]);
         let goal = timings.goal(0.94).unwrap();
         let cpu = &goal.reached[0];
         assert_eq!((cpu.seeds, cpu.there), (10, 8));
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_device_that_most_seeds_do_not_get_there_on_has_no_time() {
         let comparison = comparison();
-        let goal = Timings(&comparison.arms[0]).goal(0.999).unwrap();
+        let goal = ArmTimings(&comparison.arms[0]).goal(0.999).unwrap();
         let [cpu, gpu] = &goal.reached[..] else {
             panic!("{goal:?}")
         };
@@ -172,7 +172,7 @@ mod tests {
         arm.accuracy[1].outcome = Measured::Failed {
             error: "lost".into(),
         };
-        let goal = Timings(arm).goal(0.94).unwrap();
+        let goal = ArmTimings(arm).goal(0.94).unwrap();
         assert!(near(goal.accuracy, 0.94 * 94.5));
         let [cpu] = &goal.reached[..] else {
             panic!("{goal:?}")
@@ -180,6 +180,6 @@ mod tests {
         assert_eq!((cpu.seeds, cpu.there), (3, 2));
         let mut none = arm.clone();
         none.accuracy.clear();
-        assert_eq!(Timings(&none).goal(0.94), None);
+        assert_eq!(ArmTimings(&none).goal(0.94), None);
     }
 }

@@ -9,5 +9,5 @@ mod goal;
 pub mod target;
 mod timings;
 
-pub use goal::{Goal, Reached};
-pub use timings::{Axis, CONFIDENCE, Overtaking, Timings, pairs};
+pub use goal::{AccuracyGoal, GoalTime};
+pub use timings::{ArmTimings, Axis, CONFIDENCE, Crossover, pairs, time_ratio};

@@ -1,31 +1,31 @@
 //! What a GPU should bring, set before any was measured.
 
-use super::timings::Timings;
-use crate::compare::results::{ArmComparison, Comparison, Size};
+use super::timings::ArmTimings;
+use crate::compare::results::{ArmComparison, DeviceComparison, TrainingSize};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::stats::Estimate;
 
 /// Nets side by side at which a GPU is judged.
-pub const NETS: usize = 64;
+pub const TARGET_REPLICAS: usize = 64;
 
 /// At least so many times as fast as the fastest CPU, for convolutional nets.
-pub const ADVANTAGE: f64 = 10.0;
+pub const MIN_SPEEDUP: f64 = 10.0;
 
 /// Less than so many times as long as a step of one net.
-pub const STRETCH: f64 = 4.0;
+pub const MAX_STEP_GROWTH: f64 = 4.0;
 
-/// A target at [`NETS`] nets side by side.
+/// A target at [`TARGET_REPLICAS`] nets side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Convolutional nets train at least [`ADVANTAGE`] times as fast as on the fastest CPU.
-    Advantage,
-    /// A step takes less than [`STRETCH`] times as long as one of one net.
-    Stretch,
+    /// Convolutional nets train at least [`MIN_SPEEDUP`] times as fast as on the fastest CPU.
+    Speedup,
+    /// A step takes less than [`MAX_STEP_GROWTH`] times as long as one of one net.
+    StepGrowth,
 }
 
 /// An arm on a device against a target.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judged<'a> {
+pub struct TargetResult<'a> {
     /// The arm.
     pub arm: &'a ArmComparison,
     /// The device.
@@ -33,12 +33,12 @@ pub struct Judged<'a> {
     /// The ratio that the target is about, where it was measured.
     pub measured: Option<Estimate>,
     /// What that shows.
-    pub standing: Standing,
+    pub status: TargetStatus,
 }
 
 /// How an arm on a device stands to a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum TargetStatus {
     /// The whole interval meets it.
     Met,
     /// No part of the interval meets it.
@@ -53,11 +53,11 @@ pub enum Standing {
 
 impl Target {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::Advantage, Self::Stretch];
+    pub const ALL: [Self; 2] = [Self::Speedup, Self::StepGrowth];
 
     /// Every arm that it is about on every device that is no CPU by its name.
-    pub fn judge(self, comparison: &Comparison) -> Vec<Judged<'_>> {
-        let arms = comparison.arms.iter().filter(|arm| self.is_about(arm));
+    pub fn judge(self, comparison: &DeviceComparison) -> Vec<TargetResult<'_>> {
+        let arms = comparison.arms.iter().filter(|arm| self.applies_to(arm));
         let devices = || {
             let devices = comparison.devices.iter();
             devices.filter(|device| device.kind != DeviceKind::Cpu)
@@ -65,64 +65,64 @@ impl Target {
         arms.flat_map(|arm| devices().map(move |device| (arm, device)))
             .map(|(arm, device)| {
                 let measured = self.measured(comparison, arm, device);
-                Judged {
+                TargetResult {
                     arm,
                     device,
                     measured,
-                    standing: self.standing(device, measured),
+                    status: self.status(device, measured),
                 }
             })
             .collect()
     }
 
-    fn is_about(self, arm: &ArmComparison) -> bool {
+    fn applies_to(self, arm: &ArmComparison) -> bool {
         match self {
-            Self::Advantage => is_convolutional(arm),
-            Self::Stretch => true,
+            Self::Speedup => is_convolutional(arm),
+            Self::StepGrowth => true,
         }
     }
 
     fn measured(
         self,
-        comparison: &Comparison,
+        comparison: &DeviceComparison,
         arm: &ArmComparison,
         device: &DeviceInfo,
     ) -> Option<Estimate> {
-        let timings = Timings(arm);
-        let size = Size {
-            replicas: NETS,
+        let timings = ArmTimings(arm);
+        let size = TrainingSize {
+            replicas: TARGET_REPLICAS,
             ..timings.one()
         };
         match self {
-            Self::Advantage => {
+            Self::Speedup => {
                 let devices = comparison.devices.iter();
                 let cpus = devices.filter(|other| other.kind == DeviceKind::Cpu);
-                cpus.filter_map(|cpu| timings.advantage(&device.name, &cpu.name, size))
+                cpus.filter_map(|cpu| timings.speedup(&device.name, &cpu.name, size))
                     .min_by(|a, b| a.value.total_cmp(&b.value))
             }
-            Self::Stretch => timings.stretch(&device.name, size),
+            Self::StepGrowth => timings.step_growth(&device.name, size),
         }
     }
 
-    fn standing(self, device: &DeviceInfo, measured: Option<Estimate>) -> Standing {
+    fn status(self, device: &DeviceInfo, measured: Option<Estimate>) -> TargetStatus {
         if matches!(
             device.kind,
             DeviceKind::SoftwareAdapter | DeviceKind::Unknown
         ) {
-            return Standing::NotJudged;
+            return TargetStatus::NotJudged;
         }
         let Some(Estimate { value, interval }) = measured else {
-            return Standing::NotMeasured;
+            return TargetStatus::NotMeasured;
         };
         let ends = interval.map_or([value; 2], |ends| [ends.low, ends.high]);
         let meets = ends.map(|ratio| match self {
-            Self::Advantage => ratio >= ADVANTAGE,
-            Self::Stretch => ratio < STRETCH,
+            Self::Speedup => ratio >= MIN_SPEEDUP,
+            Self::StepGrowth => ratio < MAX_STEP_GROWTH,
         });
         match meets {
-            [true, true] => Standing::Met,
-            [false, false] => Standing::NotMet,
-            _ => Standing::Undecided,
+            [true, true] => TargetStatus::Met,
+            [false, false] => TargetStatus::NotMet,
+            _ => TargetStatus::Undecided,
         }
     }
 }
@@ -136,17 +136,17 @@ fn is_convolutional(arm: &ArmComparison) -> bool {
 mod tests {
     use super::*;
     use crate::compare::analysis::fixture::comparison;
-    use crate::compare::results::Timed;
+    use crate::compare::results::TimingOutcome;
 
     /// Both arms, of which the second is convolutional, with the steps of 64 nets on the GPU as many
     /// times as long.
-    fn slower(factor: f64) -> Comparison {
+    fn slower(factor: f64) -> DeviceComparison {
         let mut comparison = comparison();
         comparison.arms[1].multiply_adds = 5000;
         for timed in comparison.arms.iter_mut().flat_map(|arm| &mut arm.speed) {
             if timed.device == "wgpu"
-                && timed.size.replicas == NETS
-                && let Timed::Done(speed) = &mut timed.outcome
+                && timed.size.replicas == TARGET_REPLICAS
+                && let TimingOutcome::Done(speed) = &mut timed.outcome
             {
                 speed.step.iter_mut().for_each(|step| *step *= factor);
             }
@@ -154,32 +154,32 @@ mod tests {
         comparison
     }
 
-    fn standings(target: Target, comparison: &Comparison) -> Vec<(&str, Standing)> {
+    fn statuses(target: Target, comparison: &DeviceComparison) -> Vec<(&str, TargetStatus)> {
         let judged = target.judge(comparison).into_iter();
-        judged.map(|j| (&*j.arm.arm, j.standing)).collect()
+        judged.map(|j| (&*j.arm.arm, j.status)).collect()
     }
 
     #[test]
     fn a_target_is_met_by_the_whole_interval_or_missed_by_all_of_it() {
         // 64 ms on the CPU, 20 ms on the GPU, 4.25 ms of one net there.
-        let advantage = |factor| standings(Target::Advantage, &slower(factor))[0].1;
-        assert_eq!(advantage(0.3), Standing::Met);
-        assert_eq!(advantage(0.32), Standing::Undecided);
-        assert_eq!(advantage(1.0), Standing::NotMet);
-        let stretch = |factor| standings(Target::Stretch, &slower(factor))[0].1;
-        assert_eq!(stretch(0.8), Standing::Met);
-        assert_eq!(stretch(0.85), Standing::Undecided);
-        assert_eq!(stretch(1.0), Standing::NotMet);
+        let speedup = |factor| statuses(Target::Speedup, &slower(factor))[0].1;
+        assert_eq!(speedup(0.3), TargetStatus::Met);
+        assert_eq!(speedup(0.32), TargetStatus::Undecided);
+        assert_eq!(speedup(1.0), TargetStatus::NotMet);
+        let step_growth = |factor| statuses(Target::StepGrowth, &slower(factor))[0].1;
+        assert_eq!(step_growth(0.8), TargetStatus::Met);
+        assert_eq!(step_growth(0.85), TargetStatus::Undecided);
+        assert_eq!(step_growth(1.0), TargetStatus::NotMet);
     }
 
     #[test]
     fn the_first_target_is_about_convolutional_nets_and_the_fastest_cpu() {
         let mut comparison = slower(0.3);
         assert_eq!(
-            standings(Target::Advantage, &comparison),
-            [("dropout", Standing::Met)]
+            statuses(Target::Speedup, &comparison),
+            [("dropout", TargetStatus::Met)]
         );
-        assert_eq!(standings(Target::Stretch, &comparison).len(), 2);
+        assert_eq!(statuses(Target::StepGrowth, &comparison).len(), 2);
         let mut faster = comparison.devices[0].clone();
         faster.name = "ndarray".into();
         comparison.devices.push(faster);
@@ -191,14 +191,14 @@ mod tests {
             .collect();
         for timed in &mut more {
             timed.device = "ndarray".into();
-            if let Timed::Done(speed) = &mut timed.outcome {
+            if let TimingOutcome::Done(speed) = &mut timed.outcome {
                 speed.step.iter_mut().for_each(|step| *step /= 2.0);
             }
         }
         speed.extend(more);
         assert_eq!(
-            standings(Target::Advantage, &comparison),
-            [("dropout", Standing::NotMet)]
+            statuses(Target::Speedup, &comparison),
+            [("dropout", TargetStatus::NotMet)]
         );
     }
 
@@ -207,15 +207,15 @@ mod tests {
         let mut comparison = slower(0.1);
         comparison.arms[1]
             .speed
-            .retain(|timed| timed.size.replicas < NETS);
-        let standing = |c: &Comparison| standings(Target::Advantage, c)[0].1;
-        assert_eq!(standing(&comparison), Standing::NotMeasured);
+            .retain(|timed| timed.size.replicas < TARGET_REPLICAS);
+        let status = |c: &DeviceComparison| statuses(Target::Speedup, c)[0].1;
+        assert_eq!(status(&comparison), TargetStatus::NotMeasured);
         comparison.devices[1].kind = DeviceKind::SoftwareAdapter;
-        assert_eq!(standing(&comparison), Standing::NotJudged);
+        assert_eq!(status(&comparison), TargetStatus::NotJudged);
         let fast = slower(0.1);
-        assert_eq!(standing(&fast), Standing::Met);
+        assert_eq!(status(&fast), TargetStatus::Met);
         let mut none = fast.clone();
         none.devices.truncate(1);
-        assert!(standings(Target::Stretch, &none).is_empty());
+        assert!(statuses(Target::StepGrowth, &none).is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! What timings say: rates, how devices compare, from which size on one overtakes another, how long it
 //! takes to learn, and whether a GPU brings what it should.
 
-use crate::compare::results::{ArmComparison, Size, Speed, Timed, TimedSize};
+use crate::compare::results::{ArmComparison, SizeTiming, StepTimes, TimingOutcome, TrainingSize};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::stats::{Crossing, Estimate, Sample, crossing};
 
@@ -24,7 +24,7 @@ impl Axis {
     pub const ALL: [Self; 3] = [Self::Replicas, Self::Width, Self::Batch];
 
     /// Where `size` lies on it.
-    pub fn of(self, size: Size) -> f64 {
+    pub fn of(self, size: TrainingSize) -> f64 {
         match self {
             Self::Replicas => size.replicas as f64,
             Self::Width => size.width,
@@ -35,11 +35,11 @@ impl Axis {
 
 /// The timings of one arm.
 #[derive(Clone, Copy, Debug)]
-pub struct Timings<'a>(pub &'a ArmComparison);
+pub struct ArmTimings<'a>(pub &'a ArmComparison);
 
 /// From which size on one device is faster than another.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Overtaking {
+pub struct Crossover {
     /// By the medians.
     pub crossing: Crossing,
     /// Where the crossing lies at a size: the earliest and the latest size that the intervals of the
@@ -49,10 +49,10 @@ pub struct Overtaking {
     pub latest: Option<f64>,
 }
 
-impl<'a> Timings<'a> {
+impl<'a> ArmTimings<'a> {
     /// One net as the spec has it.
-    pub fn one(self) -> Size {
-        Size {
+    pub fn one(self) -> TrainingSize {
+        TrainingSize {
             replicas: 1,
             width: 1.0,
             batch: self.0.batch,
@@ -60,7 +60,7 @@ impl<'a> Timings<'a> {
     }
 
     /// Whether `size` is one net as the spec has it but along `axis`.
-    pub fn is_on(self, axis: Axis, size: Size) -> bool {
+    pub fn is_on(self, axis: Axis, size: TrainingSize) -> bool {
         let one = self.one();
         match axis {
             Axis::Replicas => (size.width, size.batch) == (one.width, one.batch),
@@ -70,69 +70,68 @@ impl<'a> Timings<'a> {
     }
 
     /// The sizes along `axis`, ascending.
-    pub fn along(self, axis: Axis) -> Vec<Size> {
+    pub fn along(self, axis: Axis) -> Vec<TrainingSize> {
         let sizes = self.0.speed.iter().map(|timed| timed.size);
-        let mut sizes: Vec<Size> = sizes.filter(|size| self.is_on(axis, *size)).collect();
+        let mut sizes: Vec<TrainingSize> = sizes.filter(|size| self.is_on(axis, *size)).collect();
         sizes.sort_by(|a, b| axis.of(*a).total_cmp(&axis.of(*b)));
         sizes.dedup();
         sizes
     }
 
     /// What came of `size` on `device`.
-    pub fn outcome(self, device: &str, size: Size) -> Option<&'a Timed> {
-        let found = |timed: &&TimedSize| timed.device == device && timed.size == size;
+    pub fn outcome(self, device: &str, size: TrainingSize) -> Option<&'a TimingOutcome> {
+        let found = |timed: &&SizeTiming| timed.device == device && timed.size == size;
         self.0.speed.iter().find(found).map(|timed| &timed.outcome)
     }
 
     /// Its times, where there are any.
-    pub fn speed(self, device: &str, size: Size) -> Option<&'a Speed> {
+    pub fn speed(self, device: &str, size: TrainingSize) -> Option<&'a StepTimes> {
         match self.outcome(device, size)? {
-            Timed::Done(speed) => Some(speed),
+            TimingOutcome::Done(speed) => Some(speed),
             _ => None,
         }
     }
 
     /// The seconds of its repeats.
-    pub(super) fn sample(self, device: &str, size: Size) -> Option<Sample> {
-        let sample = Sample::new(self.speed(device, size)?.step.clone()).ok()?;
-        (sample.min() > 0.0).then_some(sample)
+    pub(super) fn sample(self, device: &str, size: TrainingSize) -> Option<Sample> {
+        positive_sample(&self.speed(device, size)?.step)
     }
 
     /// Seconds of a step of all replicas: the median of the repeats.
-    pub fn step(self, device: &str, size: Size) -> Option<Estimate> {
+    pub fn step(self, device: &str, size: TrainingSize) -> Option<Estimate> {
         Some(Estimate::median(&self.sample(device, size)?, CONFIDENCE))
     }
 
     /// Examples a second, over all replicas.
-    pub fn rate(self, device: &str, size: Size) -> Option<Estimate> {
+    pub fn rate(self, device: &str, size: TrainingSize) -> Option<Estimate> {
         let examples = (size.replicas * size.batch) as f64;
         Some(self.step(device, size)?.divide_into(examples))
     }
 
     /// How many times as fast `device` is as `reference`.
-    pub fn advantage(self, device: &str, reference: &str, size: Size) -> Option<Estimate> {
-        let (over, under) = (self.sample(reference, size)?, self.sample(device, size)?);
-        Some(Estimate::ratio_of_medians(&over, &under, CONFIDENCE))
+    pub fn speedup(self, device: &str, reference: &str, size: TrainingSize) -> Option<Estimate> {
+        let (over, under) = (self.speed(reference, size)?, self.speed(device, size)?);
+        time_ratio(&over.step, &under.step)
     }
 
     /// How many times as long a step of `size` takes as one of one net.
-    pub fn stretch(self, device: &str, size: Size) -> Option<Estimate> {
-        let (over, under) = (self.sample(device, size)?, self.sample(device, self.one())?);
-        Some(Estimate::ratio_of_medians(&over, &under, CONFIDENCE))
+    pub fn step_growth(self, device: &str, size: TrainingSize) -> Option<Estimate> {
+        let (over, under) = (self.speed(device, size)?, self.speed(device, self.one())?);
+        time_ratio(&over.step, &under.step)
     }
 
     /// Seconds that the first step took beyond a usual one: what it costs to start.
-    pub fn start_up(self, device: &str, size: Size) -> Option<f64> {
+    pub fn start_up(self, device: &str, size: TrainingSize) -> Option<f64> {
         let first_step = self.speed(device, size)?.first_step;
         Some((first_step - self.step(device, size)?.value).max(0.0))
     }
 
     /// From which size along `axis` on `device` is faster than `reference`. `None` without a size that
     /// both were timed at.
-    pub fn overtaking(self, axis: Axis, device: &str, reference: &str) -> Option<Overtaking> {
+    pub fn crossover(self, axis: Axis, device: &str, reference: &str) -> Option<Crossover> {
         let sizes = self.along(axis).into_iter();
         let ratios: Vec<(f64, Estimate)> = sizes
-            .filter_map(|size| Some((axis.of(size), self.advantage(device, reference, size)?)))
+            .filter_map(|size| Some((axis.of(size), self.speedup(device, reference, size)?)))
             .collect();
         let by = |ratio: &dyn Fn(&Estimate) -> Option<f64>| {
             let point = |(size, estimate): &(f64, Estimate)| Some((*size, ratio(estimate)?));
@@ -143,12 +142,24 @@ impl<'a> Timings<'a> {
             Some(Crossing::At(size)) => Some(size),
             _ => None,
         };
-        Some(Overtaking {
+        Some(Crossover {
             crossing: by(&|e| Some(e.value))?,
             earliest: at(by(&|e| e.interval.map(|i| i.high))),
             latest: at(by(&|e| e.interval.map(|i| i.low))),
         })
     }
+}
+
+/// How many times as long `over` takes as `under`: the ratio of the medians, with an interval. `None`
+/// without times or with times that are not positive.
+pub fn time_ratio(over: &[f64], under: &[f64]) -> Option<Estimate> {
+    let (over, under) = (positive_sample(over)?, positive_sample(under)?);
+    Some(Estimate::ratio_of_medians(&over, &under, CONFIDENCE))
+}
+
+fn positive_sample(times: &[f64]) -> Option<Sample> {
+    let sample = Sample::new(times.to_vec()).ok()?;
+    (sample.min() > 0.0).then_some(sample)
 }
 
 /// Which devices are held against which: every other one against every CPU where there are both, else
@@ -169,15 +180,15 @@ pub fn pairs(devices: &[DeviceInfo]) -> Vec<(&DeviceInfo, &DeviceInfo)> {
 mod tests {
     use super::*;
     use crate::compare::analysis::fixture::{SPREAD, comparison, size};
-    use crate::compare::results::Comparison;
+    use crate::compare::results::DeviceComparison;
     use crate::stats::Interval;
 
     fn near(a: f64, b: f64) -> bool {
         (a - b).abs() <= 1e-9 * b.abs()
     }
 
-    fn first(comparison: &Comparison) -> Timings<'_> {
-        Timings(&comparison.arms[0])
+    fn first(comparison: &DeviceComparison) -> ArmTimings<'_> {
+        ArmTimings(&comparison.arms[0])
     }
 
     #[test]
@@ -207,12 +218,15 @@ mod tests {
         assert!(near(rate.value, 32_000.0));
         let Interval { low, high } = rate.interval.unwrap();
         assert!(low < rate.value && rate.value < high);
-        let advantage = timings.advantage("wgpu", "flex", sixteen).unwrap();
-        assert!(near(advantage.value, 2.0));
-        let ends = advantage.interval.unwrap();
+        let speedup = timings.speedup("wgpu", "flex", sixteen).unwrap();
+        assert!(near(speedup.value, 2.0));
+        let ends = speedup.interval.unwrap();
         assert!(ends.low > 2.0 * (1.0 - 2.0 * SPREAD) && ends.high < 2.0 * (1.0 + 3.0 * SPREAD));
         assert!(near(
-            timings.stretch("wgpu", size(64, 1.0, 32)).unwrap().value,
+            timings
+                .step_growth("wgpu", size(64, 1.0, 32))
+                .unwrap()
+                .value,
             20.0 / 4.25
         ));
     }
@@ -230,7 +244,7 @@ mod tests {
     fn a_device_overtakes_where_the_lines_of_both_cross() {
         let comparison = comparison();
         let timings = first(&comparison);
-        let found = timings.overtaking(Axis::Replicas, "wgpu", "flex").unwrap();
+        let found = timings.crossover(Axis::Replicas, "wgpu", "flex").unwrap();
         // 4 against 5 ms at 4 nets, 16 against 8 ms at 16: in logarithms.
         let expected = 4.0 * 4.0_f64.powf(1.25_f64.ln() / 2.5_f64.ln());
         let Crossing::At(size) = found.crossing else {
@@ -239,9 +253,9 @@ mod tests {
         assert!(near(size, expected), "{size}");
         let (earliest, latest) = (found.earliest.unwrap(), found.latest.unwrap());
         assert!(earliest < size && size < latest && latest < 1.2 * earliest);
-        let back = timings.overtaking(Axis::Replicas, "flex", "wgpu").unwrap();
+        let back = timings.crossover(Axis::Replicas, "flex", "wgpu").unwrap();
         assert_eq!(back.crossing, Crossing::Only(vec![1.0, 4.0]));
-        assert_eq!(timings.overtaking(Axis::Width, "wgpu", "none"), None);
+        assert_eq!(timings.crossover(Axis::Width, "wgpu", "none"), None);
     }
 
     #[test]
@@ -249,7 +263,7 @@ mod tests {
         let mut comparison = comparison();
         for timed in &mut comparison.arms[0].speed {
             if timed.device == "wgpu" && timed.size.replicas == 64 {
-                timed.outcome = Timed::Failed {
+                timed.outcome = TimingOutcome::Failed {
                     error: "lost".into(),
                 };
             }
@@ -257,7 +271,7 @@ mod tests {
         let timings = first(&comparison);
         assert_eq!(timings.rate("wgpu", size(64, 1.0, 32)), None);
         assert!(timings.rate("flex", size(64, 1.0, 32)).is_some());
-        let found = timings.overtaking(Axis::Replicas, "wgpu", "flex").unwrap();
+        let found = timings.crossover(Axis::Replicas, "wgpu", "flex").unwrap();
         assert!(matches!(found.crossing, Crossing::At(_)));
     }
 

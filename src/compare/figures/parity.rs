@@ -1,7 +1,9 @@
 //! How far devices are from double precision, step by step: both axes logarithmic, a row an arm.
 
 use crate::compare::analysis::bound::bound_at;
-use crate::compare::results::{ArmComparison, Comparison, Measured, OnDevice, Parity, Yardstick};
+use crate::compare::results::{
+    ArmComparison, DeviceComparison, Measured, OnDevice, Parity, RoundingBaseline,
+};
 use crate::plot::PlotError;
 use crate::plot::axis::{Frame, Range};
 use crate::plot::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
@@ -12,9 +14,9 @@ use crate::plot::style::{
 
 const LEFT: f64 = 66.0;
 const GAP: f64 = 62.0;
-const PANEL_HEIGHT: f64 = 190.0;
-/// From the top of one row of panels to that of the next.
-const ROW: f64 = PANEL_HEIGHT + 84.0;
+const FACET_HEIGHT: f64 = 190.0;
+/// From the top of one row of facets to that of the next.
+const ROW: f64 = FACET_HEIGHT + 84.0;
 
 /// What is smaller is drawn here; single precision rounds by more.
 const LEAST: f64 = 1e-8;
@@ -26,9 +28,9 @@ const MOST: f64 = 1e6;
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn parity(comparison: &Comparison) -> Result<Option<String>, PlotError> {
-    let panels: Vec<Panel<'_>> = comparison.arms.iter().flat_map(panels).collect();
-    if panels.is_empty() {
+pub fn parity(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
+    let facets: Vec<ParityFacet<'_>> = comparison.arms.iter().flat_map(facets).collect();
+    if facets.is_empty() {
         return Ok(None);
     }
     let names = comparison.devices.iter().map(|device| device.label());
@@ -42,12 +44,12 @@ pub fn parity(comparison: &Comparison) -> Result<Option<String>, PlotError> {
                    beyond it.";
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
     let top = 40.0 + HEADING_ROW * heading.len() as f64;
-    let below = top + ROW * panels.len().div_ceil(2) as f64 - 16.0;
+    let below = top + ROW * facets.len().div_ceil(2) as f64 - 16.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let svg = figure(height, &title, |canvas| {
         canvas.heading(&heading);
-        for (k, panel) in panels.iter().enumerate() {
-            panel.draw(canvas, top, k);
+        for (k, facet) in facets.iter().enumerate() {
+            facet.draw(canvas, top, k);
         }
         legend.draw(canvas, below);
         canvas.caption(&caption, below + legend.height() + 6.0);
@@ -56,7 +58,7 @@ pub fn parity(comparison: &Comparison) -> Result<Option<String>, PlotError> {
 }
 
 /// One arm on every device.
-struct Panel<'a> {
+struct ParityFacet<'a> {
     title: String,
     /// A list a device, in the order of the comparison; empty where it was not measured.
     devices: Vec<Vec<f64>>,
@@ -66,7 +68,7 @@ struct Panel<'a> {
     most: Option<f64>,
 }
 
-fn panels(arm: &ArmComparison) -> Vec<Panel<'_>> {
+fn facets(arm: &ArmComparison) -> Vec<ParityFacet<'_>> {
     let Some(yardstick) = &arm.yardstick else {
         return Vec::new();
     };
@@ -77,13 +79,13 @@ fn panels(arm: &ArmComparison) -> Vec<Panel<'_>> {
         };
         arm.parity.iter().map(one).collect()
     };
-    let drift = Panel {
+    let drift = ParityFacet {
         title: format!("{}: drift of the loss", arm.label),
         devices: each(&|parity| farthest(&parity.drift)),
         reference: &yardstick.drift,
         most: None,
     };
-    let step = Panel {
+    let step = ParityFacet {
         title: format!("{}: a step, times its bound", arm.label),
         devices: each(&|parity| shares(parity, yardstick)),
         reference: &[],
@@ -102,7 +104,7 @@ fn farthest(values: &[f64]) -> Vec<f64> {
 }
 
 /// For each step the largest distance over its bound, of everything that the step computes.
-fn shares(parity: &Parity, yardstick: &Yardstick) -> Vec<f64> {
+fn shares(parity: &Parity, yardstick: &RoundingBaseline) -> Vec<f64> {
     let distances = &parity.distances;
     let share = |index: usize| {
         let of = |quantity| {
@@ -123,7 +125,7 @@ fn points(values: &[f64]) -> Vec<(f64, f64)> {
     values.iter().enumerate().map(point).collect()
 }
 
-impl Panel<'_> {
+impl ParityFacet<'_> {
     fn frame(&self, top: f64, k: usize) -> Option<Frame> {
         let width = (WIDTH - LEFT - EDGE - GAP) / 2.0;
         let left = LEFT + (k % 2) as f64 * (width + GAP);
@@ -147,7 +149,7 @@ impl Panel<'_> {
             left,
             top,
             right: left + width,
-            bottom: top + PANEL_HEIGHT,
+            bottom: top + FACET_HEIGHT,
             x: Range {
                 low: 0.0,
                 high: (steps.max(2) as f64).log10(),
@@ -185,8 +187,8 @@ impl Panel<'_> {
             points(values).into_iter().map(|p| frame.at(p)).collect()
         };
         canvas.line(&pixels(self.reference), SOFT, 2.0, &[1, 4], "reference");
-        for (look, values) in self.devices.iter().enumerate() {
-            let (color, dash) = series(look);
+        for (style, values) in self.devices.iter().enumerate() {
+            let (color, dash) = series(style);
             canvas.line(&pixels(values), color, 1.5, dash, "series");
         }
         frame.edges(canvas);

@@ -1,10 +1,10 @@
 //! How fast devices are: throughput against nets side by side, the time of one net's step, and its
 //! growth with width and batch.
 
-use super::scaling::{Cost, CostPanel, CostSeries, Mark, Scaling, scaling};
-use super::step_time::{Group, Row, step_time};
-use crate::compare::analysis::{Axis, Timings, pairs};
-use crate::compare::results::{ArmComparison, Comparison, Size};
+use super::cost::{Cost, CostFacet, CostFigure, CostSeries, Mark, cost_figure};
+use super::step_time::{ArmTimes, DeviceTime, step_time};
+use crate::compare::analysis::{ArmTimings, Axis, pairs};
+use crate::compare::results::{ArmComparison, DeviceComparison, TrainingSize};
 use crate::device::DeviceInfo;
 use crate::plot::PlotError;
 use crate::stats::{Crossing, Estimate};
@@ -14,7 +14,7 @@ use crate::text::number::fixed;
 pub const SPEED_FILES: [(&str, &str); 3] = [
     (
         "throughput.svg",
-        "Samples a second against nets side by side, a panel an arm, a line a device",
+        "Samples a second against nets side by side, a facet an arm, a line a device",
     ),
     (
         "step-time.svg",
@@ -33,7 +33,7 @@ const INTERVALS: &str = "Points: medians over the timed windows; bars: intervals
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn speed(comparison: &Comparison) -> Result<Vec<(&'static str, String)>, PlotError> {
+pub fn speed(comparison: &DeviceComparison) -> Result<Vec<(&'static str, String)>, PlotError> {
     let drawn = [
         throughput(comparison)?,
         steps(comparison)?,
@@ -46,7 +46,7 @@ pub fn speed(comparison: &Comparison) -> Result<Vec<(&'static str, String)>, Plo
 }
 
 /// The title, and what is shown.
-fn heading(comparison: &Comparison, what: &str) -> String {
+fn heading(comparison: &DeviceComparison, what: &str) -> String {
     let title = comparison.title.trim();
     match title.ends_with(['.', '?', '!']) {
         true => format!("{title} {what}"),
@@ -56,10 +56,10 @@ fn heading(comparison: &Comparison, what: &str) -> String {
 
 /// A line for each device along `axis`.
 fn lines(
-    comparison: &Comparison,
-    timings: Timings<'_>,
+    comparison: &DeviceComparison,
+    timings: ArmTimings<'_>,
     axis: Axis,
-    cost: impl Fn(&DeviceInfo, Size) -> Option<Estimate>,
+    cost: impl Fn(&DeviceInfo, TrainingSize) -> Option<Estimate>,
 ) -> Vec<CostSeries> {
     let sizes = timings.along(axis);
     let line = |device: &DeviceInfo| CostSeries {
@@ -80,32 +80,32 @@ fn lines(
     lines.filter(|line| !line.costs.is_empty()).collect()
 }
 
-fn throughput(comparison: &Comparison) -> Result<Option<String>, PlotError> {
-    let panel = |arm: &ArmComparison| {
-        let timings = Timings(arm);
+fn throughput(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
+    let facet = |arm: &ArmComparison| {
+        let timings = ArmTimings(arm);
         let rate = |device: &DeviceInfo, size| timings.rate(&device.name, size);
-        let panel = CostPanel {
+        let facet = CostFacet {
             title: arm.label.clone(),
             axis: "nets side by side".to_owned(),
             series: lines(comparison, timings, Axis::Replicas, rate),
             marks: Vec::new(),
         };
-        (!panel.series.is_empty()).then_some(panel)
+        (!facet.series.is_empty()).then_some(facet)
     };
-    drawn(Scaling {
+    drawn(CostFigure {
         heading: &heading(comparison, "Training throughput"),
         cost_axis: "samples a second",
         caption: &format!(
-            "{INTERVALS} Samples are counted over all nets. All panels have the same axes."
+            "{INTERVALS} Samples are counted over all nets. All facets have the same axes."
         ),
-        same_costs: true,
-        panels: comparison.arms.iter().filter_map(panel).collect(),
+        shared_cost_axis: true,
+        facets: comparison.arms.iter().filter_map(facet).collect(),
     })
 }
 
-fn cost(comparison: &Comparison) -> Result<Option<String>, PlotError> {
-    let panel = |(arm, axis): (&ArmComparison, Axis)| {
-        let timings = Timings(arm);
+fn cost(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
+    let facet = |(arm, axis): (&ArmComparison, Axis)| {
+        let timings = ArmTimings(arm);
         let step = |device: &DeviceInfo, size| {
             Some(
                 timings
@@ -119,45 +119,45 @@ fn cost(comparison: &Comparison) -> Result<Option<String>, PlotError> {
             Axis::Width => "width of the hidden layers over the spec's",
             Axis::Batch | Axis::Replicas => "batch (examples)",
         };
-        (most > Some(1)).then(|| CostPanel {
+        (most > Some(1)).then(|| CostFacet {
             title: arm.label.clone(),
             axis: words.to_owned(),
             marks: marks(comparison, timings, axis, &series),
             series,
         })
     };
-    let panels = comparison.arms.iter();
-    let panels = panels.flat_map(|arm| [(arm, Axis::Width), (arm, Axis::Batch)]);
-    let panels: Vec<CostPanel> = panels.filter_map(panel).collect();
-    let crossings = match panels.iter().any(|panel| !panel.marks.is_empty()) {
+    let facets = comparison.arms.iter();
+    let facets = facets.flat_map(|arm| [(arm, Axis::Width), (arm, Axis::Batch)]);
+    let facets: Vec<CostFacet> = facets.filter_map(facet).collect();
+    let crossings = match facets.iter().any(|facet| !facet.marks.is_empty()) {
         true => "Rings: the size from which on one device is faster than another.",
         false => "No device overtakes another within these sizes.",
     };
-    drawn(Scaling {
+    drawn(CostFigure {
         heading: &heading(comparison, "Step time of one net"),
         cost_axis: "milliseconds a step",
         caption: &format!("{INTERVALS} {crossings}"),
-        same_costs: false,
-        panels,
+        shared_cost_axis: false,
+        facets,
     })
 }
 
-fn drawn(figure: Scaling<'_>) -> Result<Option<String>, PlotError> {
-    match figure.panels.is_empty() {
+fn drawn(figure: CostFigure<'_>) -> Result<Option<String>, PlotError> {
+    match figure.facets.is_empty() {
         true => Ok(None),
-        false => scaling(&figure).map(Some),
+        false => cost_figure(&figure).map(Some),
     }
 }
 
 /// Where the line of a device falls below that of another for good.
 fn marks(
-    comparison: &Comparison,
-    timings: Timings<'_>,
+    comparison: &DeviceComparison,
+    timings: ArmTimings<'_>,
     axis: Axis,
     series: &[CostSeries],
 ) -> Vec<Mark> {
     let mark = |(device, reference): (&DeviceInfo, &DeviceInfo)| {
-        let found = timings.overtaking(axis, &device.name, &reference.name)?;
+        let found = timings.crossover(axis, &device.name, &reference.name)?;
         let Crossing::At(size) = found.crossing else {
             return None;
         };
@@ -186,29 +186,29 @@ fn at(costs: &[Cost], size: f64) -> Option<f64> {
     Some(a.cost * (b.cost / a.cost).powf(share))
 }
 
-fn steps(comparison: &Comparison) -> Result<Option<String>, PlotError> {
+fn steps(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
     let group = |arm: &ArmComparison| {
-        let timings = Timings(arm);
-        let row = |(look, device): (usize, &DeviceInfo)| {
+        let timings = ArmTimings(arm);
+        let row = |(style, device): (usize, &DeviceInfo)| {
             let step = timings.step(&device.name, timings.one())?;
-            Some(Row {
-                look,
+            Some(DeviceTime {
+                style,
                 name: device.label(),
                 value: step.map(|seconds| 1e3 * seconds),
             })
         };
-        let rows: Vec<Row> = comparison
+        let rows: Vec<DeviceTime> = comparison
             .devices
             .iter()
             .enumerate()
             .filter_map(row)
             .collect();
-        (!rows.is_empty()).then(|| Group {
+        (!rows.is_empty()).then(|| ArmTimes {
             title: arm.label.clone(),
             rows,
         })
     };
-    let groups: Vec<Group> = comparison.arms.iter().filter_map(group).collect();
+    let groups: Vec<ArmTimes> = comparison.arms.iter().filter_map(group).collect();
     if groups.is_empty() {
         return Ok(None);
     }
@@ -221,10 +221,10 @@ fn steps(comparison: &Comparison) -> Result<Option<String>, PlotError> {
 mod tests {
     use super::*;
     use crate::compare::analysis::fixture::comparison;
-    use crate::compare::results::Timed;
+    use crate::compare::results::TimingOutcome;
     use crate::device::DeviceKind;
 
-    fn figures(comparison: &Comparison) -> Vec<(&'static str, String)> {
+    fn figures(comparison: &DeviceComparison) -> Vec<(&'static str, String)> {
         speed(comparison).unwrap()
     }
 
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn a_crossing_is_marked_where_both_lines_meet() {
         let comparison = comparison();
-        let timings = Timings(&comparison.arms[0]);
+        let timings = ArmTimings(&comparison.arms[0]);
         let step = |device: &DeviceInfo, size| timings.step(&device.name, size);
         for axis in [Axis::Width, Axis::Replicas] {
             let series = lines(&comparison, timings, axis, step);
@@ -285,7 +285,7 @@ mod tests {
     fn without_times_there_are_no_figures() {
         let mut comparison = comparison();
         for timed in comparison.arms.iter_mut().flat_map(|arm| &mut arm.speed) {
-            timed.outcome = Timed::Failed {
+            timed.outcome = TimingOutcome::Failed {
                 error: "lost".into(),
             };
         }

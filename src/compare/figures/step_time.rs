@@ -1,6 +1,6 @@
-//! Times by group, a row each: a point with its interval on a logarithmic axis, the number beside it.
+//! StopwatchTimes by arm, a row each: a point with its interval on a logarithmic axis, the number beside it.
 
-use super::scaling::cost_ticks;
+use super::cost::cost_ticks;
 use crate::plot::PlotError;
 use crate::plot::axis::{Frame, Range};
 use crate::plot::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
@@ -18,20 +18,20 @@ const NUMBERS: f64 = 150.0;
 const NAMES: f64 = 240.0;
 
 /// A time.
-pub(super) struct Row {
-    /// Which look it has, the same in every group.
-    pub(super) look: usize,
+pub(super) struct DeviceTime {
+    /// Which style it has, the same in every arm.
+    pub(super) style: usize,
     pub(super) name: String,
     pub(super) value: Estimate,
 }
 
-/// Times that belong together.
-pub(super) struct Group {
+/// StopwatchTimes that belong together.
+pub(super) struct ArmTimes {
     pub(super) title: String,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<DeviceTime>,
 }
 
-/// Draws `groups` below each other on one axis, which is named `axis`.
+/// Draws `arms` below each other on one axis, which is named `axis`.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -39,14 +39,14 @@ pub(super) fn step_time(
     heading: &str,
     axis: &str,
     caption: &str,
-    groups: &[Group],
+    arms: &[ArmTimes],
 ) -> Result<String, PlotError> {
     let lines = wrap(heading, HEADING * 1.08, WIDTH - 2.0 * EDGE);
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
-    let rows = || groups.iter().flat_map(|group| &group.rows);
-    let heights = groups
+    let rows = || arms.iter().flat_map(|arm| &arm.rows);
+    let heights = arms
         .iter()
-        .map(|group| TITLE_ROW + ROW * group.rows.len() as f64);
+        .map(|arm| TITLE_ROW + ROW * arm.rows.len() as f64);
     let names = rows()
         .map(|row| text_width(&row.name, SMALL))
         .fold(0.0, f64::max);
@@ -79,8 +79,8 @@ pub(super) fn step_time(
     figure(height, heading, |canvas| {
         canvas.heading(&lines);
         let mut y = top;
-        for group in groups {
-            y = draw_group(canvas, group, &frame, &ticks, y);
+        for arm in arms {
+            y = draw_arm(canvas, arm, &frame, &ticks, y);
         }
         let number = Type::new(SMALL, INK, Anchor::Middle);
         for (value, label) in &ticks {
@@ -93,38 +93,38 @@ pub(super) fn step_time(
     })
 }
 
-/// Draws a group from `y` on; where the next one starts.
-fn draw_group(
+/// Draws a arm from `y` on; where the next one starts.
+fn draw_arm(
     canvas: &mut Canvas<'_>,
-    group: &Group,
+    arm: &ArmTimes,
     frame: &Frame,
     ticks: &[(f64, String)],
     y: f64,
 ) -> f64 {
     let bold = Type::new(LABEL, INK, Anchor::Start).bold();
-    let title = shorten(&group.title, LABEL * 1.08, WIDTH - 2.0 * EDGE);
+    let title = shorten(&arm.title, LABEL * 1.08, WIDTH - 2.0 * EDGE);
     canvas.text(&title, (EDGE, y + TITLE_ROW / 2.0 + 2.0), bold);
     let frame = Frame {
         top: y + TITLE_ROW,
-        bottom: y + TITLE_ROW + ROW * group.rows.len() as f64,
+        bottom: y + TITLE_ROW + ROW * arm.rows.len() as f64,
         ..*frame
     };
     for (value, _) in ticks {
         let x = frame.px(*value);
         canvas.line(&[(x, frame.top), (x, frame.bottom)], GRID, 1.0, &[], "grid");
     }
-    for (k, row) in group.rows.iter().enumerate() {
+    for (k, row) in arm.rows.iter().enumerate() {
         draw_row(canvas, row, &frame, frame.top + ROW * (k as f64 + 0.5));
     }
     frame.edges(canvas);
     frame.bottom
 }
 
-fn draw_row(canvas: &mut Canvas<'_>, row: &Row, frame: &Frame, y: f64) {
+fn draw_row(canvas: &mut Canvas<'_>, row: &DeviceTime, frame: &Frame, y: f64) {
     let name = shorten(&row.name, SMALL, NAMES);
     let names = Type::new(SMALL, INK, Anchor::End);
     canvas.text(&name, (frame.left - 8.0, y), names);
-    let (color, _) = series(row.look);
+    let (color, _) = series(row.style);
     let px = |value: f64| frame.px(value.log10());
     let point = px(row.value.value);
     canvas.line(&[(frame.left, y), (frame.right, y)], GRID, 1.0, &[], "grid");

@@ -2,20 +2,22 @@
 
 use super::devices::shown;
 use crate::analysis::Spread;
-use crate::compare::analysis::equivalence::{Paired, finals, paired};
-use crate::compare::results::{Accuracy, Comparison, Measured, OnDevice};
+use crate::compare::analysis::equivalence::{
+    PairedDifferences, final_accuracies, paired_differences,
+};
+use crate::compare::results::{Accuracy, DeviceComparison, Measured, OnDevice};
 use crate::stats::{Rule, Verdict};
 use crate::text::counted;
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 use crate::text::number::{decimals, fixed, interval, p_value, signed};
 
-fn measured(comparison: &Comparison) -> bool {
+fn measured(comparison: &DeviceComparison) -> bool {
     comparison.arms.iter().any(|arm| !arm.accuracy.is_empty())
 }
 
-pub(super) fn answer(comparison: &Comparison) -> Option<String> {
-    let pairs = paired(comparison);
+pub(super) fn answer(comparison: &DeviceComparison) -> Option<String> {
+    let pairs = paired_differences(comparison);
     if pairs.is_empty() {
         return None;
     }
@@ -42,12 +44,12 @@ pub(super) fn answer(comparison: &Comparison) -> Option<String> {
     )
 }
 
-fn verdict(pair: &Paired<'_>) -> Verdict {
+fn verdict(pair: &PairedDifferences<'_>) -> Verdict {
     let decision = pair.decision.as_ref();
     decision.map_or(Verdict::Undecided, |decision| decision.verdict)
 }
 
-pub(super) fn section(comparison: &Comparison) -> Vec<String> {
+pub(super) fn section(comparison: &DeviceComparison) -> Vec<String> {
     let Some(table) = table(comparison) else {
         return Vec::new();
     };
@@ -64,7 +66,7 @@ pub(super) fn section(comparison: &Comparison) -> Vec<String> {
     vec!["## The same accuracy?".to_owned(), text, table]
 }
 
-pub(super) fn table(comparison: &Comparison) -> Option<String> {
+pub(super) fn table(comparison: &DeviceComparison) -> Option<String> {
     if !measured(comparison) {
         return None;
     }
@@ -80,7 +82,7 @@ pub(super) fn table(comparison: &Comparison) -> Option<String> {
         ("p equivalent, Holm", Right),
         ("verdict", Left),
     ]);
-    let pairs = paired(comparison);
+    let pairs = paired_differences(comparison);
     for arm in &comparison.arms {
         for on in &arm.accuracy {
             let pair = pairs
@@ -104,16 +106,16 @@ pub(super) fn table(comparison: &Comparison) -> Option<String> {
 
 /// Seeds that finished, and their accuracies.
 fn scores(on: &OnDevice<Accuracy>) -> [String; 2] {
-    let finals = finals(on);
-    let spread = Spread::of(finals.iter().map(|(_, accuracy)| *accuracy));
+    let final_accuracies = final_accuracies(on);
+    let spread = Spread::of(final_accuracies.iter().map(|(_, accuracy)| *accuracy));
     let spread = spread.map(|s| s.mean_sd(decimals(s.sd, 2)));
     [
-        finals.len().to_string(),
+        final_accuracies.len().to_string(),
         spread.unwrap_or_else(|| NO_VALUE.to_owned()),
     ]
 }
 
-fn judged(pair: &Paired<'_>) -> Vec<String> {
+fn judged(pair: &PairedDifferences<'_>) -> Vec<String> {
     let Some(decision) = &pair.decision else {
         let seeds = counted(pair.differences.len(), "pair");
         return vec![

@@ -1,17 +1,17 @@
 //! Who took part.
 
-use crate::compare::results::Comparison;
+use crate::compare::results::DeviceComparison;
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 
 /// A device as tables name it: code, and that it is a software adapter where it is one.
-pub(super) fn shown(comparison: &Comparison, name: &str) -> String {
+pub(super) fn shown(comparison: &DeviceComparison, name: &str) -> String {
     let device = comparison.devices.iter().find(|d| d.name == name);
     device.map_or_else(|| format!("`{name}`"), DeviceInfo::code)
 }
 
-pub(super) fn table(comparison: &Comparison) -> String {
+pub(super) fn table(comparison: &DeviceComparison) -> String {
     let mut table = Table::new([
         ("device", Left),
         ("computed by", Left),
@@ -53,7 +53,7 @@ fn computed_by(device: &DeviceInfo) -> &'static str {
 }
 
 /// Whether a GPU took part at all.
-pub(super) fn note(comparison: &Comparison) -> Option<String> {
+pub(super) fn note(comparison: &DeviceComparison) -> Option<String> {
     let gpu = |d: &DeviceInfo| {
         matches!(
             d.kind,

@@ -2,15 +2,16 @@
 
 mod accuracy;
 mod devices;
-mod explain;
+mod notes;
 mod parity;
 pub mod speed;
 mod targets;
 
-pub use explain::forward;
+pub use notes::forward;
+pub use speed::with_interval;
 
 use crate::compare::figures::{self, SPEED_FILES};
-use crate::compare::results::{Comparison, Timing};
+use crate::compare::results::{DeviceComparison, TimingConfig};
 use crate::plot::PlotError;
 use crate::text::counted;
 use crate::text::markdown::{list, one_line};
@@ -30,7 +31,7 @@ pub fn files() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// If a figure cannot be drawn.
-pub fn derive(comparison: &Comparison) -> Result<Vec<(&'static str, String)>, PlotError> {
+pub fn derive(comparison: &DeviceComparison) -> Result<Vec<(&'static str, String)>, PlotError> {
     let mut files = Vec::new();
     if let Some(svg) = figures::parity(comparison)? {
         files.push((PARITY_FILE, svg));
@@ -43,7 +44,7 @@ pub fn derive(comparison: &Comparison) -> Result<Vec<(&'static str, String)>, Pl
 }
 
 /// The tables, for a terminal.
-pub fn brief(comparison: &Comparison) -> String {
+pub fn brief(comparison: &DeviceComparison) -> String {
     let mut parts = vec![format!("# {}", heading(comparison))];
     parts.push(devices::table(comparison));
     parts.extend(parity::table(comparison));
@@ -56,7 +57,7 @@ pub fn brief(comparison: &Comparison) -> String {
 }
 
 /// `report.md`, with links to `figures` (file names beside it).
-fn page(comparison: &Comparison, figures: &[&str]) -> String {
+fn page(comparison: &DeviceComparison, figures: &[&str]) -> String {
     let mut parts = vec![format!("# {}", heading(comparison))];
     parts.push(answers(comparison));
     parts.push("## Devices".to_owned());
@@ -78,13 +79,13 @@ fn joined(parts: Vec<String>) -> String {
     parts.join("\n\n") + "\n"
 }
 
-fn heading(comparison: &Comparison) -> String {
+fn heading(comparison: &DeviceComparison) -> String {
     let names: Vec<String> = comparison.devices.iter().map(|d| d.label()).collect();
     format!("{}: {}", one_line(&comparison.title), names.join(", "))
 }
 
 /// The questions and, in a sentence each, what came out.
-fn answers(comparison: &Comparison) -> String {
+fn answers(comparison: &DeviceComparison) -> String {
     let worth = speed::answer(comparison).map(|text| format!("**Worth it?** {text}"));
     let answers = [
         worth,
@@ -94,7 +95,7 @@ fn answers(comparison: &Comparison) -> String {
     list(answers.into_iter().flatten())
 }
 
-fn limits(comparison: &Comparison) -> String {
+fn limits(comparison: &DeviceComparison) -> String {
     let arms = counted(comparison.arms.len(), "arm");
     let software = comparison.devices.iter().filter(|d| d.is_software());
     let software: Vec<String> = software.map(|d| format!("`{}`", d.name)).collect();
@@ -128,11 +129,11 @@ fn limits(comparison: &Comparison) -> String {
     list(items.into_iter())
 }
 
-fn made(comparison: &Comparison) -> String {
+fn made(comparison: &DeviceComparison) -> String {
     let spec = &comparison.spec;
     let names: Vec<&str> = comparison.devices.iter().map(|d| d.name.as_str()).collect();
     let timing = comparison.timing.filter(|timing| {
-        let usual = Timing::default();
+        let usual = TimingConfig::default();
         timing.longest_step != usual.longest_step
     });
     let longest = timing.map(|timing| format!(" --longest-step {}", timing.longest_step));

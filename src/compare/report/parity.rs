@@ -1,10 +1,13 @@
 //! The first steps against double precision.
 
 use super::devices::shown;
-use super::{PARITY_FILE, explain};
-use crate::compare::analysis::bound::{Break, FACTOR, FLOOR, Quantity, bound_at, first_break};
+use super::{PARITY_FILE, notes};
+use crate::compare::analysis::bound::{
+    BoundViolation, FACTOR, FLOOR, Quantity, bound_at, first_violation,
+};
 use crate::compare::results::{
-    ArmComparison, Comparison, Distances, FAR, Measured, OnDevice, Parity, Yardstick,
+    ArmComparison, DeviceComparison, Distances, Measured, NOT_COMPARABLE, OnDevice, Parity,
+    RoundingBaseline,
 };
 use crate::text::counted;
 use crate::text::markdown::Align::{Left, Right};
@@ -15,7 +18,7 @@ use crate::text::number::compact;
 const NOTHING: f64 = 1e-12;
 
 /// The parameters whose gradient is zero in theory.
-pub(super) fn noise(yardstick: &Yardstick) -> Vec<usize> {
+pub(super) fn noise(yardstick: &RoundingBaseline) -> Vec<usize> {
     let sizes = yardstick.gradients.iter().enumerate();
     sizes
         .filter(|(_, size)| **size <= NOTHING)
@@ -24,30 +27,30 @@ pub(super) fn noise(yardstick: &Yardstick) -> Vec<usize> {
 }
 
 /// A device's run on an arm, and what it is judged by.
-pub(super) struct Run<'a> {
+pub(super) struct ParityRun<'a> {
     pub(super) arm: &'a ArmComparison,
     pub(super) device: &'a str,
     pub(super) parity: &'a Parity,
-    pub(super) yardstick: &'a Yardstick,
+    pub(super) yardstick: &'a RoundingBaseline,
 }
 
-impl Run<'_> {
-    pub(super) fn broken(&self) -> Option<Break> {
-        first_break(self.parity, self.yardstick)
+impl ParityRun<'_> {
+    pub(super) fn broken(&self) -> Option<BoundViolation> {
+        first_violation(self.parity, self.yardstick)
     }
 }
 
 /// Every run that was made.
-pub(super) fn runs(comparison: &Comparison) -> impl Iterator<Item = Run<'_>> {
+pub(super) fn runs(comparison: &DeviceComparison) -> impl Iterator<Item = ParityRun<'_>> {
     comparison.arms.iter().flat_map(|arm| {
         let made = arm.parity.iter().filter_map(|on| run(arm, on));
         made.collect::<Vec<_>>()
     })
 }
 
-pub(super) fn run<'a>(arm: &'a ArmComparison, on: &'a OnDevice<Parity>) -> Option<Run<'a>> {
+pub(super) fn run<'a>(arm: &'a ArmComparison, on: &'a OnDevice<Parity>) -> Option<ParityRun<'a>> {
     match &on.outcome {
-        Measured::Done(parity) => Some(Run {
+        Measured::Done(parity) => Some(ParityRun {
             arm,
             device: &on.device,
             parity,
@@ -57,11 +60,11 @@ pub(super) fn run<'a>(arm: &'a ArmComparison, on: &'a OnDevice<Parity>) -> Optio
     }
 }
 
-fn measured(comparison: &Comparison) -> bool {
+fn measured(comparison: &DeviceComparison) -> bool {
     comparison.arms.iter().any(|arm| !arm.parity.is_empty())
 }
 
-pub(super) fn answer(comparison: &Comparison) -> Option<String> {
+pub(super) fn answer(comparison: &DeviceComparison) -> Option<String> {
     measured(comparison).then(|| {
         let broken: Vec<String> = runs(comparison)
             .filter_map(|run| Some((run.broken()?, run)))
@@ -83,7 +86,7 @@ pub(super) fn answer(comparison: &Comparison) -> Option<String> {
     })
 }
 
-pub(super) fn section(comparison: &Comparison, figures: &[&str]) -> Vec<String> {
+pub(super) fn section(comparison: &DeviceComparison, figures: &[&str]) -> Vec<String> {
     let Some(table) = table(comparison) else {
         return Vec::new();
     };
@@ -94,11 +97,11 @@ pub(super) fn section(comparison: &Comparison, figures: &[&str]) -> Vec<String> 
         ));
     }
     parts.push(table);
-    parts.extend(explain::list_of(comparison));
+    parts.extend(notes::list_of(comparison));
     parts
 }
 
-fn text(comparison: &Comparison) -> String {
+fn text(comparison: &DeviceComparison) -> String {
     let yardstick = comparison
         .arms
         .iter()
@@ -120,7 +123,7 @@ fn text(comparison: &Comparison) -> String {
     )
 }
 
-pub(super) fn table(comparison: &Comparison) -> Option<String> {
+pub(super) fn table(comparison: &DeviceComparison) -> Option<String> {
     if !measured(comparison) {
         return None;
     }
@@ -177,7 +180,7 @@ fn cells(arm: &ArmComparison, on: &OnDevice<Parity>) -> Vec<String> {
             named(&broken, distances),
             size(broken.distance),
             compact(broken.bound),
-            explain::forward(run.parity),
+            notes::forward(run.parity),
         ),
     };
     vec![
@@ -211,7 +214,7 @@ fn place(quantity: Quantity) -> usize {
 }
 
 /// What comes nearest to its bound, the step, from 1, at which it does, and its share of the bound.
-fn nearest(run: &Run<'_>) -> (Quantity, usize, f64) {
+fn nearest(run: &ParityRun<'_>) -> (Quantity, usize, f64) {
     let distances = &run.parity.distances;
     let shares = distances.order().flat_map(|quantity| {
         let steps = distances.of(quantity).iter().enumerate();
@@ -225,7 +228,7 @@ fn nearest(run: &Run<'_>) -> (Quantity, usize, f64) {
 }
 
 /// What broke, in words.
-pub(super) fn named(broken: &Break, distances: &Distances) -> String {
+pub(super) fn named(broken: &BoundViolation, distances: &Distances) -> String {
     format!("the {}", code(&distances.name(broken.quantity)))
 }
 
@@ -240,7 +243,7 @@ fn code(name: &str) -> String {
 /// A distance as tables show it.
 fn size(distance: f64) -> String {
     match distance {
-        d if d >= FAR => "not finite".to_owned(),
+        d if d >= NOT_COMPARABLE => "not finite".to_owned(),
         d => compact(d),
     }
 }

@@ -1,20 +1,22 @@
 //! What a GPU should bring, and whether it does.
 
-use crate::compare::analysis::target::{ADVANTAGE, Judged, NETS, STRETCH, Standing, Target};
+use crate::compare::analysis::target::{
+    MAX_STEP_GROWTH, MIN_SPEEDUP, TARGET_REPLICAS, Target, TargetResult, TargetStatus,
+};
 use crate::compare::report::speed::times;
-use crate::compare::results::Comparison;
+use crate::compare::results::DeviceComparison;
 use crate::device::DeviceKind;
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 
-pub(super) fn section(comparison: &Comparison) -> Vec<String> {
+pub(super) fn section(comparison: &DeviceComparison) -> Vec<String> {
     let text = format!(
-        "What a GPU should bring at {NETS} nets side by side, set before any was measured: {} as the \
+        "What a GPU should bring at {TARGET_REPLICAS} nets side by side, set before any was measured: {} as the \
          fastest CPU here, for convolutional nets, and {}. *Met* and *not met* are said of the whole \
          interval. *Not measured* is what was not timed; `--longest-step SECONDS` waits for steps that \
          take long on a CPU. A software adapter, and what does not say that it is a GPU, are not judged.",
-        of(Target::Advantage),
-        of(Target::Stretch),
+        of(Target::Speedup),
+        of(Target::StepGrowth),
     );
     vec!["## Targets".to_owned(), text, table(comparison)]
 }
@@ -22,13 +24,15 @@ pub(super) fn section(comparison: &Comparison) -> Vec<String> {
 /// The target in words.
 fn of(target: Target) -> String {
     match target {
-        Target::Advantage => format!("at least {ADVANTAGE} times as fast"),
-        Target::Stretch => format!("a step under {STRETCH} times as long as one of one net"),
+        Target::Speedup => format!("at least {MIN_SPEEDUP} times as fast"),
+        Target::StepGrowth => {
+            format!("a step under {MAX_STEP_GROWTH} times as long as one of one net")
+        }
     }
 }
 
 /// A row for each target, arm and device; a target that nothing here is about has one row, too.
-pub(super) fn table(comparison: &Comparison) -> String {
+pub(super) fn table(comparison: &DeviceComparison) -> String {
     let columns = ["target", "arm", "device"].map(|name| (name, Left));
     let mut table = Table::new(
         columns
@@ -56,18 +60,18 @@ pub(super) fn table(comparison: &Comparison) -> String {
     table.render()
 }
 
-fn verdict(judged: &Judged<'_>) -> String {
-    match judged.standing {
-        Standing::Met => "**met**".to_owned(),
-        Standing::NotMet => "**not met**".to_owned(),
-        Standing::Undecided => "undecided".to_owned(),
-        Standing::NotMeasured => "not measured".to_owned(),
-        Standing::NotJudged => format!("not judged: {}", judged.device.kind.words()),
+fn verdict(judged: &TargetResult<'_>) -> String {
+    match judged.status {
+        TargetStatus::Met => "**met**".to_owned(),
+        TargetStatus::NotMet => "**not met**".to_owned(),
+        TargetStatus::Undecided => "undecided".to_owned(),
+        TargetStatus::NotMeasured => "not measured".to_owned(),
+        TargetStatus::NotJudged => format!("not judged: {}", judged.device.kind.words()),
     }
 }
 
 /// Why a target is about nothing here.
-fn missing(comparison: &Comparison) -> &'static str {
+fn missing(comparison: &DeviceComparison) -> &'static str {
     let is_cpu = |kind| kind == DeviceKind::Cpu;
     match comparison.devices.iter().all(|device| is_cpu(device.kind)) {
         true => "no GPU took part",

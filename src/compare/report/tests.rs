@@ -1,15 +1,15 @@
 use super::*;
 use crate::compare::results::fixture::comparison;
-use crate::compare::results::{ForwardBreak, Measured, Parity, Place};
+use crate::compare::results::{ForwardDeviation, Measured, Parity, ValueDeviation};
 
-fn parity_of(comparison: &mut Comparison, device: usize) -> &mut Parity {
+fn parity_of(comparison: &mut DeviceComparison, device: usize) -> &mut Parity {
     match &mut comparison.arms[0].parity[device].outcome {
         Measured::Done(parity) => parity,
         Measured::Failed { .. } => panic!("it was measured"),
     }
 }
 
-fn page_of(comparison: &Comparison) -> String {
+fn page_of(comparison: &DeviceComparison) -> String {
     let files = derive(comparison).unwrap();
     assert_eq!(files.len(), 2);
     files[0].1.clone()
@@ -63,9 +63,9 @@ fn a_break_is_told_by_layer_and_step_and_where_the_forward_pass_goes_astray() {
 
     let parity = parity_of(&mut comparison, 1);
     parity.distances.loss[3] = 0.25;
-    parity.forward = Some(ForwardBreak {
+    parity.forward = Some(ForwardDeviation {
         step: 4,
-        place: Some(Place {
+        place: Some(ValueDeviation {
             path: "blocks.0".into(),
             point: "the output".into(),
             distance: 0.1,

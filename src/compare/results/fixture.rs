@@ -34,8 +34,8 @@ pub(crate) fn parity(scale: f64) -> Parity {
     }
 }
 
-pub(crate) fn yardstick() -> Yardstick {
-    Yardstick {
+pub(crate) fn yardstick() -> RoundingBaseline {
+    RoundingBaseline {
         device: "flex".into(),
         seed: 0,
         runs: 5,
@@ -66,7 +66,7 @@ fn on<T>(device: &str, outcome: T) -> OnDevice<T> {
 }
 
 /// An arm on a CPU and on a software adapter, whose test accuracies are `gap` points higher.
-pub(crate) fn comparison(seeds: usize, gap: f64) -> Comparison {
+pub(crate) fn comparison(seeds: usize, gap: f64) -> DeviceComparison {
     let cells = |gap: f64| {
         let cell = |seed: u64| TrainedCell {
             seed,
@@ -78,7 +78,7 @@ pub(crate) fn comparison(seeds: usize, gap: f64) -> Comparison {
             cells: (0..seeds as u64).map(cell).collect(),
         }
     };
-    Comparison {
+    DeviceComparison {
         spec: "paper".into(),
         title: "Computed on paper".into(),
         devices: vec![
@@ -95,7 +95,7 @@ pub(crate) fn comparison(seeds: usize, gap: f64) -> Comparison {
             multiply_adds: 90,
             batch: 32,
             optimizer: "adam".into(),
-            steps_a_place: 35,
+            steps_per_unit: 35,
             yardstick: Some(yardstick()),
             parity: vec![on("flex", parity(0.8)), on("wgpu", parity(2.0))],
             accuracy: vec![on("flex", cells(0.0)), on("wgpu", cells(gap))],

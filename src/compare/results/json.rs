@@ -1,12 +1,12 @@
 //! A comparison as JSON that people can look at: a line a key, and lists of numbers on one line.
 
-use super::Comparison;
+use super::DeviceComparison;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use std::io;
 
 /// Content of [`COMPARISON_FILE`](super::COMPARISON_FILE).
-pub fn text(comparison: &Comparison) -> String {
+pub fn text(comparison: &DeviceComparison) -> String {
     let mut out = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut out, Lines::default());
     let done = comparison.serialize(&mut serializer);
@@ -66,7 +66,7 @@ mod tests {
         let comparison = comparison(2, 0.5);
         let text = text(&comparison);
         assert_eq!(
-            serde_json::from_str::<Comparison>(&text).unwrap(),
+            serde_json::from_str::<DeviceComparison>(&text).unwrap(),
             comparison
         );
         assert!(

@@ -7,7 +7,7 @@ mod json;
 mod timing;
 
 pub use json::text;
-pub use timing::{Size, Speed, Timed, TimedSize, Timing};
+pub use timing::{SizeTiming, StepTimes, TimingConfig, TimingOutcome, TrainingSize};
 
 use crate::device::DeviceInfo;
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 pub const COMPARISON_FILE: &str = "comparison.json";
 
 /// The distance of what is no number, or is compared with nothing but zeros.
-pub const FAR: f64 = 1e300;
+pub const NOT_COMPARABLE: f64 = 1e300;
 
 /// One experiment's arms on several devices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Comparison {
+pub struct DeviceComparison {
     /// Name of the spec.
     pub spec: String,
     /// Its title.
@@ -32,12 +32,12 @@ pub struct Comparison {
     pub margin: f64,
     /// How training steps were timed; absent where they were not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timing: Option<Timing>,
+    pub timing: Option<TimingConfig>,
     /// The arms, in the order of the spec.
     pub arms: Vec<ArmComparison>,
 }
 
-impl Comparison {
+impl DeviceComparison {
     /// Trainings on all devices, finished or not.
     pub fn trained_cells(&self) -> usize {
         let outcomes = self.arms.iter().flat_map(|arm| &arm.accuracy);
@@ -71,16 +71,16 @@ pub struct ArmComparison {
     pub optimizer: String,
     /// How far single precision strays from double precision on a CPU, whoever computes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub yardstick: Option<Yardstick>,
+    pub yardstick: Option<RoundingBaseline>,
     /// Steps for each one of [`TrainedCell::places`]: those of an epoch, or 1 where training counts
     /// in steps.
-    pub steps_a_place: usize,
+    pub steps_per_unit: usize,
     /// The first steps against double precision, one entry a device.
     pub parity: Vec<OnDevice<Parity>>,
     /// Whole trainings, one entry a device.
     pub accuracy: Vec<OnDevice<Accuracy>>,
-    /// Timings, one entry a device and size.
-    pub speed: Vec<TimedSize>,
+    /// ArmTimings, one entry a device and size.
+    pub speed: Vec<SizeTiming>,
 }
 
 /// A measurement on a device, or why there is none.
@@ -122,7 +122,7 @@ pub struct Parity {
     pub kinks: Vec<Kink>,
     /// Where the forward pass goes astray, if the loss is the first thing that does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forward: Option<ForwardBreak>,
+    pub forward: Option<ForwardDeviation>,
 }
 
 /// A step at which some unit is so near to the kink of its activation, or to another one under a
@@ -138,7 +138,7 @@ pub struct Kink {
 }
 
 /// Relative differences, one value a step: the largest absolute difference over
-/// the largest absolute value in double precision, and at most [`FAR`].
+/// the largest absolute value in double precision, and at most [`NOT_COMPARABLE`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distances {
@@ -164,7 +164,7 @@ pub struct ParameterDistances {
 /// compared as a device is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Yardstick {
+pub struct RoundingBaseline {
     /// Name of the device, which computes the run in double precision, too.
     pub device: String,
     /// Seed of the net.
@@ -182,18 +182,18 @@ pub struct Yardstick {
 /// Where a forward pass, from equal weights, goes astray.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ForwardBreak {
+pub struct ForwardDeviation {
     /// The step, from 1, whose weights and examples were used.
     pub step: usize,
     /// The first place that is too far off; absent where every one is near enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<ValueDeviation>,
 }
 
 /// A place in a forward pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct ValueDeviation {
     /// Path of the block, or `head` for the logits.
     pub path: String,
     /// What is seen there, in words.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How training steps are timed. All times are in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Timing {
+pub struct TimingConfig {
     /// Steps are timed in windows of about this length; a longer step is a window of its own.
     pub window: f64,
     /// Windows that count.
@@ -15,7 +15,7 @@ pub struct Timing {
     /// Length of the warm-up, the first step aside, from which on it is not waited for any more that
     /// times settle.
     pub warm_up_most: f64,
-    /// Times have settled when the median of three windows and that of the three before differ by at
+    /// StopwatchTimes have settled when the median of three windows and that of the three before differ by at
     /// most this share.
     pub agreement: f64,
     /// Longest step that is timed; sizes with longer ones are left out.
@@ -27,19 +27,19 @@ pub struct Timing {
 /// One size on one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TimedSize {
+pub struct SizeTiming {
     /// Name of the device, as in [`DeviceInfo::name`](super::DeviceInfo::name).
     pub device: String,
     /// What is trained.
-    pub size: Size,
+    pub size: TrainingSize,
     /// What came of it.
-    pub outcome: Timed,
+    pub outcome: TimingOutcome,
 }
 
 /// The size of a training step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Size {
+pub struct TrainingSize {
     /// Nets that train side by side.
     pub replicas: usize,
     /// Width of the hidden layers over that of the spec.
@@ -51,13 +51,13 @@ pub struct Size {
 /// What came of timing a size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Timed {
+pub enum TimingOutcome {
     /// Its times.
-    Done(Speed),
+    Done(StepTimes),
     /// A step of `size`, this one or a smaller one, takes longer than is waited for.
     TooSlow {
         /// Where it was seen.
-        size: Size,
+        size: TrainingSize,
         /// Seconds of the fastest step there.
         step: f64,
         /// Seconds that went into finding that out.
@@ -80,7 +80,7 @@ pub enum Timed {
     },
 }
 
-impl Timed {
+impl TimingOutcome {
     /// Seconds of the steps that were taken for it.
     pub fn spent(&self) -> f64 {
         match self {
@@ -96,12 +96,12 @@ impl Timed {
 /// The time of a training step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Speed {
+pub struct StepTimes {
     /// Trained numbers of one net.
     pub parameters: usize,
     /// Multiply-adds of one example's forward pass.
     pub multiply_adds: usize,
-    /// Jobs over which the nets are spread; a core has them one after the other.
+    /// Jobs over which the nets are split_jobs; a core has them one after the other.
     pub jobs: usize,
     /// Seconds of the first step, which compiles and tunes kernels where a device does.
     pub first_step: f64,

@@ -1,9 +1,9 @@
 //! Kernels broken on purpose: each is named by layer and step.
 
-use super::steps::{Course, Side, Trainee, Watch, like};
+use super::steps::{CellSteps, DeviceNet, OnGradients, SteppedNet, like};
 use super::{compare, yardstick};
-use crate::compare::analysis::bound::first_break;
-use crate::compare::results::{Comparison, Measured, OnDevice, Parity, Yardstick};
+use crate::compare::analysis::bound::first_violation;
+use crate::compare::results::{DeviceComparison, Measured, OnDevice, Parity, RoundingBaseline};
 use crate::device;
 use crate::spec::Spec;
 use crate::train::net::{Net, host_f64};
@@ -27,7 +27,7 @@ struct ForgetsTails {
     from: u64,
 }
 
-impl Trainee for ForgetsTails {
+impl SteppedNet for ForgetsTails {
     fn model(&self) -> &Model {
         self.net.model()
     }
@@ -37,10 +37,10 @@ impl Trainee for ForgetsTails {
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
         pace: RateAdjustment,
-        watch: Watch<'_>,
+        on_gradients: OnGradients<'_>,
     ) -> Tensor<1> {
         let before = values(self.net.model());
-        let losses = self.net.step(pixels, labels, pace, watch).losses;
+        let losses = self.net.step(pixels, labels, pace, on_gradients).losses;
         if self.net.steps() >= self.from {
             let (path, row) = (self.path, self.row);
             let epilogue = |index: usize, at: &str, new: Tensor<2>| {
@@ -59,19 +59,19 @@ impl Trainee for ForgetsTails {
 }
 
 /// A net taken apart, so that something can be wrong in the middle of a step.
-struct Apart {
+struct StepDistances {
     model: Model,
     optimizer: Optimizer,
     steps: u64,
 }
 
-impl Apart {
-    fn new(course: &Course<'_>, side: &Side) -> Self {
-        let model = course
-            .model(&side.batches, &side.device, side.dtype)
+impl StepDistances {
+    fn new(cell_steps: &CellSteps<'_>, device_net: &DeviceNet) -> Self {
+        let model = cell_steps
+            .model(&device_net.batches, &device_net.device, device_net.dtype)
             .unwrap();
         Self {
-            optimizer: course.optimizer(&model),
+            optimizer: cell_steps.optimizer(&model),
             model,
             steps: 0,
         }
@@ -81,7 +81,7 @@ impl Apart {
 /// A backward kernel that stops one row short: from step `from` on the gradient of the head's weights
 /// lacks the last example.
 struct LosesARow {
-    net: Apart,
+    net: StepDistances,
     from: u64,
 }
 
@@ -97,7 +97,7 @@ impl Observer for LastOutput {
     }
 }
 
-impl Trainee for LosesARow {
+impl SteppedNet for LosesARow {
     fn model(&self) -> &Model {
         &self.net.model
     }
@@ -107,7 +107,7 @@ impl Trainee for LosesARow {
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
         pace: RateAdjustment,
-        watch: Watch<'_>,
+        on_gradients: OnGradients<'_>,
     ) -> Tensor<1> {
         let model = self.net.model.clone();
         let entered = LastOutput::default();
@@ -128,7 +128,7 @@ impl Trainee for LosesARow {
                 like(&old, rest.map(|(all, last)| all - last).collect())
             });
         }
-        watch(&model, &gradients);
+        on_gradients(&model, &gradients);
         self.net.model = self.net.optimizer.step(model, &mut gradients, pace);
         losses.inner()
     }
@@ -152,7 +152,7 @@ fn share_of_last_row(logits: &[f64], entered: &[f64], labels: Tensor<2, Int>) ->
 }
 
 /// A forward kernel that leaves out the bias of the first block.
-struct DropsABias(Apart);
+struct DropsABias(StepDistances);
 
 const BIAS: &str = "blocks.0.linear.bias";
 
@@ -165,7 +165,7 @@ impl DropsABias {
     }
 }
 
-impl Trainee for DropsABias {
+impl SteppedNet for DropsABias {
     fn model(&self) -> &Model {
         &self.0.model
     }
@@ -175,14 +175,14 @@ impl Trainee for DropsABias {
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
         pace: RateAdjustment,
-        watch: Watch<'_>,
+        on_gradients: OnGradients<'_>,
     ) -> Tensor<1> {
         let old = values(&self.0.model);
         let model = Self::broken(&self.0.model);
         let logits = model.forward(pixels, &Pass::train(self.0.steps));
         let losses = ablate_kernels::cross_entropy(logits, labels);
         let mut gradients = losses.clone().sum().backward();
-        watch(&model, &gradients);
+        on_gradients(&model, &gradients);
         // The bias that is left out of the forward pass moves all the same.
         let moved = self.0.optimizer.step(model, &mut gradients, pace);
         self.0.model = map_parameters(moved, |index, path, value| match path {
@@ -213,32 +213,34 @@ fn devices() -> Vec<(&'static str, Device)> {
         .collect()
 }
 
-/// What the comparison says of the trainee that `make` makes, on every device that is there.
+/// What the comparison says of the net that `make` makes, on every device that is there.
 fn on_every_device(
-    make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>,
-) -> Vec<(Parity, Yardstick)> {
+    make: impl Fn(&CellSteps<'_>, &DeviceNet) -> Box<dyn SteppedNet>,
+) -> Vec<(Parity, RoundingBaseline)> {
     let (spec, stop) = (spec(), StopFlag::default());
     let job = crate::compare::cell(&spec, &spec.arms[0], "flex");
     let yardstick = yardstick(&job, STEPS, &stop).unwrap().unwrap();
-    let course = Course::new(&job, STEPS).unwrap();
+    let cell_steps = CellSteps::new(&job, STEPS).unwrap();
     let compared = devices().into_iter().map(|(_, device)| {
-        let mut side = Side::new(&course, &device, DType::F32).unwrap();
-        side.trainee = make(&course, &side);
-        let parity = compare(&course, side, &yardstick, &stop).unwrap().unwrap();
+        let mut device_net = DeviceNet::new(&cell_steps, &device, DType::F32).unwrap();
+        device_net.net = make(&cell_steps, &device_net);
+        let parity = compare(&cell_steps, device_net, &yardstick, &stop)
+            .unwrap()
+            .unwrap();
         (parity, yardstick.clone())
     });
     compared.collect()
 }
 
-fn loses_a_row(course: &Course<'_>, side: &Side) -> Box<dyn Trainee> {
+fn loses_a_row(cell_steps: &CellSteps<'_>, device_net: &DeviceNet) -> Box<dyn SteppedNet> {
     Box::new(LosesARow {
-        net: Apart::new(course, side),
+        net: StepDistances::new(cell_steps, device_net),
         from: 3,
     })
 }
 
 /// A comparison of all devices that are there, each of which loses a row.
-pub(crate) fn comparison() -> Comparison {
+pub(crate) fn comparison() -> DeviceComparison {
     let mut spec = spec();
     spec.arms.truncate(1);
     let names: Vec<&str> = devices().into_iter().map(|(name, _)| name).collect();
@@ -256,9 +258,9 @@ pub(crate) fn comparison() -> Comparison {
 }
 
 /// The first break in words, for every device.
-fn found(make: impl Fn(&Course<'_>, &Side) -> Box<dyn Trainee>) -> Vec<Option<String>> {
-    let word = |(parity, yardstick): (Parity, Yardstick)| {
-        let broken = first_break(&parity, &yardstick)?;
+fn found(make: impl Fn(&CellSteps<'_>, &DeviceNet) -> Box<dyn SteppedNet>) -> Vec<Option<String>> {
+    let word = |(parity, yardstick): (Parity, RoundingBaseline)| {
+        let broken = first_violation(&parity, &yardstick)?;
         let place = parity
             .forward
             .as_ref()
@@ -279,8 +281,12 @@ fn all_say(found: &[Option<String>], expected: &str) {
 
 #[test]
 fn a_healthy_device_is_within_rounding() {
-    let healthy = |course: &Course<'_>, side: &Side| -> Box<dyn Trainee> {
-        Box::new(course.net(&side.batches, &side.device, side.dtype).unwrap())
+    let healthy = |cell_steps: &CellSteps<'_>, device_net: &DeviceNet| -> Box<dyn SteppedNet> {
+        Box::new(
+            cell_steps
+                .net(&device_net.batches, &device_net.device, device_net.dtype)
+                .unwrap(),
+        )
     };
     for said in found(healthy) {
         assert_eq!(said, None);
@@ -289,9 +295,11 @@ fn a_healthy_device_is_within_rounding() {
 
 #[test]
 fn an_optimizer_that_forgets_the_tail_of_a_row_is_named_by_parameter_and_step() {
-    let forgets = |course: &Course<'_>, side: &Side| -> Box<dyn Trainee> {
+    let forgets = |cell_steps: &CellSteps<'_>, device_net: &DeviceNet| -> Box<dyn SteppedNet> {
         Box::new(ForgetsTails {
-            net: course.net(&side.batches, &side.device, side.dtype).unwrap(),
+            net: cell_steps
+                .net(&device_net.batches, &device_net.device, device_net.dtype)
+                .unwrap(),
             path: "blocks.0.linear.weight",
             row: 32,
             from: 7,
@@ -308,8 +316,8 @@ fn a_backward_pass_that_misses_the_last_example_is_named_by_parameter_and_step()
 #[test]
 fn a_forward_pass_without_a_bias_is_named_by_block_and_step() {
     // Biases start at zero, so that the second step is the first to miss one.
-    let drops = |course: &Course<'_>, side: &Side| -> Box<dyn Trainee> {
-        Box::new(DropsABias(Apart::new(course, side)))
+    let drops = |cell_steps: &CellSteps<'_>, device_net: &DeviceNet| -> Box<dyn SteppedNet> {
+        Box::new(DropsABias(StepDistances::new(cell_steps, device_net)))
     };
     all_say(
         &found(drops),

@@ -1,18 +1,18 @@
 //! How far what is seen of a step is from what should be.
 
-use super::steps::Seen;
-use crate::compare::results::{Distances, FAR, ParameterDistances};
+use super::steps::StepValues;
+use crate::compare::results::{Distances, NOT_COMPARABLE, ParameterDistances};
 
 /// Distances of one step.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Apart {
+pub(super) struct StepDistances {
     pub(super) loss: f64,
     pub(super) gradients: Vec<f64>,
     pub(super) values: Vec<f64>,
 }
 
-impl Apart {
-    pub(super) fn of(exact: &Seen, other: &Seen) -> Self {
+impl StepDistances {
+    pub(super) fn of(exact: &StepValues, other: &StepValues) -> Self {
         Self {
             loss: relative(&[exact.loss], &[other.loss]),
             gradients: each(&exact.gradients, &other.gradients),
@@ -60,7 +60,7 @@ pub(super) fn each(exact: &[Vec<f64>], other: &[Vec<f64>]) -> Vec<f64> {
 }
 
 /// The largest absolute difference over the largest absolute value of `exact`; 0 where the two are
-/// equal, and [`FAR`] where the quotient is no number, or larger.
+/// equal, and [`NOT_COMPARABLE`] where the quotient is no number, or larger.
 pub(super) fn relative(exact: &[f64], other: &[f64]) -> f64 {
     let differences = exact.iter().zip(other).map(|(a, b)| (a - b).abs());
     let most = differences.fold(0.0, |most: f64, d| if d.is_nan() { d } else { most.max(d) });
@@ -69,9 +69,9 @@ pub(super) fn relative(exact: &[f64], other: &[f64]) -> f64 {
     }
     let quotient = most / largest(exact);
     if quotient.is_nan() {
-        FAR
+        NOT_COMPARABLE
     } else {
-        short(quotient.min(FAR))
+        short(quotient.min(NOT_COMPARABLE))
     }
 }
 
@@ -100,7 +100,7 @@ impl Distances {
     }
 
     /// Adds a step.
-    pub(super) fn push(&mut self, step: &Apart) {
+    pub(super) fn push(&mut self, step: &StepDistances) {
         self.loss.push(step.loss);
         let both = step.gradients.iter().zip(&step.values);
         for (parameter, (gradient, value)) in self.parameters.iter_mut().zip(both) {
@@ -122,25 +122,25 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_has_no_scale_is_far() {
-        assert_eq!(relative(&[1.0, 2.0], &[1.0, f64::NAN]), FAR);
-        assert_eq!(relative(&[1.0], &[f64::INFINITY]), FAR);
-        assert_eq!(relative(&[0.0], &[1e-30]), FAR);
+        assert_eq!(relative(&[1.0, 2.0], &[1.0, f64::NAN]), NOT_COMPARABLE);
+        assert_eq!(relative(&[1.0], &[f64::INFINITY]), NOT_COMPARABLE);
+        assert_eq!(relative(&[0.0], &[1e-30]), NOT_COMPARABLE);
     }
 
     #[test]
     fn one_run_at_a_kink_moves_no_median() {
-        let run = |gradient: f64| Apart {
+        let run = |gradient: f64| StepDistances {
             loss: 1.0,
             gradients: vec![gradient],
             values: vec![2.0],
         };
-        let median = Apart::median(&[run(1e-6), run(0.5), run(2e-6)]);
+        let median = StepDistances::median(&[run(1e-6), run(0.5), run(2e-6)]);
         assert_eq!(median, run(2e-6));
     }
 
     #[test]
     fn three_digits_are_kept_and_far_stays_finite() {
         assert_eq!(short(1.234_567e-7), 1.23e-7);
-        assert_eq!(short(FAR), FAR);
+        assert_eq!(short(NOT_COMPARABLE), NOT_COMPARABLE);
     }
 }

@@ -1,9 +1,9 @@
 //! A forward pass block by block, from equal weights: where a device goes astray.
 
 use super::distance::relative;
-use super::steps::{Course, Moment, Side, with_values};
+use super::steps::{CellSteps, DeviceNet, StepInput, with_values};
 use crate::compare::analysis::bound::bound;
-use crate::compare::results::{ForwardBreak, Place};
+use crate::compare::results::{ForwardDeviation, ValueDeviation};
 use crate::train::TrainError;
 use crate::train::net::host_f64;
 use ablate_models::Pass;
@@ -13,9 +13,9 @@ use std::cell::RefCell;
 
 /// Takes down what it sees.
 #[derive(Default)]
-struct Notes(RefCell<Vec<(String, Point, Vec<f64>)>>);
+struct RecordedValues(RefCell<Vec<(String, Point, Vec<f64>)>>);
 
-impl Observer for Notes {
+impl Observer for RecordedValues {
     fn observe(&self, path: &str, point: Point, value: &Tensor<3>) {
         let value = host_f64(value.clone());
         self.0.borrow_mut().push((path.to_owned(), point, value));
@@ -23,23 +23,23 @@ impl Observer for Notes {
 }
 
 /// A value inside a forward pass: path, place in words, and numbers.
-type Glimpse = (String, &'static str, Vec<f64>);
+type ForwardValue = (String, &'static str, Vec<f64>);
 
-/// What a forward pass of `course` at `moment` shows on `side`, whose parameters have `values`.
+/// What a forward pass of `cell_steps` at `input` shows on `device_net`, whose parameters have `values`.
 fn seen(
-    course: &Course<'_>,
-    side: &Side,
-    moment: &Moment,
+    cell_steps: &CellSteps<'_>,
+    device_net: &DeviceNet,
+    input: &StepInput,
     values: &[Vec<f64>],
-) -> Result<Vec<Glimpse>, TrainError> {
-    let model = course.model(&side.batches, &side.device, side.dtype)?;
+) -> Result<Vec<ForwardValue>, TrainError> {
+    let model = cell_steps.model(&device_net.batches, &device_net.device, device_net.dtype)?;
     let model = with_values(model, values);
-    let (pixels, _) = moment.examples(course, &side.batches);
-    let notes = Notes::default();
-    let pass = Pass::train(moment.index as u64).observed_by(&notes);
-    let logits = host_f64(side.trainee.forward(&model, pixels, &pass));
+    let (pixels, _) = input.examples(cell_steps, &device_net.batches);
+    let notes = RecordedValues::default();
+    let pass = Pass::train(input.index as u64).observed_by(&notes);
+    let logits = host_f64(device_net.net.forward(&model, pixels, &pass));
     let noted = notes.0.into_inner().into_iter();
-    let mut seen: Vec<Glimpse> = noted
+    let mut seen: Vec<ForwardValue> = noted
         .map(|(path, point, value)| (path, word(point), value))
         .collect();
     seen.push(("head".to_owned(), "logits", logits));
@@ -56,15 +56,15 @@ const fn word(point: Point) -> &'static str {
     }
 }
 
-/// Where the forward pass of `device` at `moment` leaves that of `truth`, from the parameters `values`
+/// Where the forward pass of `device` at `input` leaves that of `truth`, from the parameters `values`
 /// on both. Single precision on the truth's device says how near it has to be.
-pub(super) fn localize(
-    course: &Course<'_>,
-    [truth, yardstick, device]: [&Side; 3],
-    moment: &Moment,
+pub(super) fn locate_deviation(
+    cell_steps: &CellSteps<'_>,
+    [truth, yardstick, device]: [&DeviceNet; 3],
+    input: &StepInput,
     values: &[Vec<f64>],
-) -> Result<ForwardBreak, TrainError> {
-    let at = |side| seen(course, side, moment, values);
+) -> Result<ForwardDeviation, TrainError> {
+    let at = |device_net| seen(cell_steps, device_net, input, values);
     let (truth, yardstick, device) = (at(truth)?, at(yardstick)?, at(device)?);
     let mut largest = 0.0f64;
     let mut place = None;
@@ -72,7 +72,7 @@ pub(super) fn localize(
         largest = largest.max(relative(&exact.2, &usual.2));
         let (distance, bound) = (relative(&exact.2, &here.2), bound(largest));
         if distance > bound {
-            place = Some(Place {
+            place = Some(ValueDeviation {
                 path: here.0.clone(),
                 point: here.1.to_owned(),
                 distance,
@@ -81,8 +81,8 @@ pub(super) fn localize(
             break;
         }
     }
-    Ok(ForwardBreak {
-        step: moment.index + 1,
+    Ok(ForwardDeviation {
+        step: input.index + 1,
         place,
     })
 }

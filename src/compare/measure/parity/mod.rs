@@ -2,7 +2,7 @@
 //!
 //! Two trainings that start alike drift apart, whoever computes them: rounding is enlarged from step
 //! to step, and now and then a unit crosses the kink of its activation in one and not in the other. So
-//! a step is not judged by how far the device has drifted, but by itself: a *shadow* in double
+//! a step is not judged by how far the device has drifted, but by itself: a *reference* in double
 //! precision takes the device's weights, and says what loss and gradients they have; then it takes
 //! the device's gradients, and says what weights they lead to. What is left is the rounding of one
 //! step, judged beside that of the *yardstick*: single precision on the CPU, compared in the same way;
@@ -15,17 +15,17 @@ mod forward;
 mod reference;
 mod steps;
 
-use crate::compare::analysis::bound::{Quantity, break_at};
-use crate::compare::results::{Distances, ForwardBreak, Kink, Parity, Yardstick};
+use crate::compare::analysis::bound::{Quantity, violation_at};
+use crate::compare::results::{Distances, ForwardDeviation, Kink, Parity, RoundingBaseline};
 use crate::device;
 use crate::train::TrainError;
 use crate::trainer::{Job, StopFlag};
 use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device};
-use distance::{Apart, largest, relative, short};
-use forward::localize;
-use reference::{Shadow, widened};
-use steps::{Course, Moment, Seen, Side};
+use distance::{StepDistances, largest, relative, short};
+use forward::locate_deviation;
+use reference::{F64Reference, max_over_draws};
+use steps::{CellSteps, DeviceNet, StepInput, StepValues};
 
 /// Runs of the yardstick.
 const RUNS: usize = 5;
@@ -42,42 +42,48 @@ pub fn yardstick(
     job: &Job,
     steps: usize,
     stop: &StopFlag,
-) -> Result<Option<Yardstick>, TrainError> {
-    let course = &Course::new(job, steps)?;
+) -> Result<Option<RoundingBaseline>, TrainError> {
+    let cell_steps = &CellSteps::new(job, steps)?;
     let device = device::open(&job.device)?;
-    let mut truth = Side::new(course, &device, DType::F64)?;
-    let nudged = |run| Watched::new(course, Side::nudged(course, &device, run)?, &device);
-    let mut runs = (0..RUNS).map(nudged).collect::<Result<Vec<_>, _>>()?;
+    let mut truth = DeviceNet::new(cell_steps, &device, DType::F64)?;
+    let perturbed = |run| {
+        TestedDevice::new(
+            cell_steps,
+            DeviceNet::perturbed(cell_steps, &device, run)?,
+            &device,
+        )
+    };
+    let mut runs = (0..RUNS).map(perturbed).collect::<Result<Vec<_>, _>>()?;
     let paths = truth.paths();
     let mut found = Distances::none(&paths);
     let mut drift = Vec::new();
     let mut sizes = vec![0.0f64; paths.len()];
-    let mut most: Option<Apart> = None;
+    let mut most: Option<StepDistances> = None;
     let mut farthest = 0.0f64;
-    for index in 0..course.steps {
+    for index in 0..cell_steps.steps {
         if stop.stopped() {
             return Ok(None);
         }
-        let moment = course.moment(&truth.batches, index);
-        let exact = truth.step(course, &moment);
+        let input = cell_steps.input(&truth.batches, index);
+        let exact = truth.step(cell_steps, &input);
         let mut steps = Vec::with_capacity(RUNS);
         for run in &mut runs {
-            let step = run.step(course, &moment);
+            let step = run.step(cell_steps, &input);
             for (size, gradient) in sizes.iter_mut().zip(&step.exact.gradients) {
                 *size = size.max(largest(gradient));
             }
             farthest = farthest.max(relative(&[exact.loss], &[step.seen.loss]));
-            steps.push(Apart::of(&step.exact, &step.seen));
+            steps.push(StepDistances::of(&step.exact, &step.seen));
         }
-        let usual = Apart::median(&steps);
+        let usual = StepDistances::median(&steps);
         let so_far = most.map_or(usual.clone(), |most| most.larger(&usual));
         found.push(&so_far);
         most = Some(so_far);
         drift.push(farthest);
     }
-    Ok(Some(Yardstick {
+    Ok(Some(RoundingBaseline {
         device: job.device.clone(),
-        seed: course.seed(),
+        seed: cell_steps.seed(),
         runs: RUNS,
         largest: found,
         drift,
@@ -92,24 +98,24 @@ pub fn yardstick(
 /// If a device, the data or the model cannot be had.
 pub fn parity(
     job: &Job,
-    yardstick: &Yardstick,
+    yardstick: &RoundingBaseline,
     stop: &StopFlag,
 ) -> Result<Option<Parity>, TrainError> {
-    let course = Course::new(job, yardstick.largest.steps())?;
-    let side = Side::new(&course, &device::open(&job.device)?, DType::F32)?;
-    compare(&course, side, yardstick, stop)
+    let cell_steps = CellSteps::new(job, yardstick.largest.steps())?;
+    let device_net = DeviceNet::new(&cell_steps, &device::open(&job.device)?, DType::F32)?;
+    compare(&cell_steps, device_net, yardstick, stop)
 }
 
 /// [`parity`] of whatever takes the steps.
 fn compare(
-    course: &Course<'_>,
-    side: Side,
-    yardstick: &Yardstick,
+    cell_steps: &CellSteps<'_>,
+    device_net: DeviceNet,
+    yardstick: &RoundingBaseline,
     stop: &StopFlag,
 ) -> Result<Option<Parity>, TrainError> {
     let cpu = device::open(&yardstick.device)?;
-    let mut truth = Side::new(course, &cpu, DType::F64)?;
-    let mut device = Watched::new(course, side, &cpu)?;
+    let mut truth = DeviceNet::new(cell_steps, &cpu, DType::F64)?;
+    let mut device = TestedDevice::new(cell_steps, device_net, &cpu)?;
     let mut parity = Parity {
         distances: Distances::none(&truth.paths()),
         drift: Vec::new(),
@@ -117,33 +123,36 @@ fn compare(
         forward: None,
     };
     let mut healthy = true;
-    for index in 0..course.steps {
+    for index in 0..cell_steps.steps {
         if stop.stopped() {
             return Ok(None);
         }
-        let moment = course.moment(&truth.batches, index);
-        let exact = truth.step(course, &moment);
-        let step = device.step(course, &moment);
+        let input = cell_steps.input(&truth.batches, index);
+        let exact = truth.step(cell_steps, &input);
+        let step = device.step(cell_steps, &input);
         parity
             .drift
             .push(relative(&[exact.loss], &[step.seen.loss]));
-        parity.distances.push(&Apart::of(&step.exact, &step.seen));
+        parity
+            .distances
+            .push(&StepDistances::of(&step.exact, &step.seen));
         if healthy {
-            device.look_for_kinks(course, &moment, &step, &mut parity, yardstick);
-            let broken = break_at(&parity, yardstick, index);
+            device.detect_kinks(cell_steps, &input, &step, &mut parity, yardstick);
+            let broken = violation_at(&parity, yardstick, index);
             healthy = broken.is_none();
             if broken.is_some_and(|b| b.quantity == Quantity::Loss) {
-                parity.forward = Some(device.localize(course, &moment, &step.before, &cpu)?);
+                parity.forward =
+                    Some(device.locate_deviation(cell_steps, &input, &step.before, &cpu)?);
             }
         }
     }
     Ok(Some(parity))
 }
 
-/// A device and its shadow.
-struct Watched {
-    side: Side,
-    shadow: Shadow,
+/// A device and its reference.
+struct TestedDevice {
+    device_net: DeviceNet,
+    reference: F64Reference,
     values: Vec<Vec<f64>>,
 }
 
@@ -152,25 +161,31 @@ struct Step {
     /// The parameters before it.
     before: Vec<Vec<f64>>,
     /// What it showed.
-    seen: Seen,
+    seen: StepValues,
     /// What it should have shown.
-    exact: Seen,
+    exact: StepValues,
 }
 
-impl Watched {
-    /// `side`, with a shadow on `cpu`.
-    fn new(course: &Course<'_>, side: Side, cpu: &Device) -> Result<Self, TrainError> {
+impl TestedDevice {
+    /// `device_net`, with a reference on `cpu`.
+    fn new(
+        cell_steps: &CellSteps<'_>,
+        device_net: DeviceNet,
+        cpu: &Device,
+    ) -> Result<Self, TrainError> {
         Ok(Self {
-            shadow: Shadow::new(course, cpu)?,
-            values: side.values(),
-            side,
+            reference: F64Reference::new(cell_steps, cpu)?,
+            values: device_net.values(),
+            device_net,
         })
     }
 
-    fn step(&mut self, course: &Course<'_>, moment: &Moment) -> Step {
-        let seen = self.side.step(course, moment);
+    fn step(&mut self, cell_steps: &CellSteps<'_>, input: &StepInput) -> Step {
+        let seen = self.device_net.step(cell_steps, input);
         let before = std::mem::replace(&mut self.values, seen.values.clone());
-        let exact = self.shadow.step(course, moment, &before, &seen.gradients);
+        let exact = self
+            .reference
+            .step(cell_steps, input, &before, &seen.gradients);
         Step {
             before,
             seen,
@@ -180,16 +195,16 @@ impl Watched {
 
     /// Finds out whether a gradient that is too far off sits at a kink: whether the exact gradient is as
     /// far from itself where the weights are off by their last bits. If so the step is noted.
-    fn look_for_kinks(
+    fn detect_kinks(
         &self,
-        course: &Course<'_>,
-        moment: &Moment,
+        cell_steps: &CellSteps<'_>,
+        input: &StepInput,
         step: &Step,
         parity: &mut Parity,
-        yardstick: &Yardstick,
+        yardstick: &RoundingBaseline,
     ) {
         let in_gradient = |parity: &Parity| {
-            let broken = break_at(parity, yardstick, moment.index);
+            let broken = violation_at(parity, yardstick, input.index);
             broken.is_some_and(|b| matches!(b.quantity, Quantity::Gradient(_)))
         };
         let mut gradients = None;
@@ -197,16 +212,16 @@ impl Watched {
             if !in_gradient(parity) {
                 return;
             }
-            let path = format!("kink.{}.{draw}", moment.index);
-            let stream = Stream::new(course.seed(), Purpose::Probe, &path);
+            let path = format!("kink.{}.{draw}", input.index);
+            let stream = Stream::new(cell_steps.seed(), Purpose::Probe, &path);
             let exact = &step.exact.gradients;
             let shift = self
-                .shadow
-                .nudged(course, moment, &step.before, exact, &stream);
-            let so_far = widened(gradients, shift);
-            parity.kinks.retain(|kink| kink.step != moment.index + 1);
+                .reference
+                .perturbed(cell_steps, input, &step.before, exact, &stream);
+            let so_far = max_over_draws(gradients, shift);
+            parity.kinks.retain(|kink| kink.step != input.index + 1);
             parity.kinks.push(Kink {
-                step: moment.index + 1,
+                step: input.index + 1,
                 gradients: so_far.clone(),
             });
             gradients = Some(so_far);
@@ -217,15 +232,20 @@ impl Watched {
     }
 
     /// Where the forward pass from the parameters `values` goes astray.
-    fn localize(
+    fn locate_deviation(
         &self,
-        course: &Course<'_>,
-        moment: &Moment,
+        cell_steps: &CellSteps<'_>,
+        input: &StepInput,
         values: &[Vec<f64>],
         cpu: &Device,
-    ) -> Result<ForwardBreak, TrainError> {
-        let double = Side::new(course, cpu, DType::F64)?;
-        let single = Side::new(course, cpu, DType::F32)?;
-        localize(course, [&double, &single, &self.side], moment, values)
+    ) -> Result<ForwardDeviation, TrainError> {
+        let double = DeviceNet::new(cell_steps, cpu, DType::F64)?;
+        let single = DeviceNet::new(cell_steps, cpu, DType::F32)?;
+        locate_deviation(
+            cell_steps,
+            [&double, &single, &self.device_net],
+            input,
+            values,
+        )
     }
 }

@@ -2,7 +2,9 @@
 //! should have computed from there.
 
 use super::distance::{each, larger};
-use super::steps::{Course, Moment, PIXELS, Seen, host_all, like, nudged, off_by, with_values};
+use super::steps::{
+    CellSteps, PIXELS, StepInput, StepValues, host_all, like, perturb, perturbed, with_values,
+};
 use crate::train::TrainError;
 use crate::train::batch::Batches;
 use crate::train::net::host_f64;
@@ -13,25 +15,25 @@ use ablate_models::zoo::Model;
 use ablate_streams::Stream;
 use burn::tensor::{DType, Device, Gradients, Int, Tensor};
 
-/// Units in the last place by which numbers are nudged where a kink is looked for. What rounds in a
+/// Units in the last place by which numbers are perturbed where a kink is looked for. What rounds in a
 /// forward pass is not only weights but also sums, those of a batch norm over tens of thousands of
 /// values, so one is too few.
-const NUDGE: f64 = 32.0;
+const PERTURBATION: f64 = 32.0;
 
 /// A model and an optimizer, which has seen the device's gradients and no others.
-pub(super) struct Shadow {
+pub(super) struct F64Reference {
     batches: Batches,
     model: Model,
     optimizer: Optimizer,
 }
 
-impl Shadow {
-    pub(super) fn new(course: &Course<'_>, device: &Device) -> Result<Self, TrainError> {
+impl F64Reference {
+    pub(super) fn new(cell_steps: &CellSteps<'_>, device: &Device) -> Result<Self, TrainError> {
         let device = device.clone().autodiff();
-        let batches = course.batches(&device, DType::F64);
-        let model = course.model(&batches, &device, DType::F64)?;
+        let batches = cell_steps.batches(&device, DType::F64);
+        let model = cell_steps.model(&batches, &device, DType::F64)?;
         Ok(Self {
-            optimizer: course.optimizer(&model),
+            optimizer: cell_steps.optimizer(&model),
             batches,
             model,
         })
@@ -41,20 +43,20 @@ impl Shadow {
     /// the values that `gradients`, those of the device, lead to.
     pub(super) fn step(
         &mut self,
-        course: &Course<'_>,
-        moment: &Moment,
+        cell_steps: &CellSteps<'_>,
+        input: &StepInput,
         before: &[Vec<f64>],
         gradients: &[Vec<f64>],
-    ) -> Seen {
+    ) -> StepValues {
         let model = with_values(self.model.clone(), before);
-        let batch = moment.examples(course, &self.batches);
-        let (loss, mut found) = self.backward(course, moment, &model, batch);
+        let batch = input.examples(cell_steps, &self.batches);
+        let (loss, mut found) = self.backward(cell_steps, input, &model, batch);
         let exact = host_all(parameters::gradients(&model, &found));
         map_gradients(&model, &mut found, |index, old| {
             like(&old, gradients[index].clone())
         });
-        self.model = self.optimizer.step(model, &mut found, moment.pace);
-        Seen {
+        self.model = self.optimizer.step(model, &mut found, input.pace);
+        StepValues {
             loss,
             gradients: exact,
             values: host_all(parameters::values(&self.model)),
@@ -63,39 +65,43 @@ impl Shadow {
 
     /// How far the gradients at the parameters `before` are from themselves, `exact`, where these and the
     /// pixels are off by their last bits, as `stream` draws.
-    pub(super) fn nudged(
+    pub(super) fn perturbed(
         &self,
-        course: &Course<'_>,
-        moment: &Moment,
+        cell_steps: &CellSteps<'_>,
+        input: &StepInput,
         before: &[Vec<f64>],
         exact: &[Vec<f64>],
         stream: &Stream,
     ) -> Vec<f64> {
-        let model = nudged(with_values(self.model.clone(), before), NUDGE, stream);
-        let (pixels, labels) = moment.examples(course, &self.batches);
+        let model = perturbed(
+            with_values(self.model.clone(), before),
+            PERTURBATION,
+            stream,
+        );
+        let (pixels, labels) = input.examples(cell_steps, &self.batches);
         let shape = pixels.dims();
         let flat = pixels.reshape([1, shape.iter().product()]);
-        let pixels = off_by(&flat, NUDGE, stream, PIXELS).reshape(shape);
-        let (_, found) = self.backward(course, moment, &model, (pixels, labels));
+        let pixels = perturb(&flat, PERTURBATION, stream, PIXELS).reshape(shape);
+        let (_, found) = self.backward(cell_steps, input, &model, (pixels, labels));
         each(exact, &host_all(parameters::gradients(&model, &found)))
     }
 
     fn backward(
         &self,
-        course: &Course<'_>,
-        moment: &Moment,
+        cell_steps: &CellSteps<'_>,
+        input: &StepInput,
         model: &Model,
         (pixels, labels): (Tensor<3>, Tensor<2, Int>),
     ) -> (f64, Gradients) {
-        let logits = model.forward(pixels, &Pass::train(moment.index as u64));
+        let logits = model.forward(pixels, &Pass::train(input.index as u64));
         let losses = ablate_kernels::cross_entropy(logits, labels);
-        let sum = losses.clone().sum() * course.job.train.loss_scale;
+        let sum = losses.clone().sum() * cell_steps.job.train.loss_scale;
         (host_f64(losses.inner())[0], sum.backward())
     }
 }
 
 /// The larger distance of each gradient over several draws.
-pub(super) fn widened(so_far: Option<Vec<f64>>, draw: Vec<f64>) -> Vec<f64> {
+pub(super) fn max_over_draws(so_far: Option<Vec<f64>>, draw: Vec<f64>) -> Vec<f64> {
     match so_far {
         Some(so_far) => larger(&so_far, &draw),
         None => draw,

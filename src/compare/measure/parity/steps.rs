@@ -15,7 +15,7 @@ use burn::tensor::{DType, Device, Gradients, Int, Tensor, TensorData};
 use std::sync::Arc;
 
 /// A cell and the first steps of its training.
-pub(crate) struct Course<'a> {
+pub(crate) struct CellSteps<'a> {
     /// The cell; it is the only one of its job.
     pub(crate) job: &'a Job,
     data: Arc<Prepared>,
@@ -24,7 +24,7 @@ pub(crate) struct Course<'a> {
     steps_per_epoch: usize,
 }
 
-impl<'a> Course<'a> {
+impl<'a> CellSteps<'a> {
     /// The first `steps` steps of the cell of `job`, or fewer where the training ends before, or has a
     /// fault planted.
     pub(crate) fn new(job: &'a Job, steps: usize) -> Result<Self, TrainError> {
@@ -77,9 +77,9 @@ impl<'a> Course<'a> {
     }
 
     /// The same, whose start weights are off by up to a unit in the last place of single precision.
-    fn nudged(&self, batches: &Batches, device: &Device, run: usize) -> Result<Net, TrainError> {
+    fn perturbed(&self, batches: &Batches, device: &Device, run: usize) -> Result<Net, TrainError> {
         let stream = Stream::new(self.seed(), Purpose::Probe, &format!("yardstick.{run}"));
-        let model = nudged(self.model(batches, device, DType::F32)?, 1.0, &stream);
+        let model = perturbed(self.model(batches, device, DType::F32)?, 1.0, &stream);
         let optimizer = self.optimizer(&model);
         Ok(Net::new(model, optimizer, self.job.train.loss_scale))
     }
@@ -113,11 +113,11 @@ impl<'a> Course<'a> {
     }
 
     /// Step number `index`, from 0.
-    pub(super) fn moment(&self, batches: &Batches, index: usize) -> Moment {
+    pub(super) fn input(&self, batches: &Batches, index: usize) -> StepInput {
         let epoch = index / self.steps_per_epoch;
         let train = &self.job.train;
         let steps = train.length.steps(self.steps_per_epoch);
-        Moment {
+        StepInput {
             index,
             orders: batches.orders(epoch),
             from: (index % self.steps_per_epoch) * train.batch_size,
@@ -127,7 +127,7 @@ impl<'a> Course<'a> {
 }
 
 /// A step that all nets take.
-pub(super) struct Moment {
+pub(super) struct StepInput {
     /// Its number, from 0.
     pub(super) index: usize,
     orders: Vec<Vec<u32>>,
@@ -135,22 +135,22 @@ pub(super) struct Moment {
     pub(super) pace: RateAdjustment,
 }
 
-impl Moment {
+impl StepInput {
     /// The examples of the step, where `batches` are.
     pub(super) fn examples(
         &self,
-        course: &Course<'_>,
+        cell_steps: &CellSteps<'_>,
         batches: &Batches,
     ) -> (Tensor<3>, Tensor<2, Int>) {
-        batches.train(&self.orders, self.from, course.job.train.batch_size)
+        batches.train(&self.orders, self.from, cell_steps.job.train.batch_size)
     }
 }
 
 /// Sees model and gradients of a step before the parameters move.
-pub(super) type Watch<'a> = &'a mut dyn FnMut(&Model, &Gradients);
+pub(super) type OnGradients<'a> = &'a mut dyn FnMut(&Model, &Gradients);
 
 /// What takes the steps.
-pub(super) trait Trainee {
+pub(super) trait SteppedNet {
     /// The net as it is.
     fn model(&self) -> &Model;
 
@@ -160,7 +160,7 @@ pub(super) trait Trainee {
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
         pace: RateAdjustment,
-        watch: Watch<'_>,
+        on_gradients: OnGradients<'_>,
     ) -> Tensor<1>;
 
     /// The logits of another model of its kind.
@@ -169,7 +169,7 @@ pub(super) trait Trainee {
     }
 }
 
-impl Trainee for Net {
+impl SteppedNet for Net {
     fn model(&self) -> &Model {
         self.model()
     }
@@ -179,22 +179,22 @@ impl Trainee for Net {
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
         pace: RateAdjustment,
-        watch: Watch<'_>,
+        on_gradients: OnGradients<'_>,
     ) -> Tensor<1> {
-        self.step(pixels, labels, pace, watch).losses
+        self.step(pixels, labels, pace, on_gradients).losses
     }
 }
 
 /// A net, where it is and what it is fed.
-pub(super) struct Side {
-    pub(super) trainee: Box<dyn Trainee>,
+pub(super) struct DeviceNet {
+    pub(super) net: Box<dyn SteppedNet>,
     pub(super) batches: Batches,
     pub(super) device: Device,
     pub(super) dtype: DType,
 }
 
 /// What a step shows.
-pub(super) struct Seen {
+pub(super) struct StepValues {
     pub(super) loss: f64,
     /// One list a parameter, before the step.
     pub(super) gradients: Vec<Vec<f64>>,
@@ -202,42 +202,44 @@ pub(super) struct Seen {
     pub(super) values: Vec<Vec<f64>>,
 }
 
-impl Side {
-    /// The cell of `course` on `device`.
+impl DeviceNet {
+    /// The cell of `cell_steps` on `device`.
     pub(super) fn new(
-        course: &Course<'_>,
+        cell_steps: &CellSteps<'_>,
         device: &Device,
         dtype: DType,
     ) -> Result<Self, TrainError> {
         let device = device.clone().autodiff();
-        let batches = course.batches(&device, dtype);
-        let net = course.net(&batches, &device, dtype)?;
+        let batches = cell_steps.batches(&device, dtype);
+        let net = cell_steps.net(&batches, &device, dtype)?;
         Ok(Self {
-            trainee: Box::new(net),
+            net: Box::new(net),
             batches,
             device,
             dtype,
         })
     }
 
-    /// The same in single precision, nudged.
-    pub(super) fn nudged(
-        course: &Course<'_>,
+    /// The same in single precision, perturbed.
+    pub(super) fn perturbed(
+        cell_steps: &CellSteps<'_>,
         device: &Device,
         run: usize,
     ) -> Result<Self, TrainError> {
-        let mut side = Self::new(course, device, DType::F32)?;
-        side.trainee = Box::new(course.nudged(&side.batches, &side.device, run)?);
-        Ok(side)
+        let mut device_net = Self::new(cell_steps, device, DType::F32)?;
+        device_net.net =
+            Box::new(cell_steps.perturbed(&device_net.batches, &device_net.device, run)?);
+        Ok(device_net)
     }
 
-    /// Takes the step `moment` of `course`.
-    pub(super) fn step(&mut self, course: &Course<'_>, moment: &Moment) -> Seen {
-        let (pixels, labels) = moment.examples(course, &self.batches);
+    /// Takes the step `input` of `cell_steps`.
+    pub(super) fn step(&mut self, cell_steps: &CellSteps<'_>, input: &StepInput) -> StepValues {
+        let (pixels, labels) = input.examples(cell_steps, &self.batches);
         let mut found = Vec::new();
-        let mut watch = |model: &Model, all: &Gradients| found = host_all(gradients(model, all));
-        let loss = self.trainee.step(pixels, labels, moment.pace, &mut watch);
-        Seen {
+        let mut on_gradients =
+            |model: &Model, all: &Gradients| found = host_all(gradients(model, all));
+        let loss = self.net.step(pixels, labels, input.pace, &mut on_gradients);
+        StepValues {
             loss: host_f64(loss)[0],
             gradients: found,
             values: self.values(),
@@ -246,12 +248,12 @@ impl Side {
 
     /// The values of the parameters.
     pub(super) fn values(&self) -> Vec<Vec<f64>> {
-        host_all(values(self.trainee.model()))
+        host_all(values(self.net.model()))
     }
 
     /// The paths of the parameters, in the order in which a forward pass uses them.
     pub(super) fn paths(&self) -> Vec<String> {
-        let all = values(self.trainee.model());
+        let all = values(self.net.model());
         all.into_iter().map(|(path, _)| path).collect()
     }
 }
@@ -270,14 +272,14 @@ pub(super) const PIXELS: u64 = u64::MAX;
 
 /// `model`, every number of which is off by `-most`, 0 or `most` units in the last place that single
 /// precision has just below a power of two.
-pub(super) fn nudged(model: Model, most: f64, stream: &Stream) -> Model {
+pub(super) fn perturbed(model: Model, most: f64, stream: &Stream) -> Model {
     map_parameters(model, |index, _, old| {
-        off_by(&old, most, stream, index as u64)
+        perturb(&old, most, stream, index as u64)
     })
 }
 
 /// `old`, likewise, by the draws of one step of `stream`.
-pub(super) fn off_by(old: &Tensor<2>, most: f64, stream: &Stream, step: u64) -> Tensor<2> {
+pub(super) fn perturb(old: &Tensor<2>, most: f64, stream: &Stream, step: u64) -> Tensor<2> {
     let unit = most * f64::from(f32::EPSILON);
     let thirds = stream.uniforms(step).map(|u| (3.0 * u).floor() - 1.0);
     let values = host_f64(old.clone()).into_iter().zip(thirds);

@@ -1,4 +1,4 @@
-//! Jobs that train beside each other step by step, as the runner has them.
+//! Jobs that train at the same time on the cores of a CPU, as the runner schedules them.
 
 use crate::data::Dataset;
 use crate::machine::{cores, threads_per_job};
@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-/// A net whose training went out of bounds while it was timed.
+/// A loss that became infinite or NaN during the timing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the loss of a net is no longer finite; lower `train.learning_rate`")]
 pub struct NotFinite;
 
-/// The cells of `job`, whose nets cost `cost` each, in jobs for `workers` workers, as the planner cuts
-/// them: as many to a job as train fastest in lockstep ([`company`]), and at least a job for each
-/// worker where there are cells for it.
-pub fn spread(job: &Job, cost: Cost, workers: usize) -> Vec<Job> {
+/// Splits `job`, whose nets cost `cost` each, into jobs for `workers` workers, as the planner does: as
+/// many cells per job as train fastest in one stack ([`company`]), and at least one job per worker if
+/// there are enough cells.
+pub fn split_jobs(job: &Job, cost: Cost, workers: usize) -> Vec<Job> {
     let cells = job.cells.len().max(1);
     let each = cells.div_ceil(workers.clamp(1, cells));
     let jobs = cells.div_ceil(company(cost, &job.device, each));
@@ -31,29 +31,33 @@ pub fn spread(job: &Job, cost: Cost, workers: usize) -> Vec<Job> {
         .collect()
 }
 
-/// How many of `jobs` jobs train at one time.
-fn at_one_time(jobs: usize) -> usize {
+/// How many of `jobs` jobs train at the same time.
+fn concurrent_jobs(jobs: usize) -> usize {
     cores().min(jobs).max(1)
 }
 
-/// Threads that the kernels of each of `jobs` jobs use.
-pub fn threads(jobs: usize) -> usize {
-    threads_per_job(at_one_time(jobs))
+/// Kernel threads of each of `jobs` jobs.
+pub fn kernel_threads(jobs: usize) -> usize {
+    threads_per_job(concurrent_jobs(jobs))
 }
 
-/// Jobs in training, on threads that never share a core.
-pub struct SideBySide<'a> {
-    /// What each worker trains, one after the other.
+/// Jobs in training, one worker thread per core.
+pub struct ConcurrentJobs<'a> {
+    /// The trainings of each worker, which it steps one after the other.
     workers: Vec<Vec<Training<'a>>>,
 }
 
-impl<'a> SideBySide<'a> {
-    /// `jobs` before their first step, on a data set that is at hand, each with `threads` threads.
+impl<'a> ConcurrentJobs<'a> {
+    /// `jobs` on `dataset` before their first step, each with `threads` kernel threads.
     ///
     /// # Errors
-    /// If one of them cannot be trained.
-    pub fn on(dataset: &Arc<Dataset>, jobs: &'a [Job], threads: usize) -> Result<Self, TrainError> {
-        let count = at_one_time(jobs.len());
+    /// If a job cannot be trained.
+    pub fn new(
+        dataset: &Arc<Dataset>,
+        jobs: &'a [Job],
+        threads: usize,
+    ) -> Result<Self, TrainError> {
+        let count = concurrent_jobs(jobs.len());
         let mut workers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
         for (k, job) in jobs.iter().enumerate() {
             workers[k % count].push(Training::on(dataset, job, threads)?);
@@ -61,13 +65,13 @@ impl<'a> SideBySide<'a> {
         Ok(Self { workers })
     }
 
-    /// Seconds until every job has taken `n` steps, each worker's jobs one after the other.
+    /// Takes `n` steps of every job and returns the seconds this took.
     ///
     /// # Errors
-    /// If a loss is not finite any more.
+    /// If a loss is no longer finite.
     ///
     /// # Panics
-    /// If `n` is 0, or where a device panics.
+    /// If `n` is 0 or a device panics.
     pub fn steps(&mut self, n: usize) -> Result<f64, NotFinite> {
         let started = Instant::now();
         let take = |jobs: &mut Vec<Training<'_>>| -> Vec<f64> {

@@ -3,7 +3,7 @@
 pub mod concurrent;
 pub mod stopwatch;
 
-use crate::compare::results::{Size, Speed, Timed, TimedSize, Timing};
+use crate::compare::results::{SizeTiming, StepTimes, TimingConfig, TimingOutcome, TrainingSize};
 use crate::data::{self, DataError, Dataset, SplitSizes};
 use crate::device;
 use crate::machine::cores;
@@ -13,16 +13,16 @@ use crate::spec::Arm;
 use crate::train::TrainError;
 use crate::trainer::{Job, JobCell};
 use ablate_models::zoo::{Cost, ModelConfig};
-use concurrent::{SideBySide, spread, threads};
+use concurrent::{ConcurrentJobs, kernel_threads, split_jobs};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use stopwatch::{Stepper, Times, Untimed, time_in_turns};
+use stopwatch::{Stepper, StopwatchError, StopwatchTimes, time_interleaved};
 
 /// The sizes at which an arm is timed: one net as the spec has it, and along each axis from there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Grid {
+pub struct SizeGrid {
     /// Nets side by side.
     pub replicas: Vec<usize>,
     /// Widths over that of the spec.
@@ -31,7 +31,7 @@ pub struct Grid {
     pub batches: Vec<f64>,
 }
 
-impl Default for Grid {
+impl Default for SizeGrid {
     fn default() -> Self {
         Self {
             replicas: vec![1, 4, 16, 64],
@@ -41,11 +41,11 @@ impl Default for Grid {
     }
 }
 
-impl Grid {
+impl SizeGrid {
     /// Every size once, for an arm whose batches have `batch` examples: one net as it is, then the
     /// smaller ones first.
-    pub fn sizes(&self, batch: usize) -> Vec<Size> {
-        let one = Size {
+    pub fn sizes(&self, batch: usize) -> Vec<TrainingSize> {
+        let one = TrainingSize {
             replicas: 1,
             width: 1.0,
             batch,
@@ -53,19 +53,22 @@ impl Grid {
         let replicas = self
             .replicas
             .iter()
-            .map(|&replicas| Size { replicas, ..one });
-        let widths = self.widths.iter().map(|&width| Size { width, ..one });
-        let batches = self.batches.iter().map(|&share| Size {
+            .map(|&replicas| TrainingSize { replicas, ..one });
+        let widths = self
+            .widths
+            .iter()
+            .map(|&width| TrainingSize { width, ..one });
+        let batches = self.batches.iter().map(|&share| TrainingSize {
             batch: ((batch as f64 * share).round() as usize).max(1),
             ..one
         });
-        let mut others: Vec<Size> = Vec::new();
+        let mut others: Vec<TrainingSize> = Vec::new();
         for size in replicas.chain(widths).chain(batches) {
             if size != one && !others.contains(&size) {
                 others.push(size);
             }
         }
-        let work = |size: &Size| (size.replicas * size.batch) as f64 * size.width.powi(2);
+        let work = |size: &TrainingSize| (size.replicas * size.batch) as f64 * size.width.powi(2);
         others.sort_by(|a, b| work(a).total_cmp(&work(b)));
         std::iter::once(one).chain(others).collect()
     }
@@ -74,7 +77,7 @@ impl Grid {
 /// What to time: one size of a recipe, on devices that share this process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SpeedRequest {
+pub struct TimingRequest {
     /// Names of the devices; they are timed by turns.
     pub devices: Vec<String>,
     /// Name of the arm.
@@ -88,15 +91,15 @@ pub struct SpeedRequest {
     /// Learning rate.
     pub learning_rate: f64,
     /// The size.
-    pub size: Size,
+    pub size: TrainingSize,
     /// How it is timed.
-    pub timing: Timing,
+    pub timing: TimingConfig,
 }
 
-impl SpeedRequest {
+impl TimingRequest {
     /// `arm` at `size`. Its lowest learning rate will do: a step takes as long at any, as long as the
     /// loss stays finite. A planted fault is left out, for it changes what is trained.
-    pub fn new(arm: &Arm, devices: Vec<String>, size: Size, timing: &Timing) -> Self {
+    pub fn new(arm: &Arm, devices: Vec<String>, size: TrainingSize, timing: &TimingConfig) -> Self {
         let rates = arm.learning_rates.iter().copied();
         Self {
             devices,
@@ -113,7 +116,7 @@ impl SpeedRequest {
         }
     }
 
-    /// The jobs that train it on `device`, of nets that cost `cost` each. Replicas on a CPU are spread
+    /// The jobs that train it on `device`, of nets that cost `cost` each. Replicas on a CPU are split_jobs
     /// over its cores; another device has them in one stack.
     fn jobs(&self, device: &str, cost: Cost) -> Vec<Job> {
         let cell = |seed: usize| JobCell {
@@ -135,7 +138,7 @@ impl SpeedRequest {
             until: None,
         };
         match device::is_cpu(device) {
-            true => spread(&job, cost, cores()),
+            true => split_jobs(&job, cost, cores()),
             false => vec![job],
         }
     }
@@ -147,8 +150,8 @@ impl SpeedRequest {
         model.cost(input, dataset.classes).unwrap_or_default()
     }
 
-    fn outcome(&self, device: &str, outcome: Timed) -> TimedSize {
-        TimedSize {
+    fn outcome(&self, device: &str, outcome: TimingOutcome) -> SizeTiming {
+        SizeTiming {
             device: device.to_owned(),
             size: self.size,
             outcome,
@@ -174,7 +177,7 @@ fn widened(model: &ModelConfig, width: f64) -> ModelConfig {
 ///
 /// # Errors
 /// If the data cannot be split as the arm asks.
-pub fn steps_a_place(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
+pub fn steps_per_unit(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
     let test = dataset.test.as_ref().map(data::Examples::len);
     Ok(match arm.train.length {
         Length::Steps(_) => 1,
@@ -185,20 +188,20 @@ pub fn steps_a_place(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
     })
 }
 
-/// Times every size of `grid` on every device. `measure` gets the devices that are left at a size, and
+/// StopwatchTimes every size of `grid` on every device. `measure` gets the devices that are left at a size, and
 /// may ask each of them alone.
 pub fn time_arm(
     arm: &Arm,
     devices: &[String],
-    grid: &Grid,
-    timing: &Timing,
-    mut measure: impl FnMut(&SpeedRequest) -> Vec<TimedSize>,
-) -> Vec<TimedSize> {
-    let mut all: Vec<TimedSize> = Vec::new();
+    grid: &SizeGrid,
+    timing: &TimingConfig,
+    mut measure: impl FnMut(&TimingRequest) -> Vec<SizeTiming>,
+) -> Vec<SizeTiming> {
+    let mut all: Vec<SizeTiming> = Vec::new();
     for size in grid.sizes(arm.train.batch_size) {
-        let mut request = SpeedRequest::new(arm, Vec::new(), size, timing);
+        let mut request = TimingRequest::new(arm, Vec::new(), size, timing);
         for device in devices {
-            match without_trying(&all, device, size, timing) {
+            match skip_outcome(&all, device, size, timing) {
                 Some(outcome) => all.push(request.outcome(device, outcome)),
                 None => request.devices.push(device.clone()),
             }
@@ -212,15 +215,20 @@ pub fn time_arm(
 
 /// What becomes of `size` on `device` after `all` without it being tried: it is too slow if one that
 /// is nowhere larger was, and out of time if the others took all there is.
-fn without_trying(all: &[TimedSize], device: &str, size: Size, timing: &Timing) -> Option<Timed> {
+fn skip_outcome(
+    all: &[SizeTiming],
+    device: &str,
+    size: TrainingSize,
+    timing: &TimingConfig,
+) -> Option<TimingOutcome> {
     let before = || all.iter().filter(|timed| timed.device == device);
     for timed in before() {
-        if let Timed::TooSlow {
+        if let TimingOutcome::TooSlow {
             size: seen, step, ..
         } = timed.outcome
             && is_within(seen, size)
         {
-            return Some(Timed::TooSlow {
+            return Some(TimingOutcome::TooSlow {
                 size: seen,
                 step,
                 spent: 0.0,
@@ -228,17 +236,17 @@ fn without_trying(all: &[TimedSize], device: &str, size: Size, timing: &Timing) 
         }
     }
     let spent: f64 = before().map(|timed| timed.outcome.spent()).sum();
-    (spent >= timing.most).then_some(Timed::OutOfTime { spent })
+    (spent >= timing.most).then_some(TimingOutcome::OutOfTime { spent })
 }
 
 /// Whether `small` is at most as large as `large` in everything.
-fn is_within(small: Size, large: Size) -> bool {
+fn is_within(small: TrainingSize, large: TrainingSize) -> bool {
     small.replicas <= large.replicas && small.width <= large.width && small.batch <= large.batch
 }
 
 /// Takes the times that `request` asks for, one entry a device.
-pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
-    let failed = |error: &dyn ToString| Timed::Failed {
+pub fn measure(request: &TimingRequest) -> Vec<SizeTiming> {
+    let failed = |error: &dyn ToString| TimingOutcome::Failed {
         error: error.to_string(),
     };
     let dataset = match data::load(request.data.name) {
@@ -253,8 +261,8 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
         .map(|device| request.jobs(device, cost))
         .collect();
     let mut steppers: Vec<Box<dyn Stepper + '_>> = Vec::new();
-    let refused: Vec<Option<Timed>> = (jobs.iter())
-        .map(|jobs| match Running::on(&dataset, jobs) {
+    let refused: Vec<Option<TimingOutcome>> = (jobs.iter())
+        .map(|jobs| match TimedJobs::new(&dataset, jobs) {
             Ok(running) => {
                 steppers.push(Box::new(running));
                 None
@@ -262,25 +270,25 @@ pub fn measure(request: &SpeedRequest) -> Vec<TimedSize> {
             Err(refused) => Some(refused),
         })
         .collect();
-    let mut times = time_in_turns(&mut steppers, &request.timing).into_iter();
+    let mut times = time_interleaved(&mut steppers, &request.timing).into_iter();
     (request.devices.iter().zip(&jobs).zip(refused))
         .map(|((device, jobs), refused)| {
             let outcome = refused.or_else(|| match times.next()? {
                 Ok(times) => Some(done(times, jobs.len(), cost)),
-                Err(Untimed::TooSlow { step, spent }) => Some(Timed::TooSlow {
+                Err(StopwatchError::TooSlow { step, spent }) => Some(TimingOutcome::TooSlow {
                     size: request.size,
                     step,
                     spent,
                 }),
-                Err(Untimed::Failed(error)) => Some(failed(&error)),
+                Err(StopwatchError::Failed(error)) => Some(failed(&error)),
             });
             request.outcome(device, outcome.expect("a time for everyone who began"))
         })
         .collect()
 }
 
-fn done(times: Times, jobs: usize, cost: Cost) -> Timed {
-    Timed::Done(Speed {
+fn done(times: StopwatchTimes, jobs: usize, cost: Cost) -> TimingOutcome {
+    TimingOutcome::Done(StepTimes {
         parameters: cost.parameters,
         multiply_adds: cost.multiply_adds,
         jobs,
@@ -294,37 +302,37 @@ fn done(times: Times, jobs: usize, cost: Cost) -> Timed {
 }
 
 /// Jobs in training; a device that panics fails.
-struct Running<'a>(SideBySide<'a>);
+struct TimedJobs<'a>(ConcurrentJobs<'a>);
 
-impl<'a> Running<'a> {
-    fn on(dataset: &Arc<Dataset>, jobs: &'a [Job]) -> Result<Self, Timed> {
+impl<'a> TimedJobs<'a> {
+    fn new(dataset: &Arc<Dataset>, jobs: &'a [Job]) -> Result<Self, TimingOutcome> {
         // What is queued for a GPU from one thread stays in one queue.
         let threads = match device::is_cpu(&jobs[0].device) {
-            true => threads(jobs.len()),
+            true => kernel_threads(jobs.len()),
             false => 1,
         };
-        match guarded(|| SideBySide::on(dataset, jobs, threads)) {
-            Ok(Ok(side_by_side)) => Ok(Self(side_by_side)),
+        match catch_panic(|| ConcurrentJobs::new(dataset, jobs, threads)) {
+            Ok(Ok(jobs)) => Ok(Self(jobs)),
             Ok(Err(error @ (TrainError::Model(_) | TrainError::Batch { .. }))) => {
                 let reason = error.to_string();
-                Err(Timed::Unfit { reason })
+                Err(TimingOutcome::Unfit { reason })
             }
-            Ok(Err(error)) => Err(Timed::Failed {
+            Ok(Err(error)) => Err(TimingOutcome::Failed {
                 error: error.to_string(),
             }),
-            Err(error) => Err(Timed::Failed { error }),
+            Err(error) => Err(TimingOutcome::Failed { error }),
         }
     }
 }
 
-impl Stepper for Running<'_> {
+impl Stepper for TimedJobs<'_> {
     fn steps(&mut self, n: usize) -> Result<f64, String> {
-        guarded(|| self.0.steps(n))?.map_err(|error| error.to_string())
+        catch_panic(|| self.0.steps(n))?.map_err(|error| error.to_string())
     }
 }
 
 /// What `f` gives, or what it said when it panicked.
-fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+fn catch_panic<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f))
         .map_err(|panic| format!("the device panicked: {}", message(&*panic)))
 }
@@ -339,8 +347,8 @@ mod tests {
         fake::spec(&["a"], 1).arms.remove(0)
     }
 
-    fn size(replicas: usize, width: f64, batch: usize) -> Size {
-        Size {
+    fn size(replicas: usize, width: f64, batch: usize) -> TrainingSize {
+        TrainingSize {
             replicas,
             width,
             batch,
@@ -348,8 +356,8 @@ mod tests {
     }
 
     /// So short that every number is there and none means anything.
-    fn hasty() -> Timing {
-        Timing {
+    fn hasty() -> TimingConfig {
+        TimingConfig {
             window: 1e-3,
             repeats: 3,
             warm_up_least: 0.0,
@@ -369,13 +377,13 @@ mod tests {
 
     #[test]
     fn the_grid_holds_every_size_once_one_net_first_and_the_largest_last() {
-        let sizes = Grid::default().sizes(32);
+        let sizes = SizeGrid::default().sizes(32);
         assert_eq!(sizes.len(), 1 + 3 + 3 + 3);
         assert_eq!((sizes[0], sizes[9]), (size(1, 1.0, 32), size(64, 1.0, 32)));
         for wanted in [size(64, 1.0, 32), size(1, 0.5, 32), size(1, 1.0, 128)] {
             assert!(sizes.contains(&wanted), "{wanted:?}");
         }
-        let least = Grid::default().sizes(1);
+        let least = SizeGrid::default().sizes(1);
         assert_eq!(least.len(), 1 + 3 + 3 + 2, "half of a batch of 1 is none");
     }
 
@@ -395,7 +403,7 @@ mod tests {
 
     #[test]
     fn replicas_are_spread_over_a_cpu_and_stacked_elsewhere() {
-        let request = SpeedRequest::new(&arm(), Vec::new(), size(64, 2.0, 16), &hasty());
+        let request = TimingRequest::new(&arm(), Vec::new(), size(64, 2.0, 16), &hasty());
         for (device, jobs) in [("flex", cores().min(64)), ("wgpu", 1), ("wgpu:cpu", 1)] {
             let found = request.jobs(device, Cost::default());
             assert_eq!(found.len(), jobs, "{device}");
@@ -414,26 +422,26 @@ mod tests {
         let mut arm = arm();
         arm.train.batch_size = 32;
         // A fifth of 1,797 is tested on, a fifth of the rest validates: 1,151 are left.
-        assert_eq!(steps_a_place(&arm, &dataset).unwrap(), 1150 / 32);
+        assert_eq!(steps_per_unit(&arm, &dataset).unwrap(), 1150 / 32);
         arm.train.length = Length::Steps(100);
-        assert_eq!(steps_a_place(&arm, &dataset).unwrap(), 1);
+        assert_eq!(steps_per_unit(&arm, &dataset).unwrap(), 1);
     }
 
     #[test]
     fn larger_sizes_than_one_that_was_too_slow_are_not_tried_on_that_device() {
         let devices = ["fast".to_owned(), "slow".to_owned()];
         let mut asked = Vec::new();
-        let grid = Grid::default();
+        let grid = SizeGrid::default();
         let timed = time_arm(&arm(), &devices, &grid, &hasty(), |request| {
             asked.extend(request.devices.iter().map(|d| (d.clone(), request.size)));
             let outcome = |device: &String| {
                 let outcome = match device == "slow" && request.size.replicas >= 4 {
-                    true => Timed::TooSlow {
+                    true => TimingOutcome::TooSlow {
                         size: request.size,
                         step: 2.0,
                         spent: 7.0,
                     },
-                    false => Timed::Failed {
+                    false => TimingOutcome::Failed {
                         error: "a failure says nothing about larger sizes".into(),
                     },
                 };
@@ -450,7 +458,7 @@ mod tests {
         let last = timed
             .iter()
             .find(|t| t.device == "slow" && t.size.replicas == 64);
-        let Timed::TooSlow { size, step, .. } = &last.unwrap().outcome else {
+        let TimingOutcome::TooSlow { size, step, .. } = &last.unwrap().outcome else {
             panic!("{last:?}")
         };
         assert_eq!(
@@ -463,14 +471,14 @@ mod tests {
     #[test]
     fn when_its_time_is_spent_a_device_gets_no_further_size_and_the_largest_are_left_out() {
         let devices = ["quick".to_owned(), "slow".to_owned()];
-        let timing = Timing {
+        let timing = TimingConfig {
             most: 25.0,
             ..hasty()
         };
-        let timed = time_arm(&arm(), &devices, &Grid::default(), &timing, |request| {
+        let timed = time_arm(&arm(), &devices, &SizeGrid::default(), &timing, |request| {
             let outcome = |device: &String| {
                 let first_step = if device == "slow" { 9.0 } else { 0.5 };
-                let speed = Speed {
+                let speed = StepTimes {
                     parameters: 1,
                     multiply_adds: 1,
                     jobs: 1,
@@ -481,13 +489,13 @@ mod tests {
                     steps: 2,
                     step: vec![0.25; 2],
                 };
-                request.outcome(device, Timed::Done(speed))
+                request.outcome(device, TimingOutcome::Done(speed))
             };
             request.devices.iter().map(outcome).collect()
         });
-        let left_out = |device: &str| -> Vec<Size> {
+        let left_out = |device: &str| -> Vec<TrainingSize> {
             let out = timed.iter().filter(|t| t.device == device);
-            let out = out.filter(|t| t.outcome == Timed::OutOfTime { spent: 30.0 });
+            let out = out.filter(|t| t.outcome == TimingOutcome::OutOfTime { spent: 30.0 });
             out.map(|t| t.size).collect()
         };
         assert_eq!(left_out("quick"), []);
@@ -496,30 +504,35 @@ mod tests {
         assert!(left_out.contains(&size(64, 1.0, 32)) && !left_out.contains(&size(1, 0.5, 32)));
     }
 
-    fn request(devices: &[&str], size: Size) -> SpeedRequest {
+    fn request(devices: &[&str], size: TrainingSize) -> TimingRequest {
         let devices = devices.iter().map(|&device| device.to_owned()).collect();
-        SpeedRequest::new(&arm(), devices, size, &hasty())
+        TimingRequest::new(&arm(), devices, size, &hasty())
     }
 
     #[test]
     fn a_batch_that_the_data_cannot_fill_is_unfit_and_a_missing_device_fails() {
         let timed = measure(&request(&["flex"], size(1, 1.0, 5000)));
-        let Timed::Unfit { reason } = &timed[0].outcome else {
+        let TimingOutcome::Unfit { reason } = &timed[0].outcome else {
             panic!("{timed:?}")
         };
         assert!(reason.contains("1150 training examples"), "{reason}");
         let timed = measure(&request(&["no-such-device", "flex"], size(1, 1.0, 32)));
-        assert!(matches!(&timed[0].outcome, Timed::Failed { error } if error.contains("no-such")));
-        assert!(matches!(timed[1].outcome, Timed::Done(_)), "{timed:?}");
+        assert!(
+            matches!(&timed[0].outcome, TimingOutcome::Failed { error } if error.contains("no-such"))
+        );
+        assert!(
+            matches!(timed[1].outcome, TimingOutcome::Done(_)),
+            "{timed:?}"
+        );
     }
 
     /// The times on all devices that are built in, in whose order they come.
-    fn times(size: Size, devices: &[&str]) -> Vec<Speed> {
+    fn times(size: TrainingSize, devices: &[&str]) -> Vec<StepTimes> {
         let timed = measure(&request(devices, size));
         let names: Vec<&str> = timed.iter().map(|t| t.device.as_str()).collect();
         assert_eq!(names, devices);
-        let speed = |timed: TimedSize| match timed.outcome {
-            Timed::Done(speed) => speed,
+        let speed = |timed: SizeTiming| match timed.outcome {
+            TimingOutcome::Done(speed) => speed,
             other => panic!("{}: {other:?}", timed.device),
         };
         timed.into_iter().map(speed).collect()
@@ -560,7 +573,7 @@ mod tests {
         let request = request(&["flex"], size(4, 0.5, 8));
         let text = serde_json::to_string(&request).unwrap();
         assert_eq!(
-            serde_json::from_str::<SpeedRequest>(&text).unwrap(),
+            serde_json::from_str::<TimingRequest>(&text).unwrap(),
             request
         );
     }

@@ -1,17 +1,18 @@
-//! When steps are timed and when they are not: the first step apart, steps until times settle, then
-//! windows that count, turn by turn where there are several steppers.
+//! A stopwatch for training steps: the first step alone, a warm-up until the step time is stable, then
+//! timed windows, interleaved if there are several steppers.
 
-use crate::compare::results::Timing;
+use crate::compare::results::TimingConfig;
 use crate::stats::Sample;
 
-/// Windows whose median is compared with that of as many before.
+/// The step time is stable if the medians of the last two groups of this many windows agree.
 const GROUP: usize = 3;
-/// Windows before a stepper is called too slow; the first ones may still compile.
-const BEFORE_TOO_SLOW: usize = 2;
 
-impl Default for Timing {
-    /// A size costs one to two seconds where steps are short, up to ten where they are long, and what
-    /// it takes to compile and tune kernels on top.
+/// Windows before a stepper counts as too slow; the first ones may still compile kernels.
+const MIN_WINDOWS: usize = 2;
+
+impl Default for TimingConfig {
+    /// One to two seconds per size for short steps, up to ten for long ones, plus the compiling and
+    /// tuning of kernels.
     fn default() -> Self {
         Self {
             window: 0.1,
@@ -25,71 +26,78 @@ impl Default for Timing {
     }
 }
 
-/// Takes training steps.
+/// Something that takes training steps.
 pub trait Stepper {
-    /// Takes `n` steps and waits for their end; the seconds that this took.
+    /// Takes `n` steps, waits until they are done, and returns the seconds this took.
     ///
     /// # Errors
-    /// What went wrong; it is not asked again then.
+    /// If a step failed. The stopwatch does not call this stepper again.
     fn steps(&mut self, n: usize) -> Result<f64, String>;
+
+    /// Fewest steps per timed window.
+    fn min_steps(&self) -> usize {
+        1
+    }
 }
 
 /// The times of one stepper.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Times {
+pub struct StopwatchTimes {
     /// Seconds of the first step.
     pub first_step: f64,
-    /// Seconds of all steps before those that count, the first included.
+    /// Seconds of the warm-up, including the first step.
     pub warm_up: f64,
-    /// How many these were.
+    /// Number of steps of the warm-up.
     pub warm_up_steps: usize,
-    /// Whether times had settled by then.
+    /// Whether the step time was stable at the end of the warm-up.
     pub settled: bool,
-    /// Steps of a repeat.
+    /// Steps per window.
     pub steps: usize,
-    /// Seconds a step, one value a repeat.
+    /// Seconds per step, one value per window.
     pub step: Vec<f64>,
 }
 
 /// Why there are no times.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Untimed {
-    /// Its steps take longer than is waited for.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StopwatchError {
+    /// A step takes longer than [`TimingConfig::longest_step`].
+    #[error("a step takes {step} s, which is too long")]
     TooSlow {
         /// Seconds of the fastest step.
         step: f64,
-        /// Seconds of all steps that it took.
+        /// Seconds of all steps taken.
         spent: f64,
     },
-    /// It said this.
+    /// A step failed with this message.
+    #[error("{0}")]
     Failed(String),
 }
 
-/// Warms up each stepper, then times all of them once in each round, so that what drifts hits all
-/// alike. One that fails drops out.
-pub fn time_in_turns(
+/// Warms up each stepper, then times a window of each per round, so that a drift of the machine's speed
+/// affects all of them alike. A stepper that fails drops out.
+pub fn time_interleaved(
     steppers: &mut [Box<dyn Stepper + '_>],
-    timing: &Timing,
-) -> Vec<Result<Times, Untimed>> {
-    let mut outcomes: Vec<Result<Times, Untimed>> = (steppers.iter_mut())
-        .map(|stepper| warm_up(&mut **stepper, timing))
+    config: &TimingConfig,
+) -> Vec<Result<StopwatchTimes, StopwatchError>> {
+    let mut outcomes: Vec<Result<StopwatchTimes, StopwatchError>> = (steppers.iter_mut())
+        .map(|stepper| warm_up(&mut **stepper, config))
         .collect();
-    for round in 0..timing.repeats {
-        for k in turn(steppers.len(), round) {
+    for round in 0..config.repeats {
+        for k in round_order(steppers.len(), round) {
             let Ok(times) = &mut outcomes[k] else {
                 continue;
             };
             match steppers[k].steps(times.steps) {
                 Ok(seconds) => times.step.push(seconds / times.steps as f64),
-                Err(error) => outcomes[k] = Err(Untimed::Failed(error)),
+                Err(error) => outcomes[k] = Err(StopwatchError::Failed(error)),
             }
         }
     }
     outcomes
 }
 
-/// In which order `n` contestants come in `round`: forwards and backwards by turns.
-pub fn turn(n: usize, round: usize) -> Vec<usize> {
+/// The order of `n` steppers in `round`: forward in even rounds, backward in odd ones.
+fn round_order(n: usize, round: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
     if round % 2 == 1 {
         order.reverse();
@@ -97,14 +105,17 @@ pub fn turn(n: usize, round: usize) -> Vec<usize> {
     order
 }
 
-/// Steps of `step` seconds that fill about `seconds`; at least one.
-pub fn steps_for(seconds: f64, step: f64) -> usize {
+/// Number of steps of `step` seconds that fill about `seconds`; at least one.
+fn steps_for(seconds: f64, step: f64) -> usize {
     (seconds / step).round().clamp(1.0, 1e7) as usize
 }
 
-/// Takes steps until their time has settled, or for as long as that is waited for.
-fn warm_up(stepper: &mut dyn Stepper, timing: &Timing) -> Result<Times, Untimed> {
-    let mut steps = |n| stepper.steps(n).map_err(Untimed::Failed);
+/// Takes steps until the step time is stable, or for at most [`TimingConfig::warm_up_most`] seconds.
+fn warm_up(
+    stepper: &mut dyn Stepper,
+    config: &TimingConfig,
+) -> Result<StopwatchTimes, StopwatchError> {
+    let mut steps = |n| stepper.steps(n).map_err(StopwatchError::Failed);
     let first_step = steps(1)?;
     let (mut spent, mut taken, mut n) = (0.0, 1, 1);
     let mut windows: Vec<f64> = Vec::new();
@@ -114,33 +125,34 @@ fn warm_up(stepper: &mut dyn Stepper, timing: &Timing) -> Result<Times, Untimed>
         taken += n;
         windows.push(seconds / n as f64);
         let fastest = windows.iter().copied().fold(f64::INFINITY, f64::min);
-        if windows.len() >= BEFORE_TOO_SLOW && fastest > timing.longest_step {
-            return Err(Untimed::TooSlow {
+        if windows.len() >= MIN_WINDOWS && fastest > config.longest_step {
+            return Err(StopwatchError::TooSlow {
                 step: fastest,
                 spent: first_step + spent,
             });
         }
-        if spent >= timing.warm_up_least && agree(&windows, timing.agreement) {
+        if spent >= config.warm_up_least && is_stable(&windows, config.agreement) {
             break true;
         }
-        if spent >= timing.warm_up_most {
+        if spent >= config.warm_up_most {
             break false;
         }
-        n = steps_for(timing.window, seconds / n as f64).min(2 * n);
+        n = steps_for(config.window, seconds / n as f64).min(2 * n);
     };
     let last = windows.len().saturating_sub(GROUP);
-    Ok(Times {
+    let steps = steps_for(config.window, median(&windows[last..]));
+    Ok(StopwatchTimes {
         first_step,
         warm_up: first_step + spent,
         warm_up_steps: taken,
         settled,
-        steps: steps_for(timing.window, median(&windows[last..])),
-        step: Vec::with_capacity(timing.repeats),
+        steps: steps.max(stepper.min_steps()),
+        step: Vec::with_capacity(config.repeats),
     })
 }
 
-/// Whether the last two groups of windows have medians within `share` of each other.
-fn agree(windows: &[f64], share: f64) -> bool {
+/// Whether the medians of the last two groups of windows differ by at most `share`.
+fn is_stable(windows: &[f64], share: f64) -> bool {
     let Some(from) = windows.len().checked_sub(2 * GROUP) else {
         return false;
     };
@@ -158,7 +170,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    /// Step `k`, from 0, takes as long as it says; its clock is what it has given out.
+    /// A stepper with simulated time: step `k` (from 0) takes `seconds(k)`.
     struct Fake<F> {
         seconds: F,
         taken: usize,
@@ -188,9 +200,9 @@ mod tests {
 
     fn time(
         seconds: impl Fn(usize) -> Result<f64, String> + 'static,
-    ) -> (Result<Times, Untimed>, Vec<usize>) {
+    ) -> (Result<StopwatchTimes, StopwatchError>, Vec<usize>) {
         let (stepper, asked) = fake(seconds);
-        let times = time_in_turns(&mut [stepper], &Timing::default()).remove(0);
+        let times = time_interleaved(&mut [stepper], &TimingConfig::default()).remove(0);
         let asked = asked.borrow().clone();
         (times, asked)
     }
@@ -200,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn steady_steps_are_warmed_up_for_the_least_time_and_fill_their_windows() {
+    fn steady_steps_get_the_shortest_warm_up() {
         let (times, asked) = time(|_| Ok(0.01));
         let times = times.unwrap();
         assert!(times.settled);
@@ -215,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_stands_apart_however_long_it_takes() {
+    fn slow_first_step_is_kept_apart() {
         let (times, _) = time(|k| Ok(if k == 0 { 30.0 } else { 0.01 }));
         let times = times.unwrap();
         assert!(times.settled);
@@ -225,8 +237,8 @@ mod tests {
     }
 
     #[test]
-    fn steps_that_get_faster_are_waited_for() {
-        // Ten times as slow at first; it halves every ten steps.
+    fn warm_up_lasts_while_steps_get_faster() {
+        // Ten times as slow at first; the excess halves every ten steps.
         let seconds = |k: usize| 0.01 * (1.0 + 9.0 * 0.5_f64.powf(k as f64 / 10.0));
         let (times, _) = time(move |k| Ok(seconds(k)));
         let times = times.unwrap();
@@ -236,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_that_never_settle_are_timed_after_the_most_that_is_waited() {
+    fn unstable_steps_are_timed_after_the_longest_warm_up() {
         // Each step takes 3 % longer than the one before.
         let (times, _) = time(|k| Ok(0.02 * 1.03_f64.powi(k.min(80) as i32)));
         let times = times.unwrap();
@@ -246,9 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn a_stepper_that_is_too_slow_is_left_alone_after_three_steps() {
+    fn too_slow_stepper_stops_after_three_steps() {
         let (times, asked) = time(|k| Ok(if k == 1 { 0.9 } else { 0.7 }));
-        let Err(Untimed::TooSlow { step, spent }) = times else {
+        let Err(StopwatchError::TooSlow { step, spent }) = times else {
             panic!("{times:?}")
         };
         assert!(
@@ -257,29 +269,48 @@ mod tests {
         );
         assert_eq!(asked, [1, 1, 1]);
         let (compiles, _) = time(|k| Ok(if k < 2 { 9.0 } else { 0.1 }));
-        assert!(compiles.is_ok(), "a second step may compile, too");
+        assert!(compiles.is_ok(), "the second step may compile as well");
     }
 
     #[test]
-    fn who_fails_while_it_counts_has_no_times_and_the_others_go_on_in_turns() {
+    fn failing_stepper_drops_out_and_others_continue() {
         let (a, _) = fake(|_| Ok(0.1));
         let (b, asked_b) = fake(|k| match k {
             0..20 => Ok(0.1),
             _ => Err("lost".into()),
         });
         let (c, asked_c) = fake(|_| Ok(0.1));
-        let timing = Timing {
+        let timing = TimingConfig {
             repeats: 40,
-            ..Timing::default()
+            ..TimingConfig::default()
         };
-        let outcomes = time_in_turns(&mut [a, b, c], &timing);
-        assert_eq!(outcomes[1], Err(Untimed::Failed("lost".into())));
+        let outcomes = time_interleaved(&mut [a, b, c], &timing);
+        assert_eq!(outcomes[1], Err(StopwatchError::Failed("lost".into())));
         assert_eq!(asked_b.borrow().iter().sum::<usize>(), 21);
         for k in [0, 2] {
             assert_eq!(outcomes[k].as_ref().unwrap().step.len(), 40);
         }
         assert!(asked_c.borrow().len() > 40);
-        assert_eq!((turn(3, 0), turn(3, 1)), (vec![0, 1, 2], vec![2, 1, 0]));
-        assert_eq!(turn(3, 2), turn(3, 0));
+        assert_eq!(
+            (round_order(3, 0), round_order(3, 1)),
+            (vec![0, 1, 2], vec![2, 1, 0])
+        );
+        assert_eq!(round_order(3, 2), round_order(3, 0));
+    }
+
+    #[test]
+    fn window_has_at_least_min_steps() {
+        struct Shared;
+        impl Stepper for Shared {
+            fn steps(&mut self, n: usize) -> Result<f64, String> {
+                Ok(0.1 * n as f64)
+            }
+
+            fn min_steps(&self) -> usize {
+                16
+            }
+        }
+        let times = time_interleaved(&mut [Box::new(Shared)], &TimingConfig::default());
+        assert_eq!(times[0].as_ref().unwrap().steps, 16);
     }
 }

@@ -1,28 +1,28 @@
-//! Whether a device is worth it: throughput, start-up, overtaking, and the time to an accuracy.
+//! Whether a device is worth it: throughput, start-up, crossover, and the time to an accuracy.
 
-mod left_out;
+mod numbers;
+mod skipped;
 mod tables;
-mod words;
 
-use crate::compare::analysis::{Axis, Timings, pairs};
+use crate::compare::analysis::{ArmTimings, Axis, pairs};
 use crate::compare::figures::SPEED_FILES;
-use crate::compare::results::{Comparison, Timing};
+use crate::compare::results::{DeviceComparison, TimingConfig};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::stats::Estimate;
-use crate::text::counted;
-use left_out::left_out;
-use tables::{larger, learning, overtaking, starting, throughput};
-use words::{setting, shown};
+use numbers::setting;
+pub use numbers::with_interval;
+use skipped::skipped_sizes;
+use tables::{crossover, larger, learning, starting, throughput};
 
 /// The section on speed, with links to `figures` (file names beside the report); `None` where nothing
 /// was timed.
-pub fn section(comparison: &Comparison, figures: &[&str]) -> Option<String> {
+pub fn section(comparison: &DeviceComparison, figures: &[&str]) -> Option<String> {
     let timing = comparison.timing.as_ref()?;
     let figures = figures.iter().filter_map(|file| {
         let (_, words) = SPEED_FILES.iter().find(|(name, _)| name == file)?;
         Some(format!("![{words}]({file})"))
     });
-    let mut parts = vec!["## Speed".to_owned()];
+    let mut parts = vec!["## StepTimes".to_owned()];
     parts.extend(answer(comparison));
     parts.extend(software(comparison));
     parts.push(method(timing));
@@ -36,11 +36,11 @@ pub fn section(comparison: &Comparison, figures: &[&str]) -> Option<String> {
     parts.push(table(comparison)?);
     parts.extend(larger(comparison, Axis::Width));
     parts.extend(larger(comparison, Axis::Batch));
-    parts.extend(overtaking(comparison));
+    parts.extend(crossover(comparison));
     parts.extend(learning(comparison));
     parts.push("### Starting".to_owned());
     parts.push(starting(comparison));
-    parts.extend(left_out(comparison, timing));
+    parts.extend(skipped_sizes(comparison, timing));
     parts.push("### What these numbers leave out".to_owned());
     parts.push(limits(comparison));
     let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
@@ -48,24 +48,24 @@ pub fn section(comparison: &Comparison, figures: &[&str]) -> Option<String> {
 }
 
 /// The table of throughput; `None` where nothing was timed.
-pub fn table(comparison: &Comparison) -> Option<String> {
+pub fn table(comparison: &DeviceComparison) -> Option<String> {
     comparison.timing.is_some().then(|| throughput(comparison))
 }
 
 /// A ratio with its interval.
 pub(super) fn times(ratio: Estimate) -> String {
-    shown(ratio, words::times)
+    with_interval(ratio, numbers::times)
 }
 
 /// A sentence for each pair of devices: how they compare at one net and at the most nets side by side.
-pub fn answer(comparison: &Comparison) -> Option<String> {
+pub fn answer(comparison: &DeviceComparison) -> Option<String> {
     let sentence = |(device, reference): (&DeviceInfo, &DeviceInfo)| {
         let by_arm = comparison.arms.iter().map(|arm| {
-            let timings = Timings(arm);
+            let timings = ArmTimings(arm);
             let sizes = timings.along(Axis::Replicas).into_iter();
             let both = sizes.filter_map(|size| {
-                let advantage = timings.advantage(&device.name, &reference.name, size)?;
-                Some((size.replicas, advantage.value))
+                let speedup = timings.speedup(&device.name, &reference.name, size)?;
+                Some((size.replicas, speedup.value))
             });
             both.collect::<Vec<(usize, f64)>>()
         });
@@ -102,7 +102,7 @@ fn in_words(ratios: impl Iterator<Item = f64>) -> Option<String> {
     let ratios: Vec<f64> = ratios.collect();
     let low = ratios.iter().copied().reduce(f64::min)?;
     let high = ratios.iter().copied().reduce(f64::max)?;
-    let span = |a: f64, b: f64| match (words::times(a), words::times(b)) {
+    let span = |a: f64, b: f64| match (numbers::times(a), numbers::times(b)) {
         (a, b) if a == b => a,
         (a, b) => format!("{a} to {b}"),
     };
@@ -111,13 +111,13 @@ fn in_words(ratios: impl Iterator<Item = f64>) -> Option<String> {
         (_, true) => format!("takes {} times as long", span(1.0 / high, 1.0 / low)),
         _ => format!(
             "is {} times as fast in one arm and takes {} times as long in another",
-            words::times(high),
-            words::times(1.0 / low)
+            numbers::times(high),
+            numbers::times(1.0 / low)
         ),
     })
 }
 
-fn method(timing: &Timing) -> String {
+fn method(timing: &TimingConfig) -> String {
     format!(
         "How it is timed: the steps are those that training takes, with the making of batches and \
          dropout masks, and a window of steps ends when the host has the last one's losses. The first \
@@ -137,7 +137,7 @@ fn method(timing: &Timing) -> String {
 }
 
 /// What a software adapter's times are worth.
-fn software(comparison: &Comparison) -> Option<String> {
+fn software(comparison: &DeviceComparison) -> Option<String> {
     let devices = comparison.devices.iter().filter(|d| d.is_software());
     let notes: Vec<String> = devices
         .map(|device| {
@@ -151,7 +151,7 @@ fn software(comparison: &Comparison) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join(" "))
 }
 
-fn limits(comparison: &Comparison) -> String {
+fn limits(comparison: &DeviceComparison) -> String {
     let mut items = vec![
         "Energy and price are left out: a device that is faster may cost more a net.",
         "Evaluations, loading of data and the writing of records are not part of a step.",

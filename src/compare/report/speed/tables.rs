@@ -1,10 +1,10 @@
 //! The tables on speed. A device is called by what it is in all of them.
 
 use super::super::devices;
-use super::left_out::in_size;
-use super::words::{grouped, in_digits, rounded, shown, times, waited};
-use crate::compare::analysis::{Axis, Goal, Overtaking, Timings, pairs};
-use crate::compare::results::{ArmComparison, Comparison, Timed};
+use super::numbers::{grouped, in_digits, rounded, times, waited, with_interval};
+use super::skipped::in_size;
+use crate::compare::analysis::{AccuracyGoal, ArmTimings, Axis, Crossover, pairs};
+use crate::compare::results::{ArmComparison, DeviceComparison, TimingOutcome};
 use crate::device::DeviceInfo;
 use crate::stats::Crossing;
 use crate::text::markdown::{Align, Table};
@@ -14,13 +14,13 @@ use crate::text::number::{compact, fixed};
 const SHARE: f64 = 0.99;
 
 /// Every arm on every device.
-fn rows(comparison: &Comparison) -> impl Iterator<Item = (&ArmComparison, &DeviceInfo)> {
+fn rows(comparison: &DeviceComparison) -> impl Iterator<Item = (&ArmComparison, &DeviceInfo)> {
     let of = |arm| comparison.devices.iter().map(move |device| (arm, device));
     comparison.arms.iter().flat_map(of)
 }
 
 /// Nets side by side on every device.
-pub(super) fn throughput(comparison: &Comparison) -> String {
+pub(super) fn throughput(comparison: &DeviceComparison) -> String {
     let first = comparison.devices.first().map_or("", |device| &device.name);
     let ratio = format!("times as fast as {first}");
     let mut table = Table::new([
@@ -33,7 +33,7 @@ pub(super) fn throughput(comparison: &Comparison) -> String {
         ("times one net's step", Align::Right),
     ]);
     for (arm, device) in rows(comparison) {
-        let timings = Timings(arm);
+        let timings = ArmTimings(arm);
         for size in timings.along(Axis::Replicas) {
             let (Some(step), Some(rate)) = (
                 timings.step(&device.name, size),
@@ -41,19 +41,20 @@ pub(super) fn throughput(comparison: &Comparison) -> String {
             ) else {
                 continue;
             };
-            let advantage = timings.advantage(&device.name, first, size);
-            let stretch = timings.stretch(&device.name, size);
+            let speedup = timings.speedup(&device.name, first, size);
+            let step_growth = timings.step_growth(&device.name, size);
             let other = device.name != first;
             table.row([
                 arm.label.clone(),
                 device.code(),
                 size.replicas.to_string(),
-                shown(step.map(|s| 1e3 * s), compact),
-                shown(rate, rounded),
-                advantage
+                with_interval(step.map(|s| 1e3 * s), compact),
+                with_interval(rate, rounded),
+                speedup
                     .filter(|_| other)
-                    .map_or(String::new(), |a| shown(a, times)),
-                (stretch.filter(|_| size.replicas > 1)).map_or(String::new(), |s| shown(s, times)),
+                    .map_or(String::new(), |a| with_interval(a, times)),
+                (step_growth.filter(|_| size.replicas > 1))
+                    .map_or(String::new(), |s| with_interval(s, times)),
             ]);
         }
     }
@@ -61,14 +62,14 @@ pub(super) fn throughput(comparison: &Comparison) -> String {
 }
 
 /// Step times of one net along `axis`; `None` where nothing was varied.
-pub(super) fn larger(comparison: &Comparison, axis: Axis) -> Option<String> {
+pub(super) fn larger(comparison: &DeviceComparison, axis: Axis) -> Option<String> {
     let (heading, text) = match axis {
         Axis::Replicas => return None,
         Axis::Width => ("Wider nets", "hidden layers of so many times the width"),
         Axis::Batch => ("Larger batches", "so many examples a step"),
     };
     let sizes = |arm: &ArmComparison| -> Vec<String> {
-        let sizes = Timings(arm).along(axis).into_iter();
+        let sizes = ArmTimings(arm).along(axis).into_iter();
         sizes.map(|size| in_digits(axis.of(size))).collect()
     };
     let mut grids: Vec<Vec<String>> = Vec::new();
@@ -89,10 +90,12 @@ pub(super) fn larger(comparison: &Comparison, axis: Axis) -> Option<String> {
                 .chain(columns),
         );
         for (arm, device) in rows(comparison).filter(|(arm, _)| sizes(arm) == grid) {
-            let timings = Timings(arm);
+            let timings = ArmTimings(arm);
             let steps = timings.along(axis).into_iter().map(|size| {
                 let step = timings.step(&device.name, size);
-                step.map_or(String::new(), |step| shown(step.map(|s| 1e3 * s), compact))
+                step.map_or(String::new(), |step| {
+                    with_interval(step.map(|s| 1e3 * s), compact)
+                })
             });
             table.row([arm.label.clone(), device.code()].into_iter().chain(steps));
         }
@@ -102,7 +105,7 @@ pub(super) fn larger(comparison: &Comparison, axis: Axis) -> Option<String> {
 }
 
 /// From which size on a device is faster than another.
-pub(super) fn overtaking(comparison: &Comparison) -> Option<String> {
+pub(super) fn crossover(comparison: &DeviceComparison) -> Option<String> {
     let mut table = Table::new([
         ("arm", Align::Left),
         ("device", Align::Left),
@@ -114,8 +117,8 @@ pub(super) fn overtaking(comparison: &Comparison) -> Option<String> {
     let mut any = false;
     for arm in &comparison.arms {
         for (device, reference) in pairs(&comparison.devices) {
-            let found =
-                Axis::ALL.map(|axis| Timings(arm).overtaking(axis, &device.name, &reference.name));
+            let found = Axis::ALL
+                .map(|axis| ArmTimings(arm).crossover(axis, &device.name, &reference.name));
             any |= found.iter().any(Option::is_some);
             let cells = found.map(|found| found.map_or(String::new(), |found| from(&found)));
             let names = [arm.label.clone(), device.code(), reference.code()];
@@ -134,7 +137,7 @@ pub(super) fn overtaking(comparison: &Comparison) -> Option<String> {
     })
 }
 
-fn from(found: &Overtaking) -> String {
+fn from(found: &Crossover) -> String {
     let end = |end: Option<f64>| end.map_or("?".to_owned(), in_digits);
     match &found.crossing {
         Crossing::Throughout => "all sizes measured".to_owned(),
@@ -151,7 +154,7 @@ fn from(found: &Overtaking) -> String {
 }
 
 /// The time to an accuracy; `None` where no arm was trained to its end.
-pub(super) fn learning(comparison: &Comparison) -> Option<String> {
+pub(super) fn learning(comparison: &DeviceComparison) -> Option<String> {
     let mut table = Table::new([
         ("arm", Align::Left),
         ("device", Align::Left),
@@ -161,8 +164,8 @@ pub(super) fn learning(comparison: &Comparison) -> Option<String> {
         ("training, s", Align::Right),
         ("with starting, s", Align::Right),
     ]);
-    let goals: Vec<(&ArmComparison, Goal)> = (comparison.arms.iter())
-        .filter_map(|arm| Some((arm, Timings(arm).goal(SHARE)?)))
+    let goals: Vec<(&ArmComparison, AccuracyGoal)> = (comparison.arms.iter())
+        .filter_map(|arm| Some((arm, ArmTimings(arm).goal(SHARE)?)))
         .collect();
     for (arm, goal) in &goals {
         for reached in &goal.reached {
@@ -200,7 +203,7 @@ pub(super) fn learning(comparison: &Comparison) -> Option<String> {
     })
 }
 
-pub(super) fn starting(comparison: &Comparison) -> String {
+pub(super) fn starting(comparison: &DeviceComparison) -> String {
     let mut table = Table::new([
         ("arm", Align::Left),
         ("device", Align::Left),
@@ -211,13 +214,13 @@ pub(super) fn starting(comparison: &Comparison) -> String {
         ("of", Align::Left),
     ]);
     for (arm, device) in rows(comparison) {
-        let timings = Timings(arm);
+        let timings = ArmTimings(arm);
         let Some(speed) = timings.speed(&device.name, timings.one()) else {
             continue;
         };
         let all = arm.speed.iter().filter(|timed| timed.device == device.name);
         let first_steps = all.filter_map(|timed| match &timed.outcome {
-            Timed::Done(speed) => Some((speed.first_step, timed.size)),
+            TimingOutcome::Done(speed) => Some((speed.first_step, timed.size)),
             _ => None,
         });
         let longest = first_steps.max_by(|a, b| a.0.total_cmp(&b.0));

@@ -1,10 +1,10 @@
 use super::{answer, section};
 use crate::compare::analysis::fixture::{comparison, size};
 use crate::compare::figures::SPEED_FILES;
-use crate::compare::results::{Comparison, Size, Timed};
+use crate::compare::results::{DeviceComparison, TimingOutcome, TrainingSize};
 use crate::device::DeviceKind;
 
-fn text(comparison: &Comparison) -> String {
+fn text(comparison: &DeviceComparison) -> String {
     section(comparison, &[]).expect("something was timed")
 }
 
@@ -105,22 +105,22 @@ fn what_was_left_out_says_why() {
     let seen = size(16, 1.0, 32);
     for timed in &mut comparison.arms[0].speed {
         timed.outcome = match (timed.size.replicas, timed.size.width) {
-            (16 | 64, _) => Timed::TooSlow {
+            (16 | 64, _) => TimingOutcome::TooSlow {
                 size: seen,
                 step: 0.7,
                 spent: 2.0,
             },
-            (_, 4.0) => Timed::Unfit {
+            (_, 4.0) => TimingOutcome::Unfit {
                 reason: "too wide".into(),
             },
-            (_, 2.0) => Timed::OutOfTime { spent: 130.0 },
-            (4, _) => Timed::Failed {
+            (_, 2.0) => TimingOutcome::OutOfTime { spent: 130.0 },
+            (4, _) => TimingOutcome::Failed {
                 error: "lost".into(),
             },
             _ => continue,
         };
     }
-    if let Timed::Done(speed) = &mut comparison.arms[1].speed[0].outcome {
+    if let TimingOutcome::Done(speed) = &mut comparison.arms[1].speed[0].outcome {
         speed.settled = false;
     }
     let text = text(&comparison);
@@ -143,13 +143,13 @@ fn what_was_left_out_says_why() {
 fn sizes_of_one_device_that_are_left_out_for_one_reason_share_a_line() {
     let mut comparison = comparison();
     for timed in &mut comparison.arms[0].speed {
-        let Size {
+        let TrainingSize {
             replicas,
             width,
             batch,
         } = timed.size;
         if timed.device == "wgpu" && (replicas > 4 || width > 1.0 || batch == 128) {
-            timed.outcome = Timed::OutOfTime { spent: 130.0 };
+            timed.outcome = TimingOutcome::OutOfTime { spent: 130.0 };
         }
     }
     let text = text(&comparison);

@@ -4,7 +4,7 @@ use crate::stats::Estimate;
 use crate::text::number::{compact, fixed};
 
 /// A value with its interval, both as `write` has them.
-pub(super) fn shown(estimate: Estimate, write: impl Fn(f64) -> String) -> String {
+pub fn with_interval(estimate: Estimate, write: impl Fn(f64) -> String) -> String {
     let value = write(estimate.value);
     match estimate.interval {
         Some(interval) => {
@@ -26,7 +26,7 @@ pub(super) fn waited(estimate: Estimate, write: impl Fn(f64) -> String) -> Strin
     };
     match estimate.interval {
         Some(interval) if interval.low.is_infinite() => write(estimate.value),
-        _ => shown(estimate, write),
+        _ => with_interval(estimate, write),
     }
 }
 
@@ -104,14 +104,14 @@ mod tests {
         });
         let value = 1.0;
         assert_eq!(
-            shown(Estimate { value, interval }, times),
+            with_interval(Estimate { value, interval }, times),
             "1.00 (0.50 to 1.50)"
         );
         let alone = Estimate {
             value,
             interval: None,
         };
-        assert_eq!(shown(alone, times), "1.00");
+        assert_eq!(with_interval(alone, times), "1.00");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Differences that have a known reason, told where the numbers show them.
 
 use super::devices::shown;
-use super::parity::{Run, noise, runs};
-use crate::compare::analysis::bound::{Break, Quantity};
-use crate::compare::results::{ArmComparison, Comparison, Parity, Yardstick};
+use super::parity::{ParityRun, noise, runs};
+use crate::compare::analysis::bound::{BoundViolation, Quantity};
+use crate::compare::results::{ArmComparison, DeviceComparison, Parity, RoundingBaseline};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::text::markdown::list;
 use crate::text::number::compact;
@@ -14,11 +14,11 @@ const GROWTH: f64 = 10.0;
 /// Rounds after which Mesa's software adapter leaves the loops of a shader (`lp_bld_limits.h`).
 const LLVMPIPE_ROUNDS: &str = "65,535";
 
-/// Distances of the first loss that the ten bits of TF32 explain, and rounding to 23 bits does not.
+/// Distances of the first loss that the ten bits of TF32 notes, and rounding to 23 bits does not.
 const TF32: std::ops::Range<f64> = 1e-5..1e-2;
 
-/// What explains the numbers of a comparison, as a list; `None` where there is nothing to explain.
-pub(super) fn list_of(comparison: &Comparison) -> Option<String> {
+/// What explains the numbers of a comparison, as a list; `None` where there is nothing to notes.
+pub(super) fn list_of(comparison: &DeviceComparison) -> Option<String> {
     let mut items: Vec<String> = comparison.arms.iter().flat_map(of_arm).collect();
     items.extend(runs(comparison).filter_map(|run| kinks(comparison, &run)));
     items.extend(twins(comparison));
@@ -38,7 +38,7 @@ fn of_arm(arm: &ArmComparison) -> Vec<String> {
         .collect()
 }
 
-fn growth(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
+fn growth(arm: &ArmComparison, yardstick: &RoundingBaseline) -> Option<String> {
     let drift = &yardstick.drift;
     let (first, last) = (drift.iter().find(|d| **d > 0.0)?, drift.last()?);
     (*last > GROWTH * first).then(|| {
@@ -53,7 +53,7 @@ fn growth(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
 }
 
 /// Steps at which rounding decides on which side of a kink a unit is.
-fn kinks(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
+fn kinks(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
     let kinks = &run.parity.kinks;
     let steps: Vec<String> = kinks.iter().map(|kink| kink.step.to_string()).collect();
     let largest = kinks
@@ -75,7 +75,7 @@ fn kinks(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
 }
 
 /// Gradients that are zero in theory.
-fn of_noise(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
+fn of_noise(arm: &ArmComparison, yardstick: &RoundingBaseline) -> Option<String> {
     let noise = noise(yardstick);
     let path = |k: &usize| format!("`{}`", yardstick.largest.parameters[*k].path);
     let paths: Vec<String> = noise.iter().map(path).collect();
@@ -97,7 +97,7 @@ fn of_noise(arm: &ArmComparison, yardstick: &Yardstick) -> Option<String> {
 }
 
 /// Devices that give the same bits.
-fn twins(comparison: &Comparison) -> Vec<String> {
+fn twins(comparison: &DeviceComparison) -> Vec<String> {
     let mut found = Vec::new();
     for (k, device) in comparison.devices.iter().enumerate() {
         for other in &comparison.devices[k + 1..] {
@@ -124,7 +124,7 @@ fn twins(comparison: &Comparison) -> Vec<String> {
 }
 
 /// Why a healthy device differs from the CPU's kernels at all.
-fn order_of_sums(comparison: &Comparison) -> Option<String> {
+fn order_of_sums(comparison: &DeviceComparison) -> Option<String> {
     let has_other_kernels = |d: &&DeviceInfo| d.kind != DeviceKind::Cpu;
     let healthy = |d: &&DeviceInfo| {
         let mut of_device = runs(comparison)
@@ -149,8 +149,8 @@ fn order_of_sums(comparison: &Comparison) -> Option<String> {
 }
 
 /// Matrix units that round to ten bits.
-fn tf32(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
-    let broken: Break = run.broken()?;
+fn tf32(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
+    let broken: BoundViolation = run.broken()?;
     let backend = &comparison
         .devices
         .iter()
@@ -171,7 +171,7 @@ fn tf32(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
 }
 
 /// Loops that a software adapter does not finish.
-fn llvmpipe(comparison: &Comparison, run: &Run<'_>) -> Option<String> {
+fn llvmpipe(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
     run.broken()?;
     let device = comparison.devices.iter().find(|d| d.name == run.device)?;
     device.adapter.starts_with("llvmpipe").then(|| {

@@ -11,10 +11,10 @@ use crate::stats::Interval;
 
 const LEFT: f64 = 66.0;
 const GAP: f64 = 62.0;
-const PANEL_HEIGHT: f64 = 230.0;
-/// From the top of one row of panels to that of the next.
-const ROW: f64 = PANEL_HEIGHT + 96.0;
-/// Space for the title of a panel, where one has any.
+const FACET_HEIGHT: f64 = 230.0;
+/// From the top of one row of facets to that of the next.
+const ROW: f64 = FACET_HEIGHT + 96.0;
+/// Space for the title of a facet, where one has any.
 const TITLE_ROW: f64 = 20.0;
 /// Radius of the ring around what is pointed at.
 const RING: f64 = 6.0;
@@ -35,7 +35,7 @@ pub struct Cost {
 /// Costs at several sizes, from the smallest on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CostSeries {
-    /// Name in the legend; series of one name look alike in every panel.
+    /// Name in the legend; series of one name style alike in every facet.
     pub name: String,
     /// The costs.
     pub costs: Vec<Cost>,
@@ -54,7 +54,7 @@ pub struct Mark {
 
 /// Series over one kind of size.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CostPanel {
+pub struct CostFacet {
     /// What stands above it.
     pub title: String,
     /// What is varied, with its unit.
@@ -67,49 +67,49 @@ pub struct CostPanel {
 
 /// A figure of costs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scaling<'a> {
+pub struct CostFigure<'a> {
     /// What stands above all.
     pub heading: &'a str,
     /// Name of the cost, with its unit.
     pub cost_axis: &'a str,
     /// What stands below all.
     pub caption: &'a str,
-    /// Whether all panels have one cost axis.
-    pub same_costs: bool,
-    /// The panels.
-    pub panels: Vec<CostPanel>,
+    /// Whether all facets have one cost axis.
+    pub shared_cost_axis: bool,
+    /// The facets.
+    pub facets: Vec<CostFacet>,
 }
 
-/// Cost against size, two panels a row; one alone takes the whole width.
+/// Cost against size, two facets a row; one alone takes the whole width.
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn scaling(of: &Scaling<'_>) -> Result<String, PlotError> {
-    let panels = &of.panels;
-    let names = names(panels);
+pub fn cost_figure(of: &CostFigure<'_>) -> Result<String, PlotError> {
+    let facets = &of.facets;
+    let names = names(facets);
     let legend = Legend::new(names.clone());
     let heading = wrap(of.heading, HEADING * 1.08, WIDTH - 2.0 * EDGE);
     let caption = wrap(of.caption, SMALL, WIDTH - 2.0 * EDGE);
-    let title_row = match panels.iter().all(|panel| panel.title.is_empty()) {
+    let title_row = match facets.iter().all(|facet| facet.title.is_empty()) {
         true => 0.0,
         false => TITLE_ROW,
     };
-    let columns = panels.len().clamp(1, 2);
+    let columns = facets.len().clamp(1, 2);
     let row = ROW + title_row;
     let top = 25.0 + HEADING_ROW * heading.len() as f64;
-    let below = top + 16.0 + row * panels.len().div_ceil(columns) as f64 - 24.0;
+    let below = top + 16.0 + row * facets.len().div_ceil(columns) as f64 - 24.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
-    let same = of.same_costs.then(|| costs(panels)).flatten();
+    let same = of.shared_cost_axis.then(|| costs(facets)).flatten();
     figure(height, of.heading, |canvas| {
         canvas.heading(&heading);
-        for (k, panel) in panels.iter().enumerate() {
-            let place = Place {
+        for (k, facet) in facets.iter().enumerate() {
+            let place = FacetPosition {
                 column: k % columns,
                 columns,
                 top: top + title_row + row * (k / columns) as f64,
             };
-            if let Some(frame) = frame(panel, &place, same) {
-                draw_panel(canvas, panel, &frame, &names, of.cost_axis);
+            if let Some(frame) = frame(facet, &place, same) {
+                draw_facet(canvas, facet, &frame, &names, of.cost_axis);
             }
         }
         legend.draw(canvas, below);
@@ -117,17 +117,17 @@ pub fn scaling(of: &Scaling<'_>) -> Result<String, PlotError> {
     })
 }
 
-/// Where a panel stands on the sheet.
-struct Place {
+/// Where a facet stands on the sheet.
+struct FacetPosition {
     column: usize,
     columns: usize,
     top: f64,
 }
 
 /// Every name once, in the order of appearance.
-fn names(panels: &[CostPanel]) -> Vec<String> {
+fn names(facets: &[CostFacet]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for series in panels.iter().flat_map(|panel| &panel.series) {
+    for series in facets.iter().flat_map(|facet| &facet.series) {
         if !names.contains(&series.name) {
             names.push(series.name.clone());
         }
@@ -136,8 +136,8 @@ fn names(panels: &[CostPanel]) -> Vec<String> {
 }
 
 /// The logarithms of everything that is drawn along the cost axis.
-fn costs(panels: &[CostPanel]) -> Option<Range> {
-    let costs = panels.iter().flat_map(|panel| &panel.series);
+fn costs(facets: &[CostFacet]) -> Option<Range> {
+    let costs = facets.iter().flat_map(|facet| &facet.series);
     let costs = costs.flat_map(|series| &series.costs);
     Range::of(costs.flat_map(|c| {
         let ends = c.interval.into_iter().flat_map(|i| [i.low, i.high]);
@@ -146,12 +146,12 @@ fn costs(panels: &[CostPanel]) -> Option<Range> {
     }))
 }
 
-/// A panel at its place, with a cost axis of its own unless there is one for all; `None` where there
+/// A facet at its place, with a cost axis of its own unless there is one for all; `None` where there
 /// is nothing to show.
-fn frame(panel: &CostPanel, place: &Place, same: Option<Range>) -> Option<Frame> {
-    let sizes = panel.series.iter().flat_map(|series| &series.costs);
+fn frame(facet: &CostFacet, place: &FacetPosition, same: Option<Range>) -> Option<Frame> {
+    let sizes = facet.series.iter().flat_map(|series| &series.costs);
     let x = Range::of(sizes.map(|c| c.size.log10()))?;
-    let y = same.or_else(|| costs(std::slice::from_ref(panel)))?;
+    let y = same.or_else(|| costs(std::slice::from_ref(facet)))?;
     let gaps = GAP * (place.columns - 1) as f64;
     let width = (WIDTH - LEFT - EDGE - gaps) / place.columns as f64;
     let left = LEFT + place.column as f64 * (width + GAP);
@@ -159,30 +159,30 @@ fn frame(panel: &CostPanel, place: &Place, same: Option<Range>) -> Option<Frame>
         left,
         top: place.top,
         right: left + width,
-        bottom: place.top + PANEL_HEIGHT,
+        bottom: place.top + FACET_HEIGHT,
         x: x.padded(0.04, 0.5),
         y: y.padded(0.05, 0.5),
     })
 }
 
-fn draw_panel(
+fn draw_facet(
     canvas: &mut Canvas<'_>,
-    panel: &CostPanel,
+    facet: &CostFacet,
     frame: &Frame,
     names: &[String],
     cost_axis: &str,
 ) {
-    let title = shorten(&panel.title, LABEL * 1.08, frame.right - frame.left);
+    let title = shorten(&facet.title, LABEL * 1.08, frame.right - frame.left);
     let bold = Type::new(LABEL, INK, Anchor::Start).bold();
     canvas.text(&title, (frame.left, frame.top - 12.0), bold);
     frame.y_ticks(canvas, &cost_ticks(frame.y), true);
-    frame.x_ticks(canvas, &size_ticks(panel));
+    frame.x_ticks(canvas, &size_ticks(facet));
     let label = Type::new(LABEL, INK, Anchor::Middle);
     let middle = (frame.left + frame.right) / 2.0;
-    canvas.text(&panel.axis, (middle, frame.bottom + 32.0), label);
+    canvas.text(&facet.axis, (middle, frame.bottom + 32.0), label);
     let beside = (frame.left - 46.0, (frame.top + frame.bottom) / 2.0);
     canvas.text(cost_axis, beside, label.upright());
-    for series in &panel.series {
+    for series in &facet.series {
         let proportional = series
             .costs
             .iter()
@@ -190,9 +190,9 @@ fn draw_panel(
         let line: Vec<(f64, f64)> = proportional.map(|p| place(frame, p)).collect();
         canvas.line(&line, SOFT, 1.0, &[1, 4], "reference");
     }
-    for costs in &panel.series {
-        let look = names.iter().position(|name| *name == costs.name);
-        let (color, dash) = series(look.unwrap_or_default());
+    for costs in &facet.series {
+        let style = names.iter().position(|name| *name == costs.name);
+        let (color, dash) = series(style.unwrap_or_default());
         let line = points(frame, costs);
         canvas.line(&line, color, 2.0, dash, "series");
         for (cost, point) in costs.costs.iter().zip(line) {
@@ -207,7 +207,7 @@ fn draw_panel(
             canvas.dot(point, 3.0, color, 1.0);
         }
     }
-    for (k, mark) in panel.marks.iter().enumerate() {
+    for (k, mark) in facet.marks.iter().enumerate() {
         draw_mark(canvas, mark, frame, k % 2 == 0);
     }
     frame.edges(canvas);
@@ -241,9 +241,9 @@ fn points(frame: &Frame, series: &CostSeries) -> Vec<(f64, f64)> {
     series.costs.iter().map(point).collect()
 }
 
-/// The sizes of a panel, without those whose labels would run into the one before.
-fn size_ticks(panel: &CostPanel) -> Vec<(f64, String)> {
-    let costs = panel.series.iter().flat_map(|series| &series.costs);
+/// The sizes of a facet, without those whose labels would run into the one before.
+fn size_ticks(facet: &CostFacet) -> Vec<(f64, String)> {
+    let costs = facet.series.iter().flat_map(|series| &series.costs);
     let mut sizes: Vec<f64> = costs.map(|c| c.size).collect();
     sizes.sort_by(f64::total_cmp);
     let mut kept: Vec<f64> = Vec::new();
@@ -292,39 +292,39 @@ fn tick_label(value: f64, short: bool) -> String {
 mod tests {
     use super::*;
 
-    fn panel(sizes: &[f64], cost: impl Fn(f64) -> f64) -> CostPanel {
+    fn facet(sizes: &[f64], cost: impl Fn(f64) -> f64) -> CostFacet {
         let cost = |size: f64| Cost {
             size,
             cost: cost(size),
             interval: None,
             proportional: Some(size),
         };
-        CostPanel {
+        CostFacet {
             axis: "replicas".into(),
             series: vec![CostSeries {
                 name: "dense".into(),
                 costs: sizes.iter().map(|s| cost(*s)).collect(),
             }],
-            ..CostPanel::default()
+            ..CostFacet::default()
         }
     }
 
-    fn drawn(panels: Vec<CostPanel>, same_costs: bool) -> String {
-        let figure = Scaling {
+    fn drawn(facets: Vec<CostFacet>, shared_cost_axis: bool) -> String {
+        let figure = CostFigure {
             heading: "Cost",
             cost_axis: "milliseconds",
             caption: "Caption",
-            same_costs,
-            panels,
+            shared_cost_axis,
+            facets,
         };
-        scaling(&figure).unwrap()
+        cost_figure(&figure).unwrap()
     }
 
     #[test]
     fn every_series_has_a_line_a_reference_and_one_entry_however_many_panels() {
         let sizes = [1.0, 2.0, 4.0];
-        let panels = vec![panel(&sizes, |s| 1.0 + s), panel(&sizes, |s| s * s)];
-        let svg = drawn(panels, false);
+        let facets = vec![facet(&sizes, |s| 1.0 + s), facet(&sizes, |s| s * s)];
+        let svg = drawn(facets, false);
         assert_eq!(svg.matches("class=\"series\"").count(), 2);
         assert_eq!(svg.matches("class=\"reference\"").count(), 2);
         assert_eq!(svg.matches("class=\"key\"").count(), 1);
@@ -334,19 +334,19 @@ mod tests {
 
     #[test]
     fn an_interval_is_a_bar_with_caps_a_mark_a_ring_with_its_word_and_a_title_is_there() {
-        let mut panel = panel(&[1.0, 4.0], |s| s);
-        panel.title = "an arm".into();
-        panel.series[0].costs[1].interval = Some(Interval {
+        let mut facet = facet(&[1.0, 4.0], |s| s);
+        facet.title = "an arm".into();
+        facet.series[0].costs[1].interval = Some(Interval {
             low: 3.0,
             high: 5.0,
         });
-        panel.series[0].costs[0].proportional = None;
-        panel.marks.push(Mark {
+        facet.series[0].costs[0].proportional = None;
+        facet.marks.push(Mark {
             size: 2.0,
             cost: 2.0,
             label: "here".into(),
         });
-        let svg = drawn(vec![panel], false);
+        let svg = drawn(vec![facet], false);
         assert_eq!(svg.matches("class=\"interval\"").count(), 3);
         assert_eq!(
             svg.matches("class=\"reference\"").count(),
@@ -362,12 +362,12 @@ mod tests {
     #[test]
     fn panels_with_one_cost_axis_have_the_same_ticks() {
         let sizes = [1.0, 10.0];
-        let panels = || vec![panel(&sizes, |s| s), panel(&sizes, |s| 1000.0 * s)];
+        let facets = || vec![facet(&sizes, |s| s), facet(&sizes, |s| 1000.0 * s)];
         let count = |svg: &str| svg.matches(">\n10k\n<").count();
         assert_eq!(
             (
-                count(&drawn(panels(), true)),
-                count(&drawn(panels(), false))
+                count(&drawn(facets(), true)),
+                count(&drawn(facets(), false))
             ),
             (2, 1)
         );
@@ -375,14 +375,14 @@ mod tests {
 
     #[test]
     fn cost_in_proportion_is_a_straight_line_between_corners() {
-        let panel = panel(&[1.0, 10.0, 100.0], |s| s);
-        let place = Place {
+        let facet = facet(&[1.0, 10.0, 100.0], |s| s);
+        let place = FacetPosition {
             column: 0,
             columns: 2,
             top: 46.0,
         };
-        let frame = frame(&panel, &place, None).unwrap();
-        let line = points(&frame, &panel.series[0]);
+        let frame = frame(&facet, &place, None).unwrap();
+        let line = points(&frame, &facet.series[0]);
         let slope = |a: (f64, f64), b: (f64, f64)| (b.1 - a.1) / (b.0 - a.0);
         assert!((slope(line[0], line[1]) - slope(line[1], line[2])).abs() < 1e-9);
         assert!(line[2].1 < line[0].1, "more cost is higher up");

@@ -1,6 +1,6 @@
 //! The training steps that are timed.
 
-use ablate::compare::measure::timing::concurrent::spread;
+use ablate::compare::measure::timing::concurrent::split_jobs;
 use ablate::data::{self, DataError, Dataset, Examples, PixelScaling};
 use ablate::recipe::{DataConfig, DataName, Scale};
 use ablate::trainer::{Job, JobCell};
@@ -23,27 +23,27 @@ const CLASSES: usize = 10;
 const DROPOUT: f64 = 0.3;
 /// Adam's learning rate.
 const LEARNING_RATE: f64 = 1e-3;
-/// Examples of a data set made for a size that no data set has.
-const MADE: usize = 4096;
+/// Examples of a data set that is resized from MNIST.
+const RESIZED: usize = 4096;
 
-/// A training step of every replica of a net: batch norm, dropout of 0.3 in dense blocks, mean
-/// cross-entropy, Adam.
+/// A training step of every replica of a net, with batch norm, dropout of 0.3 in dense blocks, mean
+/// cross-entropy and Adam.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Work {
+pub(crate) struct Workload {
     /// The net.
     pub(crate) net: Net,
     /// Height and width of the images, which have one channel.
     pub(crate) side: usize,
-    /// Examples a step and replica.
+    /// Examples per step and replica.
     pub(crate) batch: usize,
-    /// Nets that train side by side, each on batches of its own.
+    /// Nets that train at the same time, each on its own batches.
     pub(crate) replicas: usize,
     /// The activation.
     pub(crate) activation: Activation,
-    /// Where the norm stands.
+    /// Position of the norm.
     pub(crate) position: Position,
-    /// What pixels become.
+    /// Scaling of the pixels.
     pub(crate) scale: Scale,
 }
 
@@ -53,14 +53,14 @@ pub(crate) struct Work {
 pub(crate) enum Net {
     /// Dense layers of the given widths.
     Mlp { hidden: Vec<usize> },
-    /// 3x3 convolutions of the given channels, each with 2x2 max pooling, then dense layers.
+    /// 3x3 convolutions with the given channels, each followed by 2x2 max pooling, then dense layers.
     Cnn {
         channels: Vec<usize>,
         dense: Vec<usize>,
     },
 }
 
-/// What a peer has to know of a work.
+/// The description of a workload for a peer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Task<'a> {
     net: &'a Net,
@@ -72,14 +72,21 @@ pub(crate) struct Task<'a> {
     position: Position,
     dropout: f64,
     learning_rate: f64,
-    /// Examples in memory that batches are gathered from.
+    /// Number of examples in memory.
     examples: usize,
-    /// A file of them: `[examples, side * side]` inputs as little-endian `f32`, then a byte each for
-    /// the labels.
+    /// File of the examples: `[examples, side * side]` inputs as little-endian `f32`, then one byte per
+    /// label.
     file: &'a Path,
 }
 
-impl Work {
+impl Task<'_> {
+    /// Fewest steps per measurement: `shared` if several replicas take turns, else one.
+    pub(crate) fn min_steps(&self, shared: usize) -> usize {
+        if self.replicas > 1 { shared } else { 1 }
+    }
+}
+
+impl Workload {
     pub(crate) fn mlp(side: usize, hidden: &[usize], batch: usize, replicas: usize) -> Self {
         let hidden = hidden.to_vec();
         Self::of(Net::Mlp { hidden }, side, batch, replicas)
@@ -103,13 +110,13 @@ impl Work {
         }
     }
 
-    /// The same with pixels standardized one by one, which leaves images no background.
+    /// The workload with each pixel standardized separately, so that images have no constant background.
     fn without_background(self) -> Self {
         let scale = Scale::StandardizeFeatures;
         Self { scale, ..self }
     }
 
-    /// The same with another activation and another place of the norm.
+    /// The workload with another activation and another norm position.
     pub(crate) fn with(&self, activation: Activation, position: Position) -> Self {
         Self {
             activation,
@@ -118,7 +125,7 @@ impl Work {
         }
     }
 
-    /// A short name without spaces, the same for the same work.
+    /// A unique name without spaces.
     pub(crate) fn name(&self) -> String {
         let join = |sizes: &[usize]| {
             let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
@@ -141,7 +148,7 @@ impl Work {
         )
     }
 
-    /// The work in words.
+    /// A description for tables.
     pub(crate) fn title(&self) -> String {
         let join = |sizes: &[usize]| {
             let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
@@ -169,7 +176,7 @@ impl Work {
         let tail = match (self.activation, self.position) {
             (Activation::Relu, Position::Before) => String::new(),
             (activation, position) => {
-                format!(", {}, norm {}", activation.name(), place_of(position))
+                format!(", {}, norm {}", activation.name(), position_word(position))
             }
         };
         format!("{net}, batch {}, {replicas}{inputs}{tail}", self.batch)
@@ -206,19 +213,19 @@ impl Work {
         }
     }
 
-    /// Trained numbers and forward multiply-adds an example, of one replica.
+    /// Trained parameters and forward multiply-adds per example, of one replica.
     pub(crate) fn cost(&self) -> ablate_models::zoo::Cost {
         let image = [self.side, self.side, 1];
         (self.model().cost(image, CLASSES)).expect("the images are large enough for the net")
     }
 
-    /// Trained numbers of all replicas.
+    /// Trained parameters of all replicas.
     pub(crate) fn parameters(&self) -> usize {
         self.replicas * self.cost().parameters
     }
 
-    /// Multiply-adds of all replicas' linear maps and convolutions in a step: forward, and twice as
-    /// many backward.
+    /// Multiply-adds of the linear maps and convolutions of all replicas in a step: once forward, twice
+    /// backward.
     pub(crate) fn multiply_adds(&self) -> f64 {
         3.0 * (self.cost().multiply_adds * self.batch * self.replicas) as f64
     }
@@ -232,21 +239,21 @@ impl Work {
         serde_json::from_value(data).expect("a data set")
     }
 
-    /// Real images of the work's size: the embedded digits, MNIST, or MNIST tiled or cut.
+    /// Images of the workload's size: the embedded digits, MNIST, or MNIST tiled or cropped.
     pub(crate) fn dataset(&self) -> Result<Arc<Dataset>, DataError> {
         let found = data::load(self.data().name)?;
         if found.height == self.side && found.width == self.side {
             return Ok(found);
         }
-        let mut pixels = Vec::with_capacity(MADE * self.side * self.side);
-        for example in 0..MADE {
+        let mut pixels = Vec::with_capacity(RESIZED * self.side * self.side);
+        for example in 0..RESIZED {
             let image = found.train.image(example, found.features());
             for y in 0..self.side {
                 let row = &image[y % found.height * found.width..][..found.width];
                 pixels.extend((0..self.side).map(|x| row[x % found.width]));
             }
         }
-        let labels = found.train.labels[..MADE].to_vec();
+        let labels = found.train.labels[..RESIZED].to_vec();
         Ok(Arc::new(Dataset {
             name: DataName::Mnist,
             height: self.side,
@@ -257,7 +264,7 @@ impl Work {
         }))
     }
 
-    /// The examples of `dataset` as the nets see them, in a file for the peers ([`Task::file`]).
+    /// The scaled examples of `dataset` in a file for the peers ([`Task::file`]).
     pub(crate) fn examples(&self, dataset: &Dataset) -> io::Result<NamedTempFile> {
         let all: Vec<u32> = (0u32..).take(dataset.train.len()).collect();
         let affine = PixelScaling::new(self.scale, dataset, &all);
@@ -271,7 +278,7 @@ impl Work {
         Ok(file)
     }
 
-    /// What a peer has to do to do the same, with the [`Work::examples`] in `file`.
+    /// The description for a peer, with the [`Workload::examples`] in `file`.
     pub(crate) fn task<'a>(&'a self, dataset: &Dataset, file: &'a Path) -> Task<'a> {
         Task {
             net: &self.net,
@@ -288,7 +295,7 @@ impl Work {
         }
     }
 
-    /// The work as the planner cuts it for `workers` workers.
+    /// The jobs of the workload for `workers` workers, split as the planner splits them.
     pub(crate) fn jobs(&self, device: &str, workers: usize) -> Vec<Job> {
         let train = serde_json::json!({ "length": { "epochs": 1 }, "batch_size": self.batch });
         let cell = |seed: usize| JobCell {
@@ -306,51 +313,53 @@ impl Work {
             cells: (0..self.replicas).map(cell).collect(),
             until: None,
         };
-        spread(&job, self.cost(), workers)
+        split_jobs(&job, self.cost(), workers)
     }
 }
 
-/// A place of the norm in a word.
-pub(crate) const fn place_of(position: Position) -> &'static str {
+/// The norm position in a word.
+pub(crate) const fn position_word(position: Position) -> &'static str {
     match position {
         Position::Before => "before",
         Position::After => "after",
     }
 }
 
-/// A work that is compared with the peers.
+/// A workload that is compared with the peers.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Compared {
-    /// The work.
-    pub(crate) work: Work,
-    /// The ratio of times that we want to reach.
+pub(crate) struct ComparedWorkload {
+    /// The workload.
+    pub(crate) workload: Workload,
+    /// The ratio of times to reach.
     pub(crate) goal: Option<f64>,
 }
 
-/// Everything that is compared with the peers.
-pub(crate) fn compared() -> Vec<Compared> {
-    let row = |work, goal| Compared { work, goal };
+/// The workloads that are compared with the peers.
+pub(crate) fn compared() -> Vec<ComparedWorkload> {
+    let row = |workload, goal| ComparedWorkload { workload, goal };
     vec![
-        row(Work::mlp(8, &[128, 128], 32, 10), Some(3.0)),
-        row(Work::mlp(28, &[256, 256], 128, 10), Some(1.7)),
-        row(Work::mlp(28, &[512, 512], 128, 1), Some(2.0)),
+        row(Workload::mlp(8, &[128, 128], 32, 10), Some(3.0)),
+        row(Workload::mlp(28, &[256, 256], 128, 10), Some(1.7)),
+        row(Workload::mlp(28, &[512, 512], 128, 1), Some(2.0)),
         row(
-            Work::mlp(28, &[512, 512], 128, 1).without_background(),
+            Workload::mlp(28, &[512, 512], 128, 1).without_background(),
             None,
         ),
-        row(Work::mlp(28, &[128, 128], 64, 1), None),
-        row(Work::cnn(28, 128, 1), Some(2.5)),
-        row(Work::cnn(28, 32, 4), Some(2.5)),
+        row(Workload::mlp(28, &[128, 128], 64, 1), None),
+        row(Workload::cnn(28, 128, 1), Some(2.5)),
+        row(Workload::cnn(28, 32, 4), Some(2.5)),
     ]
 }
 
-/// The works whose activation and norm are varied.
-pub(crate) fn varied() -> [Work; 2] {
-    [Work::mlp(8, &[128, 128], 32, 10), Work::cnn(28, 128, 1)]
+/// The workloads whose activation and norm position are varied.
+pub(crate) fn varied() -> [Workload; 2] {
+    [
+        Workload::mlp(8, &[128, 128], 32, 10),
+        Workload::cnn(28, 128, 1),
+    ]
 }
 
-/// The activations and places of the norm to vary over; the first is what the others are held
-/// against.
+/// Activations and norm positions; the first is the reference for the others.
 pub(crate) fn variations() -> Vec<(Activation, Position)> {
     let activations = [
         Activation::Relu,
@@ -358,7 +367,7 @@ pub(crate) fn variations() -> Vec<(Activation, Position)> {
         Activation::Gelu,
         Activation::Silu,
     ];
-    let places = [Position::Before, Position::After];
+    let positions = [Position::Before, Position::After];
     let pairs = |position| activations.map(|activation| (activation, position));
-    places.into_iter().flat_map(pairs).collect()
+    positions.into_iter().flat_map(pairs).collect()
 }

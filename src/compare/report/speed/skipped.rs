@@ -1,19 +1,24 @@
 //! Sizes without times, and sizes whose times are to be read with care.
 
 use super::super::devices;
-use super::words::{in_digits, setting};
-use crate::compare::analysis::{Axis, Timings};
-use crate::compare::results::{ArmComparison, Comparison, Size, Timed, TimedSize, Timing};
+use super::numbers::{in_digits, setting};
+use crate::compare::analysis::{ArmTimings, Axis};
+use crate::compare::results::{
+    ArmComparison, DeviceComparison, SizeTiming, TimingConfig, TimingOutcome, TrainingSize,
+};
 use crate::text::counted;
 use crate::text::number::compact;
 
 /// A line for each arm, device and reason.
-pub(super) fn left_out(comparison: &Comparison, timing: &Timing) -> Option<String> {
+pub(super) fn skipped_sizes(
+    comparison: &DeviceComparison,
+    timing: &TimingConfig,
+) -> Option<String> {
     let mut lines: Vec<String> = Vec::new();
     for arm in &comparison.arms {
         for (device, why, sizes) in reasons(arm, timing) {
             let device = devices::shown(comparison, device);
-            let sizes = in_sizes(Timings(arm), &sizes);
+            let sizes = in_sizes(ArmTimings(arm), &sizes);
             lines.push(format!("- {}, {device}, {sizes}: {why}", arm.label));
         }
     }
@@ -21,13 +26,16 @@ pub(super) fn left_out(comparison: &Comparison, timing: &Timing) -> Option<Strin
 }
 
 /// Devices and reasons, with the sizes that they are about.
-fn reasons<'a>(arm: &'a ArmComparison, timing: &Timing) -> Vec<(&'a str, String, Vec<Size>)> {
-    let mut found: Vec<(&str, String, Vec<Size>)> = Vec::new();
+fn reasons<'a>(
+    arm: &'a ArmComparison,
+    timing: &TimingConfig,
+) -> Vec<(&'a str, String, Vec<TrainingSize>)> {
+    let mut found: Vec<(&str, String, Vec<TrainingSize>)> = Vec::new();
     for timed in &arm.speed {
         let Some(why) = why(timed, timing) else {
             continue;
         };
-        let same = |(device, reason, _): &&mut (&str, String, Vec<Size>)| {
+        let same = |(device, reason, _): &&mut (&str, String, Vec<TrainingSize>)| {
             *device == timed.device && *reason == why
         };
         match found.iter_mut().find(same) {
@@ -38,39 +46,39 @@ fn reasons<'a>(arm: &'a ArmComparison, timing: &Timing) -> Vec<(&'a str, String,
     found
 }
 
-fn why(timed: &TimedSize, timing: &Timing) -> Option<String> {
+fn why(timed: &SizeTiming, timing: &TimingConfig) -> Option<String> {
     Some(match &timed.outcome {
-        Timed::Done(speed) if speed.settled => return None,
-        Timed::Done(speed) => format!(
+        TimingOutcome::Done(speed) if speed.settled => return None,
+        TimingOutcome::Done(speed) => format!(
             "times had not settled after {} s; they are shown all the same",
             compact(speed.warm_up - speed.first_step)
         ),
-        Timed::TooSlow { size, step, .. } if *size == timed.size => format!(
+        TimingOutcome::TooSlow { size, step, .. } if *size == timed.size => format!(
             "a step takes {} s, and those longer than {} s are not timed",
             compact(*step),
             setting(timing.longest_step)
         ),
-        Timed::TooSlow { size, step, .. } => format!(
+        TimingOutcome::TooSlow { size, step, .. } => format!(
             "not tried, for {}, take {} s a step already",
             in_size(*size),
             compact(*step)
         ),
-        Timed::OutOfTime { spent } => format!(
+        TimingOutcome::OutOfTime { spent } => format!(
             "not begun within the time: {} s had gone into the other sizes, and {} s are allowed",
             compact(*spent),
             setting(timing.most)
         ),
-        Timed::Unfit { reason } => format!("does not fit: {reason}"),
-        Timed::Failed { error } => format!("failed: {error}"),
+        TimingOutcome::Unfit { reason } => format!("does not fit: {reason}"),
+        TimingOutcome::Failed { error } => format!("failed: {error}"),
     })
 }
 
 /// One size in full; several by what they differ in: `16, 64 nets; width ×4; batch 512`.
-fn in_sizes(timings: Timings<'_>, sizes: &[Size]) -> String {
+fn in_sizes(timings: ArmTimings<'_>, sizes: &[TrainingSize]) -> String {
     if let [size] = sizes {
         return in_size(*size);
     }
-    let axis = |size: Size| {
+    let axis = |size: TrainingSize| {
         Axis::ALL
             .into_iter()
             .find(|axis| timings.is_on(*axis, size))
@@ -95,7 +103,7 @@ fn in_sizes(timings: Timings<'_>, sizes: &[Size]) -> String {
     parts.join("; ")
 }
 
-pub(super) fn in_size(size: Size) -> String {
+pub(super) fn in_size(size: TrainingSize) -> String {
     let mut text = format!("{}, batch {}", counted(size.replicas, "net"), size.batch);
     if size.width != 1.0 {
         text += &format!(", width ×{}", in_digits(size.width));
