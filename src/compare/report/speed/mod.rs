@@ -9,6 +9,7 @@ use crate::compare::figures::SPEED_FILES;
 use crate::compare::results::{DeviceComparison, TimingConfig};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::stats::Estimate;
+use crate::text::counted;
 use numbers::setting;
 pub use numbers::with_interval;
 use skipped::skipped_sizes;
