@@ -6,11 +6,10 @@ use crate::analysis::Summary;
 use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
 use crate::files::{FileError, write_atomic};
+use crate::plot::FIGURE_FILES;
 use crate::provenance::Provenance;
 use crate::report::{
-    self, CLAIMS_FOLDER, CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, Derived,
-    EFFECT_FILE, IDENTITIES_FILE, INTERACTION_FILE, MATRICES_FILE, REPORT_FILE, SERIES_FILE,
-    SUMMARY_FILE, TRACES_FILE, claim_file, claim_page, overview,
+    self, CLAIMS_FOLDER, Derived, REPORT_FILE, SUMMARY_FILE, claim_file, claim_page, overview,
 };
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -20,24 +19,6 @@ use std::path::{Path, PathBuf};
 
 /// The page in a results folder that links to every report.
 const OVERVIEW_FILE: &str = "README.md";
-
-/// Every file that may be derived from the records of an experiment.
-const DERIVED: [&str; 14] = [
-    SUMMARY_FILE,
-    REPORT_FILE,
-    EFFECT_FILE,
-    CURVES_FILE,
-    DIFFERENCES_FILE,
-    INTERACTION_FILE,
-    DOSE_FILE,
-    TRACES_FILE,
-    DISTRIBUTION_FILES[0].0,
-    DISTRIBUTION_FILES[1].0,
-    DISTRIBUTION_FILES[2].0,
-    SERIES_FILE,
-    MATRICES_FILE,
-    IDENTITIES_FILE,
-];
 
 /// A derived file and its content; `None` if the file must not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +80,8 @@ pub(crate) fn files(derived: &Derived, results: &Path) -> Vec<DerivedFile> {
         let mut files = derived.files();
         files.find_map(|(n, text)| (n == name).then(|| text.to_owned()))
     };
-    (DERIVED.into_iter())
+    let names = [SUMMARY_FILE, REPORT_FILE].into_iter().chain(FIGURE_FILES);
+    names
         .map(|name| DerivedFile {
             path: folder.join(name),
             content: content(name),

@@ -1,7 +1,9 @@
-//! Ranges, ticks, and the frame that maps values to pixels.
+//! Ranges, ticks, and frames that map values to pixels.
 
-use super::canvas::{Anchor, Canvas, Type};
-use super::style::{GRID, INK, SMALL};
+use super::canvas::{Anchor, Canvas, Type, shorten};
+use super::style::{GRID, INK, LABEL, SMALL};
+use crate::stats::Interval;
+use plotters::style::RGBColor;
 
 /// A range of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +28,7 @@ impl Range {
         self.high - self.low
     }
 
-    /// Wider by `share` of its span on both sides; `least` where it has no span.
+    /// The range widened at both ends by `share` of its span, or by `least` if the span is 0.
     pub(crate) fn padded(self, share: f64, least: f64) -> Self {
         let pad = if self.span() > 0.0 {
             share * self.span()
@@ -40,7 +42,14 @@ impl Range {
     }
 }
 
-/// Round values inside `range`, about `count` of them, and the decimals to print them with.
+/// The values of [`ticks`] with their labels.
+pub(crate) fn labelled(range: Range, count: usize) -> Vec<(f64, String)> {
+    let (values, decimals) = ticks(range, count);
+    let label = |v: f64| (v, format!("{v:.decimals$}"));
+    values.into_iter().map(label).collect()
+}
+
+/// About `count` round values inside `range`, and the decimals to print them with.
 pub(crate) fn ticks(range: Range, count: usize) -> (Vec<f64>, usize) {
     let raw = range.span() / count as f64;
     if raw.is_nan() || raw <= 0.0 || !raw.is_finite() {
@@ -61,7 +70,7 @@ pub(crate) fn ticks(range: Range, count: usize) -> (Vec<f64>, usize) {
     ((first..=last).map(|k| k as f64 * step).collect(), decimals)
 }
 
-/// Whole epochs to mark: the first, and round ones up to the last.
+/// Epochs to label: the first one, and round ones up to the last; at most about `most`.
 pub(crate) fn epoch_ticks(epochs: usize, most: usize) -> Vec<usize> {
     let steps = (0..).flat_map(|p| [1, 2, 5].map(|f| f * 10usize.pow(p)));
     let step = steps
@@ -71,7 +80,7 @@ pub(crate) fn epoch_ticks(epochs: usize, most: usize) -> Vec<usize> {
     let mut out: Vec<usize> = (1..=epochs).filter(|e| e % step == 0).collect();
     if out.first() != Some(&1) {
         out.insert(0, 1);
-        // A round tick next to the first would run into it.
+        // The labels of the first tick and a round one next to it would overlap.
         if out
             .get(1)
             .is_some_and(|&second| (second - 1) * most < epochs / 2)
@@ -82,7 +91,7 @@ pub(crate) fn epoch_ticks(epochs: usize, most: usize) -> Vec<usize> {
     out
 }
 
-/// A rectangle on the sheet and the values at its edges.
+/// A rectangle of the figure, in pixels, and the values at its edges.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
     pub(crate) left: f64,
@@ -106,7 +115,55 @@ impl Frame {
         (self.px(x), self.py(y))
     }
 
-    /// Vertical grid lines with labels below them.
+    /// All of `points` in pixels.
+    pub(crate) fn all(&self, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+        points.iter().map(|point| self.at(*point)).collect()
+    }
+
+    pub(crate) fn middle(&self) -> f64 {
+        (self.left + self.right) / 2.0
+    }
+
+    /// Draws a title above the frame.
+    pub(super) fn title(&self, canvas: &mut Canvas<'_>, title: &str) {
+        let title = shorten(title, LABEL * 1.08, self.right - self.left);
+        let kind = Type::new(LABEL, INK, Anchor::Middle).bold();
+        canvas.text(&title, (self.middle(), self.top - 13.0), kind);
+    }
+
+    /// Draws the name of the horizontal axis, `below` pixels under the frame.
+    pub(super) fn x_name(&self, canvas: &mut Canvas<'_>, name: &str, below: f64) {
+        let at = (self.middle(), self.bottom + below);
+        canvas.text(name, at, Type::new(LABEL, INK, Anchor::Middle));
+    }
+
+    /// Draws the name of the vertical axis at the left edge of the figure.
+    pub(super) fn y_name(&self, canvas: &mut Canvas<'_>, name: &str) {
+        let name = shorten(name, LABEL, self.bottom - self.top + 60.0);
+        let at = (20.0, (self.top + self.bottom) / 2.0);
+        canvas.text(&name, at, Type::new(LABEL, INK, Anchor::Middle).upright());
+    }
+
+    /// Draws a vertical bar at pixel `x`, with a cap at each end inside the frame.
+    pub(super) fn interval(
+        &self,
+        canvas: &mut Canvas<'_>,
+        x: f64,
+        interval: Interval,
+        color: RGBColor,
+    ) {
+        let shown = |y: f64| self.py(y.clamp(self.y.low, self.y.high));
+        let bar = [(x, shown(interval.low)), (x, shown(interval.high))];
+        canvas.line(&bar, color, 2.0, &[], "interval");
+        for end in [interval.low, interval.high] {
+            if (self.y.low..=self.y.high).contains(&end) {
+                let y = self.py(end);
+                canvas.line(&[(x - 4.0, y), (x + 4.0, y)], color, 2.0, &[], "cap");
+            }
+        }
+    }
+
+    /// Draws vertical grid lines with labels below them.
     pub(crate) fn x_ticks(&self, canvas: &mut Canvas<'_>, ticks: &[(f64, String)]) {
         for (x, label) in ticks {
             let x = self.px(*x);
@@ -119,7 +176,7 @@ impl Frame {
         }
     }
 
-    /// Horizontal grid lines, with labels to their left where `labelled`.
+    /// Draws horizontal grid lines, with labels to their left if `labelled`.
     pub(crate) fn y_ticks(&self, canvas: &mut Canvas<'_>, ticks: &[(f64, String)], labelled: bool) {
         for (y, label) in ticks {
             let y = self.py(*y);
@@ -134,7 +191,7 @@ impl Frame {
         }
     }
 
-    /// The left and lower edge.
+    /// Draws the left and lower edge.
     pub(crate) fn edges(&self, canvas: &mut Canvas<'_>) {
         let corners = [
             (self.left, self.top),
@@ -150,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round_inside_the_range_and_neither_few_nor_many() {
+    fn ticks_are_round_and_inside_the_range() {
         for (low, high) in [
             (0.0, 1.0),
             (88.3, 98.1),
@@ -191,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_are_marked_at_whole_numbers_from_the_first_on() {
+    fn epoch_ticks_start_at_the_first_epoch() {
         assert_eq!(epoch_ticks(1, 6), [1]);
         assert_eq!(epoch_ticks(2, 6), [1, 2]);
         assert_eq!(epoch_ticks(12, 6), [1, 2, 4, 6, 8, 10, 12]);
@@ -200,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_without_span_is_widened() {
+    fn empty_span_is_widened() {
         let range = Range::of([3.0, 3.0]).unwrap().padded(0.1, 0.5);
         assert_eq!((range.low, range.high), (2.5, 3.5));
         assert_eq!(Range::of([]), None);

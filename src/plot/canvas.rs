@@ -1,5 +1,5 @@
-//! A sheet to draw on in pixels, with what the SVG backend leaves out: dashes, finer coordinates
-//! and a title for screen readers.
+//! Drawing in pixels, with three things that the SVG backend lacks: dashes, half-pixel coordinates and a
+//! title for screen readers.
 
 use super::PlotError;
 use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, TITLE_ROW, WIDTH};
@@ -8,14 +8,14 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::fmt::Display;
 
-/// The backend rounds to whole units; two units a pixel keep curves smooth.
+/// Units per pixel. The backend rounds to whole units, and two per pixel keep curves smooth.
 const UNITS: f64 = 2.0;
 /// The backend divides font sizes by this.
 const FONT_FACTOR: f64 = 1.24;
-/// Mean width of a character over the font size; on the wide side for sans-serif fonts.
+/// Mean width of a character divided by the font size; rather too wide for sans-serif fonts.
 const CHARACTER: f64 = 0.56;
 
-/// Which point of a text stands at the given place.
+/// The point of a text that is placed at the given position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -23,14 +23,14 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// How a text is set.
+/// Size, color and position of a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Type {
     pub(crate) size: f64,
     pub(crate) color: RGBColor,
     pub(crate) anchor: Anchor,
     pub(crate) bold: bool,
-    /// Turned to read from bottom to top.
+    /// Rotated to read from bottom to top.
     pub(crate) upright: bool,
 }
 
@@ -56,15 +56,15 @@ impl Type {
     }
 }
 
-/// Draws on the sheet. Errors are kept and told at the end, so that drawing code stays plain.
+/// Area to draw on. The first error is kept and returned by [`figure`].
 pub(crate) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
-    /// Attributes to add to each polyline, in the order of drawing.
+    /// Attributes of each polyline, in drawing order.
     polylines: Vec<String>,
     error: Option<String>,
 }
 
-/// A figure of the given height (and width 800) with what `draw` draws on white.
+/// Makes an SVG of the given height, 800 wide, from what `draw` draws on a white area.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -99,7 +99,8 @@ pub(crate) fn figure(
 }
 
 impl Canvas<'_> {
-    /// A line through `points`; `dash` lists strokes and gaps, `class` names it in the file.
+    /// Draws a line through `points`. `dash` lists lengths of strokes and gaps; `class` names the line in
+    /// the SVG.
     pub(crate) fn line(
         &mut self,
         points: &[(f64, f64)],
@@ -126,7 +127,7 @@ impl Canvas<'_> {
         self.note(drawn);
     }
 
-    /// A filled shape.
+    /// Draws a filled polygon.
     pub(crate) fn shape(&mut self, points: &[(f64, f64)], color: RGBColor, opacity: f64) {
         if points.len() < 3 {
             return;
@@ -138,7 +139,7 @@ impl Canvas<'_> {
         self.note(drawn);
     }
 
-    /// A filled rectangle between two corners.
+    /// Draws a filled rectangle between two corners.
     pub(crate) fn rectangle(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor) {
         let drawn = self
             .area
@@ -146,7 +147,7 @@ impl Canvas<'_> {
         self.note(drawn);
     }
 
-    /// A filled dot.
+    /// Draws a filled circle.
     pub(crate) fn dot(&mut self, center: (f64, f64), radius: f64, color: RGBColor, opacity: f64) {
         let radius = (radius * UNITS).round() as u32;
         let style = color.mix(opacity).filled();
@@ -154,7 +155,7 @@ impl Canvas<'_> {
         self.note(drawn);
     }
 
-    /// A circle that nothing fills.
+    /// Draws the outline of a circle.
     pub(crate) fn ring(&mut self, center: (f64, f64), radius: f64, color: RGBColor) {
         let radius = (radius * UNITS).round() as u32;
         let style = color.stroke_width((1.5 * UNITS) as u32);
@@ -162,7 +163,7 @@ impl Canvas<'_> {
         self.note(drawn);
     }
 
-    /// The lines of a figure's heading, at its top; [`HEADING_ROW`] each.
+    /// Draws the lines of a heading at the top, [`HEADING_ROW`] each.
     pub(crate) fn heading(&mut self, lines: &[String]) {
         let kind = Type::new(HEADING, INK, Anchor::Start).bold();
         for (k, line) in lines.iter().enumerate() {
@@ -170,8 +171,8 @@ impl Canvas<'_> {
         }
     }
 
-    /// The lines of a panel's title, centered at `middle` and ending above `bottom`; [`TITLE_ROW`]
-    /// each.
+    /// Draws the lines of a facet's title, [`TITLE_ROW`] each, centered at `middle` and ending above
+    /// `bottom`.
     pub(crate) fn title(&mut self, lines: &[String], middle: f64, bottom: f64) {
         let first = bottom - 8.0 - TITLE_ROW * (lines.len() as f64 - 1.0);
         let kind = Type::new(SMALL, INK, Anchor::Middle);
@@ -180,7 +181,7 @@ impl Canvas<'_> {
         }
     }
 
-    /// The lines of a figure's caption, the first one at `top`; [`CAPTION_ROW`] each.
+    /// Draws the lines of a caption, [`CAPTION_ROW`] each, the first one at `top`.
     pub(crate) fn caption(&mut self, lines: &[String], top: f64) {
         let kind = Type::new(SMALL, SOFT, Anchor::Start);
         for (k, line) in lines.iter().enumerate() {
@@ -188,7 +189,7 @@ impl Canvas<'_> {
         }
     }
 
-    /// A text, vertically centered at `at`.
+    /// Draws a text that is vertically centered at `at`.
     pub(crate) fn text(&mut self, text: &str, at: (f64, f64), kind: Type) {
         let weight = if kind.bold {
             FontStyle::Bold
@@ -226,7 +227,7 @@ impl Canvas<'_> {
     }
 }
 
-/// XML has no control characters.
+/// `text` without control characters, which XML forbids.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
@@ -235,12 +236,12 @@ fn place((x, y): (f64, f64)) -> (i32, i32) {
     ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
 }
 
-/// Estimated width of a text; the backend measures nothing.
+/// Estimated width of a text in pixels; the backend cannot measure it.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().count() as f64 * size * CHARACTER
 }
 
-/// `text` shortened to about `width`, with an ellipsis where something is missing.
+/// `text` cut to a width of about `width`, with an ellipsis if something is cut.
 pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();
@@ -250,7 +251,7 @@ pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
     kept.trim_end().to_owned() + "…"
 }
 
-/// `text` in lines of about `width`, broken between words.
+/// `text` broken between words into lines of at most about `width`.
 pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -265,7 +266,7 @@ pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     lines
 }
 
-/// Shows the sheet at half its units, names it, and adds the attributes of the polylines.
+/// Scales the SVG to pixels and adds its title and the attributes of the polylines.
 fn finish(svg: &str, polylines: &[String], height: f64, title: &str) -> String {
     let header_end = svg.find('\n').map_or(0, |at| at + 1);
     let escaped = printable(title)

@@ -1,14 +1,14 @@
-//! Curves and bands cut at the lower and upper end of an axis.
+//! Clipping of lines and bands at the ends of the vertical axis.
 
 use super::axis::Range;
 
-/// A point on the way from `a` to `b` at height `y`.
+/// The point between `a` and `b` at height `y`.
 fn crossing(a: (f64, f64), b: (f64, f64), y: f64) -> (f64, f64) {
     (a.0 + (y - a.1) / (b.1 - a.1) * (b.0 - a.0), y)
 }
 
 /// The parts of a polyline inside `range`.
-pub(crate) fn polyline(points: &[(f64, f64)], range: Range) -> Vec<Vec<(f64, f64)>> {
+pub(super) fn polyline(points: &[(f64, f64)], range: Range) -> Vec<Vec<(f64, f64)>> {
     let inside = |p: (f64, f64)| (range.low..=range.high).contains(&p.1);
     let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut open = false;
@@ -45,7 +45,7 @@ pub(crate) fn polyline(points: &[(f64, f64)], range: Range) -> Vec<Vec<(f64, f64
 }
 
 /// The part of a polygon inside `range` (Sutherland and Hodgman 1974, for two half planes).
-pub(crate) fn polygon(points: &[(f64, f64)], range: Range) -> Vec<(f64, f64)> {
+pub(super) fn polygon(points: &[(f64, f64)], range: Range) -> Vec<(f64, f64)> {
     let above = half(points, range.low, |y| y >= range.low);
     half(&above, range.high, |y| y <= range.high)
 }
@@ -74,13 +74,13 @@ mod tests {
     };
 
     #[test]
-    fn a_curve_that_rises_into_the_range_starts_where_it_crosses_the_edge() {
+    fn line_that_enters_the_range_starts_at_its_edge() {
         let parts = polyline(&[(0.0, -10.0), (1.0, 10.0), (2.0, 5.0)], RANGE);
         assert_eq!(parts, [vec![(0.5, 0.0), (1.0, 10.0), (2.0, 5.0)]]);
     }
 
     #[test]
-    fn a_curve_that_leaves_and_returns_is_two_parts() {
+    fn line_that_leaves_and_returns_is_two_parts() {
         let parts = polyline(&[(0.0, 5.0), (1.0, -5.0), (2.0, -5.0), (3.0, 5.0)], RANGE);
         assert_eq!(
             parts,
@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_through_the_whole_range_keeps_its_middle_and_one_outside_vanishes() {
+    fn line_across_the_range_keeps_its_middle() {
         let parts = polyline(&[(0.0, -10.0), (4.0, 30.0)], RANGE);
         assert_eq!(parts, [vec![(1.0, 0.0), (2.0, 10.0)]]);
         assert!(polyline(&[(0.0, -1.0), (1.0, -2.0)], RANGE).is_empty());
     }
 
     #[test]
-    fn a_polygon_is_cut_at_both_edges() {
+    fn polygon_is_cut_at_both_edges() {
         let cut = polygon(&[(0.0, -10.0), (1.0, 10.0), (2.0, 20.0), (2.0, 5.0)], RANGE);
         assert!(cut.iter().all(|p| (0.0..=10.0).contains(&p.1)), "{cut:?}");
         assert!(cut.contains(&(0.5, 0.0)), "{cut:?}");

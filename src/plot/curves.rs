@@ -1,294 +1,183 @@
-//! Accuracy against epoch: a line for each arm, a band for the doubt about its mean.
+//! Accuracy against epoch, with a line and a band per arm.
 
-use super::PlotError;
-use super::axis::{Frame, Range, epoch_ticks, ticks};
-use super::canvas::{Anchor, Canvas, Type, figure, wrap};
-use super::clip;
+use super::axis::{Frame, Range, epoch_ticks, labelled};
+use super::canvas::Canvas;
 use super::legend::Legend;
-use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH, series};
+use super::lines::{Line, draw_lines};
+use super::page::{Page, facet_in_row};
+use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
-use crate::record::{CellRecord, EpochRecord};
+use crate::record::EpochRecord;
 use crate::spec::Spec;
-use crate::stats::{Interval, Sample, t_interval};
+use crate::stats::Sample;
+use crate::text::counted;
 
-const CONFIDENCE: f64 = 0.95;
-const LEFT: f64 = 66.0;
-const GAP: f64 = 26.0;
-const PANEL_HEIGHT: f64 = 300.0;
+pub(super) const KIND: FigureKind = FigureKind {
+    file: "curves.svg",
+    alt: "Accuracy against epoch, a line per arm",
+    section: Section::Results,
+};
 
-/// One arm's curve on one split.
-struct Curve {
-    arm: usize,
-    /// Epoch or step of each evaluation.
-    places: Vec<f64>,
-    means: Vec<f64>,
-    bands: Vec<Option<Interval>>,
-}
+const FACET_HEIGHT: f64 = 300.0;
+/// Space above a facet for its title.
+const ABOVE: f64 = 22.0;
+/// Space below a facet for ticks and the name of the axis.
+const BELOW: f64 = 62.0;
 
-/// The curves on one split.
-struct Panel {
+/// The lines of one split.
+struct SplitCurves {
     title: &'static str,
-    curves: Vec<Curve>,
+    lines: Vec<Line>,
 }
 
-/// Accuracy against epoch at the chosen learning rates: a panel for the validation split where every
-/// arm has one, and a panel for the test set. `None` when no cell finished.
+/// Draws accuracy against epoch at the chosen learning rates: one facet for the test set, and one
+/// for the validation split if every arm has one. `None` if no cell finished.
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn curves(
+pub(super) fn curves(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
 ) -> Result<Option<String>, PlotError> {
-    let panels = panels(spec, cells, summary);
+    let facets = facets(spec, cells, summary);
     let unit = spec
         .arms
         .first()
         .map_or("epoch", |arm| arm.train.length.unit());
-    let Some(view) = View::of(&panels, unit) else {
+    let Some(axes) = Axes::of(&facets, unit) else {
         return Ok(None);
     };
     let legend = Legend::of(&summary.arms);
-    let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
-    let caption = wrap(&caption(summary, &view), SMALL, WIDTH - 2.0 * EDGE);
-    let top = 18.0 + HEADING_ROW * heading.len() as f64 + 22.0;
-    let below = top + PANEL_HEIGHT + 62.0;
-    let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
+    let page = Page::new(&summary.title, Some(legend), &caption(summary, &axes));
     let title = format!("{}: accuracy against {unit}", summary.title);
-    let svg = figure(height, &title, |canvas| {
-        canvas.heading(&heading);
-        for (k, panel) in panels.iter().enumerate() {
-            draw_panel(
-                canvas,
-                panel,
-                &view.frame(k, panels.len(), top),
-                k == 0,
-                &view,
-            );
+    let svg = page.draw(&title, ABOVE + FACET_HEIGHT + BELOW, |canvas, top| {
+        let (top, bottom) = (top + ABOVE, top + ABOVE + FACET_HEIGHT);
+        for (k, facet) in facets.iter().enumerate() {
+            let frame = facet_in_row(k, facets.len(), (top, bottom), axes.x(), axes.y);
+            draw_facet(canvas, facet, &frame, k == 0, &axes);
         }
-        legend.draw(canvas, below);
-        canvas.caption(&caption, below + legend.height() + 6.0);
     })?;
     Ok(Some(svg))
 }
 
-fn panels(spec: &Spec, cells: &Cells<'_>, summary: &Summary) -> Vec<Panel> {
-    let of = |accuracy: &dyn Fn(&EpochRecord) -> Option<f64>| -> Vec<Curve> {
-        let arms = spec.arms.iter().zip(&summary.arms).enumerate();
-        arms.filter_map(|(a, (arm, chosen))| {
-            let rates = &arm.learning_rates;
-            let rate = rates.iter().position(|&r| r == chosen.learning_rate)?;
-            let done: Vec<&CellRecord> = cells.finished(a, rate).into_iter().flatten().collect();
-            Curve::of(a, &arm.train.evaluations(), &done, accuracy)
-        })
-        .collect()
+fn facets(spec: &Spec, cells: &Cells<'_>, summary: &Summary) -> Vec<SplitCurves> {
+    let lines = |accuracy: &dyn Fn(&EpochRecord) -> Option<f64>| -> Vec<Line> {
+        let arms = (0..spec.arms.len()).filter_map(|arm| {
+            let done = super::finished(spec, cells, summary, arm);
+            let positions = spec.arms[arm].train.evaluations().into_iter().enumerate();
+            let sample = |(e, position)| {
+                let values = done.iter().map(|r| accuracy(r.epochs.get(e)?));
+                let values: Option<Vec<f64>> = values.collect();
+                Some((position as f64, Sample::new(values?).ok()?))
+            };
+            let samples: Option<Vec<_>> = positions.map(sample).collect();
+            Some(Line::through(arm, &samples?))
+        });
+        arms.collect()
     };
-    let test = Panel {
+    let test = SplitCurves {
         title: "Test",
-        curves: of(&|epoch| Some(epoch.test.accuracy)),
+        lines: lines(&|epoch| Some(epoch.test.accuracy)),
     };
-    let validation = Panel {
+    let validation = SplitCurves {
         title: "Validation",
-        curves: of(&|epoch| epoch.validation.map(|v| v.accuracy)),
+        lines: lines(&|epoch| epoch.validation.map(|v| v.accuracy)),
     };
-    if validation.curves.len() == test.curves.len() {
-        vec![validation, test]
-    } else {
-        vec![test]
+    match validation.lines.len() == test.lines.len() {
+        true => vec![validation, test],
+        false => vec![test],
     }
 }
 
-impl Curve {
-    fn of(
-        arm: usize,
-        places: &[usize],
-        done: &[&CellRecord],
-        accuracy: &dyn Fn(&EpochRecord) -> Option<f64>,
-    ) -> Option<Self> {
-        let samples = (0..places.len())
-            .map(|e| {
-                let values: Option<Vec<f64>> =
-                    done.iter().map(|r| accuracy(r.epochs.get(e)?)).collect();
-                Sample::new(values?).ok()
-            })
-            .collect::<Option<Vec<_>>>()?;
-        Some(Self {
-            arm,
-            places: places.iter().map(|&place| place as f64).collect(),
-            means: samples.iter().map(Sample::mean).collect(),
-            bands: samples.iter().map(|s| t_interval(s, CONFIDENCE)).collect(),
-        })
-    }
-
-    fn points(&self) -> Vec<(f64, f64)> {
-        let places = self.places.iter().copied();
-        places.zip(self.means.iter().copied()).collect()
-    }
-
-    /// The band's outline; empty without one.
-    fn outline(&self) -> Vec<(f64, f64)> {
-        let Some(bands) = self.bands.iter().copied().collect::<Option<Vec<_>>>() else {
-            return Vec::new();
-        };
-        let places = || self.places.iter().copied();
-        let upper = places().zip(bands.iter().map(|b| b.high));
-        let lower = places().zip(bands.iter().map(|b| b.low));
-        let mut lower: Vec<(f64, f64)> = lower.collect();
-        lower.reverse();
-        upper.chain(lower).collect()
-    }
-}
-
-/// What of the data is shown.
-struct View {
+/// The axes that all facets share.
+struct Axes {
     /// The first evaluation and the end.
     span: [usize; 2],
-    /// What the horizontal axis counts.
+    /// The unit of the horizontal axis.
     unit: &'static str,
     y: Range,
     /// Whether means of early epochs lie below the axis.
     cut: bool,
 }
 
-impl View {
-    /// The first fifth of the epochs does not set the accuracy axis: it would squash the rest.
-    fn of(panels: &[Panel], unit: &'static str) -> Option<Self> {
-        let curves = || panels.iter().flat_map(|p| &p.curves);
-        let end = curves()
-            .filter_map(|c| c.places.last())
-            .fold(0.0, |a, &b| b.max(a));
-        let first = curves()
-            .filter_map(|c| c.places.first())
-            .fold(end, |a, &b| b.min(a));
-        curves().next()?;
-        let skipped = |c: &Curve| {
-            if c.means.len() < 4 {
-                0
-            } else {
-                c.means.len().div_ceil(5)
-            }
+impl Axes {
+    /// The first fifth of the epochs does not set the accuracy axis, because it would flatten the
+    /// rest.
+    fn of(facets: &[SplitCurves], unit: &'static str) -> Option<Self> {
+        let lines = || facets.iter().flat_map(|facet| &facet.lines);
+        let span = Range::of(lines().flat_map(|line| line.means.iter().map(|p| p.0)))?;
+        let early = |line: &Line| match line.means.len() {
+            0..4 => 0,
+            n => n.div_ceil(5),
         };
-        let all = Range::of(curves().flat_map(|c| c.means.iter().copied()))?;
-        let late = Range::of(curves().flat_map(|c| c.means[skipped(c)..].iter().copied()))?;
-        let bands = curves().flat_map(|c| c.bands[skipped(c)..].iter().flatten());
+        let means = |line: &'_ Line, from: usize| -> Vec<f64> {
+            line.means[from..].iter().map(|p| p.1).collect()
+        };
+        let all = Range::of(lines().flat_map(|line| means(line, 0)))?;
+        let late = Range::of(lines().flat_map(|line| means(line, early(line))))?;
+        let bands = lines().flat_map(|line| line.bands[early(line)..].iter().flatten());
         let bands = Range::of(bands.flat_map(|b| [b.low, b.high])).unwrap_or(late);
         let low = bands.low.max(late.low - late.span().max(0.5));
         let high = bands
             .high
             .min(late.high + late.span().max(0.5))
             .max(late.high);
-        let squashed = high - all.low > 1.6 * (high - low);
-        let low = if squashed { low } else { low.min(all.low) };
+        let flattened = high - all.low > 1.6 * (high - low);
+        let low = if flattened { low } else { low.min(all.low) };
         let padded = Range { low, high }.padded(0.04, 0.5);
         let y = Range {
             low: padded.low.max(0.0),
             high: padded.high.min(100.0 + 0.01 * padded.span()),
         };
         Some(Self {
-            span: [first as usize, end as usize],
+            span: [span.low as usize, span.high as usize],
             unit,
             y,
             cut: all.low < y.low,
         })
     }
 
-    fn frame(&self, k: usize, panels: usize, top: f64) -> Frame {
-        let room = WIDTH - LEFT - EDGE - GAP * (panels - 1) as f64;
-        let width = room / panels as f64;
-        let left = LEFT + k as f64 * (width + GAP);
-        let x = Range {
-            low: self.span[0] as f64,
-            high: self.span[1] as f64,
-        };
-        Frame {
-            left,
-            top,
-            right: left + width,
-            bottom: top + PANEL_HEIGHT,
-            x: x.padded(0.02, 0.5),
-            y: self.y,
-        }
+    fn x(&self) -> Range {
+        let [low, high] = self.span.map(|end| end as f64);
+        Range { low, high }.padded(0.02, 0.5)
     }
 }
 
-fn draw_panel(canvas: &mut Canvas<'_>, panel: &Panel, frame: &Frame, first: bool, view: &View) {
-    let (values, decimals) = ticks(frame.y, 6);
-    let y: Vec<_> = values
-        .iter()
-        .map(|v| (*v, format!("{v:.decimals$}")))
-        .collect();
-    let [start, end] = view.span;
+fn draw_facet(
+    canvas: &mut Canvas<'_>,
+    facet: &SplitCurves,
+    frame: &Frame,
+    is_first: bool,
+    axes: &Axes,
+) {
+    let [start, end] = axes.span;
     let marked = epoch_ticks(end, 7).into_iter().filter(|&at| at >= start);
     let x: Vec<_> = marked.map(|at| (at as f64, at.to_string())).collect();
-    frame.y_ticks(canvas, &y, first);
+    frame.y_ticks(canvas, &labelled(frame.y, 6), is_first);
     frame.x_ticks(canvas, &x);
-    let middle = (frame.left + frame.right) / 2.0;
-    canvas.text(
-        panel.title,
-        (middle, frame.top - 12.0),
-        Type::new(LABEL, INK, Anchor::Middle).bold(),
-    );
-    canvas.text(
-        view.unit,
-        (middle, frame.bottom + 32.0),
-        Type::new(LABEL, INK, Anchor::Middle),
-    );
-    if first {
-        let at = (20.0, (frame.top + frame.bottom) / 2.0);
-        canvas.text(
-            "accuracy (%)",
-            at,
-            Type::new(LABEL, INK, Anchor::Middle).upright(),
-        );
+    frame.title(canvas, facet.title);
+    frame.x_name(canvas, axes.unit, 32.0);
+    if is_first {
+        frame.y_name(canvas, "accuracy (%)");
     }
-    for curve in &panel.curves {
-        let outline = clip::polygon(&curve.outline(), frame.y);
-        let outline: Vec<_> = outline.into_iter().map(|p| frame.at(p)).collect();
-        canvas.shape(&outline, series(curve.arm).0, 0.15);
-    }
-    for curve in &panel.curves {
-        let (color, dash) = series(curve.arm);
-        for part in clip::polyline(&curve.points(), frame.y) {
-            let part: Vec<_> = part.into_iter().map(|p| frame.at(p)).collect();
-            canvas.line(&part, color, 2.0, dash, "series");
-        }
-        if let [only] = curve.points()[..] {
-            canvas.dot(frame.at(only), 4.0, color, 1.0);
-            if let [Some(band)] = curve.bands[..] {
-                let at = curve.places[0];
-                let bar = clip::polyline(&[(at, band.low), (at, band.high)], frame.y);
-                for bar in bar {
-                    let bar: Vec<_> = bar.into_iter().map(|p| frame.at(p)).collect();
-                    canvas.line(&bar, color, 1.0, &[], "interval");
-                }
-            }
-        }
-    }
+    draw_lines(canvas, &facet.lines, frame, 2.0);
     frame.edges(canvas);
 }
 
-fn caption(summary: &Summary, view: &View) -> String {
+fn caption(summary: &Summary, axes: &Axes) -> String {
     let n = summary.arms.iter().map(|a| a.n).max().unwrap_or(0);
-    let seeds = if n == 1 {
-        "1 seed".to_owned()
-    } else {
-        format!("{n} seeds")
+    let band = match n > 1 {
+        true => "; band: 95 % t interval of the mean",
+        false => "; no band with one seed",
     };
-    let band = if n > 1 {
-        "; band: 95 % t interval of the mean"
-    } else {
-        "; no band for one seed"
+    let chosen = match summary.arms.iter().any(|a| a.grid.len() > 1) {
+        true => " The learning rate of each arm is chosen on validation.",
+        false => "",
     };
-    let chosen = if summary.arms.iter().any(|a| a.grid.len() > 1) {
-        " Learning rate of each arm chosen on validation."
-    } else {
-        ""
+    let cut = match axes.cut {
+        true => " The axis leaves out lower accuracies of the first epochs.",
+        false => "",
     };
-    let cut = if view.cut {
-        " The axis leaves out lower accuracies of the first epochs."
-    } else {
-        ""
-    };
-    format!("Line: mean over {seeds}{band}.{chosen}{cut}")
+    format!("Line: mean over {}{band}.{chosen}{cut}", counted(n, "seed"))
 }

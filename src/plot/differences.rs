@@ -1,13 +1,11 @@
-//! The paired differences: every seed, the mean with its interval, and the margin.
+//! Paired improvements: every seed, the mean with its interval, and the margin.
 
-use super::PlotError;
 use super::axis::{Frame, Range, ticks};
-use super::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
-use super::style::{
-    BLUE, CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT,
-    VERMILLION, WIDTH,
-};
+use super::canvas::{Anchor, Canvas, Type, shorten, text_width};
+use super::page::Page;
+use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
 use super::swarm::draw_swarm;
+use super::{FigureKind, PlotError, Section};
 use crate::analysis::{ContrastSummary, Summary};
 use crate::analysis::{prediction_word, verdict_word};
 use crate::spec::Metric;
@@ -15,17 +13,23 @@ use crate::stats::Verdict;
 use crate::text::number::{interval, signed};
 use plotters::style::RGBColor;
 
-/// Contrasts whose differences are of sizes further apart than this do not share an axis.
+pub(super) const KIND: FigureKind = FigureKind {
+    file: "differences.svg",
+    alt: "Improvement of every contrast: seeds, mean with 95 % interval, and margin",
+    section: Section::Results,
+};
+
+/// Contrasts share an axis if the sizes of their differences are within this factor.
 const SAME_SCALE: f64 = 10.0;
 const TEXT_ROW: f64 = 22.0;
 pub(super) const STRIP: f64 = 46.0;
 const ROW: f64 = TEXT_ROW + STRIP + 14.0;
-/// Space under the last strip of a panel for ticks and the axis label.
+/// Space below the last strip of a group for ticks and the axis label.
 const FOOT: f64 = 56.0;
-const PANEL_HEAD: f64 = 34.0;
+const GROUP_HEAD: f64 = 34.0;
 
 /// Contrasts that share an axis.
-struct Panel<'a> {
+struct ContrastGroup<'a> {
     title: String,
     metric: Metric,
     /// Whether its rows are differences of improvements.
@@ -33,42 +37,35 @@ struct Panel<'a> {
     rows: Vec<&'a ContrastSummary>,
 }
 
-/// A strip for each contrast, one panel a metric. `None` when no contrast has a pair.
+/// Draws a strip per contrast, grouped by metric. `None` if no contrast has a pair.
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn differences(summary: &Summary) -> Result<Option<String>, PlotError> {
-    let panels = panels(&summary.contrasts);
-    if panels.is_empty() {
+pub(super) fn differences(summary: &Summary) -> Result<Option<String>, PlotError> {
+    let groups = groups(&summary.contrasts);
+    if groups.is_empty() {
         return Ok(None);
     }
-    let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
-    let caption = wrap(CAPTION, SMALL, WIDTH - 2.0 * EDGE);
-    let top = 18.0 + HEADING_ROW * heading.len() as f64;
-    let height = top
-        + panels.iter().map(Panel::height).sum::<f64>()
-        + CAPTION_ROW * caption.len() as f64
-        + 12.0;
+    let page = Page::new(&summary.title, None, CAPTION);
     let title = format!("{}: improvements by seed", summary.title);
-    let svg = figure(height, &title, |canvas| {
-        canvas.heading(&heading);
+    let height = groups.iter().map(ContrastGroup::height).sum();
+    let svg = page.draw(&title, height, |canvas, top| {
         let mut y = top;
-        for panel in &panels {
-            panel.draw(canvas, y);
-            y += panel.height();
+        for group in &groups {
+            group.draw(canvas, y);
+            y += group.height();
         }
-        canvas.caption(&caption, y + 8.0);
     })?;
     Ok(Some(svg))
 }
 
-const CAPTION: &str = "Dot: one seed, treatment and control paired. Diamond and bar: mean and 95 % t \
-interval. Shaded: differences smaller than the margin. Positive: the treatment is better (for NLL and \
-ECE: lower).";
+const CAPTION: &str = "Dot: treatment against control at one seed. Diamond and bar: mean and its 95 % t \
+interval. Shaded: differences smaller than the margin. Positive: the treatment is better (higher \
+accuracy; lower NLL or ECE).";
 
-/// By metric, improvements before interactions, then by the size of the differences; contrasts keep
-/// their order.
-fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
+/// Groups contrasts by metric, then improvements before interactions, then by the size of the
+/// differences. Within a group they keep their order.
+fn groups(contrasts: &[ContrastSummary]) -> Vec<ContrastGroup<'_>> {
     let mut out = Vec::new();
     let mut metrics: Vec<&Metric> = contrasts.iter().map(|c| &c.contrast.metric).collect();
     metrics.sort();
@@ -102,9 +99,9 @@ fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
             let scale = if k == 0 {
                 ""
             } else {
-                ", larger differences on their own axis"
+                " (larger differences, on an axis of their own)"
             };
-            out.push(Panel {
+            out.push(ContrastGroup {
                 title: match interactions {
                     false => format!("Improvement in {}{scale}", metric.label()),
                     true => format!("Interaction in {}{scale}", metric.label()),
@@ -118,7 +115,7 @@ fn panels(contrasts: &[ContrastSummary]) -> Vec<Panel<'_>> {
     out
 }
 
-/// The values that a contrast's strip has to show.
+/// The values that the strip of a contrast shows.
 fn extent(contrast: &ContrastSummary) -> impl Iterator<Item = f64> {
     let interval = contrast.interval();
     let bounds = interval.into_iter().flat_map(|i| [i.low, i.high]);
@@ -135,9 +132,9 @@ fn size(contrast: &ContrastSummary) -> f64 {
     extent(contrast).map(f64::abs).fold(0.0, f64::max)
 }
 
-impl Panel<'_> {
+impl ContrastGroup<'_> {
     fn height(&self) -> f64 {
-        PANEL_HEAD + ROW * self.rows.len() as f64 + FOOT
+        GROUP_HEAD + ROW * self.rows.len() as f64 + FOOT
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, top: f64) {
@@ -161,7 +158,7 @@ impl Panel<'_> {
         };
         let (values, decimals) = ticks(frame.x, 8);
         for (k, contrast) in self.rows.iter().enumerate() {
-            let y = top + PANEL_HEAD + ROW * k as f64;
+            let y = top + GROUP_HEAD + ROW * k as f64;
             frame.top = y + TEXT_ROW;
             frame.bottom = frame.top + STRIP;
             label(canvas, contrast, y + 8.0);
@@ -200,11 +197,11 @@ impl Panel<'_> {
     }
 }
 
-/// Name and verdict at the left, numbers at the right of the line above a strip.
+/// Draws the line above a strip: name and verdict at the left, numbers at the right.
 fn label(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
     let d = contrast.decimals();
     let numbers = match contrast.decision.as_ref().zip(contrast.interval()) {
-        Some(_) if contrast.is_exactly_equal() => "all pairs exactly equal".to_owned(),
+        Some(_) if contrast.is_exactly_equal() => "exactly equal in all pairs".to_owned(),
         Some((decision, bounds)) => {
             format!("{} ({})", signed(decision.mean, d), interval(bounds, d))
         }

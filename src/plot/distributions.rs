@@ -1,11 +1,13 @@
-//! How what belongs to units is distributed, and how that changes: a panel an arm, a line and a band
-//! a block.
+//! Distributions over units along training: one facet per arm, one line and one band per block.
 
-use super::PlotError;
 use super::axis::Range;
 use super::canvas::wrap;
-use super::probes::{Arrangement, Line, Panel, Sheet, done, width};
+use super::finished;
+use super::lines::Line;
+use super::small_multiples::{Facet, SmallMultiples, facet_width};
 use super::style::SMALL;
+use super::traces::{self, Arrangement};
+use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
 use crate::spec::{Measure, Quantity, Spec, Timing};
@@ -13,59 +15,55 @@ use crate::stats::Interval;
 use crate::text::counted;
 use std::collections::BTreeSet;
 
-/// Most panels beside each other.
+/// Most facets in a row.
 const COLUMNS: usize = 4;
 
-/// Something whose distribution is measured: a quantity of the catalogue for each of its points.
+/// Something with a distribution: the catalogue has a quantity for each of its quantiles.
 struct Subject {
-    /// What the quantities' names start with.
+    kind: FigureKind,
+    /// Start of the quantities' names.
     stem: &'static str,
-    /// The file.
-    file: &'static str,
-    /// Words for it.
-    words: &'static str,
-    /// Over what it is distributed.
+    name: &'static str,
+    /// The population of the distribution.
     over: &'static str,
 }
 
 const SUBJECTS: [Subject; 3] = [
     Subject {
+        kind: FigureKind {
+            file: "preactivations.svg",
+            alt: "Distribution of the inputs of the activations in each block, against the epoch",
+            section: Section::Probes,
+        },
         stem: "preactivation",
-        file: "preactivations.svg",
-        words: "what enters the activations",
+        name: "inputs of the activations",
         over: "units and held-out examples",
     },
     Subject {
+        kind: FigureKind {
+            file: "scales.svg",
+            alt: "Distribution of the learned scales of each block, against the epoch",
+            section: Section::Probes,
+        },
         stem: "scale",
-        file: "scales.svg",
-        words: "learned scales",
+        name: "learned scales",
         over: "units",
     },
     Subject {
+        kind: FigureKind {
+            file: "centers.svg",
+            alt: "Distribution of the learned centers of each block, against the epoch",
+            section: Section::Probes,
+        },
         stem: "center",
-        file: "centers.svg",
-        words: "learned centers",
+        name: "learned centers",
         over: "units",
     },
 ];
 
-/// File names of the figures that [`distributions`] may draw, with words for each.
-pub const DISTRIBUTION_FILES: [(&str, &str); 3] = [
-    (
-        SUBJECTS[0].file,
-        "Distribution of what enters the activations of each block, against the epoch",
-    ),
-    (
-        SUBJECTS[1].file,
-        "Distribution of the learned scales of each block, against the epoch",
-    ),
-    (
-        SUBJECTS[2].file,
-        "Distribution of the learned centers of each block, against the epoch",
-    ),
-];
+pub(super) const KINDS: [FigureKind; 3] = [SUBJECTS[0].kind, SUBJECTS[1].kind, SUBJECTS[2].kind];
 
-/// Whether `quantity` is a point of a distribution or its spread, which has a figure of its own.
+/// Whether `quantity` is a quantile or the spread of a distribution, which has a figure of its own.
 pub(super) fn is_point(quantity: &Quantity) -> bool {
     let point = |stem: &str| {
         let rest = quantity.name.strip_prefix(stem);
@@ -74,19 +72,19 @@ pub(super) fn is_point(quantity: &Quantity) -> bool {
     quantity.timing == Timing::EveryEpoch && SUBJECTS.iter().any(|s| point(s.stem))
 }
 
-/// A figure for everything whose distribution was measured after every epoch, with its file name.
+/// Draws a figure per distribution that was measured after every epoch.
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn distributions(
+pub(super) fn distributions(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Vec<(&'static str, String)>, PlotError> {
+) -> Result<Vec<(FigureKind, String)>, PlotError> {
     let mut figures = Vec::new();
     for subject in &SUBJECTS {
         if let Some(svg) = figure(spec, cells, summary, subject)? {
-            figures.push((subject.file, svg));
+            figures.push((subject.kind, svg));
         }
     }
     Ok(figures)
@@ -98,7 +96,7 @@ fn figure(
     summary: &Summary,
     subject: &Subject,
 ) -> Result<Option<String>, PlotError> {
-    let measured = |arm: &usize| !blocks(&done(spec, cells, summary, *arm), subject).is_empty();
+    let measured = |arm: &usize| !blocks(&finished(spec, cells, summary, *arm), subject).is_empty();
     let groups = Arrangement::of(spec, summary).groups.into_iter();
     let groups: Vec<Vec<usize>> = groups
         .map(|(_, arms)| arms.into_iter().filter(measured).collect())
@@ -107,7 +105,7 @@ fn figure(
     let Some(most) = groups.iter().map(Vec::len).max() else {
         return Ok(None);
     };
-    // The arms of a group are compared with each other, so they share a row where they fit.
+    // The arms of a group are compared with each other, so they share a row if they fit.
     let columns = if most <= COLUMNS {
         most.max(2)
     } else {
@@ -115,42 +113,42 @@ fn figure(
     };
     let mut names: BTreeSet<String> = BTreeSet::new();
     for arm in groups.iter().flatten() {
-        names.extend(blocks(&done(spec, cells, summary, *arm), subject));
+        names.extend(blocks(&finished(spec, cells, summary, *arm), subject));
     }
     let names: Vec<String> = names.into_iter().collect();
-    let mut panels: Vec<Panel> = Vec::new();
+    let mut facets: Vec<Facet> = Vec::new();
     for &arm in groups.iter().flatten() {
-        let records = done(spec, cells, summary, arm);
+        let records = finished(spec, cells, summary, arm);
         let lines = names.iter().enumerate();
-        let lines = lines.filter_map(|(look, block)| line(look, block, &records, subject));
+        let lines = lines.filter_map(|(k, block)| line(k, block, &records, subject));
         let title = &summary.arms[arm].label;
-        panels.extend(panel(
+        facets.extend(facet(
             title,
             lines.collect(),
             columns,
             spec.arms[arm].train.length.unit(),
         ));
     }
-    share_the_vertical_axis(&mut panels);
+    share_vertical_axis(&mut facets);
     let n = summary.arms.iter().map(|arm| arm.n).max().unwrap_or(0);
     let caption = format!(
-        "Of {}: line, median over the {} of a block; band, from the 5 % to the 95 % point; means over \
-         {}. All panels have the same vertical axis.",
-        subject.words,
+        "Line: median of the {} over the {} of a block. Band: from the 5 % to the 95 % quantile. Both \
+         are means over {}. All facets have the same vertical axis.",
+        subject.name,
         subject.over,
         counted(n, "seed")
     );
-    let sheet = Sheet {
+    let figure = SmallMultiples {
         heading: &summary.title,
-        name: subject.words,
+        name: subject.name,
         columns,
         labels: names,
         caption,
     };
-    sheet.draw(panels)
+    figure.draw(facets)
 }
 
-/// The blocks of which every point was measured.
+/// The blocks whose quantiles were measured.
 fn blocks(records: &[&CellRecord], subject: &Subject) -> Vec<String> {
     let prefix = format!("{}_median.", subject.stem);
     let names = records.first().map(|record| record.traces.keys());
@@ -160,10 +158,10 @@ fn blocks(records: &[&CellRecord], subject: &Subject) -> Vec<String> {
 }
 
 /// Median and band of one block, in the mean over the records.
-fn line(look: usize, block: &str, records: &[&CellRecord], subject: &Subject) -> Option<Line> {
+fn line(style: usize, block: &str, records: &[&CellRecord], subject: &Subject) -> Option<Line> {
     let of = |point: &str| {
         let measure = Measure::named(&format!("{}_{point}.{block}", subject.stem))?;
-        Line::of(look, &measure, records)
+        traces::line(style, &measure, records)
     };
     let (low, median, high) = (of("low")?, of("median")?, of("high")?);
     let ends = low.means.iter().zip(&high.means);
@@ -179,27 +177,25 @@ fn line(look: usize, block: &str, records: &[&CellRecord], subject: &Subject) ->
     })
 }
 
-fn panel(title: &str, lines: Vec<Line>, columns: usize, axis: &'static str) -> Option<Panel> {
-    let places = lines.iter().flat_map(|line| &line.means).map(|p| p.0);
+fn facet(title: &str, lines: Vec<Line>, columns: usize, axis: &'static str) -> Option<Facet> {
+    let positions = lines.iter().flat_map(|line| &line.means).map(|p| p.0);
     let bands = lines.iter().flat_map(|line| line.bands.iter().flatten());
     let values = bands.flat_map(|band| [band.low, band.high]);
-    let width = width(columns);
-    Some(Panel {
-        x: Range::of(places)?.padded(0.02, 0.5),
+    Some(Facet {
+        x: Range::of(positions)?.padded(0.02, 0.5),
         y: Range::of(values)?,
-        title: wrap(title, SMALL, width - 4.0),
+        title: wrap(title, SMALL, facet_width(columns) - 4.0),
         axis,
         logarithmic: false,
-        width,
         lines,
     })
 }
 
-fn share_the_vertical_axis(panels: &mut [Panel]) {
-    let ends = panels.iter().flat_map(|panel| [panel.y.low, panel.y.high]);
+fn share_vertical_axis(facets: &mut [Facet]) {
+    let ends = facets.iter().flat_map(|facet| [facet.y.low, facet.y.high]);
     let Some(all) = Range::of(ends) else {
         return;
     };
     let all = all.padded(0.04, 0.5);
-    panels.iter_mut().for_each(|panel| panel.y = all);
+    facets.iter_mut().for_each(|facet| facet.y = all);
 }

@@ -1,74 +1,77 @@
-//! How far identities are off, arm by arm, against their bounds.
+//! Errors of identities, per arm, against their bounds.
 
-use super::PlotError;
 use super::axis::{Frame, Range};
-use super::canvas::{Anchor, Canvas, Type, figure, wrap};
-use super::style::{
-    BLUE, CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT,
-    VERMILLION, WIDTH,
-};
+use super::canvas::{Anchor, Canvas, Type, wrap};
+use super::page::Page;
+use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
+use super::{FigureKind, PlotError, Section};
 use crate::analysis::{IdentityInArm, IdentityOutcome, IdentitySummary, Summary};
 
+pub(super) const KIND: FigureKind = FigureKind {
+    file: "identities.svg",
+    alt: "Errors of the identities in every arm, and their bounds",
+    section: Section::Identities,
+};
+
 const TEXT_ROW: f64 = 16.0;
-/// Space around an identity's marks, and from one arm's mark to the next.
+/// Space above the first and below the last mark of an identity.
 const EDGE_OF_STRIP: f64 = 7.0;
+/// Distance between the marks of two arms.
 const MARK_ROW: f64 = 7.0;
 const GAP: f64 = 12.0;
-/// Space under the last strip for ticks, the axis label and the key.
+/// Space below the last strip for ticks, the axis label and the key.
 const FOOT: f64 = 76.0;
-/// Decimal logarithms at the ends of the axis; what is smaller stands at its left end.
+/// Decimal logarithms at the ends of the axis. Smaller values are drawn at its left end.
 const AXIS: Range = Range {
     low: -18.0,
     high: 1.0,
 };
 
-const CAPTION: &str = "Mark: an arm; line: from the smallest to the largest of all its seeds and \
-devices, in double precision. Shaded: beyond the bound, where an identity counts as failing. A value \
-of 0 stands at the left end.";
+const CAPTION: &str = "Mark: one arm. Line: from the smallest to the largest error over its seeds \
+and devices, in double precision. Shaded: above the bound, where an identity counts as failing. An \
+error of 0 is drawn at the left end.";
 
-/// The errors of every identity that was measured. `None` without any.
+/// Draws the errors of every measured identity. `None` without any.
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn identities(summary: &Summary) -> Result<Option<String>, PlotError> {
-    let rows: Vec<Row<'_>> = summary.identities.iter().filter_map(Row::of).collect();
+pub(super) fn identities(summary: &Summary) -> Result<Option<String>, PlotError> {
+    let rows: Vec<IdentityRow<'_>> = summary
+        .identities
+        .iter()
+        .filter_map(IdentityRow::of)
+        .collect();
     if rows.is_empty() {
         return Ok(None);
     }
-    let heading = wrap(&summary.title, HEADING, WIDTH - 2.0 * EDGE);
-    let caption = wrap(CAPTION, SMALL, WIDTH - 2.0 * EDGE);
-    let top = 24.0 + HEADING_ROW * heading.len() as f64;
-    let strips: f64 = rows.iter().map(Row::height).sum();
-    let foot = top + strips + FOOT;
-    let height = foot + CAPTION_ROW * caption.len() as f64 + 6.0;
+    let strips: f64 = rows.iter().map(IdentityRow::height).sum();
     let title = format!("{}: errors of identities", summary.title);
-    let svg = figure(height, &title, |canvas| {
-        canvas.heading(&heading);
-        let mut y = top;
+    let page = Page::new(&summary.title, None, CAPTION);
+    let svg = page.draw(&title, strips + FOOT, |canvas, top| {
+        let mut y = top + 6.0;
         for row in &rows {
             row.draw(canvas, y);
             y += row.height();
         }
         axis(canvas, y);
         key(canvas, y + 52.0);
-        canvas.caption(&caption, foot);
     })?;
     Ok(Some(svg))
 }
 
-/// An identity with the arms in which it was measured.
-struct Row<'a> {
+/// An identity, and the smallest and largest error in each arm.
+struct IdentityRow<'a> {
     statement: Vec<String>,
     bound: f64,
     arms: Vec<(&'a IdentityInArm, f64, f64)>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> IdentityRow<'a> {
     fn of(found: &'a IdentitySummary) -> Option<Self> {
         let measured = |arm: &'a IdentityInArm| Some((arm, arm.smallest?, arm.largest?));
         let arms: Vec<_> = found.arms.iter().filter_map(measured).collect();
         let identity = &found.identity;
-        // Marks of code mean nothing in a figure.
+        // Backquotes mean nothing in a figure.
         let statement = format!("{}: {}", identity.number, identity.statement).replace('`', "");
         (!arms.is_empty()).then(|| Self {
             statement: wrap(&statement, SMALL, WIDTH - 2.0 * EDGE),
@@ -91,16 +94,16 @@ impl<'a> Row<'a> {
             canvas.text(line, at, Type::new(SMALL, INK, Anchor::Start));
         }
         let frame = frame(top + TEXT_ROW * self.statement.len() as f64, self.strip());
-        let bound = (frame.px(place(self.bound)), frame.top);
+        let bound = (frame.px(position(self.bound)), frame.top);
         canvas.rectangle(bound, (frame.right, frame.bottom), SHADE);
         grid(canvas, &frame);
         for (k, (arm, smallest, largest)) in self.arms.iter().enumerate() {
             let y = frame.top + EDGE_OF_STRIP + MARK_ROW * k as f64;
             let holds = arm.expected == IdentityOutcome::Holds;
             let color = if holds { BLUE } else { VERMILLION };
-            let ends = [*smallest, *largest].map(|value| (frame.px(place(value)), y));
+            let ends = [*smallest, *largest].map(|value| (frame.px(position(value)), y));
             canvas.line(&ends, color, 2.0, &[], "range");
-            // What counts against the expectation is the end that is nearest to the other side.
+            // The end that decides is marked: the largest error if the identity must hold.
             match holds {
                 true => canvas.dot(ends[1], 3.0, color, 1.0),
                 false => canvas.ring(ends[0], 3.0, color),
@@ -124,15 +127,15 @@ fn frame(top: f64, height: f64) -> Frame {
     }
 }
 
-/// The place of `value` on the axis.
-fn place(value: f64) -> f64 {
+/// The position of `value` on the axis.
+fn position(value: f64) -> f64 {
     match value > 0.0 {
         true => value.log10().clamp(AXIS.low, AXIS.high),
         false => AXIS.low,
     }
 }
 
-/// Exponents with grid lines.
+/// The exponents that have grid lines.
 fn exponents() -> impl Iterator<Item = f64> {
     (-6..=0).map(|k| f64::from(3 * k))
 }
@@ -155,17 +158,25 @@ fn axis(canvas: &mut Canvas<'_>, top: f64) {
     }
     let middle = ((frame.left + frame.right) / 2.0, top + 24.0);
     let kind = Type::new(LABEL, INK, Anchor::Middle);
-    canvas.text("error, as each identity measures it", middle, kind);
+    canvas.text("error (each identity has its own measure)", middle, kind);
 }
 
 fn key(canvas: &mut Canvas<'_>, y: f64) {
     let kind = Type::new(SMALL, SOFT, Anchor::Start);
     let left = EDGE + 14.0;
     canvas.dot((left, y), 3.0, BLUE, 1.0);
-    canvas.text("has to hold here (largest value)", (left + 12.0, y), kind);
+    canvas.text(
+        "must hold in this arm (largest error)",
+        (left + 12.0, y),
+        kind,
+    );
     let left = WIDTH / 2.0;
     canvas.ring((left, y), 3.0, VERMILLION);
-    canvas.text("has to fail here (smallest value)", (left + 12.0, y), kind);
+    canvas.text(
+        "must fail in this arm (smallest error)",
+        (left + 12.0, y),
+        kind,
+    );
 }
 
 #[cfg(test)]
@@ -173,9 +184,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_stand_at_their_logarithm_and_what_has_none_at_the_left_end() {
-        assert_eq!([1e-10, 1.0].map(place), [-10.0, 0.0]);
-        assert_eq!([0.0, 1e-300, f64::NAN].map(place), [AXIS.low; 3]);
-        assert_eq!(place(1e9), AXIS.high);
+    fn zero_is_drawn_at_the_left_end_of_the_axis() {
+        assert_eq!([1e-10, 1.0].map(position), [-10.0, 0.0]);
+        assert_eq!([0.0, 1e-300, f64::NAN].map(position), [AXIS.low; 3]);
+        assert_eq!(position(1e9), AXIS.high);
     }
 }

@@ -1,41 +1,31 @@
-//! Which factor of a crossed design goes where in a figure, and the values that are drawn there.
+//! Assignment of the factors of a crossed design to axis, lines and facets of a figure.
 
+use super::levels::LevelPoint;
 use crate::analysis::{PairedScores, Summary};
 use crate::spec::{Comparison, Factor, Metric};
-use crate::stats::{Interval, Rule, Sample, t_interval};
 
-/// Most panels side by side; a factor with more levels is averaged over.
-const MOST_PANELS: usize = 4;
+/// Most facets side by side; a factor with more levels is averaged over.
+const MOST_FACETS: usize = 4;
 
-/// The places of the factors, by index.
-pub(crate) struct Layout<'a> {
+/// Factors by index.
+pub(super) struct FactorLayout<'a> {
     summary: &'a Summary,
-    pub(crate) metric: Metric,
-    /// Along the horizontal axis.
-    pub(crate) x: usize,
-    /// One line a level, unless there is no second factor.
-    pub(crate) lines: Option<usize>,
-    /// One panel a level.
-    pub(crate) panels: Option<usize>,
-    /// Averaged over.
-    pub(crate) averaged: Vec<usize>,
+    pub(super) metric: Metric,
+    /// The factor on the horizontal axis.
+    pub(super) x: usize,
+    /// The factor with one line per level.
+    pub(super) lines: Option<usize>,
+    /// The factor with one facet per level.
+    pub(super) facets: Option<usize>,
+    /// The factors that are averaged over.
+    pub(super) averaged: Vec<usize>,
 }
 
-/// One level on the axis, in one line.
-pub(crate) struct Point {
-    /// Level of the factor on the axis.
-    pub(crate) level: usize,
-    /// One value a seed.
-    pub(crate) values: Vec<f64>,
-    pub(crate) mean: f64,
-    pub(crate) interval: Option<Interval>,
-}
-
-impl<'a> Layout<'a> {
-    /// For an interaction plot: the first interaction among the contrasts, else the first two
-    /// factors. `None` where the axis would hold numbers, which a dose-response plot shows better.
-    pub(crate) fn of_interaction(summary: &'a Summary) -> Option<Self> {
-        let (x, lines) = match asked(summary).next() {
+impl<'a> FactorLayout<'a> {
+    /// The layout of an interaction plot: the first interaction among the contrasts, or else the first
+    /// two factors. `None` if the factor on the axis is numeric; a dose-response plot shows it better.
+    pub(super) fn of_interaction(summary: &'a Summary) -> Option<Self> {
+        let (x, lines) = match planned(summary).next() {
             Some((x, Some(lines))) => (x, lines),
             _ if summary.factors.len() > 1 => (0, 1),
             _ => return None,
@@ -44,11 +34,11 @@ impl<'a> Layout<'a> {
         (!numeric).then(|| Self::new(summary, x, Some(lines)))
     }
 
-    /// For a dose-response plot: the first factor with numbers for levels that a contrast varies,
-    /// else the first at all.
-    pub(crate) fn of_dose(summary: &'a Summary) -> Option<Self> {
+    /// The layout of a dose-response plot: the first numeric factor that a contrast varies, or else the
+    /// first numeric factor.
+    pub(super) fn of_dose(summary: &'a Summary) -> Option<Self> {
         let numeric = |x: usize| summary.factors[x].values().is_some();
-        let wanted = asked(summary).find(|(x, _)| numeric(*x));
+        let wanted = planned(summary).find(|(x, _)| numeric(*x));
         let (x, lines) = match wanted {
             Some(found) => found,
             None => ((0..summary.factors.len()).find(|&x| numeric(x))?, None),
@@ -59,66 +49,59 @@ impl<'a> Layout<'a> {
 
     fn new(summary: &'a Summary, x: usize, lines: Option<usize>) -> Self {
         let rest = || (0..summary.factors.len()).filter(move |&f| f != x && Some(f) != lines);
-        let panels = rest().find(|&f| summary.factors[f].levels.len() <= MOST_PANELS);
+        let facets = rest().find(|&f| summary.factors[f].levels.len() <= MOST_FACETS);
         Self {
             summary,
             metric: (summary.contrasts.first())
                 .map_or(Metric::TestAccuracy, |c| c.contrast.metric.clone()),
             x,
             lines,
-            panels,
-            averaged: rest().filter(|&f| Some(f) != panels).collect(),
+            facets,
+            averaged: rest().filter(|&f| Some(f) != facets).collect(),
         }
     }
 
-    pub(crate) fn factor(&self, index: usize) -> &'a Factor {
+    pub(super) fn factor(&self, index: usize) -> &'a Factor {
         &self.summary.factors[index]
     }
 
-    /// The levels that a part of the figure shows, one after the other.
-    pub(crate) fn levels(&self, part: Option<usize>) -> Vec<Option<usize>> {
+    /// The levels of `part`, or a single `None` without such a factor.
+    pub(super) fn levels(&self, part: Option<usize>) -> Vec<Option<usize>> {
         match part {
             Some(factor) => (0..self.factor(factor).levels.len()).map(Some).collect(),
             None => vec![None],
         }
     }
 
-    /// The points of one line of one panel, in the order of the axis. A point needs all cells that
-    /// it is the mean of.
-    pub(crate) fn points(
+    /// The points of one line of one facet, in the order of the axis. Points with a missing cell are
+    /// left out.
+    pub(super) fn points(
         &self,
         scores: &PairedScores<'_>,
         line: Option<usize>,
-        panel: Option<usize>,
-    ) -> Vec<Point> {
+        facet: Option<usize>,
+    ) -> Vec<LevelPoint> {
         let levels = 0..self.factor(self.x).levels.len();
         levels
             .filter_map(|level| {
                 let mut held = vec![(self.x, level)];
                 held.extend(self.lines.zip(line));
-                held.extend(self.panels.zip(panel));
-                let values = self.values(scores, &held)?;
-                let sample = Sample::new(values.clone()).ok()?;
-                Some(Point {
-                    level,
-                    mean: sample.mean(),
-                    interval: t_interval(&sample, Rule::default().confidence),
-                    values,
-                })
+                held.extend(self.facets.zip(facet));
+                LevelPoint::new(level, self.values(scores, &held)?)
             })
             .collect()
     }
 
-    /// The mean at each seed over all cells with the levels in `held`; seeds at which one of them
-    /// did not finish are left out.
+    /// The mean per seed over all cells with the levels in `held`. Seeds at which one of them did not
+    /// finish are left out. `None` if the design lacks one of the cells.
     fn values(&self, scores: &PairedScores<'_>, held: &[(usize, usize)]) -> Option<Vec<f64>> {
         let averaged = self.averaged.iter().map(|&f| self.factor(f).levels.len());
         let wanted: usize = averaged.product();
-        let there = |levels: &[usize]| {
+        let matches = |levels: &[usize]| {
             !levels.is_empty() && held.iter().all(|&(factor, level)| levels[factor] == level)
         };
         let rows: Vec<Vec<Option<f64>>> = (self.summary.arms.iter())
-            .filter(|arm| there(&arm.levels))
+            .filter(|arm| matches(&arm.levels))
             .filter_map(|arm| scores.scores(&arm.name, &self.metric))
             .collect();
         if rows.len() != wanted {
@@ -133,9 +116,9 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The factors that contrasts vary, each with the first between whose levels it is compared;
-/// interactions first.
-fn asked(summary: &Summary) -> impl Iterator<Item = (usize, Option<usize>)> {
+/// The factors that contrasts vary, each with the first factor it is planned to interact with.
+/// Interactions come first.
+fn planned(summary: &Summary) -> impl Iterator<Item = (usize, Option<usize>)> {
     let index = |name: &str| summary.factors.iter().position(|f| f.name == name);
     let mut found: Vec<(usize, Option<usize>)> = (summary.contrasts.iter())
         .filter_map(|c| match &c.contrast.comparison {

@@ -1,4 +1,4 @@
-//! The legend of a figure with lines.
+//! Legends of lines.
 
 use super::canvas::{Anchor, Canvas, Type, shorten, text_width};
 use super::style::{EDGE, INK, LABEL, WIDTH, series};
@@ -6,15 +6,17 @@ use crate::analysis::ArmSummary;
 
 const LEGEND_ROW: f64 = 21.0;
 
-/// Names of the lines below the panels, in two columns where they fit.
+/// The names of the lines, in up to three columns.
 pub(crate) struct Legend {
     entries: Vec<String>,
     columns: usize,
 }
 
 impl Legend {
+    /// Width of the line sample in front of an entry.
     const SAMPLE: f64 = 46.0;
 
+    /// A legend of arms, with the number of seeds where some did not finish.
     pub(crate) fn of(arms: &[ArmSummary]) -> Self {
         let most = arms.iter().map(|a| a.n).max().unwrap_or(0);
         let entries: Vec<String> = arms
@@ -28,7 +30,7 @@ impl Legend {
         Self::new(entries)
     }
 
-    /// One entry a series, in their order.
+    /// A legend with one entry per line, in the order of their styles.
     pub(crate) fn new(entries: Vec<String>) -> Self {
         let widest = entries
             .iter()

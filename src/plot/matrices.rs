@@ -1,11 +1,10 @@
-//! How units interact, pair by pair: a matrix an arm, of one trained net.
+//! Interactions of pairs of units: one matrix per arm, of one trained net.
 
-use super::PlotError;
-use super::canvas::{Anchor, Canvas, Type, figure, shorten, wrap};
-use super::probes::done;
-use super::style::{
-    BLUE, CAPTION_ROW, EDGE, HEADING, HEADING_ROW, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH,
-};
+use super::canvas::{Anchor, Canvas, Type, shorten, wrap};
+use super::finished;
+use super::page::Page;
+use super::style::{BLUE, EDGE, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH};
+use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
 use crate::spec::{Quantity, Spec};
@@ -13,34 +12,40 @@ use crate::stats::Sample;
 use ablate_models::zoo::ModelConfig;
 use plotters::style::RGBColor;
 
+pub(super) const KIND: FigureKind = FigureKind {
+    file: "matrices.svg",
+    alt: "Interactions of pairs of units in one trained net per arm",
+    section: Section::Probes,
+};
+
 const WITHIN: &str = "interaction_within";
 const ACROSS: &str = "interaction_across";
 
 const COLUMNS: usize = 3;
-/// Room for the names of the layers at the left of a matrix.
+/// Space for the names of the layers at the left of a matrix.
 const LEFT: f64 = 20.0;
 const GAP: f64 = 18.0;
-/// Room for the names of the layers under a matrix.
+/// Space for the names of the layers below a matrix.
 const FOOT: f64 = 26.0;
-/// Shades of either sign; a value below half of one is white.
+/// Shades per sign. Values below half of the first shade are white.
 const SHADES: i32 = 8;
-/// The largest shade stands for this quantile of the sizes and all beyond.
+/// The darkest shade starts at this quantile of the absolute values.
 const FULL: f64 = 0.98;
-/// Size of the key's fields.
+/// Width and height of a field of the key.
 const KEY: (f64, f64) = (18.0, 12.0);
 
-/// The interactions of one net's units, `units` of each layer.
+/// The interactions of `units` units of each layer of one net.
 struct Net {
     layers: Vec<String>,
     units: usize,
-    /// Of each layer, row after row; what a unit costs alone stands on the diagonal.
+    /// One matrix per layer, row by row. The diagonal has the change of the loss without the unit.
     within: Vec<Vec<f64>>,
-    /// Of each layer but the last and the next one.
+    /// One matrix per pair of consecutive layers.
     across: Vec<Vec<f64>>,
 }
 
 impl Net {
-    /// `None` where the record has no matrices, or none that belong together.
+    /// `None` if the record has no matrices, or their sizes differ.
     fn of(record: &CellRecord, model: &ModelConfig) -> Option<Self> {
         let matrix = |name: &str, path: &String| record.series.get(&format!("{name}.{path}"));
         let mut layers = Quantity::named(WITHIN)?.parts.of(model).1;
@@ -63,7 +68,7 @@ impl Net {
         })
     }
 
-    /// The units of each layer, those first whose absence changes the loss most.
+    /// The units of each layer, ordered by how much the loss changes without them, largest first.
     fn order(&self) -> Vec<Vec<usize>> {
         let n = self.units;
         let of_layer = |matrix: &Vec<f64>| {
@@ -75,8 +80,7 @@ impl Net {
         self.within.iter().map(of_layer).collect()
     }
 
-    /// The interactions of all pairs that were measured, with their places below the diagonal, row
-    /// and column.
+    /// The interactions of all measured pairs, each with its row and column below the diagonal.
     fn pairs(&self) -> Vec<((usize, usize), f64)> {
         let (n, order) = (self.units, self.order());
         let mut out = Vec::new();
@@ -99,29 +103,29 @@ impl Net {
     }
 }
 
-/// The interactions of units in one net of each arm, that of the first seed that was trained. `None`
-/// where no probe left any.
+/// Draws the interactions of units in one net per arm, the one with the smallest finished seed.
+/// `None` if no probe measured any.
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn matrices(
+pub(super) fn matrices(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
 ) -> Result<Option<String>, PlotError> {
     let mut seeds = Vec::new();
-    let mut panels = Vec::new();
+    let mut facets = Vec::new();
     for (arm, shown) in summary.arms.iter().enumerate() {
-        let records = done(spec, cells, summary, arm);
+        let records = finished(spec, cells, summary, arm);
         let Some(first) = records.iter().min_by_key(|record| record.seed) else {
             continue;
         };
         if let Some(net) = Net::of(first, &spec.arms[arm].model) {
             seeds.push(first.seed);
-            panels.push(Panel::of(&shown.label, &net));
+            facets.push(MatrixFacet::of(&shown.label, &net));
         }
     }
-    let Some(units) = panels.iter().map(|panel| panel.units).max() else {
+    let Some(units) = facets.iter().map(|facet| facet.units).max() else {
         return Ok(None);
     };
     seeds.dedup();
@@ -130,30 +134,23 @@ pub fn matrices(
         _ => "the net of the first seed".to_owned(),
     };
     let caption = format!(
-        "Interaction of two units: what losing both costs beyond what losing each costs. Blue, \
-         negative: one undoes what the other does. Vermillion, positive: one stands in for the \
-         other. Up to {units} units of each layer of {which}, those first whose absence changes the \
-         loss most; \
-         pairs of layers that do not follow each other are not measured."
+        "Interaction of two units: increase of the loss without both, minus the increases without each \
+         alone. Blue, negative: one cancels the effect of the other. Vermillion, positive: one replaces \
+         the other. Up to {units} units per layer of {which}, ordered by how much the loss changes \
+         without them. Only consecutive layers are measured."
     );
-    Sheet {
-        heading: &summary.title,
-        full: full(&panels),
-        panels,
-        caption,
-    }
-    .draw()
-    .map(Some)
+    draw(&summary.title, &facets, &caption).map(Some)
 }
 
-struct Panel {
+/// The matrix of one arm.
+struct MatrixFacet {
     title: Vec<String>,
     layers: Vec<String>,
     units: usize,
     pairs: Vec<((usize, usize), f64)>,
 }
 
-impl Panel {
+impl MatrixFacet {
     fn of(label: &str, net: &Net) -> Self {
         Self {
             title: wrap(label, SMALL, side()),
@@ -163,8 +160,7 @@ impl Panel {
         }
     }
 
-    fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64, heading: f64, full: f64) {
-        let top = top + heading;
+    fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64, full: f64) {
         canvas.title(&self.title, left + side() / 2.0, top);
         let many = (self.units * self.layers.len()) as f64;
         let at = |place: usize| side() * place as f64 / many;
@@ -178,7 +174,7 @@ impl Panel {
         self.frame(canvas, left, top);
     }
 
-    /// The edges of the layers, and their names.
+    /// Draws the edges of the layers and their names.
     fn frame(&self, canvas: &mut Canvas<'_>, left: f64, top: f64) {
         let layers = self.layers.len();
         let at = |layer: usize| side() * layer as f64 / layers as f64;
@@ -186,13 +182,13 @@ impl Panel {
             canvas.line(&[from, to], SOFT, 1.0, &[], "edge");
         };
         for edge in (0..=layers).map(at) {
-            // Only what is below the diagonal is drawn.
+            // Only the part below the diagonal is drawn.
             rule((left + edge, top + edge), (left + edge, top + side()));
             rule((left, top + edge), (left + edge, top + edge));
         }
         rule((left, top), (left + side(), top + side()));
         for (layer, name) in self.layers.iter().enumerate() {
-            // The estimate of a text's width is on the wide side.
+            // The estimate of a text's width is rather too wide.
             let name = shorten(name, SMALL, 1.15 * side() / layers as f64);
             let middle = (at(layer) + at(layer + 1)) / 2.0;
             let kind = Type::new(SMALL, SOFT, Anchor::Middle);
@@ -202,20 +198,20 @@ impl Panel {
     }
 }
 
-/// Side of a matrix.
+/// Width and height of a matrix.
 fn side() -> f64 {
     let columns = COLUMNS as f64;
     (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
 }
 
-/// The size that the largest shade stands for.
-fn full(panels: &[Panel]) -> f64 {
-    let pairs = panels.iter().flat_map(|panel| &panel.pairs);
+/// The absolute value at which the darkest shade starts.
+fn full(facets: &[MatrixFacet]) -> f64 {
+    let pairs = facets.iter().flat_map(|facet| &facet.pairs);
     let sizes = pairs.map(|(_, value)| value.abs()).collect();
     Sample::new(sizes).map_or(0.0, |sizes| sizes.quantile(FULL))
 }
 
-/// The shade of `value`, from `-SHADES` to `SHADES`.
+/// The shade of `value`, in `-SHADES..=SHADES`.
 fn shade(value: f64, full: f64) -> i32 {
     match full > 0.0 {
         true => (value / full * f64::from(SHADES)).round() as i32,
@@ -237,65 +233,52 @@ fn of_shade(shade: i32) -> RGBColor {
     RGBColor(mix(r), mix(g), mix(b))
 }
 
-/// A round-trip number of two digits for the key.
-fn brief(value: f64) -> String {
+/// `value` with two significant digits.
+fn two_digits(value: f64) -> String {
     let decimals = (1.0 - value.abs().log10().floor()).clamp(0.0, 9.0) as usize;
     format!("{value:.decimals$}")
 }
 
-struct Sheet<'a> {
-    heading: &'a str,
-    panels: Vec<Panel>,
-    full: f64,
-    caption: String,
+/// Draws the matrices in rows, with a key of the shades below them.
+fn draw(heading: &str, facets: &[MatrixFacet], caption: &str) -> Result<String, PlotError> {
+    let full = full(facets);
+    let titles = facets.iter().map(|facet| facet.title.len());
+    let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 10.0;
+    let row = above + side() + FOOT;
+    let matrices = row * facets.len().div_ceil(COLUMNS) as f64 + 8.0;
+    let title = format!("{heading}: interactions of units");
+    Page::new(heading, None, caption).draw(&title, matrices + 34.0, |canvas, top| {
+        for (k, facet) in facets.iter().enumerate() {
+            let left = EDGE + LEFT + (k % COLUMNS) as f64 * (side() + LEFT + GAP);
+            let top = top + row * (k / COLUMNS) as f64;
+            facet.draw(canvas, left, top + above, full);
+        }
+        key(canvas, top + matrices, full);
+    })
 }
 
-impl Sheet<'_> {
-    fn draw(&self) -> Result<String, PlotError> {
-        let heading = wrap(self.heading, HEADING, WIDTH - 2.0 * EDGE);
-        let caption = wrap(&self.caption, SMALL, WIDTH - 2.0 * EDGE);
-        let titles = self.panels.iter().map(|panel| panel.title.len());
-        let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 10.0;
-        let row = above + side() + FOOT;
-        let top = 18.0 + HEADING_ROW * heading.len() as f64;
-        let below = top + row * self.panels.len().div_ceil(COLUMNS) as f64 + 8.0;
-        let height = below + 34.0 + CAPTION_ROW * caption.len() as f64 + 8.0;
-        let title = format!("{}: interactions of units", self.heading);
-        figure(height, &title, |canvas| {
-            canvas.heading(&heading);
-            for (k, panel) in self.panels.iter().enumerate() {
-                let left = EDGE + LEFT + (k % COLUMNS) as f64 * (side() + LEFT + GAP);
-                let top = top + row * (k / COLUMNS) as f64;
-                panel.draw(canvas, left, top, above, self.full);
-            }
-            self.key(canvas, below);
-            canvas.caption(&caption, below + 40.0);
-        })
+fn key(canvas: &mut Canvas<'_>, top: f64, full: f64) {
+    let fields = f64::from(2 * SHADES + 1);
+    let left = (WIDTH - fields * KEY.0) / 2.0;
+    for (k, shade) in (-SHADES..=SHADES).enumerate() {
+        let from = (left + KEY.0 * k as f64, top);
+        if shade != 0 {
+            canvas.rectangle(from, (from.0 + KEY.0, top + KEY.1), of_shade(shade));
+        }
     }
-
-    fn key(&self, canvas: &mut Canvas<'_>, top: f64) {
-        let fields = f64::from(2 * SHADES + 1);
-        let left = (WIDTH - fields * KEY.0) / 2.0;
-        for (k, shade) in (-SHADES..=SHADES).enumerate() {
-            let from = (left + KEY.0 * k as f64, top);
-            if shade != 0 {
-                canvas.rectangle(from, (from.0 + KEY.0, top + KEY.1), of_shade(shade));
-            }
-        }
-        let corners = [(0.0, 0.0), (fields * KEY.0, 0.0), (fields * KEY.0, KEY.1)];
-        let corners = corners.into_iter().chain([(0.0, KEY.1), (0.0, 0.0)]);
-        let outline: Vec<_> = corners.map(|(x, y)| (left + x, top + y)).collect();
-        canvas.line(&outline, SOFT, 1.0, &[], "edge");
-        let full = brief(self.full);
-        let labels = [
-            (0.5, format!("-{full} or less")),
-            (fields / 2.0, "0 nats".to_owned()),
-            (fields - 0.5, format!("{full} or more")),
-        ];
-        for (place, label) in labels {
-            let at = (left + place * KEY.0, top + KEY.1 + 11.0);
-            canvas.text(&label, at, Type::new(SMALL, SOFT, Anchor::Middle));
-        }
+    let corners = [(0.0, 0.0), (fields * KEY.0, 0.0), (fields * KEY.0, KEY.1)];
+    let corners = corners.into_iter().chain([(0.0, KEY.1), (0.0, 0.0)]);
+    let outline: Vec<_> = corners.map(|(x, y)| (left + x, top + y)).collect();
+    canvas.line(&outline, SOFT, 1.0, &[], "edge");
+    let full = two_digits(full);
+    let labels = [
+        (0.5, format!("−{full} or less")),
+        (fields / 2.0, "0 nats".to_owned()),
+        (fields - 0.5, format!("{full} or more")),
+    ];
+    for (place, label) in labels {
+        let at = (left + place * KEY.0, top + KEY.1 + 11.0);
+        canvas.text(&label, at, Type::new(SMALL, SOFT, Anchor::Middle));
     }
 }
 
@@ -304,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_stand_in_the_order_of_what_they_change_within_and_across_layers() {
+    fn units_are_ordered_by_their_effect_on_the_loss() {
         let net = Net {
             layers: vec!["a".into(), "b".into()],
             units: 2,
@@ -325,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_stand_in_the_order_of_the_net_also_beyond_ten() {
+    fn layers_keep_the_order_of_the_net_beyond_ten() {
         let spec = crate::analysis::fixture::spec(1, 1, 1);
         let mut model = spec.arms[0].model.clone();
         let ModelConfig::Mlp(mlp) = &mut model else {
@@ -347,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn shades_are_even_in_the_sign_and_the_largest_serves_for_all_beyond() {
+    fn shades_are_symmetric_and_bounded() {
         assert_eq!(
             [0.0, 0.01, 0.5, 1.0, 7.0].map(|v| shade(v, 1.0)),
             [0, 0, 4, 8, 8]
@@ -357,7 +340,7 @@ mod tests {
         assert_eq!(of_shade(-SHADES), BLUE);
         assert_eq!(color(0.01, 1.0), None);
         assert_eq!(
-            [brief(0.01234), brief(1.25), brief(12.3)],
+            [two_digits(0.01234), two_digits(1.25), two_digits(12.3)],
             ["0.012", "1.2", "12"]
         );
     }

@@ -1,34 +1,32 @@
-//! Figures as SVG: accuracy curves, the paired differences behind each verdict, the cells of a
-//! crossed design as interaction and dose-response plots, the figure that a spec asks for,
-//! and what probes measured.
+//! Figures as SVG: accuracy curves, the paired improvements behind each verdict, the cells of a crossed
+//! design, the figure that a spec asks for, probe values, and errors of identities.
 //!
-//! Equal input gives equal bytes. Colours are those of Okabe and Ito ("Color universal design",
-//! 2008) that read on white, and every curve has a dash pattern beside its colour.
+//! Equal input gives equal bytes. Colors are from the palette of Okabe and Ito ("Color universal
+//! design", 2008), and every line has a dash pattern as well as a color.
 
 pub(crate) mod axis;
 pub(crate) mod canvas;
-pub(crate) mod clip;
+mod clip;
 mod curves;
 mod differences;
 mod distributions;
 mod effect;
 mod factorial;
 mod identities;
-pub(crate) mod layout;
+mod layout;
 pub(crate) mod legend;
+mod levels;
+mod lines;
 mod matrices;
-mod probes;
+pub(crate) mod page;
+mod small_multiples;
 pub(crate) mod style;
 mod swarm;
+mod traces;
 
-pub use curves::curves;
-pub use differences::differences;
-pub use distributions::{DISTRIBUTION_FILES, distributions};
-pub use effect::effect;
-pub use factorial::{dose_response, interaction};
-pub use identities::identities;
-pub use matrices::matrices;
-pub use probes::{probe_series, traces};
+use crate::analysis::{Cells, PairedScores, Summary};
+use crate::record::CellRecord;
+use crate::spec::Spec;
 
 /// A figure that could not be drawn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,8 +34,88 @@ pub use probes::{probe_series, traces};
 pub struct PlotError {
     /// Heading of the figure.
     pub figure: String,
-    /// What the drawing library said.
+    /// Error of the drawing library.
     pub message: String,
+}
+
+/// The section of a report that shows a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// The answer at the top.
+    Results,
+    /// Identities.
+    Identities,
+    /// Probes.
+    Probes,
+}
+
+/// File, alternative text and section of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FigureKind {
+    /// File name in a results folder.
+    pub file: &'static str,
+    /// Alternative text.
+    pub alt: &'static str,
+    /// Section of the report.
+    pub section: Section,
+}
+
+/// File names of all figures that [`figures`] may draw.
+pub const FIGURE_FILES: [&str; 12] = [
+    effect::KIND.file,
+    curves::KIND.file,
+    differences::KIND.file,
+    factorial::INTERACTION.file,
+    factorial::DOSE_RESPONSE.file,
+    traces::TRACES.file,
+    distributions::KINDS[0].file,
+    distributions::KINDS[1].file,
+    distributions::KINDS[2].file,
+    traces::SERIES.file,
+    matrices::KIND.file,
+    identities::KIND.file,
+];
+
+/// Draws every figure for which the records have data, as SVG, in the order of a report.
+///
+/// # Errors
+/// If the drawing library fails.
+pub fn figures(
+    spec: &Spec,
+    cells: &Cells<'_>,
+    summary: &Summary,
+) -> Result<Vec<(FigureKind, String)>, PlotError> {
+    let scores = PairedScores::new(spec, cells, &summary.arms);
+    let mut figures = Vec::new();
+    let mut add = |kind, svg: Option<String>| figures.extend(svg.map(|svg| (kind, svg)));
+    add(effect::KIND, effect::effect(spec, &scores)?);
+    add(curves::KIND, curves::curves(spec, cells, summary)?);
+    add(differences::KIND, differences::differences(summary)?);
+    let interaction = factorial::interaction(summary, &scores)?;
+    add(factorial::INTERACTION, interaction);
+    let dose_response = factorial::dose_response(summary, &scores)?;
+    add(factorial::DOSE_RESPONSE, dose_response);
+    add(traces::TRACES, traces::traces(spec, cells, summary)?);
+    for (kind, svg) in distributions::distributions(spec, cells, summary)? {
+        add(kind, Some(svg));
+    }
+    add(traces::SERIES, traces::probe_series(spec, cells, summary)?);
+    add(matrices::KIND, matrices::matrices(spec, cells, summary)?);
+    add(identities::KIND, identities::identities(summary)?);
+    Ok(figures)
+}
+
+/// The finished records of an arm at its chosen learning rate, in the order of the seeds.
+fn finished<'c>(
+    spec: &Spec,
+    cells: &Cells<'c>,
+    summary: &Summary,
+    arm: usize,
+) -> Vec<&'c CellRecord> {
+    let chosen = summary.arms[arm].learning_rate;
+    let rates = &spec.arms[arm].learning_rates;
+    let rate = rates.iter().position(|&r| r == chosen).unwrap_or(0);
+    cells.finished(arm, rate).into_iter().flatten().collect()
 }
 
 #[cfg(test)]

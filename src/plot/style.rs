@@ -18,7 +18,7 @@ pub(crate) const SMALL: f64 = 12.0;
 /// From one line of a caption to the next.
 pub(crate) const CAPTION_ROW: f64 = 16.0;
 
-/// From one line of a panel's title to the next.
+/// From one line of a facet's title to the next.
 pub(crate) const TITLE_ROW: f64 = 15.0;
 
 pub(crate) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
@@ -28,7 +28,7 @@ pub(crate) const SHADE: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 pub(crate) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 pub(crate) const VERMILLION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 
-/// Okabe and Ito's palette without yellow, which is lost on white.
+/// The palette of Okabe and Ito without yellow, which is hard to see on white.
 const PALETTE: [RGBColor; 7] = [
     BLUE,
     VERMILLION,
@@ -42,7 +42,8 @@ const PALETTE: [RGBColor; 7] = [
 /// Dash patterns: lengths of strokes and gaps; empty for a solid line.
 const DASHES: [&[u32]; 5] = [&[], &[8, 3], &[2, 3], &[10, 3, 2, 3], &[15, 5]];
 
-/// Look of series number `k`. Seven colours and five dashes give 35 looks before one comes again.
+/// Color and dash pattern of line number `k`. Seven colors and five patterns give 35 different
+/// lines.
 pub(crate) fn series(k: usize) -> (RGBColor, &'static [u32]) {
     (PALETTE[k % PALETTE.len()], DASHES[k % DASHES.len()])
 }

@@ -1,4 +1,4 @@
-//! One dot a seed, none hidden behind another.
+//! Dots of seeds that do not hide each other.
 
 use super::canvas::{Anchor, Canvas, Type};
 use super::differences::STRIP;
@@ -7,23 +7,23 @@ use plotters::style::RGBColor;
 
 /// Radius of a dot.
 const DOT: f64 = 3.0;
-/// Distance of the highest and the lowest dot of a strip.
+/// Largest distance between the highest and the lowest dot of a strip.
 const SWARM: f64 = STRIP - 24.0;
 
-/// Dots that would cover each other stand above each other; a heap too high for the strip is pressed
-/// together and counted.
-pub(super) fn draw_swarm(canvas: &mut Canvas<'_>, places: &[f64], middle: f64, color: RGBColor) {
-    let heaps = heaps(places);
-    for (k, heap) in heaps.iter().enumerate() {
-        let step = (SWARM / (heap.len().max(2) - 1) as f64).min(2.0 * DOT);
-        let top = middle - step * (heap.len() - 1) as f64 / 2.0;
-        for (j, x) in heap.iter().enumerate() {
+/// Draws a dot at each pixel of `positions`. Dots that would overlap are stacked vertically; a stack too
+/// high for the strip is compressed and labelled with its count.
+pub(super) fn draw_swarm(canvas: &mut Canvas<'_>, positions: &[f64], middle: f64, color: RGBColor) {
+    let stacks = stacks(positions);
+    for (k, stack) in stacks.iter().enumerate() {
+        let step = (SWARM / (stack.len().max(2) - 1) as f64).min(2.0 * DOT);
+        let top = middle - step * (stack.len() - 1) as f64 / 2.0;
+        for (j, x) in stack.iter().enumerate() {
             canvas.dot((*x, top + step * j as f64), DOT, color, 0.55);
         }
-        let right = heap.iter().copied().fold(f64::NEG_INFINITY, f64::max) + DOT;
-        let free = heaps.get(k + 1).map_or(WIDTH, |next| next[0] - DOT) - right;
+        let right = stack.iter().copied().fold(f64::NEG_INFINITY, f64::max) + DOT;
+        let free = stacks.get(k + 1).map_or(WIDTH, |next| next[0] - DOT) - right;
         if step < DOT && free > 34.0 {
-            let count = format!("×{}", heap.len());
+            let count = format!("×{}", stack.len());
             canvas.text(
                 &count,
                 (right + 5.0, middle),
@@ -33,27 +33,27 @@ pub(super) fn draw_swarm(canvas: &mut Canvas<'_>, places: &[f64], middle: f64, c
     }
 }
 
-/// Places in order, those closer than a dot's width to the first of a heap in one heap.
-fn heaps(places: &[f64]) -> Vec<Vec<f64>> {
-    let mut sorted = places.to_vec();
+/// Sorts `positions` into stacks of those within a dot's width of the first one.
+fn stacks(positions: &[f64]) -> Vec<Vec<f64>> {
+    let mut sorted = positions.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let mut heaps: Vec<Vec<f64>> = Vec::new();
+    let mut stacks: Vec<Vec<f64>> = Vec::new();
     for x in sorted {
-        match heaps.last_mut() {
-            Some(heap) if x - heap[0] < 2.0 * DOT => heap.push(x),
-            _ => heaps.push(vec![x]),
+        match stacks.last_mut() {
+            Some(stack) if x - stack[0] < 2.0 * DOT => stack.push(x),
+            _ => stacks.push(vec![x]),
         }
     }
-    heaps
+    stacks
 }
 
 #[cfg(test)]
 mod tests {
-    use super::heaps;
+    use super::stacks;
 
     #[test]
-    fn close_places_share_a_heap_and_none_is_lost() {
-        let heaps = heaps(&[10.0, 300.0, 12.0, 10.0, 40.0]);
-        assert_eq!(heaps, [vec![10.0, 10.0, 12.0], vec![40.0], vec![300.0]]);
+    fn close_positions_share_a_stack() {
+        let stacks = stacks(&[10.0, 300.0, 12.0, 10.0, 40.0]);
+        assert_eq!(stacks, [vec![10.0, 10.0, 12.0], vec![40.0], vec![300.0]]);
     }
 }

@@ -1,7 +1,10 @@
-use super::{
-    curves, differences, distributions, dose_response, effect, interaction, matrices, probe_series,
-    traces,
-};
+use super::curves::curves;
+use super::differences::differences;
+use super::distributions::distributions;
+use super::effect::effect;
+use super::factorial::{dose_response, interaction};
+use super::matrices::matrices;
+use super::traces::{probe_series, traces};
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{Cells, PairedScores, summarize};
 use crate::recipe::{Evaluate, Length};
@@ -25,7 +28,7 @@ fn differences_of(spec: &Spec, records: &[CellRecord]) -> String {
     drawn(spec, records).1.expect("pairs")
 }
 
-/// The texts of a figure, as drawn.
+/// The drawn texts of a figure.
 fn texts(svg: &str) -> Vec<&str> {
     svg.split("<text")
         .skip(1)
@@ -37,7 +40,7 @@ fn count(svg: &str, what: &str) -> usize {
     svg.matches(what).count()
 }
 
-/// Every drawn point, in units of the view box, and the size of the view box.
+/// Every drawn point and the size of the view box, both in its units.
 fn points(svg: &str) -> (Vec<(f64, f64)>, (f64, f64)) {
     let lists = svg
         .split("points=\"")
@@ -77,7 +80,7 @@ fn assert_sound(svg: &str) {
 }
 
 #[test]
-fn every_arm_has_a_line_and_a_band_in_both_panels_and_a_key_in_the_legend() {
+fn curves_have_a_line_and_band_per_arm() {
     let spec = spec(3, 5, 3);
     let svg = curves_of(&spec, &records(&spec));
     assert_sound(&svg);
@@ -107,7 +110,7 @@ fn every_arm_has_a_line_and_a_band_in_both_panels_and_a_key_in_the_legend() {
 }
 
 #[test]
-fn without_validation_there_is_one_panel() {
+fn without_validation_there_is_one_facet() {
     let mut spec = spec(2, 3, 3);
     spec.arms
         .iter_mut()
@@ -118,7 +121,7 @@ fn without_validation_there_is_one_panel() {
 }
 
 #[test]
-fn no_two_of_many_arms_look_alike() {
+fn lines_of_35_arms_differ() {
     let looks: HashSet<_> = (0..35)
         .map(super::style::series)
         .map(|(c, d)| ((c.0, c.1, c.2), d))
@@ -137,7 +140,7 @@ fn no_two_of_many_arms_look_alike() {
 }
 
 #[test]
-fn the_first_epochs_do_not_squash_the_rest_and_the_caption_says_so() {
+fn first_epochs_do_not_flatten_the_rest() {
     let spec = spec(2, 4, 20);
     let mut records = records(&spec);
     for record in &mut records {
@@ -164,7 +167,7 @@ fn the_first_epochs_do_not_squash_the_rest_and_the_caption_says_so() {
 }
 
 #[test]
-fn an_arm_far_below_the_others_stays_in_the_figure() {
+fn arm_far_below_the_others_is_shown() {
     let spec = spec(3, 4, 20);
     let mut records = records(&spec);
     for epoch in records
@@ -193,7 +196,7 @@ fn extreme_designs_can_be_drawn() {
 }
 
 #[test]
-fn a_legend_entry_says_how_many_seeds_an_arm_lost() {
+fn legend_has_the_number_of_finished_seeds() {
     let spec = spec(2, 4, 2);
     let mut records = records(&spec);
     diverge(&mut records, "b", 1);
@@ -207,7 +210,7 @@ fn a_legend_entry_says_how_many_seeds_an_arm_lost() {
 }
 
 #[test]
-fn labels_of_any_kind_stay_text() {
+fn labels_are_escaped() {
     let mut spec = spec(2, 3, 2);
     spec.arms[0].label = "<polyline class=\"series\"> & a pipe |\u{1}".to_owned();
     spec.arms[1].label = "a label that is far too long for one line ".repeat(9);
@@ -221,7 +224,7 @@ fn labels_of_any_kind_stay_text() {
 }
 
 #[test]
-fn every_pair_is_a_dot_and_every_contrast_has_its_numbers() {
+fn contrasts_have_a_dot_per_pair_and_numbers() {
     let mut spec = spec(3, 6, 2);
     spec.contrasts[1].expect = Expect::Better;
     let svg = differences_of(&spec, &records(&spec));
@@ -244,7 +247,7 @@ fn every_pair_is_a_dot_and_every_contrast_has_its_numbers() {
 }
 
 #[test]
-fn each_metric_has_its_own_axis_and_so_do_differences_of_another_size() {
+fn metrics_and_sizes_have_their_own_axes() {
     let mut spec = spec(4, 4, 2);
     spec.contrasts[0].metric = Metric::TestNll;
     let mut records = records(&spec);
@@ -267,7 +270,7 @@ fn each_metric_has_its_own_axis_and_so_do_differences_of_another_size() {
 }
 
 #[test]
-fn pairs_that_never_differ_are_drawn_at_zero_and_counted() {
+fn equal_pairs_are_counted_at_zero() {
     let spec = spec(2, 20, 1);
     let mut records = records(&spec);
     for seed in 0..20 {
@@ -277,11 +280,11 @@ fn pairs_that_never_differ_are_drawn_at_zero_and_counted() {
     let svg = differences_of(&spec, &records);
     assert_sound(&svg);
     assert_eq!(count(&svg, "<circle"), 20);
-    assert!(texts(&svg).contains(&"×20") && texts(&svg).contains(&"all pairs exactly equal"));
+    assert!(texts(&svg).contains(&"×20") && texts(&svg).contains(&"exactly equal in all pairs"));
 }
 
 #[test]
-fn figures_are_the_same_bytes_each_time() {
+fn figures_are_deterministic() {
     let spec = spec(3, 4, 5);
     let records = records(&spec);
     assert_eq!(drawn(&spec, &records), drawn(&spec, &records));
@@ -298,11 +301,11 @@ fn factorial(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<Str
 }
 
 #[test]
-fn an_interaction_plot_has_a_line_a_level_a_panel_a_level_and_a_dot_a_seed() {
+fn interaction_plot_has_lines_facets_and_dots() {
     let spec = crossed(5, 1);
     let svg = factorial(&spec, &records(&spec)).0.expect("two factors");
     assert_sound(&svg);
-    // Norm on the axis, a line for each activation, a panel for each width.
+    // Norm on the axis, a line per activation, a facet per width.
     assert_eq!(count(&svg, "class=\"series\""), 4);
     assert_eq!(count(&svg, "class=\"interval\""), 8);
     assert_eq!(count(&svg, "<circle"), 8 * 5 + 8);
@@ -327,7 +330,7 @@ fn an_interaction_plot_has_a_line_a_level_a_panel_a_level_and_a_dot_a_seed() {
 }
 
 #[test]
-fn a_dose_stands_at_its_place_on_the_axis() {
+fn wide_doses_get_a_logarithmic_axis() {
     let mut spec = crossed(5, 1);
     let svg = factorial(&spec, &records(&spec)).1.expect("a width");
     assert_sound(&svg);
@@ -343,7 +346,7 @@ fn a_dose_stands_at_its_place_on_the_axis() {
 }
 
 #[test]
-fn the_planned_interaction_decides_the_axes_and_further_factors_are_averaged_over() {
+fn planned_interaction_decides_the_axes() {
     let mut spec = crossed(4, 1);
     let level = spec.factors[2].levels[0].clone();
     spec.factors[2].levels.extend(vec![level; 3]);
@@ -351,7 +354,7 @@ fn the_planned_interaction_decides_the_axes_and_further_factors_are_averaged_ove
         level.name = k.to_string();
         level.value = None;
     }
-    // Five levels are too many for panels; three of them have no cells, so no mean can be taken.
+    // Five levels are too many for facets, and three of them have no cells to average.
     assert_eq!(factorial(&spec, &records(&spec)), (None, None));
     spec.factors[2].levels.truncate(2);
     spec.contrasts.remove(2);
@@ -360,7 +363,7 @@ fn the_planned_interaction_decides_the_axes_and_further_factors_are_averaged_ove
 }
 
 #[test]
-fn cells_without_results_leave_gaps_and_none_at_all_no_figure() {
+fn missing_cells_leave_gaps() {
     let spec = crossed(2, 1);
     let mut records = records(&spec);
     (0..2).for_each(|seed| diverge(&mut records, "none-relu-8", seed));
@@ -376,7 +379,7 @@ fn cells_without_results_leave_gaps_and_none_at_all_no_figure() {
 }
 
 #[test]
-fn a_seed_far_off_does_not_squash_the_cells_and_is_counted() {
+fn outlying_seed_is_counted_not_drawn() {
     let spec = crossed(40, 8);
     let mut records = records(&spec);
     set_accuracy(&mut records, "none-relu-8", 0, 12.0);
@@ -387,7 +390,7 @@ fn a_seed_far_off_does_not_squash_the_cells_and_is_counted() {
 }
 
 #[test]
-fn interactions_have_their_own_axis_of_differences() {
+fn interactions_have_their_own_axis() {
     let spec = crossed(6, 1);
     let svg = differences_of(&spec, &records(&spec));
     assert_sound(&svg);
@@ -402,7 +405,7 @@ fn interactions_have_their_own_axis_of_differences() {
     }
 }
 
-/// The effect of the norm along the width, a line for each activation, after 1, 2 and 3 epochs.
+/// The effect of the norm along the width, a line per activation, after 1, 2 and 3 epochs.
 fn asked() -> Figure {
     Figure {
         title: "What the norm brings".into(),
@@ -425,7 +428,7 @@ fn effect_of(spec: &Spec, records: &[CellRecord]) -> Option<String> {
 }
 
 #[test]
-fn an_asked_for_figure_has_a_panel_a_time_a_line_a_level_and_a_bar_a_point() {
+fn effect_figure_has_facets_lines_and_intervals() {
     let mut spec = crossed(5, 3);
     assert_eq!(effect_of(&spec, &records(&spec)), None);
     spec.figure = Some(asked());
@@ -455,7 +458,7 @@ fn an_asked_for_figure_has_a_panel_a_time_a_line_a_level_and_a_bar_a_point() {
 }
 
 #[test]
-fn a_factor_can_make_the_panels_and_what_has_no_place_is_averaged_over() {
+fn effect_figure_averages_unused_factors() {
     let mut spec = crossed(4, 1);
     let mut figure = asked();
     (figure.lines, figure.panels) = (None, Panels::Factor("act".into()));
@@ -472,7 +475,7 @@ fn a_factor_can_make_the_panels_and_what_has_no_place_is_averaged_over() {
 }
 
 #[test]
-fn points_without_a_seed_are_left_out_of_a_figure() {
+fn points_without_a_seed_are_left_out() {
     let mut spec = crossed(2, 3);
     spec.figure = Some(asked());
     let mut records = records(&spec);
@@ -486,7 +489,7 @@ fn points_without_a_seed_are_left_out_of_a_figure() {
 }
 
 #[test]
-fn curves_by_steps_stand_at_their_steps() {
+fn curves_by_steps_have_a_step_axis() {
     let mut spec = spec(2, 3, 1);
     for arm in &mut spec.arms {
         arm.train.length = Length::Steps(250);
@@ -500,7 +503,7 @@ fn curves_by_steps_stand_at_their_steps() {
     }
 }
 
-/// The two figures of probes: along training, and of the trained nets.
+/// The traces and the series of a figure of probes.
 fn probed(spec: &Spec, records: &[CellRecord]) -> [Option<String>; 2] {
     let summary = summarize(spec, records).expect("records of one run");
     let cells = Cells::new(spec, records).expect("records of one run");
@@ -533,12 +536,12 @@ fn with_probes(spec: &Spec) -> Vec<CellRecord> {
 }
 
 #[test]
-fn figures_of_probes_have_a_panel_a_quantity_and_a_line_an_arm() {
+fn probe_figures_have_a_facet_per_quantity() {
     let spec = spec(3, 4, 5);
     let [along, trained] = probed(&spec, &with_probes(&spec)).map(|svg| svg.expect("probes"));
     for svg in [&along, &trained] {
         assert_sound(svg);
-        // Two panels of three arms: the block of a quantity of the whole net has none of its own.
+        // Two facets of three arms. The block has none, because the whole net was measured too.
         assert_eq!(count(svg, "class=\"series\""), 6);
         assert_eq!(count(svg, "class=\"key\""), 3);
         assert!(
@@ -554,11 +557,11 @@ fn figures_of_probes_have_a_panel_a_quantity_and_a_line_an_arm() {
 }
 
 #[test]
-fn a_crossed_design_with_many_arms_has_a_line_a_level_and_panels_for_the_other_factors() {
+fn many_crossed_arms_are_grouped_by_factors() {
     let spec = crossed(3, 2);
     let [along, _] = probed(&spec, &with_probes(&spec)).map(|svg| svg.expect("probes"));
     assert_sound(&along);
-    // The norm is varied; two activations and two widths make four panels for each quantity.
+    // The norm is varied; two activations and two widths make four facets per quantity.
     assert_eq!(count(&along, "class=\"series\""), 2 * 4 * 2);
     assert_eq!(count(&along, "class=\"key\""), 2);
     let group = "relu label, 8 label";
@@ -566,7 +569,7 @@ fn a_crossed_design_with_many_arms_has_a_line_a_level_and_panels_for_the_other_f
 }
 
 #[test]
-fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_traces() {
+fn distributions_have_a_facet_per_arm() {
     let spec = spec(3, 4, 5);
     let mut records = records(&spec);
     // The last arm has no scales.
@@ -586,10 +589,10 @@ fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_t
     let summary = summarize(&spec, &records).expect("records of one run");
     let cells = Cells::new(&spec, &records).expect("records of one run");
     let figures = distributions(&spec, &cells, &summary).expect("figures");
-    let [(name, svg)] = &figures[..] else {
+    let [(kind, svg)] = &figures[..] else {
         panic!("{} figures", figures.len());
     };
-    assert_eq!(*name, "scales.svg");
+    assert_eq!(kind.file, "scales.svg");
     assert_sound(svg);
     assert_eq!(count(svg, "class=\"series\""), 2 * 2);
     assert_eq!(count(svg, "class=\"key\""), 2);
@@ -598,9 +601,10 @@ fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_t
         assert_eq!(texts.iter().filter(|t| **t == arm).count(), 1, "{arm}");
     }
     assert!(!texts.contains(&"c label"));
-    let caption = "Of learned scales: line, median over the units of a block; band, from the 5 %";
+    let caption =
+        "Line: median of the learned scales over the units of a block. Band: from the 5 %";
     assert!(texts.iter().any(|t| t.starts_with(caption)), "{texts:?}");
-    // Both panels have the same ticks.
+    // Both facets have the same ticks.
     let ticks = texts.iter().filter(|t| **t == "1.0").count();
     assert_eq!(ticks, 2, "{texts:?}");
 
@@ -610,7 +614,7 @@ fn a_distribution_has_a_panel_an_arm_and_a_line_a_block_and_is_left_out_of_the_t
 }
 
 #[test]
-fn interactions_of_units_have_a_panel_an_arm_and_leave_out_what_fits_nowhere() {
+fn matrices_have_a_facet_per_arm() {
     let mut spec = spec(2, 3, 2);
     for arm in &mut spec.arms {
         let ModelConfig::Mlp(mlp) = &mut arm.model else {
@@ -635,7 +639,7 @@ fn interactions_of_units_have_a_panel_an_arm_and_leave_out_what_fits_nowhere() {
     let svg = drawn(&records).expect("matrices");
     assert_sound(&svg);
     let named = |name: &str| texts(&svg).iter().filter(|t| **t == name).count();
-    // Beside each matrix and under it.
+    // At the left of each matrix and below it.
     assert_eq!([named("blocks.0"), named("blocks.1")], [4, 4]);
     let first = records.iter().map(|r| r.seed).min().expect("records");
     let caption = format!("of the net of seed {first}");

@@ -1,6 +1,6 @@
 //! A page a claim: the sentence, what every experiment says of it, and what none can say.
 
-use super::finding::{effect, sight};
+use super::finding::{detectable, effect};
 use super::identities;
 use super::overview::by_claim;
 use super::subject::short;
@@ -274,7 +274,7 @@ fn evidence(contrasts: &[ContrastSummary]) -> String {
             prediction_word(asked.expect).to_owned(),
             effect.unwrap_or_else(|| "too few seeds".to_owned()),
             asked.margin.to_string(),
-            sight(contrast),
+            detectable(contrast),
             format!("**{}**", verdict_word(contrast.verdict)),
         ]);
     }

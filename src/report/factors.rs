@@ -1,19 +1,20 @@
-//! The section on a crossed design: means of its cells, and what its factors did.
+//! The section on a crossed design: means of its cells, and effects of its factors.
 
 use super::subject::short;
 use crate::analysis::Summary;
 use crate::analysis::metric_decimals;
 use crate::spec::{Factor, Metric};
+use crate::text::capitalized;
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 use crate::text::number::{decimals, interval, signed};
 
-const EFFECTS: &str = "Each level against the first of its factor, mean over the cells of the other \
-factors, and how much that differs between a level of another factor and its first. Improvements: \
-positive is better for the level named first. These describe the data: they are not tested, and the \
-intervals are for each on its own. What was asked beforehand stands under *Contrasts*.";
+const EFFECTS: &str = "Main effects compare each level with the first level of its factor, averaged over \
+the other factors. Interactions compare such an effect between a level of another factor and its first \
+level. Positive is better for the level named first. These effects are descriptive: they are not tested, \
+and the intervals are not adjusted for their number. The planned tests are under *Contrasts*.";
 
-/// Headings, texts and tables; nothing without factors.
+/// The section; empty without factors.
 pub(super) fn section(summary: &Summary) -> Vec<String> {
     if summary.factors.is_empty() {
         return Vec::new();
@@ -22,8 +23,8 @@ pub(super) fn section(summary: &Summary) -> Vec<String> {
     if summary.factors.len() > 1 {
         for metric in metrics(summary) {
             parts.push(format!(
-                "Mean ± SD of {} ({}) in every cell.",
-                metric.label(),
+                "{} ({}) per cell, mean ± SD over seeds.",
+                capitalized(&metric.label()),
                 metric.scale()
             ));
             parts.push(cells(summary, &metric));
@@ -34,7 +35,7 @@ pub(super) fn section(summary: &Summary) -> Vec<String> {
     parts
 }
 
-/// The metrics that effects are described in.
+/// The metrics of the effects.
 fn metrics(summary: &Summary) -> Vec<Metric> {
     let mut metrics: Vec<Metric> = summary.effects.iter().map(|e| e.metric.clone()).collect();
     metrics.dedup();
@@ -44,7 +45,7 @@ fn metrics(summary: &Summary) -> Vec<Metric> {
     metrics
 }
 
-/// A column for each level of the last factor, a row for each combination of the others.
+/// One column per level of the last factor, one row per combination of the others.
 fn cells(summary: &Summary, metric: &Metric) -> String {
     let Some((last, others)) = summary.factors.split_last() else {
         return String::new();
@@ -108,7 +109,7 @@ fn effects(summary: &Summary) -> String {
     }
 }
 
-/// Effects that need a cell which the design leaves out are not there.
+/// A note on effects that cannot be computed because a cell is missing.
 fn missing(summary: &Summary) -> String {
     let others = |f: &Factor| f.levels.len() - 1;
     let sizes: Vec<usize> = summary.factors.iter().map(others).collect();
@@ -120,7 +121,7 @@ fn missing(summary: &Summary) -> String {
     let wanted = (mains + pairs) * metrics(summary).len();
     match wanted.saturating_sub(summary.effects.len()) {
         0 => String::new(),
-        1 => "\nOne effect needs a cell that is left out or did not finish.\n".to_owned(),
-        n => format!("\n{n} effects need a cell that is left out or did not finish.\n"),
+        1 => "\nOne effect is missing: it needs a cell that is not in the design or did not finish.\n".to_owned(),
+        n => format!("\n{n} effects are missing: they need a cell that is not in the design or did not finish.\n"),
     }
 }

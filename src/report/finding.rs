@@ -1,13 +1,13 @@
-//! Results in plain sentences.
+//! Results of contrasts in plain sentences.
 
-use super::subject::subject;
+use super::subject::{control, subject, treatment};
 use crate::analysis::{ContrastSummary, Summary, prediction_word};
-use crate::spec::Expect;
+use crate::spec::{Expect, Metric};
 use crate::stats::Verdict;
 use crate::text::counted;
-use crate::text::number::{fixed, interval, signed};
+use crate::text::number::{fixed, interval, p_value, signed};
 
-/// The prediction, with the margin where it is part of it.
+/// The prediction, with the margin if it is an equivalence.
 pub fn prediction(contrast: &ContrastSummary) -> String {
     let word = prediction_word(contrast.contrast.expect);
     match contrast.contrast.expect {
@@ -18,11 +18,8 @@ pub fn prediction(contrast: &ContrastSummary) -> String {
 
 /// The margin with its unit.
 pub fn margin(contrast: &ContrastSummary) -> String {
-    format!(
-        "{} {}",
-        contrast.contrast.margin,
-        contrast.contrast.metric.unit()
-    )
+    let asked = &contrast.contrast;
+    format!("{} {}", asked.margin, asked.metric.unit())
 }
 
 /// `+0.42 points (95 % interval +0.31 to +0.53)`; `None` without a decision.
@@ -37,56 +34,109 @@ pub fn effect(contrast: &ContrastSummary) -> Option<String> {
     ))
 }
 
-/// One sentence on a contrast: who against whom, how much, how sure, and what was predicted.
+/// One sentence on a contrast: what is compared, the effect with interval, pairs and margin, and the
+/// prediction.
 pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
     let asked = &contrast.contrast;
-    let who = subject(summary, &asked.comparison, &asked.weights);
+    let compared = subject(summary, &asked.comparison, &asked.weights);
     let unit = asked.comparison.unit();
     let metric = asked.quantity();
     let Some((decision, effect)) = contrast.decision.as_ref().zip(effect(contrast)) else {
-        return format!(
-            "{who}: {} cannot decide anything.",
-            counted(contrast.improvements.len(), &format!("finished {unit}"))
-        );
+        let finished = counted(contrast.improvements.len(), &format!("finished {unit}"));
+        return format!("{compared}: only {finished}, too few for an interval.");
     };
+    let pairs = counted(decision.n, unit);
     let measured = if contrast.is_exactly_equal() {
-        format!(
-            "exactly the same {metric} in all {}",
-            counted(decision.n, unit)
-        )
+        format!("exactly the same {metric} in all {pairs}")
     } else {
-        let pairs = counted(decision.n, unit);
         let what = match asked.comparison.is_interaction() {
             true => "difference of improvements",
             false => "improvement",
         };
-        format!(
-            "{what} in {metric} {}, {pairs})",
-            effect.trim_end_matches(')')
-        )
+        let effect = effect.trim_end_matches(')');
+        let margin = margin(contrast);
+        format!("{what} in {metric} {effect}, {pairs}, margin {margin})")
     };
-    let negligible = if decision.negligible && contrast.contrast.expect != Expect::Equivalent {
-        format!(
-            " The difference is shown to be smaller than the margin of {}.",
-            margin(contrast)
-        )
-    } else {
-        String::new()
-    };
+    let negligible = negligible(contrast).map_or(String::new(), |text| format!(" {text}"));
     format!(
-        "{who}: {measured}. Predicted: {}.{negligible}",
+        "{compared}: {measured}. Predicted: {}.{negligible}",
         prediction(contrast)
     )
 }
 
-/// What the design could have seen: for every contrast that is undecided, that predicts equivalence,
-/// or that is contradicted by it. `None` for the others, and where every pair came out equal.
+/// A remark on a difference that the equivalence test alone finds smaller than the margin. `None` for a
+/// prediction of equivalence, whose verdict says it already.
+fn negligible(contrast: &ContrastSummary) -> Option<String> {
+    let decision = contrast.decision.as_ref()?;
+    if !decision.negligible || contrast.contrast.expect == Expect::Equivalent {
+        return None;
+    }
+    let margin = margin(contrast);
+    Some(match contrast.verdict {
+        Verdict::Undecided => format!(
+            "Verdict by the present rule: undecided. The equivalence test on its own puts the \
+             difference inside the margin of ±{margin} (TOST p = {}), but not after the adjustment for \
+             the number of tests.",
+            p_value(decision.p_equivalence)
+        ),
+        _ => format!("The difference is smaller than the margin of {margin}."),
+    })
+}
+
+/// The meaning of a contrast for someone who chooses between treatment and control, read off the 95 %
+/// interval and the margin. `None` for interactions, probes and contrasts without an interval.
+pub fn practice(summary: &Summary, contrast: &ContrastSummary) -> Option<String> {
+    let asked = &contrast.contrast;
+    if matches!(asked.metric, Metric::Probe(_)) || asked.comparison.is_interaction() {
+        return None;
+    }
+    let (better, worse) = (
+        treatment(summary, &asked.comparison)?,
+        control(summary, &asked.comparison)?,
+    );
+    let (low, high) = contrast.interval().map(|i| (i.low, i.high))?;
+    let (metric, margin) = (asked.metric.label(), margin(contrast));
+    let size = asked.margin;
+    let supported = |expect| contrast.verdict == Verdict::Supported && asked.expect == expect;
+    let prefer = |better: &str, worse: &str, least: f64, most: f64| {
+        let gain = match (least > size, most < size) {
+            (true, _) => format!("the gain is larger than the margin of {margin}"),
+            (_, true) => format!("but the gain is smaller than the margin of {margin}"),
+            _ => format!("but the gain may be smaller than the margin of {margin}"),
+        };
+        format!("{better} gives better {metric} here than {worse}; {gain}.")
+    };
+    Some(if contrast.is_exactly_equal() {
+        format!("{better} and {worse} give exactly the same {metric} here; either will do.")
+    } else if low > 0.0 || supported(Expect::Better) {
+        prefer(&better, &worse, low, high)
+    } else if high < 0.0 || supported(Expect::Worse) {
+        prefer(&worse, &better, -high, -low)
+    } else if (-size < low && high < size) || supported(Expect::Equivalent) {
+        format!(
+            "{better} and {worse} differ by less than the margin of {margin} in {metric} here; either \
+             will do."
+        )
+    } else {
+        let d = contrast.decimals();
+        format!(
+            "these data do not show whether {better} or {worse} gives better {metric}; differences \
+             from {} to {} {} are possible.",
+            signed(low, d),
+            signed(high, d),
+            asked.metric.unit()
+        )
+    })
+}
+
+/// The differences that the design can detect, for a contrast that is undecided or whose verdict rests on
+/// equivalence. `None` for the others, and if every pair is equal.
 pub fn power(contrast: &ContrastSummary) -> Option<String> {
     let asked = &contrast.contrast;
     let equivalent = asked.expect == Expect::Equivalent;
     let decision = contrast.decision.as_ref()?;
     let undecided = contrast.verdict == Verdict::Undecided;
-    if !(undecided || equivalent || ruled_out(contrast)) || decision.sd == Some(0.0) {
+    if !(undecided || equivalent || is_ruled_out(contrast)) || decision.sd == Some(0.0) {
         return None;
     }
     let d = contrast.decimals();
@@ -97,7 +147,7 @@ pub fn power(contrast: &ContrastSummary) -> Option<String> {
         .map(|size| format!("a difference of {} {unit}", fixed(size, d)));
     let margin = decision.detectable_margin.map(|size| {
         format!(
-            "equivalence within {} {unit} if there is no difference",
+            "equivalence within ±{} {unit} if there is no difference",
             fixed(size, d)
         )
     });
@@ -105,30 +155,29 @@ pub fn power(contrast: &ContrastSummary) -> Option<String> {
         true => margin.into_iter().chain(difference).collect(),
         false => difference.into_iter().chain(margin).collect(),
     };
-    let sight = format!(
-        "With this spread and 80 % power, {pairs} show {}.",
-        sizes.join(", and ")
+    let detectable = format!(
+        "At this spread, {pairs} have 80 % power to show {}.",
+        sizes.join(", or ")
     );
     let floor = format!(
-        "With {pairs} no difference, however large, reaches the level that Holm's adjustment asks of \
-         the smallest p."
+        "With {pairs}, no difference of any size can be significant after Holm's adjustment; add seeds."
     );
     let any_difference = equivalent || decision.detectable.is_some();
     Some(match (sizes.is_empty(), any_difference) {
         (true, _) => floor,
-        (false, true) => sight,
-        (false, false) => format!("{floor} {sight}"),
+        (false, true) => detectable,
+        (false, false) => format!("{floor} {detectable}"),
     })
 }
 
-/// Whether a prediction of a difference fell because a difference that matters was ruled out.
-fn ruled_out(contrast: &ContrastSummary) -> bool {
+/// Whether a predicted difference is contradicted because differences that matter are ruled out.
+fn is_ruled_out(contrast: &ContrastSummary) -> bool {
     let decision = contrast.decision.as_ref();
     contrast.verdict == Verdict::Contradicted && decision.is_some_and(|d| d.negligible)
 }
 
-/// The same in a cell of a table; empty where [`power`] says nothing.
-pub(super) fn sight(contrast: &ContrastSummary) -> String {
+/// [`power`] as a table cell; empty if [`power`] is `None`.
+pub(super) fn detectable(contrast: &ContrastSummary) -> String {
     let Some((decision, _)) = contrast.decision.as_ref().zip(power(contrast)) else {
         return String::new();
     };
@@ -137,6 +186,6 @@ pub(super) fn sight(contrast: &ContrastSummary) -> String {
     match (equivalent, decision.detectable, decision.detectable_margin) {
         (true, _, Some(margin)) => format!("within ±{} {unit}", fixed(margin, d)),
         (false, Some(size), _) => format!("{} {unit}", fixed(size, d)),
-        _ => "none, however large".to_owned(),
+        _ => "none of any size".to_owned(),
     }
 }

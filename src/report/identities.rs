@@ -1,4 +1,4 @@
-//! Tables of identities: what has to hold exactly, where it has to fail, and whether it does.
+//! Tables of identities: the arms in which each must hold or fail, and whether it does.
 
 use crate::analysis::{IdentityInArm, IdentityOutcome, IdentitySummary, Summary};
 use crate::text::markdown::Align::{Left, Right};
@@ -19,11 +19,11 @@ pub(super) fn section(summary: &Summary) -> Vec<String> {
     ]
 }
 
-pub(super) const READING: &str = "An identity is as stated if every value, at every seed and on \
-every device, is at most the bound in the arms in which it has to hold, and beyond it in those in \
-which it has to fail. What is shown of the former is the largest value, of the latter the smallest.";
+pub(super) const READING: &str = "An identity is confirmed if its error is at most the bound in every arm \
+where it must hold, and above the bound in every arm where it must fail, at every seed and on every \
+device. The table shows the largest error of the former arms and the smallest of the latter.";
 
-/// One row an identity; `link` makes a cell that says where it was measured.
+/// One row per identity. `link` formats the experiment that measured it; `None` leaves the column out.
 pub(super) fn table(
     all: &[(&Summary, &IdentitySummary)],
     link: impl Fn(&Summary) -> Option<String>,
@@ -33,11 +33,11 @@ pub(super) fn table(
         ("identity", Left),
         ("statement", Left),
         ("bound", Right),
-        ("has to hold in", Left),
-        ("largest", Right),
-        ("has to fail in", Left),
-        ("smallest", Right),
-        ("as stated", Left),
+        ("must hold in", Left),
+        ("largest error", Right),
+        ("must fail in", Left),
+        ("smallest error", Right),
+        ("confirmed", Left),
     ];
     if linked {
         columns.insert(2, ("measured in", Left));
@@ -76,7 +76,7 @@ fn names(arms: &[&IdentityInArm]) -> String {
     names.join(", ")
 }
 
-/// Whether it came out as stated, and if not, where it did not.
+/// Whether it is confirmed, and if not, the arms that differ.
 fn outcome(found: &IdentitySummary) -> String {
     if found.as_stated {
         return "yes".to_owned();
@@ -87,8 +87,8 @@ fn outcome(found: &IdentitySummary) -> String {
             let word = match arm.found {
                 IdentityOutcome::Holds => "it holds",
                 IdentityOutcome::Fails => "it fails",
-                IdentityOutcome::Mixed => "some values hold and some fail",
-                IdentityOutcome::NotMeasured => "not every seed has a value",
+                IdentityOutcome::Mixed => "it holds for some values and fails for others",
+                IdentityOutcome::NotMeasured => "some seeds have no value",
             };
             format!("in `{}` {word}", arm.arm)
         })
@@ -96,7 +96,7 @@ fn outcome(found: &IdentitySummary) -> String {
     format!("**no**: {}", other.join("; "))
 }
 
-/// How each value is measured, one line each.
+/// The measure of each identity.
 fn notes(all: &[(&Summary, &IdentitySummary)]) -> String {
     let lines = all.iter().map(|(_, found)| {
         let identity = &found.identity;
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_says_where_an_identity_holds_where_it_fails_and_where_it_is_not_as_stated() {
+    fn report_names_arms_that_differ_from_an_identity() {
         use IdentityOutcome::{Fails, Holds, Mixed};
         let spec = fixture::spec(2, 3, 1);
         let mut summary = summarize(&spec, &fixture::records(&spec)).unwrap();
@@ -180,7 +180,7 @@ mod tests {
             assert!(good.contains(part), "{part}: {good}");
         }
         assert!(
-            bad.contains("**no**: in `b` some values hold and some fail"),
+            bad.contains("**no**: in `b` it holds for some values and fails for others"),
             "{bad}"
         );
         assert!(text.contains("- `fold` (on flex): Rounding."), "{text}");

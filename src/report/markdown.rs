@@ -1,34 +1,27 @@
-//! `report.md`: one experiment for a reader who has only this page.
+//! `report.md`: one experiment, for a reader who has only this page.
 
-use super::finding::{power, sentence};
-use super::{
-    CURVES_FILE, DIFFERENCES_FILE, DISTRIBUTION_FILES, DOSE_FILE, EFFECT_FILE, IDENTITIES_FILE,
-    INTERACTION_FILE, MATRICES_FILE, SERIES_FILE, TRACES_FILE, factors, identities, probes, tables,
-};
-use crate::analysis::verdict_word;
-use crate::analysis::{ContrastSummary, Summary};
+use super::finding::{power, practice, sentence};
+use super::{factors, identities, probes, tables};
+use crate::analysis::{ContrastSummary, Summary, verdict_word};
+use crate::plot::{FigureKind, Section};
 use crate::text::capitalized;
 use crate::text::markdown::{list, one_line};
 
-/// The report of `summary`, with links to `figures` (file names beside it).
-pub fn report(summary: &Summary, figures: &[&str]) -> String {
+/// Formats the report of `summary`, with links to `figures` beside it: question, answer, meaning in
+/// practice, figures, tables.
+pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
     let mut parts = vec![
         format!("# {}", one_line(&summary.title)),
-        summary.question.trim().to_owned(),
+        format!("**Question.** {}", summary.question.trim()),
     ];
     parts.extend(claim(summary));
-    parts.push(verdict(summary));
+    parts.push(answer(summary));
+    parts.extend(in_practice(summary));
     parts.push(format!(
-        "How to read it (written before the run): {}",
+        "**How to read it** (written before the run): {}",
         summary.reading.trim()
     ));
-    let of_probes = |file: &&&str| {
-        let distribution = DISTRIBUTION_FILES.iter().any(|(name, _)| name == *file);
-        distribution || [TRACES_FILE, SERIES_FILE, MATRICES_FILE].contains(*file)
-    };
-    let of_identities = |file: &&&str| **file == IDENTITIES_FILE;
-    let others = (figures.iter()).filter(|file| !of_probes(file) && !of_identities(file));
-    parts.extend(others.map(|file| figure(file)));
+    parts.extend(links(figures, Section::Results));
     parts.push("## Arms".to_owned());
     parts.push(format!(
         "Test scores after the last epoch, mean ± SD over seeds. {}.",
@@ -51,17 +44,11 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
     }
     parts.extend(grid(summary));
     parts.extend(identities::section(summary));
-    parts.extend(
-        figures
-            .iter()
-            .filter(of_identities)
-            .map(|file| figure(file)),
-    );
-    let of_probes: Vec<&str> = figures.iter().filter(of_probes).copied().collect();
-    parts.extend(probe_section(summary, &of_probes));
+    parts.extend(links(figures, Section::Identities));
+    parts.extend(probe_section(summary, figures));
     if let Some(table) = tables::published(summary) {
         parts.push("## Published results beside ours".to_owned());
-        parts.push("They choose and decide nothing.".to_owned());
+        parts.push("Shown for orientation; no choice or verdict uses them.".to_owned());
         parts.push(table);
     }
     if !summary.warnings.is_empty() {
@@ -78,25 +65,31 @@ pub fn report(summary: &Summary, figures: &[&str]) -> String {
     parts.join("\n\n") + "\n"
 }
 
-const MOMENTS: &str = "Test accuracy (%) at other evaluations of the same runs. *Best* is the largest of a \
-seed's evaluations, chosen by the test scores themselves: it flatters, stands here to be laid beside \
-numbers that were published so, and chooses and decides nothing.";
+const MOMENTS: &str = "Test accuracy (%) at other evaluations of the same runs. *Best* is the largest \
+over the evaluations of each seed. It is chosen on the test scores, so it is too optimistic. It is \
+shown for comparison with publications that report it; no choice or verdict uses it.";
 
-const IMPROVEMENT: &str = "Improvement is the difference between treatment and control at the same \
-seed, signed so that positive is better for the treatment: treatment minus control for accuracy, \
-control minus treatment for NLL and ECE. The margin is the smallest difference that matters.";
+const IMPROVEMENT: &str = "The improvement is the difference between treatment and control at the same \
+seed. Positive is better for the treatment: treatment minus control for accuracy, control minus \
+treatment for NLL and ECE. The margin is the smallest difference that matters.";
 
-const FACTORIAL: &str = "An effect of a factor is the improvement of one level over another, its mean \
-over the cells of the other factors taken seed by seed. An interaction is a difference of such \
-improvements: how much more the first level gains at one level of the other factor than at another.";
+const FACTORIAL: &str = "The effect of a factor is the improvement of one of its levels over another. \
+Per seed, it is the mean over the cells of the other factors. An interaction is the difference between \
+two such improvements: the improvement at one level of the other factor minus that at another.";
 
-const TESTS: &str = "BCa: bias-corrected and accelerated bootstrap. Sign-flip: two-sided \
-randomization test of no difference. TOST: two one-sided tests of a difference outside the margin. \
-*For* and *against*: p of the test that would support or contradict the prediction, Holm-adjusted \
-over the contrasts; one below 0.05 decides. Intervals are for each contrast on its own. d_z: mean \
-over SD of the paired differences, with Hedges' correction. Detectable: the smallest true difference \
-that this many pairs show with 80 % power at this spread, and the smallest margin within which they \
-show a true difference of zero to be equivalent, both at the level that Holm asks of the smallest p.";
+const TESTS: &str = "- 95 % BCa interval: bias-corrected and accelerated bootstrap interval of the mean.
+- p sign-flip: two-sided randomization test of no difference.
+- p TOST: two one-sided t tests of a difference outside the margin; small means equivalent.
+- p for, p against: the tests that can support or contradict the prediction, after Holm's adjustment for \
+the number of contrasts. A value below 0.05 decides.
+- d_z: mean of the paired differences divided by their SD, with Hedges' correction.
+- Detectable difference: the smallest true difference that these pairs would show with 80 % power at this \
+spread.
+- Detectable margin: the smallest margin within which they would show equivalence with 80 % power if there \
+is no true difference.
+
+Both detectable sizes use the strictest level of Holm's adjustment. The intervals are not adjusted for the \
+number of contrasts.";
 
 fn claim(summary: &Summary) -> Option<String> {
     let sentence = one_line(summary.sentence.as_ref()?);
@@ -106,59 +99,58 @@ fn claim(summary: &Summary) -> Option<String> {
     })
 }
 
-fn verdict(summary: &Summary) -> String {
-    let primary: Vec<&ContrastSummary> = summary
-        .contrasts
-        .iter()
-        .filter(|c| c.contrast.primary)
-        .collect();
+fn primary(summary: &Summary) -> Vec<&ContrastSummary> {
+    let contrasts = summary.contrasts.iter();
+    contrasts.filter(|c| c.contrast.primary).collect()
+}
+
+/// The verdict, and a sentence per primary contrast.
+fn answer(summary: &Summary) -> String {
     let Some(verdict) = summary.verdict else {
-        return "**No verdict**: no contrast of this experiment is primary.".to_owned();
+        return "**Answer: no verdict.** The experiment has no primary contrast.".to_owned();
     };
-    let word = capitalized(verdict_word(verdict));
+    let verdict = verdict_word(verdict);
     let tell = |contrast: &ContrastSummary| {
         let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
         format!("{}{power}", sentence(summary, contrast))
     };
-    match primary.as_slice() {
-        [one] => format!("**{word}.** {}", tell(one)),
+    match primary(summary).as_slice() {
+        [one] => format!("**Answer: {verdict}.** {}", tell(one)),
         several => {
             let items = several.iter().map(|c| {
-                format!(
-                    "**{}** (`{}`): {}",
-                    verdict_word(c.verdict),
-                    c.contrast.name,
-                    tell(c)
-                )
+                let verdict = verdict_word(c.verdict);
+                format!("**{verdict}** (`{}`): {}", c.contrast.name, tell(c))
             });
+            let count = several.len();
             format!(
-                "**{word}**, by {} primary contrasts together:\n\n{}",
-                several.len(),
+                "**Answer: {verdict}**, from {count} primary contrasts together:\n\n{}",
                 list(items)
             )
         }
     }
 }
 
-fn figure(file: &str) -> String {
-    let what = match file {
-        CURVES_FILE => "Accuracy against epoch for every arm",
-        DIFFERENCES_FILE => {
-            "Improvement of every contrast, seed by seed, with its interval and margin"
+/// The meaning of every primary contrast for a user; `None` if no contrast has one.
+fn in_practice(summary: &Summary) -> Option<String> {
+    let meanings = primary(summary)
+        .into_iter()
+        .filter_map(|contrast| Some((contrast, practice(summary, contrast)?)));
+    let meanings: Vec<(&ContrastSummary, String)> = meanings.collect();
+    match meanings.as_slice() {
+        [] => None,
+        [(_, one)] => Some(format!("**In practice:** {one}")),
+        several => {
+            let items = several.iter();
+            let items = items.map(|(c, meaning)| format!("`{}`: {meaning}", c.contrast.name));
+            Some(format!("**In practice:**\n\n{}", list(items)))
         }
-        INTERACTION_FILE => "Score at every level of one factor, a line for each level of another",
-        EFFECT_FILE => "What one level of a factor brings, along another factor",
-        DOSE_FILE => "Score against the factor with numbers for levels",
-        TRACES_FILE => "What probes measured, against the epoch",
-        SERIES_FILE => "Curves that probes took of the trained nets",
-        IDENTITIES_FILE => "Errors of the identities in every arm, and their bounds",
-        MATRICES_FILE => "Interactions of pairs of units in one trained net of each arm",
-        other => {
-            let known = DISTRIBUTION_FILES.iter().find(|(name, _)| *name == other);
-            known.map_or("Figure", |(_, words)| words)
-        }
-    };
-    format!("![{what}]({file})")
+    }
+}
+
+/// Links to the figures of one section.
+fn links(figures: &[FigureKind], section: Section) -> impl Iterator<Item = String> {
+    let shown = figures.iter().filter(move |kind| kind.section == section);
+    shown.map(|kind| format!("![{}]({})", kind.alt, kind.file))
 }
 
 fn contrast_notes(contrasts: &[ContrastSummary]) -> String {
@@ -173,21 +165,22 @@ fn grid(summary: &Summary) -> Vec<String> {
     let Some(table) = tables::grid(summary) else {
         return Vec::new();
     };
-    let text = "Mean validation accuracy (%) ± SD of the last epoch for each rate. **Bold** is the \
-                rate that the arm uses: the rate at which most seeds finished, then the highest mean, \
-                then the lowest validation NLL. Test scores play no part.";
+    let text = "Validation accuracy (%) after the last epoch, mean ± SD over seeds. **Bold** is the \
+                rate that the arm uses: the one at which most seeds finished, then the one with the \
+                highest mean, then the one with the lowest validation NLL. The choice does not use test \
+                scores.";
     vec!["## Learning rates".to_owned(), text.to_owned(), table]
 }
 
-fn probe_section(summary: &Summary, figures: &[&str]) -> Vec<String> {
+fn probe_section(summary: &Summary, figures: &[FigureKind]) -> Vec<String> {
     let tables = probes::tables(summary);
     if tables.is_empty() {
         return Vec::new();
     }
-    let text = "Mean ± SD over seeds at the chosen learning rate; the largest value over all seeds \
-                is what an identity is judged by.";
+    let text = "Mean ± SD over seeds at the chosen learning rate. *Largest* is the largest value of any \
+                seed; it decides whether an identity holds.";
     let mut out = vec!["## Probes".to_owned()];
-    out.extend(figures.iter().map(|file| figure(file)));
+    out.extend(links(figures, Section::Probes));
     out.push(text.to_owned());
     out.extend(tables);
     out
@@ -195,15 +188,16 @@ fn probe_section(summary: &Summary, figures: &[&str]) -> Vec<String> {
 
 fn made(summary: &Summary) -> String {
     let name = &summary.name;
-    let adapter = summary.adapter.as_ref().map_or(String::new(), |adapter| {
-        format!("`{}` was {adapter}. ", summary.device)
+    let device = &summary.device;
+    let adapter = summary.adapter.as_ref();
+    let adapter = adapter.map_or(String::new(), |adapter| {
+        format!("The device `{device}` was {adapter}. ")
     });
     format!(
-        "{adapter}`ablate run {name} --device {}` trains what is missing and writes this folder; `ablate \
-         report {name}` rebuilds this page and the figures without training. Every raw number of \
-         every epoch is in [runs.jsonl](runs.jsonl), the numbers above without rounding in \
-         [summary.json](summary.json), the machine and the revision in \
-         [provenance.json](provenance.json).",
-        summary.device
+        "{adapter}`ablate run {name} --device {device}` trains missing cells and writes this folder. \
+         `ablate report {name}` rebuilds this page and the figures without training. \
+         [runs.jsonl](runs.jsonl) has every raw number of every epoch, [summary.json](summary.json) the \
+         numbers above without rounding, and [provenance.json](provenance.json) the machine and the \
+         revision."
     )
 }

@@ -1,5 +1,5 @@
-//! What a run says, as text: pure functions from a spec and its records to the files of a results
-//! folder. The caller writes them, or compares them with what is there.
+//! Reports: pure functions from a spec and its records to the derived files of a results folder. The
+//! caller writes the files or compares them with those on disk.
 
 mod answer;
 mod claims;
@@ -20,9 +20,8 @@ pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
 pub use subject::subject;
 
-use crate::analysis::{AnalysisError, Cells, PairedScores, Summary, summarize};
-pub use crate::plot::DISTRIBUTION_FILES;
-use crate::plot::{self, PlotError};
+use crate::analysis::{AnalysisError, Cells, Summary, summarize};
+use crate::plot::{self, FigureKind, PlotError};
 use crate::record::CellRecord;
 use crate::spec::Spec;
 
@@ -30,27 +29,7 @@ use crate::spec::Spec;
 pub const SUMMARY_FILE: &str = "summary.json";
 /// File name of the report in a results folder.
 pub const REPORT_FILE: &str = "report.md";
-/// File name of the accuracy curves in a results folder.
-pub const CURVES_FILE: &str = "curves.svg";
-/// File name of the paired differences in a results folder.
-pub const DIFFERENCES_FILE: &str = "differences.svg";
-
-/// File name of the figure that a spec asks for.
-pub const EFFECT_FILE: &str = "effect.svg";
-/// File name of the interaction plot in a results folder.
-pub const INTERACTION_FILE: &str = "interaction.svg";
-/// File name of the dose-response plot in a results folder.
-pub const DOSE_FILE: &str = "dose-response.svg";
-/// File name of what probes measured along training, in a results folder.
-pub const TRACES_FILE: &str = "traces.svg";
-/// File name of the curves that probes left of the trained nets, in a results folder.
-pub const SERIES_FILE: &str = "series.svg";
-/// File name of the interactions of units in trained nets, in a results folder.
-pub const MATRICES_FILE: &str = "matrices.svg";
-/// File name of the errors of identities, in a results folder.
-pub const IDENTITIES_FILE: &str = "identities.svg";
-
-/// Everything that is derived from one experiment's records.
+/// Everything derived from the records of one experiment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Derived {
     /// The summary, for the overview.
@@ -59,8 +38,8 @@ pub struct Derived {
     pub summary_json: String,
     /// Content of `report.md`.
     pub report_md: String,
-    /// Figures: file name and SVG.
-    pub figures: Vec<(&'static str, String)>,
+    /// Figures as SVG.
+    pub figures: Vec<(FigureKind, String)>,
 }
 
 impl Derived {
@@ -70,12 +49,12 @@ impl Derived {
             (SUMMARY_FILE, self.summary_json.as_str()),
             (REPORT_FILE, self.report_md.as_str()),
         ];
-        let figures = self.figures.iter().map(|(name, svg)| (*name, svg.as_str()));
+        let figures = (self.figures.iter()).map(|(kind, svg)| (kind.file, svg.as_str()));
         texts.into_iter().chain(figures)
     }
 }
 
-/// Why nothing could be derived from records.
+/// A failure to derive files from records.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeriveError {
@@ -90,13 +69,13 @@ pub enum DeriveError {
     Json {
         /// The spec.
         spec: String,
-        /// What the writer said.
+        /// Error of the JSON writer.
         source: serde_json::Error,
     },
 }
 
-/// Derives the files of a results folder. Equal input gives equal bytes, and the order of the
-/// records has no influence. `adapter` is what answered to the device's name, where that is no CPU.
+/// Derives the files of a results folder. Equal input gives equal bytes, whatever the order of the
+/// records. `adapter` is the name of the GPU or driver behind the device, if it is not a CPU.
 ///
 /// # Errors
 /// If the records do not fit the spec (see [`summarize`]) or a figure cannot be drawn.
@@ -107,44 +86,15 @@ pub fn derive(
 ) -> Result<Derived, DeriveError> {
     let mut summary = summarize(spec, records)?;
     summary.adapter = adapter.map(str::to_owned);
-    let mut figures = Vec::new();
     let cells = Cells::new(spec, records)?;
-    if let Some(svg) = plot::curves(spec, &cells, &summary)? {
-        figures.push((CURVES_FILE, svg));
-    }
-    if let Some(svg) = plot::differences(&summary)? {
-        figures.push((DIFFERENCES_FILE, svg));
-    }
-    let scores = PairedScores::new(spec, &cells, &summary.arms);
-    if let Some(svg) = plot::effect(spec, &scores)? {
-        figures.insert(0, (EFFECT_FILE, svg));
-    }
-    if let Some(svg) = plot::interaction(&summary, &scores)? {
-        figures.push((INTERACTION_FILE, svg));
-    }
-    if let Some(svg) = plot::dose_response(&summary, &scores)? {
-        figures.push((DOSE_FILE, svg));
-    }
-    if let Some(svg) = plot::traces(spec, &cells, &summary)? {
-        figures.push((TRACES_FILE, svg));
-    }
-    figures.extend(plot::distributions(spec, &cells, &summary)?);
-    if let Some(svg) = plot::probe_series(spec, &cells, &summary)? {
-        figures.push((SERIES_FILE, svg));
-    }
-    if let Some(svg) = plot::matrices(spec, &cells, &summary)? {
-        figures.push((MATRICES_FILE, svg));
-    }
-    if let Some(svg) = plot::identities(&summary)? {
-        figures.push((IDENTITIES_FILE, svg));
-    }
-    let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
+    let figures = plot::figures(spec, &cells, &summary)?;
+    let kinds: Vec<FigureKind> = figures.iter().map(|(kind, _)| *kind).collect();
     let json = serde_json::to_string_pretty(&summary).map_err(|source| DeriveError::Json {
         spec: spec.name.clone(),
         source,
     })?;
     Ok(Derived {
-        report_md: report(&summary, &names),
+        report_md: report(&summary, &kinds),
         summary_json: json + "\n",
         summary,
         figures,

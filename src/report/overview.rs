@@ -1,7 +1,7 @@
-//! One row an experiment: what became of each claim.
+//! The overview of all claims and experiments.
 
 use super::claims::claims_table;
-use super::finding::{effect, margin, sight};
+use super::finding::{detectable, effect, margin};
 use super::identities;
 use crate::analysis::verdict_word;
 use crate::analysis::{ContrastSummary, IdentitySummary, Summary};
@@ -10,16 +10,17 @@ use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{Table, one_line};
 use std::cmp::Ordering;
 
-/// The page `results/README.md`: where every claim stands, then every experiment. `summaries` may
-/// come in any order.
+/// Formats `results/README.md`: every claim, every identity, every experiment. The order of `summaries`
+/// does not matter.
 pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
     let claims = match claims.is_empty() {
         true => String::new(),
         false => format!(
             "## Claims\n\n\
-             *Supported* takes every experiment that tests the claim, *contradicted* one that \
-             contradicts it and none that supports it; with both it *depends on the conditions*. The \
-             page behind each link has the scope and the evidence.\n\n\
+             A claim is *supported* if every experiment on it supports it, *contradicted* if one \
+             contradicts it and none supports it, and *depends on the conditions* if experiments \
+             disagree. The evidence is the primary contrast with the most seeds that gives this answer. \
+             Positive is better for the first of the two. The page behind each link has all of it.\n\n\
              {}\n",
             claims_table(claims, summaries, "")
         ),
@@ -30,19 +31,19 @@ pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
          {claims}\
          {identities}\
          ## Experiments\n\n\
-         One row an experiment, by claim. A claim is supported or contradicted by its primary \
-         contrasts; *undecided* means that the data allow both. Improvements are signed so that \
-         positive is better for the treatment, with 95 % t intervals over seeds. *Could have seen* is \
-         what the design shows with 80 % power at the observed spread, beside every contrast that is \
-         undecided or whose verdict rests on equivalence: the smallest difference, or the smallest \
-         margin of equivalence (±). The report behind each link has the evidence.\n\n\
+         One row per experiment, ordered by claim. The verdict comes from the primary contrasts; \
+         *undecided* means that the data allow both other verdicts. Positive improvements are better for \
+         the treatment; the intervals are 95 % t intervals over seeds. *Detectable* is the smallest \
+         difference, or the smallest margin of equivalence (±), that the design shows with 80 % power \
+         at the observed spread. It is given if a contrast is undecided or its verdict rests on \
+         equivalence. The report behind each link has the evidence.\n\n\
          {}\n\
          Made by `ablate report`; edits to this page are overwritten.\n",
         overview_table(summaries, "")
     )
 }
 
-/// Every identity that was measured, by number; empty without any.
+/// Every measured identity, by number; empty without any.
 fn identity_section(summaries: &[Summary]) -> String {
     let mut sorted: Vec<&Summary> = summaries.iter().collect();
     sorted.sort_by(|a, b| by_claim(a, b));
@@ -56,13 +57,14 @@ fn identity_section(summaries: &[Summary]) -> String {
     let link =
         |summary: &Summary| Some(format!("[{0}]({0}/{1})", summary.name, super::REPORT_FILE));
     format!(
-        "## Identities\n\n{} The report behind each link says how each is measured.\n\n{}\n",
+        "## Identities\n\n{} The report behind each link explains the measures.\n\n{}\n",
         identities::READING,
         identities::table(&all, link)
     )
 }
 
-/// The table alone, for a page from which the results folder is `prefix` (empty, or ending in `/`).
+/// The table of experiments. `prefix` is the path from the page to the results folder: empty, or ending
+/// in `/`.
 pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
     let mut table = Table::new([
         ("claim", Left),
@@ -71,7 +73,7 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
         ("verdict", Left),
         ("improvement (95 % interval)", Left),
         ("margin", Left),
-        ("could have seen", Left),
+        ("detectable", Left),
         ("seeds", Right),
     ]);
     let mut sorted: Vec<&Summary> = summaries.iter().collect();
@@ -85,14 +87,14 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
             format!("**{}**", summary.verdict.map_or("none", verdict_word)),
             lines(primary().map(|c| effect_cell(c, primary().count() > 1))),
             margins(primary()),
-            lines(primary().map(sight)),
+            lines(primary().map(detectable)),
             summary.seeds.len().to_string(),
         ]);
     }
     table.render()
 }
 
-/// By claim, experiments without one last; then by name.
+/// Orders by claim, then by name; experiments without a claim come last.
 pub(super) fn by_claim(a: &Summary, b: &Summary) -> Ordering {
     let key = |s: &Summary| {
         let number = s

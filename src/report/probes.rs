@@ -1,5 +1,5 @@
-//! Tables of probes. A probe `name.part` (`saturated.0`) is one column of the table of `name`;
-//! probes without parts share a table.
+//! Tables of probes. Each probe with parts, such as `saturated.0`, has a table with one column per part.
+//! Probes without parts share a table.
 
 use crate::analysis::{ArmSummary, Spread, Summary};
 use crate::text::markdown::Align::{Left, Right};
@@ -7,7 +7,7 @@ use crate::text::markdown::Table;
 use crate::text::number::compact;
 use std::collections::BTreeSet;
 
-/// Every probe table; empty when nothing was probed.
+/// Every table of probes; empty without any.
 pub(super) fn tables(summary: &Summary) -> Vec<String> {
     let names: BTreeSet<&str> = summary
         .arms
@@ -64,7 +64,7 @@ fn plain_table(summary: &Summary, names: &[&str]) -> String {
 }
 
 fn parted_table(summary: &Summary, group: &str, mut parts: Vec<&str>) -> String {
-    // Blocks in the order of the net, not of the alphabet.
+    // Numbers are sorted by value, so that block 10 follows block 9.
     parts.sort_by_key(|part| (part.parse::<usize>().unwrap_or(usize::MAX), *part));
     let heading = format!("`{group}` by arm and block");
     let columns = parts.iter().map(|part| (*part, Right));

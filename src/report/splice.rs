@@ -1,34 +1,34 @@
-//! Generated text between markers in a hand-written page.
+//! Insertion of generated text between the markers of a hand-written page.
 
-/// Why text cannot be put between markers.
+/// A failure to find the place between two markers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpliceError {
     /// No opening marker.
-    #[error("the page has no marker `{marker}`; put it where the generated text belongs")]
+    #[error("the page has no marker `{marker}`; add it where the generated text belongs")]
     Missing {
         /// The marker.
         marker: String,
     },
-    /// One marker too many.
-    #[error("the page has the marker `{marker}` {count} times; keep one")]
+    /// A marker occurs more than once.
+    #[error("the page has the marker `{marker}` {count} times; keep one of them")]
     Repeated {
         /// The marker.
         marker: String,
-        /// How often it stands there.
+        /// Number of occurrences.
         count: usize,
     },
-    /// The closing marker stands before the opening one.
-    #[error("the marker `{close}` stands before `{open}`; swap them")]
+    /// The closing marker comes before the opening one.
+    #[error("the marker `{close}` comes before `{open}`; swap them")]
     Reversed {
         /// Opening marker.
         open: String,
         /// Closing marker.
         close: String,
     },
-    /// Another block's marker stands between the two.
+    /// The marker of another block is between the two.
     #[error(
-        "the marker `{inner}` stands inside the block of `{open}`, which is replaced as a whole; move it out"
+        "the marker `{inner}` is inside the block of `{open}`, which is replaced as a whole; move it out of the block"
     )]
     Nested {
         /// Opening marker of the block.
@@ -38,11 +38,11 @@ pub enum SpliceError {
     },
 }
 
-/// Replaces what stands between `<!-- ablate:NAME -->` and `<!-- /ablate:NAME -->` in `page` by
-/// `text`. Doing it twice is doing it once; everything outside the markers stays as it is.
+/// Replaces the text between `<!-- ablate:NAME -->` and `<!-- /ablate:NAME -->` in `page` by `text`.
+/// Everything else stays unchanged, and a second call changes nothing.
 ///
 /// # Errors
-/// If a marker is missing, repeated or out of order, or another block's marker stands inside.
+/// If a marker is missing, repeated or out of order, or the block contains the marker of another.
 pub fn splice(page: &str, name: &str, text: &str) -> Result<String, SpliceError> {
     let open = format!("<!-- ablate:{name} -->");
     let close = format!("<!-- /ablate:{name} -->");
@@ -88,7 +88,7 @@ mod tests {
     const PAGE: &str = "top\n<!-- ablate:table -->\nold\n<!-- /ablate:table -->\nend\n";
 
     #[test]
-    fn text_between_the_markers_is_replaced_and_nothing_else() {
+    fn only_text_between_markers_is_replaced() {
         let once = splice(PAGE, "table", "| new |\n").unwrap();
         assert_eq!(
             once,
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_of_the_page_are_kept() {
+    fn line_endings_are_kept() {
         let page = PAGE.replace('\n', "\r\n");
         let spliced = splice(&page, "table", "a\nb").unwrap();
         assert!(spliced.contains("a\r\nb\r\n"));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn markers_that_are_missing_repeated_swapped_or_nested_are_errors() {
+    fn misplaced_markers_are_errors() {
         let error = |page: &str| splice(page, "table", "x").unwrap_err();
         let (open, close) = ("<!-- ablate:table -->", "<!-- /ablate:table -->");
         assert!(matches!(error("nothing"), SpliceError::Missing { .. }));

@@ -1,18 +1,15 @@
-//! What a contrast or an effect compares, in words.
+//! The subject of a contrast or an effect, in words.
 
 use crate::analysis::Summary;
 use crate::spec::{Between, Comparison, Factor, Held, Weight};
 use crate::text::markdown::one_line;
 use crate::text::number::fixed;
 
-/// Who against whom, by labels: `norm before ReLU against norm after ReLU`.
+/// Treatment against control by their labels: `norm before ReLU against norm after ReLU`.
 pub fn subject(summary: &Summary, comparison: &Comparison, weights: &[Weight]) -> String {
     match comparison {
         Comparison::Arms { treatment, control } => {
-            let label = |name: &str| {
-                let label = summary.arm(name).map_or(name, |arm| arm.label.as_str());
-                one_line(label)
-            };
+            let label = |name: &str| arm_label(summary, name);
             format!("{} against {}", label(treatment), label(control))
         }
         Comparison::Sum => weighted_sum(weights),
@@ -27,17 +24,43 @@ pub fn subject(summary: &Summary, comparison: &Comparison, weights: &[Weight]) -
             let name = words.factor(factor);
             let levels = [treatment, control].map(|level| words.level(factor, level));
             let mut text = levels.join(" against ");
-            // `dropout rate 0.5 against dropout rate 0` names its factor already.
+            // In `dropout rate 0.5 against dropout rate 0`, the levels name the factor.
             if !levels.iter().any(|level| level.contains(&name)) {
                 text = format!("{name}: {text}");
             }
             if !between.is_empty() {
                 text = format!("{text}, {}", words.between(between));
             }
-            let places = words.places(factor, at, between);
-            format!("{text}{places}")
+            format!("{text}{}", words.held(factor, at, between))
         }
     }
+}
+
+/// The label of the treatment; `None` for a sum of arms.
+pub(super) fn treatment(summary: &Summary, comparison: &Comparison) -> Option<String> {
+    match comparison {
+        Comparison::Arms { treatment, .. } => Some(arm_label(summary, treatment)),
+        Comparison::Effect {
+            factor, treatment, ..
+        } => Some(Words(&summary.factors).named_level(factor, treatment)),
+        Comparison::Sum => None,
+    }
+}
+
+/// The label of the control; `None` for a sum of arms.
+pub(super) fn control(summary: &Summary, comparison: &Comparison) -> Option<String> {
+    match comparison {
+        Comparison::Arms { control, .. } => Some(arm_label(summary, control)),
+        Comparison::Effect {
+            factor, control, ..
+        } => Some(Words(&summary.factors).named_level(factor, control)),
+        Comparison::Sum => None,
+    }
+}
+
+fn arm_label(summary: &Summary, name: &str) -> String {
+    let arm = summary.arm(name);
+    one_line(arm.map_or(name, |arm| arm.label.as_str()))
 }
 
 /// `+1 × a − 0.5 × b − 0.5 × c`.
@@ -60,7 +83,7 @@ fn weighted_sum(weights: &[Weight]) -> String {
     text
 }
 
-/// Labels of factors and levels.
+/// The labels of factors and levels.
 struct Words<'a>(&'a [Factor]);
 
 impl Words<'_> {
@@ -78,6 +101,15 @@ impl Words<'_> {
         one_line(level.map_or(name, |level| &level.label))
     }
 
+    /// The label of a level, with that of the factor unless the former contains it.
+    fn named_level(&self, factor: &str, level: &str) -> String {
+        let (name, level) = (self.factor(factor), self.level(factor, level));
+        match level.contains(&name) {
+            true => level,
+            false => format!("{level} ({name})"),
+        }
+    }
+
     fn between(&self, between: &[Between]) -> String {
         let pairs: Vec<String> = (between.iter())
             .map(|b| {
@@ -91,8 +123,8 @@ impl Words<'_> {
         pairs.join(" and ")
     }
 
-    /// Where the other factors are held, and over which the mean is taken.
-    fn places(&self, varied: &str, at: &[Held], between: &[Between]) -> String {
+    /// The levels at which other factors are held, and the factors that are averaged over.
+    fn held(&self, varied: &str, at: &[Held], between: &[Between]) -> String {
         let mut text = String::new();
         for held in at {
             let levels = held.levels.iter().map(|l| self.level(&held.factor, l));
@@ -112,7 +144,7 @@ impl Words<'_> {
     }
 }
 
-/// The same by names, for tables: `before` against `after`.
+/// Treatment against control by their names, for tables: `before` against `after`.
 pub(super) fn short(comparison: &Comparison, weights: &[Weight]) -> String {
     match comparison {
         Comparison::Arms { treatment, control } => format!("`{treatment}` against `{control}`"),

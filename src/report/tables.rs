@@ -8,12 +8,13 @@ use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 use crate::text::number::{decimals, fixed, interval, p_value, signed};
 
+/// One row per arm: scores, chosen learning rate and finished seeds.
 pub(super) fn arms(summary: &Summary) -> String {
     let all = |f: fn(&ArmSummary) -> usize| summary.arms.iter().any(|a| f(a) > 0);
     let (failed, missing) = (all(|a| a.failed), all(|a| a.missing));
     let mut columns = vec![
         ("arm", Left),
-        ("what", Left),
+        ("label", Left),
         ("accuracy (%)", Right),
         ("NLL (nats)", Right),
         ("ECE (%)", Right),
@@ -63,6 +64,7 @@ pub(super) fn arms(summary: &Summary) -> String {
     table.render()
 }
 
+/// One row per contrast: effect, interval and verdict.
 pub(super) fn contrasts(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
@@ -95,20 +97,20 @@ pub(super) fn contrasts(summary: &Summary) -> String {
     table.render()
 }
 
-/// One number of decimals for a column: that of the arm in the middle, so that an arm that went
-/// astray does not set it.
+/// Decimals of a column: the median over arms, so that a failed arm does not set them.
 fn column_decimals(summary: &Summary, metric: &Metric) -> usize {
     let otherwise = metric_decimals(metric);
     let spreads = summary.arms.iter().filter_map(|arm| arm.spread(metric));
-    middle(spreads.map(|s| decimals(s.sd, otherwise))).unwrap_or(otherwise)
+    median(spreads.map(|s| decimals(s.sd, otherwise))).unwrap_or(otherwise)
 }
 
-fn middle(decimals: impl Iterator<Item = usize>) -> Option<usize> {
+fn median(decimals: impl Iterator<Item = usize>) -> Option<usize> {
     let mut all: Vec<usize> = decimals.collect();
     all.sort_unstable();
     all.get(all.len() / 2).copied()
 }
 
+/// One row per contrast: further intervals, p-values, effect size and detectable sizes.
 pub(super) fn tests(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
@@ -147,7 +149,7 @@ pub(super) fn tests(summary: &Summary) -> String {
     table.render()
 }
 
-/// Mean validation accuracy for each rate; `None` when no arm had a choice.
+/// Mean validation accuracy per learning rate; `None` if no arm has a choice.
 pub(super) fn grid(summary: &Summary) -> Option<String> {
     if summary.arms.iter().all(|arm| arm.grid.len() < 2) {
         return None;
@@ -161,7 +163,7 @@ pub(super) fn grid(summary: &Summary) -> Option<String> {
     rates.dedup();
     let tried = summary.arms.iter().flat_map(|arm| &arm.grid);
     let digits =
-        middle(tried.filter_map(|r| Some(decimals(r.validation.as_ref()?.accuracy.sd, 2))));
+        median(tried.filter_map(|r| Some(decimals(r.validation.as_ref()?.accuracy.sd, 2))));
     let names: Vec<String> = rates.iter().map(f64::to_string).collect();
     let columns = names.iter().map(|name| (name.as_str(), Right));
     let mut table = Table::new([("arm", Left)].into_iter().chain(columns));
@@ -192,7 +194,8 @@ fn grid_cell(rate: &RateSummary, arm: &ArmSummary, seeds: usize, digits: usize) 
     }
 }
 
-/// Accuracies before the end, at the end and at best; `None` where nobody asked for any.
+/// Test accuracies at the evaluations that contrasts or publications name, after the last epoch, and at
+/// best. `None` if none is named.
 pub(super) fn moments(summary: &Summary) -> Option<String> {
     let mut times: Vec<When> = Vec::new();
     for moment in summary.arms.iter().flat_map(|arm| &arm.evaluations) {
@@ -214,7 +217,7 @@ pub(super) fn moments(summary: &Summary) -> Option<String> {
         .collect();
     let mut columns = vec![("arm", Left)];
     columns.extend(names.iter().map(|name| (name.as_str(), Right)));
-    columns.push(("at the end", Right));
+    columns.push(("after the last epoch", Right));
     columns.extend(best.then_some(("best", Right)));
     let mut table = Table::new(columns);
     let digits = column_decimals(summary, &Metric::TestAccuracy);
@@ -230,7 +233,7 @@ pub(super) fn moments(summary: &Summary) -> Option<String> {
     Some(table.render())
 }
 
-/// Published results beside ours; `None` when there are none.
+/// Published results beside ours; `None` without any.
 pub(super) fn published(summary: &Summary) -> Option<String> {
     if summary.published.is_empty() {
         return None;
@@ -265,7 +268,7 @@ fn difference(ours: &Spread, theirs: f64, otherwise: usize) -> String {
     signed(ours.mean - theirs, decimals(ours.sd, otherwise))
 }
 
-/// Who says it, and where.
+/// Source of a published result, with table or page.
 fn source(theirs: &Published) -> String {
     match &theirs.place {
         Some(place) => format!("{}, {place}", theirs.source),
@@ -273,7 +276,7 @@ fn source(theirs: &Published) -> String {
     }
 }
 
-/// As published: its digits are its own.
+/// A published value with the digits of its publication.
 fn published_value(theirs: &Published) -> String {
     let mut text = theirs.value.to_string();
     if let Some(sd) = theirs.sd {

@@ -3,7 +3,7 @@
 /// A table cell without a value.
 pub const NO_VALUE: &str = "–";
 
-/// How a column is set.
+/// Alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     /// Words.
@@ -12,7 +12,7 @@ pub enum Align {
     Right,
 }
 
-/// A table in the making.
+/// A Markdown table.
 #[derive(Clone, Debug)]
 pub struct Table {
     align: Vec<Align>,
@@ -32,14 +32,14 @@ impl Table {
         }
     }
 
-    /// Adds a row; missing cells stay empty, cells beyond the last column are dropped.
+    /// Adds a row. Missing cells stay empty; cells beyond the last column are dropped.
     pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
         let mut row: Vec<String> = cells.into_iter().map(|c| escape(c.as_ref())).collect();
         row.resize(self.align.len(), String::new());
         self.rows.push(row);
     }
 
-    /// The table as Markdown, with a line break at its end.
+    /// Formats the table as Markdown, with a line break at its end.
     pub fn render(&self) -> String {
         let width = |column: usize| {
             let cells = self.rows.iter().map(|row| row[column].chars().count());
@@ -75,7 +75,7 @@ impl Table {
     }
 }
 
-/// Text on one line, with pipes escaped (inside code spans too, as GitHub's tables want it).
+/// `text` on one line with escaped pipes, as GitHub's tables require even inside code spans.
 fn escape(text: &str) -> String {
     one_line(text).replace('|', "\\|")
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_padded_by_characters_and_pipes_are_escaped() {
+    fn cells_are_padded_and_pipes_escaped() {
         let mut table = Table::new([("arm", Align::Left), ("accuracy", Align::Right)]);
         table.row(["a|b", "97.5 ± 0.1"]);
         table.row(["two\nlines"]);

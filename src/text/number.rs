@@ -4,7 +4,7 @@ use crate::stats::Interval;
 
 /// Most decimals ever shown.
 const MOST_DECIMALS: i32 = 6;
-/// Below this and from `1 / SMALL` on, numbers without a scale of their own are written `1.2e−7`.
+/// [`compact`] writes numbers below this, and from `1 / SMALL` on, as `1.2e−7`.
 const SMALL: f64 = 1e-4;
 
 /// `x` with `decimals` decimals; never a negative zero.
@@ -18,7 +18,7 @@ pub fn fixed(x: f64, decimals: usize) -> String {
     }
 }
 
-/// `x` with its sign, also where it is positive.
+/// `x` with its sign, a plus included.
 pub fn signed(x: f64, decimals: usize) -> String {
     let text = fixed(x, decimals);
     let zero = !text.chars().any(|c| ('1'..='9').contains(&c));
@@ -29,8 +29,8 @@ pub fn signed(x: f64, decimals: usize) -> String {
     }
 }
 
-/// Decimals that show two significant digits of a standard deviation; `otherwise` where there is no
-/// spread to go by.
+/// Decimals that show two significant digits of a standard deviation; `otherwise` without one, or if it
+/// is 0.
 pub fn decimals(sd: Option<f64>, otherwise: usize) -> usize {
     let Some(sd) = sd.filter(|sd| *sd > 0.0 && sd.is_finite()) else {
         return otherwise;
@@ -38,7 +38,7 @@ pub fn decimals(sd: Option<f64>, otherwise: usize) -> usize {
     (1 - exponent(sd)).clamp(0, MOST_DECIMALS) as usize
 }
 
-/// The power of ten of `x` after rounding to two digits, so that 0.0997 counts as 0.10.
+/// The decimal exponent of `x` after rounding to two digits, so that 0.0997 counts as 0.10.
 fn exponent(x: f64) -> i32 {
     let text = format!("{x:.1e}");
     text.split_once('e')
@@ -54,7 +54,7 @@ pub fn mean_sd(mean: f64, sd: Option<f64>, decimals: usize) -> String {
     }
 }
 
-/// A number of unknown scale, with three significant digits or as `1.2e−7`.
+/// A number of unknown scale: three significant digits, or `1.2e−7`.
 pub fn compact(x: f64) -> String {
     let size = x.abs();
     if size == 0.0 {
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_never_show_a_negative_zero_and_use_a_true_minus() {
+    fn negative_zero_is_never_shown() {
         assert_eq!(fixed(-0.001, 2), "0.00");
         assert_eq!(fixed(-1.25, 1), "\u{2212}1.2");
         assert_eq!(
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn two_digits_of_the_standard_deviation_set_the_decimals() {
+    fn decimals_show_two_digits_of_the_sd() {
         let cases = [
             (0.14, 2),
             (0.0997, 2),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn means_come_with_their_standard_deviation() {
+    fn mean_is_followed_by_its_sd() {
         assert_eq!(mean_sd(97.5234, Some(0.1432), 2), "97.52 ± 0.14");
         assert_eq!(mean_sd(97.5234, None, 2), "97.52");
         assert_eq!(mean_sd(97.5, Some(0.0), 2), "97.50 ± 0.00");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn p_values_are_never_rounded_across_the_level() {
+    fn p_values_are_not_rounded_across_the_level() {
         let cases = [
             (0.0004, "< 0.001"),
             (0.0123, "0.012"),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_unknown_scale_keep_three_digits() {
+    fn compact_numbers_keep_three_digits() {
         let cases = [
             (0.0, "0"),
             (0.01234, "0.0123"),

@@ -1,0 +1,70 @@
+//! Lines of means over seeds with bands of their intervals.
+
+use super::axis::Frame;
+use super::canvas::Canvas;
+use super::clip;
+use super::style::series;
+use crate::stats::{Interval, Rule, Sample, t_interval};
+
+/// A line of means and their intervals.
+pub(super) struct Line {
+    /// Number of its color and dash pattern.
+    pub(super) style: usize,
+    pub(super) means: Vec<(f64, f64)>,
+    pub(super) bands: Vec<Option<Interval>>,
+}
+
+impl Line {
+    /// A line through the means of `samples`, each with its position on the horizontal axis.
+    pub(super) fn through(style: usize, samples: &[(f64, Sample)]) -> Self {
+        let confidence = Rule::default().confidence;
+        let interval = |(_, sample): &(f64, Sample)| t_interval(sample, confidence);
+        Self {
+            style,
+            means: samples.iter().map(|(x, s)| (*x, s.mean())).collect(),
+            bands: samples.iter().map(interval).collect(),
+        }
+    }
+
+    /// The outline of the band; empty if a value has no interval.
+    fn outline(&self) -> Vec<(f64, f64)> {
+        let Some(bands) = self.bands.iter().copied().collect::<Option<Vec<_>>>() else {
+            return Vec::new();
+        };
+        let points = || self.means.iter().zip(&bands);
+        let upper = points().map(|((x, _), band)| (*x, band.high));
+        let lower = points().rev().map(|((x, _), band)| (*x, band.low));
+        upper.chain(lower).collect()
+    }
+
+    /// Draws a single value as a dot with its interval.
+    fn draw_dot(&self, canvas: &mut Canvas<'_>, frame: &Frame, radius: f64) {
+        let ([only], [band]) = (&self.means[..], &self.bands[..]) else {
+            return;
+        };
+        let (color, _) = series(self.style);
+        canvas.dot(frame.at(*only), radius, color, 1.0);
+        if let Some(band) = band {
+            let bar = [(only.0, band.low), (only.0, band.high)];
+            for part in clip::polyline(&bar, frame.y) {
+                canvas.line(&frame.all(&part), color, 1.0, &[], "interval");
+            }
+        }
+    }
+}
+
+/// Draws every band, then every line, cut at the ends of the vertical axis. A line of one value is a
+/// dot.
+pub(super) fn draw_lines(canvas: &mut Canvas<'_>, lines: &[Line], frame: &Frame, width: f64) {
+    for line in lines {
+        let outline = clip::polygon(&line.outline(), frame.y);
+        canvas.shape(&frame.all(&outline), series(line.style).0, 0.15);
+    }
+    for line in lines {
+        let (color, dash) = series(line.style);
+        for part in clip::polyline(&line.means, frame.y) {
+            canvas.line(&frame.all(&part), color, width, dash, "series");
+        }
+        line.draw_dot(canvas, frame, 2.0 * width);
+    }
+}
