@@ -1,4 +1,4 @@
-//! A page a claim: the sentence, what every experiment says of it, and what none can say.
+//! Pages of claims: the answer, the evidence of every experiment, and the limits.
 
 use super::finding::{detectable, effect};
 use super::identities;
@@ -15,22 +15,23 @@ use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{Table, list, one_line};
 use crate::text::number::compact;
 
-/// Folder of the pages, in the folder of results.
+/// Folder of the pages in the results folder.
 pub const CLAIMS_FOLDER: &str = "claims";
 
-/// In the order in which pages show them.
+/// Verdicts in the order of the pages.
 const VERDICTS: [Verdict; 3] = [
     Verdict::Supported,
     Verdict::Contradicted,
     Verdict::Undecided,
 ];
 
-/// File name of the page on `claim`.
+/// File name of the page of `claim`.
 pub fn claim_file(claim: &str) -> String {
     format!("{claim}.md")
 }
 
-/// The page on `claim`. `summaries` may come in any order.
+/// Formats the page of `claim`: answer and advice, evidence, limits. The order of `summaries` does not
+/// matter.
 pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
     let sorted = in_order(summaries);
     let tests: Vec<&Summary> = sorted
@@ -46,14 +47,14 @@ pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
     let mut parts = vec![
         format!("# {}", claim.name),
         format!("> {}", one_line(&claim.sentence)),
-        format!("Kind of claim: {}.", one_line(&claim.kind)),
-        overall(claim, &tests),
+        answer(claim, &tests),
+        verdicts(&tests),
         "## What would decide it".to_owned(),
         format!(
-            "- It would be supported by: {}
-- It would be contradicted by: {}",
-            one_line(&claim.supports),
-            one_line(&claim.contradicts)
+            "- Kind of claim: {}.\n- Support: {}.\n- Contradiction: {}.",
+            one_line(&claim.kind),
+            one_line(claim.supports.trim_end_matches('.')),
+            one_line(claim.contradicts.trim_end_matches('.'))
         ),
     ];
     parts.extend(exactly(claim, &sorted));
@@ -63,24 +64,27 @@ pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
     }
     if !bears.is_empty() {
         parts.push("## Other experiments that bear on it".to_owned());
-        parts.push("They test another sentence, and do not enter the verdict above.".to_owned());
+        parts.push("They test other claims and do not count for the answer above.".to_owned());
         parts.extend(bears.iter().flat_map(|summary| experiment(summary)));
     }
     let both: Vec<&Summary> = tests.iter().chain(&bears).copied().collect();
     if let Some(table) = probes(claim, &both) {
         parts.push("## Probes".to_owned());
-        parts.push("Mean over seeds, from the block (or step) with the smallest to that with the largest, and the \
-             largest value over all seeds and blocks.".to_owned());
+        parts.push(PROBES.to_owned());
         parts.push(table);
     }
     parts.push("## What the suite cannot say".to_owned());
     parts.push(list(claim.limits.iter().map(|limit| one_line(limit))));
     parts.push("Made by `ablate report`; edits to this page are overwritten.".to_owned());
-    let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
+    let parts = parts.iter().map(|part| part.trim_end());
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     parts.join("\n\n") + "\n"
 }
 
-/// The identities that the claim rests on, wherever they were measured.
+const PROBES: &str = "*Mean* is the mean over seeds; if a probe has several blocks or steps, from the one \
+with the smallest mean to the one with the largest. *Largest* is the largest value of any seed and block.";
+
+/// The section on the identities that the claim rests on; empty without any.
 fn exactly(claim: &Claim, summaries: &[&Summary]) -> Vec<String> {
     let found: Vec<(&Summary, &IdentitySummary)> = (summaries.iter())
         .flat_map(|summary| summary.identities.iter().map(move |i| (*summary, i)))
@@ -91,14 +95,15 @@ fn exactly(claim: &Claim, summaries: &[&Summary]) -> Vec<String> {
     }
     let heading = "## What holds exactly, and where it fails".to_owned();
     if found.is_empty() {
-        let missing = "The identities that it rests on have not been measured yet.".to_owned();
+        let missing =
+            "The identities that the claim rests on have not been measured yet.".to_owned();
         return vec![heading, missing];
     }
     let all_stated = found.iter().all(|(_, found)| found.as_stated);
     let verdict = if all_stated {
-        "**Every identity is as stated.**"
+        "**Every identity is confirmed.**"
     } else {
-        "**Not every identity is as stated.**"
+        "**Not every identity is confirmed.**"
     };
     vec![
         heading,
@@ -166,22 +171,43 @@ const fn status_words(status: ClaimStatus) -> &'static str {
     }
 }
 
-/// The status, and the scope in which each verdict was reached.
-fn overall(claim: &Claim, tests: &[&Summary]) -> String {
+/// The answer, the conditions of each verdict, and the advice.
+fn answer(claim: &Claim, tests: &[&Summary]) -> String {
     let status = claim_status(&claim.name, tests.iter().copied());
-    let word = capitalized(status_words(status));
-    let meaning = match status {
-        ClaimStatus::Untested => "No experiment here has a verdict on it.",
-        ClaimStatus::Supported => "Every experiment that tests it supports it.",
-        ClaimStatus::Contradicted => {
-            "As a general sentence it fails where an experiment contradicts it, and none supports it."
-        }
-        ClaimStatus::Depends => {
-            "It holds where an experiment supports it and fails where one contradicts it."
-        }
-        ClaimStatus::Undecided => "Not every experiment could decide, and none contradicts it.",
+    let advice = &claim.in_practice;
+    let (meaning, advice) = match status {
+        ClaimStatus::Untested => ("No experiment has a verdict on it.", None),
+        ClaimStatus::Supported => (
+            "Every experiment on it supports it.",
+            Some(&advice.supported),
+        ),
+        ClaimStatus::Contradicted => (
+            "At least one experiment contradicts it and none supports it.",
+            Some(&advice.contradicted),
+        ),
+        ClaimStatus::Depends => (
+            "Some experiments support it and others contradict it.",
+            Some(&advice.depends),
+        ),
+        ClaimStatus::Undecided => (
+            "At least one experiment is undecided and none contradicts it.",
+            Some(&advice.undecided),
+        ),
     };
-    let lines = VERDICTS.into_iter().flat_map(|verdict| {
+    let answer = format!(
+        "**Answer: {}.** {meaning}{}",
+        status_words(status),
+        scopes(tests)
+    );
+    match advice {
+        Some(advice) => format!("{answer}\n\n**In practice:** {}", one_line(advice)),
+        None => answer,
+    }
+}
+
+/// One item per experiment: its verdict, scope and seeds.
+fn verdicts(tests: &[&Summary]) -> String {
+    list(VERDICTS.into_iter().flat_map(|verdict| {
         let of = move |summary: &&&Summary| summary.verdict == Some(verdict);
         tests.iter().filter(of).map(move |summary| {
             format!(
@@ -193,11 +219,10 @@ fn overall(claim: &Claim, tests: &[&Summary]) -> String {
                 parts_of(summary)
             )
         })
-    });
-    format!("**{word}.** {meaning}{}\n\n{}", scopes(tests), list(lines))
+    }))
 }
 
-/// The verdicts of the primary contrasts, where they are not all the same.
+/// The verdicts of the primary contrasts; empty if they are all the same.
 fn parts_of(summary: &Summary) -> String {
     let primary = || summary.contrasts.iter().filter(|c| c.contrast.primary);
     let parts = VERDICTS.map(|verdict| {
@@ -212,7 +237,7 @@ fn parts_of(summary: &Summary) -> String {
     }
 }
 
-/// For which nets and data each verdict was reached, in one sentence.
+/// The nets and data of each verdict, in one sentence; empty without any.
 fn scopes(tests: &[&Summary]) -> String {
     let parts = VERDICTS.map(|verdict| {
         let with = tests
@@ -234,7 +259,7 @@ fn link(summary: &Summary) -> String {
     format!("[{0}](../{0}/{1})", summary.name, super::REPORT_FILE)
 }
 
-/// Heading, what would have supported and contradicted, and the evidence.
+/// The heading, question, reading and contrasts of one experiment.
 fn experiment(summary: &Summary) -> Vec<String> {
     let verdict = summary.verdict.map_or("no verdict", verdict_word);
     let mut parts = vec![
@@ -260,7 +285,7 @@ fn evidence(contrasts: &[ContrastSummary]) -> String {
         ("predicted", Left),
         ("improvement (95 % interval)", Left),
         ("margin", Right),
-        ("could have seen", Left),
+        ("detectable", Left),
         ("verdict", Left),
     ]);
     for contrast in contrasts {
@@ -281,7 +306,7 @@ fn evidence(contrasts: &[ContrastSummary]) -> String {
     table.render()
 }
 
-/// Every measured name that bears on the claim, a row an arm; `None` without any.
+/// One row per arm and probe of the claim; `None` without any.
 fn probes(claim: &Claim, summaries: &[&Summary]) -> Option<String> {
     let mut table = Table::new([
         ("probe", Left),
@@ -312,8 +337,8 @@ fn probes(claim: &Claim, summaries: &[&Summary]) -> Option<String> {
     any.then(|| table.render())
 }
 
-/// What `arm` measured under the name `wanted`: blocks together, other parts, such as ways to
-/// evaluate a net, each by itself.
+/// The probes of `arm` called `wanted`. Blocks are one quantity; other parts, such as ways to evaluate a
+/// net, are one quantity each.
 fn quantities<'a>(wanted: &str, arm: &'a ArmSummary) -> Vec<(String, Vec<&'a Spread>)> {
     let group = |name: &str| name.split('.').next() == Some(wanted);
     let measured = arm.probes.iter().filter(|(name, _)| group(name));
@@ -324,7 +349,7 @@ fn quantities<'a>(wanted: &str, arm: &'a ArmSummary) -> Vec<(String, Vec<&'a Spr
     }
 }
 
-/// From the smallest mean of the parts to the largest.
+/// The smallest and the largest mean of the parts.
 fn means(parts: &[&Spread]) -> String {
     let means = || parts.iter().map(|part| part.mean);
     let least = means().reduce(f64::min).map_or(String::new(), compact);

@@ -341,13 +341,14 @@ fn claim_page_has_answer_evidence_and_limits() {
     let order = [
         "# C6",
         "> A sentence with a | in it.",
-        "**Depends on the conditions.**",
+        "**Answer: depends on the conditions.**",
         " Supported for dense net 32 on `mnist` (`for`); contradicted for dense net 32 on `mnist` (`against`).",
+        "**In practice:** Compare.",
         "- **supported** in [for](../for/report.md): dense net 32; data `mnist`",
         "- **contradicted** in [against](../against/report.md)",
         "## What would decide it",
-        "- It would be supported by: A gain.",
-        "- It would be contradicted by: A loss.",
+        "- Support: A gain.",
+        "- Contradiction: A loss.",
         "have not been measured yet",
         "## Experiments that test it",
         "### [against](../against/report.md): contradicted",
@@ -377,7 +378,7 @@ fn claim_page_has_answer_evidence_and_limits() {
 #[test]
 fn untested_claim_is_named() {
     let page = claim_page(&claim("C2"), &[summary(Some("C6"), "bias")]);
-    assert!(page.contains("**Not tested yet.**"), "{page}");
+    assert!(page.contains("**Answer: not tested yet.**"), "{page}");
     assert!(
         !page.contains("## Experiments") && !page.contains("## Probes"),
         "{page}"
@@ -403,7 +404,7 @@ fn claim_page_has_its_identities() {
     exact.identities = vec![identity(1, true), identity(2, false), identity(4, true)];
     let page = claim_page(&claim("C6"), std::slice::from_ref(&exact));
     for part in [
-        "**Every identity is as stated.**",
+        "**Every identity is confirmed.**",
         "| 1        | Statement 1 | [exact](../exact/report.md) |",
         "| 4        | Statement 4 | [exact](../exact/report.md) |",
     ] {
@@ -413,7 +414,7 @@ fn claim_page_has_its_identities() {
     exact.identities[0].as_stated = false;
     let page = claim_page(&claim("C6"), &[exact]);
     assert!(
-        page.contains("**Not every identity is as stated.**"),
+        page.contains("**Not every identity is confirmed.**"),
         "{page}"
     );
 }
