@@ -144,7 +144,7 @@ impl Dropout {
         let (device, dtype) = (x.device(), x.dtype());
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
         if !has_kernels(&device) {
-            let draw = gpu::Draw {
+            let draw = gpu::MaskDraw {
                 step,
                 threshold: self.threshold,
                 kept: self.kept(),

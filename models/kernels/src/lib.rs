@@ -1,9 +1,9 @@
-//! Fast operations behind burn's backend extension, for stacked models.
+//! Fast operations on stacked models, added to burn as a backend extension.
 //!
-//! CPU devices run the kernels in [`cpu`]. GPUs run CubeCL kernels for the operations that burn would
-//! compute on the host or split into many passes over memory: dropout masks, convolution patches,
-//! max pooling, and batch norm with its activation. Every other device, and the tests' reference,
-//! uses the [`plain`] burn versions.
+//! CPU devices run the kernels of `cpu`. GPUs run CubeCL kernels, but only for operations that burn
+//! computes on the host or splits into many passes over memory: dropout masks, convolution patches,
+//! max pooling, and batch norm with its activation. All other devices, and the reference in tests,
+//! use the [`plain`] burn versions.
 
 pub mod activation;
 mod cpu;
@@ -12,6 +12,7 @@ mod geometry;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 pub mod gpu;
 mod operations;
+mod optimizer;
 pub mod plain;
 mod position;
 mod spec;
@@ -20,12 +21,15 @@ mod spec;
 mod testing;
 
 pub use activation::Activation;
-pub use cpu::adam::AdamStep;
-pub use cpu::epilogue::{EpilogueSpec, Masks};
-pub use cpu::sgd::SgdStep;
 pub use geometry::{Geometry, Padding};
-pub use operations::*;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub use gpu::{NormSpec, conv2d, has_gpu_kernels, linear, max_pool2d};
+pub use operations::{
+    adam_step, average_step, conv_block, cross_entropy, dense_block, has_kernels, sgd_step,
+};
+#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
+pub use operations::{conv2d, linear, max_pool2d};
+pub use optimizer::{AdamStep, SgdStep};
 pub use plain::avg_pool2d;
 pub use position::Position;
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-pub use spec::NormSpec;
+pub use spec::{BlockOutput, BlockParameters, EpilogueSpec, Masks};

@@ -1,20 +1,16 @@
-//! The operations: kernels where the device has them, plain burn elsewhere.
+//! Public operations: kernels on CPU devices, plain burn elsewhere.
+//!
+//! On builds with a GPU feature, `gpu` wraps the operations that have a GPU kernel too.
 
-use crate::cpu::adam::AdamStep;
-use crate::cpu::epilogue::EpilogueSpec;
-use crate::cpu::sgd::SgdStep;
-use crate::extension::{AdamState, ChannelParameters, Kernels, Optional, SgdState};
+use crate::extension::{AdamState, ChannelParameters, Kernels, OptionalTensor, SgdState};
 use crate::geometry::Geometry;
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-use crate::gpu;
+use crate::optimizer::{AdamStep, SgdStep};
 use crate::plain;
-use crate::spec::BlockSpec;
+use crate::spec::{BlockOutput, BlockParameters, BlockSpec, EpilogueSpec};
 use burn::backend::{Dispatch, DispatchDevice};
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-use burn::tensor::DType;
 use burn::tensor::{Device, Int, Tensor};
 
-/// Whether the kernels of this crate run on `device`.
+/// Whether `device` runs the CPU kernels of this crate.
 pub fn has_kernels(device: &Device) -> bool {
     fn is_cpu(device: &DispatchDevice) -> bool {
         match device {
@@ -26,7 +22,7 @@ pub fn has_kernels(device: &Device) -> bool {
             #[allow(
                 unreachable_patterns,
                 clippy::allow_attributes,
-                reason = "which other devices there are depends on the features"
+                reason = "the features decide which other devices exist"
             )]
             _ => false,
         }
@@ -34,23 +30,24 @@ pub fn has_kernels(device: &Device) -> bool {
     is_cpu(device.as_dispatch())
 }
 
-/// Whether the kernels for GPUs run on `device`, on numbers of type `dtype`.
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-pub fn has_gpu_kernels(device: &Device, dtype: DType) -> bool {
-    !has_kernels(device) && dtype == DType::F32
+fn optional(tensor: Option<Tensor<2>>) -> OptionalTensor<Dispatch> {
+    match tensor {
+        Some(tensor) => OptionalTensor::Present(tensor.into_dispatch()),
+        None => OptionalTensor::Absent,
+    }
 }
 
-fn optional(tensor: Option<Tensor<2>>) -> Optional<Dispatch> {
-    match tensor {
-        Some(tensor) => Optional::Given(tensor.into_dispatch()),
-        None => Optional::Absent,
+fn only_bias(bias: Option<Tensor<2>>) -> BlockParameters {
+    BlockParameters {
+        bias,
+        ..BlockParameters::default()
     }
 }
 
 /// `x W + b` for every replica.
 ///
 /// # Shapes
-/// - `x`: `[replicas, rows, ..]`, whose last dimensions are the inputs
+/// - `x`: `[replicas, rows, ..]`; the dimensions after the second are flattened to the inputs
 /// - `weight`: `[replicas, inputs, outputs]`
 /// - `bias`: `[replicas, outputs]`
 /// - output: `[replicas, rows, outputs]`
@@ -60,28 +57,15 @@ pub fn linear<const D: usize>(
     bias: Option<Tensor<2>>,
 ) -> Tensor<3> {
     if !has_kernels(&x.device()) {
-        #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        if has_gpu_kernels(&x.device(), x.dtype())
-            && let Some(bias) = bias
-        {
-            let y = plain::linear(x.flatten(2, D - 1), weight, None);
-            return gpu::add_bias(y, bias);
-        }
         return plain::linear(x.flatten(2, D - 1), weight, bias);
     }
-    block(
-        x,
-        weight,
-        BlockParameters {
-            bias,
-            ..BlockParameters::default()
-        },
-        BlockSpec::default(),
-    )
-    .y
+    block(x, weight, only_bias(bias), BlockSpec::default()).y
 }
 
-/// 2-d convolution; see [`plain::conv2d`] for the shapes.
+/// 2-d convolution.
+///
+/// # Shapes
+/// As for [`plain::conv2d`].
 pub fn conv2d(
     x: Tensor<5>,
     weight: Tensor<3>,
@@ -89,71 +73,32 @@ pub fn conv2d(
     geometry: Geometry,
 ) -> Tensor<5> {
     if !has_kernels(&x.device()) {
-        #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        if has_gpu_kernels(&x.device(), x.dtype()) {
-            let y = gpu::conv2d(x, weight, geometry);
-            let Some(bias) = bias else { return y };
-            let shape = y.dims();
-            let rows = y.reshape([shape[0], shape[1] * shape[2] * shape[3], shape[4]]);
-            return gpu::add_bias(rows, bias).reshape(shape);
-        }
         return plain::conv2d(x, weight, bias, geometry);
     }
     let spec = BlockSpec {
         geometry: Some(geometry),
         epilogue: None,
     };
-    block(
-        x,
-        weight,
-        BlockParameters {
-            bias,
-            ..BlockParameters::default()
-        },
-        spec,
-    )
-    .y
+    block(x, weight, only_bias(bias), spec).y
 }
 
-/// What a block has beside its weights, `[replicas, outputs]` each.
-#[derive(Clone, Debug, Default)]
-pub struct BlockParameters {
-    /// Added to the product.
-    pub bias: Option<Tensor<2>>,
-    /// The norm's learned scale; 1 where absent.
-    pub scale: Option<Tensor<2>>,
-    /// The norm's learned center; 0 where absent.
-    pub center: Option<Tensor<2>>,
-    /// Mean and biased variance to normalize with; those of the batch where absent.
-    pub statistics: Option<[Tensor<2>; 2]>,
-}
-
-/// What a block gives.
-#[derive(Debug)]
-pub struct BlockOutput<const D: usize> {
-    /// The output.
-    pub y: Tensor<D>,
-    /// The mean that the norm used, `[replicas, outputs]`; means nothing without a norm.
-    pub mean: Tensor<2>,
-    /// The biased variance that the norm used, `[replicas, outputs]`; means nothing without a norm.
-    pub variance: Tensor<2>,
-}
-
-/// A dense layer and what follows it in one operation each way. Only for devices that
-/// [`has_kernels`]; elsewhere the layers do the same one by one.
+/// Dense layer and its epilogue, fused into one operation forward and one backward.
+///
+/// Only for devices that [have kernels](has_kernels); on other devices, models run the same
+/// operations one by one.
 ///
 /// # Shapes
 /// As for [`linear`].
 ///
 /// # Panics
-/// If the device has no kernels, or the epilogue pools.
+/// If the device has no kernels, or the epilogue has pooling.
 pub fn dense_block<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<3>,
     parameters: BlockParameters,
     epilogue: EpilogueSpec,
 ) -> BlockOutput<3> {
-    assert!(!epilogue.pool, "rows are not pooled");
+    assert!(!epilogue.pool, "dense blocks have no pooling");
     let spec = BlockSpec {
         geometry: None,
         epilogue: Some(epilogue),
@@ -161,14 +106,13 @@ pub fn dense_block<const D: usize>(
     block(x, weight, parameters, spec)
 }
 
-/// A convolution and what follows it in one operation each way, as [`dense_block`] is for a dense
-/// layer.
+/// Convolution and its epilogue, fused as in [`dense_block`].
 ///
 /// # Shapes
 /// As for [`plain::conv2d`]; pooling halves height and width of the output, rounded down.
 ///
 /// # Panics
-/// If the device has no kernels, or the epilogue pools behind dropout.
+/// If the device has no kernels, or the epilogue has both dropout and pooling.
 pub fn conv_block(
     x: Tensor<5>,
     weight: Tensor<3>,
@@ -178,7 +122,7 @@ pub fn conv_block(
 ) -> BlockOutput<5> {
     assert!(
         !(epilogue.pool && epilogue.dropout.is_some()),
-        "dropout is not pooled here"
+        "a convolution block with pooling cannot have dropout"
     );
     let spec = BlockSpec {
         geometry: Some(geometry),
@@ -213,19 +157,24 @@ fn block<const I: usize, const O: usize>(
     }
 }
 
-/// 2x2 max pooling with stride 2; see [`plain::max_pool2d`].
+/// 2x2 max pooling with stride 2.
+///
+/// # Shapes
+/// As for [`plain::max_pool2d`].
 pub fn max_pool2d(x: Tensor<5>) -> Tensor<5> {
     if !has_kernels(&x.device()) {
-        #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        if has_gpu_kernels(&x.device(), x.dtype()) {
-            return gpu::max_pool2d(x);
-        }
         return plain::max_pool2d(x);
     }
     Tensor::from_dispatch(Dispatch::zoo_max_pool2d(x.into_dispatch()))
 }
 
-/// Mean cross-entropy of each replica; see [`plain::cross_entropy`].
+/// Mean cross-entropy of each replica, in nats.
+///
+/// # Shapes
+/// As for [`plain::cross_entropy`].
+///
+/// # Panics
+/// On devices with kernels, if a label is not a class.
 pub fn cross_entropy(logits: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
     if !has_kernels(&logits.device()) {
         return plain::cross_entropy(logits, labels);
@@ -235,10 +184,10 @@ pub fn cross_entropy(logits: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
 }
 
 /// One step of Adam or AdamW (Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019,
-/// algorithm 2): the new value, first and second moment.
+/// algorithm 2). Returns the new value, first moment and second moment.
 ///
 /// # Shapes
-/// All one shape, `[replicas, ..]`.
+/// All tensors have the same shape, `[replicas, ..]`.
 pub fn adam_step<const D: usize>(
     value: Tensor<D>,
     first: Tensor<D>,
@@ -258,10 +207,12 @@ pub fn adam_step<const D: usize>(
     [value, first, second].map(Tensor::from_dispatch)
 }
 
-/// One step of an exponential moving average: `keep` of it and `share` of `new`.
+/// One step of an exponential moving average, `keep * average + share * new`.
+///
+/// The result carries no gradient.
 ///
 /// # Shapes
-/// All one shape. They carry no gradients.
+/// All tensors have the same shape.
 pub fn average_step(average: Tensor<2>, new: Tensor<2>, [keep, share]: [f64; 2]) -> Tensor<2> {
     if !has_kernels(&average.device()) {
         return plain::average_step(average, new, [keep, share]);
@@ -270,11 +221,13 @@ pub fn average_step(average: Tensor<2>, new: Tensor<2>, [keep, share]: [f64; 2])
     Tensor::from_dispatch(Dispatch::zoo_average(average, new, [keep, share]))
 }
 
-/// One step of SGD, the velocity holding gradients and not steps (Sutskever et al. 2013, in PyTorch's
-/// form): the new value, and the new velocity where there is one.
+/// One step of SGD, with momentum if there is a velocity (Sutskever et al. 2013). Returns the new
+/// value and velocity.
+///
+/// As in PyTorch, the velocity is a decaying sum of gradients, not of steps.
 ///
 /// # Shapes
-/// All one shape, `[replicas, ..]`.
+/// All tensors have the same shape, `[replicas, ..]`.
 pub fn sgd_step<const D: usize>(
     value: Tensor<D>,
     velocity: Option<Tensor<D>>,

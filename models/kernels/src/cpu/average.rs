@@ -1,12 +1,12 @@
-//! A step of an exponential moving average.
+//! One step of an exponential moving average.
 
+use super::kernel::Kernel;
 use super::real::Real;
-use super::vector::Kernel;
 
-/// Makes `average` its first weight of itself and the second one of `new`.
+/// `average = weights[0] * average + weights[1] * new`.
 pub(crate) fn step<T: Real>(weights: [f64; 2], average: &mut [T], new: &[T]) {
     T::run(Step {
-        weights: weights.map(T::of),
+        weights: weights.map(T::from_f64),
         average,
         new,
     });

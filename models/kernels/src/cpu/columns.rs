@@ -1,11 +1,11 @@
-//! Blocks of columns of a row-major matrix: what one task works on while others work beside it.
+//! Blocks of columns of a row-major matrix, on which tasks work in parallel.
 
 use std::marker::PhantomData;
 
-/// Neighbouring columns of a row-major matrix.
+/// A block of adjacent columns of a row-major matrix.
 #[derive(Debug)]
 pub(crate) struct Columns<'a, T> {
-    /// The first value of the first row.
+    /// The first element of the first row.
     start: *const T,
     rows: usize,
     stride: usize,
@@ -22,19 +22,19 @@ impl<T> Clone for Columns<'_, T> {
 impl<T> Copy for Columns<'_, T> {}
 
 impl<'a, T> Columns<'a, T> {
-    /// All `width` columns.
+    /// All `width` columns of a matrix.
     pub(crate) fn whole(values: &'a [T], width: usize) -> Self {
         Self::of(values, width, 0, width)
     }
 
-    /// `width` columns from `from` on, of a matrix of `stride` columns.
+    /// `width` columns from column `from` on, of a matrix of `stride` columns.
     ///
     /// # Panics
-    /// If there are not so many columns or the values are not whole rows.
+    /// If the matrix has fewer columns, or `values` is not a whole number of rows.
     pub(crate) fn of(values: &'a [T], stride: usize, from: usize, width: usize) -> Self {
         assert!(from + width <= stride && values.len().is_multiple_of(stride));
         Self {
-            // Not dereferenced where there are no rows, so it need not stay inside.
+            // May lie outside of `values` if there are no rows; then it is not dereferenced.
             start: values.as_ptr().wrapping_add(from),
             rows: values.len() / stride,
             stride,
@@ -55,26 +55,26 @@ impl<'a, T> Columns<'a, T> {
         self.stride
     }
 
-    /// The first value of the first row.
+    /// Pointer to the first element of the first row.
     pub(crate) fn as_ptr(&self) -> *const T {
         self.start
     }
 
-    /// Row `i`.
+    /// The block's part of row `i`.
     #[inline(always)]
     pub(crate) fn row(&self, i: usize) -> &'a [T] {
         assert!(i < self.rows);
-        // SAFETY: a block lies inside a shared borrow of `rows` whole rows of `stride` elements
-        // (`of`), or is all that an exclusive block holds (`ColumnsMut::read`): elements
-        // `i * stride .. i * stride + width` from `start` on are in it for `i < rows`.
+        // SAFETY: the block lies inside a shared borrow of `rows` whole rows of `stride` elements
+        // (`of`), or is all of an exclusive block (`ColumnsMut::read`). So for `i < rows`, elements
+        // `i * stride .. i * stride + width` from `start` on are borrowed.
         unsafe { std::slice::from_raw_parts(self.start.add(i * self.stride), self.width) }
     }
 }
 
-/// Neighbouring columns of a row-major matrix, to be written.
+/// A mutable block of adjacent columns of a row-major matrix.
 #[derive(Debug)]
 pub(crate) struct ColumnsMut<'a, T> {
-    /// The first value of the first row.
+    /// The first element of the first row.
     start: *mut T,
     rows: usize,
     stride: usize,
@@ -82,15 +82,15 @@ pub(crate) struct ColumnsMut<'a, T> {
     of: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: a block is an exclusive borrow of its elements (see `split`), which may be sent where the
-// elements may.
+// SAFETY: a block is an exclusive borrow of its elements (see `split`), which may be sent to another
+// thread if the elements may.
 unsafe impl<T: Send> Send for ColumnsMut<'_, T> {}
 
 impl<'a, T> ColumnsMut<'a, T> {
-    /// All `width` columns.
+    /// All `width` columns of a matrix.
     ///
     /// # Panics
-    /// If there are none or the values are not whole rows.
+    /// If `width` is zero, or `values` is not a whole number of rows.
     pub(crate) fn whole(values: &'a mut [T], width: usize) -> Self {
         assert!(width > 0 && values.len().is_multiple_of(width));
         Self {
@@ -102,15 +102,15 @@ impl<'a, T> ColumnsMut<'a, T> {
         }
     }
 
-    /// Blocks of `block` columns (the last may be narrower) of a matrix of `stride` columns.
+    /// Disjoint blocks of `block` columns (the last may be narrower) of a matrix of `stride` columns.
     ///
     /// # Panics
-    /// If a size is zero or the values are not whole rows.
+    /// If `stride` or `block` is zero, or `values` is not a whole number of rows.
     pub(crate) fn split(values: &'a mut [T], stride: usize, block: usize) -> Vec<Self> {
         assert!(stride > 0 && block > 0 && values.len().is_multiple_of(stride));
         let (rows, start) = (values.len() / stride, values.as_mut_ptr());
         let part = |from: usize| Self {
-            // Not dereferenced where there are no rows, so it need not stay inside.
+            // May lie outside of `values` if there are no rows; then it is not dereferenced.
             start: start.wrapping_add(from),
             rows,
             stride,
@@ -128,23 +128,22 @@ impl<'a, T> ColumnsMut<'a, T> {
         self.width
     }
 
-    /// The first value of the first row.
+    /// Pointer to the first element of the first row.
     pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
         self.start
     }
 
-    /// This block's part of row `i`.
+    /// The block's part of row `i`, mutable.
     #[inline(always)]
     pub(crate) fn row_mut(&mut self, i: usize) -> &mut [T] {
         assert!(i < self.rows);
-        // SAFETY: `split` borrowed whole rows of `stride` elements exclusively, and blocks of one
-        // split share no column: elements `i * stride .. i * stride + width` from `start` on lie
-        // inside that borrow for `i < rows`, and belong to this block alone. The result borrows
-        // `self` exclusively.
+        // SAFETY: `split` borrowed whole rows of `stride` elements exclusively, and its blocks share no
+        // column. So for `i < rows`, elements `i * stride .. i * stride + width` from `start` on lie
+        // inside that borrow and belong to this block alone. The result borrows `self` exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.stride), self.width) }
     }
 
-    /// The block to be read; nothing writes while that lives.
+    /// A shared view of the block.
     pub(crate) fn read(&self) -> Columns<'_, T> {
         Columns {
             start: self.start,
@@ -161,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_written_from_several_threads_give_the_whole_matrix() {
+    fn blocks_written_in_parallel_fill_the_matrix() {
         let (rows, stride) = (7, 10);
         let mut values = vec![0; rows * stride];
         let blocks = ColumnsMut::split(&mut values, stride, 4);
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rows_give_blocks_without_rows() {
+    fn empty_matrix_has_blocks_without_rows() {
         let blocks = ColumnsMut::<f32>::split(&mut [], 5, 2);
         let widths: Vec<_> = blocks.iter().map(|b| (b.rows(), b.width())).collect();
         assert_eq!(widths, [(0, 2), (0, 2), (0, 1)]);

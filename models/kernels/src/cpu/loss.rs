@@ -1,40 +1,43 @@
-//! Softmax cross-entropy with its gradient in one pass.
+//! Softmax cross-entropy and its gradient, in one pass.
 
+use super::kernel::Kernel;
 use super::real::Real;
-use super::vector::Kernel;
 
-/// Sizes of a loss.
+/// Dimensions of the logits.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
+pub(crate) struct LossShape {
     pub(crate) replicas: usize,
     pub(crate) rows: usize,
     pub(crate) classes: usize,
 }
 
-/// The mean loss of each replica, and its gradient by the logits.
+/// The mean loss of each replica in nats, and its gradient with respect to the logits.
+///
+/// # Shapes
+/// `logits` and their gradient `[replicas, rows, classes]`, `labels` `[replicas, rows]`.
 ///
 /// # Panics
 /// If a label is not a class.
-pub(crate) fn forward<T: Real>(s: Sizes, logits: &[T], labels: &[i64]) -> (Vec<T>, Vec<T>) {
+pub(crate) fn forward<T: Real>(s: LossShape, logits: &[T], labels: &[i64]) -> (Vec<T>, Vec<T>) {
     let mut gradient = logits.to_vec();
     let mut losses = vec![T::ZERO; s.replicas];
-    let share = T::of(1.0 / s.rows as f64);
+    let share = T::from_f64(1.0 / s.rows as f64);
     for (r, loss) in losses.iter_mut().enumerate() {
         let mut sum = 0.0f64;
-        T::run(OneReplica {
+        T::run(ReplicaLoss {
             gradient: &mut gradient[r * s.rows * s.classes..][..s.rows * s.classes],
             labels: &labels[r * s.rows..][..s.rows],
             classes: s.classes,
             share,
             sum: &mut sum,
         });
-        *loss = T::of(sum / s.rows as f64);
+        *loss = T::from_f64(sum / s.rows as f64);
     }
     (losses, gradient)
 }
 
-/// Turns the logits of one replica into the gradient, and adds up the losses of its rows.
-struct OneReplica<'a, T> {
+/// Replaces the logits of one replica by the gradient, and sums the losses of its rows.
+struct ReplicaLoss<'a, T> {
     gradient: &'a mut [T],
     labels: &'a [i64],
     classes: usize,
@@ -42,20 +45,20 @@ struct OneReplica<'a, T> {
     sum: &'a mut f64,
 }
 
-impl<T: Real> Kernel for OneReplica<'_, T> {
+impl<T: Real> Kernel for ReplicaLoss<'_, T> {
     #[inline(always)]
     fn run(self) {
         let rows = self.gradient.chunks_exact_mut(self.classes);
         for (row, &label) in rows.zip(self.labels) {
-            let label = usize::try_from(label).expect("labels are classes");
-            *self.sum += one_row(row, label, self.share);
+            let label = usize::try_from(label).expect("a label is a class");
+            *self.sum += row_loss(row, label, self.share);
         }
     }
 }
 
-/// Turns logits into the gradient of `share` times the loss; the loss, in nats.
+/// Replaces the logits of a row by the gradient of `share` times its loss. Returns the loss, in nats.
 #[inline(always)]
-fn one_row<T: Real>(row: &mut [T], label: usize, share: T) -> f64 {
+fn row_loss<T: Real>(row: &mut [T], label: usize, share: T) -> f64 {
     let mut largest = row[0];
     for &value in row.iter() {
         largest = largest.larger(value);
@@ -64,7 +67,7 @@ fn one_row<T: Real>(row: &mut [T], label: usize, share: T) -> f64 {
     for value in row.iter_mut() {
         *value = (*value - largest).exp();
     }
-    // A loop of its own: a sum in this order is taken number by number, which exponentials are not.
+    // In a separate loop: this sum has a fixed order and cannot be vectorized, the exponentials can.
     let mut total = T::ZERO;
     for &value in row.iter() {
         total += value;

@@ -1,20 +1,20 @@
-//! Kernels on slices for the CPU backends, and the adapters that lend them tensors.
+//! Kernels on slices for the CPU backends, and the conversion between slices and tensors.
 
 pub(crate) mod adam;
 pub(crate) mod average;
 pub(crate) mod block;
 pub(crate) mod buffers;
+mod chunks;
 mod columns;
-mod cut;
 mod elementary;
-pub(crate) mod epilogue;
+mod epilogue;
+mod kernel;
 pub(crate) mod loss;
+pub(crate) mod max_pool;
 mod parallel;
-pub(crate) mod pool;
 mod product;
 pub(crate) mod real;
 pub(crate) mod sgd;
+mod simd;
 pub(crate) mod tensors;
 mod transpose;
-mod vector;
-mod vectors;

@@ -1,7 +1,8 @@
-//! The element types of the kernels, and what their numbers do alone.
+//! Element types of the kernels.
 
-use super::elementary::{Elementary, exp_of_one};
-use super::vector::{self, Kernel};
+use super::elementary::{Elementary, exp_scalar};
+use super::kernel::{Dispatched, Kernel};
+use super::simd::SimdElement;
 use burn::tensor::Element;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
@@ -26,18 +27,21 @@ pub(crate) trait Real:
 {
     const ZERO: Self;
     const ONE: Self;
+    /// Whether the type serves only as a reference in checks. Its kernels are compiled in fewer
+    /// variants, which give the same bits.
+    const REFERENCE: bool;
 
-    /// Runs an inner loop on numbers of this type.
+    /// Runs an inner loop on values of this type, for the best available instruction set.
     fn run(kernel: impl Kernel);
 
-    fn of(value: f64) -> Self;
+    fn from_f64(value: f64) -> Self;
     fn sqrt(self) -> Self;
-    /// `exp(x)`; saturates near the ends of the range, keeps NaN.
+    /// `exp(x)`; saturates near the ends of the range and keeps NaN.
     fn exp(self) -> Self;
 
-    /// The columns of four rows.
+    /// The transpose of a 4x4 matrix.
     #[inline(always)]
-    fn turned(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
+    fn transpose_4x4(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
         let mut columns = [[Self::ZERO; 4]; 4];
         for k in 0..4 {
             for l in 0..4 {
@@ -47,9 +51,9 @@ pub(crate) trait Real:
         columns
     }
 
-    /// `yes` or `no`.
+    /// `yes` if `test` holds, else `no`.
     #[inline(always)]
-    fn choose(test: bool, yes: Self, no: Self) -> Self {
+    fn select(test: bool, yes: Self, no: Self) -> Self {
         if test { yes } else { no }
     }
 
@@ -59,6 +63,7 @@ pub(crate) trait Real:
         self != self
     }
 
+    /// The larger value; `self` if the values are equal or `other` is NaN.
     #[inline(always)]
     fn larger(self, other: Self) -> Self {
         if other > self { other } else { self }
@@ -68,14 +73,15 @@ pub(crate) trait Real:
 impl Real for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+    const REFERENCE: bool = true;
 
-    /// Double precision serves checks, not speed: it is compiled for the base vectors alone.
+    /// Compiled only for the baseline instruction set.
     fn run(kernel: impl Kernel) {
         kernel.run();
     }
 
     #[inline(always)]
-    fn of(value: f64) -> Self {
+    fn from_f64(value: f64) -> Self {
         value
     }
 
@@ -93,13 +99,14 @@ impl Real for f64 {
 impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+    const REFERENCE: bool = false;
 
     fn run(kernel: impl Kernel) {
-        vector::run(kernel);
+        f32::dispatch(Dispatched(kernel));
     }
 
     #[inline(always)]
-    fn of(value: f64) -> Self {
+    fn from_f64(value: f64) -> Self {
         value as f32
     }
 
@@ -110,18 +117,18 @@ impl Real for f32 {
 
     #[inline(always)]
     fn exp(self) -> Self {
-        exp_of_one(self)
+        exp_scalar(self)
     }
 
-    /// In vectors that every such machine has; compilers see no use for them here.
+    /// With SSE shuffles, which the compiler does not find by itself.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn turned(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
+    fn transpose_4x4(rows: [[Self; 4]; 4]) -> [[Self; 4]; 4] {
         use std::arch::x86_64::{
             __m128, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps,
         };
         let [a, b, c, d]: [__m128; 4] = bytemuck::cast(rows);
-        // SAFETY: SSE is part of the architecture.
+        // SAFETY: every x86-64 CPU has SSE.
         let columns = unsafe {
             let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
             let (ab_high, cd_high) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));

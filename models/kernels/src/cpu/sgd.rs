@@ -1,59 +1,46 @@
-//! A step of SGD in one pass over parameter, gradient and velocity.
+//! One step of SGD, in one pass over parameters, gradients and velocities.
 
-use super::cut::Cut;
+use super::chunks::OptimizerChunks;
+use super::kernel::Kernel;
 use super::parallel::for_each;
 use super::real::Real;
-use super::vector::Kernel;
+use crate::optimizer::SgdStep;
 
-/// Settings of a step.
-#[derive(Clone, Debug)]
-pub struct SgdStep {
-    /// Learning rate of each replica.
-    pub rates: Vec<f64>,
-    /// Decay of the velocity; not used without one.
-    pub momentum: f64,
-    /// Step along the gradient that the velocity will have seen twice (Nesterov's form).
-    pub nesterov: bool,
-    /// Decay added to the gradient (an L2 penalty).
-    pub penalty: f64,
-}
-
-/// Moves `value`, and `velocity` if there is one, each of equal blocks a replica.
+/// Updates `value`, and `velocity` if there is one, both `[replicas, ..]`.
 pub(crate) fn step<T: Real>(
     s: &SgdStep,
     value: &mut [T],
     gradient: &[T],
     velocity: Option<&mut [T]>,
 ) {
-    let cut = Cut::new(value.len(), s.rates.len());
-    let tasks = cut
-        .write(value)
-        .zip(cut.read(gradient))
-        .zip(cut.rates(&s.rates));
+    let chunks = OptimizerChunks::new(value.len(), s.rates.len());
+    let tasks = chunks
+        .of_mut(value)
+        .zip(chunks.of(gradient))
+        .zip(chunks.rates(&s.rates));
     match velocity {
         None => for_each(tasks.collect(), |((value, gradient), rate)| {
             T::run(Plain {
                 value,
                 gradient,
-                penalty: T::of(s.penalty),
-                rate: T::of(rate),
+                penalty: T::from_f64(s.penalty),
+                rate: T::from_f64(rate),
             });
         }),
         Some(velocity) => {
-            let tasks = tasks.zip(cut.write(velocity));
+            let tasks = tasks.zip(chunks.of_mut(velocity));
             for_each(tasks.collect(), |(((value, gradient), rate), velocity)| {
-                T::run(Heavy {
+                T::run(Momentum {
                     value,
                     gradient,
                     velocity,
-                    momentum: T::of(s.momentum),
-                    // How much of gradient and velocity a step takes.
-                    share: match s.nesterov {
-                        true => [T::ONE, T::of(s.momentum)],
+                    momentum: T::from_f64(s.momentum),
+                    direction: match s.nesterov {
+                        true => [T::ONE, T::from_f64(s.momentum)],
                         false => [T::ZERO, T::ONE],
                     },
-                    penalty: T::of(s.penalty),
-                    rate: T::of(rate),
+                    penalty: T::from_f64(s.penalty),
+                    rate: T::from_f64(rate),
                 });
             });
         }
@@ -76,22 +63,23 @@ impl<T: Real> Kernel for Plain<'_, T> {
     }
 }
 
-struct Heavy<'a, T> {
+struct Momentum<'a, T> {
     value: &'a mut [T],
     gradient: &'a [T],
     velocity: &'a mut [T],
     momentum: T,
-    share: [T; 2],
+    /// Coefficients of gradient and velocity in the step's direction.
+    direction: [T; 2],
     penalty: T,
     rate: T,
 }
 
-impl<T: Real> Kernel for Heavy<'_, T> {
+impl<T: Real> Kernel for Momentum<'_, T> {
     #[inline(always)]
     fn run(self) {
-        let [of_gradient, of_velocity] = self.share;
+        let [of_gradient, of_velocity] = self.direction;
         for ((w, &g), v) in self.value.iter_mut().zip(self.gradient).zip(self.velocity) {
-            // All reads before all writes, as in a step of Adam.
+            // Read everything before writing, as in Adam.
             let (old, g) = (*w, g + *w * self.penalty);
             let velocity = *v * self.momentum + g;
             *v = velocity;

@@ -1,78 +1,80 @@
-//! What the kernels need of a CPU backend: its tensors as slices, and slices as its tensors.
+//! Conversion between slices and the tensors of CPU backends.
 
-use super::block::Upstream;
+use super::block::OutputGradient;
 use super::buffers::Buffer;
 use super::real::Real;
 use burn::backend::Backend;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::tensor::{Shape, TensorData};
 
-/// A backend whose tensors lie in host memory.
+/// A backend whose tensors are in host memory.
 pub(crate) trait CpuTensors: Backend {
-    /// The same tensor, row-major.
+    /// The tensor in row-major layout.
     fn row_major(tensor: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// The values of a row-major tensor.
     ///
     /// # Panics
-    /// If the tensor is not row-major or of another type.
+    /// If the tensor is not row-major or has another element type.
     fn values<T: Real>(tensor: &FloatTensor<Self>) -> &[T];
 
-    /// The values of a row-major tensor, to be changed; copied first where someone else holds the
-    /// tensor too.
+    /// The mutable values of a row-major tensor, copied first if the memory is shared.
     ///
     /// # Panics
-    /// If the tensor is not row-major or of another type.
+    /// If the tensor is not row-major or has another element type.
     fn values_mut<T: Real>(tensor: &mut FloatTensor<Self>) -> &mut [T];
 
-    /// Runs `f` on the gradient of a block's output.
+    /// Runs `f` on the gradient of a block's output, which may be overwritten.
     ///
     /// # Panics
-    /// If the tensor is not row-major or of another type.
-    fn consume<T: Real, R>(mut tensor: FloatTensor<Self>, f: impl FnOnce(Upstream<T>) -> R) -> R {
+    /// If the tensor is not row-major or has another element type.
+    fn consume<T: Real, R>(
+        mut tensor: FloatTensor<Self>,
+        f: impl FnOnce(OutputGradient<T>) -> R,
+    ) -> R {
         let d = Self::values_mut(&mut tensor);
-        f(Upstream { d, from: None })
+        f(OutputGradient { d, source: None })
     }
 
     /// The values of an integer tensor.
     fn integers(tensor: IntTensor<Self>) -> Vec<i64>;
 
-    /// A tensor of `values`, row-major.
-    fn build<T: Real>(values: Vec<T>, shape: Shape) -> FloatTensor<Self> {
+    /// A row-major tensor of `values`.
+    fn from_vec<T: Real>(values: Vec<T>, shape: Shape) -> FloatTensor<Self> {
         Self::float_from_data(TensorData::new(values, shape), &Self::Device::default())
     }
 
-    /// A tensor of `values`, row-major, whose memory goes back to the pool.
-    fn lend<T: Real>(values: Buffer<T>, shape: Shape) -> FloatTensor<Self> {
-        let data = TensorData::from_bytes(lent::bytes(values), shape, T::dtype());
+    /// A row-major tensor of `values`, which returns its memory to the pool when dropped.
+    fn from_buffer<T: Real>(values: Buffer<T>, shape: Shape) -> FloatTensor<Self> {
+        let data = TensorData::from_bytes(pooled_bytes::bytes(values), shape, T::dtype());
         Self::float_from_data(data, &Self::Device::default())
     }
 }
 
 const NOT_ROW_MAJOR: &str = "kernels take row-major tensors";
 #[cfg(feature = "ndarray")]
-const ONE_TYPE: &str = "kernels take tensors of one type";
+const ONE_TYPE: &str = "kernels take tensors of one element type";
 
-mod lent {
+mod pooled_bytes {
     use crate::cpu::buffers::Buffer;
     use crate::cpu::real::Real;
     use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
     use std::mem::MaybeUninit;
     use std::sync::Arc;
 
-    /// The alignment that burn's own allocations have; a buffer has more.
+    /// Alignment of burn's own allocations; a buffer has at least this.
     const ALIGN: usize = align_of::<u128>();
 
-    /// A buffer of the pool behind burn's bytes, shared until someone writes.
-    struct Lent<T: Real>(Arc<Buffer<T>>);
+    /// A pooled buffer as memory of burn's `Bytes`, copied on write if shared.
+    struct PooledBytes<T: Real>(Arc<Buffer<T>>);
 
     pub(super) fn bytes<T: Real>(values: Buffer<T>) -> Bytes {
         let length = values.bytes().len();
-        // SAFETY: `Lent::memory` gives exactly these bytes, and all of a buffer is initialized.
-        unsafe { Bytes::from_controller(Box::new(Lent(Arc::new(values))), length) }
+        // SAFETY: `PooledBytes::memory` gives exactly these bytes, and all are initialized.
+        unsafe { Bytes::from_controller(Box::new(PooledBytes(Arc::new(values))), length) }
     }
 
-    impl<T: Real> AllocationController for Lent<T> {
+    impl<T: Real> AllocationController for PooledBytes<T> {
         fn alloc_align(&self) -> usize {
             ALIGN
         }
@@ -89,13 +91,13 @@ mod lent {
                 return Err(AccessError::WouldCopy);
             }
             let bytes = Arc::make_mut(&mut self.0).bytes_mut();
-            // SAFETY: the two have one layout, and the caller writes initialized bytes only.
+            // SAFETY: both types have the same layout, and the caller writes only initialized bytes.
             Ok(unsafe { &mut *(std::ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) })
         }
 
         fn memory(&self, _: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
             let bytes = std::ptr::from_ref(self.0.bytes());
-            // SAFETY: the two have one layout, and nothing is written through a shared borrow.
+            // SAFETY: both types have the same layout, and nothing is written through a shared borrow.
             Ok(unsafe { &*(bytes as *const [MaybeUninit<u8>]) })
         }
 
@@ -109,7 +111,7 @@ mod lent {
         use super::*;
 
         #[test]
-        fn copies_share_the_buffer_until_one_is_written() {
+        fn copies_share_buffer_until_written() {
             let mut values = Buffer::<f32>::zeros(3);
             values[1] = 2.0;
             let first = bytes(values);
@@ -118,7 +120,7 @@ mod lent {
             bytemuck::cast_slice_mut::<u8, f32>(&mut second)[0] = 5.0;
             assert_eq!(bytemuck::cast_slice::<u8, f32>(&first), [0.0, 2.0, 0.0]);
             assert_eq!(bytemuck::cast_slice::<u8, f32>(&second), [5.0, 2.0, 0.0]);
-            // Nobody shares it now, so that writing again copies nothing.
+            // No longer shared: writing again does not copy.
             let at = second.as_ptr();
             second[0] = 1;
             assert_eq!(second.as_ptr(), at);
@@ -172,7 +174,7 @@ mod ndarray {
         reason = "burn-ndarray is deprecated upstream in favour of burn-flex; both are supported here"
     )]
 
-    use super::{CpuTensors, NOT_ROW_MAJOR, ONE_TYPE, Upstream};
+    use super::{CpuTensors, NOT_ROW_MAJOR, ONE_TYPE, OutputGradient};
     use crate::cpu::buffers::Buffer;
     use crate::cpu::real::Real;
     use burn::backend::NdArray;
@@ -220,17 +222,20 @@ mod ndarray {
             }
         }
 
-        fn consume<T: Real, R>(mut tensor: NdArrayTensor, f: impl FnOnce(Upstream<T>) -> R) -> R {
+        fn consume<T: Real, R>(
+            mut tensor: NdArrayTensor,
+            f: impl FnOnce(OutputGradient<T>) -> R,
+        ) -> R {
             if !tensor.is_borrowed() {
                 let d = Self::values_mut(&mut tensor);
-                return f(Upstream { d, from: None });
+                return f(OutputGradient { d, source: None });
             }
-            // burn lends no bytes of ours to be written.
+            // A borrowed tensor must not be written, so the gradient goes to a new buffer.
             let values = Self::values(&tensor);
-            let mut room = Buffer::unspecified(values.len());
-            f(Upstream {
-                d: &mut room,
-                from: Some(values),
+            let mut buffer = Buffer::unspecified(values.len());
+            f(OutputGradient {
+                d: &mut buffer,
+                source: Some(values),
             })
         }
 
@@ -238,7 +243,7 @@ mod ndarray {
             match tensor {
                 NdArrayTensor::I64(s) => s.view().iter().copied().collect(),
                 NdArrayTensor::I32(s) => s.view().iter().map(|&v| v.into()).collect(),
-                _ => panic!("labels are integers"),
+                _ => panic!("labels must be integers"),
             }
         }
     }

@@ -1,12 +1,12 @@
-//! Matrices turned over, where a product needs the rows of a transpose.
+//! Matrix transpose, for products that need the rows of a transposed matrix.
 
+use super::kernel::Kernel;
 use super::real::Real;
-use super::vector::Kernel;
 
-/// `out = from^T` for `from` of `columns` columns, row-major.
+/// `out = from^T`, for a row-major `from` of `columns` columns.
 ///
 /// # Panics
-/// If the sizes differ or the values are not whole rows.
+/// If the lengths differ, or `from` is not a whole number of rows.
 // Not inlined, so that profiles show it.
 #[inline(never)]
 pub(crate) fn transpose<T: Real>(from: &[T], columns: usize, out: &mut [T]) {
@@ -14,11 +14,10 @@ pub(crate) fn transpose<T: Real>(from: &[T], columns: usize, out: &mut [T]) {
     T::run(Transpose { from, columns, out });
 }
 
-/// Rows and columns that are turned over at one time.
+/// Side of the squares that are transposed in registers.
 const SIDE: usize = 4;
 
-/// Rows and columns of a block: every line of the cache that it touches is used up, where blocks
-/// below each other write on at `BLOCK` places.
+/// Side of a block that stays in the cache: every cache line that it touches is used completely.
 const BLOCK: usize = 16;
 
 struct Transpose<'a, T> {
@@ -37,37 +36,37 @@ impl<T: Real> Kernel for Transpose<'_, T> {
             for top in (0..whole_rows).step_by(BLOCK) {
                 for i in (top..whole_rows.min(top + BLOCK)).step_by(SIDE) {
                     for j in (left..whole_columns.min(left + BLOCK)).step_by(SIDE) {
-                        // SAFETY: `SIDE` whole rows from row `i` on have `SIDE` numbers from
-                        // column `j` on, in `from`, and so has its transpose, `out`, with rows and
-                        // columns exchanged; the sizes of both are asserted.
+                        // SAFETY: `from` has `SIDE` rows from row `i` on and `SIDE` columns from
+                        // column `j` on, and `out` has them with rows and columns exchanged; the
+                        // lengths of both are asserted.
                         unsafe {
                             let from = from.as_ptr().add(i * columns + j);
                             let out = out.as_mut_ptr().add(j * rows + i);
-                            turn_square(from, columns, out, rows);
+                            transpose_square(from, columns, out, rows);
                         }
                     }
                 }
             }
         }
         for i in 0..rows {
-            let left_over = if i < whole_rows { whole_columns } else { 0 };
-            for j in left_over..columns {
+            let remaining = if i < whole_rows { whole_columns } else { 0 };
+            for j in remaining..columns {
                 out[j * rows + i] = from[i * columns + j];
             }
         }
     }
 }
 
-/// A square of `SIDE` rows and columns, rows `stride` apart, into one whose rows are `to` apart.
+/// Transposes a square of `SIDE` rows with stride `stride` to one with stride `to`.
 ///
 /// # Safety
-/// The square can be read and its transpose written.
+/// The square must be readable, and its transpose writable.
 #[inline(always)]
-unsafe fn turn_square<T: Real>(from: *const T, stride: usize, out: *mut T, to: usize) {
-    // SAFETY: the caller's promise.
+unsafe fn transpose_square<T: Real>(from: *const T, stride: usize, out: *mut T, to: usize) {
+    // SAFETY: as the caller guarantees.
     unsafe {
         let row = |k: usize| from.add(k * stride).cast::<[T; SIDE]>().read_unaligned();
-        let columns = T::turned([row(0), row(1), row(2), row(3)]);
+        let columns = T::transpose_4x4([row(0), row(1), row(2), row(3)]);
         for l in 0..SIDE {
             out.add(l * to)
                 .cast::<[T; SIDE]>()
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_become_columns() {
+    fn transpose_exchanges_rows_and_columns() {
         for (rows, columns) in [(1, 1), (8, 8), (3, 20), (17, 9), (16, 24), (40, 37)] {
             let from: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
             let mut out = vec![-1.0; from.len()];

@@ -1,20 +1,22 @@
-//! Derivatives of the kernels' operations.
+//! Derivatives of the operations with CPU kernels.
 
-use super::{
-    AdamState, BlockInput, ChannelParameters, Kernels, Optional, SgdState, block_forward, by_type,
-    dims, loss_forward, pool_forward, pool_sizes, rm, statistics,
+use super::cpu::{
+    BlockInput, block_forward, dims, loss_forward, norm_statistics, pool_forward, pool_shape,
+    row_major, with_element_type,
 };
-use crate::cpu::adam::AdamStep;
+use super::graph::record;
+use super::kernels::{AdamState, ChannelParameters, Kernels, OptionalTensor, SgdState};
 use crate::cpu::block::{self, Saved};
 use crate::cpu::buffers::Buffer;
-use crate::cpu::pool;
-use crate::cpu::sgd::SgdStep;
+use crate::cpu::max_pool;
 use crate::cpu::tensors::CpuTensors;
+use crate::optimizer::{AdamStep, SgdStep};
 use crate::spec::BlockSpec;
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, AutodiffBackend, Backend, TensorMetadata};
 use burn::tensor::{DType, Shape};
@@ -28,9 +30,9 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
         parameters: ChannelParameters<Self>,
         spec: BlockSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let inner = |tensor: &Optional<Self>| match tensor {
-            Optional::Given(tensor) => Optional::Given(tensor.primitive().clone()),
-            Optional::Absent => Optional::Absent,
+        let inner = |tensor: &OptionalTensor<Self>| match tensor {
+            OptionalTensor::Present(tensor) => OptionalTensor::Present(tensor.primitive().clone()),
+            OptionalTensor::Absent => OptionalTensor::Absent,
         };
         let given = ChannelParameters {
             bias: inner(&parameters.bias),
@@ -41,43 +43,42 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
         };
         let input = BlockInput::<B>::new(x.primitive().clone(), w.primitive().clone(), given);
         let learned = [&parameters.bias, &parameters.scale, &parameters.center];
-        let given = learned.into_iter().filter_map(Optional::as_ref);
+        let given = learned.into_iter().filter_map(OptionalTensor::as_ref);
         let nodes: Vec<_> = given.map(|tensor| tensor.node()).collect();
         let constant = |tensor| <Self as AutodiffBackend>::from_inner(tensor);
-        by_type!(input.x, T => {
+        let (y, mean, variance, saved) = with_element_type!(input.x, T => {
             let (y, saved) = block_forward::<B, T>(&input, &spec);
-            let [mean, variance] = statistics::<B, T>(&input, &saved);
-            let state = BlockState {
-                input,
-                saved: Arc::new(saved) as Arc<dyn Any + Send + Sync>,
-                spec,
-            };
-            let (x, w) = (x.node(), w.node());
-            let y = match <[Guard; 3]>::try_from(nodes) {
-                Ok([a, b, c]) => finish::<B, C, _, 5>(BlockBackward, [x, w, a, b, c], state, y),
-                Err(nodes) => match <[Guard; 2]>::try_from(nodes) {
-                    Ok([a, b]) => finish::<B, C, _, 4>(BlockBackward, [x, w, a, b], state, y),
-                    Err(nodes) => match <[Guard; 1]>::try_from(nodes) {
-                        Ok([a]) => finish::<B, C, _, 3>(BlockBackward, [x, w, a], state, y),
-                        Err(_) => finish::<B, C, _, 2>(BlockBackward, [x, w], state, y),
-                    },
+            let [mean, variance] = norm_statistics::<B, T>(&input, &saved);
+            (y, mean, variance, Arc::new(saved) as Arc<dyn Any + Send + Sync>)
+        });
+        let state = BlockState { input, saved, spec };
+        let (x, w) = (x.node(), w.node());
+        // The number of parents is part of the type.
+        let y = match <[NodeGuard; 3]>::try_from(nodes) {
+            Ok([a, b, c]) => record::<B, C, _, 5>(BlockBackward, [x, w, a, b, c], state, y),
+            Err(nodes) => match <[NodeGuard; 2]>::try_from(nodes) {
+                Ok([a, b]) => record::<B, C, _, 4>(BlockBackward, [x, w, a, b], state, y),
+                Err(nodes) => match <[NodeGuard; 1]>::try_from(nodes) {
+                    Ok([a]) => record::<B, C, _, 3>(BlockBackward, [x, w, a], state, y),
+                    Err(_) => record::<B, C, _, 2>(BlockBackward, [x, w], state, y),
                 },
-            };
-            (y, constant(mean), constant(variance))
-        })
+            },
+        };
+        (y, constant(mean), constant(variance))
     }
 
     fn zoo_max_pool2d(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        let input = rm::<B>(x.primitive().clone());
-        let (y, winners) = by_type!(input, T => pool_forward::<B, T>(&input));
-        let state = (input.shape(), Arc::new(winners));
-        finish::<B, C, _, 1>(PoolBackward, [x.node()], state, y)
+        let input = row_major::<B>(x.primitive().clone());
+        let (y, corners) = with_element_type!(input, T => pool_forward::<B, T>(&input));
+        let state = (input.shape(), Arc::new(corners));
+        record::<B, C, _, 1>(PoolBackward, [x.node()], state, y)
     }
 
     fn zoo_cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
-        let input = rm::<B>(logits.primitive().clone());
-        let (losses, gradient) = by_type!(input, T => loss_forward::<B, T>(&input, labels));
-        finish::<B, C, _, 1>(LossBackward, [logits.node()], gradient, losses)
+        let input = row_major::<B>(logits.primitive().clone());
+        let (losses, gradient) =
+            with_element_type!(input, T => loss_forward::<B, T>(&input, labels));
+        record::<B, C, _, 1>(LossBackward, [logits.node()], gradient, losses)
     }
 
     fn zoo_adam(
@@ -128,36 +129,16 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
     }
 }
 
-pub(crate) type Guard = burn::backend::autodiff::ops::NodeGuard;
-
-/// Records `output` as computed from `parents`.
-pub(crate) fn finish<B, C, S, const N: usize>(
-    step: S,
-    parents: [Guard; N],
-    state: S::State,
-    output: FloatTensor<B>,
-) -> FloatTensor<Autodiff<B, C>>
-where
-    B: Backend,
-    C: CheckpointStrategy,
-    S: Backward<B, N>,
-{
-    match step.prepare::<C>(parents).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(state, output),
-        OpsKind::UnTracked(prep) => prep.finish(output),
-    }
-}
-
-/// What the backward pass of a block reads.
+/// State that the backward pass of a block reads.
 #[derive(Clone, Debug)]
 struct BlockState<B: Backend> {
     input: BlockInput<B>,
-    /// A [`Saved`] of the element type.
+    /// A [`Saved`] of the input's element type.
     saved: Arc<dyn Any + Send + Sync>,
     spec: BlockSpec,
 }
 
-/// Parents: input, weights, and those of bias, scale and center that are there.
+/// Parents: input, weights, then those of bias, scale and center that are present.
 #[derive(Clone, Copy, Debug)]
 struct BlockBackward;
 
@@ -165,52 +146,63 @@ impl<B: CpuTensors, const N: usize> Backward<B, N> for BlockBackward {
     type State = BlockState<B>;
 
     fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let dy = rm::<B>(grads.consume::<B>(&ops.node));
-        let BlockState { input, saved, spec } = ops.state;
-        let s = input.sizes(&spec);
-        by_type!(dy, T => {
-            let saved = saved.downcast_ref::<Saved<T>>().expect("one element type throughout");
-            let (x, p) = (B::values::<T>(&input.x), input.parameters::<T>());
-            let wants_x = ops.parents[0].is_some();
-            let out = B::consume::<T, _>(dy, |dy| {
-                block::backward(&s, x, &p, spec.epilogue.as_ref(), saved, dy, wants_x)
-            });
-            if let (Some(node), Some(dx)) = (&ops.parents[0], out.x) {
-                grads.register::<B>(node.id, B::lend(dx, input.x.shape()));
-            }
-            if let Some(node) = &ops.parents[1] {
-                grads.register::<B>(node.id, B::lend(out.weight, input.w.shape()));
-            }
-            let channels = Shape::new([s.replicas, s.outputs]);
-            let given = [
-                (p.bias, out.bias),
-                (p.scale, out.scale),
-                (p.center, out.center),
-            ];
-            let given = given.into_iter().filter(|(parameter, _)| parameter.is_some());
-            for (node, (_, values)) in ops.parents[2..].iter().zip(given) {
-                if let Some(node) = node {
-                    grads.register::<B>(node.id, B::build(values, channels.clone()));
-                }
-            }
-        });
+        let dy = row_major::<B>(grads.consume::<B>(&ops.node));
+        let parents = ops.parents.map(|parent| parent.map(|node| node.id));
+        block_backward(ops.state, dy, &parents, grads);
     }
+}
+
+/// Registers the gradients of a block's tracked parents. Compiled once for all numbers of parents.
+fn block_backward<B: CpuTensors>(
+    state: BlockState<B>,
+    dy: FloatTensor<B>,
+    parents: &[Option<NodeId>],
+    grads: &mut Gradients,
+) {
+    let BlockState { input, saved, spec } = state;
+    let shape = input.shape(&spec);
+    with_element_type!(dy, T => {
+        let saved = saved.downcast_ref::<Saved<T>>().expect("one element type throughout");
+        let (x, p) = (B::values::<T>(&input.x), input.parameters::<T>());
+        let wants_x = parents[0].is_some();
+        let out = B::consume::<T, _>(dy, |dy| {
+            block::backward(&shape, x, &p, spec.epilogue.as_ref(), saved, dy, wants_x)
+        });
+        if let (Some(id), Some(dx)) = (parents[0], out.x) {
+            grads.register::<B>(id, B::from_buffer(dx, input.x.shape()));
+        }
+        if let Some(id) = parents[1] {
+            grads.register::<B>(id, B::from_buffer(out.weight, input.w.shape()));
+        }
+        let channels = Shape::new([shape.replicas, shape.outputs]);
+        let present = [
+            (p.bias, out.bias),
+            (p.scale, out.scale),
+            (p.center, out.center),
+        ];
+        let present = present.into_iter().filter(|(parameter, _)| parameter.is_some());
+        for (id, (_, values)) in parents[2..].iter().zip(present) {
+            if let Some(id) = id {
+                grads.register::<B>(*id, B::from_vec(values, channels.clone()));
+            }
+        }
+    });
 }
 
 #[derive(Clone, Copy, Debug)]
 struct PoolBackward;
 
 impl<B: CpuTensors> Backward<B, 1> for PoolBackward {
-    /// Shape of the input and the winning corners.
+    /// Shape of the input, and the corner of each window that holds the maximum.
     type State = (Shape, Arc<Buffer<u8>>);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let dy = rm::<B>(grads.consume::<B>(&ops.node));
+        let dy = row_major::<B>(grads.consume::<B>(&ops.node));
         let [Some(node)] = ops.parents else { return };
-        let (shape, winners) = ops.state;
-        by_type!(dy, T => {
-            let dx = pool::backward(pool_sizes(&shape), B::values::<T>(&dy), &winners);
-            grads.register::<B>(node.id, B::lend(dx, shape));
+        let (shape, corners) = ops.state;
+        with_element_type!(dy, T => {
+            let dx = max_pool::backward(pool_shape(&shape), B::values::<T>(&dy), &corners);
+            grads.register::<B>(node.id, B::from_buffer(dx, shape));
         });
     }
 }
@@ -219,7 +211,7 @@ impl<B: CpuTensors> Backward<B, 1> for PoolBackward {
 struct LossBackward;
 
 impl<B: CpuTensors> Backward<B, 1> for LossBackward {
-    /// The gradient of each replica's loss by its logits.
+    /// The gradient of each replica's loss with respect to its logits.
     type State = FloatTensor<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {

@@ -1,7 +1,7 @@
-//! Sums over the rows of every column, in a fixed order: cubes add chunks of rows, and the same
-//! kernel adds what they found.
+//! Sums of every column over the rows, in a fixed order: cubes sum chunks of rows, and the same
+//! kernel sums their results.
 
-use super::functions::{Epilogue, seen};
+use super::functions::{NormFunction, norm_input};
 use burn::tensor::{DType, Shape};
 use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
@@ -9,49 +9,52 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::ops::reshape;
 use burn_cubecl::tensor::CubeTensor;
 
-/// Units of a cube at most.
+/// Largest number of units per cube.
 const UNITS: usize = 256;
-/// Units beside each other at most: with vectors of four numbers, 512 bytes of a row.
-const WIDE: usize = 32;
-/// Cubes that keep a large GPU busy.
+/// Largest number of units along a row: with vectors of four values, 512 bytes.
+const MAX_COLUMNS: usize = 32;
+/// Number of cubes that occupies a large GPU.
 const CUBES: usize = 512;
-/// Rows for each unit of a chunk at least.
-const ROWS: usize = 16;
+/// Smallest number of rows per unit.
+const MIN_ROWS: usize = 16;
 
-/// How a cube lies over the columns: units beside each other take vectors of one row, those below
-/// each other rows in turn.
+/// Shape of a cube: units along `columns` take vectors of the same row, units along `rows` take
+/// different rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Cube {
-    pub(super) wide: usize,
+pub(super) struct CubeShape {
+    pub(super) columns: usize,
     /// A power of two.
-    pub(super) high: usize,
+    pub(super) rows: usize,
 }
 
-/// How sums over `[replicas, rows, columns]` are cut.
+/// Division of sums over `[replicas, rows, columns]` into cubes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cut {
-    pub(super) cube: Cube,
+pub(super) struct ReductionGrid {
+    pub(super) cube: CubeShape,
     replicas: usize,
-    /// Cubes beside each other.
+    /// Cubes along a row.
     blocks: usize,
-    /// Rows of a chunk; the last may have fewer.
+    /// Rows per chunk; the last may have fewer.
     pub(super) rows: usize,
-    /// Cubes below each other.
+    /// Chunks of rows, one per cube.
     pub(super) chunks: usize,
 }
 
-impl Cut {
-    /// `vectors` is the number of vectors of a row.
+impl ReductionGrid {
+    /// The grid for `vectors` vectors per row.
     pub(super) fn new([replicas, rows, vectors]: [usize; 3]) -> Self {
-        let wide = vectors.clamp(1, WIDE);
+        let columns = vectors.clamp(1, MAX_COLUMNS);
         // The largest power of two that fits.
-        let high = 1 << (UNITS / wide).ilog2();
-        let blocks = vectors.div_ceil(wide);
+        let cube_rows = 1 << (UNITS / columns).ilog2();
+        let blocks = vectors.div_ceil(columns);
         let wanted = (CUBES / (replicas * blocks).max(1)).max(1);
-        let chunks = wanted.min(rows.div_ceil(high * ROWS)).max(1);
+        let chunks = wanted.min(rows.div_ceil(cube_rows * MIN_ROWS)).max(1);
         let rows_each = rows.div_ceil(chunks).max(1);
         Self {
-            cube: Cube { wide, high },
+            cube: CubeShape {
+                columns,
+                rows: cube_rows,
+            },
             replicas,
             blocks,
             rows: rows_each,
@@ -64,69 +67,75 @@ impl Cut {
     }
 
     pub(super) const fn cube_dim(&self) -> CubeDim {
-        CubeDim::new_1d((self.cube.wide * self.cube.high) as u32)
+        CubeDim::new_1d((self.cube.columns * self.cube.rows) as u32)
     }
 }
 
-/// An uninitialized tensor beside `like`.
+/// An uninitialized tensor on the device of `like`.
 pub(super) fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     let (client, device) = (like.client.clone(), like.device.clone());
     empty_device_contiguous_dtype(client, device, shape.into(), DType::F32)
 }
 
-/// The most channels that one unit takes.
+/// Largest number of channels per vector.
 pub(super) fn vector_size(tensor: &CubeTensor, channels: usize) -> usize {
     let sizes = tensor.client.io_optimized_vector_sizes(size_of::<f32>());
     let fitting = sizes.filter(|&size| channels.is_multiple_of(size));
     fitting.max().unwrap_or(1)
 }
 
-/// `factor` times the sum of each column of `x`, `[replicas, rows, columns]`, as the norm of `epilogue`
-/// sees it; with `mean`, `[replicas, columns]`, of its squared distances from that. The result is
-/// `[replicas, columns]`.
+/// `factor` times the column sums of the norm's input, or with `mean` of its squared differences from
+/// the mean.
+///
+/// # Shapes
+/// - `x`: `[replicas, rows, columns]`
+/// - `mean` and output: `[replicas, columns]`
 pub(super) fn sum(
     x: CubeTensor,
     mean: Option<CubeTensor>,
-    epilogue: Epilogue,
+    function: NormFunction,
     factor: f32,
 ) -> CubeTensor {
     let x = into_contiguous(x);
     let [r, rows, c] = x.meta.shape().dims();
     let vector = vector_size(&x, c);
-    let cut = Cut::new([r, rows, c / vector]);
-    let sums = empty(&x, [r, cut.chunks, c]);
-    // The last sum takes the factor.
-    let now = if cut.chunks == 1 { factor } else { 1.0 };
+    let grid = ReductionGrid::new([r, rows, c / vector]);
+    let sums = empty(&x, [r, grid.chunks, c]);
+    // The factor is applied in the last sum.
+    let now = if grid.chunks == 1 { factor } else { 1.0 };
     sum_columns::launch(
         &x.client,
-        cut.cubes(),
-        cut.cube_dim(),
+        grid.cubes(),
+        grid.cube_dim(),
         x.required_address_type(),
         vector,
         x.clone().into_tensor_arg(),
         mean.map(CubeTensor::into_buffer_arg).into(),
         sums.clone().into_tensor_arg(),
         rows,
-        cut.rows,
+        grid.rows,
         c / vector,
         now,
-        epilogue,
-        cut.cube,
+        function,
+        grid.cube,
     );
     finish(sums, factor)
 }
 
-/// What is left to add of the sums of chunks, `[replicas, chunks, columns]`.
+/// Sums the results of the chunks, `[replicas, chunks, columns]`.
 pub(super) fn finish(sums: CubeTensor, factor: f32) -> CubeTensor {
     let [r, chunks, c] = sums.meta.shape().dims();
     if chunks > 1 {
-        return sum(sums, None, Epilogue::NONE, factor);
+        return sum(sums, None, NormFunction::IDENTITY, factor);
     }
     reshape(sums, Shape::new([r, c]))
 }
 
 #[cube(launch, address_type = "dynamic")]
-#[expect(clippy::too_many_arguments, reason = "a kernel takes plain numbers")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "kernels take tensors and scalars only"
+)]
 fn sum_columns<N: Size>(
     x: &Tensor<Vector<f32, N>>,
     mean: ComptimeOption<&[Vector<f32, N>]>,
@@ -135,57 +144,57 @@ fn sum_columns<N: Size>(
     rows_each: usize,
     columns: usize,
     factor: f32,
-    #[comptime] epilogue: Epilogue,
-    #[comptime] cube: Cube,
+    #[comptime] function: NormFunction,
+    #[comptime] cube: CubeShape,
 ) {
-    let place = Place::new(rows, rows_each, cube);
+    let position = UnitPosition::new(rows, rows_each, cube);
     let mut sum = Vector::new(0.0f32);
-    if place.column < columns {
-        let channel = place.channel(columns);
+    if position.column < columns {
+        let channel = position.channel(columns);
         let mean: ComptimeOption<Vector<f32, N>> = mean.as_ref().map(|mean| mean[channel]);
-        let mut row = place.row;
-        while row < place.end {
-            let value = seen(x[place.at(row, rows, columns)], epilogue);
+        let mut row = position.row;
+        while row < position.end {
+            let value = norm_input(x[position.at(row, rows, columns)], function);
             #[comptime]
             match mean {
                 ComptimeOption::Some(mean) => {
-                    let off = value - mean;
-                    sum += off * off;
+                    let difference = value - mean;
+                    sum += difference * difference;
                 }
                 ComptimeOption::None => sum += value,
             }
-            row += cube.high;
+            row += cube.rows;
         }
     }
-    let sum = add_up(sum, cube) * Vector::new(factor);
-    if place.writes(columns, cube) {
-        sums[place.output(columns)] = sum;
+    let sum = cube_sum(sum, cube) * Vector::new(factor);
+    if position.writes(columns, cube) {
+        sums[position.output(columns)] = sum;
     }
 }
 
-/// Where a unit is in the columns.
+/// Position of a unit in the matrix.
 #[derive(CubeType, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct UnitPosition {
     replica: usize,
     chunk: usize,
-    /// The vector of the row.
+    /// Index of the vector in the row.
     pub(super) column: usize,
-    /// The first row.
+    /// First row of the unit.
     pub(super) row: usize,
-    /// Behind the last row of the chunk.
+    /// End of the rows of the chunk.
     pub(super) end: usize,
 }
 
 #[cube]
-impl Place {
-    pub(super) fn new(rows: usize, rows_each: usize, #[comptime] cube: Cube) -> Place {
+impl UnitPosition {
+    pub(super) fn new(rows: usize, rows_each: usize, #[comptime] cube: CubeShape) -> UnitPosition {
         let unit = UNIT_POS as usize;
         let chunk = CUBE_POS_X as usize;
-        let column = CUBE_POS_Y as usize * cube.wide + unit % cube.wide;
-        let row = chunk * rows_each + unit / cube.wide;
+        let column = CUBE_POS_Y as usize * cube.columns + unit % cube.columns;
+        let row = chunk * rows_each + unit / cube.columns;
         let all = (chunk + 1) * rows_each;
         let end = select(all < rows, all, rows);
-        Place {
+        UnitPosition {
             replica: CUBE_POS_Z as usize,
             chunk,
             column,
@@ -194,37 +203,40 @@ impl Place {
         }
     }
 
-    /// Where the unit's vector of `row` lies.
+    /// Index of the unit's vector in `row`.
     pub(super) fn at(&self, row: usize, rows: usize, columns: usize) -> usize {
         (self.replica * rows + row) * columns + self.column
     }
 
-    /// Where what belongs to the column, and not to a row, lies.
+    /// Index of the column in a tensor without rows.
     pub(super) fn channel(&self, columns: usize) -> usize {
         self.replica * columns + self.column
     }
 
-    /// Where the chunk's sum goes.
+    /// Index of the chunk's sum.
     pub(super) fn output(&self, columns: usize) -> usize {
         (self.replica * CUBE_COUNT_X as usize + self.chunk) * columns + self.column
     }
 
-    /// Whether the unit writes its column's sum.
-    pub(super) fn writes(&self, columns: usize, #[comptime] cube: Cube) -> bool {
-        self.column < columns && (UNIT_POS as usize) < cube.wide
+    /// Whether the unit writes the sum of its column.
+    pub(super) fn writes(&self, columns: usize, #[comptime] cube: CubeShape) -> bool {
+        self.column < columns && (UNIT_POS as usize) < cube.columns
     }
 }
 
-/// The sum over the units of a column, for those of the first row.
+/// The sum over the units of a column; valid in units of the first row.
 #[cube]
-pub(super) fn add_up<N: Size>(sum: Vector<f32, N>, #[comptime] cube: Cube) -> Vector<f32, N> {
-    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(comptime!(cube.wide * cube.high));
+pub(super) fn cube_sum<N: Size>(
+    sum: Vector<f32, N>,
+    #[comptime] cube: CubeShape,
+) -> Vector<f32, N> {
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(comptime!(cube.columns * cube.rows));
     let unit = UNIT_POS as usize;
     shared[unit] = sum;
     sync_cube();
     #[unroll]
-    for halving in 0..comptime!(cube.high.ilog2() as usize) {
-        let half = comptime!(cube.wide * (cube.high >> (halving + 1)));
+    for halving in 0..comptime!(cube.rows.ilog2() as usize) {
+        let half = comptime!(cube.columns * (cube.rows >> (halving + 1)));
         if unit < half {
             let other = shared[unit + half];
             shared[unit] += other;
@@ -239,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_in_one_chunk_and_large_sums_occupy_many_cubes() {
+    fn grid_covers_all_rows_and_uses_many_cubes() {
         for sizes in [
             [1, 100_352, 8],
             [64, 25_088, 16],
@@ -248,15 +260,17 @@ mod tests {
             [1, 0, 4],
         ] {
             let [replicas, rows, vectors] = sizes;
-            let cut = Cut::new(sizes);
-            assert!(cut.cube.wide * cut.cube.high <= UNITS && cut.cube.high.is_power_of_two());
-            assert!(cut.blocks * cut.cube.wide >= vectors);
-            assert!(cut.chunks * cut.rows >= rows, "{sizes:?}: {cut:?}");
-            assert!(cut.chunks == 1 || (cut.chunks - 1) * cut.rows < rows);
-            assert!(replicas * cut.blocks * cut.chunks <= CUBES.max(replicas * cut.blocks));
+            let grid = ReductionGrid::new(sizes);
+            assert!(
+                grid.cube.columns * grid.cube.rows <= UNITS && grid.cube.rows.is_power_of_two()
+            );
+            assert!(grid.blocks * grid.cube.columns >= vectors);
+            assert!(grid.chunks * grid.rows >= rows, "{sizes:?}: {grid:?}");
+            assert!(grid.chunks == 1 || (grid.chunks - 1) * grid.rows < rows);
+            assert!(replicas * grid.blocks * grid.chunks <= CUBES.max(replicas * grid.blocks));
         }
-        assert!(Cut::new([1, 100_352, 8]).chunks > 128);
-        // What is left then is one more sum.
-        assert_eq!(Cut::new([1, CUBES, 8]).chunks, 1);
+        assert!(ReductionGrid::new([1, 100_352, 8]).chunks > 128);
+        // The results of the chunks are one chunk.
+        assert_eq!(ReductionGrid::new([1, CUBES, 8]).chunks, 1);
     }
 }

@@ -1,9 +1,9 @@
-//! Derivatives of the kernels' operations.
+//! Derivatives of the GPU operations.
 
-use super::{Draw, GpuKernels, NormChannels};
-use crate::extension::finish;
+use super::arguments::{MaskDraw, NormChannels, NormSpec};
+use super::extension::GpuKernels;
+use crate::extension::record;
 use crate::geometry::Geometry;
-use crate::spec::NormSpec;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
@@ -13,7 +13,7 @@ use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
 use burn::tensor::Shape;
 
 impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
-    fn zoo_mask(keys: IntTensor<Self>, draw: Draw) -> FloatTensor<Self> {
+    fn zoo_mask(keys: IntTensor<Self>, draw: MaskDraw) -> FloatTensor<Self> {
         Self::from_inner(B::zoo_mask(keys, draw))
     }
 
@@ -30,9 +30,9 @@ impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
     }
 
     fn zoo_max_pool2d(images: FloatTensor<Self>) -> FloatTensor<Self> {
-        let given = images.primitive().clone();
-        let pooled = B::zoo_max_pool2d(given.clone());
-        finish::<B, C, _, 1>(PoolBackward, [images.node()], given, pooled)
+        let inner = images.primitive().clone();
+        let pooled = B::zoo_max_pool2d(inner.clone());
+        record::<B, C, _, 1>(PoolBackward, [images.node()], inner, pooled)
     }
 
     fn zoo_max_pool2d_gradient(
@@ -50,7 +50,7 @@ impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
     fn zoo_add_bias(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         let parents = [x.node(), bias.node()];
         let y = B::zoo_add_bias(x.into_primitive(), bias.into_primitive());
-        finish::<B, C, _, 2>(BiasBackward, parents, (), y)
+        record::<B, C, _, 2>(BiasBackward, parents, (), y)
     }
 
     fn zoo_moments(x: FloatTensor<Self>, spec: NormSpec) -> (FloatTensor<Self>, FloatTensor<Self>) {
@@ -97,7 +97,7 @@ impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
             center,
         };
         let state = NormState { x, channels, spec };
-        let y = finish::<B, C, _, 3>(NormBackward, parents, state, y);
+        let y = record::<B, C, _, 3>(NormBackward, parents, state, y);
         (y, Self::from_inner(mean), Self::from_inner(variance))
     }
 
@@ -112,7 +112,7 @@ impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
             geometry,
         };
         let y = B::zoo_conv2d(state.images.clone(), state.weight.clone(), geometry);
-        finish::<B, C, _, 2>(ConvBackward, [images.node(), weight.node()], state, y)
+        record::<B, C, _, 2>(ConvBackward, [images.node(), weight.node()], state, y)
     }
 }
 
@@ -146,7 +146,7 @@ impl<B: GpuKernels> Backward<B, 2> for BiasBackward {
     }
 }
 
-/// What the backward pass of a norm reads.
+/// State that the backward pass of a norm reads.
 #[derive(Clone, Debug)]
 struct NormState<B: GpuKernels> {
     x: FloatTensor<B>,
@@ -187,8 +187,8 @@ impl<B: GpuKernels> Backward<B, 1> for PoolBackward {
     }
 }
 
-/// What the backward pass of a convolution reads. The patches, `kernel * kernel` times as large as
-/// the images, are gathered again.
+/// State that the backward pass of a convolution reads. The patches are recomputed: they are
+/// `kernel * kernel` times as large as the images.
 #[derive(Clone, Debug)]
 struct ConvState<B: GpuKernels> {
     images: FloatTensor<B>,
@@ -219,7 +219,7 @@ impl<B: GpuKernels> Backward<B, 2> for ConvBackward {
         if let Some(node) = &ops.parents[1] {
             let patches = B::zoo_patches(images, geometry);
             let [_, taps, _] = weight.shape().dims();
-            let parts = parts([r, n, taps, outputs]);
+            let parts = batch_parts([r, n, taps, outputs]);
             let rows = n * h * w / parts;
             let part = |t: FloatTensor<B>, columns| {
                 B::float_reshape(t, Shape::new([r * parts, rows, columns]))
@@ -233,38 +233,39 @@ impl<B: GpuKernels> Backward<B, 2> for ConvBackward {
     }
 }
 
-/// Into how many parts of the batch the product for a weight's gradient is cut. It sums over all
-/// places of all images and has few results: in one piece it would keep a few of a GPU's
-/// multiprocessors busy for long, so that there are at least [`TILES`] tiles of results where the
-/// batch allows it.
-fn parts([replicas, batch, taps, outputs]: [usize; 4]) -> usize {
+/// Number of parts of the batch for which the product of a weight gradient is computed separately.
+///
+/// The product sums over all pixels of all images and has few results, so as one product it would
+/// occupy only a few multiprocessors. The parts give at least [`MIN_TILES`] tiles of results, if the
+/// batch has enough images.
+fn batch_parts([replicas, batch, taps, outputs]: [usize; 4]) -> usize {
     let tiles = replicas * taps.div_ceil(TILE) * outputs.div_ceil(TILE);
-    let fewest = TILES.div_ceil(tiles.max(1)).min(batch.max(1));
+    let fewest = MIN_TILES.div_ceil(tiles.max(1)).min(batch.max(1));
     (fewest..=batch)
         .find(|&parts| batch.is_multiple_of(parts))
         .unwrap_or(1)
 }
 
-/// About the tile of results that one group of units computes, in each direction.
+/// Approximate side of the tile of results that one cube computes.
 const TILE: usize = 64;
-/// A few for each multiprocessor of a large GPU.
-const TILES: usize = 512;
+/// A few tiles per multiprocessor of a large GPU.
+const MIN_TILES: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use super::parts;
+    use super::batch_parts;
 
     #[test]
-    fn products_are_cut_until_there_are_enough_tiles_and_never_within_an_image() {
-        // One tile each; a net's batch cannot give more parts than images.
-        assert_eq!(parts([1, 128, 9, 32]), 128);
-        assert_eq!(parts([64, 128, 9, 32]), 8);
+    fn batch_parts_give_enough_tiles_and_keep_images_whole() {
+        // One tile each; there cannot be more parts than images.
+        assert_eq!(batch_parts([1, 128, 9, 32]), 128);
+        assert_eq!(batch_parts([64, 128, 9, 32]), 8);
         // Five tiles of results.
-        assert_eq!(parts([64, 128, 288, 64]), 2);
-        assert_eq!(parts([1, 96, 288, 64]), 96);
-        // Enough as it is, and what is prime is not cut into unequal parts.
-        assert_eq!(parts([600, 128, 9, 32]), 1);
-        assert_eq!(parts([64, 13, 9, 32]), 13);
-        assert_eq!(parts([1, 0, 9, 32]), 1);
+        assert_eq!(batch_parts([64, 128, 288, 64]), 2);
+        assert_eq!(batch_parts([1, 96, 288, 64]), 96);
+        // Enough tiles without parts; a prime batch is not divided into unequal parts.
+        assert_eq!(batch_parts([600, 128, 9, 32]), 1);
+        assert_eq!(batch_parts([64, 13, 9, 32]), 13);
+        assert_eq!(batch_parts([1, 0, 9, 32]), 1);
     }
 }

@@ -1,19 +1,19 @@
-//! Batch norm and the activation on either side of it in the least number of passes: forward, one
-//! for the mean, one for the variance and one for the output; backward, one for both sums that the
-//! norm's derivative has (Ioffe and Szegedy 2015, section 3) and one for the gradient. What lies
-//! between the input and the output is computed again and never stored.
+//! Batch norm fused with the activation before or after it, in the fewest passes over memory.
+//!
+//! The forward pass has one pass for the mean, one for the variance and one for the output. The
+//! backward pass has one for both sums in the norm's derivative (Ioffe and Szegedy 2015, section 3)
+//! and one for the gradient. Intermediate values are recomputed and never stored.
 
-use super::NormChannels;
-use super::columns::{self, Cube, Cut, Place, add_up};
-use super::functions::{Epilogue, seen, slope, value};
-use crate::spec::NormSpec;
+use super::arguments::{NormChannels, NormSpec};
+use super::columns::{self, CubeShape, ReductionGrid, UnitPosition, cube_sum};
+use super::functions::{NormFunction, norm_input, slope, value};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-/// Mean and biased variance of every column of `x`, `[replicas, rows, channels]`, or of its
-/// activation where the norm stands behind it; `[replicas, channels]` each.
+/// Mean and biased variance of the norm's input, `[replicas, channels]` each, for `x` of
+/// `[replicas, rows, channels]`.
 pub(super) fn moments(x: CubeTensor, spec: &NormSpec) -> (CubeTensor, CubeTensor) {
     let x = into_contiguous(x);
     let share = 1.0 / x.meta.shape()[1] as f32;
@@ -31,7 +31,7 @@ fn row_major(channels: NormChannels<CubeBackend>) -> NormChannels<CubeBackend> {
     }
 }
 
-/// The output of `x`.
+/// The norm of `x` and its activation.
 pub(super) fn apply(
     x: CubeTensor,
     channels: NormChannels<CubeBackend>,
@@ -64,7 +64,7 @@ pub(super) fn apply(
     y
 }
 
-/// The gradients of `x`, scale and center by that of the output.
+/// The gradients of `x`, scale and center, from the gradient `dy` of the output.
 pub(super) fn gradient(
     x: CubeTensor,
     dy: CubeTensor,
@@ -74,12 +74,12 @@ pub(super) fn gradient(
     let (x, dy, p) = (into_contiguous(x), into_contiguous(dy), row_major(channels));
     let [r, rows, c] = x.meta.shape().dims();
     let vector = columns::vector_size(&x, c);
-    let cut = Cut::new([r, rows, c / vector]);
-    let [scales, centers] = [(); 2].map(|()| columns::empty(&x, [r, cut.chunks, c]));
+    let grid = ReductionGrid::new([r, rows, c / vector]);
+    let [scales, centers] = [(); 2].map(|()| columns::empty(&x, [r, grid.chunks, c]));
     sum_gradients::launch(
         &x.client,
-        cut.cubes(),
-        cut.cube_dim(),
+        grid.cubes(),
+        grid.cube_dim(),
         x.required_address_type(),
         vector,
         x.clone().into_tensor_arg(),
@@ -91,11 +91,11 @@ pub(super) fn gradient(
         scales.clone().into_tensor_arg(),
         centers.clone().into_tensor_arg(),
         rows,
-        cut.rows,
+        grid.rows,
         c / vector,
         spec.epsilon as f32,
         spec.into(),
-        cut.cube,
+        grid.cube,
     );
     let [scale, center] = [scales, centers].map(|sums| columns::finish(sums, 1.0));
     let dx = columns::empty(&x, x.meta.shape().clone());
@@ -126,14 +126,17 @@ pub(super) fn gradient(
     (dx, scale, center)
 }
 
-/// The reciprocal of the deviation.
+/// One over the standard deviation.
 #[cube]
-fn reciprocal<N: Size>(variance: Vector<f32, N>, epsilon: f32) -> Vector<f32, N> {
+fn inverse_deviation<N: Size>(variance: Vector<f32, N>, epsilon: f32) -> Vector<f32, N> {
     Vector::recip(Vector::sqrt(variance + Vector::new(epsilon)))
 }
 
 #[cube(launch, address_type = "dynamic")]
-#[expect(clippy::too_many_arguments, reason = "a kernel takes plain numbers")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "kernels take tensors and scalars only"
+)]
 fn apply_norm<N: Size>(
     x: &Tensor<Vector<f32, N>>,
     mean: &Tensor<Vector<f32, N>>,
@@ -145,40 +148,43 @@ fn apply_norm<N: Size>(
     rows: usize,
     columns: usize,
     epsilon: f32,
-    #[comptime] epilogue: Epilogue,
+    #[comptime] function: NormFunction,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
     let channel = ABSOLUTE_POS / (rows * columns) * columns + ABSOLUTE_POS % columns;
-    let off = seen(x[ABSOLUTE_POS], epilogue) - mean[channel];
-    let normal = off * reciprocal(variance[channel], epsilon);
+    let difference = norm_input(x[ABSOLUTE_POS], function) - mean[channel];
+    let normal = difference * inverse_deviation(variance[channel], epsilon);
     let normed = normal * scale[channel] + center[channel];
-    y[ABSOLUTE_POS] = if comptime!(epilogue.after) {
+    y[ABSOLUTE_POS] = if comptime!(function.norm_after) {
         normed
     } else {
-        value(normed, epilogue.activation)
+        value(normed, function.activation)
     };
 }
 
-/// The gradient of the norm's output, where the norm gave `normed`.
+/// The gradient of the norm's output `normed`, from the gradient `dy` of the block's output.
 #[cube]
-fn arriving<N: Size>(
+fn norm_gradient<N: Size>(
     dy: Vector<f32, N>,
     normed: Vector<f32, N>,
-    #[comptime] epilogue: Epilogue,
+    #[comptime] function: NormFunction,
 ) -> Vector<f32, N> {
-    if comptime!(epilogue.after) {
+    if comptime!(function.norm_after) {
         dy
     } else {
-        dy * slope(normed, epilogue.activation)
+        dy * slope(normed, function.activation)
     }
 }
 
-/// Sums of the gradient of the norm's output, and of it times what is normalized: the gradients of
-/// center and scale.
+/// Sums of the gradient of the norm's output, and of its product with the normalized values: the
+/// gradients of center and scale.
 #[cube(launch, address_type = "dynamic")]
-#[expect(clippy::too_many_arguments, reason = "a kernel takes plain numbers")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "kernels take tensors and scalars only"
+)]
 fn sum_gradients<N: Size>(
     x: &Tensor<Vector<f32, N>>,
     dy: &Tensor<Vector<f32, N>>,
@@ -192,39 +198,42 @@ fn sum_gradients<N: Size>(
     rows_each: usize,
     columns: usize,
     epsilon: f32,
-    #[comptime] epilogue: Epilogue,
-    #[comptime] cube: Cube,
+    #[comptime] function: NormFunction,
+    #[comptime] cube: CubeShape,
 ) {
-    let place = Place::new(rows, rows_each, cube);
+    let position = UnitPosition::new(rows, rows_each, cube);
     let mut for_scale = Vector::new(0.0f32);
     let mut for_center = Vector::new(0.0f32);
-    if place.column < columns {
-        let channel = place.channel(columns);
+    if position.column < columns {
+        let channel = position.channel(columns);
         let mean = mean[channel];
-        let reciprocal = reciprocal(variance[channel], epsilon);
+        let reciprocal = inverse_deviation(variance[channel], epsilon);
         let scale = scale[channel];
         let center = center[channel];
-        let mut row = place.row;
-        while row < place.end {
-            let at = place.at(row, rows, columns);
-            let normal = (seen(x[at], epilogue) - mean) * reciprocal;
-            let arrives = arriving(dy[at], normal * scale + center, epilogue);
-            for_scale += arrives * normal;
-            for_center += arrives;
+        let mut row = position.row;
+        while row < position.end {
+            let at = position.at(row, rows, columns);
+            let normal = (norm_input(x[at], function) - mean) * reciprocal;
+            let gradient = norm_gradient(dy[at], normal * scale + center, function);
+            for_scale += gradient * normal;
+            for_center += gradient;
             row += cube.high;
         }
     }
-    let for_scale = add_up(for_scale, cube);
-    let for_center = add_up(for_center, cube);
-    if place.writes(columns, cube) {
-        scales[place.output(columns)] = for_scale;
-        centers[place.output(columns)] = for_center;
+    let for_scale = cube_sum(for_scale, cube);
+    let for_center = cube_sum(for_center, cube);
+    if position.writes(columns, cube) {
+        scales[position.output(columns)] = for_scale;
+        centers[position.output(columns)] = for_center;
     }
 }
 
-/// `share` is one over the number of rows.
+/// The gradient of `x`; `share` is one over the number of rows.
 #[cube(launch, address_type = "dynamic")]
-#[expect(clippy::too_many_arguments, reason = "a kernel takes plain numbers")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "kernels take tensors and scalars only"
+)]
 fn input_gradient<N: Size>(
     x: &Tensor<Vector<f32, N>>,
     dy: &Tensor<Vector<f32, N>>,
@@ -240,7 +249,7 @@ fn input_gradient<N: Size>(
     columns: usize,
     epsilon: f32,
     share: f32,
-    #[comptime] epilogue: Epilogue,
+    #[comptime] function: NormFunction,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
@@ -248,14 +257,14 @@ fn input_gradient<N: Size>(
     let channel = ABSOLUTE_POS / (rows * columns) * columns + ABSOLUTE_POS % columns;
     let x = x[ABSOLUTE_POS];
     let scale = scale[channel];
-    let reciprocal = reciprocal(variance[channel], epsilon);
-    let normal = (seen(x, epilogue) - mean[channel]) * reciprocal;
-    let arrives = arriving(dy[ABSOLUTE_POS], normal * scale + center[channel], epilogue);
+    let reciprocal = inverse_deviation(variance[channel], epsilon);
+    let normal = (norm_input(x, function) - mean[channel]) * reciprocal;
+    let gradient = norm_gradient(dy[ABSOLUTE_POS], normal * scale + center[channel], function);
     let shared = center_gradient[channel] + normal * scale_gradient[channel];
-    let leaves = (arrives - shared * Vector::new(share)) * scale * reciprocal;
-    dx[ABSOLUTE_POS] = if comptime!(epilogue.after) {
-        leaves * slope(x, epilogue.activation)
+    let dx_norm = (gradient - shared * Vector::new(share)) * scale * reciprocal;
+    dx[ABSOLUTE_POS] = if comptime!(function.norm_after) {
+        dx_norm * slope(x, function.activation)
     } else {
-        leaves
+        dx_norm
     };
 }

@@ -1,9 +1,8 @@
-//! What follows the weights, number by number: activations and their slopes, as
-//! [`Activation::forward`] has them.
+//! Activations and their slopes, as in [`Activation::forward`].
 
-use crate::Position;
+use super::arguments::NormSpec;
 use crate::activation::{Activation, LEAKY_SLOPE};
-use crate::spec::NormSpec;
+use crate::position::Position;
 use burn_cubecl::cubecl::{self, prelude::*};
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
@@ -33,51 +32,52 @@ impl Function {
             (Activation::Elu, Function::Elu),
             (Activation::Linear, Function::Identity),
         ];
-        let of_activation = |(known, _): &&(Activation, Self)| *known == activation;
-        KERNELS
-            .iter()
-            .find(of_activation)
-            .map(|(_, kernel)| *kernel)
+        let mut kernels = KERNELS.into_iter();
+        let found = kernels.find(|(known, _)| *known == activation);
+        found.map(|(_, kernel)| kernel)
     }
 }
 
-/// What follows the weights, for which kernels are compiled.
+/// Activation and order of norm and activation, for which kernels are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Epilogue {
+pub(super) struct NormFunction {
     pub(super) activation: Function,
-    /// The norm stands behind the activation.
-    pub(super) after: bool,
+    /// Whether the norm comes after the activation.
+    pub(super) norm_after: bool,
 }
 
-impl Epilogue {
-    /// Nothing.
-    pub(super) const NONE: Self = Self {
+impl NormFunction {
+    /// No activation.
+    pub(super) const IDENTITY: Self = Self {
         activation: Function::Identity,
-        after: false,
+        norm_after: false,
     };
 }
 
-impl From<&NormSpec> for Epilogue {
+impl From<&NormSpec> for NormFunction {
     fn from(spec: &NormSpec) -> Self {
         Self {
             activation: Function::of(spec.activation)
                 .unwrap_or_else(|| panic!("`{}` has no GPU kernel", spec.activation.name())),
-            after: spec.position == Position::After,
+            norm_after: spec.position == Position::After,
         }
     }
 }
 
-/// What the norm sees of `x`.
+/// Input of the norm: `x`, or its activation if the norm comes after.
 #[cube]
-pub(super) fn seen<N: Size>(x: Vector<f32, N>, #[comptime] epilogue: Epilogue) -> Vector<f32, N> {
-    if comptime!(epilogue.after) {
-        value(x, epilogue.activation)
+pub(super) fn norm_input<N: Size>(
+    x: Vector<f32, N>,
+    #[comptime] function: NormFunction,
+) -> Vector<f32, N> {
+    if comptime!(function.norm_after) {
+        value(x, function.activation)
     } else {
         x
     }
 }
 
-/// The value at `x`.
+/// The activation of `x`.
 #[cube]
 pub(super) fn value<N: Size>(
     x: Vector<f32, N>,
@@ -103,7 +103,7 @@ pub(super) fn value<N: Size>(
     }
 }
 
-/// The slope at `x`; at a kink, the one from below.
+/// The derivative at `x`; at a kink, the one from below.
 #[cube]
 pub(super) fn slope<N: Size>(
     x: Vector<f32, N>,

@@ -1,27 +1,30 @@
-//! Dropout masks from their counter-based streams. One unit of the GPU draws one block, eight
-//! numbers; neighbours write neighbouring elements.
+//! Dropout masks from counter-based random streams. One unit draws one block of eight numbers;
+//! adjacent units write adjacent elements.
 
-use super::{Draw, KEY_WORDS};
+use super::arguments::{KEY_WORDS, MaskDraw};
 use ablate_streams::ROTATIONS;
 use burn::tensor::{DType, Shape};
 use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-/// Blocks of a chunk of [`Stream::half_words`](ablate_streams::Stream::half_words).
+/// Blocks per chunk of [`Stream::half_words`](ablate_streams::Stream::half_words).
 const LANES: usize = 16;
-/// Numbers of a chunk.
+/// Numbers per chunk.
 const CHUNK: usize = 128;
 
 /// Draws the masks of all replicas; `keys` as for `GpuKernels::zoo_mask`.
-pub(super) fn launch(keys: CubeTensor, draw: &Draw) -> CubeTensor {
+pub(super) fn launch(keys: CubeTensor, draw: &MaskDraw) -> CubeTensor {
     let replicas = keys.meta.num_elements() / KEY_WORDS;
     let (client, device) = (keys.client.clone(), keys.device.clone());
     let shape = Shape::new([replicas, draw.columns]);
     let mask = empty_device_contiguous_dtype(client.clone(), device, shape, DType::F32);
-    // The kernel counts blocks in 32 bits.
+    // Block indices have 32 bits.
     let blocks = LANES * draw.columns.div_ceil(CHUNK);
-    assert!(u32::try_from(blocks).is_ok(), "a mask fits a GPU");
+    assert!(
+        u32::try_from(blocks).is_ok(),
+        "a mask has at most 2^32 blocks"
+    );
     let units = replicas * blocks;
     if units == 0 {
         return mask;
@@ -45,7 +48,10 @@ pub(super) fn launch(keys: CubeTensor, draw: &Draw) -> CubeTensor {
 }
 
 #[cube(launch, address_type = "dynamic")]
-#[expect(clippy::too_many_arguments, reason = "a kernel takes plain numbers")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "kernels take tensors and scalars only"
+)]
 fn draw_masks(
     keys: &Tensor<u32>,
     mask: &mut Tensor<f32>,

@@ -1,24 +1,28 @@
-//! The kernels on the first adapter that wgpu reaches, against plain burn in double precision on
-//! the CPU. Without any adapter these tests fail: Mesa's software adapter will do.
+//! GPU kernels on the first adapter that wgpu finds, against plain burn in double precision on the
+//! CPU. These tests fail without an adapter; Mesa's software adapter is enough.
 
-use super::{GpuKernels, add_bias, normed_activation};
-use crate::Position;
+use super::api::{self, add_bias, normed_activation};
+use super::arguments::NormSpec;
+use super::extension::GpuKernels;
 use crate::activation::Activation;
+use crate::geometry::{Geometry, Padding};
+use crate::operations::has_kernels;
+use crate::plain;
+use crate::position::Position;
 use crate::testing::{adapter, distance, values};
-use crate::{self, Geometry, NormSpec, Padding, plain};
 use ablate_streams::{Purpose, Stream};
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// Normal numbers called `name`, the same everywhere.
+/// Normal random numbers of the stream `name`, the same on all devices.
 fn normals<const D: usize>(name: &str, shape: [usize; D], device: &Device) -> Tensor<D> {
     let stream = Stream::new(0, Purpose::Resample, name);
     let numbers = stream.normals(0).take(shape.iter().product());
-    // Single precision has them all.
+    // Rounded to single precision, so that all devices get the same values.
     let numbers: Vec<f64> = numbers.map(|x| f64::from(x as f32)).collect();
-    let dtype = if ops::has_kernels(device) {
+    let dtype = if has_kernels(device) {
         DType::F64
     } else {
         DType::F32
@@ -27,7 +31,7 @@ fn normals<const D: usize>(name: &str, shape: [usize; D], device: &Device) -> Te
     Tensor::from_data(data, (device, dtype))
 }
 
-/// The reference's device and the adapter, both with gradients.
+/// Results of `f` on the reference device and on the adapter, both with gradients.
 fn both<T>(f: impl Fn(&Device) -> T) -> [T; 2] {
     [Device::flex(), adapter().clone()].map(|device| f(&device.autodiff()))
 }
@@ -63,8 +67,8 @@ fn activation() -> impl Strategy<Value = Activation> {
     proptest::sample::select(with_kernel.collect::<Vec<_>>())
 }
 
-/// Each case compiles its kernels. The seed is fixed because a number within rounding of a kink has
-/// another slope in single precision, which is no error.
+/// Few cases, because each compiles its kernels. The seed is fixed: in single precision a value close
+/// to a kink can correctly have the other slope.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 16,
@@ -78,7 +82,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn patches_are_those_of_the_plain_version_and_their_sums_its_gradient(
+    fn patches_and_their_adjoint_match_plain_version(
         r in 1usize..3, n in 1usize..4, h in 1usize..8, w in 1usize..8, c in 1usize..10,
         geometry in geometry(),
     ) {
@@ -91,7 +95,7 @@ proptest! {
         let pull = "pull";
         let patches = plain::patches(x.clone(), geometry).reshape([r, rows, columns]);
         let sums = patches.clone() * normals(pull, [r, rows, columns], &cpu);
-        let gradient = x.grad(&sums.sum().backward()).expect("x is behind the sum");
+        let gradient = x.grad(&sums.sum().backward()).expect("x has a gradient");
 
         let gathered = Dispatch::zoo_patches(normals("x", images, gpu).into_dispatch(), geometry);
         prop_assert_eq!(values(patches), values(Tensor::<3>::from_dispatch(gathered)));
@@ -101,37 +105,37 @@ proptest! {
     }
 
     #[test]
-    fn max_pooling_is_that_of_the_plain_version(
+    fn max_pooling_matches_plain_version(
         r in 1usize..3, n in 1usize..4, h in 2usize..9, w in 2usize..9, c in 1usize..10,
     ) {
         let [there, here] = both(|device| {
             // Rounded, so that windows have ties.
             let x = normals("x", [r, n, h, w, c], device).round().require_grad();
-            let y = match ops::has_kernels(device) {
+            let y = match has_kernels(device) {
                 true => plain::max_pool2d(x.clone()),
-                false => ops::max_pool2d(x.clone()),
+                false => api::max_pool2d(x.clone()),
             };
             let pull = normals("pull", y.dims(), device);
             let gradients = (y.clone() * pull).sum().backward();
-            [values(y), values(x.grad(&gradients).expect("x is behind the sum"))]
+            [values(y), values(x.grad(&gradients).expect("x has a gradient"))]
         });
         prop_assert_eq!(there, here);
     }
 
     #[test]
-    fn a_norm_with_its_activation_is_what_burn_makes_of_both(
+    fn norm_with_activation_matches_burn(
         r in 1usize..4, rows in prop_oneof![8usize..40, 1000usize..3000], c in 1usize..70,
         activation in activation(), after: bool, has: [bool; 2],
     ) {
         let position = if after { Position::After } else { Position::Before };
         all_near(&both(|device| {
-            // Means away from zero.
+            // With means away from zero.
             let x = (normals("x", [r, rows, c], device) + 3.0).require_grad();
             let scale = (normals("scale", [r, c], device) + 0.5).require_grad();
             let center = normals("center", [r, c], device).require_grad();
             let given = [has[0].then(|| scale.clone()), has[1].then(|| center.clone())];
             let spec = NormSpec { activation, position, epsilon: 1e-5 };
-            let (y, moments) = match ops::has_kernels(device) {
+            let (y, moments) = match has_kernels(device) {
                 true => layers(x.clone(), given, &spec),
                 false => {
                     let out = normed_activation(x.clone(), given, spec);
@@ -141,9 +145,9 @@ proptest! {
             let gradients = (y.clone() * normals("pull", [r, rows, c], device)).sum().backward();
             let mut lists = vec![values(y)];
             lists.extend(moments);
-            lists.push(values(x.grad(&gradients).expect("x is behind the sum")));
+            lists.push(values(x.grad(&gradients).expect("x has a gradient")));
             for (_, parameter) in has.iter().zip([&scale, &center]).filter(|(has, _)| **has) {
-                lists.push(values(parameter.grad(&gradients).expect("it is behind the sum")));
+                lists.push(values(parameter.grad(&gradients).expect("the parameter has a gradient")));
             }
             lists
         }), 3e-5);
@@ -151,13 +155,13 @@ proptest! {
 }
 
 #[test]
-fn sums_over_many_rows_are_exact_to_rounding() {
-    // More rows than Mesa's software adapter lets a loop have rounds, nearly all of them alike.
+fn sums_over_many_rows_are_accurate() {
+    // More rows than Mesa's software adapter allows iterations of a loop, with similar values.
     let [r, rows, c] = [1, 140_000, 3];
     let [there, here] = both(|device| {
         let x = normals("x", [r, rows, c], device).round() * 1e-3 + 0.1;
         let bias = normals("bias", [r, c], device).require_grad();
-        let y = match ops::has_kernels(device) {
+        let y = match has_kernels(device) {
             true => x.clone() + bias.clone().unsqueeze_dim(1),
             false => add_bias(x.clone(), bias.clone()),
         };
@@ -167,14 +171,14 @@ fn sums_over_many_rows_are_exact_to_rounding() {
             position: Position::Before,
             epsilon: 1e-5,
         };
-        let moments = match ops::has_kernels(device) {
+        let moments = match has_kernels(device) {
             true => layers(x, [None, None], &spec).1,
             false => {
                 let out = normed_activation(x, [None, None], spec);
                 [out.mean, out.variance].map(values)
             }
         };
-        let gradient = values(bias.grad(&gradients).expect("it is behind the sum"));
+        let gradient = values(bias.grad(&gradients).expect("the parameter has a gradient"));
         [moments.to_vec(), vec![gradient]].concat()
     });
     for (a, b) in there.iter().zip(&here) {
@@ -184,7 +188,7 @@ fn sums_over_many_rows_are_exact_to_rounding() {
     }
 }
 
-/// Batch norm and activation by burn's operations, and the norm's mean and variance.
+/// Batch norm and activation by burn operations, and the norm's mean and variance.
 fn layers(
     x: Tensor<3>,
     [scale, center]: [Option<Tensor<2>>; 2],
@@ -206,9 +210,9 @@ fn layers(
     (y, [values(mean), values(variance)])
 }
 
-/// Products of each shape are tuned, which takes seconds; so there are few.
+/// Few cases, because burn tunes products of each shape for seconds.
 #[test]
-fn convolutions_and_their_gradients_are_those_of_the_plain_version() {
+fn convolutions_match_plain_version() {
     let strided = Geometry {
         kernel: 2,
         stride: 2,
@@ -226,19 +230,19 @@ fn convolutions_and_their_gradients_are_those_of_the_plain_version() {
                 let shape = [r, geometry.kernel.pow(2) * c, outputs];
                 let weight = normals("weight", shape, device).require_grad();
                 let bias = normals("bias", [r, outputs], device).require_grad();
-                let conv2d = match ops::has_kernels(device) {
+                let conv2d = match has_kernels(device) {
                     true => plain::conv2d,
-                    false => ops::conv2d,
+                    false => api::conv2d,
                 };
                 let y = conv2d(x.clone(), weight.clone(), Some(bias.clone()), geometry);
                 let pull = normals("pull", y.dims(), device);
                 let gradients = (y.clone() * pull).sum().backward();
-                let behind = "it is behind the sum";
+                let tracked = "every input has a gradient";
                 vec![
                     values(y),
-                    values(x.grad(&gradients).expect(behind)),
-                    values(weight.grad(&gradients).expect(behind)),
-                    values(bias.grad(&gradients).expect(behind)),
+                    values(x.grad(&gradients).expect(tracked)),
+                    values(weight.grad(&gradients).expect(tracked)),
+                    values(bias.grad(&gradients).expect(tracked)),
                 ]
             }),
             1e-5,
@@ -247,7 +251,7 @@ fn convolutions_and_their_gradients_are_those_of_the_plain_version() {
 }
 
 #[test]
-fn a_norm_of_equal_numbers_gives_the_center_and_no_gradient() {
+fn norm_of_constant_input_gives_center_and_no_gradient() {
     let device = adapter().clone().autodiff();
     let x = Tensor::<3>::full([2, 50, 6], 7.25, (&device, DType::F32)).require_grad();
     let center = normals("center", [2, 6], &device);
@@ -260,6 +264,6 @@ fn a_norm_of_equal_numbers_gives_the_center_and_no_gradient() {
     assert_eq!(values(out.variance), [0.0; 12]);
     let each: Tensor<3> = center.unsqueeze_dim(1);
     assert_eq!(values(out.y.clone()), values(each.expand([2, 50, 6])));
-    let gradient = x.grad(&out.y.sum().backward()).expect("x is behind it");
+    let gradient = x.grad(&out.y.sum().backward()).expect("x has a gradient");
     assert!(values(gradient).iter().all(|g| g.abs() < 1e-3));
 }

@@ -1,46 +1,45 @@
-//! What moves numbers between images and the windows that convolutions and pooling look at. One
-//! unit of the GPU makes neighbouring channels of one place, and neighbours write neighbouring
-//! memory.
+//! Kernels between images and the windows of convolutions and pooling. One unit computes a vector of
+//! channels of one pixel; adjacent units write adjacent memory.
 
 use super::columns::{empty, vector_size};
-use crate::{Geometry, Padding};
+use crate::geometry::{Geometry, Padding};
 use burn::tensor::Shape;
 use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-/// `[replicas, batch * output height * output width, kernel * kernel * channels]` of `images`,
-/// `[replicas, batch, height, width, channels]`.
+/// Shape `[replicas, batch * output height * output width, kernel * kernel * channels]` of the patches
+/// of `images`, `[replicas, batch, height, width, channels]`.
 pub(super) fn patches_shape(images: &Shape, geometry: Geometry) -> Shape {
     let [r, n, h, w, c] = images.dims();
-    let places = geometry.output(h) * geometry.output(w);
-    Shape::new([r, n * places, geometry.kernel.pow(2) * c])
+    let pixels = geometry.output(h) * geometry.output(w);
+    Shape::new([r, n * pixels, geometry.kernel.pow(2) * c])
 }
 
-/// `images` with height and width halved, rounded down.
+/// Shape of `images` with height and width halved, rounded down.
 pub(super) fn pooled_shape(images: &Shape) -> Shape {
     let [r, n, h, w, c] = images.dims();
     Shape::new([r, n, h / 2, w / 2, c])
 }
 
-/// Images and the windows over them, for which kernels are compiled.
+/// Image and window sizes, for which kernels are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Windows {
+struct WindowShape {
     height: usize,
     width: usize,
-    /// Vectors of channels.
+    /// Number of vectors of channels.
     channels: usize,
     kernel: usize,
     stride: usize,
     /// Zeros above and on the left.
     before: usize,
-    /// Windows below each other.
+    /// Number of windows along the height.
     rows: usize,
-    /// Windows beside each other.
+    /// Number of windows along the width.
     columns: usize,
 }
 
-impl Windows {
+impl WindowShape {
     fn new(images: &Shape, geometry: Geometry, vector: usize) -> Self {
         let [_, _, height, width, channels] = images.dims();
         Self {
@@ -55,7 +54,7 @@ impl Windows {
         }
     }
 
-    /// 2x2, side by side.
+    /// Windows of 2x2 pooling with stride 2.
     fn pooling(images: &Shape, vector: usize) -> Self {
         let geometry = Geometry {
             kernel: 2,
@@ -66,7 +65,7 @@ impl Windows {
     }
 }
 
-/// A kernel from one tensor to another.
+/// Arguments of a kernel that maps one tensor to another.
 struct Launch {
     input: CubeTensor,
     output: CubeTensor,
@@ -77,12 +76,12 @@ struct Launch {
 }
 
 impl Launch {
-    /// To a tensor of shape `output`, a unit a vector of `channels` of a tensor of `numbers`.
-    fn new(input: CubeTensor, output: Shape, channels: usize, numbers: usize) -> Self {
+    /// A launch with an output of shape `output`, and one unit per vector of `elements` elements.
+    fn new(input: CubeTensor, output: Shape, channels: usize, elements: usize) -> Self {
         let input = into_contiguous(input);
         let output = empty(&input, output);
         let vector = vector_size(&input, channels);
-        let units = numbers / vector;
+        let units = elements / vector;
         let (a, b) = (
             input.required_address_type(),
             output.required_address_type(),
@@ -97,14 +96,14 @@ impl Launch {
         }
     }
 
-    /// With a unit a vector of the output.
-    fn to(output: Shape, input: CubeTensor, channels: usize) -> Self {
-        let numbers = output.num_elements();
-        Self::new(input, output, channels, numbers)
+    /// A launch with one unit per vector of the output.
+    fn per_output(output: Shape, input: CubeTensor, channels: usize) -> Self {
+        let elements = output.num_elements();
+        Self::new(input, output, channels, elements)
     }
 }
 
-/// Launches a kernel on the tensors given, if it has any units.
+/// Launches a kernel, if it has any units.
 macro_rules! launch {
     ($kernel:ident, $launch:ident, [$($tensor:expr),+], $windows:expr) => {
         if $launch.units > 0 {
@@ -131,68 +130,73 @@ fn channels(images: &Shape) -> usize {
     c
 }
 
-/// The patches of a convolution side by side, zeros outside of the images.
+/// The patches of a convolution (im2col), with zeros outside of the images.
 pub(super) fn patches(images: CubeTensor, geometry: Geometry) -> CubeTensor {
     let shape = images.meta.shape().clone();
-    let l = Launch::to(patches_shape(&shape, geometry), images, channels(&shape));
-    let windows = Windows::new(&shape, geometry, l.vector);
+    let l = Launch::per_output(patches_shape(&shape, geometry), images, channels(&shape));
+    let windows = WindowShape::new(&shape, geometry, l.vector);
     launch!(gather_patches, l, [l.input, l.output], windows);
     l.output
 }
 
-/// The adjoint of [`patches`]: every place of the images is the sum of where it lies in patches.
+/// The adjoint of [`patches`] (col2im): every pixel is the sum of its occurrences in patches.
 pub(super) fn unpatch(patches: CubeTensor, images: &Shape, geometry: Geometry) -> CubeTensor {
-    let l = Launch::to(images.clone(), patches, channels(images));
-    let windows = Windows::new(images, geometry, l.vector);
+    let l = Launch::per_output(images.clone(), patches, channels(images));
+    let windows = WindowShape::new(images, geometry, l.vector);
     launch!(add_patches, l, [l.input, l.output], windows);
     l.output
 }
 
-/// The largest of every 2x2 window.
+/// The maximum of every 2x2 window.
 pub(super) fn max_pool(images: CubeTensor) -> CubeTensor {
     let shape = images.meta.shape().clone();
-    let l = Launch::to(pooled_shape(&shape), images, channels(&shape));
-    let windows = Windows::pooling(&shape, l.vector);
-    launch!(largest, l, [l.input, l.output], windows);
+    let l = Launch::per_output(pooled_shape(&shape), images, channels(&shape));
+    let windows = WindowShape::pooling(&shape, l.vector);
+    launch!(window_max, l, [l.input, l.output], windows);
     l.output
 }
 
-/// The gradient of the images by that of [`max_pool`].
+/// The gradient of the images, from the gradient of the output of [`max_pool`].
 pub(super) fn max_pool_gradient(images: CubeTensor, gradient: CubeTensor) -> CubeTensor {
     let shape = images.meta.shape().clone();
     let [r, n, h, w, c] = shape.dims();
     let corners = r * n * h.div_ceil(2) * w.div_ceil(2) * c;
     let l = Launch::new(images, shape.clone(), c, corners);
     let gradient = into_contiguous(gradient);
-    let windows = Windows::pooling(&shape, l.vector);
-    launch!(to_the_largest, l, [l.input, gradient, l.output], windows);
+    let windows = WindowShape::pooling(&shape, l.vector);
+    launch!(
+        window_max_gradient,
+        l,
+        [l.input, gradient, l.output],
+        windows
+    );
     l.output
 }
 
-/// A vector of a stack of images.
+/// Position of a vector in a stack of images.
 #[derive(CubeType, Clone, Copy)]
-struct Spot {
+struct PixelPosition {
     image: usize,
     row: usize,
     column: usize,
     channel: usize,
 }
 
-/// The `at`-th of images of this size.
+/// The position of vector `index` in images of this size.
 #[cube]
-fn spot(
-    at: usize,
+fn pixel_position(
+    index: usize,
     #[comptime] height: usize,
     #[comptime] width: usize,
     #[comptime] channels: usize,
-) -> Spot {
-    let place = at / channels;
-    let line = place / width;
-    Spot {
-        image: line / height,
-        row: line % height,
-        column: place % width,
-        channel: at % channels,
+) -> PixelPosition {
+    let pixel = index / channels;
+    let row = pixel / width;
+    PixelPosition {
+        image: row / height,
+        row: row % height,
+        column: pixel % width,
+        channel: index % channels,
     }
 }
 
@@ -201,15 +205,15 @@ fn gather_patches<N: Size>(
     images: &Tensor<Vector<f32, N>>,
     patches: &mut Tensor<Vector<f32, N>>,
     units: usize,
-    #[comptime] s: Windows,
+    #[comptime] s: WindowShape,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
     let patch = comptime!(s.kernel * s.kernel * s.channels);
-    let window = spot(ABSOLUTE_POS / patch, s.rows, s.columns, 1usize);
-    let tap = spot(ABSOLUTE_POS % patch, s.kernel, s.kernel, s.channels);
-    // Counted from the zeros above and on the left.
+    let window = pixel_position(ABSOLUTE_POS / patch, s.rows, s.columns, 1usize);
+    let tap = pixel_position(ABSOLUTE_POS % patch, s.kernel, s.kernel, s.channels);
+    // In the padded image.
     let row = window.row * s.stride + tap.row;
     let column = window.column * s.stride + tap.column;
     let inside = row >= s.before
@@ -230,18 +234,18 @@ fn add_patches<N: Size>(
     patches: &Tensor<Vector<f32, N>>,
     images: &mut Tensor<Vector<f32, N>>,
     units: usize,
-    #[comptime] s: Windows,
+    #[comptime] s: WindowShape,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let here = spot(ABSOLUTE_POS, s.height, s.width, s.channels);
+    let here = pixel_position(ABSOLUTE_POS, s.height, s.width, s.channels);
     let row = here.row + s.before;
     let column = here.column + s.before;
     let mut sum = Vector::new(0.0f32);
     #[unroll]
     for tap_row in 0..s.kernel {
-        // The window whose row `tap_row` this is, if there is one.
+        // The window in which this pixel is in row `tap_row`, if there is one.
         let window_row = (row - tap_row) / s.stride;
         let in_rows =
             row >= tap_row && window_row * s.stride + tap_row == row && window_row < s.rows;
@@ -262,30 +266,30 @@ fn add_patches<N: Size>(
     images[ABSOLUTE_POS] = sum;
 }
 
-/// Where the first corner of a 2x2 window lies.
+/// Index of the first corner of a 2x2 window.
 #[cube]
-fn first_corner(window: &Spot, #[comptime] s: Windows) -> usize {
+fn first_corner(window: &PixelPosition, #[comptime] s: WindowShape) -> usize {
     let line = window.image * s.height + 2 * window.row;
     (line * s.width + 2 * window.column) * s.channels + window.channel
 }
 
-/// The larger of two, the first where they are equal.
+/// The larger value; the first if both are equal.
 #[cube]
 fn larger<N: Size>(a: Vector<f32, N>, b: Vector<f32, N>) -> Vector<f32, N> {
     select_many(b.greater_than(&a), b, a)
 }
 
 #[cube(launch, address_type = "dynamic")]
-fn largest<N: Size>(
+fn window_max<N: Size>(
     images: &Tensor<Vector<f32, N>>,
     pooled: &mut Tensor<Vector<f32, N>>,
     units: usize,
-    #[comptime] s: Windows,
+    #[comptime] s: WindowShape,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
-    let window = spot(ABSOLUTE_POS, s.rows, s.columns, s.channels);
+    let window = pixel_position(ABSOLUTE_POS, s.rows, s.columns, s.channels);
     let first = first_corner(&window, s);
     let below = first + comptime!(s.width * s.channels);
     let upper = larger(images[first], images[first + s.channels]);
@@ -293,22 +297,22 @@ fn largest<N: Size>(
     pooled[ABSOLUTE_POS] = larger(upper, lower);
 }
 
-/// A unit a window, or what an odd last row or column leaves of one. It compares the corners as
-/// [`largest()`] does, so that which of them won need not be stored.
+/// One unit per window, including partial windows of an odd last row or column. Compares the corners
+/// as [`window_max()`] does, so that the corner of the maximum need not be stored.
 #[cube(launch, address_type = "dynamic")]
-fn to_the_largest<N: Size>(
+fn window_max_gradient<N: Size>(
     images: &Tensor<Vector<f32, N>>,
     gradient: &Tensor<Vector<f32, N>>,
     result: &mut Tensor<Vector<f32, N>>,
     units: usize,
-    #[comptime] s: Windows,
+    #[comptime] s: WindowShape,
 ) {
     if ABSOLUTE_POS >= units {
         terminate!();
     }
     let down = comptime!(s.height.div_ceil(2));
     let across = comptime!(s.width.div_ceil(2));
-    let window = spot(ABSOLUTE_POS, down, across, s.channels);
+    let window = pixel_position(ABSOLUTE_POS, down, across, s.channels);
     let first = first_corner(&window, s);
     let below = first + comptime!(s.width * s.channels);
     let zero = Vector::new(0.0f32);
@@ -318,10 +322,10 @@ fn to_the_largest<N: Size>(
         let c = images[below];
         let d = images[below + s.channels];
         let place = (window.image * s.rows + window.row) * s.columns + window.column;
-        let whole = gradient[place * s.channels + window.channel];
+        let window_gradient = gradient[place * s.channels + window.channel];
         let lower = larger(c, d).greater_than(&larger(a, b));
-        let upper_share = select_many(lower, zero, whole);
-        let lower_share = select_many(lower, whole, zero);
+        let upper_share = select_many(lower, zero, window_gradient);
+        let lower_share = select_many(lower, window_gradient, zero);
         let right = b.greater_than(&a);
         result[first] = select_many(right, zero, upper_share);
         result[first + s.channels] = select_many(right, upper_share, zero);

@@ -1,10 +1,10 @@
-//! The linear part of a convolution and its gradients, each the way that is fastest for its sizes.
+//! Linear part of a convolution and its gradients, each with the fastest algorithm for its shape.
 
-use super::patches::{Patches, turn};
-use super::winograd::{self, Tiles};
+use super::patches::{Patches, flip};
+use super::winograd::{WinogradConv, WinogradWorkspace};
 use crate::cpu::buffers::Buffer;
 use crate::cpu::columns::{Columns, ColumnsMut};
-use crate::cpu::product::{Left, Onto, product};
+use crate::cpu::product::{Addend, LeftOperand, product};
 use crate::cpu::real::Real;
 use crate::cpu::transpose::transpose;
 use std::ops::Deref;
@@ -15,45 +15,45 @@ pub(super) struct Convolution {
     patches: Patches,
     inputs: usize,
     outputs: usize,
-    /// Where minimal filtering pays.
-    tiles: Option<Tiles>,
+    /// The Winograd algorithm, if it is faster for this shape.
+    winograd: Option<WinogradConv>,
 }
 
-/// Room for what is computed on the way, for one task.
-pub(super) enum Room<T> {
-    /// An image with zeros around it, or patches.
+/// Memory for intermediate results of one task.
+pub(super) enum Workspace<T> {
+    /// A padded image, or patches.
     Image(Buffer<T>),
-    Tiles(winograd::Room<T>),
+    Winograd(WinogradWorkspace<T>),
 }
 
 impl Convolution {
-    /// `outputs` channels from patches of `inputs`.
+    /// A convolution from `inputs` to `outputs` channels.
     pub(super) fn new(patches: Patches, inputs: usize, outputs: usize) -> Self {
         Self {
             patches,
             inputs,
             outputs,
-            tiles: Tiles::of(patches, [inputs, outputs]),
+            winograd: WinogradConv::new(patches, [inputs, outputs]),
         }
     }
 
-    pub(super) fn room<T: Real>(&self) -> Room<T> {
-        match &self.tiles {
-            Some(tiles) => Room::Tiles(tiles.room()),
-            None => Room::Image(Buffer::zeros(self.patches.room())),
+    pub(super) fn workspace<T: Real>(&self) -> Workspace<T> {
+        match &self.winograd {
+            Some(winograd) => Workspace::Winograd(winograd.workspace()),
+            None => Workspace::Image(Buffer::zeros(self.patches.padded_image())),
         }
     }
 
-    /// Numbers in an image's output.
+    /// Values in the output of an image.
     fn output(&self) -> usize {
-        self.patches.places() * self.outputs
+        self.patches.count() * self.outputs
     }
 }
 
-/// Weights, `[patch, outputs]`.
+/// Borrowed or owned weights.
 pub(super) enum Weight<'a, T> {
-    Lent(&'a [T]),
-    Made(Buffer<T>),
+    Borrowed(&'a [T]),
+    Owned(Buffer<T>),
 }
 
 impl<T: Real> Deref for Weight<'_, T> {
@@ -61,28 +61,29 @@ impl<T: Real> Deref for Weight<'_, T> {
 
     fn deref(&self) -> &[T] {
         match self {
-            Self::Lent(weight) => weight,
-            Self::Made(weight) => weight,
+            Self::Borrowed(weight) => weight,
+            Self::Owned(weight) => weight,
         }
     }
 }
 
 /// A convolution with its weights.
-pub(super) struct Map<'a, T> {
+pub(super) struct WeightedConv<'a, T> {
     convolution: Convolution,
-    /// As the convolution takes them.
+    /// In the layout of the chosen algorithm.
     weight: Weight<'a, T>,
     bias: Option<&'a [T]>,
 }
 
-impl<'a, T: Real> Map<'a, T> {
+impl<'a, T: Real> WeightedConv<'a, T> {
+    /// A convolution with weights `[patch, outputs]`.
     pub(super) fn new(
         convolution: Convolution,
         weight: Weight<'a, T>,
         bias: Option<&'a [T]>,
     ) -> Self {
-        let weight = match &convolution.tiles {
-            Some(tiles) => Weight::Made(tiles.weights(&weight)),
+        let weight = match &convolution.winograd {
+            Some(winograd) => Weight::Owned(winograd.transform_weights(&weight)),
             None => weight,
         };
         Self {
@@ -92,40 +93,41 @@ impl<'a, T: Real> Map<'a, T> {
         }
     }
 
-    pub(super) fn room(&self) -> Room<T> {
-        self.convolution.room()
+    pub(super) fn workspace(&self) -> Workspace<T> {
+        self.convolution.workspace()
     }
 
     /// `out = conv(x, W) + b` for whole images.
-    pub(super) fn apply(&self, x: &[T], room: &mut Room<T>, out: &mut [T]) {
+    pub(super) fn apply(&self, x: &[T], workspace: &mut Workspace<T>, out: &mut [T]) {
         let c = &self.convolution;
-        match (&c.tiles, room) {
-            (Some(tiles), Room::Tiles(room)) => tiles.apply(x, &self.weight, self.bias, room, out),
-            (None, Room::Image(room)) => {
-                let onto = self.bias.map_or(Onto::Nothing, Onto::Row);
-                let images = x.chunks_exact(c.patches.pixels());
+        match (&c.winograd, workspace) {
+            (Some(winograd), Workspace::Winograd(workspace)) => {
+                winograd.apply(x, &self.weight, self.bias, workspace, out);
+            }
+            (None, Workspace::Image(workspace)) => {
+                let addend = self.bias.map_or(Addend::None, Addend::Row);
+                let images = x.chunks_exact(c.patches.image());
                 for (x, out) in images.zip(out.chunks_exact_mut(c.output())) {
                     product(
                         &mut ColumnsMut::whole(out, c.outputs),
-                        c.patches.rows(c.patches.frame(x, room)),
+                        c.patches.rows(c.patches.pad(x, workspace)),
                         Columns::whole(&self.weight, c.outputs),
-                        onto,
+                        addend,
                     );
                 }
             }
-            _ => unreachable!("the room is the convolution's"),
+            _ => unreachable!("the workspace belongs to this convolution"),
         }
     }
 }
 
-/// The gradient of the weights, a sum over images.
+/// Gradient of the weights, summed over images.
 pub(super) struct WeightGradient<'a, T> {
     convolution: Convolution,
-    /// Where it goes.
+    /// The gradient; not yet written while `is_empty`.
     weight: &'a mut [T],
-    /// Whether there is something in `weight` yet.
-    begun: bool,
-    /// The sum as minimal filtering takes it.
+    is_empty: bool,
+    /// The sum in the Winograd domain.
     planes: Option<Buffer<T>>,
 }
 
@@ -134,53 +136,56 @@ impl<'a, T: Real> WeightGradient<'a, T> {
         Self {
             convolution,
             weight,
-            begun: false,
-            planes: convolution.tiles.as_ref().map(Tiles::sums),
+            is_empty: true,
+            planes: convolution
+                .winograd
+                .as_ref()
+                .map(WinogradConv::gradient_sums),
         }
     }
 
-    /// Adds what whole images have with the gradients `d` of their output.
-    pub(super) fn add(&mut self, x: &[T], d: &[T], room: &mut Room<T>) {
+    /// Adds the gradients of whole images `x` with output gradients `d`.
+    pub(super) fn add(&mut self, x: &[T], d: &[T], workspace: &mut Workspace<T>) {
         let c = &self.convolution;
-        match (&c.tiles, &mut self.planes, room) {
-            (Some(tiles), Some(planes), Room::Tiles(room)) => {
-                tiles.add_gradient(x, d, room, planes);
+        match (&c.winograd, &mut self.planes, workspace) {
+            (Some(winograd), Some(planes), Workspace::Winograd(workspace)) => {
+                winograd.add_gradient(x, d, workspace, planes);
             }
-            (None, None, Room::Image(room)) => {
-                let images = x.chunks_exact(c.patches.pixels());
+            (None, None, Workspace::Image(workspace)) => {
+                let images = x.chunks_exact(c.patches.image());
                 for (x, d) in images.zip(d.chunks_exact(c.output())) {
-                    let onto = if self.begun {
-                        Onto::Itself
+                    let addend = if self.is_empty {
+                        Addend::None
                     } else {
-                        Onto::Nothing
+                        Addend::Output
                     };
                     product(
                         &mut ColumnsMut::whole(self.weight, c.outputs),
-                        c.patches.columns(c.patches.frame(x, room)),
+                        c.patches.columns(c.patches.pad(x, workspace)),
                         Columns::whole(d, c.outputs),
-                        onto,
+                        addend,
                     );
-                    self.begun = true;
+                    self.is_empty = false;
                 }
             }
-            _ => unreachable!("room and planes are the convolution's"),
+            _ => unreachable!("workspace and planes belong to this convolution"),
         }
     }
 
-    /// Brings the sum to where it goes.
+    /// Writes the sum to the weights, if it is in the Winograd domain.
     pub(super) fn finish(self) {
-        if let (Some(tiles), Some(planes)) = (self.convolution.tiles, self.planes) {
-            tiles.gradient(&planes, self.weight);
+        if let (Some(winograd), Some(planes)) = (self.convolution.winograd, self.planes) {
+            winograd.finish_gradient(&planes, self.weight);
         }
     }
 }
 
-/// What leads from the gradient of a convolution's output to that of its images.
+/// Map from a convolution's output gradient to its input gradient.
 pub(super) enum InputGradient<T: 'static> {
-    /// A convolution with the turned weights.
-    Turned(Map<'static, T>),
-    /// The gradients of all patches, added where the patches come from; where patches skip places.
-    Scattered {
+    /// A convolution with the flipped weights; for stride 1.
+    Convolution(WeightedConv<'static, T>),
+    /// The gradients of all patches, added to their pixels; for other strides.
+    Scatter {
         convolution: Convolution,
         /// `[outputs, patch]`.
         weight: Buffer<T>,
@@ -188,7 +193,7 @@ pub(super) enum InputGradient<T: 'static> {
 }
 
 impl<T: Real> InputGradient<T> {
-    /// Of a convolution with these weights.
+    /// The map for a convolution with weights `[patch, outputs]`.
     pub(super) fn new(convolution: Convolution, from: &[T]) -> Self {
         let Convolution {
             patches,
@@ -199,13 +204,13 @@ impl<T: Real> InputGradient<T> {
         let mut weight = Buffer::unspecified(from.len());
         match patches.of_gradient(outputs) {
             Some(patches) => {
-                turn(from, inputs, outputs, &mut weight);
+                flip(from, inputs, outputs, &mut weight);
                 let convolution = Convolution::new(patches, outputs, inputs);
-                Self::Turned(Map::new(convolution, Weight::Made(weight), None))
+                Self::Convolution(WeightedConv::new(convolution, Weight::Owned(weight), None))
             }
             None => {
                 transpose(from, outputs, &mut weight);
-                Self::Scattered {
+                Self::Scatter {
                     convolution,
                     weight,
                 }
@@ -213,41 +218,43 @@ impl<T: Real> InputGradient<T> {
         }
     }
 
-    pub(super) fn room(&self) -> Room<T> {
+    pub(super) fn workspace(&self) -> Workspace<T> {
         match self {
-            Self::Turned(map) => map.room(),
-            Self::Scattered { convolution, .. } => {
+            Self::Convolution(map) => map.workspace(),
+            Self::Scatter { convolution, .. } => {
                 let patches = &convolution.patches;
-                Room::Image(Buffer::unspecified(patches.places() * patches.patch()))
+                Workspace::Image(Buffer::unspecified(patches.count() * patches.patch()))
             }
         }
     }
 
-    /// The gradients `dx` of whole images, from those of their output.
-    pub(super) fn apply(&self, d: &[T], room: &mut Room<T>, dx: &mut [T]) {
-        match (self, room) {
-            (Self::Turned(map), room) => map.apply(d, room, dx),
+    /// Writes the gradients `dx` of whole images, from their output gradients `d`.
+    pub(super) fn apply(&self, d: &[T], workspace: &mut Workspace<T>, dx: &mut [T]) {
+        match (self, workspace) {
+            (Self::Convolution(map), workspace) => map.apply(d, workspace, dx),
             (
-                Self::Scattered {
+                Self::Scatter {
                     convolution: c,
                     weight,
                 },
-                Room::Image(room),
+                Workspace::Image(workspace),
             ) => {
                 let patch = c.patches.patch();
-                let images = dx.chunks_exact_mut(c.patches.pixels());
+                let images = dx.chunks_exact_mut(c.patches.image());
                 for (d, dx) in d.chunks_exact(c.output()).zip(images) {
                     product(
-                        &mut ColumnsMut::whole(room, patch),
-                        Left::row_major(d, c.patches.places(), c.outputs),
+                        &mut ColumnsMut::whole(workspace, patch),
+                        LeftOperand::row_major(d, c.patches.count(), c.outputs),
                         Columns::whole(weight, patch),
-                        Onto::Nothing,
+                        Addend::None,
                     );
                     dx.fill(T::ZERO);
-                    c.patches.scatter(room, dx);
+                    c.patches.scatter(workspace, dx);
                 }
             }
-            (Self::Scattered { .. }, Room::Tiles(_)) => unreachable!("the room is its own"),
+            (Self::Scatter { .. }, Workspace::Winograd(_)) => {
+                unreachable!("the workspace belongs to this gradient")
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The patches of a convolution. They are never written out: once there are zeros around an image,
-//! a patch is a few stretches of it, and patches are evenly spaced.
+//! Patches of a convolution. They are never copied (im2col is implicit): in a zero-padded image a
+//! patch is a few contiguous segments, and patches have a constant stride.
 
-use super::Image;
-use crate::cpu::product::{Left, Spaced};
+use super::shape::ImageShape;
+use crate::cpu::kernel::Kernel;
+use crate::cpu::product::{LeftOperand, Strided};
 use crate::cpu::real::Real;
 use crate::cpu::transpose::transpose;
-use crate::cpu::vector::Kernel;
 
-/// A kernel that moves over images of `height` by `width` places with zeros around them.
+/// A kernel that moves over zero-padded images of `height` by `width` pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patches {
     height: usize,
@@ -15,53 +15,52 @@ pub(super) struct Patches {
     channels: usize,
     kernel: usize,
     stride: usize,
-    /// Zeros before the first and after the last place, in each direction.
-    around: (usize, usize),
+    /// Zeros before the first and after the last pixel, in each direction.
+    padding: (usize, usize),
 }
 
 impl Patches {
-    /// The patches of the images that a convolution takes.
-    pub(super) fn new(image: Image, channels: usize) -> Self {
+    /// The patches of a convolution over `channels` channels.
+    pub(super) fn new(image: ImageShape, channels: usize) -> Self {
         Self {
             height: image.height,
             width: image.width,
             channels,
             kernel: image.geometry.kernel,
             stride: image.geometry.stride,
-            around: image.geometry.around(),
+            padding: image.geometry.around(),
         }
     }
 
-    /// The patches of the gradient of the output, of `outputs` channels, whose product with the
-    /// [turned](turn) weights is the gradient of the input; none where patches skip places.
+    /// The patches of the output gradient, of `outputs` channels. Their product with the
+    /// [flipped](flip) weights is the gradient of the input. `None` if the stride is not 1.
     pub(super) fn of_gradient(&self, outputs: usize) -> Option<Self> {
-        let (before, after) = self.around;
+        let (before, after) = self.padding;
         let (height, width) = self.output();
-        let whole = self.stride == 1;
-        whole.then(|| Self {
+        (self.stride == 1).then(|| Self {
             height,
             width,
             channels: outputs,
-            around: (self.kernel - 1 - before, self.kernel - 1 - after),
+            padding: (self.kernel - 1 - before, self.kernel - 1 - after),
             ..*self
         })
     }
 
-    /// The same with zeros on for as long as it takes for 2x2 patches side by side to have all of
-    /// theirs; none unless the kernel is one of 3x3 that skips no place.
+    /// The same patches with enough padding for an even output, in whole 2x2 tiles. `None` unless the
+    /// kernel is 3x3 with stride 1.
     pub(super) fn with_whole_tiles(&self) -> Option<Self> {
         let (height, width) = self.output();
-        let (before, after) = self.around;
+        let (before, after) = self.padding;
         let more = (height % 2).max(width % 2);
         (self.kernel == 3 && self.stride == 1).then_some(Self {
-            around: (before, after + more),
+            padding: (before, after + more),
             ..*self
         })
     }
 
-    /// Patches of one image, in each direction.
+    /// Number of patches per image, down and across.
     pub(super) fn output(&self) -> (usize, usize) {
-        let (before, after) = self.around;
+        let (before, after) = self.padding;
         let size = |n: usize| match (before + n + after).checked_sub(self.kernel) {
             Some(rest) => rest / self.stride + 1,
             None => 0,
@@ -69,81 +68,81 @@ impl Patches {
         (size(self.height), size(self.width))
     }
 
-    /// Patches of one image.
-    pub(super) fn places(&self) -> usize {
+    /// Number of patches per image.
+    pub(super) fn count(&self) -> usize {
         let (height, width) = self.output();
         height * width
     }
 
-    /// Numbers in one image.
-    pub(super) fn pixels(&self) -> usize {
+    /// Values in an image.
+    pub(super) fn image(&self) -> usize {
         self.height * self.width * self.channels
     }
 
-    /// Numbers in one patch.
+    /// Values in a patch.
     pub(super) fn patch(&self) -> usize {
         self.kernel * self.kernel * self.channels
     }
 
-    /// Places in a line of an image with the zeros around it.
-    pub(super) fn framed_width(&self) -> usize {
-        self.around.0 + self.width + self.around.1
+    /// Width of a padded image, in pixels.
+    pub(super) fn padded_width(&self) -> usize {
+        self.padding.0 + self.width + self.padding.1
     }
 
-    /// Numbers that [`Self::frame`] needs room for; none where nothing is around the images.
-    pub(super) fn room(&self) -> usize {
-        let (before, after) = self.around;
+    /// Values in a padded image; 0 without padding.
+    pub(super) fn padded_image(&self) -> usize {
+        let (before, after) = self.padding;
         match before + after {
             0 => 0,
-            around => (self.height + around) * self.framed_width() * self.channels,
+            padding => (self.height + padding) * self.padded_width() * self.channels,
         }
     }
 
-    /// The image `x` with zeros around it. The room has the size of [`Self::room`] and holds zeros,
-    /// or an image framed before.
-    pub(super) fn frame<'a, T: Real>(&self, x: &'a [T], room: &'a mut [T]) -> &'a [T] {
-        if room.is_empty() {
+    /// The image `x` with zero padding. `workspace` has [`Self::padded_image`] values, which are zeros or
+    /// an image padded before.
+    pub(super) fn pad<'a, T: Real>(&self, x: &'a [T], workspace: &'a mut [T]) -> &'a [T] {
+        if workspace.is_empty() {
             return x;
         }
-        let line = self.width * self.channels;
-        let (before, _) = self.around;
-        let framed = room.chunks_exact_mut(self.framed_width() * self.channels);
-        for (x, framed) in x.chunks_exact(line).zip(framed.skip(before)) {
-            framed[before * self.channels..][..line].copy_from_slice(x);
+        let row = self.width * self.channels;
+        let (before, _) = self.padding;
+        let padded = workspace.chunks_exact_mut(self.padded_width() * self.channels);
+        for (x, padded) in x.chunks_exact(row).zip(padded.skip(before)) {
+            padded[before * self.channels..][..row].copy_from_slice(x);
         }
-        room
+        workspace
     }
 
-    /// The patches of a framed image, `[places, patch]`.
-    pub(super) fn rows<'a, T>(&self, framed: &'a [T]) -> Left<'a, T> {
-        let [places, numbers] = self.spacing();
-        Left::new(framed, places, numbers)
+    /// The patches of a padded image as a matrix `[patches, patch]`.
+    pub(super) fn rows<'a, T>(&self, padded: &'a [T]) -> LeftOperand<'a, T> {
+        let [patches, values] = self.strides();
+        LeftOperand::new(padded, patches, values)
     }
 
-    /// The patches of a framed image, `[patch, places]`.
-    pub(super) fn columns<'a, T>(&self, framed: &'a [T]) -> Left<'a, T> {
-        let [places, numbers] = self.spacing();
-        Left::new(framed, numbers, places)
+    /// The transpose of [`Self::rows`], `[patch, patches]`.
+    pub(super) fn columns<'a, T>(&self, padded: &'a [T]) -> LeftOperand<'a, T> {
+        let [patches, values] = self.strides();
+        LeftOperand::new(padded, values, patches)
     }
 
-    /// Lines of patches and the patches of a line; rows of the kernel and the numbers of a row,
-    /// which are neighbours in the image.
-    fn spacing(&self) -> [[Spaced; 2]; 2] {
+    /// Dimensions of the patches (rows of patches, patches of a row) and of the values of a patch (rows
+    /// of the kernel, contiguous values of a row).
+    fn strides(&self) -> [[Strided; 2]; 2] {
         let (height, width) = self.output();
-        let line = self.framed_width() * self.channels;
+        let row = self.padded_width() * self.channels;
         [
             [
-                Spaced::new(height, self.stride * line),
-                Spaced::new(width, self.stride * self.channels),
+                Strided::new(height, self.stride * row),
+                Strided::new(width, self.stride * self.channels),
             ],
             [
-                Spaced::new(self.kernel, line),
-                Spaced::new(self.kernel * self.channels, 1),
+                Strided::new(self.kernel, row),
+                Strided::new(self.kernel * self.channels, 1),
             ],
         ]
     }
 
-    /// Adds `patches`, `[places, patch]` row by row, to where they come from in the image `dx`.
+    /// Adds the values of `patches`, `[patches, patch]`, to their pixels in the image `dx` (col2im).
     pub(super) fn scatter<T: Real>(&self, patches: &[T], dx: &mut [T]) {
         T::run(Scatter {
             patches: *self,
@@ -152,11 +151,11 @@ impl Patches {
         });
     }
 
-    /// The part of a kernel's row at output place `at` (along one direction) that is inside an
-    /// image of `size`: the first and the end in the kernel, and where the first is in the image.
+    /// The range of the kernel that lies inside an image of `size` at output position `at`, along one
+    /// direction: start and end in the kernel, and the image position of the start.
     #[inline(always)]
     fn inside(&self, at: usize, size: usize) -> (usize, usize, usize) {
-        let before = self.around.0;
+        let before = self.padding.0;
         let start = at * self.stride;
         let from = before.saturating_sub(start).min(self.kernel);
         let to = (size + before).saturating_sub(start).min(self.kernel);
@@ -182,15 +181,13 @@ impl<T: Real> Kernel for Scatter<'_, T> {
             for j in 0..width {
                 let (left, right, column) = patches.inside(j, patches.width);
                 for ky in 0..patches.kernel {
-                    let row = rows
-                        .next()
-                        .expect("a row of patches for each of the kernel");
+                    let row = rows.next().expect("a patch has all rows of the kernel");
                     if ky < top || ky >= bottom || left == right {
                         continue;
                     }
-                    let at = ((first + ky - top) * patches.width + column) * c;
+                    let start = ((first + ky - top) * patches.width + column) * c;
                     let row = &row[left * c..right * c];
-                    for (d, &p) in dx[at..at + row.len()].iter_mut().zip(row) {
+                    for (d, &p) in dx[start..start + row.len()].iter_mut().zip(row) {
                         *d += p;
                     }
                 }
@@ -199,13 +196,12 @@ impl<T: Real> Kernel for Scatter<'_, T> {
     }
 }
 
-/// The weights, `[patch, outputs]`, as the kernel that leads from the gradient of the output back
-/// to that of the input, `[kernel * kernel * outputs, inputs]`: its places in the opposite order,
-/// and inputs and outputs exchanged.
-pub(super) fn turn<T: Real>(weight: &[T], inputs: usize, outputs: usize, out: &mut [T]) {
+/// Flips weights `[patch, outputs]` to the kernel `[kernel * kernel * outputs, inputs]` that maps the
+/// output gradient to the input gradient: positions reversed, inputs and outputs exchanged.
+pub(super) fn flip<T: Real>(weight: &[T], inputs: usize, outputs: usize, out: &mut [T]) {
     let size = inputs * outputs;
-    let places = weight.chunks_exact(size).rev();
-    for (from, to) in places.zip(out.chunks_exact_mut(size)) {
+    let positions = weight.chunks_exact(size).rev();
+    for (from, to) in positions.zip(out.chunks_exact_mut(size)) {
         transpose(from, outputs, to);
     }
 }

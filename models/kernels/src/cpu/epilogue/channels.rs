@@ -1,11 +1,11 @@
-//! What a norm does to the numbers of a channel.
+//! The norm of a channel as an affine map.
 
-use super::Real;
-use super::strips::Strip;
+use super::channel_loop::ChannelVector;
+use crate::cpu::real::Real;
 use pulp::Simd;
 
-/// The channels of one replica, or of a block of them: a norm makes `(x - shift) * slope + offset`
-/// of a number, with `slope` the learned scale times `inverse`.
+/// Channels of one replica, or a block of them. The norm of `x` is `(x - shift) * slope + offset`,
+/// where `slope` is the learned scale times `inverse`, one over the standard deviation.
 pub(crate) struct Channels<T> {
     shift: Vec<T>,
     inverse: Vec<T>,
@@ -14,8 +14,7 @@ pub(crate) struct Channels<T> {
 }
 
 impl<T: Real> Channels<T> {
-    /// Channels that a norm with these statistics normalizes; a missing scale is 1, a missing
-    /// center 0.
+    /// Channels of a norm with these statistics. An absent scale is 1, an absent center 0.
     pub(crate) fn new(
         mean: &[T],
         variance: &[T],
@@ -23,9 +22,9 @@ impl<T: Real> Channels<T> {
         scale: Option<&[T]>,
         center: Option<&[T]>,
     ) -> Self {
-        let epsilon = T::of(epsilon);
-        let root = |&v: &T| T::ONE / (v + epsilon).sqrt();
-        let inverse: Vec<T> = variance.iter().map(root).collect();
+        let epsilon = T::from_f64(epsilon);
+        let inverse_deviation = |&v: &T| T::ONE / (v + epsilon).sqrt();
+        let inverse: Vec<T> = variance.iter().map(inverse_deviation).collect();
         let mut slope = inverse.clone();
         if let Some(scale) = scale {
             for (slope, &scale) in slope.iter_mut().zip(scale) {
@@ -40,8 +39,8 @@ impl<T: Real> Channels<T> {
         }
     }
 
-    /// Channels without a norm.
-    pub(crate) fn plain(count: usize) -> Self {
+    /// Channels without a norm: the identity map.
+    pub(crate) fn identity(count: usize) -> Self {
         Self {
             shift: vec![T::ZERO; count],
             inverse: vec![T::ONE; count],
@@ -54,22 +53,25 @@ impl<T: Real> Channels<T> {
         self.shift.len()
     }
 
-    /// The channels of a strip.
+    /// The channels of one vector.
     #[inline(always)]
-    pub(super) fn of<S: Simd, const SOME: bool>(&self, strip: Strip<T, S, SOME>) -> Lanes<T, S> {
-        Lanes {
-            simd: strip.simd,
-            shift: strip.load(&self.shift),
-            inverse: strip.load(&self.inverse),
-            slope: strip.load(&self.slope),
-            offset: strip.load(&self.offset),
+    pub(super) fn of<S: Simd, const PARTIAL: bool>(
+        &self,
+        vector: ChannelVector<T, S, PARTIAL>,
+    ) -> ChannelLanes<T, S> {
+        ChannelLanes {
+            simd: vector.simd,
+            shift: vector.load(&self.shift),
+            inverse: vector.load(&self.inverse),
+            slope: vector.load(&self.slope),
+            offset: vector.load(&self.offset),
         }
     }
 }
 
-/// Channels side by side.
+/// The norm of one vector of channels.
 #[derive(Clone, Copy)]
-pub(super) struct Lanes<T: Real, S: Simd> {
+pub(super) struct ChannelLanes<T: Real, S: Simd> {
     simd: S,
     shift: T::Vector<S>,
     inverse: T::Vector<S>,
@@ -77,30 +79,34 @@ pub(super) struct Lanes<T: Real, S: Simd> {
     offset: T::Vector<S>,
 }
 
-impl<T: Real, S: Simd> Lanes<T, S> {
-    /// What the norm makes of `x`.
+impl<T: Real, S: Simd> ChannelLanes<T, S> {
+    /// The norm of `x`.
     #[inline(always)]
-    pub(super) fn line(&self, x: T::Vector<S>) -> T::Vector<S> {
+    pub(super) fn affine(&self, x: T::Vector<S>) -> T::Vector<S> {
         let scaled = T::times(self.simd, T::minus(self.simd, x, self.shift), self.slope);
         T::plus(self.simd, scaled, self.offset)
     }
 
-    /// The normalized `x`.
+    /// The normalized `x`, without scale and center.
     #[inline(always)]
-    pub(super) fn normal(&self, x: T::Vector<S>) -> T::Vector<S> {
+    pub(super) fn normalize(&self, x: T::Vector<S>) -> T::Vector<S> {
         T::times(self.simd, T::minus(self.simd, x, self.shift), self.inverse)
     }
 
-    /// The gradient of `x`, from that of what the norm makes of it, less its mean, and the mean of
-    /// its products with the normalized numbers.
+    /// The gradient of `x` (Ioffe and Szegedy 2015, section 3), from the gradient of the norm's output
+    /// minus its mean, and the mean of its products with the normalized values.
     #[inline(always)]
-    pub(super) fn back(
+    pub(super) fn backward(
         &self,
         x: T::Vector<S>,
-        centred: T::Vector<S>,
+        centered: T::Vector<S>,
         products: T::Vector<S>,
     ) -> T::Vector<S> {
-        let along = T::times(self.simd, self.normal(x), products);
-        T::times(self.simd, T::minus(self.simd, centred, along), self.slope)
+        let correction = T::times(self.simd, self.normalize(x), products);
+        T::times(
+            self.simd,
+            T::minus(self.simd, centered, correction),
+            self.slope,
+        )
     }
 }

@@ -1,32 +1,47 @@
-//! Activations as types, so that each has inner loops of its own.
+//! Activations as types, so that the inner loops are compiled for each.
 
-use crate::activation::LEAKY_SLOPE;
+use crate::activation::{Activation, LEAKY_SLOPE};
 use crate::cpu::elementary::each;
 use crate::cpu::real::Real;
+use crate::spec::EpilogueSpec;
 use pulp::Simd;
 
 /// An activation as a type.
-pub(super) trait Function<T: Real>: Copy {
-    /// Whether values are what they are of, and slopes 1.
-    const IDENTITY: bool = false;
+pub(super) trait ActivationFunction<T: Real>: Copy {
+    /// Whether this is the identity function.
+    #[inline(always)]
+    fn is_identity(self) -> bool {
+        false
+    }
 
-    /// Whether a larger number never has a smaller value. The others fall and then rise.
-    const NEVER_FALLS: bool = true;
+    /// Whether the function is monotonic. The others fall and then rise.
+    #[inline(always)]
+    fn is_monotonic(self) -> bool {
+        true
+    }
 
-    /// The values of several vectors, and the slopes there. They share what they can; where only
-    /// one is used, the compiler leaves out what the other takes.
-    fn both<S: Simd, const N: usize>(self, simd: S, x: [T::Vector<S>; N])
-    -> [[T::Vector<S>; N]; 2];
+    /// Values and slopes at several vectors. If only one of the two is used, the compiler removes
+    /// the computation of the other.
+    fn value_and_slope<S: Simd, const N: usize>(
+        self,
+        simd: S,
+        x: [T::Vector<S>; N],
+    ) -> [[T::Vector<S>; N]; 2];
 }
 
 macro_rules! functions {
-    ($($name:ident$(, $falls:ident)?: |$t:ident, $simd:ident, $x:ident| $both:block)*) => {$(
+    ($($name:ident$(, monotonic = $monotonic:literal)?: |$t:ident, $simd:ident, $x:ident| $both:block)*) => {$(
         #[derive(Clone, Copy)]
         pub(super) struct $name;
-        impl<$t: Real> Function<$t> for $name {
-            $(const NEVER_FALLS: bool = !$falls;)?
+        impl<$t: Real> ActivationFunction<$t> for $name {
+            $(
+                #[inline(always)]
+                fn is_monotonic(self) -> bool {
+                    $monotonic
+                }
+            )?
             #[inline(always)]
-            fn both<S: Simd, const N: usize>(
+            fn value_and_slope<S: Simd, const N: usize>(
                 self,
                 $simd: S,
                 $x: [$t::Vector<S>; N],
@@ -41,29 +56,26 @@ macro_rules! functions {
 #[inline(always)]
 fn logistic<T: Real, S: Simd, const N: usize>(simd: S, x: [T::Vector<S>; N]) -> [T::Vector<S>; N] {
     let one = T::splat(simd, T::ONE);
-    let exp = T::exp_each(simd, each!(x, |i| T::negative(simd, x[i])));
-    each!(exp, |i| T::over(simd, one, T::plus(simd, one, exp[i])))
+    let exp = T::exp_each(simd, each!(x, |i| T::negate(simd, x[i])));
+    each!(exp, |i| T::divide(simd, one, T::plus(simd, one, exp[i])))
 }
 
-/// Of a function that falls before it rises.
-const FALLS: bool = true;
-
-// Comparisons are written so that NaN falls through to a branch that keeps it.
+// Comparisons are written so that a NaN takes the branch that keeps it.
 functions! {
     Relu: |T, simd, x| {
         let (zero, one) = (T::splat(simd, T::ZERO), T::splat(simd, T::ONE));
-        let value = each!(x, |i| T::choose_each(simd, T::at_least(simd, zero, x[i]), zero, x[i]));
-        let slope = each!(x, |i| T::choose_each(simd, T::above(simd, x[i], zero), one, zero));
+        let value = each!(x, |i| T::select_each(simd, T::greater_equal(simd, zero, x[i]), zero, x[i]));
+        let slope = each!(x, |i| T::select_each(simd, T::greater(simd, x[i], zero), one, zero));
         [value, slope]
     }
     LeakyRelu: |T, simd, x| {
         let (zero, one) = (T::splat(simd, T::ZERO), T::splat(simd, T::ONE));
-        let leak = T::splat(simd, T::of(LEAKY_SLOPE));
+        let leak = T::splat(simd, T::from_f64(LEAKY_SLOPE));
         let value = each!(x, |i| {
             let below = T::times(simd, x[i], leak);
-            T::choose_each(simd, T::above(simd, x[i], zero), x[i], below)
+            T::select_each(simd, T::greater(simd, x[i], zero), x[i], below)
         });
-        let slope = each!(x, |i| T::choose_each(simd, T::above(simd, x[i], zero), one, leak));
+        let slope = each!(x, |i| T::select_each(simd, T::greater(simd, x[i], zero), one, leak));
         [value, slope]
     }
     Sigmoid: |T, simd, x| {
@@ -76,9 +88,9 @@ functions! {
         let y = T::tanh_each(simd, x);
         [y, each!(y, |i| T::minus(simd, one, T::times(simd, y[i], y[i])))]
     }
-    Gelu, FALLS: |T, simd, x| {
-        let half = T::splat(simd, T::of(-0.5));
-        let root = T::splat(simd, T::of(0.398_942_280_401_432_7));
+    Gelu, monotonic = false: |T, simd, x| {
+        let half = T::splat(simd, T::from_f64(-0.5));
+        let root = T::splat(simd, T::from_f64(0.398_942_280_401_432_7));
         let cdf = T::normal_cdf_each(simd, x);
         let square = each!(x, |i| T::times(simd, T::times(simd, x[i], x[i]), half));
         let exp = T::exp_each(simd, square);
@@ -88,7 +100,7 @@ functions! {
         });
         [each!(x, |i| T::times(simd, x[i], cdf[i])), slope]
     }
-    Silu, FALLS: |T, simd, x| {
+    Silu, monotonic = false: |T, simd, x| {
         let one = T::splat(simd, T::ONE);
         let y = logistic::<T, S, N>(simd, x);
         let slope = each!(x, |i| {
@@ -99,14 +111,14 @@ functions! {
     }
     Elu: |T, simd, x| {
         let (zero, one) = (T::splat(simd, T::ZERO), T::splat(simd, T::ONE));
-        let below = each!(x, |i| T::choose_each(simd, T::above(simd, x[i], zero), zero, x[i]));
+        let below = each!(x, |i| T::select_each(simd, T::greater(simd, x[i], zero), zero, x[i]));
         let value = T::exp_m1_of_negative_each(simd, below);
         let value = each!(x, |i| {
-            T::choose_each(simd, T::above(simd, x[i], zero), x[i], value[i])
+            T::select_each(simd, T::greater(simd, x[i], zero), x[i], value[i])
         });
         let slope = T::exp_each(simd, below);
         let slope = each!(x, |i| {
-            T::choose_each(simd, T::above(simd, x[i], zero), one, slope[i])
+            T::select_each(simd, T::greater(simd, x[i], zero), one, slope[i])
         });
         [value, slope]
     }
@@ -116,11 +128,14 @@ functions! {
 #[derive(Clone, Copy)]
 pub(super) struct Identity;
 
-impl<T: Real> Function<T> for Identity {
-    const IDENTITY: bool = true;
+impl<T: Real> ActivationFunction<T> for Identity {
+    #[inline(always)]
+    fn is_identity(self) -> bool {
+        true
+    }
 
     #[inline(always)]
-    fn both<S: Simd, const N: usize>(
+    fn value_and_slope<S: Simd, const N: usize>(
         self,
         simd: S,
         x: [T::Vector<S>; N],
@@ -129,8 +144,8 @@ impl<T: Real> Function<T> for Identity {
     }
 }
 
-/// Runs `$body` with `$f` bound to the type of the activation, or `$otherwise` if it has no kernel.
-macro_rules! with_function {
+/// Runs `$body` with `$f` bound to the activation as a type, or `$otherwise` if it has no kernel.
+macro_rules! with_function_type {
     (@ $activation:expr, $f:ident => $body:expr, else $otherwise:expr,
         $($variant:ident: $function:ident,)*
     ) => {
@@ -142,7 +157,7 @@ macro_rules! with_function {
         }
     };
     ($activation:expr, $f:ident => $body:expr, else $otherwise:expr) => {
-        $crate::cpu::epilogue::functions::with_function!(
+        $crate::cpu::epilogue::functions::with_function_type!(
             @ $activation, $f => $body, else $otherwise,
             Relu: Relu,
             LeakyRelu: LeakyRelu,
@@ -155,10 +170,55 @@ macro_rules! with_function {
         )
     };
     ($activation:expr, $f:ident => $body:expr) => {
-        $crate::cpu::epilogue::functions::with_function!($activation, $f => $body, else {
+        $crate::cpu::epilogue::functions::with_function_type!($activation, $f => $body, else {
             panic!("`{}` has no kernel", $activation.name())
         })
     };
 }
 
-pub(super) use with_function;
+/// Runs `$body` with `$f` bound to the activation: as a type of its own, or in the reference
+/// precision as [`AnyFunction`].
+macro_rules! with_function {
+    ($t:ty, $activation:expr, $f:ident => $body:expr) => {
+        if const { <$t as $crate::cpu::real::Real>::REFERENCE } {
+            let $f = $crate::cpu::epilogue::functions::AnyFunction($activation);
+            $body
+        } else {
+            $crate::cpu::epilogue::functions::with_function_type!($activation, $f => $body)
+        }
+    };
+}
+
+pub(super) use {with_function, with_function_type};
+
+impl EpilogueSpec {
+    /// Whether the CPU kernels include `activation`.
+    pub fn has_kernel(activation: Activation) -> bool {
+        with_function_type!(activation, _function => true, else false)
+    }
+}
+
+/// An activation chosen at run time, so that one compiled kernel serves all activations.
+#[derive(Clone, Copy)]
+pub(super) struct AnyFunction(pub(super) Activation);
+
+impl<T: Real> ActivationFunction<T> for AnyFunction {
+    #[inline(always)]
+    fn is_identity(self) -> bool {
+        with_function_type!(self.0, f => ActivationFunction::<T>::is_identity(f))
+    }
+
+    #[inline(always)]
+    fn is_monotonic(self) -> bool {
+        with_function_type!(self.0, f => ActivationFunction::<T>::is_monotonic(f))
+    }
+
+    #[inline(always)]
+    fn value_and_slope<S: Simd, const N: usize>(
+        self,
+        simd: S,
+        x: [T::Vector<S>; N],
+    ) -> [[T::Vector<S>; N]; 2] {
+        with_function_type!(self.0, f => ActivationFunction::<T>::value_and_slope(f, simd, x))
+    }
+}

@@ -1,60 +1,64 @@
-//! Dropout masks drawn in place.
+//! Dropout masks.
 
-use super::{Place, Real};
 use crate::cpu::columns::{Columns, ColumnsMut};
-use crate::cpu::vector::Kernel;
+use crate::cpu::kernel::{Dispatched, Kernel};
+use crate::cpu::real::Real;
+use crate::cpu::simd::SimdElement;
+use crate::spec::Masks;
 use ablate_streams::Stream;
 
-/// Where dropout's masks come from.
-#[derive(Clone, Debug)]
-pub struct Masks {
-    /// One stream a replica.
-    pub streams: Vec<Stream>,
-    /// The training step.
-    pub step: u64,
-    /// A 16-bit number below this drops.
-    pub threshold: u32,
-    /// Positions that share a mask number: 1, or all of an image for spatial dropout.
-    pub shared_rows: usize,
-}
-
-/// Numbers that [`Stream::half_words`] draws at once.
+/// Random numbers per call of [`Stream::half_words`].
 const CHUNK: usize = 128;
 
-impl Masks {
-    /// The factor of a kept element.
-    pub(super) fn factor(&self) -> f64 {
-        1.0 / (1.0 - f64::from(self.threshold) / 65536.0)
-    }
+/// Position of a block of columns in a replica's activations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnBlock {
+    pub(crate) replica: usize,
+    /// First row of the block.
+    pub(crate) row: usize,
+    /// First column of the block.
+    pub(crate) column: usize,
+    /// Number of columns of the whole matrix.
+    pub(crate) columns: usize,
 }
 
-/// Draws whether each element is kept, for a block of columns.
-pub(super) struct Draw<'a, 'b> {
-    pub(super) masks: &'a Masks,
-    pub(super) place: Place,
-    pub(super) kept: &'a mut ColumnsMut<'b, u8>,
+/// Draws the mask of a block: 1 for kept elements, 0 for dropped ones.
+pub(crate) fn draw_mask(masks: &Masks, block: ColumnBlock, kept: &mut ColumnsMut<u8>) {
+    f32::dispatch(Dispatched(Draw { masks, block, kept }));
+}
+
+/// Sets dropped elements of `y` to zero and scales the others. Forward and backward are the same.
+pub(crate) fn apply_mask<T: Real>(masks: &Masks, kept: Columns<u8>, y: &mut ColumnsMut<T>) {
+    let factor = T::from_f64(masks.factor());
+    T::run(Drop { factor, kept, y });
+}
+
+struct Draw<'a, 'b> {
+    masks: &'a Masks,
+    block: ColumnBlock,
+    kept: &'a mut ColumnsMut<'b, u8>,
 }
 
 impl Kernel for Draw<'_, '_> {
     #[inline(always)]
     fn run(self) {
-        let Self { masks, place, kept } = self;
-        let mut numbers = Numbers {
-            stream: &masks.streams[place.r],
+        let Self { masks, block, kept } = self;
+        let mut numbers = MaskNumbers {
+            stream: &masks.streams[block.replica],
             step: masks.step,
             threshold: masks.threshold,
             chunk: u64::MAX,
             kept: [0; CHUNK],
         };
         for i in 0..kept.rows() {
-            let row = (place.row + i) / masks.shared_rows;
-            numbers.copy(row * place.columns + place.column, kept.row_mut(i));
+            let row = (block.row + i) / masks.shared_rows;
+            numbers.copy(row * block.columns + block.column, kept.row_mut(i));
         }
     }
 }
 
-/// The mask numbers of one layer and step, a chunk at hand.
-struct Numbers<'a> {
+/// The mask of one layer and step, of which one chunk is drawn at a time.
+struct MaskNumbers<'a> {
     stream: &'a Stream,
     step: u64,
     threshold: u32,
@@ -62,8 +66,8 @@ struct Numbers<'a> {
     kept: [u8; CHUNK],
 }
 
-impl Numbers<'_> {
-    /// Copies what numbers from the `from`-th on say.
+impl MaskNumbers<'_> {
+    /// Copies mask elements, starting at element `from`.
     #[inline(always)]
     fn copy(&mut self, mut from: usize, mut out: &mut [u8]) {
         while !out.is_empty() {
@@ -83,11 +87,10 @@ impl Numbers<'_> {
     }
 }
 
-/// Multiplies what is kept by `factor`, and sets the rest to zero.
-pub(super) struct Drop<'a, 'b, T> {
-    pub(super) factor: T,
-    pub(super) kept: Columns<'a, u8>,
-    pub(super) y: &'a mut ColumnsMut<'b, T>,
+struct Drop<'a, 'b, T> {
+    factor: T,
+    kept: Columns<'a, u8>,
+    y: &'a mut ColumnsMut<'b, T>,
 }
 
 impl<T: Real> Kernel for Drop<'_, '_, T> {
@@ -95,7 +98,7 @@ impl<T: Real> Kernel for Drop<'_, '_, T> {
     fn run(self) {
         for i in 0..self.y.rows() {
             for (y, &k) in self.y.row_mut(i).iter_mut().zip(self.kept.row(i)) {
-                *y = T::choose(u32::from(k) == 0, T::ZERO, *y * self.factor);
+                *y = T::select(u32::from(k) == 0, T::ZERO, *y * self.factor);
             }
         }
     }

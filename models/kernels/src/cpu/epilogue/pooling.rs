@@ -1,21 +1,22 @@
-//! Where the windows of 2x2 max pooling with stride 2 lie.
+//! Windows of 2x2 max pooling with stride 2.
 
-/// The windows over images whose places lie one after the other, row-major. An odd last row or
-/// column is in no window.
+use crate::cpu::columns::ColumnsMut;
+
+/// Windows over row-major images. An odd last row or column belongs to no window.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Windows {
+pub(crate) struct PoolWindows {
     pub(crate) images: usize,
     pub(crate) height: usize,
     pub(crate) width: usize,
 }
 
-impl Windows {
-    /// Lines of windows, of all images.
-    pub(super) fn lines(self) -> usize {
+impl PoolWindows {
+    /// Rows of windows, counted over all images.
+    pub(super) fn rows(self) -> usize {
         self.images * (self.height / 2)
     }
 
-    /// Every place that is in no window.
+    /// The pixels that belong to no window.
     pub(super) fn outside(self) -> impl Iterator<Item = usize> {
         let Self {
             images,
@@ -23,23 +24,23 @@ impl Windows {
             width,
         } = self;
         let all_inside = height.is_multiple_of(2) && width.is_multiple_of(2);
-        let lines = if all_inside { 0 } else { images * height };
-        (0..lines).flat_map(move |line| {
-            let last = height % 2 == 1 && line % height == height - 1;
+        let rows = if all_inside { 0 } else { images * height };
+        (0..rows).flat_map(move |row| {
+            let last = height % 2 == 1 && row % height == height - 1;
             let from = if last { 0 } else { width / 2 * 2 };
-            (from..width).map(move |column| line * width + column)
+            (from..width).map(move |column| row * width + column)
         })
     }
 }
 
-/// Runs `$body` for every window of line `$line` of `$windows` (the lines of all images are counted)
-/// and the places of its corners, row-major.
+/// Runs `$body` for every window in row `$row` of `$windows` (counted over all images), with the
+/// pixels of its corners in row-major order.
 macro_rules! each_window {
-    ($windows:expr, $line:expr, |$window:ident, $corners:ident| $body:block) => {{
-        let windows: $crate::cpu::epilogue::pooling::Windows = $windows;
-        let (line, lines) = ($line, windows.height / 2);
-        let mut $window = line * (windows.width / 2);
-        let above = (line / lines * windows.height + 2 * (line % lines)) * windows.width;
+    ($windows:expr, $row:expr, |$window:ident, $corners:ident| $body:block) => {{
+        let windows: $crate::cpu::epilogue::pooling::PoolWindows = $windows;
+        let (row, rows) = ($row, windows.height / 2);
+        let mut $window = row * (windows.width / 2);
+        let above = (row / rows * windows.height + 2 * (row % rows)) * windows.width;
         for j in 0..windows.width / 2 {
             let first = above + 2 * j;
             let below = first + windows.width;
@@ -50,7 +51,7 @@ macro_rules! each_window {
     }};
 }
 
-/// An array of `$value` for the corners `$corner` from 0 to 3.
+/// An array of `$value` for every `$corner` from 0 to 3.
 macro_rules! each_corner {
     (|$corner:ident| $value:expr) => {
         [
@@ -76,35 +77,53 @@ macro_rules! each_corner {
 
 pub(super) use {each_corner, each_window};
 
+/// Output of the pooling, one element per window and channel.
+pub(crate) struct Pooled<'a, T> {
+    /// The maxima.
+    pub(crate) y: ColumnsMut<'a, T>,
+    /// The norm's input at the corners that hold the maxima.
+    pub(crate) argmax: ColumnsMut<'a, T>,
+}
+
+impl<'a, T> Pooled<'a, T> {
+    /// Matrices of `width` channels.
+    pub(crate) fn whole(y: &'a mut [T], argmax: &'a mut [T], width: usize) -> Self {
+        Self {
+            y: ColumnsMut::whole(y, width),
+            argmax: ColumnsMut::whole(argmax, width),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_place_is_in_one_window_or_outside_of_all() {
+    fn every_pixel_is_in_one_window_or_none() {
         for (height, width) in [(4, 6), (5, 3), (1, 4), (3, 1), (2, 2)] {
-            let windows = Windows {
+            let windows = PoolWindows {
                 images: 2,
                 height,
                 width,
             };
             let mut seen = vec![0; 2 * height * width];
             let mut count = 0;
-            for line in 0..windows.lines() {
-                each_window!(windows, line, |window, corners| {
+            for row in 0..windows.rows() {
+                each_window!(windows, row, |window, corners| {
                     assert_eq!(window, count);
                     count += 1;
                     let [a, b, c, d] = corners;
                     assert_eq!([b - a, c - a, d - a], [1, width, width + 1]);
-                    for place in corners {
-                        seen[place] += 1;
+                    for pixel in corners {
+                        seen[pixel] += 1;
                     }
                 });
             }
             assert_eq!(count, 2 * (height / 2) * (width / 2));
-            for place in windows.outside() {
-                seen[place] += 1;
-                let (row, column) = (place / width % height, place % width);
+            for pixel in windows.outside() {
+                seen[pixel] += 1;
+                let (row, column) = (pixel / width % height, pixel % width);
                 assert!(row >= height / 2 * 2 || column >= width / 2 * 2);
             }
             assert!(seen.iter().all(|&n| n == 1), "{height}x{width}: {seen:?}");

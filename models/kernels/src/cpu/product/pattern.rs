@@ -1,34 +1,34 @@
-//! Which numbers of a matrix differ from the one that most of them are.
+//! Sparsity pattern of a matrix: which elements differ from the most frequent value.
 
+use crate::cpu::kernel::Kernel;
 use crate::cpu::parallel::for_each;
 use crate::cpu::real::Real;
-use crate::cpu::vector::Kernel;
 
-/// Numbers that a word says something of.
+/// Elements that one word of bits describes.
 pub(super) const WORD: usize = u64::BITS as usize;
 
-/// Rows of a task.
+/// Rows per task.
 const TASK: usize = 32;
 
-/// The number that most of a matrix are, and which ones differ from it.
+/// The most frequent value of a matrix (its background), and which elements differ from it.
 ///
-/// ReLU and dropout leave zeros, and images have a background: zero, or what zero became when the
-/// pixels were standardized.
+/// ReLU and dropout produce zeros, and images have a background: zero, or the standardized value of
+/// a zero pixel.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pattern<T> {
+pub(crate) struct SparsityPattern<T> {
     background: T,
     rows: usize,
     columns: usize,
-    /// Bit `j % WORD` of word `j / WORD` of row `i`: whether number `j` of row `i` differs.
+    /// Bit `j % WORD` of word `j / WORD` of row `i` is set if element `(i, j)` differs.
     bits: Vec<u64>,
 }
 
-impl<T: Real> Pattern<T> {
-    /// The pattern of rows of `columns` numbers; `None` where too many differ for a product to gain
-    /// by passing over the others.
+impl<T: Real> SparsityPattern<T> {
+    /// The pattern of a row-major matrix; `None` if so many elements differ that a sparse product is
+    /// not faster.
     ///
     /// # Panics
-    /// If the values are not whole rows.
+    /// If `values` is not a whole number of rows.
     pub(crate) fn of(values: &[T], columns: usize) -> Option<Self> {
         assert!(columns > 0 && values.len().is_multiple_of(columns));
         let background = background(values.get(..columns)?);
@@ -45,16 +45,16 @@ impl<T: Real> Pattern<T> {
                 bits,
             });
         });
-        let found = Self {
+        let pattern = Self {
             background,
             rows,
             columns,
             bits,
         };
-        (found.differ() <= most(values.len(), background)).then_some(found)
+        (pattern.count() <= max_count(values.len(), background)).then_some(pattern)
     }
 
-    /// That of the transpose.
+    /// The pattern of the transpose.
     pub(crate) fn transposed(&self) -> Self {
         let words = self.rows.div_ceil(WORD);
         let mut bits = vec![0; self.columns * words];
@@ -65,7 +65,7 @@ impl<T: Real> Pattern<T> {
                 for k in 0..rows {
                     square[k] = self.row(i * WORD + k)[j];
                 }
-                turn(&mut square);
+                transpose_bits(&mut square);
                 let columns = (self.columns - j * WORD).min(WORD);
                 for k in 0..columns {
                     bits[(j * WORD + k) * words + i] = square[k];
@@ -92,7 +92,7 @@ impl<T: Real> Pattern<T> {
         self.columns
     }
 
-    /// Words of a row.
+    /// Words per row.
     pub(super) fn words(&self) -> usize {
         self.columns.div_ceil(WORD)
     }
@@ -104,7 +104,8 @@ impl<T: Real> Pattern<T> {
         &self.bits[i * words..][..words]
     }
 
-    fn differ(&self) -> usize {
+    /// Number of elements that differ from the background.
+    fn count(&self) -> usize {
         self.bits
             .iter()
             .map(|word| word.count_ones() as usize)
@@ -112,7 +113,7 @@ impl<T: Real> Pattern<T> {
     }
 }
 
-/// The first number where it is that of most of a row (the corner of an image belongs to the
+/// The first value if more than half of the row equals it (the corner of an image belongs to its
 /// background), else zero.
 fn background<T: Real>(row: &[T]) -> T {
     let first = row[0];
@@ -120,11 +121,11 @@ fn background<T: Real>(row: &[T]) -> T {
     if 2 * same > row.len() { first } else { T::ZERO }
 }
 
-/// Numbers that may differ, of `count`.
+/// Largest number of elements of `count` that may differ.
 ///
-/// Passing over zeros leaves every sum as it was; passing over another number adds in another
-/// order, and is left to matrices that gain much by it.
-fn most<T: Real>(count: usize, background: T) -> usize {
+/// Skipping zeros leaves every sum unchanged. Skipping another value changes the order of additions,
+/// so it is done only where the gain is large.
+fn max_count<T: Real>(count: usize, background: T) -> usize {
     if background == T::ZERO {
         count * 5 / 8
     } else {
@@ -132,7 +133,7 @@ fn most<T: Real>(count: usize, background: T) -> usize {
     }
 }
 
-/// Marks what differs from the background.
+/// Sets the bits of elements that differ from the background.
 struct Compare<'a, T> {
     values: &'a [T],
     columns: usize,
@@ -154,7 +155,7 @@ impl<T: Real> Kernel for Compare<'_, T> {
                 let row: &[T; WORD] = row[word * WORD..][..WORD].try_into().expect("a word");
                 let mut marks = [0; WORD];
                 for i in 0..WORD {
-                    // NaN differs from everything.
+                    // Written as a negation: NaN differs from everything.
                     marks[i] = u8::from(!(row[i] == self.background));
                 }
                 bits[word] = pack(&marks);
@@ -170,24 +171,24 @@ impl<T: Real> Kernel for Compare<'_, T> {
     }
 }
 
-/// A bit for each mark of 0 or 1.
+/// Packs marks of 0 or 1 into bits.
 #[inline(always)]
 fn pack(marks: &[u8; WORD]) -> u64 {
     let mut word = 0;
     for i in 0..8 {
         let eight = u64::from_le_bytes(marks[8 * i..][..8].try_into().expect("eight marks"));
-        // Each factor takes one of the marks to its bit of the highest byte; no two meet.
+        // The product moves every mark to its own bit of the highest byte.
         word |= (eight.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
     }
     word
 }
 
-/// Turns a square of bits over: bit `j` of word `i` becomes bit `i` of word `j`.
-fn turn(square: &mut [u64; WORD]) {
+/// Transposes a square of bits: bit `j` of word `i` becomes bit `i` of word `j`.
+fn transpose_bits(square: &mut [u64; WORD]) {
     let mut size = WORD / 2;
     let mut low: u64 = u64::MAX >> size;
     while size > 0 {
-        // Squares of `size` bits on either side of the diagonal change places.
+        // Swap the off-diagonal squares of `size` bits.
         for i in (0..WORD).filter(|i| i & size == 0) {
             let apart = ((square[i] >> size) ^ square[i + size]) & low;
             square[i] ^= apart << size;
@@ -202,27 +203,27 @@ fn turn(square: &mut [u64; WORD]) {
 mod tests {
     use super::*;
 
-    /// `columns` numbers a row, of which about a third differ from `background`.
-    fn numbers(rows: usize, columns: usize, background: f32) -> Vec<f32> {
-        let number = |i: usize| match (i * 7919) % 31 {
+    /// A matrix of which about a quarter differs from `background`.
+    fn matrix(rows: usize, columns: usize, background: f32) -> Vec<f32> {
+        let value = |i: usize| match (i * 7919) % 31 {
             k @ 2..10 => background + k as f32,
             _ => background,
         };
-        (0..rows * columns).map(number).collect()
+        (0..rows * columns).map(value).collect()
     }
 
     #[test]
-    fn bits_and_those_of_the_transpose_say_what_differs() {
+    fn bits_mark_differing_elements_also_after_transpose() {
         for (rows, columns) in [(1, 40), (3, 64), (70, 65), (128, 100), (40, 200)] {
             for background in [0.0, -0.4] {
-                let values = numbers(rows, columns, background);
-                let pattern = Pattern::of(&values, columns).expect("most are the same");
+                let values = matrix(rows, columns, background);
+                let pattern = SparsityPattern::of(&values, columns).expect("the matrix is sparse");
                 assert_eq!(pattern.background(), background);
                 let turned = pattern.transposed();
                 assert_eq!((turned.rows(), turned.columns()), (columns, rows));
                 for i in 0..rows {
                     for j in 0..columns {
-                        let bit = |p: &Pattern<f32>, i: usize, j: usize| {
+                        let bit = |p: &SparsityPattern<f32>, i: usize, j: usize| {
                             p.row(i)[j / WORD] >> (j % WORD) & 1 == 1
                         };
                         let differs = values[i * columns + j] != background;
@@ -236,27 +237,27 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_mostly_differ_have_no_pattern() {
+    fn dense_matrices_have_no_pattern() {
         let all: Vec<f32> = (0..1000).map(|i| i as f32).collect();
-        assert_eq!(Pattern::of(&all, 100), None);
-        // Half of the numbers are zeros, or ones.
+        assert_eq!(SparsityPattern::of(&all, 100), None);
+        // Half of the elements are zeros, or ones.
         let half = |other: f32| -> Vec<f32> {
-            let number = |i: usize| if i.is_multiple_of(2) { other } else { i as f32 };
-            (0..1000).map(number).collect()
+            let value = |i: usize| if i.is_multiple_of(2) { other } else { i as f32 };
+            (0..1000).map(value).collect()
         };
-        assert!(Pattern::of(&half(0.0), 100).is_some());
-        assert_eq!(Pattern::of(&half(1.0), 100), None);
-        assert_eq!(Pattern::<f32>::of(&[], 100), None);
+        assert!(SparsityPattern::of(&half(0.0), 100).is_some());
+        assert_eq!(SparsityPattern::of(&half(1.0), 100), None);
+        assert_eq!(SparsityPattern::<f32>::of(&[], 100), None);
     }
 
     #[test]
-    fn nan_always_differs() {
+    fn nan_differs_from_background() {
         let mut values = vec![0.0; 64];
         values[3] = f64::NAN;
-        let pattern = Pattern::of(&values, 64).expect("nearly all are zeros");
+        let pattern = SparsityPattern::of(&values, 64).expect("the matrix is sparse");
         assert_eq!(pattern.row(0), [8]);
         values[0] = f64::NAN;
-        let pattern = Pattern::of(&values, 64).expect("nearly all are zeros");
+        let pattern = SparsityPattern::of(&values, 64).expect("the matrix is sparse");
         assert_eq!(pattern.background(), 0.0);
     }
 }

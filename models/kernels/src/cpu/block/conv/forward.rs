@@ -1,108 +1,115 @@
-//! The forward pass.
+//! Forward pass of convolution blocks.
 
-use super::{Job, parts};
-use crate::cpu::block::convolution::Map;
-use crate::cpu::block::{Forward, Image, Parameters, Saved, Sizes, channels, part};
+use super::context::{ConvContext, equal_parts};
+use crate::cpu::block::convolution::WeightedConv;
+use crate::cpu::block::shape::{BlockShape, ImageShape};
+use crate::cpu::block::types::{Forward, Parameters, Saved, channel_slice, norm_channels};
 use crate::cpu::buffers::Buffer;
 use crate::cpu::columns::{Columns, ColumnsMut};
-use crate::cpu::epilogue::{self, Channels, EpilogueSpec, Place, Pooled};
+use crate::cpu::epilogue::{self, Channels, ColumnBlock, Pooled};
 use crate::cpu::parallel::for_each;
 use crate::cpu::real::Real;
+use crate::spec::EpilogueSpec;
 
-/// A tile of one replica in the forward pass.
+/// A tile of one replica.
 struct Tile<'a, T> {
-    /// Its number in the replica.
+    /// Index of the tile in the replica.
     i: usize,
     x: &'a [T],
-    /// Where the product is kept; empty where it is not.
+    /// Memory for the product; empty if it is not kept.
     z: &'a mut [T],
-    out: Out<'a, T>,
+    out: TileOutput<'a, T>,
 }
 
-/// What becomes of a tile's product.
-struct Out<'a, T> {
+/// Results of a tile.
+struct TileOutput<'a, T> {
     y: &'a mut [T],
-    /// The drawn mask, and what the norm was given where pooled windows were won; empty without them.
+    /// Dropout mask; empty without dropout.
     kept: &'a mut [u8],
-    best: &'a mut [T],
+    /// The norm's input at the corners that hold the windows' maxima; empty without pooling.
+    argmax: &'a mut [T],
 }
 
-impl<T> Out<'_, T> {
-    /// What is left of the windows, of `c` channels.
+impl<T> TileOutput<'_, T> {
+    /// The output of the pooling, in `c` channels.
     fn pooled(&mut self, c: usize) -> Pooled<'_, T> {
-        Pooled::whole(self.y, self.best, c)
+        Pooled::whole(self.y, self.argmax, c)
     }
 }
 
 pub(in crate::cpu::block) fn forward<T: Real>(
-    s: &Sizes,
-    image: Image,
+    s: &BlockShape,
+    image: ImageShape,
     x: &[T],
     p: &Parameters<T>,
     epilogue: Option<&EpilogueSpec>,
 ) -> Forward<T> {
-    let job = Job::new(s, image, p, epilogue);
+    let context = ConvContext::new(s, image, p, epilogue);
     let n = s.replicas;
     let mut y = Buffer::unspecified(n * s.output_rows(epilogue) * s.outputs);
     let mut saved = Saved::new(s, epilogue);
-    let arrays = parts(&mut y, n)
-        .zip(parts(&mut saved.z, n))
-        .zip(parts(&mut saved.kept, n))
-        .zip(parts(&mut saved.best, n))
-        .zip(parts(&mut saved.mean, n))
-        .zip(parts(&mut saved.variance, n));
+    let arrays = equal_parts(&mut y, n)
+        .zip(equal_parts(&mut saved.z, n))
+        .zip(equal_parts(&mut saved.kept, n))
+        .zip(equal_parts(&mut saved.argmax, n))
+        .zip(equal_parts(&mut saved.mean, n))
+        .zip(equal_parts(&mut saved.variance, n));
     let replicas = x.chunks(s.input().max(1)).zip(arrays).enumerate().collect();
     for_each(
         replicas,
-        |(r, (x, (((((y, z), kept), best), mean), variance)))| {
-            let [in_x, in_z, in_y] = job.sizes();
+        |(r, (x, (((((y, z), kept), argmax), mean), variance)))| {
+            let [in_x, in_z, in_y] = context.tile_sizes();
             let tiles = x.chunks(in_x).enumerate().zip(y.chunks_mut(in_y));
             let mut z = z.chunks_mut(in_z);
             let mut kept = kept.chunks_mut(in_z);
-            let mut best = best.chunks_mut(in_y);
+            let mut argmax = argmax.chunks_mut(in_y);
             let tile = |((i, x), y)| Tile {
                 i,
                 x,
                 z: z.next().unwrap_or_default(),
-                out: Out {
+                out: TileOutput {
                     y,
                     kept: kept.next().unwrap_or_default(),
-                    best: best.next().unwrap_or_default(),
+                    argmax: argmax.next().unwrap_or_default(),
                 },
             };
             let tiles: Vec<_> = tiles.map(tile).collect();
-            let map = job.map(r);
+            let convolution = context.convolution(r);
             match epilogue {
                 Some(spec) => {
                     let replica = Replica {
-                        job: &job,
-                        map,
+                        context: &context,
+                        convolution,
                         spec,
                         r,
                     };
                     replica.run(tiles, mean, variance);
                 }
-                None => for_each(tiles, |tile| map.apply(tile.x, &mut map.room(), tile.out.y)),
+                None => for_each(tiles, |tile| {
+                    convolution.apply(tile.x, &mut convolution.workspace(), tile.out.y);
+                }),
             }
         },
     );
     Forward { y, saved }
 }
 
-/// What all tiles of a replica share.
+/// Data that all tiles of a replica share.
 struct Replica<'a, T> {
-    job: &'a Job<'a, T>,
-    map: Map<'a, T>,
+    context: &'a ConvContext<'a, T>,
+    convolution: WeightedConv<'a, T>,
     spec: &'a EpilogueSpec,
     r: usize,
 }
 
 impl<T: Real> Replica<'_, T> {
     fn run(&self, mut tiles: Vec<Tile<T>>, mean: &mut [T], variance: &mut [T]) {
-        let Self { job, spec, r, .. } = *self;
-        let (s, c) = (job.s, job.s.outputs);
-        let channels = |statistics| channels(s, spec, job.p, (r, 0), statistics, c);
-        match job.p.statistics {
+        let Self {
+            context, spec, r, ..
+        } = *self;
+        let (s, c) = (context.s, context.s.outputs);
+        let channels = |statistics| norm_channels(s, spec, context.p, (r, 0), statistics, c);
+        match context.p.statistics {
             None if spec.epsilon.is_some() => {}
             given => {
                 if let (Some([given_mean, given_variance]), Some(_)) = (given, spec.epsilon) {
@@ -111,101 +118,109 @@ impl<T: Real> Replica<'_, T> {
                 }
                 let channels = channels([mean, variance]);
                 return for_each(tiles, |tile| {
-                    let [mut room, mut activated] = [None, None];
-                    let z = self.product(tile.x, tile.z, &mut room);
-                    let given = epilogue::given(spec, job.columns(z), &mut activated);
+                    let [mut workspace, mut activated] = [None, None];
+                    let z = self.product(tile.x, tile.z, &mut workspace);
+                    let norm_input = epilogue::norm_input(spec, context.columns(z), &mut activated);
                     let mut out = tile.out;
                     if spec.pool {
-                        self.choose(given, &mut out);
-                        epilogue::settle(spec, &channels, &mut out.pooled(c));
+                        self.select_max(norm_input, &mut out);
+                        epilogue::finish_max(spec, &channels, &mut out.pooled(c));
                     } else {
-                        self.finish(&channels, tile.i, given, out);
+                        self.finish(&channels, tile.i, norm_input, out);
                     }
                 });
             }
         }
-        let mut moments = vec![Moments::zeros(c); tiles.len()];
+        let mut moments = vec![TileMoments::zeros(c); tiles.len()];
         let both = tiles.iter_mut().zip(&mut moments).collect();
-        for_each(both, |(tile, of): (&mut Tile<T>, &mut Moments<T>)| {
-            let [mut room, mut activated] = [None, None];
-            let z = self.product(tile.x, tile.z, &mut room);
-            of.rows = z.len() / c;
-            let given = epilogue::given(spec, job.columns(z), &mut activated);
-            epilogue::moments(given, &mut of.mean, &mut of.squares);
-            if spec.pool {
-                self.choose(given, &mut tile.out);
-            }
-        });
-        Moments::combine(&moments, mean, variance);
+        for_each(
+            both,
+            |(tile, moments): (&mut Tile<T>, &mut TileMoments<T>)| {
+                let [mut workspace, mut activated] = [None, None];
+                let z = self.product(tile.x, tile.z, &mut workspace);
+                moments.rows = z.len() / c;
+                let norm_input = epilogue::norm_input(spec, context.columns(z), &mut activated);
+                epilogue::moments(norm_input, &mut moments.mean, &mut moments.squares);
+                if spec.pool {
+                    self.select_max(norm_input, &mut tile.out);
+                }
+            },
+        );
+        TileMoments::combine(&moments, mean, variance);
         let channels = channels([mean, variance]);
         for_each(tiles, |mut tile| {
             if spec.pool {
-                return epilogue::settle(spec, &channels, &mut tile.out.pooled(c));
+                return epilogue::finish_max(spec, &channels, &mut tile.out.pooled(c));
             }
-            let [mut room, mut activated] = [None, None];
+            let [mut workspace, mut activated] = [None, None];
             let z = match s.keeps_product() {
                 true => tile.z,
-                false => self.product(tile.x, tile.z, &mut room),
+                false => self.product(tile.x, tile.z, &mut workspace),
             };
-            let given = epilogue::given(spec, job.columns(z), &mut activated);
-            self.finish(&channels, tile.i, given, tile.out);
+            let norm_input = epilogue::norm_input(spec, context.columns(z), &mut activated);
+            self.finish(&channels, tile.i, norm_input, tile.out);
         });
     }
 
-    /// Chooses the corners of a tile's windows that may win.
-    fn choose(&self, given: Columns<T>, out: &mut Out<T>) {
-        let Self { job, spec, r, .. } = *self;
-        let (s, c) = (job.s, job.s.outputs);
-        let scale = part(job.p.scale, s, (r, 0), c);
-        let windows = s.windows(given.rows() / job.patches.places());
-        epilogue::choose(spec, scale, windows, given, &mut out.pooled(c));
+    /// Selects the corners of a tile's windows that can hold the maximum.
+    fn select_max(&self, norm_input: Columns<T>, out: &mut TileOutput<T>) {
+        let Self {
+            context, spec, r, ..
+        } = *self;
+        let (s, c) = (context.s, context.s.outputs);
+        let scale = channel_slice(context.p.scale, s, (r, 0), c);
+        let windows = s.windows(norm_input.rows() / context.patches.count());
+        epilogue::select_max_candidates(spec, scale, windows, norm_input, &mut out.pooled(c));
     }
 
-    /// The product of a tile's images: in `kept`, or where it is not kept in `room`.
+    /// The product of a tile's images: in `kept`, or in `workspace` if it is not kept.
     fn product<'b>(
         &self,
         x: &[T],
         kept: &'b mut [T],
-        room: &'b mut Option<Buffer<T>>,
+        workspace: &'b mut Option<Buffer<T>>,
     ) -> &'b mut [T] {
         let z = match kept.is_empty() {
-            true => room.insert(Buffer::unspecified(self.job.products(x))),
+            true => workspace.insert(Buffer::unspecified(self.context.product_len(x))),
             false => kept,
         };
-        self.map.apply(x, &mut self.map.room(), z);
+        self.convolution
+            .apply(x, &mut self.convolution.workspace(), z);
         z
     }
 
-    /// Norm, activation and dropout of what the norm of tile `i` is given.
-    fn finish(&self, channels: &Channels<T>, i: usize, given: Columns<T>, out: Out<T>) {
-        let Self { job, spec, r, .. } = *self;
-        let (c, places) = (job.s.outputs, job.patches.places());
+    /// Norm, activation and dropout of tile `i`, from the norm's input.
+    fn finish(&self, channels: &Channels<T>, i: usize, norm_input: Columns<T>, out: TileOutput<T>) {
+        let Self {
+            context, spec, r, ..
+        } = *self;
+        let (c, pixels) = (context.s.outputs, context.patches.count());
         let mut y = ColumnsMut::whole(out.y, c);
-        epilogue::apply(spec, channels, given, &mut y);
+        epilogue::apply(spec, channels, norm_input, &mut y);
         if let Some(masks) = &spec.dropout {
             let mut kept = ColumnsMut::whole(out.kept, c);
-            let place = Place {
-                r,
-                row: i * job.tile * places,
+            let block = ColumnBlock {
+                replica: r,
+                row: i * context.tile * pixels,
                 column: 0,
                 columns: c,
             };
-            epilogue::draw(masks, place, &mut kept);
-            epilogue::drop(masks, kept.read(), &mut y);
+            epilogue::draw_mask(masks, block, &mut kept);
+            epilogue::apply_mask(masks, kept.read(), &mut y);
         }
     }
 }
 
-/// Moments of one tile.
+/// Mean and squared deviations of each channel over the rows of one tile.
 #[derive(Clone)]
-struct Moments<T> {
+struct TileMoments<T> {
     rows: usize,
     mean: Vec<T>,
     /// Sums of squared differences from the mean.
     squares: Vec<T>,
 }
 
-impl<T: Real> Moments<T> {
+impl<T: Real> TileMoments<T> {
     fn zeros(channels: usize) -> Self {
         Self {
             rows: 0,
@@ -217,7 +232,7 @@ impl<T: Real> Moments<T> {
     /// Mean and biased variance of all tiles together (Chan, Golub and LeVeque 1983, section 2).
     fn combine(tiles: &[Self], mean: &mut [T], variance: &mut [T]) {
         let rows: usize = tiles.iter().map(|tile| tile.rows).sum();
-        let share = |n: usize| T::of(n as f64 / rows as f64);
+        let share = |n: usize| T::from_f64(n as f64 / rows as f64);
         mean.fill(T::ZERO);
         for tile in tiles {
             let share = share(tile.rows);
@@ -229,8 +244,8 @@ impl<T: Real> Moments<T> {
         for tile in tiles {
             let (one, all) = (share(1), share(tile.rows));
             for (i, total) in variance.iter_mut().enumerate() {
-                let apart = tile.mean[i] - mean[i];
-                *total += tile.squares[i] * one + apart * apart * all;
+                let difference = tile.mean[i] - mean[i];
+                *total += tile.squares[i] * one + difference * difference * all;
             }
         }
     }

@@ -1,0 +1,11 @@
+//! Matrix products.
+
+mod dense;
+mod operands;
+mod pattern;
+mod sparse;
+
+pub(crate) use dense::product;
+pub(crate) use operands::{Addend, LeftOperand, Strided};
+pub(crate) use pattern::SparsityPattern;
+pub(crate) use sparse::sparse_product;
