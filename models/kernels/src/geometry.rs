@@ -1,32 +1,31 @@
-//! How a convolution moves over an image.
+//! Kernel size, stride and padding of convolutions.
 
 use serde::{Deserialize, Serialize};
 
-/// Kernel size, stride and padding of a 2-d convolution, alike in both directions.
+/// Kernel size, stride and padding of a 2-d convolution, the same in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Width and height of the kernel.
     pub kernel: usize,
-    /// Places from one patch to the next.
+    /// Pixels from one patch to the next.
     pub stride: usize,
-    /// What lies around the image.
+    /// Padding of the image.
     pub padding: Padding,
 }
 
-/// What lies around an image.
+/// Padding of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
-    /// Zeros, so many that stride 1 keeps the size; an even kernel has one more below and on the
-    /// right.
+    /// Zeros, so that stride 1 keeps the size; an even kernel has one more at the bottom and right.
     #[default]
     Same,
-    /// Nothing: patches lie inside the image.
+    /// No padding: patches lie inside the image.
     Valid,
 }
 
 impl Geometry {
-    /// Stride 1, and the image keeps its size.
+    /// Stride 1 and padding that keeps the image size.
     pub const fn same(kernel: usize) -> Self {
         Self {
             kernel,
@@ -35,7 +34,7 @@ impl Geometry {
         }
     }
 
-    /// Zeros before the first and after the last place, in each direction.
+    /// Number of zeros before the first and after the last pixel, in each direction.
     pub const fn around(&self) -> (usize, usize) {
         match self.padding {
             Padding::Same => ((self.kernel - 1) / 2, self.kernel / 2),
@@ -43,7 +42,7 @@ impl Geometry {
         }
     }
 
-    /// Places of the output along an input of `size`; 0 where no patch fits.
+    /// Output size along an input of `size`; 0 if no patch fits.
     pub const fn output(&self, size: usize) -> usize {
         let (before, after) = self.around();
         match (before + size + after).checked_sub(self.kernel) {
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_those_of_the_textbook() {
+    fn output_sizes_match_the_formula() {
         let geometry = |kernel, stride, padding| Geometry {
             kernel,
             stride,

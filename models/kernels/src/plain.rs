@@ -1,17 +1,17 @@
-//! Plain burn versions: differentiable, for every backend, and the reference in tests.
+//! Plain burn versions of the operations: differentiable on every backend, and the reference in tests.
 
-use super::{AdamStep, Geometry, SgdStep};
+use crate::geometry::Geometry;
+use crate::optimizer::{AdamStep, SgdStep};
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
-/// 2-d convolution: patches gathered side by side, then one matrix product a replica.
+/// 2-d convolution by im2col: patches as rows of a matrix, then one matrix product per replica.
 ///
 /// # Shapes
 /// - `x`: `[replicas, batch, height, width, inputs]`
 /// - `weight`: `[replicas, kernel * kernel * inputs, outputs]`, rows in the order (kernel row,
 ///   kernel column, input)
 /// - `bias`: `[replicas, outputs]`
-/// - output: `[replicas, batch, height, width, outputs]`, the last height and width as
-///   [`Geometry::output`] says
+/// - output: `[replicas, batch, output height, output width, outputs]`; see [`Geometry::output`]
 pub fn conv2d(
     x: Tensor<5>,
     weight: Tensor<3>,
@@ -28,32 +28,37 @@ pub fn conv2d(
     y.reshape([r, n, h, w, outputs])
 }
 
-/// `[r, n, h, w, c]` to `[r, n, h, w, kernel * kernel * c]`, zeros outside.
-pub(super) fn patches(x: Tensor<5>, geometry: Geometry) -> Tensor<5> {
+/// The patches of images, with zeros outside of them.
+///
+/// # Shapes
+/// `[replicas, batch, height, width, channels]` to `[replicas, batch, output height, output width,
+/// kernel * kernel * channels]`.
+pub(crate) fn patches(x: Tensor<5>, geometry: Geometry) -> Tensor<5> {
     let [_, _, h, w, _] = x.dims();
     let (before, after) = geometry.around();
     let padded = pad(pad(x, 2, before, after), 3, before, after);
     let mut shifted = Vec::with_capacity(geometry.kernel * geometry.kernel);
     for row in 0..geometry.kernel {
         for column in 0..geometry.kernel {
-            let rows = every(padded.clone(), 2, row, geometry.stride, geometry.output(h));
-            let both = every(rows, 3, column, geometry.stride, geometry.output(w));
-            shifted.push(both);
+            let rows = strided(padded.clone(), 2, row, geometry.stride, geometry.output(h));
+            let patch = strided(rows, 3, column, geometry.stride, geometry.output(w));
+            shifted.push(patch);
         }
     }
     Tensor::cat(shifted, 4)
 }
 
-/// Every `stride`-th place along `dim` from `from` on, `count` of them.
-fn every(x: Tensor<5>, dim: usize, from: usize, stride: usize, count: usize) -> Tensor<5> {
+/// `count` elements along `dim` with stride `stride`, starting at `from`.
+fn strided(x: Tensor<5>, dim: usize, from: usize, stride: usize, count: usize) -> Tensor<5> {
     if stride == 1 {
         return x.narrow(dim, from, count);
     }
-    let places: Vec<i64> = (0..count).map(|i| (from + i * stride) as i64).collect();
-    let places = Tensor::<1, Int>::from_data(places.as_slice(), &x.device());
-    x.select(dim, places)
+    let indices: Vec<i64> = (0..count).map(|i| (from + i * stride) as i64).collect();
+    let indices = Tensor::<1, Int>::from_data(indices.as_slice(), &x.device());
+    x.select(dim, indices)
 }
 
+/// Zero padding along `dim`.
 fn pad(x: Tensor<5>, dim: usize, before: usize, after: usize) -> Tensor<5> {
     let zeros = |count: usize| {
         let mut shape = x.dims();
@@ -64,9 +69,9 @@ fn pad(x: Tensor<5>, dim: usize, before: usize, after: usize) -> Tensor<5> {
     if before > 0 {
         parts.push(zeros(before));
     }
-    let epilogue = (after > 0).then(|| zeros(after));
+    let end = (after > 0).then(|| zeros(after));
     parts.push(x);
-    parts.extend(epilogue);
+    parts.extend(end);
     Tensor::cat(parts, dim)
 }
 
@@ -74,8 +79,8 @@ fn pad(x: Tensor<5>, dim: usize, before: usize, after: usize) -> Tensor<5> {
 fn corners(x: Tensor<5>) -> [Tensor<5>; 4] {
     let [r, n, h, w, c] = x.dims();
     let (h2, w2) = (h / 2, w / 2);
-    let cut = x.narrow(2, 0, 2 * h2).narrow(3, 0, 2 * w2);
-    let rows = cut.reshape([r, n * h2, 2, w2 * 2, c]);
+    let even = x.narrow(2, 0, 2 * h2).narrow(3, 0, 2 * w2);
+    let rows = even.reshape([r, n * h2, 2, w2 * 2, c]);
     let corner = |i: usize, j: usize| {
         let row: Tensor<5> = rows.clone().narrow(2, i, 1);
         let columns: Tensor<5> = row.reshape([r, n, h2 * w2, 2, c]);
@@ -84,7 +89,7 @@ fn corners(x: Tensor<5>) -> [Tensor<5>; 4] {
     [corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)]
 }
 
-/// 2x2 max pooling with stride 2. Among equal values the first in row-major order takes the gradient.
+/// 2x2 max pooling with stride 2. Among equal values, the first in row-major order gets the gradient.
 ///
 /// # Shapes
 /// `[replicas, batch, height, width, channels]` to the same with height and width halved, rounded
@@ -94,7 +99,7 @@ pub fn max_pool2d(x: Tensor<5>) -> Tensor<5> {
     larger(larger(a, b), larger(c, d))
 }
 
-/// The larger of two, the first where they are equal.
+/// The larger value; the first if both are equal.
 fn larger(a: Tensor<5>, b: Tensor<5>) -> Tensor<5> {
     let second = b.clone().greater(a.clone());
     a.mask_where(second, b)
@@ -122,7 +127,10 @@ pub fn cross_entropy(logits: Tensor<3>, labels: Tensor<2, Int>) -> Tensor<1> {
     picked.reshape([r, n]).mean_dim(1).neg().reshape([r])
 }
 
-/// `x W + b` for every replica; see [`super::linear`].
+/// `x W + b` for every replica; see [`crate::linear`].
+///
+/// # Shapes
+/// As there.
 pub fn linear(x: Tensor<3>, weight: Tensor<3>, bias: Option<Tensor<2>>) -> Tensor<3> {
     let y = x.matmul(weight);
     match bias {
@@ -131,7 +139,10 @@ pub fn linear(x: Tensor<3>, weight: Tensor<3>, bias: Option<Tensor<2>>) -> Tenso
     }
 }
 
-/// One step of Adam or AdamW; see [`super::adam_step`].
+/// One step of Adam or AdamW; see [`crate::adam_step`].
+///
+/// # Shapes
+/// As there.
 pub fn adam_step<const D: usize>(
     value: Tensor<D>,
     first: Tensor<D>,
@@ -139,7 +150,7 @@ pub fn adam_step<const D: usize>(
     gradient: Tensor<D>,
     step: &AdamStep,
 ) -> [Tensor<D>; 3] {
-    let rate = column(&step.rates, &value);
+    let rate = per_replica(&step.rates, &value);
     let gradient = gradient + value.clone() * step.penalty;
     let first = first * step.beta1 + gradient.clone() * (1.0 - step.beta1);
     let second = second * step.beta2 + gradient.square() * (1.0 - step.beta2);
@@ -150,19 +161,25 @@ pub fn adam_step<const D: usize>(
     [shrunk - rate * direction, first, second]
 }
 
-/// One step of an exponential moving average; see [`super::average_step`].
+/// One step of an exponential moving average; see [`crate::average_step`].
+///
+/// # Shapes
+/// As there.
 pub fn average_step(average: Tensor<2>, new: Tensor<2>, [keep, share]: [f64; 2]) -> Tensor<2> {
     average * keep + new * share
 }
 
-/// One step of SGD; see [`super::sgd_step`].
+/// One step of SGD; see [`crate::sgd_step`].
+///
+/// # Shapes
+/// As there.
 pub fn sgd_step<const D: usize>(
     value: Tensor<D>,
     velocity: Option<Tensor<D>>,
     gradient: Tensor<D>,
     step: &SgdStep,
 ) -> (Tensor<D>, Option<Tensor<D>>) {
-    let rate = column(&step.rates, &value);
+    let rate = per_replica(&step.rates, &value);
     let gradient = gradient + value.clone() * step.penalty;
     let Some(velocity) = velocity else {
         return (value - rate * gradient, None);
@@ -175,11 +192,11 @@ pub fn sgd_step<const D: usize>(
     (value - rate * direction, Some(velocity))
 }
 
-/// One number a replica, `[replicas, 1, ..]`, of the type and on the device of `like`.
-fn column<const D: usize>(numbers: &[f64], like: &Tensor<D>) -> Tensor<D> {
+/// One value per replica, `[replicas, 1, ..]`, with the type and device of `like`.
+fn per_replica<const D: usize>(values: &[f64], like: &Tensor<D>) -> Tensor<D> {
     let mut shape = [1; D];
-    shape[0] = numbers.len();
-    let data = TensorData::new(numbers.to_vec(), shape);
+    shape[0] = values.len();
+    let data = TensorData::new(values.to_vec(), shape);
     let data = data.convert_dtype(like.dtype());
     Tensor::from_data(data, (&like.device(), like.dtype()))
 }

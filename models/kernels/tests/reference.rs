@@ -1,4 +1,4 @@
-//! Every kernel against its plain burn version: values and gradients, over odd shapes, in both
+//! Every kernel against its plain burn version: values and gradients, for many shapes, in both
 //! precisions, on both CPU devices.
 
 use ablate_kernels::Position;
@@ -19,7 +19,7 @@ fn devices() -> [Device; 2] {
     [Device::flex().autodiff(), ndarray.autodiff()]
 }
 
-/// Both precisions with the largest relative difference allowed.
+/// Both precisions, with the largest relative difference that is allowed.
 const PRECISIONS: [(DType, f64); 2] = [(DType::F32, 1e-5), (DType::F64, 1e-12)];
 
 fn tensor<const D: usize>(shape: [usize; D], tag: u64, device: &Device, dtype: DType) -> Tensor<D> {
@@ -34,12 +34,12 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.try_into_vec_as::<f64>().unwrap()
 }
 
-/// Differences are relative to the largest value.
+/// Compares lists; differences are relative to the largest value.
 fn assert_close(name: &str, ours: &[f64], theirs: &[f64], bound: f64) {
     assert_close_to(name, ours, theirs, bound, 1e-3);
 }
 
-/// Differences are relative to the largest value, or to `least` where all are smaller.
+/// Compares lists; differences are relative to the largest value, or to `least` if that is larger.
 fn assert_close_to(name: &str, ours: &[f64], theirs: &[f64], bound: f64, least: f64) {
     assert_eq!(ours.len(), theirs.len(), "{name}: sizes");
     let size = theirs.iter().fold(least, |a, b| a.max(b.abs()));
@@ -52,7 +52,7 @@ fn assert_close_to(name: &str, ours: &[f64], theirs: &[f64], bound: f64, least: 
     }
 }
 
-/// Value of `f`, and the gradients of its weighted sum by every input.
+/// Value of `f`, and the gradients of its weighted sum with respect to all inputs.
 fn run<const D: usize>(
     inputs: &[Tensor<3>],
     f: impl Fn(&[Tensor<3>]) -> Tensor<D>,
@@ -79,8 +79,8 @@ fn compare<const D: usize>(
     compare_to(name, inputs, bound, 1e-3, ours, reference);
 }
 
-/// [`compare`] for blocks: their inputs are of size one, and a norm cancels some gradients to zero
-/// (those of a bias in front of it, for one), whose rounding is not relative to themselves.
+/// [`compare`] for blocks. A norm cancels some gradients to zero (for example those of a bias before
+/// it), so their rounding errors are relative to 1, the size of the inputs.
 fn compare_blocks<const D: usize>(
     inputs: &[Tensor<3>],
     bound: f64,
@@ -121,7 +121,7 @@ proptest! {
     })]
 
     #[test]
-    fn linear_maps_equal_the_plain_version(
+    fn linear_matches_plain(
         r in 1usize..4, rows in 1usize..40, inputs in 1usize..40, outputs in 1usize..40,
         bias: bool,
     ) {
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn convolutions_equal_the_plain_version(
+    fn convolution_matches_plain(
         r in 1usize..3, n in 1usize..4, h in 1usize..8, w in 1usize..8, c in 1usize..6,
         outputs in 1usize..7, geometry in geometry(), bias: bool,
     ) {
@@ -152,9 +152,9 @@ proptest! {
         compare_convolutions([r, n, h, w, c], outputs, geometry, bias);
     }
 
-    /// Sizes for which minimal filtering pays, whole tiles and such that hang over the edge.
+    /// Shapes for which the Winograd algorithm is chosen, with and without partial tiles.
     #[test]
-    fn convolutions_in_tiles_equal_the_plain_version(
+    fn winograd_convolution_matches_plain(
         r in 1usize..3, n in 1usize..7, h in 1usize..14, w in 1usize..14, c in 16usize..40,
         outputs in 16usize..40, padding in padding(), bias: bool,
     ) {
@@ -164,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn max_pooling_equals_the_plain_version(
+    fn max_pooling_matches_plain(
         r in 1usize..3, n in 1usize..4, h in 2usize..9, w in 2usize..9, c in 1usize..20,
     ) {
         on_every_device(|device, dtype, bound| {
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn the_loss_equals_the_plain_version(r in 1usize..4, n in 1usize..20, classes in 2usize..12) {
+    fn cross_entropy_matches_plain(r in 1usize..4, n in 1usize..20, classes in 2usize..12) {
         on_every_device(|device, dtype, bound| {
             let logits = tensor([r, n, classes], 1, device, dtype) * 5.0;
             let labels: Vec<i64> = (0..r * n).map(|i| (i * 7 % classes) as i64).collect();
@@ -198,16 +198,16 @@ proptest! {
     }
 
     #[test]
-    fn dense_blocks_equal_their_operations_one_by_one(
+    fn dense_blocks_match_separate_operations(
         [r, rows] in [1usize..4, 8..70], [inputs, c] in [4usize..12, 1..70],
         epilogue in epilogue(), has in parameters(),
     ) {
         compare_dense_blocks([r, rows, inputs, c], &epilogue, has, |x| x);
     }
 
-    /// As ReLU and dropout leave them, and images with a background.
+    /// Inputs as after ReLU and dropout, and like images with a background.
     #[test]
-    fn dense_blocks_of_mostly_equal_inputs_equal_their_operations_one_by_one(
+    fn dense_blocks_of_sparse_inputs_match_separate_operations(
         [r, rows] in [1usize..3, 16..140], [inputs, c] in [30usize..140, 64..150],
         background in prop_oneof![Just(0.0), Just(-0.42)],
         epilogue in epilogue(), has in parameters(),
@@ -219,14 +219,14 @@ proptest! {
     }
 
     #[test]
-    fn convolution_blocks_equal_their_operations_one_by_one(
+    fn convolution_blocks_match_separate_operations(
         [r, n, h, w] in [1usize..3, 1..4, 2..9, 2..9], [inputs, c] in [1usize..4, 1..40],
         geometry in geometry(), epilogue in epilogue(), has in parameters(), pool: bool, spatial: bool,
     ) {
         let (height, width) = (geometry.output(h), geometry.output(w));
         let smallest = if pool { 2 } else { 1 };
         prop_assume!(height >= smallest && width >= smallest);
-        // Few rows or short sums have variances near zero, which amplify rounding without bound.
+        // With few rows or short sums, variances close to zero amplify rounding errors without bound.
         let (rows, terms) = (n * height * width, geometry.kernel.pow(2) * inputs);
         prop_assume!(!epilogue.norm || (rows >= 8 && terms >= 4));
         on_every_device(|device, dtype, bound| {
@@ -257,7 +257,7 @@ proptest! {
     }
 
     #[test]
-    fn adam_equals_the_plain_version(r in 1usize..4, n in 1usize..100, step in 1i32..50) {
+    fn adam_matches_plain(r in 1usize..4, n in 1usize..100, step in 1i32..50) {
         on_every_device(|device, dtype, bound| {
             let draw = |tag| tensor([r, n, 2], tag, device, dtype).inner();
             let settings = AdamStep {
@@ -279,7 +279,7 @@ proptest! {
     }
 
     #[test]
-    fn sgd_equals_the_plain_version(
+    fn sgd_matches_plain(
         r in 1usize..4, n in 1usize..100, nesterov: bool, has_velocity: bool,
     ) {
         on_every_device(|device, dtype, bound| {
@@ -302,7 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn an_average_is_that_of_the_plain_version_to_the_bit(
+    fn average_has_the_bits_of_plain(
         r in 1usize..4, n in 1usize..100, keep in 0.0f64..1.0,
     ) {
         on_every_device(|device, dtype, _| {
@@ -315,8 +315,8 @@ proptest! {
     }
 }
 
-/// Compares dense blocks of `[replicas, rows, inputs]` made by `of` from normal numbers, with `c`
-/// outputs, with their operations one by one.
+/// Compares dense blocks with `c` outputs with separate operations. Their inputs, `[replicas, rows,
+/// inputs]`, are made by `of` from normal random numbers.
 fn compare_dense_blocks(
     [r, rows, inputs, c]: [usize; 4],
     epilogue: &Epilogue,
@@ -353,7 +353,7 @@ fn compare_dense_blocks(
     });
 }
 
-/// Compares convolutions of images `[replicas, images, height, width, channels]` with the plain version.
+/// Compares convolutions of images `[replicas, batch, height, width, channels]` with the plain version.
 fn compare_convolutions(
     [r, n, h, w, c]: [usize; 5],
     outputs: usize,
@@ -391,7 +391,7 @@ fn geometry() -> impl Strategy<Value = Geometry> {
     })
 }
 
-/// What follows the weights in a test.
+/// Epilogue of a block in a test.
 #[derive(Clone, Debug)]
 struct Epilogue {
     activation: Activation,
@@ -440,12 +440,12 @@ impl Epilogue {
     }
 }
 
-/// Whether there are a bias, a scale and a center.
+/// Whether a block has bias, scale and center.
 fn parameters() -> impl Strategy<Value = [bool; 3]> {
     prop::array::uniform3(any::<bool>())
 }
 
-/// Input, weights, and the parameters that are there.
+/// Input, weights, and the parameters that are present.
 fn inputs_of(
     x: [usize; 3],
     [rows, c]: [usize; 2],
@@ -543,9 +543,9 @@ fn reference_epilogue(
     y * mask
 }
 
-/// Sizes that are cut into several tasks: column blocks of dense layers, tiles of images.
+/// Shapes with several tasks: column blocks of dense layers, tiles of images.
 #[test]
-fn blocks_cut_into_tasks_equal_their_operations_one_by_one() {
+fn blocks_with_several_tasks_match_separate_operations() {
     for (device, (dtype, bound)) in devices().into_iter().zip(PRECISIONS) {
         let epilogue = Epilogue {
             activation: Activation::Silu,
@@ -610,7 +610,7 @@ fn blocks_cut_into_tasks_equal_their_operations_one_by_one() {
 }
 
 #[test]
-fn given_statistics_take_the_place_of_the_batchs() {
+fn given_statistics_replace_those_of_the_batch() {
     let device = Device::flex();
     let draw = |shape: [usize; 3], tag| tensor(shape, tag, &device, DType::F32);
     let flat = |tag| -> Tensor<2> { draw([2, 1, 5], tag).squeeze_dim(1) };
@@ -628,7 +628,7 @@ fn given_statistics_take_the_place_of_the_batchs() {
             drops: false,
         };
         let spec = spec.spec(2, 1);
-        // One row: its own variance would be zero.
+        // A single row: its own variance would be zero.
         let (x, w) = (draw([2, 1, 4], 1), draw([2, 4, 5], 2));
         let ours = ablate_kernels::dense_block(x.clone(), w.clone(), p.clone(), spec.clone()).y;
         let theirs = reference_epilogue(plain::linear(x, w, p.bias.clone()), &p, &spec, 1);
@@ -645,7 +645,7 @@ fn given_statistics_take_the_place_of_the_batchs() {
 }
 
 #[test]
-fn a_nan_reaches_the_output_of_every_kernel() {
+fn every_kernel_keeps_nan() {
     let device = Device::flex().autodiff();
     let nan = |shape: [usize; 3]| Tensor::<3>::full(shape, f32::NAN, &device);
     let any_nan = |v: Vec<f64>| v.iter().any(|x| x.is_nan());

@@ -1,17 +1,17 @@
-//! The generator on vectors: blocks side by side, a lane each.
+//! The generator in SIMD vectors, one block per lane.
 
-use super::{ROTATIONS, key_schedule};
+use crate::threefry::{ROTATIONS, key_schedule};
 use pulp::{Simd, WithSimd};
 
-/// Blocks of a chunk.
+/// Blocks per chunk.
 pub(super) const BLOCKS: usize = 16;
 
-/// Numbers of a chunk: two halves of four words a block.
+/// Numbers per chunk: two halves of four words per block.
 pub(super) const NUMBERS: usize = 8 * BLOCKS;
 
 const LANES: [u32; BLOCKS] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
-/// Draws a chunk of [`Stream::half_words`](super::Stream::half_words).
+/// Draws a chunk of [`Stream::half_words`](crate::Stream::half_words).
 pub(super) struct HalfWords<'a> {
     pub(super) key: [u32; 4],
     pub(super) step: u64,
@@ -26,7 +26,7 @@ impl WithSimd for HalfWords<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let ks = key_schedule(self.key);
         for from in (0..BLOCKS).step_by(S::U32_LANES) {
-            // No chunk crosses a multiple of 2^32, so only the low words of its blocks differ.
+            // No chunk crosses a multiple of 2^32, so its blocks differ only in their low words.
             let first = self.chunk * BLOCKS as u64 + from as u64;
             let counter = [
                 first as u32,
@@ -40,7 +40,7 @@ impl WithSimd for HalfWords<'_> {
             }
             let lanes = bytemuck::cast_slice(&LANES[..S::U32_LANES]);
             x[0] = simd.add_u32s(x[0], bytemuck::pod_read_unaligned(lanes));
-            // Written out, so that the rotations are constants and the words stay in registers.
+            // Unrolled, so that rotations are constants and words stay in registers.
             four_rounds::<S, 0>(simd, &mut x, &ks, 1);
             four_rounds::<S, 4>(simd, &mut x, &ks, 2);
             four_rounds::<S, 0>(simd, &mut x, &ks, 3);
@@ -61,7 +61,7 @@ impl WithSimd for HalfWords<'_> {
     }
 }
 
-/// Four rounds with the rotations from number `FIRST` on, and injection `inject` of the key.
+/// Four rounds with the rotations from index `FIRST` on, then key injection number `inject`.
 #[inline(always)]
 fn four_rounds<S: Simd, const FIRST: usize>(
     simd: S,
@@ -84,6 +84,7 @@ fn four_rounds<S: Simd, const FIRST: usize>(
     *x3 = simd.add_u32s(*x3, simd.splat_u32s(last));
 }
 
+/// The mix function of Threefry: addition, rotation and exclusive or.
 #[inline(always)]
 fn mix<S: Simd>(simd: S, x: &mut S::u32s, y: &mut S::u32s, rotation: u32) {
     *x = simd.add_u32s(*x, *y);

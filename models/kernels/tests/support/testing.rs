@@ -1,4 +1,4 @@
-//! What the unit tests and the tests in `tests/` share.
+//! Helpers of the unit tests and the tests in `tests/`.
 
 use burn::tensor::{Device, Tensor};
 #[cfg(all(feature = "wgpu", feature = "flex"))]
@@ -9,7 +9,7 @@ use {burn::tensor::DeviceType, std::sync::OnceLock};
     feature = "ndarray",
     expect(
         deprecated,
-        reason = "deprecated upstream in favour of flex; the zoo serves both"
+        reason = "burn-ndarray is deprecated upstream in favour of burn-flex; both are supported here"
     )
 )]
 pub(crate) fn for_each_device(test: impl Fn(&Device)) {
@@ -22,14 +22,14 @@ pub(crate) fn for_each_device(test: impl Fn(&Device)) {
     devices.iter().for_each(test);
 }
 
-/// The first adapter that wgpu reaches.
+/// The first adapter that wgpu finds.
 #[cfg(all(feature = "wgpu", feature = "flex"))]
 pub(crate) fn adapter() -> &'static Device {
     static ADAPTER: OnceLock<Device> = OnceLock::new();
     ADAPTER.get_or_init(|| {
         let found = Device::enumerate(DeviceType::Wgpu).into_vec();
         let first = found.into_iter().next().expect(
-            "wgpu finds no adapter; `apt-get install mesa-vulkan-drivers libvulkan1` brings one",
+            "wgpu finds no adapter; `apt-get install mesa-vulkan-drivers libvulkan1` installs a software one",
         );
         let name = first.identity().expect("an adapter has a name").name;
         println!("on {name}");
@@ -42,7 +42,7 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.try_into_vec_as().expect("floats convert to doubles")
 }
 
-/// The largest difference of two equally long lists; NaN counts as infinite.
+/// Largest absolute difference of two lists of equal length; NaN counts as infinite.
 pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len(), "lists of different lengths");
     let size = |(a, b): (&f64, &f64)| match (a - b).abs() {
@@ -52,7 +52,7 @@ pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(size).fold(0.0, f64::max)
 }
 
-/// Asserts that `a` and `b` differ nowhere by more than `bound`.
+/// Asserts that no elements of `a` and `b` differ by more than `bound`.
 #[track_caller]
 pub(crate) fn assert_close(a: &[f64], b: &[f64], bound: f64) {
     let distance = distance(a, b);
