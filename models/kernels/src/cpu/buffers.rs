@@ -105,7 +105,7 @@ impl ThreadNumber {
 
 /// Memory that is not in use.
 struct IdleBuffer {
-    /// Release time, in releases.
+    /// The pool's clock at the release.
     since: u64,
     /// The thread that released it; the memory may still be in its core's cache.
     thread: ThreadNumber,

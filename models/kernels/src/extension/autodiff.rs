@@ -34,17 +34,21 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
             OptionalTensor::Present(tensor) => OptionalTensor::Present(tensor.primitive().clone()),
             OptionalTensor::Absent => OptionalTensor::Absent,
         };
-        let given = ChannelParameters {
+        let inner_parameters = ChannelParameters {
             bias: inner(&parameters.bias),
             scale: inner(&parameters.scale),
             center: inner(&parameters.center),
             mean: inner(&parameters.mean),
             variance: inner(&parameters.variance),
         };
-        let input = BlockInput::<B>::new(x.primitive().clone(), w.primitive().clone(), given);
+        let input = BlockInput::<B>::new(
+            x.primitive().clone(),
+            w.primitive().clone(),
+            inner_parameters,
+        );
         let learned = [&parameters.bias, &parameters.scale, &parameters.center];
-        let given = learned.into_iter().filter_map(OptionalTensor::as_ref);
-        let nodes: Vec<_> = given.map(|tensor| tensor.node()).collect();
+        let present = learned.into_iter().filter_map(OptionalTensor::as_ref);
+        let nodes: Vec<_> = present.map(|tensor| tensor.node()).collect();
         let constant = |tensor| <Self as AutodiffBackend>::from_inner(tensor);
         let (y, mean, variance, saved) = with_element_type!(input.x, T => {
             let (y, saved) = block_forward::<B, T>(&input, &spec);

@@ -222,9 +222,9 @@ fn gather_patches<N: Size>(
         && column < s.width + s.before;
     let mut value = Vector::new(0.0f32);
     if inside {
-        let line = window.image * s.height + (row - s.before);
-        let place = line * s.width + (column - s.before);
-        value = images[place * s.channels + tap.channel];
+        let image_row = window.image * s.height + (row - s.before);
+        let pixel = image_row * s.width + (column - s.before);
+        value = images[pixel * s.channels + tap.channel];
     }
     patches[ABSOLUTE_POS] = value;
 }
@@ -258,8 +258,8 @@ fn add_patches<N: Size>(
             if in_rows && in_columns {
                 let window = (here.image * s.rows + window_row) * s.columns + window_column;
                 let tap = tap_row * s.kernel + tap_column;
-                let place = window * comptime!(s.kernel * s.kernel) + tap;
-                sum += patches[place * s.channels + here.channel];
+                let patch_row = window * comptime!(s.kernel * s.kernel) + tap;
+                sum += patches[patch_row * s.channels + here.channel];
             }
         }
     }
@@ -269,8 +269,8 @@ fn add_patches<N: Size>(
 /// Index of the first corner of a 2x2 window.
 #[cube]
 fn first_corner(window: &PixelPosition, #[comptime] s: WindowShape) -> usize {
-    let line = window.image * s.height + 2 * window.row;
-    (line * s.width + 2 * window.column) * s.channels + window.channel
+    let row = window.image * s.height + 2 * window.row;
+    (row * s.width + 2 * window.column) * s.channels + window.channel
 }
 
 /// The larger value; the first if both are equal.
@@ -321,8 +321,8 @@ fn window_max_gradient<N: Size>(
         let b = images[first + s.channels];
         let c = images[below];
         let d = images[below + s.channels];
-        let place = (window.image * s.rows + window.row) * s.columns + window.column;
-        let window_gradient = gradient[place * s.channels + window.channel];
+        let index = (window.image * s.rows + window.row) * s.columns + window.column;
+        let window_gradient = gradient[index * s.channels + window.channel];
         let lower = larger(c, d).greater_than(&larger(a, b));
         let upper_share = select_many(lower, zero, window_gradient);
         let lower_share = select_many(lower, window_gradient, zero);

@@ -30,7 +30,7 @@ pub(super) trait ActivationFunction<T: Real>: Copy {
 }
 
 macro_rules! functions {
-    ($($name:ident$(, monotonic = $monotonic:literal)?: |$t:ident, $simd:ident, $x:ident| $both:block)*) => {$(
+    ($($name:ident$(, monotonic = $monotonic:literal)?: |$t:ident, $simd:ident, $x:ident| $value_and_slope:block)*) => {$(
         #[derive(Clone, Copy)]
         pub(super) struct $name;
         impl<$t: Real> ActivationFunction<$t> for $name {
@@ -46,7 +46,7 @@ macro_rules! functions {
                 $simd: S,
                 $x: [$t::Vector<S>; N],
             ) -> [[$t::Vector<S>; N]; 2] {
-                $both
+                $value_and_slope
             }
         }
     )*};

@@ -166,3 +166,135 @@ pub(crate) fn backward_norm_pooled<T: Real>(
         before, channels, windows, x, argmax, d, means, dx,
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use crate::cpu::epilogue::pooling::each_window;
+    use crate::position::Position;
+    use crate::spec::EpilogueSpec;
+
+    /// Values from -3 to 3; the first thousand differ.
+    fn values<T: Real>(count: usize, seed: usize) -> Vec<T> {
+        let value = |i: usize| ((i + seed) * 7919 % 1009) as f64 / 168.0 - 3.0;
+        (0..count).map(|i| T::from_f64(value(i))).collect()
+    }
+
+    /// The maxima, and the norm's input at the corners that hold them.
+    fn pooled<T: Real>(
+        activation: Activation,
+        windows: PoolWindows,
+        x: &[T],
+        [scale, center]: [&[T]; 2],
+    ) -> [Vec<T>; 2] {
+        let spec = EpilogueSpec {
+            activation,
+            epsilon: Some(0.0),
+            position: Position::Before,
+            dropout: None,
+            pool: true,
+        };
+        let c = scale.len();
+        let (mean, variance) = (vec![T::ZERO; c], vec![T::ONE; c]);
+        let channels = Channels::new(&mean, &variance, 0.0, Some(scale), Some(center));
+        let size = windows.rows() * (windows.width / 2) * c;
+        let mut out = [(); 2].map(|()| vec![T::ZERO; size]);
+        let [y, argmax] = &mut out;
+        let mut pooled = Pooled::whole(y, argmax, c);
+        let x = Columns::whole(x, c);
+        select_max_candidates(&spec, Some(scale), windows, x, &mut pooled);
+        finish_max(&spec, &channels, &mut pooled);
+        out
+    }
+
+    /// The corners of every window in every channel, with the channel.
+    fn corners<T: Copy>(windows: PoolWindows, x: &[T], c: usize) -> Vec<(usize, [T; 4])> {
+        let mut all = Vec::new();
+        for row in 0..windows.rows() {
+            each_window!(windows, row, |_window, corners| {
+                for k in 0..c {
+                    all.push((k, corners.map(|pixel| x[pixel * c + k])));
+                }
+            });
+        }
+        all
+    }
+
+    fn check<T: Real + Into<f64>>(tolerance: f64) {
+        let all = Activation::ALL.into_iter();
+        for activation in all.filter(|activation| EpilogueSpec::has_kernel(*activation)) {
+            for (c, [images, height, width]) in [(3, [1, 2, 2]), (16, [2, 5, 3]), (37, [3, 4, 9])] {
+                let windows = PoolWindows {
+                    images,
+                    height,
+                    width,
+                };
+                let x = values::<T>(images * height * width * c, 3);
+                let (mut scale, center) = (values::<T>(c, 5), values::<T>(c, 11));
+                scale[1] = T::ZERO;
+                let [y, argmax] = pooled(activation, windows, &x, [&scale, &center]);
+                for (i, (k, corners)) in corners(windows, &x, c).into_iter().enumerate() {
+                    let normed = corners.map(|x| x.into() * scale[k].into() + center[k].into());
+                    let values = normed.map(|x| activation.value(x));
+                    let most = values.into_iter().fold(f64::NEG_INFINITY, f64::max);
+                    let context = format!("{activation:?}, {c} channels: {normed:?}");
+                    let near = |value: f64| (value - most).abs() < tolerance * most.abs().max(1.0);
+                    assert!(near(y[i].into()), "{context}");
+                    let winner = corners.iter().position(|x| (*x).into() == argmax[i].into());
+                    let winner = winner.expect("the input of a corner");
+                    assert!(near(values[winner]), "{context}");
+                    if k == 1 {
+                        assert_eq!(winner, 0, "{context}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn maximum_is_largest_after_norm_and_activation() {
+        check::<f32>(2e-6);
+        check::<f64>(1e-12);
+    }
+
+    #[test]
+    fn first_of_equal_corners_wins_and_nan_is_kept() {
+        let windows = PoolWindows {
+            images: 1,
+            height: 2,
+            width: 2,
+        };
+        let nan = f32::NAN;
+        for activation in [Activation::Relu, Activation::Gelu] {
+            for (x, winner) in [
+                ([1.0, 2.0, 2.0, 1.0], 2.0),
+                ([-0.0, 0.0, -0.0, 0.0], -0.0),
+                ([1.0, nan, 2.0, 1.0], nan),
+                ([nan, 1.0, 2.0, 3.0], nan),
+                ([1.0, 2.0, 3.0, nan], nan),
+            ] {
+                let [y, argmax] = pooled(activation, windows, &x, [&[1.0], &[0.0]]);
+                let same = argmax[0].to_bits() == f32::to_bits(winner);
+                assert!(
+                    same || argmax[0].is_nan() && winner.is_nan(),
+                    "{activation:?}, {x:?}"
+                );
+                assert_eq!(y[0].is_nan(), winner.is_nan(), "{activation:?}, {x:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn smallest_input_can_win_with_silu() {
+        let windows = PoolWindows {
+            images: 1,
+            height: 2,
+            width: 2,
+        };
+        let x = [-0.8f32, -0.9, -3.0, -0.7];
+        let [y, argmax] = pooled(Activation::Silu, windows, &x, [&[1.0], &[0.0]]);
+        assert_eq!(argmax, [-3.0]);
+        assert!((f64::from(y[0]) - Activation::Silu.value(-3.0)).abs() < 1e-6);
+    }
+}

@@ -190,9 +190,9 @@ fn transpose_bits(square: &mut [u64; WORD]) {
     while size > 0 {
         // Swap the off-diagonal squares of `size` bits.
         for i in (0..WORD).filter(|i| i & size == 0) {
-            let apart = ((square[i] >> size) ^ square[i + size]) & low;
-            square[i] ^= apart << size;
-            square[i + size] ^= apart;
+            let difference = ((square[i] >> size) ^ square[i + size]) & low;
+            square[i] ^= difference << size;
+            square[i + size] ^= difference;
         }
         size /= 2;
         low ^= low << size;
@@ -219,8 +219,8 @@ mod tests {
                 let values = matrix(rows, columns, background);
                 let pattern = SparsityPattern::of(&values, columns).expect("the matrix is sparse");
                 assert_eq!(pattern.background(), background);
-                let turned = pattern.transposed();
-                assert_eq!((turned.rows(), turned.columns()), (columns, rows));
+                let transposed = pattern.transposed();
+                assert_eq!((transposed.rows(), transposed.columns()), (columns, rows));
                 for i in 0..rows {
                     for j in 0..columns {
                         let bit = |p: &SparsityPattern<f32>, i: usize, j: usize| {
@@ -228,10 +228,10 @@ mod tests {
                         };
                         let differs = values[i * columns + j] != background;
                         assert_eq!(bit(&pattern, i, j), differs);
-                        assert_eq!(bit(&turned, j, i), differs);
+                        assert_eq!(bit(&transposed, j, i), differs);
                     }
                 }
-                assert_eq!(turned.transposed(), pattern);
+                assert_eq!(transposed.transposed(), pattern);
             }
         }
     }

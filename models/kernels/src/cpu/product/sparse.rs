@@ -262,7 +262,7 @@ mod tests {
     }
 
     /// `left right + row` by the sparse and the dense product, into a block of columns.
-    fn both<T: Real>(
+    fn both_products<T: Real>(
         left: LeftOperand<T>,
         pattern: &SparsityPattern<T>,
         width: usize,
@@ -272,9 +272,9 @@ mod tests {
         let values = wave(left.inner() * stride);
         let right = Columns::of(&values, stride, 3, width);
         let start = vec![T::from_f64(7.0); left.rows() * stride];
-        let [mut ours, mut dense] = [start.clone(), start];
-        let ours_block = &mut ColumnsMut::split(&mut ours, stride, width)[0];
-        sparse_product(ours_block, left, pattern, right, row);
+        let [mut sparse, mut dense] = [start.clone(), start];
+        let sparse_block = &mut ColumnsMut::split(&mut sparse, stride, width)[0];
+        sparse_product(sparse_block, left, pattern, right, row);
         let dense_block = &mut ColumnsMut::split(&mut dense, stride, width)[0];
         product(
             dense_block,
@@ -282,7 +282,7 @@ mod tests {
             right,
             row.map_or(Addend::None, Addend::Row),
         );
-        [ours, dense]
+        [sparse, dense]
     }
 
     /// Calls `check` with both products for several shapes, of a matrix and of its transpose.
@@ -290,14 +290,14 @@ mod tests {
         for (rows, columns) in [(1, 40), (7, 64), (33, 65), (70, 130), (12, 200)] {
             let values = matrix::<T>(background, rows * columns);
             let pattern = SparsityPattern::of(&values, columns).expect("the matrix is sparse");
-            let turned = pattern.transposed();
+            let transposed = pattern.transposed();
             for width in [1, 7, 16, 31, 64, 100, 128, 145, 600] {
                 let row = wave(width);
                 for row in [None, Some(&row[..])] {
                     let left = LeftOperand::row_major(&values, rows, columns);
-                    check(both(left, &pattern, width, row));
+                    check(both_products(left, &pattern, width, row));
                     let left = LeftOperand::transposed(&values, rows, columns);
-                    check(both(left, &turned, width, row));
+                    check(both_products(left, &transposed, width, row));
                 }
             }
         }
@@ -305,19 +305,19 @@ mod tests {
 
     #[test]
     fn skipping_zeros_gives_the_same_bits() {
-        for_sizes::<f32>(0.0, |[ours, dense]| assert_eq!(ours, dense));
-        for_sizes::<f64>(0.0, |[ours, dense]| assert_eq!(ours, dense));
+        for_sizes::<f32>(0.0, |[sparse, dense]| assert_eq!(sparse, dense));
+        for_sizes::<f64>(0.0, |[sparse, dense]| assert_eq!(sparse, dense));
     }
 
     #[test]
     fn skipping_other_values_differs_by_rounding() {
-        for_sizes::<f32>(-0.42, |[ours, dense]| {
-            for (a, b) in ours.iter().zip(dense) {
+        for_sizes::<f32>(-0.42, |[sparse, dense]| {
+            for (a, b) in sparse.iter().zip(dense) {
                 assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} and {b}");
             }
         });
-        for_sizes::<f64>(-0.42, |[ours, dense]| {
-            for (a, b) in ours.iter().zip(dense) {
+        for_sizes::<f64>(-0.42, |[sparse, dense]| {
+            for (a, b) in sparse.iter().zip(dense) {
                 assert!((a - b).abs() <= 1e-13 * b.abs().max(1.0), "{a} and {b}");
             }
         });
@@ -328,8 +328,8 @@ mod tests {
         let mut values = matrix::<f32>(0.0, 4 * 64);
         values[70] = f32::NAN;
         let pattern = SparsityPattern::of(&values, 64).expect("the matrix is sparse");
-        let [ours, _] = both(LeftOperand::row_major(&values, 4, 64), &pattern, 8, None);
-        let nan: Vec<bool> = ours.chunks(13).map(|row| row[0].is_nan()).collect();
+        let [sparse, _] = both_products(LeftOperand::row_major(&values, 4, 64), &pattern, 8, None);
+        let nan: Vec<bool> = sparse.chunks(13).map(|row| row[0].is_nan()).collect();
         assert_eq!(nan, [false, true, false, false]);
     }
 }

@@ -111,8 +111,8 @@ impl<T: Real> Replica<'_, T> {
         let channels = |statistics| norm_channels(s, spec, context.p, (r, 0), statistics, c);
         match context.p.statistics {
             None if spec.epsilon.is_some() => {}
-            given => {
-                if let (Some([given_mean, given_variance]), Some(_)) = (given, spec.epsilon) {
+            statistics => {
+                if let (Some([given_mean, given_variance]), Some(_)) = (statistics, spec.epsilon) {
                     mean.copy_from_slice(&given_mean[r * c..][..c]);
                     variance.copy_from_slice(&given_variance[r * c..][..c]);
                 }
