@@ -195,7 +195,7 @@ mod tests {
             FileError::of("write", Path::new("a"))(io::Error::from(kind)).to_string()
         };
         assert!(message(ErrorKind::StorageFull).contains("free some space"));
-        assert!(message(ErrorKind::ReadOnlyFilesystem).contains("`--results`"));
+        assert!(message(ErrorKind::ReadOnlyFilesystem).contains("`--results DIR`"));
         assert!(message(ErrorKind::NotFound).starts_with("cannot write `a`: "));
     }
 }

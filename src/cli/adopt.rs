@@ -7,6 +7,7 @@ use crate::record::CellRecord;
 use crate::run::lock::Lock;
 use crate::run::{RunError, runs};
 use crate::spec::Spec;
+use crate::text::counted;
 use std::path::Path;
 
 /// Gives the records of an experiment the cell ids of this program, after `verified` cells of
@@ -19,7 +20,7 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
     let records = runs::read_runs(&path)?.records;
     let Some(provenance) = Provenance::read(&folder) else {
         return Err(Failure::unavailable(format!(
-            "cannot adopt the records in `{}`: there is no `provenance.json` to note it in; restore it \
+            "cannot adopt the records in `{}`: there is no `provenance.json` to record that in; restore it \
              with git, or train again with `ablate run --fresh`",
             folder.display()
         )));
@@ -37,7 +38,8 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
     let reproduced = provenance.reproduced(revision, verified, checked.until);
     reproduced.write(&folder)?;
     Ok(format!(
-        "{name}: adopted {changed} records that other code trained"
+        "{name}: adopted {} that other code trained",
+        counted(changed, "record")
     ))
 }
 

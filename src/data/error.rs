@@ -24,7 +24,7 @@ pub enum DataError {
         advice: String,
     },
     /// A file could not be read.
-    #[error("cannot read `{}`; check that it is a file you may read", path.display())]
+    #[error("cannot read `{}`: {source}; check that it is a file you may read", path.display())]
     Read {
         /// The file.
         path: PathBuf,

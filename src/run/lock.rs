@@ -61,7 +61,7 @@ mod tests {
             message.contains(&dir.path().display().to_string()),
             "{message}"
         );
-        assert!(message.contains("`--results`"), "{message}");
+        assert!(message.contains("`--results DIR`"), "{message}");
         drop(first);
         Lock::acquire(dir.path()).unwrap();
     }
