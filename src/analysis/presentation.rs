@@ -40,7 +40,7 @@ impl ContrastSummary {
         decimals(sd, metric_decimals(&self.contrast.metric))
     }
 
-    /// The interval to show: Student's t, or the bootstrap's where there is none; `None` without a
+    /// The t interval, or the bootstrap interval if there is none; `None` without a
     /// decision.
     pub fn interval(&self) -> Option<Interval> {
         let decision = self.decision.as_ref()?;

@@ -287,7 +287,7 @@ fn records_of_other_specs_are_counted_and_left_out() {
         summary
             .warnings
             .iter()
-            .any(|w| w.starts_with("1 record that match"))
+            .any(|w| w.starts_with("1 record matches"))
     );
 }
 

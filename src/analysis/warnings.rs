@@ -23,16 +23,12 @@ pub(super) fn collect(
     out.extend(too_few_seeds(contrasts));
     out.extend(grid_ends(arms));
     out.extend(folds(spec));
-    if cells.unmatched() > 0 {
-        out.push(format!(
-            "{} that match no cell of the spec {} left out.",
-            counted(cells.unmatched(), "record"),
-            if cells.unmatched() == 1 {
-                "was"
-            } else {
-                "were"
-            }
-        ));
+    match cells.unmatched() {
+        0 => {}
+        1 => out.push("1 record matches no cell of the spec and was left out.".to_owned()),
+        n => out.push(format!(
+            "{n} records match no cell of the spec and were left out."
+        )),
     }
     out
 }
@@ -109,17 +105,17 @@ fn too_few_seeds(contrasts: &[ContrastSummary]) -> Option<String> {
         .filter(|c| c.contrast.expect != Expect::Equivalent)
         .filter_map(|c| Some((c.contrast.comparison.unit(), c.decision.as_ref()?)))
         .min_by_key(|(_, decision)| decision.n)?;
-    let (floor, pairs) = (decision.p_sign_flip_floor, counted(decision.n, unit));
+    let (smallest_p, pairs) = (decision.p_sign_flip_floor, counted(decision.n, unit));
     let needed = sign_flip_min_seeds(strictest);
-    if floor >= alpha {
+    if smallest_p >= alpha {
         Some(format!(
-            "With {pairs} the p-value of the two-sided sign-flip test cannot be below {floor}, so no \
+            "With {pairs} the p-value of the two-sided sign-flip test cannot be below {smallest_p}, so no \
              difference can be shown; with {} at least {needed} {unit}s are needed.",
             counted(tests, "contrast")
         ))
-    } else if floor >= strictest {
+    } else if smallest_p >= strictest {
         Some(format!(
-            "With {pairs} the p-value of the two-sided sign-flip test cannot be below {floor}, which Holm's \
+            "With {pairs} the p-value of the two-sided sign-flip test cannot be below {smallest_p}, which Holm's \
              adjustment over {} can raise above {alpha}; use at least {needed} {unit}s.",
             counted(tests, "contrast")
         ))

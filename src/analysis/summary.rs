@@ -1,0 +1,263 @@
+//! The results of one experiment: the content of `summary.json`.
+
+use super::{EffectSummary, IdentitySummary};
+use crate::record::Scores;
+use crate::spec::{Contrast, Factor, Metric, Published, When};
+use crate::stats::{Decision, Sample, Verdict};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Results of one experiment; the content of `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Name of the spec.
+    pub name: String,
+    /// Title of the report.
+    pub title: String,
+    /// Name of the claim that it tests, if any.
+    pub claim: Option<String>,
+    /// Names of other claims that it informs without testing them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bears_on: Vec<String>,
+    /// The sentence of the claim.
+    pub sentence: Option<String>,
+    /// The question that it answers.
+    pub question: String,
+    /// How to interpret each outcome, written before the run.
+    pub reading: String,
+    /// Nets, data and training in words.
+    #[serde(rename = "scope")]
+    pub conditions: String,
+    /// Nets and data in a few words, such as "dense net 128-128 on `digits`".
+    #[serde(rename = "brief_scope")]
+    pub net_on_data: String,
+    /// Device on which all cells ran.
+    pub device: String,
+    /// Name of the GPU adapter behind `device`; absent for CPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    /// Seeds of the spec.
+    pub seeds: Vec<u64>,
+    /// Overall verdict of the primary contrasts; absent if no contrast is primary.
+    pub verdict: Option<Verdict>,
+    /// Contrasts in the order of the spec.
+    pub contrasts: Vec<ContrastSummary>,
+    /// Factors in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
+    /// Main effects and interactions of the factors; empty without factors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<EffectSummary>,
+    /// Arms in the order of the spec.
+    pub arms: Vec<ArmSummary>,
+    /// Identities in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<IdentitySummary>,
+    /// Published results for comparison.
+    pub published: Vec<Published>,
+    /// Caveats, the most serious first.
+    pub warnings: Vec<String>,
+}
+
+/// Results of one arm at its chosen learning rate.
+///
+/// Scores are those of the last epoch, over the seeds that finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmSummary {
+    /// Name.
+    pub name: String,
+    /// Label for tables and figures.
+    pub label: String,
+    /// Index of the level of each factor; empty for an arm without factors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<usize>,
+    /// The chosen learning rate.
+    pub learning_rate: f64,
+    /// All learning rates that were tried, in the order of the spec.
+    pub grid: Vec<RateSummary>,
+    /// Number of seeds that finished at the chosen rate.
+    pub n: usize,
+    /// Number of seeds that diverged at the chosen rate.
+    pub diverged: usize,
+    /// Number of seeds that failed with an error at the chosen rate.
+    pub failed: usize,
+    /// Number of seeds without a record at the chosen rate.
+    pub missing: usize,
+    /// Test scores; absent if no seed finished.
+    pub test: Option<ScoreSummary>,
+    /// Test scores at earlier evaluations that contrasts or published results refer to.
+    #[serde(rename = "moments", default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<EvaluationSummary>,
+    /// The best test accuracy of each seed over all evaluations, for training with an evaluation
+    /// schedule.
+    ///
+    /// It is selected on the test set, so it is optimistic; no choice or verdict depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Spread>,
+    /// Validation scores; absent without a validation split.
+    pub validation: Option<ScoreSummary>,
+    /// Training loss of the last epoch in nats, as the optimizer saw it.
+    pub train_loss: Option<Spread>,
+    /// Probe values by name. Values that are not finite are left out, which shows as a smaller `n`.
+    pub probes: BTreeMap<String, Spread>,
+}
+
+/// Test scores of one arm at an earlier evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationSummary {
+    /// The evaluation.
+    pub when: When,
+    /// Its scores.
+    pub test: ScoreSummary,
+}
+
+/// One learning rate of an arm's grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateSummary {
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// Number of seeds that finished.
+    pub n: usize,
+    /// Number of seeds that diverged.
+    pub diverged: usize,
+    /// Number of seeds that failed with an error.
+    pub failed: usize,
+    /// Validation scores of the last epoch over the finished seeds.
+    pub validation: Option<ScoreSummary>,
+}
+
+/// Accuracy, negative log-likelihood (NLL) and calibration error over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreSummary {
+    /// Accuracy in percent.
+    pub accuracy: Spread,
+    /// Mean negative log-likelihood in nats.
+    pub nll: Spread,
+    /// Expected calibration error in percent.
+    pub ece: Spread,
+}
+
+/// Mean, standard deviation and range of a quantity over seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// Number of values.
+    pub n: usize,
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation (divisor `n - 1`); absent for a single value.
+    pub sd: Option<f64>,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+}
+
+/// One contrast with its paired improvements and the decision on it.
+///
+/// An *improvement* is positive if the treatment is better. For accuracies it is the weighted sum of
+/// the arms' scores, such as treatment minus control; for NLL and calibration error, where lower is
+/// better, it is the negative of that sum.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContrastSummary {
+    /// What is compared, and the prediction.
+    pub contrast: Contrast,
+    /// The verdict; `undecided` without a decision.
+    pub verdict: Verdict,
+    /// Estimates and tests; absent with fewer than two improvements.
+    pub decision: Option<Decision>,
+    /// Improvement per seed, for the seeds at which every arm finished.
+    pub improvements: Vec<Improvement>,
+    /// Seeds without an improvement, because an arm diverged, failed or has no score there.
+    pub left_out: Vec<u64>,
+}
+
+/// Improvement at one seed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Improvement {
+    /// The seed.
+    pub seed: u64,
+    /// Positive if the treatment is better, in the unit of the metric.
+    pub value: f64,
+}
+
+impl Spread {
+    /// Summarizes the finite values; `None` if there are none.
+    pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let values: Vec<f64> = values.filter(|v| v.is_finite()).collect();
+        let (min, max) = values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
+                (lo.min(v), hi.max(v))
+            });
+        let sample = Sample::new(values).ok()?;
+        Some(Self {
+            n: sample.len(),
+            mean: sample.mean(),
+            sd: sample.sd(),
+            min,
+            max,
+        })
+    }
+}
+
+impl ScoreSummary {
+    /// Summarizes `scores`; `None` if there are none.
+    pub(super) fn of(scores: &[Scores]) -> Option<Self> {
+        Some(Self {
+            accuracy: Spread::of(scores.iter().map(|s| s.accuracy))?,
+            nll: Spread::of(scores.iter().map(|s| s.nll))?,
+            ece: Spread::of(scores.iter().map(|s| s.ece))?,
+        })
+    }
+}
+
+impl ArmSummary {
+    /// The spread of `metric` at the last evaluation; `None` if the arm has no such score.
+    pub fn spread(&self, metric: &Metric) -> Option<&Spread> {
+        let test = self.test.as_ref();
+        match metric {
+            Metric::TestAccuracy => test.map(|t| &t.accuracy),
+            Metric::TestNll => test.map(|t| &t.nll),
+            Metric::TestEce => test.map(|t| &t.ece),
+            Metric::Probe(measure) => self.probes.get(&measure.name()),
+        }
+    }
+
+    /// The spread of `metric` at `when`; `None` if the arm has no such score.
+    pub fn spread_at(&self, metric: &Metric, when: When) -> Option<&Spread> {
+        if when == When::Last {
+            return self.spread(metric);
+        }
+        let test = self.test_at(when)?;
+        match metric {
+            Metric::TestAccuracy => Some(&test.accuracy),
+            Metric::TestNll => Some(&test.nll),
+            Metric::TestEce => Some(&test.ece),
+            Metric::Probe(_) => None,
+        }
+    }
+
+    /// Test scores at `when`; `None` if no contrast or published result refers to it.
+    pub fn test_at(&self, when: When) -> Option<&ScoreSummary> {
+        if when == When::Last {
+            return self.test.as_ref();
+        }
+        let found = self.evaluations.iter().find(|e| e.when == when);
+        found.map(|e| &e.test)
+    }
+}
+
+impl Summary {
+    /// The arm called `name`.
+    pub fn arm(&self, name: &str) -> Option<&ArmSummary> {
+        self.arms.iter().find(|a| a.name == name)
+    }
+}
