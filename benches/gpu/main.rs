@@ -1,13 +1,12 @@
-//! Where the time of a training step on a GPU goes: every kernel that a step launches, how often,
-//! and how long it takes.
+//! Profile of a training step on a GPU: every kernel that a step launches, how often, and how long it
+//! takes.
 //!
 //! ```sh
 //! cargo bench --profile dev --features wgpu --bench gpu -- --nets 64
 //! ```
 //!
-//! The kernels that a kernel of this crate stands for, and what is left to burn, are told apart. A
-//! software adapter launches the same kernels, but tunes burn's products to other variants, and its
-//! times say nothing of a GPU's.
+//! The table separates our kernels from burn's. A software adapter launches the same kernels of ours,
+//! but burn tunes its products to other variants there, and the times are not those of a GPU.
 
 use ablate::device;
 use ablate::files::write_atomic;
@@ -35,27 +34,27 @@ struct Arguments {
     /// The device.
     #[arg(long, value_name = "NAME", default_value = "wgpu")]
     device: String,
-    /// Nets in one stack.
+    /// Number of nets in one stack.
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
     nets: u16,
-    /// Images of a batch.
+    /// Images per batch.
     #[arg(long, value_name = "N", default_value = "32", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
-    /// Steps that are timed, and then as many that are watched.
+    /// Number of steps to time, and then to profile.
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..))]
     steps: u16,
-    /// Only nets with this in their name.
+    /// Only nets with this text in their name.
     #[arg(long, value_name = "NET")]
     only: Option<String>,
-    /// File to write to; without it, the tables are printed.
+    /// Output file [default: print the tables].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// What `cargo bench` says to every benchmark.
+    /// Passed by `cargo bench` to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Steps before those that are timed: kernels are compiled and tuned.
+/// Warm-up steps, in which kernels are compiled and tuned.
 const WARM_UP: usize = 2;
 
 fn main() -> ExitCode {
@@ -165,7 +164,7 @@ fn profile(
     ))
 }
 
-/// Launches and seconds by the kernel's name.
+/// Number of launches and seconds by kernel name.
 #[derive(Default)]
 struct Kernels(Mutex<BTreeMap<String, (usize, f64)>>);
 
@@ -185,13 +184,13 @@ impl LaunchObserver for Kernels {
     }
 }
 
-/// The last part of a type's path.
+/// The last segment of a type path.
 fn short(name: &str) -> String {
     let path = name.split('<').next().unwrap_or(name);
     path.rsplit("::").next().unwrap_or(path).to_owned()
 }
 
-/// What kernels do, and whose they are.
+/// The operation of a kernel, and whether it is burn's.
 fn purpose(kernel: &str) -> &'static str {
     match kernel {
         "GatherPatches" | "AddPatches" => "patches of convolutions",

@@ -1,13 +1,14 @@
-//! Single kernels beside their plain burn versions, and whole training steps, on the CPU devices.
+//! Benchmarks of single kernels against their plain burn versions, and of complete training steps, on
+//! the CPU devices.
 //!
 //! ```sh
 //! cargo bench --profile dev --bench kernels            # all
-//! cargo bench --profile dev --bench kernels -- conv2d  # those with that in their name
+//! cargo bench --profile dev --bench kernels -- conv2d  # benchmarks with this text in their name
 //! ```
 //!
-//! A name says operation, work and device, whether it is the `kernel` or the `plain` version, and
-//! whether it runs `forward` or `both` ways (forward and backward). Rates count multiply-adds for products and numbers for everything else. Criterion
-//! compares with the run before and keeps its data below `target/criterion`.
+//! A name has the operation, the shape, the device, `kernel` or `plain`, and `forward` or `both`
+//! (forward and backward). Rates count multiply-adds for products and numbers otherwise. Criterion
+//! compares with the previous run and keeps its data in `target/criterion`.
 
 mod steps;
 
@@ -23,7 +24,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use std::time::Duration;
 
-/// A CPU device and its name.
+/// A CPU device with its name.
 type Named = (&'static str, Device);
 
 fn devices() -> Vec<Named> {
@@ -35,7 +36,7 @@ fn tensor<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
 }
 
-/// A tensor that wants a gradient where the device keeps any.
+/// A tensor that requires a gradient if the device supports autodiff.
 fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     let tensor = tensor(shape, device);
     match device.is_autodiff() {
@@ -53,12 +54,12 @@ fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, Wal
     group
 }
 
-/// Waits for `tensor` to be there.
+/// Waits until `tensor` is computed.
 fn wait<const D: usize>(tensor: Tensor<D>) {
     drop(tensor.into_data());
 }
 
-/// Times `f` of tensors on `device` forward, and forward and backward of the sum of its output.
+/// Times `f` on `device` forward, and forward plus backward of the sum of its output.
 fn both_ways<const D: usize>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,

@@ -1,4 +1,4 @@
-//! Whole training steps of nets of the zoo, on real data.
+//! Complete training steps of nets of the zoo, on real data.
 
 use super::{devices, group};
 use ablate::train::Training;
@@ -6,8 +6,8 @@ use ablate::trainer::{Job, JobCell};
 use criterion::{Criterion, Throughput};
 use serde_json::{Value, json};
 
-/// The nets: name, data, model, examples a step, replicas.
-fn works() -> [(&'static str, &'static str, Value, usize, usize); 3] {
+/// The nets: name, data, model, examples per step, replicas.
+fn workloads() -> [(&'static str, &'static str, Value, usize, usize); 3] {
     let block = json!({ "norm": { "kind": "batch" }, "dropout": { "rate": 0.3 } });
     let mlp = json!({ "kind": "mlp", "hidden": [128, 128], "block": block });
     let cnn = json!({ "kind": "cnn", "channels": [16, 32], "dense": [64], "block": block });
@@ -18,10 +18,10 @@ fn works() -> [(&'static str, &'static str, Value, usize, usize); 3] {
     ]
 }
 
-/// One job's steps on all cores.
+/// Steps of one job on all cores.
 pub(crate) fn training_steps(criterion: &mut Criterion) {
     let mut group = group(criterion, "training_step");
-    for (name, data, model, batch, replicas) in works() {
+    for (name, data, model, batch, replicas) in workloads() {
         group.throughput(Throughput::Elements((batch * replicas) as u64));
         for (device, _) in devices() {
             let cell = |seed| JobCell {

@@ -26,33 +26,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// The experiment that is compared where none is named.
+/// Default experiment.
 const SMOKE: &str = "smoke";
 
-/// An arm on a device has time for at least so many of the longest steps: a size of them takes 13.
+/// Time for an arm on a device, in longest steps; a size with the longest steps needs 13.
 const STEPS_OF_LONGEST: f64 = 20.0;
 
-/// Seconds of the longest step that anyone waits for.
+/// Upper limit of `--longest-step`, in seconds.
 const LONGEST: f64 = 3600.0;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Devices, the first of which the others are compared with [default: all that are there].
+    /// Devices to compare; the first is the reference for accuracy [default: all available devices].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     devices: Vec<String>,
-    /// Steps that are followed one by one, or all where the training has fewer.
+    /// Number of steps to compare with double precision.
     #[arg(long, value_name = "N", default_value = "100")]
     steps: NonZeroUsize,
-    /// Difference of test accuracy, in points, within which two devices learn the same [default: the
-    /// smallest margin that the experiment has for test accuracy, else 0.5].
+    /// Margin of the equivalence test of test accuracy, in points [default: smallest margin of the
+    /// experiment for test accuracy, else 0.5].
     #[arg(long, value_name = "POINTS", value_parser = points)]
     margin: Option<f64>,
-    /// Measure only this, and keep what an earlier comparison of the same devices says of the rest.
+    /// Measure only these parts; keep the others from an earlier comparison of the same devices.
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     only: Vec<Part>,
-    /// Longest step that is timed, in seconds; sizes with longer ones are left out [default: 0.5].
+    /// Longest step to time, in seconds; sizes with longer steps are skipped [default: 0.5].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     longest_step: Option<f64>,
     #[command(flatten)]
@@ -64,11 +64,11 @@ pub(crate) struct Args {
 /// A part of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// The first steps against double precision.
+    /// The first steps, compared with double precision.
     Parity,
-    /// Whole trainings.
+    /// Complete trainings.
     Accuracy,
-    /// The time of a step.
+    /// Step times.
     Speed,
 }
 
@@ -103,7 +103,7 @@ impl Args {
         }
     }
 
-    /// What answers to the names of the devices.
+    /// Looks up the devices.
     fn devices(&self, console: &Console) -> Result<Vec<DeviceInfo>, Failure> {
         let mut found: Vec<DeviceInfo> = Vec::new();
         if self.devices.is_empty() {
@@ -119,10 +119,10 @@ impl Args {
     }
 }
 
-/// An experiment to compare devices on.
+/// A comparison to make.
 struct Task {
     spec: Spec,
-    /// Its results folder, which is held until it is done.
+    /// Its results folder, locked until it is done.
     home: PathBuf,
     _lock: Lock,
     comparison: DeviceComparison,
@@ -144,7 +144,7 @@ pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failu
         }
     }
     let stop = signals::catch(console)?;
-    let mut found = Found::default();
+    let mut found = Problems::default();
     for mut task in tasks {
         measure(&mut task, args, console, &stop)?;
         found.add(&task.comparison);
@@ -152,7 +152,7 @@ pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failu
     found.ended()
 }
 
-/// What is known before anything is measured.
+/// Prepares the results folder and takes over earlier measurements.
 fn begin(
     spec: Spec,
     devices: Vec<DeviceInfo>,
@@ -174,8 +174,8 @@ fn begin(
     })
 }
 
-/// Measures what is wanted, and writes and shows all there is. What was measured before a stop is
-/// written too: a comparison can take hours.
+/// Measures the requested parts, then writes and prints the comparison. A comparison can take hours, so
+/// measurements before a stop are written as well.
 fn measure(
     task: &mut Task,
     args: &Args,
@@ -206,7 +206,7 @@ fn measure(
     Ok(())
 }
 
-/// Measures what is wanted, part by part.
+/// Measures the requested parts, one after the other.
 fn parts(bench: &Bench<'_>, comparison: &mut DeviceComparison, args: &Args) -> Result<(), Failure> {
     if args.wants(Part::Parity) {
         bench.parity(comparison, args.steps.get())?;
@@ -220,8 +220,8 @@ fn parts(bench: &Bench<'_>, comparison: &mut DeviceComparison, args: &Args) -> R
     Ok(())
 }
 
-/// Takes over what the comparison that is there says, if it is one of the same arms on the same devices
-/// by the same code; what is measured anew replaces it.
+/// Takes over an earlier comparison of the same arms, devices and code; new measurements replace its
+/// parts.
 fn keep(comparison: &mut DeviceComparison, home: &Path, args: &Args, console: &Console) {
     let Ok(earlier) = folder::read_comparison(&home.join(COMPARISON_FILE)) else {
         return;
@@ -235,14 +235,14 @@ fn keep(comparison: &mut DeviceComparison, home: &Path, args: &Args, console: &C
         let wanted = [Part::Parity, Part::Accuracy, Part::Speed].map(|part| args.wants(part));
         if wanted != [true; 3] {
             console.warn(&format!(
-                "`{}` is of other arms, devices or code; what is not measured now is left out",
+                "`{}` has other arms, devices or code; its measurements are not reused",
                 home.join(COMPARISON_FILE).display()
             ));
         }
         return;
     }
     for (arm, earlier) in comparison.arms.iter_mut().zip(earlier.arms) {
-        (arm.yardstick, arm.parity) = (earlier.yardstick, earlier.parity);
+        (arm.baseline, arm.parity) = (earlier.baseline, earlier.parity);
         arm.accuracy = earlier.accuracy;
         arm.speed = earlier.speed;
     }
@@ -259,42 +259,42 @@ fn write(comparison: &DeviceComparison, home: &Path, made: &Compared) -> Result<
     Ok(())
 }
 
-/// What is wrong in comparisons: it is an error.
+/// Problems of the comparisons, which end the program with an error.
 #[derive(Default)]
-struct Found {
-    broken: Vec<String>,
+struct Problems {
+    violations: Vec<String>,
     failed: Vec<String>,
 }
 
-impl Found {
+impl Problems {
     fn add(&mut self, comparison: &DeviceComparison) {
         let named = |text: String| format!("{}: {text}", comparison.spec);
-        let broken = comparison.arms.iter().flat_map(breaks);
-        self.broken.extend(broken.map(named));
+        let broken = comparison.arms.iter().flat_map(violations);
+        self.violations.extend(broken.map(named));
         let failed = comparison.arms.iter().flat_map(failures);
         self.failed.extend(failed.map(named));
     }
 
     fn ended(mut self) -> Result<Code, Failure> {
-        let code = match (self.broken.is_empty(), self.failed.is_empty()) {
+        let code = match (self.violations.is_empty(), self.failed.is_empty()) {
             (true, true) => return Ok(Code::Done),
             (false, _) => Code::Differs,
             (true, false) => Code::CellsFailed,
         };
-        self.broken.extend(self.failed);
-        Err(Failure::several(code, self.broken))
+        self.violations.extend(self.failed);
+        Err(Failure::several(code, self.violations))
     }
 }
 
-/// What of an arm is beyond its bound, device by device.
-fn breaks(arm: &ArmComparison) -> Vec<String> {
+/// The first violation of an arm on each device.
+fn violations(arm: &ArmComparison) -> Vec<String> {
     let tell = |on: &OnDevice<Parity>| {
         let Measured::Done(parity) = &on.outcome else {
             return None;
         };
-        let broken = first_violation(parity, arm.yardstick.as_ref()?)?;
+        let broken = first_violation(parity, arm.baseline.as_ref()?)?;
         Some(format!(
-            "`{}` on `{}` parts ways with double precision at step {}: the {} is off by {:.1e}, bound \
+            "`{}` on `{}` deviates from double precision at step {}: the {} differs by {:.1e}, bound \
              {:.1e}{}",
             arm.arm,
             on.device,
@@ -308,7 +308,7 @@ fn breaks(arm: &ArmComparison) -> Vec<String> {
     arm.parity.iter().filter_map(tell).collect()
 }
 
-/// What of an arm could not be measured.
+/// Failed measurements of an arm.
 fn failures(arm: &ArmComparison) -> Vec<String> {
     let tell = |what: &str, device: &str, error: &str| {
         format!("{what} of `{}` on `{device}`: {error}", arm.arm)
@@ -344,16 +344,16 @@ mod tests {
     use std::process::ExitCode;
 
     #[test]
-    fn a_broken_kernel_ends_with_code_4_and_is_named_by_layer_and_step_on_every_device() {
+    fn broken_kernel_ends_with_code_4() {
         let comparison = broken::comparison();
-        let mut found = Found::default();
+        let mut found = Problems::default();
         found.add(&comparison);
         assert!(found.failed.is_empty(), "{:?}", found.failed);
-        assert_eq!(found.broken.len(), comparison.devices.len());
-        for (said, device) in found.broken.iter().zip(&comparison.devices) {
+        assert_eq!(found.violations.len(), comparison.devices.len());
+        for (said, device) in found.violations.iter().zip(&comparison.devices) {
             let expected = format!(
-                "smoke: `{}` on `{}` parts ways with double precision at step 3: the gradient of \
-                 head.weight is off by ",
+                "smoke: `{}` on `{}` deviates from double precision at step 3: the gradient of \
+                 head.weight differs by",
                 comparison.arms[0].arm, device.name
             );
             assert!(said.starts_with(&expected), "{said}");
@@ -363,10 +363,10 @@ mod tests {
     }
 
     #[test]
-    fn a_healthy_comparison_is_done_and_a_failed_measurement_fails_cells() {
+    fn failed_measurement_ends_with_code_3() {
         let mut comparison = crate::compare::results::fixture::comparison(3, 0.0);
         let ended = |comparison: &DeviceComparison| {
-            let mut found = Found::default();
+            let mut found = Problems::default();
             found.add(comparison);
             exit::code(found.ended(), &Console::new(true, 0))
         };

@@ -15,19 +15,19 @@ pub(crate) struct Args {
     format: FormatArg,
 }
 
-/// A name that `--device` takes.
+/// A device name.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
     built_in: bool,
-    /// Whether something answers to it on this machine.
+    /// Whether the device exists on this machine.
     present: bool,
     default: bool,
     about: &'static str,
-    /// What answers to it.
+    /// The device, if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<DeviceInfo>,
-    /// What to do where nothing does.
+    /// What to do if it does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<String>,
 }
@@ -41,7 +41,7 @@ pub(super) fn devices(args: &Args, console: &Console) -> Result<Code, Failure> {
     Ok(Code::Done)
 }
 
-/// Every backend, followed by the further names of what it reaches.
+/// Every backend, each followed by the other names of its devices.
 fn rows() -> Result<Vec<Row>, Failure> {
     let present = list_devices()?;
     let mut rows = Vec::new();

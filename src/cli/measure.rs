@@ -1,4 +1,4 @@
-//! The measurements of a comparison, each device's in a process that may fail without the others.
+//! Measurements of a comparison, each device in a process of its own, so that a crash affects only one.
 
 use super::console::Console;
 use super::exit::Failure;
@@ -20,10 +20,10 @@ use crate::worker::{Reply, Request, WorkerError, Workers};
 use std::cell::Cell;
 use std::path::Path;
 
-/// Most seeds of an arm that train in lockstep.
+/// Largest number of stacked seeds.
 const REPLICAS: usize = 10;
 
-/// Where the measurements of one comparison are made.
+/// The measurements of one comparison.
 pub(crate) struct Bench<'a> {
     spec: &'a Spec,
     /// Its results folder.
@@ -57,7 +57,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Cells that were trained.
+    /// Number of trained cells.
     pub(crate) fn trained(&self) -> usize {
         self.trained.get()
     }
@@ -66,8 +66,8 @@ impl<'a> Bench<'a> {
         signals::stopped(&self.spec.name)
     }
 
-    /// Follows the first `steps` steps of every arm on every device. Where it is stopped, the arms that
-    /// are done have theirs.
+    /// Compares the first `steps` steps of every arm on every device with double precision. After a
+    /// stop, the finished arms keep their results.
     pub(crate) fn parity(
         &self,
         comparison: &mut DeviceComparison,
@@ -75,15 +75,16 @@ impl<'a> Bench<'a> {
     ) -> Result<(), Failure> {
         let Some(reference) = device::built_in_cpu().first().copied() else {
             return Err(Failure::unavailable(
-                "no device is built in that computes in double precision; build with \
-                 `--features flex`",
+                "no built-in device computes in double precision; build with `--features flex`",
             ));
         };
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
-            self.console
-                .info(&format!("{}: steps of `{}`", self.spec.name, arm.name));
+            self.console.info(&format!(
+                "{}: comparing steps of `{}`",
+                self.spec.name, arm.name
+            ));
             let job = compare::cell(self.spec, arm, reference);
-            let yardstick = compare::measure::parity::yardstick(&job, steps, self.stop)
+            let baseline = compare::measure::parity::baseline(&job, steps, self.stop)
                 .map_err(|e| Failure::internal(e.to_string()))?
                 .ok_or_else(|| self.stopped())?;
             let mut parity = Vec::with_capacity(comparison.devices.len());
@@ -91,18 +92,18 @@ impl<'a> Bench<'a> {
                 let job = compare::cell(self.spec, arm, &info.name);
                 parity.push(OnDevice {
                     device: info.name.clone(),
-                    outcome: self.steps(job, &yardstick)?,
+                    outcome: self.steps(job, &baseline)?,
                 });
             }
-            (found.yardstick, found.parity) = (Some(yardstick), parity);
+            (found.baseline, found.parity) = (Some(baseline), parity);
         }
         Ok(())
     }
 
-    fn steps(&self, job: Job, yardstick: &RoundingBaseline) -> Result<Measured<Parity>, Failure> {
+    fn steps(&self, job: Job, baseline: &RoundingBaseline) -> Result<Measured<Parity>, Failure> {
         let request = Request::Parity {
             job,
-            yardstick: yardstick.clone(),
+            baseline: baseline.clone(),
         };
         match self.workers.call(&request, |_| (), self.stop) {
             Ok(Some(Reply::Parity(parity))) => Ok(Measured::Done(parity)),
@@ -112,8 +113,8 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// StopwatchTimes steps of every arm on every device as `timing` says. Where it is stopped, the arms that are
-    /// done have theirs, and no arm has times that were taken otherwise.
+    /// Times the steps of every arm on every device. After a stop, the finished arms keep their times;
+    /// times with other settings are removed.
     pub(crate) fn speed(
         &self,
         comparison: &mut DeviceComparison,
@@ -126,8 +127,10 @@ impl<'a> Bench<'a> {
             comparison.arms.iter_mut().for_each(|arm| arm.speed.clear());
         }
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
-            self.console
-                .info(&format!("{}: times of `{}`", self.spec.name, arm.name));
+            self.console.info(&format!(
+                "{}: timing steps of `{}`",
+                self.spec.name, arm.name
+            ));
             let measure = |request: &TimingRequest| self.times(request);
             let times = time_arm(arm, &names, &grid, &timing, measure);
             if self.stop.stopped() {
@@ -139,7 +142,8 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// The devices of `request` that are CPUs by turns in one process, each other one alone.
+    /// Times the CPU devices of `request` together in one process, interleaved, and each other device
+    /// in its own process.
     fn times(&self, request: &TimingRequest) -> Vec<SizeTiming> {
         let (cpus, others): (Vec<String>, Vec<String>) =
             (request.devices.iter().cloned()).partition(|name| device::is_cpu(name));

@@ -1,5 +1,5 @@
-//! Measures devices against each other: the same cells, from the same start weights, data order and
-//! masks, on each of them.
+//! Comparison of devices: the same cells, with the same start weights, data order and masks, on each
+//! device.
 
 pub mod analysis;
 pub mod figures;
@@ -16,12 +16,11 @@ use crate::recipe::Optimizer;
 use crate::spec::{Arm, Metric, Spec};
 use crate::trainer::{Job, JobCell};
 
-/// Difference of test accuracy, in points, within which two devices learn the same where a spec says
-/// nothing of accuracy.
+/// Margin in points of test accuracy for specs without a contrast of test accuracy.
 pub const MARGIN: f64 = 0.5;
 
 /// The smallest difference of test accuracy that matters in `spec`, in points: the smallest margin of
-/// its contrasts, or else [`MARGIN`].
+/// its contrasts of test accuracy, or else [`MARGIN`].
 pub fn margin(spec: &Spec) -> f64 {
     let contrasts = spec.contrasts.iter();
     let margins = contrasts
@@ -30,10 +29,10 @@ pub fn margin(spec: &Spec) -> f64 {
     margins.reduce(f64::min).unwrap_or(MARGIN)
 }
 
-/// A comparison of `devices` on `spec` without any measurement.
+/// A comparison of `devices` on `spec`, still without measurements.
 ///
 /// # Errors
-/// If the data of an arm cannot be had.
+/// If the data of an arm is not available.
 pub fn begin(
     spec: &Spec,
     devices: Vec<DeviceInfo>,
@@ -51,7 +50,7 @@ pub fn begin(
     })
 }
 
-/// What stands for the recipe of each arm: the id of its first cell on no device.
+/// A hash of the recipe of each arm and of the code: the id of its first cell, without a device.
 fn recipes(spec: &Spec) -> Vec<Option<String>> {
     let cells = Plan::new(spec, "", 1, fingerprint("")).cells;
     let first = |arm| cells.iter().find(|cell| cell.arm == arm);
@@ -63,7 +62,7 @@ fn recipes(spec: &Spec) -> Vec<Option<String>> {
 fn arm(arm: &Arm, recipe: Option<String>) -> Result<ArmComparison, DataError> {
     let data = data::load(arm.data.name)?;
     let input = [data.height, data.width, data.channels];
-    // Arms were checked to fit their data.
+    // Arms fit their data; the spec was checked.
     let cost = arm.model.cost(input, data.classes).unwrap_or_default();
     Ok(ArmComparison {
         arm: arm.name.clone(),
@@ -79,15 +78,14 @@ fn arm(arm: &Arm, recipe: Option<String>) -> Result<ArmComparison, DataError> {
         }
         .to_owned(),
         steps_per_unit: measure::timing::steps_per_unit(arm, &data)?,
-        yardstick: None,
+        baseline: None,
         parity: Vec::new(),
         accuracy: Vec::new(),
         speed: Vec::new(),
     })
 }
 
-/// The cell of `arm` that is followed step by step on the device called `device`: first learning rate,
-/// first seed, no probes.
+/// The cell of `arm` whose steps are compared on `device`: first learning rate, first seed, no probes.
 pub fn cell(spec: &Spec, arm: &Arm, device: &str) -> Job {
     Job {
         arm: arm.name.clone(),
@@ -111,7 +109,7 @@ mod tests {
     use crate::run::fake;
 
     #[test]
-    fn the_margin_is_the_smallest_that_the_experiment_has_for_test_accuracy() {
+    fn margin_is_the_smallest_of_test_accuracy() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.toml");
         let mut spec = Spec::load(&path, &[]).unwrap();
         assert_eq!(margin(&spec), 1.0);
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_the_first_seed_at_the_first_rate_without_probes() {
+    fn cell_has_first_seed_and_rate_and_no_probes() {
         let mut spec = fake::spec(&["a"], 3);
         spec.seeds = vec![7, 3];
         spec.arms[0].learning_rates = vec![0.1, 0.01];

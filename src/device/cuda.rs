@@ -1,4 +1,4 @@
-//! NVIDIA GPUs, as CUDA numbers them.
+//! NVIDIA GPUs, by their CUDA number.
 
 use super::error::DeviceError;
 use super::info::{DeviceInfo, DeviceKind};
@@ -6,9 +6,9 @@ use burn::tensor::Device;
 use cudarc::driver::result::{self, DriverError, device};
 use cudarc::driver::sys::{self, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_INTEGRATED};
 
-/// How many there are; 0 without a driver.
+/// Number of GPUs; 0 without a driver.
 fn count() -> usize {
-    // SAFETY: it only tries to load the driver's library, whose loading has no other effect.
+    // SAFETY: it only tries to load the driver's library, and loading it has no other effect.
     if !unsafe { sys::is_culib_present() } {
         return 0;
     }
@@ -16,7 +16,7 @@ fn count() -> usize {
     count.map_or(0, |n| usize::try_from(n).unwrap_or(0))
 }
 
-/// Makes sure that the device with this number is there.
+/// Checks that the GPU with this number exists.
 fn find(name: &str, number: usize) -> Result<(), DeviceError> {
     let count = count();
     if number < count {
@@ -45,7 +45,7 @@ pub(super) fn info(name: &str, number: usize) -> Result<DeviceInfo, DeviceError>
     })
 }
 
-/// Every GPU by its number.
+/// All GPUs.
 pub(super) fn present() -> Vec<DeviceInfo> {
     let describe = |number| describe(&format!("cuda:{number}"), number).ok();
     (0..count()).filter_map(describe).collect()
@@ -53,13 +53,13 @@ pub(super) fn present() -> Vec<DeviceInfo> {
 
 fn describe(name: &str, number: usize) -> Result<DeviceInfo, DriverError> {
     let this = device::get(i32::try_from(number).unwrap_or(i32::MAX))?;
-    // SAFETY: `this` is a device that the driver has just handed out.
+    // SAFETY: the driver has just returned `this`.
     let (memory, integrated) = unsafe {
         let integrated = device::get_attribute(this, CU_DEVICE_ATTRIBUTE_INTEGRATED)?;
         (device::total_mem(this)?, integrated != 0)
     };
     let mut version = 0;
-    // SAFETY: the version is written to a number that outlives the call.
+    // SAFETY: the version is written to a variable that outlives the call.
     unsafe { sys::cuDriverGetVersion(&raw mut version) }.result()?;
     Ok(DeviceInfo {
         name: name.to_owned(),
@@ -76,7 +76,7 @@ fn describe(name: &str, number: usize) -> Result<DeviceInfo, DriverError> {
     })
 }
 
-/// The version of the kernel's driver, where Linux tells it.
+/// Version of the kernel driver, if Linux reports it.
 fn driver() -> Option<String> {
     let text = std::fs::read_to_string("/sys/module/nvidia/version").ok()?;
     Some(format!("NVIDIA {}", text.trim()))

@@ -1,18 +1,18 @@
-//! Devices that cannot be had.
+//! Errors of devices.
 
 use super::{NAMES, built_in};
 
-/// A device that cannot be had.
+/// A device that is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
-    /// No device has such a name.
+    /// The name is not a device name.
     #[error(
         "unknown device `{0}`; choose one of {names}; a number or a kind may follow: `wgpu:0`, \
          `wgpu:discrete`, `wgpu:integrated`, `wgpu:virtual`, `wgpu:cpu`, `wgpu:discrete:1`, `cuda:0`",
         names = NAMES.map(|name| format!("`{name}`")).join(", ")
     )]
     Unknown(String),
-    /// The device exists, but this program was built without it.
+    /// This program was built without the backend.
     #[error(
         "device `{0}` is not built in; build with `--features {feature}` (built in: {built})",
         feature = .0.split(':').next().unwrap_or_default(),
@@ -22,25 +22,25 @@ pub enum DeviceError {
     /// The machine has no such device.
     #[error("there is no device `{name}` on this machine; {advice}")]
     Missing {
-        /// What was asked for.
+        /// The name of the device.
         name: String,
-        /// What there is instead, or what to install.
+        /// The available devices, or what to install.
         advice: String,
     },
-    /// The device is there and does not open.
+    /// The device exists but cannot be opened.
     #[error("device `{name}` cannot be opened: {why}")]
     Refused {
-        /// What was asked for.
+        /// The name of the device.
         name: String,
-        /// What its driver, or burn, says.
+        /// The message of its driver, or of burn.
         why: String,
     },
-    /// Orders that the device had taken have failed.
+    /// Work on the device failed.
     #[error("device `{name}` failed: {why}")]
     Failed {
-        /// What was asked for.
+        /// The name of the device.
         name: String,
-        /// What its driver says.
+        /// The message of its driver.
         why: String,
     },
 }

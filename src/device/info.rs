@@ -1,46 +1,46 @@
-//! What a device is.
+//! Description of a device.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What answers to the name of a device.
+/// The device behind a name on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceInfo {
-    /// As asked for: `flex`, `wgpu:0`, `wgpu:cpu`.
+    /// The name: `flex`, `wgpu:0`, `wgpu:cpu`.
     pub name: String,
     /// The backend: `flex`, `ndarray`, `wgpu` or `cuda`.
     pub backend: String,
-    /// What computes.
+    /// The kind of hardware.
     pub kind: DeviceKind,
     /// Name of the CPU or of the adapter.
     pub adapter: String,
     /// Driver and its version, for adapters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
-    /// What the driver is reached by, e.g. `Vulkan`.
+    /// The API of the driver, e.g. `Vulkan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<String>,
-    /// Bytes of memory of the device's own, where it is known.
+    /// Bytes of device memory, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
-    /// Threads that its kernels use, for CPUs.
+    /// Number of threads of its kernels, for CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
 }
 
 impl DeviceInfo {
-    /// Whether it is a CPU that passes for a GPU.
+    /// Whether this is a software adapter, which runs on the CPU.
     pub fn is_software(&self) -> bool {
         self.kind == DeviceKind::SoftwareAdapter
     }
 
-    /// The name, and that it is a CPU that passes for a GPU where it is one.
+    /// The name, with a note if this is a software adapter.
     pub fn label(&self) -> String {
         self.marked(&self.name)
     }
 
-    /// The same with the name as code.
+    /// [`Self::label`] with the name as Markdown code.
     pub fn code(&self) -> String {
         self.marked(&format!("`{}`", self.name))
     }
@@ -54,8 +54,7 @@ impl DeviceInfo {
 }
 
 impl fmt::Display for DeviceInfo {
-    /// What answers to the name, in a line: `llvmpipe, software adapter, runs on the CPU; driver
-    /// Mesa 25.0, Vulkan`.
+    /// One line on the device: `llvmpipe, software adapter, runs on the CPU; driver Mesa 25.0, Vulkan`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.adapter, self.kind.words())?;
         let driver = self.driver.as_ref().map(|name| format!("driver {name}"));
@@ -67,26 +66,26 @@ impl fmt::Display for DeviceInfo {
     }
 }
 
-/// What computes.
+/// Kind of hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
-    /// A CPU, by kernels of its own.
+    /// A CPU with kernels of this program.
     Cpu,
-    /// A CPU that passes for a GPU: a software adapter.
+    /// A GPU driver that runs on the CPU.
     SoftwareAdapter,
     /// A GPU that shares the CPU's memory.
     IntegratedGpu,
-    /// A GPU with memory of its own.
+    /// A GPU with its own memory.
     DiscreteGpu,
     /// A GPU of a virtual machine.
     VirtualGpu,
-    /// An adapter that does not say.
+    /// An adapter that does not report its kind.
     Unknown,
 }
 
 impl DeviceKind {
-    /// The kind in words.
+    /// Description of the kind.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Cpu => "CPU",

@@ -1,10 +1,10 @@
-//! Devices by name. What was asked for is what runs, or an error says what to do.
+//! Devices by name. A run uses the device that was asked for, or ends with an error that says what to
+//! do.
 //!
-//! A name says how to choose, not what was chosen: `wgpu` is the adapter that wgpu prefers, `wgpu:0`
-//! the first that it lists, `wgpu:discrete` the first GPU with memory of its own. On another machine,
-//! or after a change of drivers, each may be another adapter, and two names that mean one adapter here
-//! may mean two there. So a name is kept as it was asked for and never replaced by another; the
-//! adapter that answered to it is in `provenance.json`.
+//! A name says how to choose a device: `wgpu` is the adapter that wgpu prefers, `wgpu:0` the first that
+//! it lists, `wgpu:discrete` the first GPU with its own memory. The same name can mean another adapter
+//! on another machine or after a driver update, and two names can mean the same adapter on one machine
+//! and different ones on another. So names are stored as given; `provenance.json` records the adapter.
 
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -21,38 +21,37 @@ use crate::machine::{Machine, cores};
 use burn::tensor::Device;
 use name::Name;
 
-/// Every backend, built in or not. Its name alone is that of a device, too.
+/// All backends, built in or not. Each is also the name of a device.
 pub const NAMES: [&str; 4] = ["flex", "ndarray", "wgpu", "cuda"];
 
-/// The backends this program was built with.
+/// The backends that this program was built with.
 pub fn built_in() -> Vec<&'static str> {
     let built = |name: &&str| Name::parse(name).is_ok_and(Name::is_built);
     NAMES.into_iter().filter(built).collect()
 }
 
-/// The CPU devices among them, which compute in double precision too.
+/// The built-in CPU devices, which also compute in double precision.
 pub fn built_in_cpu() -> Vec<&'static str> {
     let mut names = built_in();
     names.retain(|name| is_cpu(name));
     names
 }
 
-/// Whether `name` is a device that computes in this process, by kernels for CPUs. A software adapter
-/// is not: it is reached by a driver.
+/// Whether `name` is a CPU device, computed in this process. A software adapter is not, because it runs
+/// behind a driver.
 pub fn is_cpu(name: &str) -> bool {
     matches!(Name::parse(name), Ok(Name::Flex | Name::Ndarray))
 }
 
-/// Makes sure that `name` is one, and that this program was built with what it names. The device need
-/// not be there.
+/// Checks that `name` is a device name and its backend is built in. The device itself need not exist.
 ///
 /// # Errors
-/// If it is no name, or is not built in.
+/// If the name is unknown or its backend is not built in.
 pub fn check_name(name: &str) -> Result<(), DeviceError> {
     built(name).map(drop)
 }
 
-/// Takes `name` apart, and makes sure that this program was built with what it names.
+/// Parses `name` and checks that its backend is built in.
 fn built(name: &str) -> Result<Name, DeviceError> {
     let parsed = Name::parse(name)?;
     match parsed.is_built() {
@@ -61,10 +60,10 @@ fn built(name: &str) -> Result<Name, DeviceError> {
     }
 }
 
-/// Opens the device called `name`.
+/// Opens the device `name`.
 ///
 /// # Errors
-/// If there is none of that name, or it is not built in, not there or does not open.
+/// If the name is unknown, its backend is not built in, or the device is missing or does not open.
 #[cfg_attr(
     feature = "ndarray",
     expect(
@@ -91,10 +90,10 @@ pub fn open(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
-/// What answers to `name`. The device is looked for, not opened.
+/// Looks up the device `name` without opening it.
 ///
 /// # Errors
-/// If there is none of that name, or it is not built in or not there.
+/// If the name is unknown, its backend is not built in, or the device is missing.
 pub fn info(name: &str) -> Result<DeviceInfo, DeviceError> {
     match built(name)? {
         parsed @ (Name::Flex | Name::Ndarray) => Ok(cpu(parsed.backend())),
@@ -111,7 +110,7 @@ pub fn info(name: &str) -> Result<DeviceInfo, DeviceError> {
     }
 }
 
-/// Every device that is built in and there, each once, by a name that finds it.
+/// All available devices of the built-in backends, each once, by a name that finds it.
 pub fn present() -> Vec<DeviceInfo> {
     let cpus = built_in_cpu().into_iter().map(cpu);
     #[cfg_attr(
@@ -126,10 +125,10 @@ pub fn present() -> Vec<DeviceInfo> {
     found
 }
 
-/// Waits for everything that was asked of the device called `name`.
+/// Waits until the device `name` has finished all its work.
 ///
 /// # Errors
-/// If any of it failed, or there is no such device.
+/// If some of the work failed, or the device is missing.
 pub fn settle(name: &str) -> Result<(), DeviceError> {
     open(name)?.sync().map_err(|error| DeviceError::Failed {
         name: name.to_owned(),
@@ -137,7 +136,7 @@ pub fn settle(name: &str) -> Result<(), DeviceError> {
     })
 }
 
-/// The CPU as `backend` uses it.
+/// The CPU with `backend`.
 fn cpu(backend: &str) -> DeviceInfo {
     DeviceInfo {
         name: backend.to_owned(),
@@ -156,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cpu_says_which_it_is_and_how_many_threads_it_runs() {
+    fn cpu_info_has_name_and_threads() {
         for name in built_in_cpu() {
             let info = info(name).unwrap();
             assert_eq!((&*info.name, &*info.backend), (name, name));
@@ -167,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn every_device_that_is_there_is_found_by_its_name() {
+    fn every_available_device_is_found_by_name() {
         for found in present() {
             assert_eq!(info(&found.name), Ok(found));
         }
     }
 
     #[test]
-    fn what_is_not_built_in_says_how_to_build_it() {
+    fn missing_backend_error_names_its_feature() {
         for name in ["wgpu:discrete:1", "cuda:3"] {
             let backend = name.split(':').next().unwrap();
             if !built_in().contains(&backend) {

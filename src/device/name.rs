@@ -1,29 +1,29 @@
-//! What the name of a device says.
+//! Parsing of device names.
 
 use super::error::DeviceError;
 
-/// A name, taken apart.
+/// A parsed device name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Flex,
     Ndarray,
     Wgpu(Choice),
-    /// By its number among the CUDA devices.
+    /// The CUDA device with this number.
     Cuda(usize),
 }
 
-/// Which of wgpu's adapters.
+/// Choice of a wgpu adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
-    /// The one that wgpu prefers.
+    /// The adapter that wgpu prefers.
     Preferred,
-    /// By its number among all.
+    /// The adapter with this number.
     Number(usize),
-    /// By its number among those of a kind.
+    /// The adapter with this number among those of a kind.
     OfKind(Kind, usize),
 }
 
-/// What an adapter can be asked to be.
+/// Kind of a wgpu adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Discrete,
@@ -46,7 +46,7 @@ impl Kind {
 }
 
 impl Name {
-    /// Takes `name` apart.
+    /// Parses `name`.
     pub(super) fn parse(name: &str) -> Result<Self, DeviceError> {
         let mut parts = name.split(':');
         let backend = parts.next().unwrap_or_default();
@@ -71,7 +71,7 @@ impl Name {
         found.ok_or_else(|| DeviceError::Unknown(name.to_owned()))
     }
 
-    /// The backend, which is also the feature that it is built with.
+    /// The backend, which is also the name of its feature.
     pub(super) const fn backend(self) -> &'static str {
         match self {
             Self::Flex => "flex",
@@ -81,7 +81,7 @@ impl Name {
         }
     }
 
-    /// Whether this program was built with it.
+    /// Whether this program was built with the backend.
     pub(super) const fn is_built(self) -> bool {
         match self {
             Self::Flex => cfg!(feature = "flex"),
@@ -92,7 +92,7 @@ impl Name {
     }
 }
 
-/// A number as people write it: digits, no leading zero, of at most three places.
+/// A number of at most three digits without leading zeros.
 fn number(text: &str) -> Option<usize> {
     let plain = text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
     let plain = plain && (text == "0" || !text.starts_with('0'));
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_choose_by_backend_number_and_kind() {
+    fn valid_names_are_parsed() {
         for (name, wanted) in [
             ("flex", Name::Flex),
             ("ndarray", Name::Ndarray),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_name() {
+    fn invalid_names_are_rejected() {
         for name in [
             "",
             "gpu",

@@ -1,5 +1,5 @@
-//! Adapters, as wgpu reaches them. They are looked for where burn looks for them: on the first
-//! graphics API of [`AutoGraphicsApi::chain`] that has a GPU, or else on the first that has anything.
+//! Adapters of wgpu, found as burn finds them: on the first graphics API of [`AutoGraphicsApi::chain`]
+//! with a GPU, else on the first with any adapter.
 
 use super::error::DeviceError;
 use super::info::{DeviceInfo, DeviceKind};
@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// What is on this machine.
+/// The adapters of this machine.
 #[derive(Debug, Default)]
 struct Found {
     adapters: Vec<AdapterInfo>,
@@ -23,7 +23,7 @@ struct Found {
     preferred: Option<usize>,
 }
 
-/// Looks for adapters, once a process: they must not be looked for beside an open device.
+/// Finds the adapters, once per process: enumerating them while a device is open is not safe.
 fn found() -> &'static Found {
     static FOUND: OnceLock<Found> = OnceLock::new();
     FOUND.get_or_init(|| {
@@ -65,7 +65,7 @@ fn look_on(api: Backend) -> Found {
     }
 }
 
-/// The value of a future that waits for nothing, as those of native adapters are.
+/// The value of a future that is ready at once, as those of native adapters are.
 fn now<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -90,7 +90,7 @@ const fn type_of(kind: Kind) -> DeviceType {
     }
 }
 
-/// The number, among all, of the adapter that `name` chooses.
+/// The number of the adapter that `name` selects.
 fn find(name: &str, choice: Choice) -> Result<usize, DeviceError> {
     let found = found();
     let number = match choice {
@@ -108,7 +108,7 @@ fn find(name: &str, choice: Choice) -> Result<usize, DeviceError> {
     })
 }
 
-/// What there is, or what to install.
+/// The available adapters, or what to install.
 fn advice() -> String {
     let present: Vec<String> = (present().iter())
         .map(|info| format!("`{}` ({})", info.name, info.adapter))
@@ -120,7 +120,7 @@ fn advice() -> String {
                 .to_owned()
         }
         ([], false) => "wgpu finds no adapter: install a driver for the GPU".to_owned(),
-        (some, _) => format!("there is {}", some.join(", ")),
+        (some, _) => format!("available: {}", some.join(", ")),
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn info(name: &str, choice: Choice) -> Result<DeviceInfo, DeviceError
     Ok(describe(name, adapter))
 }
 
-/// Every adapter, by its kind where that has a word, else by its number.
+/// All adapters, named by their kind if it has a name, else by their number.
 pub(super) fn present() -> Vec<DeviceInfo> {
     let adapters = &found().adapters;
     let name = |number: usize| {
@@ -162,7 +162,7 @@ fn describe(name: &str, adapter: &AdapterInfo) -> DeviceInfo {
         adapter: adapter.name.trim().to_owned(),
         driver: Some(driver.trim().to_owned()).filter(|text| !text.is_empty()),
         api: Some(api(adapter.backend).to_owned()),
-        // No API that wgpu speaks tells it.
+        // No graphics API reports it.
         memory: None,
         threads: None,
     }
@@ -180,7 +180,7 @@ const fn api(backend: Backend) -> &'static str {
 }
 
 pub(super) fn open(name: &str, choice: Choice) -> Result<Device, DeviceError> {
-    /// By number: burn brings an adapter up once a process.
+    /// Open devices by adapter number; burn can initialize an adapter only once per process.
     static OPEN: Mutex<BTreeMap<usize, Device>> = Mutex::new(BTreeMap::new());
     let number = find(name, choice)?;
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,7 +200,7 @@ pub(super) fn open(name: &str, choice: Choice) -> Result<Device, DeviceError> {
     Ok(device)
 }
 
-/// How burn chooses the adapter with this number.
+/// burn's selector of the adapter with this number.
 fn selector(number: usize) -> Option<Selector> {
     let found = found();
     let this = found.adapters[number].device_type;

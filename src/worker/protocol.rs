@@ -31,7 +31,7 @@ pub enum Request {
         /// The job.
         job: Job,
         /// The tolerances of the device.
-        yardstick: RoundingBaseline,
+        baseline: RoundingBaseline,
     },
     /// Time training steps; the reply is [`Reply::Times`].
     Times(TimingRequest),

@@ -104,8 +104,8 @@ fn answer(request: Request, progress: &dyn Progress) -> Result<Reply, String> {
             device::settle(&job.device).map_err(|e| e.to_string())?;
             Ok(Reply::Records(checked(&job, records)))
         }
-        Request::Parity { job, yardstick } => {
-            let parity = compare::measure::parity::parity(&job, &yardstick, &StopFlag::default());
+        Request::Parity { job, baseline } => {
+            let parity = compare::measure::parity::parity(&job, &baseline, &StopFlag::default());
             let parity = parity.map_err(|e| e.to_string())?;
             device::settle(&job.device).map_err(|e| e.to_string())?;
             Ok(Reply::Parity(

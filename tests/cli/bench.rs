@@ -1,4 +1,4 @@
-//! A folder of its own for each test, and the program run in it.
+//! A temporary folder per test, and the program run in it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longest wait for something that takes a second.
+/// Timeout for operations that take about a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Two arms of one small dense net on digits, with dropout and without.
+/// An experiment with two arms of one small dense net on the digits, with and without dropout.
 pub(crate) const TINY: &str = r#"
 title = "Tiny"
 question = "Does it run?"
@@ -48,10 +48,10 @@ margin = 1.0
 note = "One contrast, so that there is one."
 "#;
 
-/// A folder with `experiments/`.
+/// A temporary folder with `experiments/`.
 pub(crate) struct Bench(TempDir);
 
-/// What a process left behind.
+/// Exit code and output of a process.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) code: Option<i32>,
@@ -70,28 +70,28 @@ impl From<Output> for Done {
 }
 
 impl Done {
-    /// Fails unless the process ended with `code`.
+    /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn ends(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
 
-    /// Fails unless `text` is one of standard error's.
+    /// Asserts that standard error contains `text`.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.err.contains(text), "no `{text}` in {self:#?}");
         self
     }
 
-    /// Fails unless `text` is one of standard output's.
+    /// Asserts that standard output contains `text`.
     #[track_caller]
     pub(crate) fn shows(self, text: &str) -> Self {
         assert!(self.out.contains(text), "no `{text}` in {self:#?}");
         self
     }
 
-    /// Fails unless standard error is one line, an error, and nothing is on standard output.
+    /// Asserts that standard error is a single error line and standard output is empty.
     #[track_caller]
     pub(crate) fn with_one_error(self) -> Self {
         assert!(self.err.starts_with("error: "), "{self:#?}");
@@ -102,7 +102,7 @@ impl Done {
 }
 
 impl Bench {
-    /// One with the spec `tiny`.
+    /// A folder with the spec `tiny`.
     pub(crate) fn new() -> Self {
         let bench = Self(tempfile::tempdir().unwrap());
         bench.write("experiments/tiny.toml", TINY);
@@ -127,13 +127,13 @@ impl Bench {
         String::from_utf8(self.read(name)).unwrap()
     }
 
-    /// The spec `tiny` with `from` replaced by `to`.
+    /// Replaces `from` by `to` in the spec `tiny`.
     pub(crate) fn change_tiny(&self, from: &str, to: &str) {
         assert!(TINY.contains(from), "{from}");
         self.write("experiments/tiny.toml", TINY.replace(from, to));
     }
 
-    /// The program, with nothing of the environment that it listens to.
+    /// The program, without environment variables that affect it.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ablate"));
         command
@@ -164,14 +164,14 @@ impl Bench {
         self.command(arguments).spawn().unwrap()
     }
 
-    /// Every file below `folder` by its path from there, journals and locks aside.
+    /// All files below `folder` by relative path, except journals and locks.
     pub(crate) fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         collect(&self.path(folder), "", &mut files);
         files
     }
 
-    /// As [`Self::files`], without what tells one run from another.
+    /// [`Self::files`] without `provenance.json`, which differs between runs.
     pub(crate) fn results(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.files(folder);
         files.retain(|name, _| !name.ends_with("provenance.json"));
@@ -192,7 +192,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// Waits until `is_so`, and fails if that takes too long.
+/// Waits until `is_so` is true, and fails after [`PATIENCE`].
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {

@@ -3,14 +3,14 @@
 use crate::bench::{Bench, TINY};
 use serde_json::Value;
 
-/// Both CPU devices, as little as can be.
+/// A minimal comparison of both CPU devices.
 const QUICK: &str = "compare tiny --devices flex,ndarray --steps 4 --only parity,accuracy \
                      --set train.epochs=1 --results out";
 
 const HOME: &str = "out/backends/tiny";
 
 #[test]
-fn two_devices_are_compared_and_everything_is_derived_from_one_file() {
+fn two_devices_are_compared_and_reported() {
     let bench = Bench::new();
     bench
         .run(QUICK)
@@ -19,8 +19,8 @@ fn two_devices_are_compared_and_everything_is_derived_from_one_file() {
         .shows("within rounding")
         .shows("minus flex");
     let report = bench.text(&format!("{HOME}/report.md"));
-    assert!(report.contains("**The same steps?** Yes"), "{report}");
-    assert!(report.contains("No GPU took part"), "{report}");
+    assert!(report.contains("**Same steps?** Yes"), "{report}");
+    assert!(report.contains("No GPU was measured"), "{report}");
     let figure = bench.text(&format!("{HOME}/parity.svg"));
     assert!(figure.starts_with("<svg"));
     let provenance: Value =
@@ -39,7 +39,7 @@ fn two_devices_are_compared_and_everything_is_derived_from_one_file() {
 }
 
 #[test]
-fn a_second_comparison_trains_nothing_and_a_part_alone_keeps_the_others() {
+fn second_comparison_reuses_results() {
     let bench = Bench::new();
     let first = bench.run(QUICK).ends(0);
     let before = bench.read(&format!("{HOME}/comparison.json"));
@@ -53,12 +53,12 @@ fn a_second_comparison_trains_nothing_and_a_part_alone_keeps_the_others() {
 
     let other = parity + " --set train.batch_size=16";
     let done = bench.run(&other).ends(0);
-    let done = done.says("what is not measured now is left out");
+    let done = done.says("its measurements are not reused");
     assert!(!done.out.contains("minus flex"), "{}", done.out);
 }
 
 #[test]
-fn the_comparison_is_printed_as_it_is_kept() {
+fn json_output_equals_the_saved_file() {
     let bench = Bench::new();
     let json = QUICK.replace("parity,accuracy", "parity") + " --format json";
     let done = bench.run(&json).ends(0);
@@ -70,8 +70,8 @@ fn the_comparison_is_printed_as_it_is_kept() {
     assert_eq!(loss.as_array().unwrap().len(), 4);
 }
 
-/// What a backward kernel that stops one row short leaves in a record: at step 3, the last parameter's
-/// gradient is off by a hundredth.
+/// Changes a record as a broken backward kernel would: at step 3 the gradient of the last parameter is
+/// off by a hundredth.
 fn break_the_record(bench: &Bench) {
     let file = format!("{HOME}/comparison.json");
     let mut record: Value = serde_json::from_str(&bench.text(&file)).unwrap();
@@ -84,28 +84,28 @@ fn break_the_record(bench: &Bench) {
 }
 
 #[test]
-fn a_device_whose_steps_are_broken_ends_with_4_and_is_named_by_layer_and_step() {
+fn broken_device_ends_with_code_4() {
     let bench = Bench::new();
     bench.run(QUICK).ends(0);
     break_the_record(&bench);
-    // It trains nothing, and judges the steps that are on record.
+    // This trains nothing and judges the recorded steps.
     let done = bench.run(&QUICK.replace("parity,accuracy", "accuracy"));
-    let done = done.ends(4).shows("**parts ways** at step 3");
-    let error = "error: tiny: `dropout` on `ndarray` parts ways with double precision at step 3: the \
-                 gradient of head.bias is off by 1.0e-2, bound ";
+    let done = done.ends(4).shows("**deviates** at step 3");
+    let error = "error: tiny: `dropout` on `ndarray` deviates from double precision at step 3: the \
+     gradient of head.bias differs by 1.0e-2, bound";
     let done = done.says(error);
     assert_eq!(done.err.matches("error: ").count(), 1, "{}", done.err);
     let report = bench.text(&format!("{HOME}/report.md"));
     assert!(
-        report.contains("**The same steps?** No: `ndarray` with `dropout` at step 3"),
+        report.contains("**Same steps?** No: `ndarray` with `dropout` at step 3"),
         "{report}"
     );
-    // Measured anew, the device is as healthy as it was.
+    // A new measurement restores the correct steps.
     bench.run(QUICK).ends(0);
 }
 
 #[test]
-fn several_experiments_are_compared_one_after_the_other_and_one_error_does_not_stop_the_rest() {
+fn one_broken_experiment_does_not_stop_the_next() {
     let bench = Bench::new();
     bench.write("experiments/other.toml", TINY);
     bench.run(QUICK).ends(0);
@@ -119,7 +119,7 @@ fn several_experiments_are_compared_one_after_the_other_and_one_error_does_not_s
 }
 
 #[test]
-fn bad_arguments_name_what_is_wrong() {
+fn bad_arguments_are_explained() {
     let bench = Bench::new();
     bench.write("experiments/other.toml", TINY);
     let error = |arguments: &str, code: i32, text: &str| {

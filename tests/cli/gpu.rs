@@ -1,4 +1,4 @@
-//! What wgpu reaches. Without any adapter these tests fail: Mesa's software adapter will do.
+//! Tests with wgpu. They need an adapter; Mesa's software adapter is enough.
 #![cfg(feature = "wgpu")]
 
 use crate::bench::Bench;
@@ -18,7 +18,7 @@ fn adapter(bench: &Bench) -> Value {
 }
 
 #[test]
-fn a_run_on_an_adapter_says_which_it_was() {
+fn run_records_its_adapter() {
     let bench = Bench::new();
     let device = adapter(&bench);
     let name = device["adapter"].as_str().unwrap();
@@ -51,7 +51,7 @@ fn a_run_on_an_adapter_says_which_it_was() {
 }
 
 #[test]
-fn an_adapter_that_is_not_there_is_an_error_that_names_those_that_are() {
+fn missing_adapter_error_lists_available_ones() {
     let bench = Bench::new();
     let device = adapter(&bench);
     for verb in ["run tiny", "plan tiny"] {
@@ -66,9 +66,9 @@ fn an_adapter_that_is_not_there_is_an_error_that_names_those_that_are() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn without_any_adapter_what_to_install_is_said() {
+fn no_adapter_error_says_what_to_install() {
     let bench = Bench::new();
-    // Where the loaders of Vulkan and OpenGL find no driver.
+    // Paths at which the Vulkan and OpenGL loaders find no driver.
     let hidden = |arguments: &str| {
         let mut command = bench.command(arguments);
         for name in [
@@ -88,7 +88,7 @@ fn without_any_adapter_what_to_install_is_said() {
     hidden("run tiny --device flex -q").ends(0);
 }
 
-/// One convolution with batch norm, over more examples times pixels than llvmpipe has rounds.
+/// One convolution with batch norm over more examples times pixels than llvmpipe's loop limit.
 const LONG_SUMS: &str = r#"
 title = "Long sums"
 question = "Does the adapter finish them?"
@@ -112,12 +112,11 @@ learning_rate = 0.01
 name = "cnn"
 "#;
 
-/// Mesa's llvmpipe leaves the loops of a shader after 65,535 rounds (`LP_MAX_TGSI_LOOP_ITERATIONS`), so
-/// sums over 1,100 images of 64 pixels are cut short there, and on no GPU, where they are left to burn:
-/// as those of a ghost batch are, be it the whole batch.
+/// Mesa's llvmpipe stops loops of a shader after 65,535 iterations (`LP_MAX_TGSI_LOOP_ITERATIONS`), so
+/// sums over 1,100 images of 64 pixels that burn computes are truncated, for example those of ghost
+/// batches. GPUs have no such limit.
 #[test]
-fn an_adapter_that_computes_something_else_ends_a_comparison_with_4_and_is_named_by_layer_and_step()
-{
+fn wrong_sums_of_llvmpipe_end_with_code_4() {
     let bench = Bench::new();
     let device = adapter(&bench);
     bench.write("experiments/long-sums.toml", LONG_SUMS);
@@ -128,8 +127,13 @@ fn an_adapter_that_computes_something_else_ends_a_comparison_with_4_and_is_named
         return;
     }
     done.ends(4)
-        .says("error: long-sums: `cnn` on `wgpu` parts ways with double precision at step 1: the loss")
-        .says("the first thing astray is what enters the activation of `stages.0.blocks.0`");
+        .says(
+            "error: long-sums: `cnn` on `wgpu` deviates from double precision at step 1: the loss",
+        )
+        .says("the first deviation is the input of the activation of `stages.0.blocks.0`");
     let report = bench.text("out/backends/long-sums/report.md");
-    assert!(report.contains("leaves the loops of a shader"), "{report}");
+    assert!(
+        report.contains("silently stops loops of a shader"),
+        "{report}"
+    );
 }

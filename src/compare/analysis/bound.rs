@@ -1,65 +1,64 @@
-//! When a device is too far from double precision, and what is the first thing that is.
+//! The bound on the distance of a device from double precision, and the first quantity beyond it.
 //!
-//! What is compared is one step at a time, so a distance is the rounding of one step. How much that is
-//! depends on the quantity: on how long its sums are, how much they cancel, and whether it is zero
-//! in theory, so that all of it is rounding. The yardstick, single precision on a CPU, knows that for
-//! each; a device may do worse by a factor and a floor.
+//! Each step is compared alone, so a distance is the rounding error of one step. Its size depends on
+//! the quantity: the length of its sums, their cancellation, and whether the quantity is zero in
+//! theory, so that it consists of rounding only. The baseline, single precision on a CPU, measures this
+//! for each quantity. A device may exceed it by a factor, plus a floor.
 //!
-//! Both were set by measurement: 300 healthy trainings of 100 steps (ten experiments on the digits,
-//! dense and convolutional, four seeds) and six of 60 on MNIST, against yardsticks of other start
-//! weights, and eight on a software adapter, whose kernels share nothing with the CPU's. Beyond the
-//! floor, and but for kinks, the ratio was at most 8. Without the floor losses went beyond that, because
-//! the loss of a step may happen to be exact in every run of the yardstick. What the broken kernels of
-//! the tests are off by is a hundred times the bound and more.
+//! Both were set from measurements: 300 correct trainings of 100 steps (ten experiments on the digits,
+//! dense and convolutional, four seeds), six of 60 steps on MNIST, with baselines of other start
+//! weights, and eight on a software adapter, whose kernels share no code with the CPU's. Beyond the
+//! floor, and except at kinks, the ratio was at most 8. Without the floor losses exceeded that, because
+//! the loss of a step can be exact in every run of the baseline. The broken kernels of the tests exceed
+//! the bound at least a hundredfold.
 
 use crate::compare::results::{Distances, Parity, RoundingBaseline};
 
-/// How many times as far from double precision as the yardstick a device may be: twice what the worst
-/// healthy one was.
+/// Largest accepted ratio of a distance to the baseline: twice the largest of a correct device.
 pub const FACTOR: f64 = 16.0;
 
-/// How many times as far off as the farthest draw of the last bits a gradient at a kink may be.
+/// Largest accepted ratio of a gradient's distance at a kink to the largest change over the draws.
 pub const KINK_FACTOR: f64 = 4.0;
 
-/// What a device may be off by in any case: 8 units in the last place.
+/// Distance that is always accepted: 8 units in the last place.
 pub const FLOOR: f64 = 1e-6;
 
-/// The largest distance that passes where the yardstick shows `distance`.
+/// The largest accepted distance for a baseline of `distance`.
 pub fn bound(distance: f64) -> f64 {
     FACTOR * distance + FLOOR
 }
 
-/// What is compared at a step.
+/// A quantity that is compared at a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
-    /// The loss, which the forward pass gives.
+    /// The loss.
     Loss,
-    /// The gradient of a parameter, by its place in the net.
+    /// The gradient of a parameter, by its index in the net.
     Gradient(usize),
-    /// The value of a parameter after the step, likewise.
+    /// The value of a parameter after the step, by its index.
     Value(usize),
 }
 
-/// The first thing that is too far from double precision.
+/// The first quantity beyond its bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoundViolation {
-    /// Its step, from 1.
+    /// The step, from 1.
     pub step: usize,
-    /// What it is.
+    /// The quantity.
     pub quantity: Quantity,
-    /// How far it is off.
+    /// Its distance.
     pub distance: f64,
-    /// The largest distance that passes.
+    /// The largest accepted distance.
     pub bound: f64,
 }
 
 impl Distances {
-    /// Steps that were taken.
+    /// Number of steps.
     pub fn steps(&self) -> usize {
         self.loss.len()
     }
 
-    /// The distances of `quantity`, one a step.
+    /// The distances of `quantity`, one per step.
     pub fn of(&self, quantity: Quantity) -> &[f64] {
         match quantity {
             Quantity::Loss => &self.loss,
@@ -68,7 +67,7 @@ impl Distances {
         }
     }
 
-    /// `quantity` in words.
+    /// Name of `quantity`.
     pub fn name(&self, quantity: Quantity) -> String {
         match quantity {
             Quantity::Loss => "loss".to_owned(),
@@ -77,8 +76,8 @@ impl Distances {
         }
     }
 
-    /// Everything that a step computes, in the order in which it does: the loss, the gradients from
-    /// the last parameter to the first, the new values from the first to the last.
+    /// All quantities in the order of computation: the loss, the gradients from the last parameter to
+    /// the first, the new values from the first to the last.
     pub fn order(&self) -> impl Iterator<Item = Quantity> + use<> {
         let all = 0..self.parameters.len();
         let gradients = all.clone().rev().map(Quantity::Gradient);
@@ -87,14 +86,14 @@ impl Distances {
     }
 }
 
-/// The bound of `quantity` at step number `index` (from 0).
+/// The bound of `quantity` at step `index` (from 0).
 pub fn bound_at(
     parity: &Parity,
-    yardstick: &RoundingBaseline,
+    baseline: &RoundingBaseline,
     quantity: Quantity,
     index: usize,
 ) -> f64 {
-    let usual = yardstick.largest.of(quantity)[index];
+    let usual = baseline.largest.of(quantity)[index];
     let kink = parity.kinks.iter().find(|kink| kink.step == index + 1);
     match (quantity, kink) {
         (Quantity::Gradient(k), Some(kink)) => bound(usual).max(KINK_FACTOR * kink.gradients[k]),
@@ -102,16 +101,16 @@ pub fn bound_at(
     }
 }
 
-/// What goes astray first at step number `index` (from 0).
+/// The first quantity beyond its bound at step `index` (from 0).
 pub fn violation_at(
     parity: &Parity,
-    yardstick: &RoundingBaseline,
+    baseline: &RoundingBaseline,
     index: usize,
 ) -> Option<BoundViolation> {
     let distances = &parity.distances;
     distances.order().find_map(|quantity| {
         let distance = distances.of(quantity)[index];
-        let bound = bound_at(parity, yardstick, quantity, index);
+        let bound = bound_at(parity, baseline, quantity, index);
         (distance > bound).then_some(BoundViolation {
             step: index + 1,
             quantity,
@@ -121,30 +120,30 @@ pub fn violation_at(
     })
 }
 
-/// What goes astray first of all.
-pub fn first_violation(parity: &Parity, yardstick: &RoundingBaseline) -> Option<BoundViolation> {
-    (0..parity.distances.steps()).find_map(|index| violation_at(parity, yardstick, index))
+/// The first quantity beyond its bound at any step.
+pub fn first_violation(parity: &Parity, baseline: &RoundingBaseline) -> Option<BoundViolation> {
+    (0..parity.distances.steps()).find_map(|index| violation_at(parity, baseline, index))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::compare::results::Kink;
-    use crate::compare::results::fixture::{parity, yardstick};
+    use crate::compare::results::fixture::{baseline, parity};
 
     fn first(change: impl FnOnce(&mut Distances)) -> Option<(usize, Quantity)> {
         let mut here = parity(2.0);
         change(&mut here.distances);
-        first_violation(&here, &yardstick()).map(|b| (b.step, b.quantity))
+        first_violation(&here, &baseline()).map(|b| (b.step, b.quantity))
     }
 
     #[test]
-    fn what_is_as_far_off_as_rounding_allows_passes() {
+    fn distances_within_rounding_pass() {
         assert_eq!(first(|_| ()), None);
     }
 
     #[test]
-    fn the_first_step_counts_before_the_order_within_it() {
+    fn earlier_step_comes_first() {
         let found = first(|d| {
             d.loss[5] = 1.0;
             d.parameters[3].value[4] = 1.0;
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn within_a_step_the_loss_is_first_then_gradients_from_the_last_then_values() {
+    fn within_a_step_computation_order_decides() {
         let all = first(|d| {
             d.loss[2] = 1.0;
             d.parameters[1].gradient[2] = 1.0;
@@ -173,34 +172,34 @@ mod tests {
     }
 
     #[test]
-    fn a_quantity_that_is_all_rounding_is_judged_by_the_rounding_of_the_yardstick() {
+    fn zero_gradient_is_judged_by_its_baseline() {
         let mut here = parity(2.0);
-        let mut yardstick = yardstick();
+        let mut baseline = baseline();
         here.distances.parameters[1].gradient.fill(1e8);
-        assert!(first_violation(&here, &yardstick).is_some());
-        yardstick.largest.parameters[1].gradient.fill(0.5e8);
-        assert_eq!(first_violation(&here, &yardstick), None);
+        assert!(first_violation(&here, &baseline).is_some());
+        baseline.largest.parameters[1].gradient.fill(0.5e8);
+        assert_eq!(first_violation(&here, &baseline), None);
     }
 
     #[test]
-    fn a_kink_widens_the_bound_of_the_gradients_of_its_step_and_of_nothing_else() {
+    fn kink_widens_only_gradient_bounds_of_its_step() {
         let mut here = parity(2.0);
         here.kinks.push(Kink {
             step: 4,
             gradients: vec![0.1; 4],
         });
         here.distances.parameters[2].gradient[3] = 0.1;
-        assert_eq!(first_violation(&here, &yardstick()), None);
+        assert_eq!(first_violation(&here, &baseline()), None);
         here.distances.parameters[2].gradient[4] = 0.1;
-        let found = first_violation(&here, &yardstick()).unwrap();
+        let found = first_violation(&here, &baseline()).unwrap();
         assert_eq!((found.step, found.quantity), (5, Quantity::Gradient(2)));
         here.distances.parameters[0].value[3] = 0.1;
-        let found = first_violation(&here, &yardstick()).unwrap();
+        let found = first_violation(&here, &baseline()).unwrap();
         assert_eq!((found.step, found.quantity), (4, Quantity::Value(0)));
     }
 
     #[test]
-    fn what_is_no_number_never_passes() {
+    fn non_finite_values_never_pass() {
         let found = first(|d| d.loss[9] = crate::compare::results::NOT_COMPARABLE);
         assert_eq!(found, Some((10, Quantity::Loss)));
     }

@@ -1,28 +1,28 @@
-//! Whether whole trainings on two devices come to the same accuracy.
+//! Equivalence of the test accuracy of complete trainings on two devices.
 
 use crate::compare::results::{Accuracy, DeviceComparison, Measured, OnDevice};
 use crate::stats::{Decision, Hypothesis, Prediction, Rule, Sample, decide};
 use ablate_streams::{Purpose, Stream};
 
-/// Pairs needed before anything can be said of a difference's spread.
+/// Fewest pairs for which a standard deviation exists.
 const FEWEST_PAIRS: usize = 2;
 
-/// An arm on a device against the same on the first device.
+/// An arm on a device, compared with the same arm on the first device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PairedDifferences<'a> {
     /// Name of the arm.
     pub arm: &'a str,
     /// Name of the device.
     pub device: &'a str,
-    /// Test accuracy there minus that on the first device, in points, one value a seed that finished
-    /// on both.
+    /// Test accuracy on the device minus that on the first device, in points, one value per seed that
+    /// finished on both.
     pub differences: Vec<f64>,
-    /// What that shows of equivalence within the margin; absent with fewer than two seeds.
+    /// Decision on equivalence within the margin; `None` with fewer than two seeds.
     pub decision: Option<Decision>,
 }
 
-/// Every arm on every device against the first one. All pairs are judged together, so that the chance
-/// of any wrong verdict of a kind stays at that of the rule.
+/// Every arm on every device, compared with the first device. All pairs are decided together, which
+/// keeps the error rates of the rule.
 pub fn paired_differences(comparison: &DeviceComparison) -> Vec<PairedDifferences<'_>> {
     let mut pairs = Vec::new();
     for arm in &comparison.arms {
@@ -56,7 +56,7 @@ pub fn paired_differences(comparison: &DeviceComparison) -> Vec<PairedDifference
     pairs
 }
 
-/// Seed and last test accuracy of every training that finished.
+/// Seed and final test accuracy of every finished training.
 pub fn final_accuracies(accuracy: &OnDevice<Accuracy>) -> Vec<(u64, f64)> {
     let Measured::Done(accuracy) = &accuracy.outcome else {
         return Vec::new();
@@ -80,14 +80,14 @@ mod tests {
     use crate::stats::Verdict;
 
     #[test]
-    fn differences_are_taken_seed_by_seed_and_only_where_both_finished() {
+    fn differences_are_per_seed_that_finished_on_both() {
         let here = [(0, 90.0), (1, 91.0), (2, 92.0)];
         let there = [(2, 92.5), (0, 89.0), (7, 10.0)];
         assert_eq!(differences(&here, &there), [0.5, -1.0]);
     }
 
     #[test]
-    fn equal_accuracies_are_equivalent_with_seeds_enough_and_undecided_with_few() {
+    fn equal_accuracies_are_equivalent_with_enough_seeds() {
         let verdicts = |seeds: usize, gap: f64| -> Vec<Verdict> {
             let comparison = comparison(seeds, gap);
             let pairs = paired_differences(&comparison);

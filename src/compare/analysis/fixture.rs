@@ -1,4 +1,4 @@
-//! A comparison with times by formula.
+//! A synthetic comparison with times from a formula.
 
 use crate::compare::measure::timing::SizeGrid;
 use crate::compare::results::{
@@ -7,7 +7,7 @@ use crate::compare::results::{
 };
 use crate::device::{DeviceInfo, DeviceKind};
 
-/// The fastest and the slowest repeat are off by this share.
+/// Relative deviation of the fastest and the slowest window.
 pub(crate) const SPREAD: f64 = 0.01;
 
 pub(crate) fn size(replicas: usize, width: f64, batch: usize) -> TrainingSize {
@@ -31,7 +31,7 @@ fn device(name: &str, kind: DeviceKind, adapter: &str) -> DeviceInfo {
     }
 }
 
-/// Ten repeats around `step` seconds after a first step that takes `start_up` longer.
+/// Ten windows around `step` seconds, after a first step that takes `start_up` seconds longer.
 fn speed(step: f64, start_up: f64) -> StepTimes {
     let repeat = |k: usize| step * (1.0 + SPREAD * (k as f64 - 4.5) / 4.5);
     StepTimes {
@@ -53,7 +53,7 @@ fn trained(shift: f64) -> Measured<Accuracy> {
         test_accuracy: [70.0, 80.0, 90.0, 95.0]
             .map(|mean| mean + shift + seed as f64 - 1.0)
             .to_vec(),
-        places: vec![1, 2, 3, 4],
+        evaluated_at: vec![1, 2, 3, 4],
         error: None,
     };
     Measured::Done(Accuracy {
@@ -87,7 +87,7 @@ fn arm(name: &str) -> ArmComparison {
         batch: 32,
         steps_per_unit: 36,
         optimizer: "adam".into(),
-        yardstick: None,
+        baseline: None,
         parity: Vec::new(),
         accuracy: vec![on("flex", trained(0.0)), on("wgpu", trained(-1.0))],
         speed: SizeGrid::default()
@@ -98,8 +98,8 @@ fn arm(name: &str) -> ArmComparison {
     }
 }
 
-/// Two arms on a CPU, `flex`, of a millisecond a net and example, and on a GPU, `wgpu`, of 4 ms a step
-/// and a quarter of one a net.
+/// Two arms on a CPU (`flex`, 1 ms per net and step) and on a GPU (`wgpu`, 4 ms per step plus 0.25 ms
+/// per net).
 pub(crate) fn comparison() -> DeviceComparison {
     DeviceComparison {
         spec: "small".into(),

@@ -1,41 +1,40 @@
-//! How long it takes to learn: steps to an accuracy times the time of a step.
+//! Training time to an accuracy: steps to the accuracy times the time of a step.
 
 use super::timings::{ArmTimings, CONFIDENCE};
 use crate::compare::analysis::equivalence::final_accuracies;
 use crate::compare::results::{Accuracy, Measured, OnDevice, TrainedCell};
 use crate::stats::{CensoredTimes, Estimate};
 
-/// A test accuracy to reach, and when each device does.
+/// A test accuracy, and the time each device takes to reach it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccuracyGoal {
     /// In percent.
     pub accuracy: f64,
-    /// One entry for each device with whole trainings.
+    /// One entry per device with complete trainings.
     pub reached: Vec<GoalTime>,
 }
 
-/// When a device reaches the goal. What only seeds that never got there could say is infinite.
+/// Time of a device to the goal. Infinite if too few seeds reached it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GoalTime {
     /// Name of the device.
     pub device: String,
-    /// Seeds trained.
+    /// Number of trained seeds.
     pub seeds: usize,
-    /// How many of them got there.
-    pub there: usize,
-    /// Steps until the test accuracy of a seed is first at the goal at an evaluation: the median over
-    /// the seeds.
+    /// Number of seeds that reached the goal.
+    pub reached: usize,
+    /// Steps until the first evaluation at which a seed reaches the goal: the median over seeds.
     pub steps: Estimate,
-    /// Seconds of so many steps of one net, where it was timed. Steps differ from seed to seed and the
-    /// time of a step from window to window; the interval covers both.
+    /// Seconds of these steps for one net, if it was timed. The interval covers the variation between
+    /// seeds and between windows.
     pub seconds: Option<Estimate>,
-    /// Seconds that the first step takes beyond a usual one, likewise.
+    /// Seconds that the first step takes longer than a usual one, for one net.
     pub start_up: Option<f64>,
 }
 
 impl ArmTimings<'_> {
-    /// The goal at `share` of the best device's mean test accuracy at the end. `None` where no device
-    /// has a whole training.
+    /// The goal at `share` of the best device's final mean test accuracy. `None` without complete
+    /// trainings.
     pub fn goal(self, share: f64) -> Option<AccuracyGoal> {
         let ends = self.0.accuracy.iter().filter_map(end);
         let accuracy = share * ends.reduce(f64::max)?;
@@ -50,13 +49,13 @@ impl ArmTimings<'_> {
     }
 
     fn reached(self, device: &str, trained: &Accuracy, accuracy: f64) -> Option<GoalTime> {
-        let steps = |cell| Some((place(cell, accuracy)? * self.0.steps_per_unit) as f64);
+        let steps = |cell| Some((reached_at(cell, accuracy)? * self.0.steps_per_unit) as f64);
         let times = CensoredTimes::new(trained.cells.iter().map(steps))?;
         let step = self.sample(device, self.one());
         Some(GoalTime {
             device: device.to_owned(),
             seeds: times.len(),
-            there: times.observed(),
+            reached: times.observed(),
             steps: times.median(CONFIDENCE),
             seconds: step.map(|step| times.median_times(&step, CONFIDENCE)),
             start_up: self.start_up(device, self.one()),
@@ -64,16 +63,16 @@ impl ArmTimings<'_> {
     }
 }
 
-/// Mean test accuracy at the end over the seeds that finished.
+/// Final mean test accuracy over the finished seeds.
 fn end(on: &OnDevice<Accuracy>) -> Option<f64> {
     let final_accuracies = final_accuracies(on);
     let sum: f64 = final_accuracies.iter().map(|(_, accuracy)| accuracy).sum();
     (!final_accuracies.is_empty()).then(|| sum / final_accuracies.len() as f64)
 }
 
-/// Where a training is first at `accuracy`. One that ended early counts as far as it got.
-fn place(cell: &TrainedCell, accuracy: f64) -> Option<usize> {
-    let mut evaluations = cell.places.iter().zip(&cell.test_accuracy);
+/// When a training first reaches `accuracy`. A training that ended early counts up to its end.
+fn reached_at(cell: &TrainedCell, accuracy: f64) -> Option<usize> {
+    let mut evaluations = cell.evaluated_at.iter().zip(&cell.test_accuracy);
     let first = evaluations.find(|(_, found)| **found >= accuracy)?;
     Some(*first.0)
 }
@@ -98,16 +97,16 @@ mod tests {
     }
 
     #[test]
-    fn the_goal_is_a_share_of_the_best_mean_at_the_end_and_each_seed_reaches_it_by_itself() {
+    fn goal_is_a_share_of_the_best_final_mean() {
         let comparison = comparison();
-        // 70, 80, 90 and 95 % in the mean on the CPU; a seed a point below, one above; all of it a
-        // point less on the GPU.
+        // Mean accuracies on the CPU are 70, 80, 90 and 95 %, with seeds 1 point below and above; the
+        // GPU is 1 point lower.
         let goal = ArmTimings(&comparison.arms[0]).goal(0.94).unwrap();
         assert!(near(goal.accuracy, 0.94 * 95.0));
         let [cpu, gpu] = &goal.reached[..] else {
             panic!("{goal:?}")
         };
-        assert_eq!((cpu.seeds, cpu.there), (3, 3));
+        assert_eq!((cpu.seeds, cpu.reached), (3, 3));
         assert_eq!((cpu.steps.value, gpu.steps.value), (108.0, 144.0));
         assert!(near(cpu.seconds.unwrap().value, 108.0 * 1e-3));
         assert!(near(gpu.seconds.unwrap().value, 144.0 * 4.25e-3));
@@ -116,10 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_covers_the_seeds_and_the_windows() {
+    fn interval_covers_seeds_and_windows() {
         let mut comparison = comparison();
         let cells = trainings(&mut comparison);
-        // Ten seeds that are there after 1, 1, 2, 2, 3, 3, 4, 4 epochs, and two that never are.
+        // Eight seeds that reach the goal after 1, 1, 2, 2, 3, 3, 4, 4 epochs, and two that never do.
         let cell = |seed: usize| TrainedCell {
             seed: seed as u64,
             test_accuracy: (0..4)
@@ -137,7 +136,7 @@ mod tests {
         let timings = ArmTimings(&comparison.arms[0]);
         let goal = timings.goal(0.94).unwrap();
         let cpu = &goal.reached[0];
-        assert_eq!((cpu.seeds, cpu.there), (10, 8));
+        assert_eq!((cpu.seeds, cpu.reached), (10, 8));
         assert_eq!(cpu.steps.value, 3.0 * 36.0);
         let Interval { low, high } = cpu.steps.interval.unwrap();
         assert_eq!((low, high), (36.0, f64::INFINITY));
@@ -150,23 +149,23 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_most_seeds_do_not_get_there_on_has_no_time() {
+    fn time_is_infinite_if_most_seeds_miss_the_goal() {
         let comparison = comparison();
         let goal = ArmTimings(&comparison.arms[0]).goal(0.999).unwrap();
         let [cpu, gpu] = &goal.reached[..] else {
             panic!("{goal:?}")
         };
-        assert_eq!((cpu.there, cpu.steps.value), (2, 4.0 * 36.0));
-        assert_eq!((gpu.there, gpu.steps.value), (1, f64::INFINITY));
+        assert_eq!((cpu.reached, cpu.steps.value), (2, 4.0 * 36.0));
+        assert_eq!((gpu.reached, gpu.steps.value), (1, f64::INFINITY));
         assert_eq!(gpu.seconds.unwrap().value, f64::INFINITY);
     }
 
     #[test]
-    fn a_training_that_ended_early_counts_as_far_as_it_got_and_sets_no_goal() {
+    fn failed_training_counts_up_to_its_end() {
         let mut comparison = comparison();
         let cell = &mut trainings(&mut comparison)[2];
         cell.error = Some("diverged".into());
-        cell.places.truncate(1);
+        cell.evaluated_at.truncate(1);
         cell.test_accuracy.truncate(1);
         let arm = &mut comparison.arms[0];
         arm.accuracy[1].outcome = Measured::Failed {
@@ -177,7 +176,7 @@ mod tests {
         let [cpu] = &goal.reached[..] else {
             panic!("{goal:?}")
         };
-        assert_eq!((cpu.seeds, cpu.there), (3, 2));
+        assert_eq!((cpu.seeds, cpu.reached), (3, 2));
         let mut none = arm.clone();
         none.accuracy.clear();
         assert_eq!(ArmTimings(&none).goal(0.94), None);

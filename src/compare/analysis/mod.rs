@@ -1,5 +1,5 @@
-//! What the numbers of a comparison say: whether a device computes the same steps, learns the same,
-//! and is faster.
+//! Analysis of a comparison: whether devices compute the same steps, learn the same, and which is
+//! faster.
 
 pub mod bound;
 pub mod equivalence;
@@ -10,4 +10,4 @@ pub mod target;
 mod timings;
 
 pub use goal::{AccuracyGoal, GoalTime};
-pub use timings::{ArmTimings, Axis, CONFIDENCE, Crossover, pairs, time_ratio};
+pub use timings::{ArmTimings, Axis, CONFIDENCE, Crossover, device_pairs, time_ratio};

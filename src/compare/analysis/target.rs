@@ -1,61 +1,61 @@
-//! What a GPU should bring, set before any was measured.
+//! Performance targets of a GPU, set before any was measured.
 
 use super::timings::ArmTimings;
 use crate::compare::results::{ArmComparison, DeviceComparison, TrainingSize};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::stats::Estimate;
 
-/// Nets side by side at which a GPU is judged.
+/// Number of nets at which a GPU is judged.
 pub const TARGET_REPLICAS: usize = 64;
 
-/// At least so many times as fast as the fastest CPU, for convolutional nets.
+/// Smallest speedup over the fastest CPU, for convolutional nets.
 pub const MIN_SPEEDUP: f64 = 10.0;
 
-/// Less than so many times as long as a step of one net.
+/// Upper limit of the step time relative to one net.
 pub const MAX_STEP_GROWTH: f64 = 4.0;
 
-/// A target at [`TARGET_REPLICAS`] nets side by side.
+/// A target at [`TARGET_REPLICAS`] nets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Convolutional nets train at least [`MIN_SPEEDUP`] times as fast as on the fastest CPU.
     Speedup,
-    /// A step takes less than [`MAX_STEP_GROWTH`] times as long as one of one net.
+    /// A step takes less than [`MAX_STEP_GROWTH`] times as long as a step of one net.
     StepGrowth,
 }
 
-/// An arm on a device against a target.
+/// An arm on a device, judged by a target.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TargetResult<'a> {
     /// The arm.
     pub arm: &'a ArmComparison,
     /// The device.
     pub device: &'a DeviceInfo,
-    /// The ratio that the target is about, where it was measured.
+    /// The ratio that the target limits, if it was measured.
     pub measured: Option<Estimate>,
-    /// What that shows.
+    /// The verdict.
     pub status: TargetStatus,
 }
 
-/// How an arm on a device stands to a target.
+/// Verdict of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetStatus {
-    /// The whole interval meets it.
+    /// The whole interval meets the target.
     Met,
-    /// No part of the interval meets it.
+    /// No part of the interval meets the target.
     NotMet,
-    /// A part of the interval does.
+    /// Part of the interval meets the target.
     Undecided,
-    /// There are no times at this many nets.
+    /// There are no times at this number of nets.
     NotMeasured,
-    /// The device is no GPU, or does not say that it is one.
+    /// The device is a software adapter, or of unknown kind.
     NotJudged,
 }
 
 impl Target {
-    /// Both.
+    /// All targets.
     pub const ALL: [Self; 2] = [Self::Speedup, Self::StepGrowth];
 
-    /// Every arm that it is about on every device that is no CPU by its name.
+    /// Every arm to which the target applies, on every device except the CPU devices.
     pub fn judge(self, comparison: &DeviceComparison) -> Vec<TargetResult<'_>> {
         let arms = comparison.arms.iter().filter(|arm| self.applies_to(arm));
         let devices = || {
@@ -127,7 +127,7 @@ impl Target {
     }
 }
 
-/// Whether an arm uses weights at more than one place of an image, as no dense net does.
+/// Whether the arm reuses weights at several positions of an image, as only convolutions do.
 fn is_convolutional(arm: &ArmComparison) -> bool {
     arm.multiply_adds > arm.parameters
 }
@@ -138,8 +138,7 @@ mod tests {
     use crate::compare::analysis::fixture::comparison;
     use crate::compare::results::TimingOutcome;
 
-    /// Both arms, of which the second is convolutional, with the steps of 64 nets on the GPU as many
-    /// times as long.
+    /// Two arms, the second convolutional, with steps of 64 nets on the GPU slower by `factor`.
     fn slower(factor: f64) -> DeviceComparison {
         let mut comparison = comparison();
         comparison.arms[1].multiply_adds = 5000;
@@ -160,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_met_by_the_whole_interval_or_missed_by_all_of_it() {
-        // 64 ms on the CPU, 20 ms on the GPU, 4.25 ms of one net there.
+    fn verdict_needs_the_whole_interval() {
+        // 64 ms on the CPU, 20 ms on the GPU, and 4.25 ms for one net on the GPU.
         let speedup = |factor| statuses(Target::Speedup, &slower(factor))[0].1;
         assert_eq!(speedup(0.3), TargetStatus::Met);
         assert_eq!(speedup(0.32), TargetStatus::Undecided);
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_target_is_about_convolutional_nets_and_the_fastest_cpu() {
+    fn speedup_target_is_for_convolutions_and_the_fastest_cpu() {
         let mut comparison = slower(0.3);
         assert_eq!(
             statuses(Target::Speedup, &comparison),
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_timed_is_not_measured_and_a_software_adapter_is_not_judged() {
+    fn missing_times_and_software_adapters_get_no_verdict() {
         let mut comparison = slower(0.1);
         comparison.arms[1]
             .speed

@@ -1,29 +1,28 @@
-//! What timings say: rates, how devices compare, from which size on one overtakes another, how long it
-//! takes to learn, and whether a GPU brings what it should.
+//! Analysis of step times: rates, speedups, crossovers between devices, and start-up costs.
 
 use crate::compare::results::{ArmComparison, SizeTiming, StepTimes, TimingOutcome, TrainingSize};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::stats::{Crossing, Estimate, Sample, crossing};
 
-/// Share of cases in which an interval here covers what it is for.
+/// Confidence level of all intervals of times.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// What is varied while the rest is as the spec has it, for one net.
+/// A dimension of size that is varied for the net of the spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axis {
-    /// Nets side by side.
+    /// Number of nets that train at the same time.
     Replicas,
-    /// Width of the hidden layers over that of the spec.
+    /// Width of the hidden layers, relative to the spec.
     Width,
-    /// Examples a step and net.
+    /// Examples per step and net.
     Batch,
 }
 
 impl Axis {
-    /// All of them.
+    /// All axes.
     pub const ALL: [Self; 3] = [Self::Replicas, Self::Width, Self::Batch];
 
-    /// Where `size` lies on it.
+    /// The coordinate of `size` on the axis.
     pub fn of(self, size: TrainingSize) -> f64 {
         match self {
             Self::Replicas => size.replicas as f64,
@@ -33,24 +32,24 @@ impl Axis {
     }
 }
 
-/// The timings of one arm.
+/// The step times of one arm.
 #[derive(Clone, Copy, Debug)]
 pub struct ArmTimings<'a>(pub &'a ArmComparison);
 
-/// From which size on one device is faster than another.
+/// The size from which one device is faster than another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Crossover {
-    /// By the medians.
+    /// Crossover of the medians.
     pub crossing: Crossing,
-    /// Where the crossing lies at a size: the earliest and the latest size that the intervals of the
-    /// ratios allow; `None` for an end outside the sizes measured.
+    /// Smallest crossover that the intervals of the ratios allow; `None` if it is outside the measured
+    /// sizes.
     pub earliest: Option<f64>,
-    /// See `earliest`.
+    /// Largest crossover that the intervals allow, likewise.
     pub latest: Option<f64>,
 }
 
 impl<'a> ArmTimings<'a> {
-    /// One net as the spec has it.
+    /// The size of the spec, with one net.
     pub fn one(self) -> TrainingSize {
         TrainingSize {
             replicas: 1,
@@ -59,7 +58,7 @@ impl<'a> ArmTimings<'a> {
         }
     }
 
-    /// Whether `size` is one net as the spec has it but along `axis`.
+    /// Whether `size` differs from the size of the spec along `axis` only.
     pub fn is_on(self, axis: Axis, size: TrainingSize) -> bool {
         let one = self.one();
         match axis {
@@ -69,7 +68,7 @@ impl<'a> ArmTimings<'a> {
         }
     }
 
-    /// The sizes along `axis`, ascending.
+    /// The measured sizes along `axis`, ascending.
     pub fn along(self, axis: Axis) -> Vec<TrainingSize> {
         let sizes = self.0.speed.iter().map(|timed| timed.size);
         let mut sizes: Vec<TrainingSize> = sizes.filter(|size| self.is_on(axis, *size)).collect();
@@ -78,13 +77,13 @@ impl<'a> ArmTimings<'a> {
         sizes
     }
 
-    /// What came of `size` on `device`.
+    /// The outcome of `size` on `device`.
     pub fn outcome(self, device: &str, size: TrainingSize) -> Option<&'a TimingOutcome> {
         let found = |timed: &&SizeTiming| timed.device == device && timed.size == size;
         self.0.speed.iter().find(found).map(|timed| &timed.outcome)
     }
 
-    /// Its times, where there are any.
+    /// The step times of `size` on `device`, if they were measured.
     pub fn speed(self, device: &str, size: TrainingSize) -> Option<&'a StepTimes> {
         match self.outcome(device, size)? {
             TimingOutcome::Done(speed) => Some(speed),
@@ -92,17 +91,17 @@ impl<'a> ArmTimings<'a> {
         }
     }
 
-    /// The seconds of its repeats.
+    /// The seconds per step of its windows.
     pub(super) fn sample(self, device: &str, size: TrainingSize) -> Option<Sample> {
         positive_sample(&self.speed(device, size)?.step)
     }
 
-    /// Seconds of a step of all replicas: the median of the repeats.
+    /// Seconds per step of all replicas: the median over windows.
     pub fn step(self, device: &str, size: TrainingSize) -> Option<Estimate> {
         Some(Estimate::median(&self.sample(device, size)?, CONFIDENCE))
     }
 
-    /// Examples a second, over all replicas.
+    /// Examples per second over all replicas.
     pub fn rate(self, device: &str, size: TrainingSize) -> Option<Estimate> {
         let examples = (size.replicas * size.batch) as f64;
         Some(self.step(device, size)?.divide_into(examples))
@@ -114,20 +113,20 @@ impl<'a> ArmTimings<'a> {
         time_ratio(&over.step, &under.step)
     }
 
-    /// How many times as long a step of `size` takes as one of one net.
+    /// Time of a step of `size` relative to a step of one net.
     pub fn step_growth(self, device: &str, size: TrainingSize) -> Option<Estimate> {
         let (over, under) = (self.speed(device, size)?, self.speed(device, self.one())?);
         time_ratio(&over.step, &under.step)
     }
 
-    /// Seconds that the first step took beyond a usual one: what it costs to start.
+    /// Start-up cost: seconds that the first step takes longer than a usual one.
     pub fn start_up(self, device: &str, size: TrainingSize) -> Option<f64> {
         let first_step = self.speed(device, size)?.first_step;
         Some((first_step - self.step(device, size)?.value).max(0.0))
     }
 
-    /// From which size along `axis` on `device` is faster than `reference`. `None` without a size that
-    /// both were timed at.
+    /// The size along `axis` from which `device` is faster than `reference`. `None` if no size was
+    /// timed on both.
     pub fn crossover(self, axis: Axis, device: &str, reference: &str) -> Option<Crossover> {
         let sizes = self.along(axis).into_iter();
         let ratios: Vec<(f64, Estimate)> = sizes
@@ -150,8 +149,8 @@ impl<'a> ArmTimings<'a> {
     }
 }
 
-/// How many times as long `over` takes as `under`: the ratio of the medians, with an interval. `None`
-/// without times or with times that are not positive.
+/// The ratio of the medians of `over` and `under`, with its interval. `None` without times or if a time
+/// is not positive.
 pub fn time_ratio(over: &[f64], under: &[f64]) -> Option<Estimate> {
     let (over, under) = (positive_sample(over)?, positive_sample(under)?);
     Some(Estimate::ratio_of_medians(&over, &under, CONFIDENCE))
@@ -162,9 +161,9 @@ fn positive_sample(times: &[f64]) -> Option<Sample> {
     (sample.min() > 0.0).then_some(sample)
 }
 
-/// Which devices are held against which: every other one against every CPU where there are both, else
-/// all others against the first.
-pub fn pairs(devices: &[DeviceInfo]) -> Vec<(&DeviceInfo, &DeviceInfo)> {
+/// The pairs (device, reference) to compare: every other device with every CPU device; without both
+/// kinds, every device with the first.
+pub fn device_pairs(devices: &[DeviceInfo]) -> Vec<(&DeviceInfo, &DeviceInfo)> {
     let is_cpu = |device: &&DeviceInfo| device.kind == DeviceKind::Cpu;
     let (cpus, others): (Vec<_>, Vec<_>) = devices.iter().partition(is_cpu);
     if cpus.is_empty() || others.is_empty() {
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_lie_along_their_axis_in_order_and_the_one_net_along_all() {
+    fn sizes_along_an_axis_are_ascending() {
         let comparison = comparison();
         let timings = first(&comparison);
         let along = |axis: Axis| -> Vec<f64> {
@@ -208,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_ratios_are_those_of_the_medians() {
+    fn rates_and_ratios_use_medians() {
         let comparison = comparison();
         let timings = first(&comparison);
-        // One millisecond a net on the CPU, 4 ms and a quarter of one a net on the GPU.
+        // 1 ms per net on the CPU; 4 ms plus 0.25 ms per net on the GPU.
         let sixteen = size(16, 1.0, 32);
         assert!(near(timings.step("flex", sixteen).unwrap().value, 0.016));
         let rate = timings.rate("flex", sixteen).unwrap();
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn starting_costs_what_the_first_step_takes_beyond_a_usual_one() {
+    fn start_up_is_the_excess_of_the_first_step() {
         let comparison = comparison();
         let timings = first(&comparison);
         let start_up = timings.start_up("wgpu", timings.one()).unwrap();
@@ -241,11 +240,11 @@ mod tests {
     }
 
     #[test]
-    fn a_device_overtakes_where_the_lines_of_both_cross() {
+    fn crossover_is_where_both_lines_cross() {
         let comparison = comparison();
         let timings = first(&comparison);
         let found = timings.crossover(Axis::Replicas, "wgpu", "flex").unwrap();
-        // 4 against 5 ms at 4 nets, 16 against 8 ms at 16: in logarithms.
+        // In logarithms between 4 nets (4 and 5 ms) and 16 nets (16 and 8 ms).
         let expected = 4.0 * 4.0_f64.powf(1.25_f64.ln() / 2.5_f64.ln());
         let Crossing::At(size) = found.crossing else {
             panic!("{found:?}")
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_without_times_is_left_out_of_everything_else() {
+    fn failed_size_is_excluded() {
         let mut comparison = comparison();
         for timed in &mut comparison.arms[0].speed {
             if timed.device == "wgpu" && timed.size.replicas == 64 {
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn gpus_are_held_against_cpus_and_without_them_all_against_the_first() {
+    fn gpus_are_paired_with_cpus() {
         let named = |name: &str, kind| {
             let mut device = comparison().devices.remove(0);
             name.clone_into(&mut device.name);
@@ -284,7 +283,7 @@ mod tests {
             device
         };
         let names = |devices: &[DeviceInfo]| -> Vec<(String, String)> {
-            let pairs = pairs(devices).into_iter();
+            let pairs = device_pairs(devices).into_iter();
             pairs
                 .map(|(a, b)| (a.name.clone(), b.name.clone()))
                 .collect()
@@ -300,6 +299,6 @@ mod tests {
             [pair("wgpu", "ndarray"), pair("wgpu", "flex")]
         );
         assert_eq!(names(&[flex.clone(), ndarray]), [pair("ndarray", "flex")]);
-        assert!(pairs(&[flex]).is_empty());
+        assert!(device_pairs(&[flex]).is_empty());
     }
 }

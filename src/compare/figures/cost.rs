@@ -1,4 +1,4 @@
-//! Cost against size: both axes logarithmic, with a line for cost in proportion to arithmetic.
+//! Cost by size, with logarithmic axes and a line for cost proportional to the arithmetic.
 
 use crate::plot::PlotError;
 use crate::plot::axis::{Frame, Range};
@@ -12,14 +12,14 @@ use crate::stats::Interval;
 const LEFT: f64 = 66.0;
 const GAP: f64 = 62.0;
 const FACET_HEIGHT: f64 = 230.0;
-/// From the top of one row of facets to that of the next.
+/// Distance between the tops of two rows of facets.
 const ROW: f64 = FACET_HEIGHT + 96.0;
-/// Space for the title of a facet, where one has any.
+/// Space for the title of a facet.
 const TITLE_ROW: f64 = 20.0;
-/// Radius of the ring around what is pointed at.
+/// Radius of the ring of a mark.
 const RING: f64 = 6.0;
 
-/// What a size costs.
+/// The cost at one size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
     /// The size; positive.
@@ -28,59 +28,59 @@ pub struct Cost {
     pub cost: f64,
     /// Its interval, drawn as a bar.
     pub interval: Option<Interval>,
-    /// The cost if it were in proportion to the arithmetic.
+    /// The cost if it were proportional to the arithmetic.
     pub proportional: Option<f64>,
 }
 
-/// Costs at several sizes, from the smallest on.
+/// Costs at several sizes, ascending.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CostSeries {
-    /// Name in the legend; series of one name style alike in every facet.
+    /// Name in the legend; series with the same name have the same style in every facet.
     pub name: String,
     /// The costs.
     pub costs: Vec<Cost>,
 }
 
-/// A size and a cost to point at, with a word beside it.
+/// A marked point with a label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     /// The size; positive.
     pub size: f64,
     /// The cost; positive.
     pub cost: f64,
-    /// The word.
+    /// The label.
     pub label: String,
 }
 
-/// Series over one kind of size.
+/// Series along one dimension of size.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CostFacet {
-    /// What stands above it.
+    /// Title.
     pub title: String,
-    /// What is varied, with its unit.
+    /// Label of the size axis, with its unit.
     pub axis: String,
     /// The series.
     pub series: Vec<CostSeries>,
-    /// What is pointed at.
+    /// The marked points.
     pub marks: Vec<Mark>,
 }
 
 /// A figure of costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CostFigure<'a> {
-    /// What stands above all.
+    /// Heading.
     pub heading: &'a str,
-    /// Name of the cost, with its unit.
+    /// Label of the cost axis, with its unit.
     pub cost_axis: &'a str,
-    /// What stands below all.
+    /// Caption.
     pub caption: &'a str,
-    /// Whether all facets have one cost axis.
+    /// Whether all facets have the same cost axis.
     pub shared_cost_axis: bool,
     /// The facets.
     pub facets: Vec<CostFacet>,
 }
 
-/// Cost against size, two facets a row; one alone takes the whole width.
+/// Draws costs by size, two facets per row; a single facet has the full width.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -117,14 +117,14 @@ pub fn cost_figure(of: &CostFigure<'_>) -> Result<String, PlotError> {
     })
 }
 
-/// Where a facet stands on the sheet.
+/// Position of a facet in the figure.
 struct FacetPosition {
     column: usize,
     columns: usize,
     top: f64,
 }
 
-/// Every name once, in the order of appearance.
+/// The names of all series, in order of appearance.
 fn names(facets: &[CostFacet]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for series in facets.iter().flat_map(|facet| &facet.series) {
@@ -135,7 +135,7 @@ fn names(facets: &[CostFacet]) -> Vec<String> {
     names
 }
 
-/// The logarithms of everything that is drawn along the cost axis.
+/// The range of the logarithms of all costs.
 fn costs(facets: &[CostFacet]) -> Option<Range> {
     let costs = facets.iter().flat_map(|facet| &facet.series);
     let costs = costs.flat_map(|series| &series.costs);
@@ -146,8 +146,7 @@ fn costs(facets: &[CostFacet]) -> Option<Range> {
     }))
 }
 
-/// A facet at its place, with a cost axis of its own unless there is one for all; `None` where there
-/// is nothing to show.
+/// The frame of a facet, with cost axis `same` or its own; `None` without costs.
 fn frame(facet: &CostFacet, place: &FacetPosition, same: Option<Range>) -> Option<Frame> {
     let sizes = facet.series.iter().flat_map(|series| &series.costs);
     let x = Range::of(sizes.map(|c| c.size.log10()))?;
@@ -213,7 +212,7 @@ fn draw_facet(
     frame.edges(canvas);
 }
 
-/// A ring with its word above or below it, inside the frame.
+/// A ring with its label above or below it, inside the frame.
 fn draw_mark(canvas: &mut Canvas<'_>, mark: &Mark, frame: &Frame, above: bool) {
     let (x, y) = place(frame, (mark.size, mark.cost));
     canvas.ring((x, y), RING, INK);
@@ -224,7 +223,7 @@ fn draw_mark(canvas: &mut Canvas<'_>, mark: &Mark, frame: &Frame, above: bool) {
     canvas.text(&mark.label, (x, y + beside), word);
 }
 
-/// An interval from one end to the other, with caps.
+/// An interval as a bar with caps.
 fn bar(canvas: &mut Canvas<'_>, [low, high]: [(f64, f64); 2], color: RGBColor) {
     canvas.line(&[low, high], color, 1.5, &[], "interval");
     for (x, y) in [low, high] {
@@ -241,7 +240,7 @@ fn points(frame: &Frame, series: &CostSeries) -> Vec<(f64, f64)> {
     series.costs.iter().map(point).collect()
 }
 
-/// The sizes of a facet, without those whose labels would run into the one before.
+/// The sizes of a facet, without those whose labels would overlap.
 fn size_ticks(facet: &CostFacet) -> Vec<(f64, String)> {
     let costs = facet.series.iter().flat_map(|series| &series.costs);
     let mut sizes: Vec<f64> = costs.map(|c| c.size).collect();
@@ -257,7 +256,7 @@ fn size_ticks(facet: &CostFacet) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// Powers of ten inside `range` of logarithms, with round numbers between where they are few.
+/// Powers of ten within `range` of logarithms, with round numbers between them if they are few.
 pub(super) fn cost_ticks(range: Range) -> Vec<(f64, String)> {
     let factors: &[f64] = match range.span() {
         span if span < 0.8 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
@@ -272,7 +271,7 @@ pub(super) fn cost_ticks(range: Range) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// `value` in thousands (`k`) and millions (`M`) from a thousand on, where `short`.
+/// `value` with `k` for thousands and `M` for millions if `short`.
 fn tick_label(value: f64, short: bool) -> String {
     match value {
         _ if short && value >= 1e6 => format!("{}M", value / 1e6),
@@ -321,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn every_series_has_a_line_a_reference_and_one_entry_however_many_panels() {
+    fn series_have_a_line_and_one_legend_entry() {
         let sizes = [1.0, 2.0, 4.0];
         let facets = vec![facet(&sizes, |s| 1.0 + s), facet(&sizes, |s| s * s)];
         let svg = drawn(facets, false);
@@ -333,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_a_bar_with_caps_a_mark_a_ring_with_its_word_and_a_title_is_there() {
+    fn intervals_marks_and_titles_are_drawn() {
         let mut facet = facet(&[1.0, 4.0], |s| s);
         facet.title = "an arm".into();
         facet.series[0].costs[1].interval = Some(Interval {
@@ -360,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn panels_with_one_cost_axis_have_the_same_ticks() {
+    fn shared_cost_axis_has_equal_ticks() {
         let sizes = [1.0, 10.0];
         let facets = || vec![facet(&sizes, |s| s), facet(&sizes, |s| 1000.0 * s)];
         let count = |svg: &str| svg.matches(">\n10k\n<").count();
@@ -374,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn cost_in_proportion_is_a_straight_line_between_corners() {
+    fn proportional_cost_is_a_straight_line() {
         let facet = facet(&[1.0, 10.0, 100.0], |s| s);
         let place = FacetPosition {
             column: 0,

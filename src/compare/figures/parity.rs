@@ -1,4 +1,4 @@
-//! How far devices are from double precision, step by step: both axes logarithmic, a row an arm.
+//! Distance of devices from double precision by step, with logarithmic axes and one row per arm.
 
 use crate::compare::analysis::bound::bound_at;
 use crate::compare::results::{
@@ -15,16 +15,16 @@ use crate::plot::style::{
 const LEFT: f64 = 66.0;
 const GAP: f64 = 62.0;
 const FACET_HEIGHT: f64 = 190.0;
-/// From the top of one row of facets to that of the next.
+/// Distance between the tops of two rows of facets.
 const ROW: f64 = FACET_HEIGHT + 84.0;
 
-/// What is smaller is drawn here; single precision rounds by more.
+/// Lower limit of the axis; rounding of single precision is larger.
 const LEAST: f64 = 1e-8;
-/// What is larger is drawn here.
+/// Upper limit of the axis.
 const MOST: f64 = 1e6;
 
-/// For every arm the drift of the loss, and the distance of each step by itself over its bound, of
-/// whatever is nearest to it. `None` where no arm has a yardstick.
+/// For every arm, the drift of the loss, and per step the largest distance relative to its bound.
+/// `None` without a baseline.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -37,11 +37,10 @@ pub fn parity(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
     let legend = Legend::new(names.collect());
     let title = format!("{}: distance from double precision", comparison.title);
     let heading = wrap(&title, HEADING, WIDTH - 2.0 * EDGE);
-    let caption = "Left: largest relative difference so far of the loss from that of a training in double \
-                   precision, which enlarges rounding on any device; dotted: the same of the yardstick, \
-                   single precision on a CPU. Right: each step by itself, against double precision from \
-                   the same weights; the loss, gradient or value that is nearest to its bound. Shaded: \
-                   beyond it.";
+    let caption = "Left: drift of the loss from a training in double precision (largest relative \
+     difference so far), which grows on every device. Dotted: baseline, single precision on a CPU. \
+     Right: each step compared with double precision from the same weights; the loss, gradient or \
+     value closest to its bound. Shaded: beyond the bound.";
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
     let top = 40.0 + HEADING_ROW * heading.len() as f64;
     let below = top + ROW * facets.len().div_ceil(2) as f64 - 16.0;
@@ -57,19 +56,19 @@ pub fn parity(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
     Ok(Some(svg))
 }
 
-/// One arm on every device.
+/// Lines of all devices on one arm.
 struct ParityFacet<'a> {
     title: String,
-    /// A list a device, in the order of the comparison; empty where it was not measured.
+    /// One list per device, in the order of the comparison; empty if it was not measured.
     devices: Vec<Vec<f64>>,
-    /// What the devices are laid beside; empty for none.
+    /// The baseline; empty for none.
     reference: &'a [f64],
-    /// The largest value that passes, if there is one.
+    /// The largest accepted value, if any.
     most: Option<f64>,
 }
 
 fn facets(arm: &ArmComparison) -> Vec<ParityFacet<'_>> {
-    let Some(yardstick) = &arm.yardstick else {
+    let Some(baseline) = &arm.baseline else {
         return Vec::new();
     };
     let each = |of: &dyn Fn(&Parity) -> Vec<f64>| {
@@ -81,21 +80,21 @@ fn facets(arm: &ArmComparison) -> Vec<ParityFacet<'_>> {
     };
     let drift = ParityFacet {
         title: format!("{}: drift of the loss", arm.label),
-        devices: each(&|parity| farthest(&parity.drift)),
-        reference: &yardstick.drift,
+        devices: each(&|parity| running_maximum(&parity.drift)),
+        reference: &baseline.drift,
         most: None,
     };
     let step = ParityFacet {
-        title: format!("{}: a step, times its bound", arm.label),
-        devices: each(&|parity| shares(parity, yardstick)),
+        title: format!("{}: distance per step, relative to the bound", arm.label),
+        devices: each(&|parity| shares(parity, baseline)),
         reference: &[],
         most: Some(1.0),
     };
     vec![drift, step]
 }
 
-/// The largest of `values` up to each.
-fn farthest(values: &[f64]) -> Vec<f64> {
+/// The running maximum of `values`.
+fn running_maximum(values: &[f64]) -> Vec<f64> {
     let up_to = |most: &mut f64, value: &f64| {
         *most = most.max(*value);
         Some(*most)
@@ -103,12 +102,12 @@ fn farthest(values: &[f64]) -> Vec<f64> {
     values.iter().scan(0.0, up_to).collect()
 }
 
-/// For each step the largest distance over its bound, of everything that the step computes.
-fn shares(parity: &Parity, yardstick: &RoundingBaseline) -> Vec<f64> {
+/// Per step, the largest distance of any quantity relative to its bound.
+fn shares(parity: &Parity, baseline: &RoundingBaseline) -> Vec<f64> {
     let distances = &parity.distances;
     let share = |index: usize| {
         let of = |quantity| {
-            let bound = bound_at(parity, yardstick, quantity, index);
+            let bound = bound_at(parity, baseline, quantity, index);
             distances.of(quantity)[index] / bound
         };
         distances.order().map(of).fold(0.0, f64::max)
@@ -141,7 +140,7 @@ impl ParityFacet<'_> {
             .chain(&self.most)
             .map(|d| d.clamp(LEAST, MOST).log10());
         let y = Range::of(y)?;
-        // There is something to see on either side of a bound.
+        // Some space above the bound.
         let above = self
             .most
             .map_or(0.0, |most| (most.log10() + 1.0 - y.high).max(0.0));
@@ -195,7 +194,7 @@ impl ParityFacet<'_> {
     }
 }
 
-/// The powers of ten inside `range` of logarithms, every other one where there are many.
+/// The powers of ten within `range` of logarithms; every other one if there are many.
 fn decades(range: Range, label: impl Fn(i32) -> String) -> Vec<(f64, String)> {
     let (low, high) = (range.low.ceil() as i32, range.high.floor() as i32);
     let stride = if high - low > 6 { 2 } else { 1 };
@@ -211,7 +210,7 @@ mod tests {
     use crate::compare::results::fixture::comparison;
 
     #[test]
-    fn every_arm_has_its_drift_and_its_steps_with_a_line_a_device() {
+    fn every_arm_has_two_facets_with_a_line_per_device() {
         let svg = parity(&comparison(3, 0.0)).unwrap().unwrap();
         assert_eq!(svg.matches("class=\"series\"").count(), 4);
         assert_eq!(svg.matches("class=\"reference\"").count(), 1);
@@ -220,22 +219,22 @@ mod tests {
     }
 
     #[test]
-    fn without_a_yardstick_there_is_nothing_to_draw() {
+    fn no_figure_without_a_baseline() {
         let mut comparison = comparison(3, 0.0);
-        comparison.arms[0].yardstick = None;
+        comparison.arms[0].baseline = None;
         assert_eq!(parity(&comparison).unwrap(), None);
     }
 
     #[test]
-    fn a_share_is_that_of_what_is_nearest_to_its_bound() {
+    fn share_is_that_of_the_quantity_closest_to_its_bound() {
         let mut comparison = comparison(3, 0.0);
         let arm = &mut comparison.arms[0];
         let Measured::Done(parity) = &mut arm.parity[1].outcome else {
             panic!("it was measured");
         };
         parity.distances.parameters[3].value[5] = 1.0;
-        let yardstick = arm.yardstick.as_ref().unwrap();
-        let shares = shares(parity, yardstick);
+        let baseline = arm.baseline.as_ref().unwrap();
+        let shares = shares(parity, baseline);
         assert!(shares[5] > 1.0 && shares[4] < 1.0 && shares[6] < 1.0);
     }
 }

@@ -1,20 +1,20 @@
-//! How fast devices are: throughput against nets side by side, the time of one net's step, and its
-//! growth with width and batch.
+//! Figures of speed: throughput by number of nets, step time of one net, and its growth with width and
+//! batch size.
 
 use super::cost::{Cost, CostFacet, CostFigure, CostSeries, Mark, cost_figure};
 use super::step_time::{ArmTimes, DeviceTime, step_time};
-use crate::compare::analysis::{ArmTimings, Axis, pairs};
+use crate::compare::analysis::{ArmTimings, Axis, device_pairs};
 use crate::compare::results::{ArmComparison, DeviceComparison, TrainingSize};
 use crate::device::DeviceInfo;
 use crate::plot::PlotError;
 use crate::stats::{Crossing, Estimate};
 use crate::text::number::fixed;
 
-/// File names of the figures that [`speed`] may draw, with words for each.
+/// File names of the figures that [`speed`] can draw, with descriptions.
 pub const SPEED_FILES: [(&str, &str); 3] = [
     (
         "throughput.svg",
-        "Samples a second against nets side by side, a facet an arm, a line a device",
+        "Samples per second by number of nets, one facet per arm, one line per device",
     ),
     (
         "step-time.svg",
@@ -22,14 +22,14 @@ pub const SPEED_FILES: [(&str, &str); 3] = [
     ),
     (
         "cost.svg",
-        "Time of a step of one net against width and batch, with the sizes at which a device overtakes another",
+        "Time of a step of one net by width and batch size, with crossovers between devices",
     ),
 ];
 
-const INTERVALS: &str = "Points: medians over the timed windows; bars: intervals of the median (at least 95 %, \
-                         between order statistics), often hidden by the point.";
+const INTERVALS: &str = "Points: medians over windows. Bars: intervals of the median (at least 95 %, \
+ order statistics), often smaller than the point.";
 
-/// The figures of a comparison's timings, with their file names.
+/// The figures of the step times, with their file names.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -45,7 +45,7 @@ pub fn speed(comparison: &DeviceComparison) -> Result<Vec<(&'static str, String)
         .collect())
 }
 
-/// The title, and what is shown.
+/// The title of the comparison and what the figure shows.
 fn heading(comparison: &DeviceComparison, what: &str) -> String {
     let title = comparison.title.trim();
     match title.ends_with(['.', '?', '!']) {
@@ -54,7 +54,7 @@ fn heading(comparison: &DeviceComparison, what: &str) -> String {
     }
 }
 
-/// A line for each device along `axis`.
+/// One line per device along `axis`.
 fn lines(
     comparison: &DeviceComparison,
     timings: ArmTimings<'_>,
@@ -86,7 +86,7 @@ fn throughput(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
         let rate = |device: &DeviceInfo, size| timings.rate(&device.name, size);
         let facet = CostFacet {
             title: arm.label.clone(),
-            axis: "nets side by side".to_owned(),
+            axis: "number of nets".to_owned(),
             series: lines(comparison, timings, Axis::Replicas, rate),
             marks: Vec::new(),
         };
@@ -94,9 +94,9 @@ fn throughput(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
     };
     drawn(CostFigure {
         heading: &heading(comparison, "Training throughput"),
-        cost_axis: "samples a second",
+        cost_axis: "samples per second",
         caption: &format!(
-            "{INTERVALS} Samples are counted over all nets. All facets have the same axes."
+            "{INTERVALS} Samples are summed over all nets. All facets have the same axes."
         ),
         shared_cost_axis: true,
         facets: comparison.arms.iter().filter_map(facet).collect(),
@@ -116,8 +116,8 @@ fn cost(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
         let series = lines(comparison, timings, axis, step);
         let most = series.iter().map(|line| line.costs.len()).max();
         let words = match axis {
-            Axis::Width => "width of the hidden layers over the spec's",
-            Axis::Batch | Axis::Replicas => "batch (examples)",
+            Axis::Width => "width of the hidden layers, relative to the spec",
+            Axis::Batch | Axis::Replicas => "batch size (examples)",
         };
         (most > Some(1)).then(|| CostFacet {
             title: arm.label.clone(),
@@ -130,12 +130,12 @@ fn cost(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
     let facets = facets.flat_map(|arm| [(arm, Axis::Width), (arm, Axis::Batch)]);
     let facets: Vec<CostFacet> = facets.filter_map(facet).collect();
     let crossings = match facets.iter().any(|facet| !facet.marks.is_empty()) {
-        true => "Rings: the size from which on one device is faster than another.",
-        false => "No device overtakes another within these sizes.",
+        true => "Rings: the size from which one device is faster than another.",
+        false => "No crossover between devices within these sizes.",
     };
     drawn(CostFigure {
         heading: &heading(comparison, "Step time of one net"),
-        cost_axis: "milliseconds a step",
+        cost_axis: "milliseconds per step",
         caption: &format!("{INTERVALS} {crossings}"),
         shared_cost_axis: false,
         facets,
@@ -149,7 +149,7 @@ fn drawn(figure: CostFigure<'_>) -> Result<Option<String>, PlotError> {
     }
 }
 
-/// Where the line of a device falls below that of another for good.
+/// Marks at the crossovers of two devices.
 fn marks(
     comparison: &DeviceComparison,
     timings: ArmTimings<'_>,
@@ -171,13 +171,13 @@ fn marks(
             },
         })
     };
-    pairs(&comparison.devices)
+    device_pairs(&comparison.devices)
         .into_iter()
         .filter_map(mark)
         .collect()
 }
 
-/// The cost at `size` on the line that is drawn.
+/// The cost at `size` on a drawn line.
 fn at(costs: &[Cost], size: f64) -> Option<f64> {
     let (a, b) = (costs.windows(2))
         .map(|pair| (pair[0], pair[1]))
@@ -213,8 +213,8 @@ fn steps(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
         return Ok(None);
     }
     let heading = heading(comparison, "Step time of one net");
-    let caption = format!("{INTERVALS} To the left is faster; the axis is logarithmic.");
-    step_time(&heading, "milliseconds a step", &caption, &groups).map(Some)
+    let caption = format!("{INTERVALS} Left is faster; the axis is logarithmic.");
+    step_time(&heading, "milliseconds per step", &caption, &groups).map(Some)
 }
 
 #[cfg(test)]
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn every_arm_has_a_panel_and_every_device_a_line_with_bars() {
+    fn every_arm_has_a_facet_and_every_device_a_line() {
         let figures = figures(&comparison());
         let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, SPEED_FILES.map(|(name, _)| name));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crossing_is_marked_where_both_lines_meet() {
+    fn crossover_is_marked_where_lines_meet() {
         let comparison = comparison();
         let timings = ArmTimings(&comparison.arms[0]);
         let step = |device: &DeviceInfo, size| timings.step(&device.name, size);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_software_adapter_is_called_so_and_equal_input_gives_equal_bytes() {
+    fn software_adapter_is_marked_and_output_is_deterministic() {
         let mut comparison = comparison();
         comparison.devices[1].kind = DeviceKind::SoftwareAdapter;
         for (name, svg) in figures(&comparison) {
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn without_times_there_are_no_figures() {
+    fn no_figures_without_times() {
         let mut comparison = comparison();
         for timed in comparison.arms.iter_mut().flat_map(|arm| &mut arm.speed) {
             timed.outcome = TimingOutcome::Failed {

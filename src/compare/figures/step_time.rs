@@ -1,4 +1,5 @@
-//! StopwatchTimes by arm, a row each: a point with its interval on a logarithmic axis, the number beside it.
+//! Step times by arm, one row per device: a point with its interval on a logarithmic axis, and the
+//! number.
 
 use super::cost::cost_ticks;
 use crate::plot::PlotError;
@@ -12,26 +13,26 @@ use crate::text::number::compact;
 
 const TITLE_ROW: f64 = 24.0;
 const ROW: f64 = 22.0;
-/// Space for the numbers at the right.
+/// Space for the numbers on the right.
 const NUMBERS: f64 = 150.0;
-/// Most space for names at the left.
+/// Largest space for names on the left.
 const NAMES: f64 = 240.0;
 
-/// A time.
+/// Step time of a device.
 pub(super) struct DeviceTime {
-    /// Which style it has, the same in every arm.
+    /// Index of its style, the same in every arm.
     pub(super) style: usize,
     pub(super) name: String,
     pub(super) value: Estimate,
 }
 
-/// StopwatchTimes that belong together.
+/// Step times of an arm.
 pub(super) struct ArmTimes {
     pub(super) title: String,
     pub(super) rows: Vec<DeviceTime>,
 }
 
-/// Draws `arms` below each other on one axis, which is named `axis`.
+/// Draws `arms` below each other on one axis with label `axis`.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -93,7 +94,7 @@ pub(super) fn step_time(
     })
 }
 
-/// Draws a arm from `y` on; where the next one starts.
+/// Draws an arm from `y` on and returns where the next one starts.
 fn draw_arm(
     canvas: &mut Canvas<'_>,
     arm: &ArmTimes,

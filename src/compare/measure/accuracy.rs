@@ -1,5 +1,4 @@
-//! Whole trainings on a device, by the runner that every experiment uses: what is there is not trained
-//! again, and what is stopped goes on.
+//! Complete trainings on a device, by the runner of all experiments, which skips finished cells.
 
 use crate::compare::results::{Accuracy, TrainedCell};
 use crate::plan::Plan;
@@ -11,8 +10,8 @@ use crate::trainer::Job;
 use crate::trainer::{StopFlag, Trainer};
 use std::path::Path;
 
-/// The plan of the trainings of `spec` on the device called `device`, whose folder has its name. Each
-/// arm has its first learning rate alone: choosing one is no part of a comparison of devices.
+/// The plan of the trainings of `spec` on `device`, in a folder with the name of the device. Each arm
+/// has its first learning rate only, because a comparison of devices does not choose one.
 pub fn plan(spec: &Spec, device: &str, replicas: usize) -> Plan {
     let mut spec = spec.clone();
     spec.name = folder_name(device);
@@ -23,12 +22,12 @@ pub fn plan(spec: &Spec, device: &str, replicas: usize) -> Plan {
     Plan::new(&spec, device, replicas, fingerprint(device))
 }
 
-/// The name of a device as that of a folder on any system.
+/// The name of a device as a folder name that is valid on every system.
 pub fn folder_name(device: &str) -> String {
     device.replace(':', "-")
 }
 
-/// Trains what `plan` misses in its folder below `results`.
+/// Trains the missing cells of `plan` in its folder below `results`.
 ///
 /// # Errors
 /// As [`run_spec`].
@@ -49,16 +48,16 @@ pub fn train(
     run_spec(plan, trainer, &options, events, stop)
 }
 
-/// The jobs that [`train`] would train.
+/// The jobs that [`train`] still has to train.
 ///
 /// # Errors
-/// If records that are there cannot be read.
+/// If existing records cannot be read.
 pub fn missing(plan: &Plan, results: &Path) -> Result<Vec<Job>, RunError> {
     let known = journal::read(&results.join(&plan.spec.name))?;
     Ok(plan.jobs(|id| journal::is_missing(&known, id)))
 }
 
-/// What the trainings of `plan` came to, arm by arm.
+/// The trainings of `plan`, one entry per arm.
 ///
 /// # Errors
 /// If the records cannot be read.
@@ -76,7 +75,7 @@ fn cell(record: &CellRecord) -> TrainedCell {
     TrainedCell {
         seed: record.seed,
         test_accuracy: record.epochs.iter().map(|e| e.test.accuracy).collect(),
-        places: record.epochs.iter().map(EpochRecord::place).collect(),
+        evaluated_at: record.epochs.iter().map(EpochRecord::place).collect(),
         error: match &record.outcome {
             Outcome::Done => None,
             Outcome::Diverged { epoch } => Some(format!("diverged in epoch {epoch}")),

@@ -1,4 +1,4 @@
-//! Measuring devices: their first steps, whole trainings, and the time of a step.
+//! Measurements: the first steps, complete trainings, and step times.
 
 pub mod accuracy;
 pub mod parity;

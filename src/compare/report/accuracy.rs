@@ -1,4 +1,4 @@
-//! Whole trainings on every device.
+//! Complete trainings on every device.
 
 use super::devices::shown;
 use crate::analysis::Spread;
@@ -28,16 +28,16 @@ pub(super) fn answer(comparison: &DeviceComparison) -> Option<String> {
     Some(
         match (count(Verdict::Contradicted), count(Verdict::Supported)) {
             (0, same) if same == all => format!(
-                "**The same accuracy?** Yes: shown to be equal within {margin} points for every arm and device."
+                "**Same accuracy?** Yes: equivalent within {margin} points for every arm and device."
             ),
             (0, same) => format!(
-                "**The same accuracy?** Undecided for {} of {}: no difference is shown, and neither is \
-             equality within {margin} points.",
+                "**Same accuracy?** Undecided for {} of {}: neither a difference nor equivalence \
+                 within {margin} points is shown.",
                 all - same,
                 counted(all, "pair")
             ),
             (differ, _) => format!(
-                "**The same accuracy?** No: {differ} of {} differ by more than {margin} points.",
+                "**Same accuracy?** No: {differ} of {} differ by more than {margin} points.",
                 counted(all, "pair")
             ),
         },
@@ -55,15 +55,14 @@ pub(super) fn section(comparison: &DeviceComparison) -> Vec<String> {
     };
     let first = comparison.devices.first().map_or("", |d| d.name.as_str());
     let text = format!(
-        "Test accuracy after the last epoch, mean ± SD over seeds, at the first learning rate of each \
-         arm. The difference is taken seed by seed: same start weights, data order and masks. \
-         *Equivalent* is a difference shown to lie within ±{} points of {} (TOST); *differs* one shown to \
-         lie outside; all pairs are judged together (Holm). Intervals are 95 % t intervals, each on its \
-         own.",
+        "Test accuracy after the last epoch, mean ± SD over seeds, at the first learning rate of \
+         each arm. Differences are paired by seed: same start weights, data order and masks. \
+         *Equivalent*: the difference is within ±{} points of {} (TOST). *Differs*: the difference is \
+         outside. All pairs are tested together (Holm). Intervals are individual 95 % t intervals.",
         comparison.margin,
         shown(comparison, first)
     );
-    vec!["## The same accuracy?".to_owned(), text, table]
+    vec!["## Same accuracy?".to_owned(), text, table]
 }
 
 pub(super) fn table(comparison: &DeviceComparison) -> Option<String> {
@@ -91,7 +90,7 @@ pub(super) fn table(comparison: &DeviceComparison) -> Option<String> {
             let mut row = vec![format!("`{}`", arm.arm), shown(comparison, &on.device)];
             row.extend(scores(on));
             row.extend(pair.map_or(vec![NO_VALUE.to_owned(); 4], judged));
-            if let Some(why) = trouble(on) {
+            if let Some(why) = errors(on) {
                 let last = row.last_mut().expect("a row has cells");
                 *last = match last.as_str() {
                     NO_VALUE => why,
@@ -104,7 +103,7 @@ pub(super) fn table(comparison: &DeviceComparison) -> Option<String> {
     Some(table.render())
 }
 
-/// Seeds that finished, and their accuracies.
+/// Number of finished seeds, and their accuracy.
 fn scores(on: &OnDevice<Accuracy>) -> [String; 2] {
     let final_accuracies = final_accuracies(on);
     let spread = Spread::of(final_accuracies.iter().map(|(_, accuracy)| *accuracy));
@@ -134,13 +133,13 @@ fn judged(pair: &PairedDifferences<'_>) -> Vec<String> {
         Verdict::Contradicted => "**differs**".to_owned(),
         Verdict::Undecided => match decision.detectable_margin {
             Some(margin) => format!(
-                "undecided: equality within ±{} would have been shown with {power:.0} % power",
+                "undecided: equivalence within ±{} would be detected with {power:.0} % power",
                 fixed(margin, d)
             ),
             None => "undecided: too few seeds".to_owned(),
         },
     };
-    let equal = if equal { ", equal at every seed" } else { "" };
+    let equal = if equal { ", equal for every seed" } else { "" };
     vec![
         signed(decision.mean, d),
         shown.unwrap_or_else(|| NO_VALUE.to_owned()),
@@ -149,20 +148,20 @@ fn judged(pair: &PairedDifferences<'_>) -> Vec<String> {
     ]
 }
 
-/// What went wrong on a device.
-fn trouble(on: &OnDevice<Accuracy>) -> Option<String> {
+/// Errors on a device.
+fn errors(on: &OnDevice<Accuracy>) -> Option<String> {
     match &on.outcome {
         Measured::Failed { error } => Some(format!("**failed**: {error}")),
         Measured::Done(accuracy) => {
-            let errors: Vec<&str> = accuracy
+            let found: Vec<&str> = accuracy
                 .cells
                 .iter()
                 .filter_map(|c| c.error.as_deref())
                 .collect();
-            let first = errors.first()?;
+            let first = found.first()?;
             Some(format!(
                 "{} without a result: {first}",
-                counted(errors.len(), "seed")
+                counted(found.len(), "seed")
             ))
         }
     }

@@ -1,11 +1,11 @@
-//! Who took part.
+//! The compared devices.
 
 use crate::compare::results::DeviceComparison;
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 
-/// A device as tables name it: code, and that it is a software adapter where it is one.
+/// A device in tables: its name as code, with a note if it is a software adapter.
 pub(super) fn shown(comparison: &DeviceComparison, name: &str) -> String {
     let device = comparison.devices.iter().find(|d| d.name == name);
     device.map_or_else(|| format!("`{name}`"), DeviceInfo::code)
@@ -44,15 +44,15 @@ pub(super) fn table(comparison: &DeviceComparison) -> String {
 fn computed_by(device: &DeviceInfo) -> &'static str {
     match device.kind {
         DeviceKind::Cpu => "CPU, kernels of this program",
-        DeviceKind::SoftwareAdapter => "CPU, in the place of a GPU",
+        DeviceKind::SoftwareAdapter => "CPU, by a GPU driver",
         DeviceKind::IntegratedGpu => "integrated GPU",
         DeviceKind::DiscreteGpu => "discrete GPU",
         DeviceKind::VirtualGpu => "virtual GPU",
-        DeviceKind::Unknown => "an adapter that does not say",
+        DeviceKind::Unknown => "adapter of unknown kind",
     }
 }
 
-/// Whether a GPU took part at all.
+/// A note if no GPU was measured.
 pub(super) fn note(comparison: &DeviceComparison) -> Option<String> {
     let gpu = |d: &DeviceInfo| {
         matches!(
@@ -61,8 +61,8 @@ pub(super) fn note(comparison: &DeviceComparison) -> Option<String> {
         )
     };
     (!comparison.devices.iter().any(gpu)).then(|| {
-        "**No GPU took part.** The comparison of hardware is owed; on a machine with a GPU, \
-         `--devices flex,ndarray,wgpu:discrete` makes it."
+        "**No GPU was measured.** To compare a GPU, run this on a machine with one, with `--devices \
+         flex,ndarray,wgpu:discrete`."
             .to_owned()
     })
 }

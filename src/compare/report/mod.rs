@@ -1,4 +1,4 @@
-//! What a comparison of devices says, as text: its page, its figures, and the tables for a terminal.
+//! Report of a comparison of devices: its page with figures, and the tables for a terminal.
 
 mod accuracy;
 mod devices;
@@ -16,18 +16,18 @@ use crate::plot::PlotError;
 use crate::text::counted;
 use crate::text::markdown::{list, one_line};
 
-/// File name of a comparison's page in its results folder.
+/// File name of the page in the results folder.
 pub const PAGE_FILE: &str = "report.md";
 /// File name of the figure of distances from double precision.
 pub const PARITY_FILE: &str = "parity.svg";
 
-/// Every file that may be derived from a comparison.
+/// File names of all derived files.
 pub fn files() -> impl Iterator<Item = &'static str> {
     let times = SPEED_FILES.iter().map(|(name, _)| *name);
     [PAGE_FILE, PARITY_FILE].into_iter().chain(times)
 }
 
-/// Everything that is derived from a comparison: file name and content. Equal input gives equal bytes.
+/// All derived files: name and content. Equal input gives equal bytes.
 ///
 /// # Errors
 /// If a figure cannot be drawn.
@@ -43,7 +43,7 @@ pub fn derive(comparison: &DeviceComparison) -> Result<Vec<(&'static str, String
     Ok(files)
 }
 
-/// The tables, for a terminal.
+/// The tables for a terminal.
 pub fn brief(comparison: &DeviceComparison) -> String {
     let mut parts = vec![format!("# {}", heading(comparison))];
     parts.push(devices::table(comparison));
@@ -56,7 +56,7 @@ pub fn brief(comparison: &DeviceComparison) -> String {
     joined(parts)
 }
 
-/// `report.md`, with links to `figures` (file names beside it).
+/// `report.md`, with links to `figures` (file names in the same folder).
 fn page(comparison: &DeviceComparison, figures: &[&str]) -> String {
     let mut parts = vec![format!("# {}", heading(comparison))];
     parts.push(answers(comparison));
@@ -67,9 +67,9 @@ fn page(comparison: &DeviceComparison, figures: &[&str]) -> String {
     parts.extend(accuracy::section(comparison));
     parts.extend(speed::section(comparison, figures));
     parts.extend(targets::section(comparison));
-    parts.push("## What this cannot say".to_owned());
+    parts.push("## Limits".to_owned());
     parts.push(limits(comparison));
-    parts.push("## How this was made".to_owned());
+    parts.push("## How to reproduce".to_owned());
     parts.push(made(comparison));
     joined(parts)
 }
@@ -84,7 +84,7 @@ fn heading(comparison: &DeviceComparison) -> String {
     format!("{}: {}", one_line(&comparison.title), names.join(", "))
 }
 
-/// The questions and, in a sentence each, what came out.
+/// One line per question with its answer.
 fn answers(comparison: &DeviceComparison) -> String {
     let worth = speed::answer(comparison).map(|text| format!("**Worth it?** {text}"));
     let answers = [
@@ -101,18 +101,19 @@ fn limits(comparison: &DeviceComparison) -> String {
     let software: Vec<String> = software.map(|d| format!("`{}`", d.name)).collect();
     let mut items = vec![
         format!(
-            "It is about {arms} of one experiment on this machine, its drivers and these versions. \
-             Another net uses other kernels."
+            "The comparison covers {arms} of one experiment on this machine with these drivers and \
+             versions. Another net uses other kernels."
         ),
-        "Double precision is computed by the CPU kernels of this program. A mistake in a formula that \
-         single and double precision share on the CPU shows as a difference of the other devices, not \
-         of the CPU."
+        "Double precision is computed by the CPU kernels of this program. An error in a formula that \
+         single and double precision share on the CPU appears as a difference of the other devices, \
+         not of the CPU."
             .to_owned(),
-        "Step by step says nothing of steps behind the last one, nor of evaluation. Whole trainings do, \
-         as far as test accuracy can tell."
+        "The comparison of steps covers neither later steps nor evaluation. Complete trainings cover \
+         both, as far as test accuracy shows."
             .to_owned(),
-        "A block is looked at for itself where the loss goes astray. Looking keeps a GPU from fusing \
-         operations across it, so a fault of fusing alone shows in the loss and in no block."
+        "Single blocks are compared only if the loss is beyond its bound. Reading the value of a \
+         block prevents a GPU from fusing operations across it, so an error of fusion appears in the \
+         loss but in no block."
             .to_owned(),
     ];
     if !software.is_empty() {
@@ -120,9 +121,8 @@ fn limits(comparison: &DeviceComparison) -> String {
         items.insert(
             0,
             format!(
-                "{which} is a software adapter: a CPU that passes for a GPU. What it says of parity is \
-                 about the kernels and the compiler of shaders, and what it says of speed is about no \
-                 GPU at all."
+                "{which} is a software adapter, a GPU driver that runs on the CPU. Its steps test \
+                 the kernels and the shader compiler; its speed is not that of a GPU."
             ),
         );
     }
@@ -138,11 +138,10 @@ fn made(comparison: &DeviceComparison) -> String {
     });
     let longest = timing.map(|timing| format!(" --longest-step {}", timing.longest_step));
     format!(
-        "`ablate compare {spec} --devices {}{}` measures and writes this folder; `ablate report` rebuilds \
-         this page and the figures without measuring. Every raw number is in \
-         [comparison.json](comparison.json), every training in `runs.jsonl` in the folder of its device, \
-         the machine, the adapters and the revision in [provenance.json](provenance.json). Bounds and \
-         margins: [METHODOLOGY.md](../../../experiments/METHODOLOGY.md#devices-against-each-other).",
+        "`ablate compare {spec} --devices {}{}` measures and writes this folder; `ablate report` \
+         rebuilds this page and the figures without measuring. Raw numbers: \
+         [comparison.json](comparison.json). Trainings: `runs.jsonl` in the folder of each device. \
+         Machine, adapters and revision: [provenance.json](provenance.json). Bounds and margins: [METHODOLOGY.md](../../../experiments/METHODOLOGY.md#devices-against-each-other).",
         names.join(","),
         longest.unwrap_or_default()
     )

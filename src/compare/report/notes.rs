@@ -1,27 +1,27 @@
-//! Differences that have a known reason, told where the numbers show them.
+//! Notes on differences with a known cause, if the numbers show them.
 
 use super::devices::shown;
-use super::parity::{ParityRun, noise, runs};
+use super::parity::{ParityRun, runs, zero_gradient_indices};
 use crate::compare::analysis::bound::{BoundViolation, Quantity};
 use crate::compare::results::{ArmComparison, DeviceComparison, Parity, RoundingBaseline};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::text::markdown::list;
 use crate::text::number::compact;
 
-/// Growth of the yardstick from the first step on that is worth a sentence.
+/// Growth of the baseline's drift that gets a note.
 const GROWTH: f64 = 10.0;
 
-/// Rounds after which Mesa's software adapter leaves the loops of a shader (`lp_bld_limits.h`).
+/// Iterations after which Mesa's software adapter stops loops of a shader (`lp_bld_limits.h`).
 const LLVMPIPE_ROUNDS: &str = "65,535";
 
-/// Distances of the first loss that the ten bits of TF32 notes, and rounding to 23 bits does not.
+/// Distances of the first loss that are explained by the ten bits of TF32 but not by 23 bits.
 const TF32: std::ops::Range<f64> = 1e-5..1e-2;
 
-/// What explains the numbers of a comparison, as a list; `None` where there is nothing to notes.
+/// All notes on a comparison as a list; `None` without notes.
 pub(super) fn list_of(comparison: &DeviceComparison) -> Option<String> {
     let mut items: Vec<String> = comparison.arms.iter().flat_map(of_arm).collect();
     items.extend(runs(comparison).filter_map(|run| kinks(comparison, &run)));
-    items.extend(twins(comparison));
+    items.extend(identical_devices(comparison));
     items.extend(order_of_sums(comparison));
     items.extend(runs(comparison).filter_map(|run| tf32(comparison, &run)));
     items.extend(runs(comparison).filter_map(|run| llvmpipe(comparison, &run)));
@@ -29,22 +29,22 @@ pub(super) fn list_of(comparison: &DeviceComparison) -> Option<String> {
 }
 
 fn of_arm(arm: &ArmComparison) -> Vec<String> {
-    let Some(yardstick) = &arm.yardstick else {
+    let Some(baseline) = &arm.baseline else {
         return Vec::new();
     };
-    [growth(arm, yardstick), of_noise(arm, yardstick)]
+    [growth(arm, baseline), zero_gradients(arm, baseline)]
         .into_iter()
         .flatten()
         .collect()
 }
 
-fn growth(arm: &ArmComparison, yardstick: &RoundingBaseline) -> Option<String> {
-    let drift = &yardstick.drift;
+fn growth(arm: &ArmComparison, baseline: &RoundingBaseline) -> Option<String> {
+    let drift = &baseline.drift;
     let (first, last) = (drift.iter().find(|d| **d > 0.0)?, drift.last()?);
     (*last > GROWTH * first).then(|| {
         format!(
-            "`{}`: the loss of the yardstick's runs drifts from {} to {} off double precision, though \
-             each of their steps is right. Training enlarges what rounding leaves.",
+            "`{}`: in the baseline runs, the drift of the loss grows from {} to {}, although each \
+             step is correct. Training amplifies rounding errors.",
             arm.arm,
             compact(*first),
             compact(*last)
@@ -52,7 +52,7 @@ fn growth(arm: &ArmComparison, yardstick: &RoundingBaseline) -> Option<String> {
     })
 }
 
-/// Steps at which rounding decides on which side of a kink a unit is.
+/// Steps at a kink.
 fn kinks(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
     let kinks = &run.parity.kinks;
     let steps: Vec<String> = kinks.iter().map(|kink| kink.step.to_string()).collect();
@@ -63,9 +63,9 @@ fn kinks(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
         .fold(0.0, f64::max);
     (!kinks.is_empty()).then(|| {
         format!(
-            "{}, `{}`: at step {} a unit sits at the kink of its activation, or of a maximum, to within \
-             rounding: in double precision, too, the last bits of the weights move a gradient by up to {}. \
-             The bound of the gradients is wider there.",
+            "{}, `{}`: at step {} a unit is at the kink of its activation or at a tie in a max \
+             pooling, within rounding. Even in double precision, the last bits of the weights change \
+             a gradient by up to {}. The bound of the gradients is wider there.",
             shown(comparison, run.device),
             run.arm.arm,
             steps.join(", "),
@@ -75,29 +75,27 @@ fn kinks(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
 }
 
 /// Gradients that are zero in theory.
-fn of_noise(arm: &ArmComparison, yardstick: &RoundingBaseline) -> Option<String> {
-    let noise = noise(yardstick);
-    let path = |k: &usize| format!("`{}`", yardstick.largest.parameters[*k].path);
-    let paths: Vec<String> = noise.iter().map(path).collect();
-    let wanders = match arm.optimizer.as_str() {
-        "adam" | "adamw" => {
-            "Adam divides it by its own size and so moves the parameter along nothing but rounding"
-        }
-        _ => "SGD moves the parameter by as much as rounding leaves of it",
+fn zero_gradients(arm: &ArmComparison, baseline: &RoundingBaseline) -> Option<String> {
+    let zero = zero_gradient_indices(baseline);
+    let path = |k: &usize| format!("`{}`", baseline.largest.parameters[*k].path);
+    let paths: Vec<String> = zero.iter().map(path).collect();
+    let effect = match arm.optimizer.as_str() {
+        "adam" | "adamw" => "Adam normalizes it, so it moves the parameter by rounding errors",
+        _ => "SGD moves the parameter by the rounding error",
     };
-    (!noise.is_empty()).then(|| {
+    (!zero.is_empty()).then(|| {
         format!(
-            "`{}`: the gradient of {} is zero in theory, because what follows subtracts it again, and in \
-             single precision all of it is rounding. {wanders}. The table leaves these out; the bound \
-             counts them, against the rounding of the yardstick.",
+            "`{}`: the gradient of {} is zero in theory, because the next norm subtracts it, so in \
+             single precision it is only rounding. {effect}. The table excludes these gradients; \
+             they are still tested, against the rounding of the baseline.",
             arm.arm,
             paths.join(", ")
         )
     })
 }
 
-/// Devices that give the same bits.
-fn twins(comparison: &DeviceComparison) -> Vec<String> {
+/// Devices with the same bits.
+fn identical_devices(comparison: &DeviceComparison) -> Vec<String> {
     let mut found = Vec::new();
     for (k, device) in comparison.devices.iter().enumerate() {
         for other in &comparison.devices[k + 1..] {
@@ -114,7 +112,8 @@ fn twins(comparison: &DeviceComparison) -> Vec<String> {
                 .collect();
             if !pairs.is_empty() && pairs.iter().all(|equal| *equal) {
                 found.push(format!(
-                    "`{}` and `{}` are equally far off everywhere: both run the kernels of this program.",
+                    "`{}` and `{}` have the same distances everywhere: both run the kernels of this \
+                     program.",
                     device.name, other.name
                 ));
             }
@@ -123,7 +122,7 @@ fn twins(comparison: &DeviceComparison) -> Vec<String> {
     found
 }
 
-/// Why a healthy device differs from the CPU's kernels at all.
+/// Why a correct device differs from the CPU's kernels.
 fn order_of_sums(comparison: &DeviceComparison) -> Option<String> {
     let has_other_kernels = |d: &&DeviceInfo| d.kind != DeviceKind::Cpu;
     let healthy = |d: &&DeviceInfo| {
@@ -140,9 +139,9 @@ fn order_of_sums(comparison: &DeviceComparison) -> Option<String> {
     let names: Vec<String> = devices.map(|d| shown(comparison, &d.name)).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "{}: its kernels add in another order than the CPU's, and may round a multiply-add once \
-             where the CPU rounds twice. Either moves last digits, and is all that is needed for what \
-             the table shows.",
+            "{}: its kernels add in a different order from the CPU's, and may round a multiply-add \
+             once where the CPU rounds twice. Both change the last digits, which explains the \
+             distances in the table.",
             names.join(", ")
         )
     })
@@ -160,27 +159,26 @@ fn tf32(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
     let early = broken.step == 1 && !matches!(broken.quantity, Quantity::Value(_));
     (backend == "cuda" && early && TF32.contains(&first.max(broken.distance))).then(|| {
         format!(
-            "{}, `{}`: off from the first step on by what rounding to ten bits would leave (5e−4). \
-             NVIDIA's matrix units round the factors of products to TF32, which has as many. That is no \
-             broken kernel, and no single precision either; whether it matters is for whole trainings \
-             to say.",
+            "{}, `{}`: the distance from the first step on is that of rounding to ten bits (5e−4). \
+             NVIDIA's matrix units round the factors of products to TF32, which has ten bits. The \
+             kernel is not broken, but it is not single precision either; complete trainings show \
+             whether it matters.",
             shown(comparison, run.device),
             run.arm.arm
         )
     })
 }
 
-/// Loops that a software adapter does not finish.
+/// Loops that a software adapter stops.
 fn llvmpipe(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
     run.broken()?;
     let device = comparison.devices.iter().find(|d| d.name == run.device)?;
     device.adapter.starts_with("llvmpipe").then(|| {
         format!(
-            "{}, `{}`: llvmpipe leaves the loops of a shader after {LLVMPIPE_ROUNDS} rounds, done or not, \
-             and one thread adds all rows of a sum there that is left to burn, as those of ghost batches \
-             are. Such a sum over more examples (here {}) times pixels than that is cut short, and one \
-             over fewer loses more digits than those of kernels that add in parallel. Neither says \
-             anything about a GPU.",
+            "{}, `{}`: llvmpipe silently stops loops of a shader after {LLVMPIPE_ROUNDS} iterations. \
+             In sums that burn computes, such as those of ghost batches, one thread adds all rows. \
+             Such a sum over more examples (here {}) times pixels is truncated, and a shorter one \
+             loses more digits than a parallel sum. Neither happens on a GPU.",
             shown(comparison, run.device),
             run.arm.arm,
             run.arm.batch
@@ -188,19 +186,19 @@ fn llvmpipe(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String
     })
 }
 
-/// Where the forward pass goes astray, behind what the loss is off by.
+/// The first deviation of the forward pass, as the end of a sentence on the loss.
 pub fn forward(parity: &Parity) -> String {
-    match parity.forward.as_ref().map(|f| (f.step, &f.place)) {
+    match parity.forward.as_ref().map(|f| (f.step, &f.value)) {
         None => String::new(),
         Some((step, Some(place))) => format!(
-            "; from equal weights at step {step} the first thing astray is {} of `{}`, off by {}",
+            "; from equal weights at step {step}, the first deviation is the {} of `{}`, by {}",
             place.point,
             place.path,
             compact(place.distance)
         ),
         Some((step, None)) => format!(
-            "; from equal weights at step {step} every block is near enough, so the fault is in the \
-             loss, or in what looking changes: fused kernels"
+            "; from equal weights at step {step} every block is within its bound, so the error is in \
+             the loss, or in fused kernels, which reading the blocks prevents"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! The first steps against double precision.
+//! Comparison of the first steps with double precision.
 
 use super::devices::shown;
 use super::{PARITY_FILE, notes};
@@ -14,33 +14,33 @@ use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 use crate::text::number::compact;
 
-/// A gradient that never gets larger in double precision is zero in theory.
-const NOTHING: f64 = 1e-12;
+/// A gradient that never exceeds this in double precision is zero in theory.
+const ZERO_GRADIENT: f64 = 1e-12;
 
-/// The parameters whose gradient is zero in theory.
-pub(super) fn noise(yardstick: &RoundingBaseline) -> Vec<usize> {
-    let sizes = yardstick.gradients.iter().enumerate();
+/// Indices of the parameters whose gradient is zero in theory.
+pub(super) fn zero_gradient_indices(baseline: &RoundingBaseline) -> Vec<usize> {
+    let sizes = baseline.gradients.iter().enumerate();
     sizes
-        .filter(|(_, size)| **size <= NOTHING)
+        .filter(|(_, size)| **size <= ZERO_GRADIENT)
         .map(|(k, _)| k)
         .collect()
 }
 
-/// A device's run on an arm, and what it is judged by.
+/// Parity of a device on an arm, with its baseline.
 pub(super) struct ParityRun<'a> {
     pub(super) arm: &'a ArmComparison,
     pub(super) device: &'a str,
     pub(super) parity: &'a Parity,
-    pub(super) yardstick: &'a RoundingBaseline,
+    pub(super) baseline: &'a RoundingBaseline,
 }
 
 impl ParityRun<'_> {
     pub(super) fn broken(&self) -> Option<BoundViolation> {
-        first_violation(self.parity, self.yardstick)
+        first_violation(self.parity, self.baseline)
     }
 }
 
-/// Every run that was made.
+/// All completed runs.
 pub(super) fn runs(comparison: &DeviceComparison) -> impl Iterator<Item = ParityRun<'_>> {
     comparison.arms.iter().flat_map(|arm| {
         let made = arm.parity.iter().filter_map(|on| run(arm, on));
@@ -54,7 +54,7 @@ pub(super) fn run<'a>(arm: &'a ArmComparison, on: &'a OnDevice<Parity>) -> Optio
             arm,
             device: &on.device,
             parity,
-            yardstick: arm.yardstick.as_ref()?,
+            baseline: arm.baseline.as_ref()?,
         }),
         Measured::Failed { .. } => None,
     }
@@ -78,10 +78,10 @@ pub(super) fn answer(comparison: &DeviceComparison) -> Option<String> {
         let steps = counted(steps.unwrap_or(0), "step");
         match broken.is_empty() {
             true => format!(
-                "**The same steps?** Yes: each of the first {steps} is as near to double precision as \
-                 rounding allows, on every device."
+                "**Same steps?** Yes: on every device, the first {steps} agree with double precision \
+                 within rounding."
             ),
-            false => format!("**The same steps?** No: {}.", broken.join("; ")),
+            false => format!("**Same steps?** No: {}.", broken.join("; ")),
         }
     })
 }
@@ -90,10 +90,10 @@ pub(super) fn section(comparison: &DeviceComparison, figures: &[&str]) -> Vec<St
     let Some(table) = table(comparison) else {
         return Vec::new();
     };
-    let mut parts = vec!["## The same steps?".to_owned(), text(comparison)];
+    let mut parts = vec!["## Same steps?".to_owned(), text(comparison)];
     if figures.contains(&PARITY_FILE) {
         parts.push(format!(
-            "![Distance from double precision against the step]({PARITY_FILE})"
+            "![Distance from double precision by step]({PARITY_FILE})"
         ));
     }
     parts.push(table);
@@ -102,22 +102,19 @@ pub(super) fn section(comparison: &DeviceComparison, figures: &[&str]) -> Vec<St
 }
 
 fn text(comparison: &DeviceComparison) -> String {
-    let yardstick = comparison
-        .arms
-        .iter()
-        .find_map(|arm| arm.yardstick.as_ref());
-    let (device, runs) = yardstick.map_or(("the CPU", 0), |y| (y.device.as_str(), y.runs));
+    let baseline = comparison.arms.iter().find_map(|arm| arm.baseline.as_ref());
+    let (device, runs) = baseline.map_or(("the CPU", 0), |y| (y.device.as_str(), y.runs));
     format!(
-        "Every device takes the first steps of each arm in single precision, from the same start \
-         weights, with the same batches and masks. Each step is compared with double precision, \
-         computed by `{device}` from where the device is: loss and gradients at the weights that it has, \
-         new values from the gradients that it has. A difference is the largest over a tensor, over \
-         the tensor's largest value. What is left is the rounding of one step, and the bound is what \
-         rounding does elsewhere: {FACTOR} times the median difference of {} in single precision on \
-         `{device}`, the largest up to that step, plus {}. The first thing beyond its bound is named, in the order of \
-         computation: loss, gradients from the last layer to the first, new values. The drift is how \
-         far the loss gets from that of a training all in double precision; rounding enlarges \
-         it from step to step whoever computes, so it is shown and not judged.",
+        "Every device takes the first steps of each arm in single precision, with the same start \
+         weights, batches and masks. `{device}` repeats each step in double precision: loss and \
+         gradients at the device's weights, new values with the device's gradients. A distance is the \
+         largest difference in a tensor, divided by the tensor's largest value; it is the rounding \
+         error of one step. The bound is {FACTOR} times the median distance of {} in single precision \
+         on `{device}` (the largest up to that step) plus {}. The verdict names the first quantity \
+         beyond its bound in the order of computation: loss, gradients from the last layer to the \
+         first, new values. The drift is the distance of the loss from that of a training in double \
+         precision throughout; every device amplifies it from step to step, so it is shown but not \
+         tested.",
         counted(runs, "run"),
         compact(FLOOR),
     )
@@ -135,7 +132,7 @@ pub(super) fn table(comparison: &DeviceComparison) -> Option<String> {
         ("gradients", Right),
         ("values", Right),
         ("drift", Right),
-        ("nearest to its bound", Left),
+        ("closest to its bound", Left),
         ("verdict", Left),
     ]);
     for arm in &comparison.arms {
@@ -152,18 +149,18 @@ fn cells(arm: &ArmComparison, on: &OnDevice<Parity>) -> Vec<String> {
     let Some(run) = run(arm, on) else {
         let error = match &on.outcome {
             Measured::Failed { error } => format!("**failed**: {error}"),
-            Measured::Done(_) => "not judged".to_owned(),
+            Measured::Done(_) => "not tested".to_owned(),
         };
         let mut cells = vec![none; 6];
         cells.push(error);
         return cells;
     };
     let distances = &run.parity.distances;
-    let noise = noise(run.yardstick);
+    let zero = zero_gradient_indices(run.baseline);
     let largest = |wanted: fn(Quantity) -> bool| {
         let shown = distances
             .order()
-            .filter(|q| wanted(*q) && !noise.contains(&place(*q)));
+            .filter(|q| wanted(*q) && !zero.contains(&parameter(*q)));
         size(
             shown
                 .flat_map(|q| distances.of(q))
@@ -175,7 +172,7 @@ fn cells(arm: &ArmComparison, on: &OnDevice<Parity>) -> Vec<String> {
     let verdict = match run.broken() {
         None => "within rounding".to_owned(),
         Some(broken) => format!(
-            "**parts ways** at step {}: {} is off by {}, bound {}{}",
+            "**deviates** at step {}: {} differs by {}, bound {}{}",
             broken.step,
             named(&broken, distances),
             size(broken.distance),
@@ -205,21 +202,21 @@ fn share_of_bound(share: f64) -> String {
     }
 }
 
-/// The place of a parameter in the net; none is at that of the loss.
-fn place(quantity: Quantity) -> usize {
+/// Index of a parameter; of the loss a value that no parameter has.
+fn parameter(quantity: Quantity) -> usize {
     match quantity {
         Quantity::Loss => usize::MAX,
         Quantity::Gradient(k) | Quantity::Value(k) => k,
     }
 }
 
-/// What comes nearest to its bound, the step, from 1, at which it does, and its share of the bound.
+/// The quantity closest to its bound, its step (from 1), and its distance relative to the bound.
 fn nearest(run: &ParityRun<'_>) -> (Quantity, usize, f64) {
     let distances = &run.parity.distances;
     let shares = distances.order().flat_map(|quantity| {
         let steps = distances.of(quantity).iter().enumerate();
         steps.map(move |(index, distance)| {
-            let bound = bound_at(run.parity, run.yardstick, quantity, index);
+            let bound = bound_at(run.parity, run.baseline, quantity, index);
             (quantity, index + 1, distance / bound)
         })
     });
@@ -227,12 +224,12 @@ fn nearest(run: &ParityRun<'_>) -> (Quantity, usize, f64) {
     nearest.unwrap_or((Quantity::Loss, 0, 0.0))
 }
 
-/// What broke, in words.
+/// The quantity of a violation, for a sentence.
 pub(super) fn named(broken: &BoundViolation, distances: &Distances) -> String {
     format!("the {}", code(&distances.name(broken.quantity)))
 }
 
-/// The path of a parameter behind its kind as code.
+/// A quantity with the path of its parameter as code.
 fn code(name: &str) -> String {
     match name.rsplit_once(' ') {
         Some((kind, path)) => format!("{kind} `{path}`"),
@@ -240,7 +237,7 @@ fn code(name: &str) -> String {
     }
 }
 
-/// A distance as tables show it.
+/// A distance in tables.
 fn size(distance: f64) -> String {
     match distance {
         d if d >= NOT_COMPARABLE => "not finite".to_owned(),

@@ -1,4 +1,4 @@
-//! What a GPU should bring, and whether it does.
+//! Performance targets of a GPU.
 
 use crate::compare::analysis::target::{
     MAX_STEP_GROWTH, MIN_SPEEDUP, TARGET_REPLICAS, Target, TargetResult, TargetStatus,
@@ -11,27 +11,27 @@ use crate::text::markdown::{NO_VALUE, Table};
 
 pub(super) fn section(comparison: &DeviceComparison) -> Vec<String> {
     let text = format!(
-        "What a GPU should bring at {TARGET_REPLICAS} nets side by side, set before any was measured: {} as the \
-         fastest CPU here, for convolutional nets, and {}. *Met* and *not met* are said of the whole \
-         interval. *Not measured* is what was not timed; `--longest-step SECONDS` waits for steps that \
-         take long on a CPU. A software adapter, and what does not say that it is a GPU, are not judged.",
+        "Targets for a GPU at {TARGET_REPLICAS} nets, set before any was measured: {} as the fastest \
+         CPU here, for convolutional nets, and {}. *Met* and *not met* hold for the whole interval. \
+         *Not measured*: there are no times; `--longest-step SECONDS` allows longer steps on a CPU. \
+         Software adapters and adapters of unknown kind are not judged.",
         of(Target::Speedup),
         of(Target::StepGrowth),
     );
     vec!["## Targets".to_owned(), text, table(comparison)]
 }
 
-/// The target in words.
+/// Description of the target.
 fn of(target: Target) -> String {
     match target {
         Target::Speedup => format!("at least {MIN_SPEEDUP} times as fast"),
         Target::StepGrowth => {
-            format!("a step under {MAX_STEP_GROWTH} times as long as one of one net")
+            format!("a step under {MAX_STEP_GROWTH} times as long as for one net")
         }
     }
 }
 
-/// A row for each target, arm and device; a target that nothing here is about has one row, too.
+/// One row per target, arm and device; one row for a target that applies to nothing here.
 pub(super) fn table(comparison: &DeviceComparison) -> String {
     let columns = ["target", "arm", "device"].map(|name| (name, Left));
     let mut table = Table::new(
@@ -70,11 +70,11 @@ fn verdict(judged: &TargetResult<'_>) -> String {
     }
 }
 
-/// Why a target is about nothing here.
+/// Why a target applies to nothing here.
 fn missing(comparison: &DeviceComparison) -> &'static str {
     let is_cpu = |kind| kind == DeviceKind::Cpu;
     match comparison.devices.iter().all(|device| is_cpu(device.kind)) {
-        true => "no GPU took part",
+        true => "no GPU was measured",
         false => "no arm is convolutional",
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn every_target_has_a_verdict_for_every_arm_that_it_is_about() {
+    fn every_target_has_a_verdict_per_arm() {
         let mut comparison = comparison();
         comparison.arms[1].multiply_adds = 5000;
         let text = table(&comparison);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_nothing_is_about_says_why_and_a_software_adapter_is_not_judged() {
+    fn inapplicable_target_says_why() {
         let mut comparison = comparison();
         let row = cells(&table(&comparison), &["at least 10 times"]);
         assert_eq!(row[4], "not measured: no arm is convolutional");
@@ -123,6 +123,6 @@ mod tests {
         );
         comparison.devices.truncate(1);
         let row = cells(&table(&comparison), &["under 4 times"]);
-        assert_eq!(row[4], "not measured: no GPU took part");
+        assert_eq!(row[4], "not measured: no GPU was measured");
     }
 }

@@ -1,9 +1,9 @@
-//! Comparisons computed on paper.
+//! Synthetic comparisons.
 
 use super::*;
 use crate::device::DeviceKind;
 
-/// Ten steps of a net with one dense block, 1e-7 apart and doubling.
+/// Ten steps of a net with one dense block, with distances that start at `scale * 1e-7` and double.
 pub(crate) fn distances(scale: f64) -> Distances {
     let doubling = || (0..10).map(|k| scale * 1e-7 * f64::from(1 << k)).collect();
     let parameter = |path: &str| ParameterDistances {
@@ -24,7 +24,7 @@ pub(crate) fn distances(scale: f64) -> Distances {
     }
 }
 
-/// The same, and the loss drifts as far.
+/// [`distances`], with a drift equal to the distances of the loss.
 pub(crate) fn parity(scale: f64) -> Parity {
     Parity {
         distances: distances(scale),
@@ -34,7 +34,7 @@ pub(crate) fn parity(scale: f64) -> Parity {
     }
 }
 
-pub(crate) fn yardstick() -> RoundingBaseline {
+pub(crate) fn baseline() -> RoundingBaseline {
     RoundingBaseline {
         device: "flex".into(),
         seed: 0,
@@ -65,13 +65,13 @@ fn on<T>(device: &str, outcome: T) -> OnDevice<T> {
     }
 }
 
-/// An arm on a CPU and on a software adapter, whose test accuracies are `gap` points higher.
+/// An arm on a CPU and on a software adapter whose test accuracies are higher by `gap` points.
 pub(crate) fn comparison(seeds: usize, gap: f64) -> DeviceComparison {
     let cells = |gap: f64| {
         let cell = |seed: u64| TrainedCell {
             seed,
             test_accuracy: vec![80.0, 90.0 + (seed % 3) as f64 + gap],
-            places: vec![1, 2],
+            evaluated_at: vec![1, 2],
             error: None,
         };
         Accuracy {
@@ -96,7 +96,7 @@ pub(crate) fn comparison(seeds: usize, gap: f64) -> DeviceComparison {
             batch: 32,
             optimizer: "adam".into(),
             steps_per_unit: 35,
-            yardstick: Some(yardstick()),
+            baseline: Some(baseline()),
             parity: vec![on("flex", parity(0.8)), on("wgpu", parity(2.0))],
             accuracy: vec![on("flex", cells(0.0)), on("wgpu", cells(gap))],
             speed: Vec::new(),

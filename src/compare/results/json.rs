@@ -1,4 +1,4 @@
-//! A comparison as JSON that people can look at: a line a key, and lists of numbers on one line.
+//! A comparison as readable JSON: one key per line, and each list of numbers on one line.
 
 use super::DeviceComparison;
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub fn text(comparison: &DeviceComparison) -> String {
     String::from_utf8(out).expect("JSON is text")
 }
 
-/// Breaks objects and leaves lists alone.
+/// Puts line breaks into objects, but not into lists.
 #[derive(Default)]
 struct Lines(PrettyFormatter<'static>);
 
@@ -62,7 +62,7 @@ mod tests {
     use crate::compare::results::fixture::comparison;
 
     #[test]
-    fn a_comparison_reads_back_and_a_list_of_numbers_is_one_line() {
+    fn json_round_trips_with_lists_on_one_line() {
         let comparison = comparison(2, 0.5);
         let text = text(&comparison);
         assert_eq!(

@@ -1,5 +1,4 @@
-//! What a comparison of devices leaves behind: the raw numbers, from which its report and its
-//! figures are derived.
+//! Raw numbers of a comparison of devices. Its report and figures are derived from them.
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -15,22 +14,22 @@ use serde::{Deserialize, Serialize};
 /// File name of a comparison in its results folder.
 pub const COMPARISON_FILE: &str = "comparison.json";
 
-/// The distance of what is no number, or is compared with nothing but zeros.
+/// The distance if a value is not finite, or if all reference values are zero.
 pub const NOT_COMPARABLE: f64 = 1e300;
 
-/// One experiment's arms on several devices.
+/// The arms of one experiment on several devices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceComparison {
     /// Name of the spec.
     pub spec: String,
-    /// Its title.
+    /// Title of the spec.
     pub title: String,
-    /// The devices, the first of which the others are compared with.
+    /// The devices. The first is the reference for the accuracy of the others.
     pub devices: Vec<DeviceInfo>,
-    /// Difference of test accuracy, in points, within which two devices learn the same.
+    /// Margin of the equivalence test of test accuracy, in points.
     pub margin: f64,
-    /// How training steps were timed; absent where they were not.
+    /// How training steps were timed; `None` if they were not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<TimingConfig>,
     /// The arms, in the order of the spec.
@@ -38,7 +37,7 @@ pub struct DeviceComparison {
 }
 
 impl DeviceComparison {
-    /// Trainings on all devices, finished or not.
+    /// Number of trainings on all devices, finished or not.
     pub fn trained_cells(&self) -> usize {
         let outcomes = self.arms.iter().flat_map(|arm| &arm.accuracy);
         let cells = outcomes.map(|on| match &on.outcome {
@@ -55,160 +54,163 @@ impl DeviceComparison {
 pub struct ArmComparison {
     /// Name of the arm.
     pub arm: String,
-    /// The arm in words.
+    /// Label of the arm.
     pub label: String,
-    /// Stands for what is trained and for the code that does it. Parts that are measured one after the
-    /// other stand together only where it is the same.
+    /// Hash of the recipe and of the code. Parts measured in different runs are combined only if it is
+    /// equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
-    /// Trained numbers of one net.
+    /// Trained parameters of one net.
     pub parameters: usize,
     /// Multiply-adds of one example's forward pass.
     pub multiply_adds: usize,
-    /// Examples a step and net.
+    /// Examples per step and net.
     pub batch: usize,
     /// The optimizer: `sgd`, `adam` or `adamw`.
     pub optimizer: String,
-    /// How far single precision strays from double precision on a CPU, whoever computes it.
+    /// Rounding error of single precision on a CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub yardstick: Option<RoundingBaseline>,
-    /// Steps for each one of [`TrainedCell::places`]: those of an epoch, or 1 where training counts
-    /// in steps.
+    #[serde(rename = "yardstick")]
+    pub baseline: Option<RoundingBaseline>,
+    /// Steps per unit of [`TrainedCell::evaluated_at`]: those of an epoch, or 1 if the training length
+    /// is given in steps.
+    #[serde(rename = "steps_a_place")]
     pub steps_per_unit: usize,
-    /// The first steps against double precision, one entry a device.
+    /// Comparison of the first steps with double precision, one entry per device.
     pub parity: Vec<OnDevice<Parity>>,
-    /// Whole trainings, one entry a device.
+    /// Complete trainings, one entry per device.
     pub accuracy: Vec<OnDevice<Accuracy>>,
-    /// ArmTimings, one entry a device and size.
+    /// Step times, one entry per device and size.
     pub speed: Vec<SizeTiming>,
 }
 
-/// A measurement on a device, or why there is none.
+/// A measurement on a device, or the error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OnDevice<T> {
     /// Name of the device, as in [`DeviceInfo::name`].
     pub device: String,
-    /// What came of it.
+    /// The measurement, or the error.
     pub outcome: Measured<T>,
 }
 
-/// What came of a measurement.
+/// Outcome of a measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Measured<T> {
-    /// It was made.
+    /// The measurement.
     Done(T),
-    /// The device failed, or refused.
+    /// The measurement failed.
     Failed {
-        /// What went wrong.
+        /// The error message.
         error: String,
     },
 }
 
-/// The first steps of a training in single precision, each against the same step in double precision
-/// on a CPU.
+/// The first steps of a training in single precision, each compared with the same step in double
+/// precision on a CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parity {
-    /// How far each step is off by itself: loss and gradients against those in double precision at
-    /// the weights that the device has, new values against those that its own gradients give.
+    /// Distances of each step alone: loss and gradients from those in double precision at the device's
+    /// weights, new values from those in double precision with the device's gradients.
     pub distances: Distances,
-    /// Relative difference of the loss from that of a whole training in double precision, one value
-    /// a step.
+    /// Relative difference of the loss from that of a training in double precision throughout, one
+    /// value per step.
     pub drift: Vec<f64>,
-    /// Steps at which the last bits of the weights matter more than usual.
+    /// Steps at a kink, where the last bits of the weights matter more than usual.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinks: Vec<Kink>,
-    /// Where the forward pass goes astray, if the loss is the first thing that does.
+    /// First deviation within the forward pass, if the loss is the first quantity beyond its bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<ForwardDeviation>,
 }
 
-/// A step at which some unit is so near to the kink of its activation, or to another one under a
-/// maximum, that rounding decides on which side it is, and with it a share of the gradient.
+/// A step at which a unit is so close to the kink of its activation (or two units to a tie in a max
+/// pooling) that rounding decides which part of the gradient it gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kink {
     /// The step, from 1.
     pub step: usize,
-    /// How far the gradient of each parameter is from itself, in double precision, where the weights
-    /// are off by their last bits: the largest of several draws.
+    /// Relative change of each parameter's gradient in double precision when the last bits of the
+    /// weights change: the largest of several draws.
     pub gradients: Vec<f64>,
 }
 
-/// Relative differences, one value a step: the largest absolute difference over
-/// the largest absolute value in double precision, and at most [`NOT_COMPARABLE`].
+/// Relative differences, one value per step: the largest absolute difference divided by the largest
+/// absolute value in double precision, at most [`NOT_COMPARABLE`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distances {
-    /// Of the loss.
+    /// Distances of the loss.
     pub loss: Vec<f64>,
-    /// Of the parameters, in the order in which the forward pass uses them.
+    /// Distances per parameter, in the order of the forward pass.
     pub parameters: Vec<ParameterDistances>,
 }
 
-/// One parameter along the first steps, one value a step.
+/// Distances of one parameter, one value per step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterDistances {
     /// Path of the parameter.
     pub path: String,
-    /// Of its gradient, before the step.
+    /// Distances of its gradient.
     pub gradient: Vec<f64>,
-    /// Of its value, after the step.
+    /// Distances of its value after the step.
     pub value: Vec<f64>,
 }
 
-/// Runs in single precision on a CPU whose start weights are off by a unit in the last place, each
-/// compared as a device is.
+/// Rounding error of single precision: several runs on a CPU with start weights changed in the last
+/// bit, each compared as a device is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoundingBaseline {
-    /// Name of the device, which computes the run in double precision, too.
+    /// Name of the CPU device, which computes the double precision as well.
     pub device: String,
     /// Seed of the net.
     pub seed: u64,
-    /// How many runs.
+    /// Number of runs.
     pub runs: usize,
-    /// The median distance over the runs, the largest up to each step.
+    /// Median distances over the runs, as running maxima over the steps.
     pub largest: Distances,
-    /// The largest drift of any run up to each step.
+    /// Largest drift of any run, as a running maximum over the steps.
     pub drift: Vec<f64>,
-    /// The largest absolute value of each parameter's gradient in double precision, over all steps.
+    /// Largest absolute gradient of each parameter in double precision, over all steps.
     pub gradients: Vec<f64>,
 }
 
-/// Where a forward pass, from equal weights, goes astray.
+/// The first deviation of a forward pass that starts from equal weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForwardDeviation {
-    /// The step, from 1, whose weights and examples were used.
+    /// The step, from 1, with whose weights and examples the pass was made.
     pub step: usize,
-    /// The first place that is too far off; absent where every one is near enough.
+    /// The first value beyond its bound; `None` if all are within.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<ValueDeviation>,
+    #[serde(rename = "place")]
+    pub value: Option<ValueDeviation>,
 }
 
-/// A place in a forward pass.
+/// A value within a forward pass that is beyond its bound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValueDeviation {
     /// Path of the block, or `head` for the logits.
     pub path: String,
-    /// What is seen there, in words.
+    /// Description of the value.
     pub point: String,
     /// Relative difference from double precision.
     pub distance: f64,
-    /// The largest that passes.
+    /// The largest accepted distance.
     pub bound: f64,
 }
 
-/// Whole trainings of an arm on one device.
+/// Complete trainings of an arm on one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
-    /// One entry a seed.
+    /// One entry per seed.
     pub cells: Vec<TrainedCell>,
 }
 
@@ -216,13 +218,14 @@ pub struct Accuracy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainedCell {
-    /// Its seed.
+    /// The seed.
     pub seed: u64,
-    /// Test accuracy in percent, one value an evaluation.
+    /// Test accuracy in percent, one value per evaluation.
     pub test_accuracy: Vec<f64>,
-    /// Epochs done, or steps where training counts in steps, at each evaluation.
-    pub places: Vec<usize>,
-    /// Why it ended early, where it did.
+    /// Epochs done at each evaluation, or steps if the training length is given in steps.
+    #[serde(rename = "places")]
+    pub evaluated_at: Vec<usize>,
+    /// The error, if the training ended early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

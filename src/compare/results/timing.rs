@@ -1,87 +1,86 @@
-//! The time of training steps: what was timed, how, and what came of it.
+//! Step times: how they were measured, and the outcomes.
 
 use serde::{Deserialize, Serialize};
 
-/// How training steps are timed. All times are in seconds.
+/// Settings of the stopwatch. All times are in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimingConfig {
-    /// Steps are timed in windows of about this length; a longer step is a window of its own.
+    /// Length of a window of steps; a longer step is a window of its own.
     pub window: f64,
-    /// Windows that count.
+    /// Number of timed windows.
     pub repeats: usize,
-    /// Least length of the warm-up, the first step aside.
+    /// Shortest warm-up, without the first step.
     pub warm_up_least: f64,
-    /// Length of the warm-up, the first step aside, from which on it is not waited for any more that
-    /// times settle.
+    /// Longest warm-up, without the first step, if the step time does not become stable.
     pub warm_up_most: f64,
-    /// StopwatchTimes have settled when the median of three windows and that of the three before differ by at
+    /// The step time is stable if the medians of two consecutive groups of three windows differ by at
     /// most this share.
     pub agreement: f64,
-    /// Longest step that is timed; sizes with longer ones are left out.
+    /// Longest step; sizes with longer steps are not timed.
     pub longest_step: f64,
-    /// When so much has gone into the sizes of an arm on a device, no further one is begun.
+    /// Time for all sizes of an arm on a device. No further size is started after that.
     pub most: f64,
 }
 
-/// One size on one device.
+/// Timing of one size on one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SizeTiming {
-    /// Name of the device, as in [`DeviceInfo::name`](super::DeviceInfo::name).
+    /// Name of the device, as in [`DeviceInfo::name`](crate::device::DeviceInfo::name).
     pub device: String,
-    /// What is trained.
+    /// The size.
     pub size: TrainingSize,
-    /// What came of it.
+    /// Step times, or why there are none.
     pub outcome: TimingOutcome,
 }
 
-/// The size of a training step.
+/// Size of a training step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSize {
-    /// Nets that train side by side.
+    /// Number of nets that train at the same time.
     pub replicas: usize,
-    /// Width of the hidden layers over that of the spec.
+    /// Width of the hidden layers, relative to the spec.
     pub width: f64,
-    /// Examples a step and net.
+    /// Examples per step and net.
     pub batch: usize,
 }
 
-/// What came of timing a size.
+/// Outcome of timing a size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum TimingOutcome {
-    /// Its times.
+    /// Step times.
     Done(StepTimes),
-    /// A step of `size`, this one or a smaller one, takes longer than is waited for.
+    /// A step of this size, or of a smaller one, takes longer than [`TimingConfig::longest_step`].
     TooSlow {
-        /// Where it was seen.
+        /// The size that was too slow.
         size: TrainingSize,
-        /// Seconds of the fastest step there.
+        /// Seconds of its fastest step.
         step: f64,
-        /// Seconds that went into finding that out.
+        /// Seconds spent on it.
         spent: f64,
     },
-    /// So much time had gone into other sizes of the arm that this one was not begun.
+    /// The time for the arm was spent on other sizes.
     OutOfTime {
-        /// Seconds.
+        /// Seconds spent on them.
         spent: f64,
     },
-    /// The data or the model cannot have this size, whatever the device.
+    /// The data or the model does not support this size on any device.
     Unfit {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The device failed, or refused.
+    /// The device failed.
     Failed {
-        /// What went wrong.
+        /// The error message.
         error: String,
     },
 }
 
 impl TimingOutcome {
-    /// Seconds of the steps that were taken for it.
+    /// Seconds of all steps taken for this size.
     pub fn spent(&self) -> f64 {
         match self {
             Self::Done(speed) => {
@@ -93,26 +92,26 @@ impl TimingOutcome {
     }
 }
 
-/// The time of a training step.
+/// Times of a training step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepTimes {
-    /// Trained numbers of one net.
+    /// Trained parameters of one net.
     pub parameters: usize,
     /// Multiply-adds of one example's forward pass.
     pub multiply_adds: usize,
-    /// Jobs over which the nets are split_jobs; a core has them one after the other.
+    /// Number of jobs among which the nets are divided.
     pub jobs: usize,
-    /// Seconds of the first step, which compiles and tunes kernels where a device does.
+    /// Seconds of the first step, in which some devices compile and tune kernels.
     pub first_step: f64,
-    /// Seconds of all steps before those that count, the first included.
+    /// Seconds of the warm-up, including the first step.
     pub warm_up: f64,
-    /// How many these were.
+    /// Number of steps of the warm-up.
     pub warm_up_steps: usize,
-    /// Whether times had settled by then.
+    /// Whether the step time was stable at the end of the warm-up.
     pub settled: bool,
-    /// Steps of a repeat.
+    /// Steps per window.
     pub steps: usize,
-    /// Seconds of a step of all replicas, one value a repeat.
+    /// Seconds per step of all replicas, one value per window.
     pub step: Vec<f64>,
 }

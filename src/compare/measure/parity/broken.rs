@@ -1,7 +1,7 @@
-//! Kernels broken on purpose: each is named by layer and step.
+//! Kernels that are broken on purpose; the comparison must name the layer and the step.
 
 use super::steps::{CellSteps, DeviceNet, OnGradients, SteppedNet, like};
-use super::{compare, yardstick};
+use super::{baseline, compare};
 use crate::compare::analysis::bound::first_violation;
 use crate::compare::results::{DeviceComparison, Measured, OnDevice, Parity, RoundingBaseline};
 use crate::device;
@@ -18,8 +18,8 @@ use burn::tensor::{DType, Device, Int, Tensor};
 use std::cell::RefCell;
 use std::path::Path;
 
-/// An optimizer kernel that works in vectors and forgets the epilogue: from step `from` (from 1) on the
-/// last number of every row of one parameter stays as it is.
+/// A vectorized optimizer kernel that skips the remainder: from step `from` (from 1) on, the last
+/// number of every row of one parameter keeps its value.
 struct ForgetsTails {
     net: Net,
     path: &'static str,
@@ -58,14 +58,14 @@ impl SteppedNet for ForgetsTails {
     }
 }
 
-/// A net taken apart, so that something can be wrong in the middle of a step.
-struct StepDistances {
+/// A net in parts, so that a fault can be put into the middle of a step.
+struct SplitNet {
     model: Model,
     optimizer: Optimizer,
     steps: u64,
 }
 
-impl StepDistances {
+impl SplitNet {
     fn new(cell_steps: &CellSteps<'_>, device_net: &DeviceNet) -> Self {
         let model = cell_steps
             .model(&device_net.batches, &device_net.device, device_net.dtype)
@@ -78,14 +78,14 @@ impl StepDistances {
     }
 }
 
-/// A backward kernel that stops one row short: from step `from` on the gradient of the head's weights
-/// lacks the last example.
+/// A backward kernel that stops one row early: from step `from` on, the gradient of the head's weights
+/// misses the last example.
 struct LosesARow {
-    net: StepDistances,
+    net: SplitNet,
     from: u64,
 }
 
-/// Keeps what leaves the last block.
+/// Keeps the output of the last block.
 #[derive(Default)]
 struct LastOutput(RefCell<Option<Tensor<3>>>);
 
@@ -134,8 +134,8 @@ impl SteppedNet for LosesARow {
     }
 }
 
-/// What the last example gives to the gradient of the head's weights: what entered the head times
-/// (softmax of the logits - target) / examples.
+/// The last example's part of the gradient of the head's weights: head input times (softmax of the
+/// logits - target) / examples.
 fn share_of_last_row(logits: &[f64], entered: &[f64], labels: Tensor<2, Int>) -> Vec<f64> {
     let labels = labels.try_into_vec_as::<i64>().unwrap();
     let n = labels.len();
@@ -151,8 +151,8 @@ fn share_of_last_row(logits: &[f64], entered: &[f64], labels: Tensor<2, Int>) ->
         .collect()
 }
 
-/// A forward kernel that leaves out the bias of the first block.
-struct DropsABias(StepDistances);
+/// A forward kernel that skips the bias of the first block.
+struct DropsABias(SplitNet);
 
 const BIAS: &str = "blocks.0.linear.bias";
 
@@ -183,7 +183,7 @@ impl SteppedNet for DropsABias {
         let losses = ablate_kernels::cross_entropy(logits, labels);
         let mut gradients = losses.clone().sum().backward();
         on_gradients(&model, &gradients);
-        // The bias that is left out of the forward pass moves all the same.
+        // The optimizer updates the skipped bias as usual.
         let moved = self.0.optimizer.step(model, &mut gradients, pace);
         self.0.model = map_parameters(moved, |index, path, value| match path {
             BIAS => value + old[index].1.clone(),
@@ -205,7 +205,7 @@ fn spec() -> Spec {
     Spec::load(&path, &[]).unwrap()
 }
 
-/// The devices that are there, by name.
+/// The available devices, by name.
 fn devices() -> Vec<(&'static str, Device)> {
     let names = device::built_in().into_iter();
     names
@@ -213,33 +213,33 @@ fn devices() -> Vec<(&'static str, Device)> {
         .collect()
 }
 
-/// What the comparison says of the net that `make` makes, on every device that is there.
+/// The parity of the net that `make` makes, on every available device.
 fn on_every_device(
     make: impl Fn(&CellSteps<'_>, &DeviceNet) -> Box<dyn SteppedNet>,
 ) -> Vec<(Parity, RoundingBaseline)> {
     let (spec, stop) = (spec(), StopFlag::default());
     let job = crate::compare::cell(&spec, &spec.arms[0], "flex");
-    let yardstick = yardstick(&job, STEPS, &stop).unwrap().unwrap();
+    let baseline = baseline(&job, STEPS, &stop).unwrap().unwrap();
     let cell_steps = CellSteps::new(&job, STEPS).unwrap();
     let compared = devices().into_iter().map(|(_, device)| {
         let mut device_net = DeviceNet::new(&cell_steps, &device, DType::F32).unwrap();
         device_net.net = make(&cell_steps, &device_net);
-        let parity = compare(&cell_steps, device_net, &yardstick, &stop)
+        let parity = compare(&cell_steps, device_net, &baseline, &stop)
             .unwrap()
             .unwrap();
-        (parity, yardstick.clone())
+        (parity, baseline.clone())
     });
     compared.collect()
 }
 
 fn loses_a_row(cell_steps: &CellSteps<'_>, device_net: &DeviceNet) -> Box<dyn SteppedNet> {
     Box::new(LosesARow {
-        net: StepDistances::new(cell_steps, device_net),
+        net: SplitNet::new(cell_steps, device_net),
         from: 3,
     })
 }
 
-/// A comparison of all devices that are there, each of which loses a row.
+/// A comparison of all available devices, each with [`LosesARow`].
 pub(crate) fn comparison() -> DeviceComparison {
     let mut spec = spec();
     spec.arms.truncate(1);
@@ -247,8 +247,8 @@ pub(crate) fn comparison() -> DeviceComparison {
     let infos = names.iter().map(|name| device::info(name).unwrap());
     let mut comparison = crate::compare::begin(&spec, infos.collect(), 0.5).unwrap();
     let arm = &mut comparison.arms[0];
-    for (name, (parity, yardstick)) in names.into_iter().zip(on_every_device(loses_a_row)) {
-        arm.yardstick = Some(yardstick);
+    for (name, (parity, baseline)) in names.into_iter().zip(on_every_device(loses_a_row)) {
+        arm.baseline = Some(baseline);
         arm.parity.push(OnDevice {
             device: name.to_owned(),
             outcome: Measured::Done(parity),
@@ -257,14 +257,14 @@ pub(crate) fn comparison() -> DeviceComparison {
     comparison
 }
 
-/// The first break in words, for every device.
+/// A description of the first violation, per device.
 fn found(make: impl Fn(&CellSteps<'_>, &DeviceNet) -> Box<dyn SteppedNet>) -> Vec<Option<String>> {
-    let word = |(parity, yardstick): (Parity, RoundingBaseline)| {
-        let broken = first_violation(&parity, &yardstick)?;
+    let word = |(parity, baseline): (Parity, RoundingBaseline)| {
+        let broken = first_violation(&parity, &baseline)?;
         let place = parity
             .forward
             .as_ref()
-            .and_then(|forward| forward.place.as_ref());
+            .and_then(|forward| forward.value.as_ref());
         let place = place.map_or(String::new(), |p| format!(", {} of {}", p.point, p.path));
         let what = parity.distances.name(broken.quantity);
         Some(format!("step {}: {what}{place}", broken.step))
@@ -280,7 +280,7 @@ fn all_say(found: &[Option<String>], expected: &str) {
 }
 
 #[test]
-fn a_healthy_device_is_within_rounding() {
+fn correct_device_is_within_bounds() {
     let healthy = |cell_steps: &CellSteps<'_>, device_net: &DeviceNet| -> Box<dyn SteppedNet> {
         Box::new(
             cell_steps
@@ -294,7 +294,7 @@ fn a_healthy_device_is_within_rounding() {
 }
 
 #[test]
-fn an_optimizer_that_forgets_the_tail_of_a_row_is_named_by_parameter_and_step() {
+fn optimizer_that_skips_a_remainder_is_found() {
     let forgets = |cell_steps: &CellSteps<'_>, device_net: &DeviceNet| -> Box<dyn SteppedNet> {
         Box::new(ForgetsTails {
             net: cell_steps
@@ -309,18 +309,18 @@ fn an_optimizer_that_forgets_the_tail_of_a_row_is_named_by_parameter_and_step() 
 }
 
 #[test]
-fn a_backward_pass_that_misses_the_last_example_is_named_by_parameter_and_step() {
+fn backward_pass_that_misses_an_example_is_found() {
     all_say(&found(loses_a_row), "step 3: gradient of head.weight");
 }
 
 #[test]
-fn a_forward_pass_without_a_bias_is_named_by_block_and_step() {
-    // Biases start at zero, so that the second step is the first to miss one.
+fn forward_pass_without_a_bias_is_found() {
+    // Biases start at zero, so the second step is the first that needs one.
     let drops = |cell_steps: &CellSteps<'_>, device_net: &DeviceNet| -> Box<dyn SteppedNet> {
-        Box::new(DropsABias(StepDistances::new(cell_steps, device_net)))
+        Box::new(DropsABias(SplitNet::new(cell_steps, device_net)))
     };
     all_say(
         &found(drops),
-        "step 2: loss, what the weights give of blocks.0",
+        "step 2: loss, output of the linear map of blocks.0",
     );
 }

@@ -1,4 +1,4 @@
-//! How far what is seen of a step is from what should be.
+//! Distances between the values of a step and the reference.
 
 use super::steps::StepValues;
 use crate::compare::results::{Distances, NOT_COMPARABLE, ParameterDistances};
@@ -20,8 +20,7 @@ impl StepDistances {
         }
     }
 
-    /// The median distance of each kind over some runs of a step, of which there is at least one. One
-    /// that sits at a kink does not move it.
+    /// The medians over one or more runs of a step. A single run at a kink does not change them.
     pub(super) fn median(runs: &[Self]) -> Self {
         let of = |distance: &dyn Fn(&Self) -> f64| {
             let mut all: Vec<f64> = runs.iter().map(distance).collect();
@@ -39,7 +38,7 @@ impl StepDistances {
         }
     }
 
-    /// The larger distance of each kind.
+    /// The elementwise maximum.
     pub(super) fn larger(&self, other: &Self) -> Self {
         Self {
             loss: self.loss.max(other.loss),
@@ -59,8 +58,8 @@ pub(super) fn each(exact: &[Vec<f64>], other: &[Vec<f64>]) -> Vec<f64> {
     pairs.map(|(exact, other)| relative(exact, other)).collect()
 }
 
-/// The largest absolute difference over the largest absolute value of `exact`; 0 where the two are
-/// equal, and [`NOT_COMPARABLE`] where the quotient is no number, or larger.
+/// The largest absolute difference divided by the largest absolute value of `exact`; 0 if both are
+/// equal, at most [`NOT_COMPARABLE`], which also stands for NaN.
 pub(super) fn relative(exact: &[f64], other: &[f64]) -> f64 {
     let differences = exact.iter().zip(other).map(|(a, b)| (a - b).abs());
     let most = differences.fold(0.0, |most: f64, d| if d.is_nan() { d } else { most.max(d) });
@@ -80,13 +79,13 @@ pub(super) fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |most: f64, x| most.max(x.abs()))
 }
 
-/// `x` with three digits: what is behind them is noise, and takes room.
+/// `x` with three significant digits, which is all that matters here and keeps the file small.
 pub(super) fn short(x: f64) -> f64 {
     format!("{x:.2e}").parse().unwrap_or(x)
 }
 
 impl Distances {
-    /// Of no step, of the parameters at `paths`.
+    /// Distances of no steps, for the parameters at `paths`.
     pub(super) fn none(paths: &[String]) -> Self {
         let parameter = |path: &String| ParameterDistances {
             path: path.clone(),
@@ -99,7 +98,7 @@ impl Distances {
         }
     }
 
-    /// Adds a step.
+    /// Appends a step.
     pub(super) fn push(&mut self, step: &StepDistances) {
         self.loss.push(step.loss);
         let both = step.gradients.iter().zip(&step.values);
@@ -115,20 +114,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_distance_is_relative_to_the_largest_exact_value() {
+    fn distance_is_relative_to_the_largest_exact_value() {
         assert_eq!(relative(&[0.0, -4.0, 1.0], &[0.5, -4.0, 1.25]), 0.125);
         assert_eq!(relative(&[0.0, 0.0], &[0.0, 0.0]), 0.0);
     }
 
     #[test]
-    fn what_is_no_number_or_has_no_scale_is_far() {
+    fn nan_and_zero_scale_are_not_comparable() {
         assert_eq!(relative(&[1.0, 2.0], &[1.0, f64::NAN]), NOT_COMPARABLE);
         assert_eq!(relative(&[1.0], &[f64::INFINITY]), NOT_COMPARABLE);
         assert_eq!(relative(&[0.0], &[1e-30]), NOT_COMPARABLE);
     }
 
     #[test]
-    fn one_run_at_a_kink_moves_no_median() {
+    fn one_run_at_a_kink_keeps_the_median() {
         let run = |gradient: f64| StepDistances {
             loss: 1.0,
             gradients: vec![gradient],
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn three_digits_are_kept_and_far_stays_finite() {
+    fn three_digits_are_kept() {
         assert_eq!(short(1.234_567e-7), 1.23e-7);
         assert_eq!(short(NOT_COMPARABLE), NOT_COMPARABLE);
     }

@@ -1,4 +1,4 @@
-//! A forward pass block by block, from equal weights: where a device goes astray.
+//! Comparison of a forward pass block by block, from equal weights: the first value that deviates.
 
 use super::distance::relative;
 use super::steps::{CellSteps, DeviceNet, StepInput, with_values};
@@ -11,7 +11,7 @@ use ablate_models::pass::{Observer, Point};
 use burn::tensor::Tensor;
 use std::cell::RefCell;
 
-/// Takes down what it sees.
+/// Records the values that a pass reports.
 #[derive(Default)]
 struct RecordedValues(RefCell<Vec<(String, Point, Vec<f64>)>>);
 
@@ -22,10 +22,10 @@ impl Observer for RecordedValues {
     }
 }
 
-/// A value inside a forward pass: path, place in words, and numbers.
+/// A value within a forward pass: path, description, and numbers.
 type ForwardValue = (String, &'static str, Vec<f64>);
 
-/// What a forward pass of `cell_steps` at `input` shows on `device_net`, whose parameters have `values`.
+/// The values of a forward pass of `input` on `device_net` with parameters `values`.
 fn seen(
     cell_steps: &CellSteps<'_>,
     device_net: &DeviceNet,
@@ -48,31 +48,31 @@ fn seen(
 
 const fn word(point: Point) -> &'static str {
     match point {
-        Point::LinearOutput => "what the weights give",
-        Point::NormInput => "what enters the norm",
-        Point::Preactivation => "what enters the activation",
-        Point::Activation => "what leaves the activation",
-        Point::Output => "the output",
+        Point::LinearOutput => "output of the linear map",
+        Point::NormInput => "input of the norm",
+        Point::Preactivation => "input of the activation",
+        Point::Activation => "output of the activation",
+        Point::Output => "output",
     }
 }
 
-/// Where the forward pass of `device` at `input` leaves that of `truth`, from the parameters `values`
-/// on both. Single precision on the truth's device says how near it has to be.
+/// The first deviation of the forward pass of `device` from that of `truth`, both with parameters
+/// `values`. Single precision on the CPU (`baseline`) sets the bound.
 pub(super) fn locate_deviation(
     cell_steps: &CellSteps<'_>,
-    [truth, yardstick, device]: [&DeviceNet; 3],
+    [truth, baseline, device]: [&DeviceNet; 3],
     input: &StepInput,
     values: &[Vec<f64>],
 ) -> Result<ForwardDeviation, TrainError> {
     let at = |device_net| seen(cell_steps, device_net, input, values);
-    let (truth, yardstick, device) = (at(truth)?, at(yardstick)?, at(device)?);
+    let (truth, baseline, device) = (at(truth)?, at(baseline)?, at(device)?);
     let mut largest = 0.0f64;
-    let mut place = None;
-    for ((exact, usual), here) in truth.iter().zip(&yardstick).zip(&device) {
+    let mut value = None;
+    for ((exact, usual), here) in truth.iter().zip(&baseline).zip(&device) {
         largest = largest.max(relative(&exact.2, &usual.2));
         let (distance, bound) = (relative(&exact.2, &here.2), bound(largest));
         if distance > bound {
-            place = Some(ValueDeviation {
+            value = Some(ValueDeviation {
                 path: here.0.clone(),
                 point: here.1.to_owned(),
                 distance,
@@ -83,6 +83,6 @@ pub(super) fn locate_deviation(
     }
     Ok(ForwardDeviation {
         step: input.index + 1,
-        place,
+        value,
     })
 }

@@ -1,12 +1,13 @@
-//! The first steps of a training on a device, each beside the same step in double precision on a CPU.
+//! Comparison of the first steps of a training on a device with the same steps in double precision on a
+//! CPU.
 //!
-//! Two trainings that start alike drift apart, whoever computes them: rounding is enlarged from step
-//! to step, and now and then a unit crosses the kink of its activation in one and not in the other. So
-//! a step is not judged by how far the device has drifted, but by itself: a *reference* in double
-//! precision takes the device's weights, and says what loss and gradients they have; then it takes
-//! the device's gradients, and says what weights they lead to. What is left is the rounding of one
-//! step, judged beside that of the *yardstick*: single precision on the CPU, compared in the same way;
-//! [`crate::compare::analysis::bound`] has the rule. The drift is taken down as well, and judged by nobody.
+//! Two trainings with the same start diverge on any device: each step amplifies rounding, and now and
+//! then a unit crosses the kink of its activation in one training only. So each step is compared alone.
+//! The *reference*, in double precision, takes the device's weights and computes their loss and
+//! gradients; then it takes the device's gradients and computes the new weights. What remains is the
+//! rounding error of one step. It is judged by the *baseline*: single precision on the CPU, compared in
+//! the same way; [`crate::compare::analysis::bound`] has the rule. The drift of the loss from a
+//! training in double precision is recorded as well, but not tested.
 
 #[cfg(test)]
 pub(crate) mod broken;
@@ -27,18 +28,18 @@ use forward::locate_deviation;
 use reference::{F64Reference, max_over_draws};
 use steps::{CellSteps, DeviceNet, StepInput, StepValues};
 
-/// Runs of the yardstick.
+/// Runs of the baseline.
 const RUNS: usize = 5;
 
-/// Draws of the last bits, at most, where a kink is looked for.
+/// Most draws of the last bits per step.
 const DRAWS: usize = 64;
 
-/// How far single precision is from double precision over the first `steps` steps of the only cell of
-/// `job`, whose device is a CPU; `None` if it was stopped.
+/// The rounding error of single precision over the first `steps` steps of the only cell of `job`, on
+/// its CPU device; `None` if stopped.
 ///
 /// # Errors
-/// If the device, the data or the model cannot be had.
-pub fn yardstick(
+/// If the device, the data or the model is not available.
+pub fn baseline(
     job: &Job,
     steps: usize,
     stop: &StopFlag,
@@ -91,29 +92,29 @@ pub fn yardstick(
     }))
 }
 
-/// How far the device of `job` is from double precision over the first steps of the only cell of `job`,
-/// as many as `yardstick` has; `None` if it was stopped.
+/// The distances of the device of `job` from double precision over the first steps of its only cell, as
+/// many as `baseline` has; `None` if stopped.
 ///
 /// # Errors
-/// If a device, the data or the model cannot be had.
+/// If a device, the data or the model is not available.
 pub fn parity(
     job: &Job,
-    yardstick: &RoundingBaseline,
+    baseline: &RoundingBaseline,
     stop: &StopFlag,
 ) -> Result<Option<Parity>, TrainError> {
-    let cell_steps = CellSteps::new(job, yardstick.largest.steps())?;
+    let cell_steps = CellSteps::new(job, baseline.largest.steps())?;
     let device_net = DeviceNet::new(&cell_steps, &device::open(&job.device)?, DType::F32)?;
-    compare(&cell_steps, device_net, yardstick, stop)
+    compare(&cell_steps, device_net, baseline, stop)
 }
 
-/// [`parity`] of whatever takes the steps.
+/// [`parity`] of any net.
 fn compare(
     cell_steps: &CellSteps<'_>,
     device_net: DeviceNet,
-    yardstick: &RoundingBaseline,
+    baseline: &RoundingBaseline,
     stop: &StopFlag,
 ) -> Result<Option<Parity>, TrainError> {
-    let cpu = device::open(&yardstick.device)?;
+    let cpu = device::open(&baseline.device)?;
     let mut truth = DeviceNet::new(cell_steps, &cpu, DType::F64)?;
     let mut device = TestedDevice::new(cell_steps, device_net, &cpu)?;
     let mut parity = Parity {
@@ -137,8 +138,8 @@ fn compare(
             .distances
             .push(&StepDistances::of(&step.exact, &step.seen));
         if healthy {
-            device.detect_kinks(cell_steps, &input, &step, &mut parity, yardstick);
-            let broken = violation_at(&parity, yardstick, index);
+            device.detect_kinks(cell_steps, &input, &step, &mut parity, baseline);
+            let broken = violation_at(&parity, baseline, index);
             healthy = broken.is_none();
             if broken.is_some_and(|b| b.quantity == Quantity::Loss) {
                 parity.forward =
@@ -149,25 +150,25 @@ fn compare(
     Ok(Some(parity))
 }
 
-/// A device and its reference.
+/// A net on a device, with its reference.
 struct TestedDevice {
     device_net: DeviceNet,
     reference: F64Reference,
     values: Vec<Vec<f64>>,
 }
 
-/// A step of a device.
+/// A step of a net.
 struct Step {
-    /// The parameters before it.
+    /// The parameters before the step.
     before: Vec<Vec<f64>>,
-    /// What it showed.
+    /// The values on the device.
     seen: StepValues,
-    /// What it should have shown.
+    /// The values of the reference.
     exact: StepValues,
 }
 
 impl TestedDevice {
-    /// `device_net`, with a reference on `cpu`.
+    /// `device_net` with a reference on `cpu`.
     fn new(
         cell_steps: &CellSteps<'_>,
         device_net: DeviceNet,
@@ -193,18 +194,18 @@ impl TestedDevice {
         }
     }
 
-    /// Finds out whether a gradient that is too far off sits at a kink: whether the exact gradient is as
-    /// far from itself where the weights are off by their last bits. If so the step is noted.
+    /// Tests whether a gradient beyond its bound is at a kink, that is, whether the exact gradient
+    /// changes as much when the last bits of the weights change. If so, records the kink.
     fn detect_kinks(
         &self,
         cell_steps: &CellSteps<'_>,
         input: &StepInput,
         step: &Step,
         parity: &mut Parity,
-        yardstick: &RoundingBaseline,
+        baseline: &RoundingBaseline,
     ) {
         let in_gradient = |parity: &Parity| {
-            let broken = violation_at(parity, yardstick, input.index);
+            let broken = violation_at(parity, baseline, input.index);
             broken.is_some_and(|b| matches!(b.quantity, Quantity::Gradient(_)))
         };
         let mut gradients = None;
@@ -231,7 +232,7 @@ impl TestedDevice {
         }
     }
 
-    /// Where the forward pass from the parameters `values` goes astray.
+    /// The first deviation of the forward pass with parameters `values`.
     fn locate_deviation(
         &self,
         cell_steps: &CellSteps<'_>,

@@ -1,5 +1,4 @@
-//! A net in double precision that is put where a device is, step by step, and says what the device
-//! should have computed from there.
+//! A net in double precision that repeats each step of a device from the device's weights.
 
 use super::distance::{each, larger};
 use super::steps::{
@@ -15,12 +14,12 @@ use ablate_models::zoo::Model;
 use ablate_streams::Stream;
 use burn::tensor::{DType, Device, Gradients, Int, Tensor};
 
-/// Units in the last place by which numbers are perturbed where a kink is looked for. What rounds in a
-/// forward pass is not only weights but also sums, those of a batch norm over tens of thousands of
-/// values, so one is too few.
+/// Units in the last place by which numbers change in the search for kinks. Not only weights are
+/// rounded in a forward pass but also sums, such as those of a batch norm over tens of thousands of
+/// values, so one unit is too few.
 const PERTURBATION: f64 = 32.0;
 
-/// A model and an optimizer, which has seen the device's gradients and no others.
+/// A model, and an optimizer that receives the device's gradients only.
 pub(super) struct F64Reference {
     batches: Batches,
     model: Model,
@@ -39,8 +38,8 @@ impl F64Reference {
         })
     }
 
-    /// What a step should show that starts from the parameters `before`: the loss, the gradients, and
-    /// the values that `gradients`, those of the device, lead to.
+    /// The exact values of a step from the parameters `before`: the loss, the gradients, and the new
+    /// values for the device's `gradients`.
     pub(super) fn step(
         &mut self,
         cell_steps: &CellSteps<'_>,
@@ -63,8 +62,8 @@ impl F64Reference {
         }
     }
 
-    /// How far the gradients at the parameters `before` are from themselves, `exact`, where these and the
-    /// pixels are off by their last bits, as `stream` draws.
+    /// The distance of the gradients from `exact` when the last bits of the parameters `before` and of
+    /// the pixels change as drawn from `stream`.
     pub(super) fn perturbed(
         &self,
         cell_steps: &CellSteps<'_>,
@@ -100,7 +99,7 @@ impl F64Reference {
     }
 }
 
-/// The larger distance of each gradient over several draws.
+/// The largest change of each gradient over several draws.
 pub(super) fn max_over_draws(so_far: Option<Vec<f64>>, draw: Vec<f64>) -> Vec<f64> {
     match so_far {
         Some(so_far) => larger(&so_far, &draw),

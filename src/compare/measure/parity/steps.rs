@@ -1,4 +1,4 @@
-//! One net on one device, step by step, and what can be seen of it from outside.
+//! The steps of one cell, and a net that takes them on a device.
 
 use crate::data::{self, Prepared};
 use crate::train::batch::Batches;
@@ -16,17 +16,17 @@ use std::sync::Arc;
 
 /// A cell and the first steps of its training.
 pub(crate) struct CellSteps<'a> {
-    /// The cell; it is the only one of its job.
+    /// The job, with this cell only.
     pub(crate) job: &'a Job,
     data: Arc<Prepared>,
-    /// How many steps.
+    /// Number of steps.
     pub(crate) steps: usize,
     steps_per_epoch: usize,
 }
 
 impl<'a> CellSteps<'a> {
-    /// The first `steps` steps of the cell of `job`, or fewer where the training ends before, or has a
-    /// fault planted.
+    /// The first `steps` steps of the cell of `job`; fewer if the training ends or plants a fault
+    /// before.
     pub(crate) fn new(job: &'a Job, steps: usize) -> Result<Self, TrainError> {
         let dataset = data::load(job.data.name)?;
         let data = data::prepare_from(dataset, &job.data, job.cells[0].seed)?;
@@ -61,7 +61,7 @@ impl<'a> CellSteps<'a> {
         Batches::new(vec![cell], device, dtype)
     }
 
-    /// A net at its start where `batches` are.
+    /// A net with its start weights, on the device of `batches`.
     pub(super) fn net(
         &self,
         batches: &Batches,
@@ -76,7 +76,7 @@ impl<'a> CellSteps<'a> {
         )
     }
 
-    /// The same, whose start weights are off by up to a unit in the last place of single precision.
+    /// A net whose start weights are changed by up to a unit in the last place of single precision.
     fn perturbed(&self, batches: &Batches, device: &Device, run: usize) -> Result<Net, TrainError> {
         let stream = Stream::new(self.seed(), Purpose::Probe, &format!("yardstick.{run}"));
         let model = perturbed(self.model(batches, device, DType::F32)?, 1.0, &stream);
@@ -84,7 +84,7 @@ impl<'a> CellSteps<'a> {
         Ok(Net::new(model, optimizer, self.job.train.loss_scale))
     }
 
-    /// A model at its start.
+    /// A model with its start weights.
     pub(super) fn model(
         &self,
         batches: &Batches,
@@ -112,7 +112,7 @@ impl<'a> CellSteps<'a> {
         }
     }
 
-    /// Step number `index`, from 0.
+    /// The input of step `index`, from 0.
     pub(super) fn input(&self, batches: &Batches, index: usize) -> StepInput {
         let epoch = index / self.steps_per_epoch;
         let train = &self.job.train;
@@ -126,9 +126,9 @@ impl<'a> CellSteps<'a> {
     }
 }
 
-/// A step that all nets take.
+/// The input of a step, the same for all nets.
 pub(super) struct StepInput {
-    /// Its number, from 0.
+    /// The step, from 0.
     pub(super) index: usize,
     orders: Vec<Vec<u32>>,
     from: usize,
@@ -136,7 +136,7 @@ pub(super) struct StepInput {
 }
 
 impl StepInput {
-    /// The examples of the step, where `batches` are.
+    /// The examples of the step, on the device of `batches`.
     pub(super) fn examples(
         &self,
         cell_steps: &CellSteps<'_>,
@@ -146,15 +146,15 @@ impl StepInput {
     }
 }
 
-/// Sees model and gradients of a step before the parameters move.
+/// Callback with the model and its gradients before the update.
 pub(super) type OnGradients<'a> = &'a mut dyn FnMut(&Model, &Gradients);
 
-/// What takes the steps.
+/// A net that takes training steps.
 pub(super) trait SteppedNet {
-    /// The net as it is.
+    /// The model in its present state.
     fn model(&self) -> &Model;
 
-    /// One step, and the loss of each replica before it.
+    /// Takes a step and returns the loss of each replica before the update.
     fn step(
         &mut self,
         pixels: Tensor<3>,
@@ -163,7 +163,7 @@ pub(super) trait SteppedNet {
         on_gradients: OnGradients<'_>,
     ) -> Tensor<1>;
 
-    /// The logits of another model of its kind.
+    /// The logits of another model of the same kind.
     fn forward(&self, model: &Model, pixels: Tensor<3>, pass: &Pass<'_>) -> Tensor<3> {
         model.forward(pixels, pass)
     }
@@ -185,7 +185,7 @@ impl SteppedNet for Net {
     }
 }
 
-/// A net, where it is and what it is fed.
+/// A net on a device, with its batches.
 pub(super) struct DeviceNet {
     pub(super) net: Box<dyn SteppedNet>,
     pub(super) batches: Batches,
@@ -193,17 +193,17 @@ pub(super) struct DeviceNet {
     pub(super) dtype: DType,
 }
 
-/// What a step shows.
+/// The values of a step.
 pub(super) struct StepValues {
     pub(super) loss: f64,
-    /// One list a parameter, before the step.
+    /// One list per parameter, before the update.
     pub(super) gradients: Vec<Vec<f64>>,
-    /// Likewise, after the step.
+    /// One list per parameter, after the update.
     pub(super) values: Vec<Vec<f64>>,
 }
 
 impl DeviceNet {
-    /// The cell of `cell_steps` on `device`.
+    /// The net of `cell_steps` on `device`.
     pub(super) fn new(
         cell_steps: &CellSteps<'_>,
         device: &Device,
@@ -220,7 +220,7 @@ impl DeviceNet {
         })
     }
 
-    /// The same in single precision, perturbed.
+    /// The net in single precision with changed start weights.
     pub(super) fn perturbed(
         cell_steps: &CellSteps<'_>,
         device: &Device,
@@ -232,7 +232,7 @@ impl DeviceNet {
         Ok(device_net)
     }
 
-    /// Takes the step `input` of `cell_steps`.
+    /// Takes the step `input`.
     pub(super) fn step(&mut self, cell_steps: &CellSteps<'_>, input: &StepInput) -> StepValues {
         let (pixels, labels) = input.examples(cell_steps, &self.batches);
         let mut found = Vec::new();
@@ -251,7 +251,7 @@ impl DeviceNet {
         host_all(values(self.net.model()))
     }
 
-    /// The paths of the parameters, in the order in which a forward pass uses them.
+    /// The paths of the parameters, in the order of the forward pass.
     pub(super) fn paths(&self) -> Vec<String> {
         let all = values(self.net.model());
         all.into_iter().map(|(path, _)| path).collect()
@@ -262,23 +262,23 @@ pub(super) fn host_all(tensors: Vec<(String, Tensor<2>)>) -> Vec<Vec<f64>> {
     tensors.into_iter().map(|(_, t)| host_f64(t)).collect()
 }
 
-/// `model` with `values` for its parameters, in their order.
+/// `model` with parameters `values`.
 pub(super) fn with_values(model: Model, values: &[Vec<f64>]) -> Model {
     map_parameters(model, |index, _, old| like(&old, values[index].clone()))
 }
 
-/// The step of a stream that is for pixels and for no parameter.
+/// The step of the random stream that is for pixels.
 pub(super) const PIXELS: u64 = u64::MAX;
 
-/// `model`, every number of which is off by `-most`, 0 or `most` units in the last place that single
-/// precision has just below a power of two.
+/// `model` with every number changed by `-most`, 0 or `most` units in the last place of single
+/// precision, relative to the next lower power of two.
 pub(super) fn perturbed(model: Model, most: f64, stream: &Stream) -> Model {
     map_parameters(model, |index, _, old| {
         perturb(&old, most, stream, index as u64)
     })
 }
 
-/// `old`, likewise, by the draws of one step of `stream`.
+/// `old` with every number changed in the same way, by the draws of `step` of `stream`.
 pub(super) fn perturb(old: &Tensor<2>, most: f64, stream: &Stream, step: u64) -> Tensor<2> {
     let unit = most * f64::from(f32::EPSILON);
     let thirds = stream.uniforms(step).map(|u| (3.0 * u).floor() - 1.0);
@@ -291,7 +291,7 @@ pub(super) fn perturb(old: &Tensor<2>, most: f64, stream: &Stream, step: u64) ->
     )
 }
 
-/// A tensor of the shape, the type and the device of `old`.
+/// A tensor with the shape, type and device of `old`.
 pub(super) fn like<const D: usize>(old: &Tensor<D>, values: Vec<f64>) -> Tensor<D> {
     let data = TensorData::new(values, old.dims()).convert_dtype(old.dtype());
     Tensor::from_data(data, (&old.device(), old.dtype()))

@@ -1,4 +1,4 @@
-//! The time of an arm's training steps on devices, along replicas, width and batch.
+//! Step times of an arm on several devices, by number of replicas, width and batch size.
 
 pub mod concurrent;
 pub mod stopwatch;
@@ -19,15 +19,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use stopwatch::{Stepper, StopwatchError, StopwatchTimes, time_interleaved};
 
-/// The sizes at which an arm is timed: one net as the spec has it, and along each axis from there.
+/// The sizes at which an arm is timed: one net as in the spec, and one axis at a time from there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SizeGrid {
-    /// Nets side by side.
+    /// Numbers of nets that train at the same time.
     pub replicas: Vec<usize>,
-    /// Widths over that of the spec.
+    /// Widths, relative to the spec.
     pub widths: Vec<f64>,
-    /// Batches over that of the spec.
+    /// Batch sizes, relative to the spec.
     pub batches: Vec<f64>,
 }
 
@@ -42,8 +42,8 @@ impl Default for SizeGrid {
 }
 
 impl SizeGrid {
-    /// Every size once, for an arm whose batches have `batch` examples: one net as it is, then the
-    /// smaller ones first.
+    /// Every size once, for an arm with batches of `batch` examples: the net of the spec first, then
+    /// all others by increasing work.
     pub fn sizes(&self, batch: usize) -> Vec<TrainingSize> {
         let one = TrainingSize {
             replicas: 1,
@@ -74,31 +74,31 @@ impl SizeGrid {
     }
 }
 
-/// What to time: one size of a recipe, on devices that share this process.
+/// A size of an arm to time, on devices that share this process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimingRequest {
-    /// Names of the devices; they are timed by turns.
+    /// Names of the devices, which are timed in interleaved windows.
     pub devices: Vec<String>,
     /// Name of the arm.
     pub arm: String,
     /// The data.
     pub data: DataConfig,
-    /// The model, of the width that the spec gives it.
+    /// The model, with the width of the spec.
     pub model: ModelConfig,
-    /// The training; its batch is not used.
+    /// The training; its batch size is replaced.
     pub train: TrainConfig,
     /// Learning rate.
     pub learning_rate: f64,
     /// The size.
     pub size: TrainingSize,
-    /// How it is timed.
+    /// Settings of the stopwatch.
     pub timing: TimingConfig,
 }
 
 impl TimingRequest {
-    /// `arm` at `size`. Its lowest learning rate will do: a step takes as long at any, as long as the
-    /// loss stays finite. A planted fault is left out, for it changes what is trained.
+    /// `arm` at `size`, at its lowest learning rate: a step takes the same time at any rate, as long as
+    /// the loss is finite. A planted fault is removed, because it changes the training.
     pub fn new(arm: &Arm, devices: Vec<String>, size: TrainingSize, timing: &TimingConfig) -> Self {
         let rates = arm.learning_rates.iter().copied();
         Self {
@@ -116,8 +116,8 @@ impl TimingRequest {
         }
     }
 
-    /// The jobs that train it on `device`, of nets that cost `cost` each. Replicas on a CPU are split_jobs
-    /// over its cores; another device has them in one stack.
+    /// The jobs on `device`, of nets that cost `cost` each. Replicas on a CPU are divided among its
+    /// cores; on another device they form one stack.
     fn jobs(&self, device: &str, cost: Cost) -> Vec<Job> {
         let cell = |seed: usize| JobCell {
             id: String::new(),
@@ -143,7 +143,7 @@ impl TimingRequest {
         }
     }
 
-    /// What one of its nets costs; nothing where it cannot be built, which is found out soon.
+    /// The cost of one net; zero if it cannot be built, which [`measure`] reports.
     fn cost(&self, dataset: &Dataset) -> Cost {
         let input = [dataset.height, dataset.width, dataset.channels];
         let model = widened(&self.model, self.size.width);
@@ -159,7 +159,7 @@ impl TimingRequest {
     }
 }
 
-/// `model` with hidden layers of `width` times their units and channels, each at least 1.
+/// `model` with the units and channels of its hidden layers multiplied by `width`, at least 1 each.
 fn widened(model: &ModelConfig, width: f64) -> ModelConfig {
     let mut model = model.clone();
     let widen = |units: &mut usize| *units = ((*units as f64 * width).round() as usize).max(1);
@@ -172,11 +172,11 @@ fn widened(model: &ModelConfig, width: f64) -> ModelConfig {
     model
 }
 
-/// Steps of `arm` from one place where it may be evaluated to the next: those of an epoch, or 1 where
-/// its training counts in steps.
+/// Steps of `arm` per unit of its training length: those of an epoch, or 1 if the length is given in
+/// steps.
 ///
 /// # Errors
-/// If the data cannot be split as the arm asks.
+/// If the data cannot be split as the arm requires.
 pub fn steps_per_unit(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
     let test = dataset.test.as_ref().map(data::Examples::len);
     Ok(match arm.train.length {
@@ -188,8 +188,8 @@ pub fn steps_per_unit(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> 
     })
 }
 
-/// StopwatchTimes every size of `grid` on every device. `measure` gets the devices that are left at a size, and
-/// may ask each of them alone.
+/// Times every size of `grid` on every device. `measure` gets the devices that still take part at a
+/// size.
 pub fn time_arm(
     arm: &Arm,
     devices: &[String],
@@ -213,8 +213,8 @@ pub fn time_arm(
     all
 }
 
-/// What becomes of `size` on `device` after `all` without it being tried: it is too slow if one that
-/// is nowhere larger was, and out of time if the others took all there is.
+/// The outcome of `size` on `device` if the earlier outcomes `all` decide it: too slow if a size that
+/// is nowhere larger was, out of time if the other sizes took all of it.
 fn skip_outcome(
     all: &[SizeTiming],
     device: &str,
@@ -239,12 +239,12 @@ fn skip_outcome(
     (spent >= timing.most).then_some(TimingOutcome::OutOfTime { spent })
 }
 
-/// Whether `small` is at most as large as `large` in everything.
+/// Whether `small` is at most as large as `large` in every dimension.
 fn is_within(small: TrainingSize, large: TrainingSize) -> bool {
     small.replicas <= large.replicas && small.width <= large.width && small.batch <= large.batch
 }
 
-/// Takes the times that `request` asks for, one entry a device.
+/// Times the devices of `request`, one entry per device.
 pub fn measure(request: &TimingRequest) -> Vec<SizeTiming> {
     let failed = |error: &dyn ToString| TimingOutcome::Failed {
         error: error.to_string(),
@@ -301,12 +301,12 @@ fn done(times: StopwatchTimes, jobs: usize, cost: Cost) -> TimingOutcome {
     })
 }
 
-/// Jobs in training; a device that panics fails.
+/// Jobs in training, with panics of the device as errors.
 struct TimedJobs<'a>(ConcurrentJobs<'a>);
 
 impl<'a> TimedJobs<'a> {
     fn new(dataset: &Arc<Dataset>, jobs: &'a [Job]) -> Result<Self, TimingOutcome> {
-        // What is queued for a GPU from one thread stays in one queue.
+        // A GPU keeps one queue per thread, so its work stays on one.
         let threads = match device::is_cpu(&jobs[0].device) {
             true => kernel_threads(jobs.len()),
             false => 1,
@@ -331,7 +331,7 @@ impl Stepper for TimedJobs<'_> {
     }
 }
 
-/// What `f` gives, or what it said when it panicked.
+/// The result of `f`, or the message of its panic.
 fn catch_panic<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f))
         .map_err(|panic| format!("the device panicked: {}", message(&*panic)))
@@ -355,7 +355,7 @@ mod tests {
         }
     }
 
-    /// So short that every number is there and none means anything.
+    /// So short that all numbers exist but mean nothing.
     fn hasty() -> TimingConfig {
         TimingConfig {
             window: 1e-3,
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grid_holds_every_size_once_one_net_first_and_the_largest_last() {
+    fn grid_has_each_size_once_in_order() {
         let sizes = SizeGrid::default().sizes(32);
         assert_eq!(sizes.len(), 1 + 3 + 3 + 3);
         assert_eq!((sizes[0], sizes[9]), (size(1, 1.0, 32), size(64, 1.0, 32)));
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn width_scales_all_hidden_layers_and_nothing_else() {
+    fn width_scales_hidden_layers_only() {
         let cnn: ModelConfig = serde_json::from_value(serde_json::json!({
             "kind": "cnn", "channels": [3, 8], "dense": [10]
         }))
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn replicas_are_spread_over_a_cpu_and_stacked_elsewhere() {
+    fn replicas_split_on_cpus_and_stack_on_gpus() {
         let request = TimingRequest::new(&arm(), Vec::new(), size(64, 2.0, 16), &hasty());
         for (device, jobs) in [("flex", cores().min(64)), ("wgpu", 1), ("wgpu:cpu", 1)] {
             let found = request.jobs(device, Cost::default());
@@ -417,18 +417,18 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_is_as_many_steps_as_the_training_split_has_batches() {
+    fn steps_per_epoch_are_whole_batches() {
         let dataset = data::load(DataName::Digits).unwrap();
         let mut arm = arm();
         arm.train.batch_size = 32;
-        // A fifth of 1,797 is tested on, a fifth of the rest validates: 1,151 are left.
+        // A fifth of 1,797 is the test set and a fifth of the rest validation: 1,151 remain.
         assert_eq!(steps_per_unit(&arm, &dataset).unwrap(), 1150 / 32);
         arm.train.length = Length::Steps(100);
         assert_eq!(steps_per_unit(&arm, &dataset).unwrap(), 1);
     }
 
     #[test]
-    fn larger_sizes_than_one_that_was_too_slow_are_not_tried_on_that_device() {
+    fn larger_sizes_than_a_too_slow_one_are_skipped() {
         let devices = ["fast".to_owned(), "slow".to_owned()];
         let mut asked = Vec::new();
         let grid = SizeGrid::default();
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn when_its_time_is_spent_a_device_gets_no_further_size_and_the_largest_are_left_out() {
+    fn largest_sizes_are_skipped_when_time_runs_out() {
         let devices = ["quick".to_owned(), "slow".to_owned()];
         let timing = TimingConfig {
             most: 25.0,
@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_the_data_cannot_fill_is_unfit_and_a_missing_device_fails() {
+    fn oversized_batch_is_unfit_and_missing_device_fails() {
         let timed = measure(&request(&["flex"], size(1, 1.0, 5000)));
         let TimingOutcome::Unfit { reason } = &timed[0].outcome else {
             panic!("{timed:?}")
@@ -526,7 +526,7 @@ mod tests {
         );
     }
 
-    /// The times on all devices that are built in, in whose order they come.
+    /// The times on `devices`, in this order.
     fn times(size: TrainingSize, devices: &[&str]) -> Vec<StepTimes> {
         let timed = measure(&request(devices, size));
         let names: Vec<&str> = timed.iter().map(|t| t.device.as_str()).collect();
@@ -539,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn every_device_gives_all_its_numbers() {
+    fn every_device_reports_all_times() {
         let devices = device::built_in();
         let devices: Vec<&str> = (devices.into_iter())
             .filter(|name| *name != "cuda")
@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn wider_nets_have_more_parameters_and_larger_batches_do_not() {
+    fn wider_nets_have_more_parameters() {
         let [one, wide, large] = [(1.0, 16), (2.0, 16), (1.0, 64)].map(|(width, batch)| {
             let device = device::built_in_cpu()[0];
             times(size(1, width, batch), &[device]).remove(0)
@@ -569,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_reads_back_as_it_was_written() {
+    fn request_round_trips_through_json() {
         let request = request(&["flex"], size(4, 0.5, 8));
         let text = serde_json::to_string(&request).unwrap();
         assert_eq!(

@@ -1,10 +1,10 @@
-//! Whether a device is worth it: throughput, start-up, crossover, and the time to an accuracy.
+//! Speed section: throughput, start-up, crossover, and training time to an accuracy.
 
 mod numbers;
 mod skipped;
 mod tables;
 
-use crate::compare::analysis::{ArmTimings, Axis, pairs};
+use crate::compare::analysis::{ArmTimings, Axis, device_pairs};
 use crate::compare::figures::SPEED_FILES;
 use crate::compare::results::{DeviceComparison, TimingConfig};
 use crate::device::{DeviceInfo, DeviceKind};
@@ -15,23 +15,22 @@ pub use numbers::with_interval;
 use skipped::skipped_sizes;
 use tables::{crossover, larger, learning, starting, throughput};
 
-/// The section on speed, with links to `figures` (file names beside the report); `None` where nothing
-/// was timed.
+/// The section on speed, with links to `figures` (file names in the same folder); `None` without times.
 pub fn section(comparison: &DeviceComparison, figures: &[&str]) -> Option<String> {
     let timing = comparison.timing.as_ref()?;
     let figures = figures.iter().filter_map(|file| {
         let (_, words) = SPEED_FILES.iter().find(|(name, _)| name == file)?;
         Some(format!("![{words}]({file})"))
     });
-    let mut parts = vec!["## StepTimes".to_owned()];
+    let mut parts = vec!["## Speed".to_owned()];
     parts.extend(answer(comparison));
     parts.extend(software(comparison));
     parts.push(method(timing));
     parts.extend(figures);
     parts.push("### Throughput".to_owned());
     parts.push(
-        "Samples a second are those of all nets together; the last column says what nets side by side \
-         cost over one."
+        "Samples per second are summed over all nets. The last column is the step time relative to \
+         one net."
             .to_owned(),
     );
     parts.push(table(comparison)?);
@@ -39,16 +38,16 @@ pub fn section(comparison: &DeviceComparison, figures: &[&str]) -> Option<String
     parts.extend(larger(comparison, Axis::Batch));
     parts.extend(crossover(comparison));
     parts.extend(learning(comparison));
-    parts.push("### Starting".to_owned());
+    parts.push("### Start-up".to_owned());
     parts.push(starting(comparison));
     parts.extend(skipped_sizes(comparison, timing));
-    parts.push("### What these numbers leave out".to_owned());
+    parts.push("### Limits of these times".to_owned());
     parts.push(limits(comparison));
     let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
     Some(parts.join("\n\n") + "\n")
 }
 
-/// The table of throughput; `None` where nothing was timed.
+/// The table of throughput; `None` without times.
 pub fn table(comparison: &DeviceComparison) -> Option<String> {
     comparison.timing.is_some().then(|| throughput(comparison))
 }
@@ -58,7 +57,7 @@ pub(super) fn times(ratio: Estimate) -> String {
     with_interval(ratio, numbers::times)
 }
 
-/// A sentence for each pair of devices: how they compare at one net and at the most nets side by side.
+/// One sentence per pair of devices: how they compare at one net and at the largest number of nets.
 pub fn answer(comparison: &DeviceComparison) -> Option<String> {
     let sentence = |(device, reference): (&DeviceInfo, &DeviceInfo)| {
         let by_arm = comparison.arms.iter().map(|arm| {
@@ -85,20 +84,16 @@ pub fn answer(comparison: &DeviceComparison) -> Option<String> {
             at(one)?
         );
         if most > one {
-            text += &format!(
-                "; one of {} side by side {}",
-                counted(most, "net"),
-                at(most)?
-            );
+            text += &format!("; a step of {} {}", counted(most, "net"), at(most)?);
         }
         Some(text + ".")
     };
-    let pairs = pairs(&comparison.devices).into_iter();
+    let pairs = device_pairs(&comparison.devices).into_iter();
     let sentences: Vec<String> = pairs.filter_map(sentence).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-/// How many times as fast, over all arms.
+/// The speedup as words, over all arms.
 fn in_words(ratios: impl Iterator<Item = f64>) -> Option<String> {
     let ratios: Vec<f64> = ratios.collect();
     let low = ratios.iter().copied().reduce(f64::min)?;
@@ -120,15 +115,14 @@ fn in_words(ratios: impl Iterator<Item = f64>) -> Option<String> {
 
 fn method(timing: &TimingConfig) -> String {
     format!(
-        "How it is timed: the steps are those that training takes, with the making of batches and \
-         dropout masks, and a window of steps ends when the host has the last one's losses. The first \
-         step stands apart, then steps of about {window} s together are taken for at least {least} s, until \
-         the median of three windows is within {agreement} % of that of the three before, or for \
-         {most} s; then {repeats} windows count, device by device in turns where devices share a \
-         process. A CPU trains nets side by side on all cores, large ones one after the other, as `ablate run` \
-         does; another device has all of them in one stack. Values are medians over the windows; intervals cover the median at \
-         least 95 % of the time (between order statistics, so without a distribution assumed), those of \
-         ratios too.",
+        "Method: steps are complete training steps, including batches and dropout masks, and a \
+         window of steps ends when the host has the losses of the last one. After the first step, \
+         windows of about {window} s warm up the device for at least {least} s, until the median of \
+         three windows is within {agreement} % of that of the three before, or for {most} s. Then \
+         {repeats} windows are timed, interleaved if devices share a process. A CPU trains the nets \
+         on all cores, large ones one after the other, as `ablate run` does; other devices train all \
+         of them in one stack. Values are medians over windows. Intervals, also of ratios, cover the \
+         median at least 95 % of the time (order statistics, no distribution assumed).",
         window = setting(timing.window),
         least = setting(timing.warm_up_least),
         agreement = setting(100.0 * timing.agreement),
@@ -137,14 +131,14 @@ fn method(timing: &TimingConfig) -> String {
     )
 }
 
-/// What a software adapter's times are worth.
+/// Note on software adapters.
 fn software(comparison: &DeviceComparison) -> Option<String> {
     let devices = comparison.devices.iter().filter(|d| d.is_software());
     let notes: Vec<String> = devices
         .map(|device| {
             format!(
-                "**`{}` is a software adapter**, a CPU that passes for a GPU: {}. Its times show that \
-                 the program runs there, and say nothing about a GPU.",
+                "**`{}` is a software adapter**, a GPU driver that runs on the CPU: {}. Its times \
+                 are not those of a GPU.",
                 device.name, device.adapter
             )
         })
@@ -154,20 +148,20 @@ fn software(comparison: &DeviceComparison) -> Option<String> {
 
 fn limits(comparison: &DeviceComparison) -> String {
     let mut items = vec![
-        "Energy and price are left out: a device that is faster may cost more a net.",
-        "Evaluations, loading of data and the writing of records are not part of a step.",
-        "The intervals are about this sitting. Another day, another clock or a warmer chip may move all \
-         numbers of a device together.",
-        "The order of the examples is drawn on the host for every device, and the labels of a batch are \
-         gathered there; a GPU draws its dropout masks itself, and has the images where they take at most \
-         128 MiB.",
-        "Nets this small leave a large GPU idle; nothing here speaks of larger ones.",
+        "Energy and price are not measured: a faster device may cost more per net.",
+        "Evaluation, loading of data and writing of records are not part of a step.",
+        "The intervals are for this session. All times of a device may change together on another \
+         day, at another clock rate or temperature.",
+        "The host draws the order of the examples for every device and gathers the labels of a \
+         batch. A GPU draws its dropout masks itself and keeps the images in its memory if they take \
+         at most 128 MiB.",
+        "Nets of this size do not fill a large GPU; larger nets were not measured.",
     ];
     if comparison.devices.iter().any(DeviceInfo::is_software) {
-        items.push("A software adapter is no GPU: where it loses, a GPU may win.");
+        items.push("A software adapter is not a GPU: a GPU may be faster where it is slower.");
     }
     if comparison.devices.iter().any(|d| d.kind == DeviceKind::Cpu) {
-        items.push("What else ran on the CPU at the time is not known.");
+        items.push("Other load on the CPU at the time is unknown.");
     }
     let lines = items.iter().map(|item| format!("- {item}"));
     lines.collect::<Vec<_>>().join("\n")

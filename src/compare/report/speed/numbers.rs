@@ -1,9 +1,9 @@
-//! Numbers of the section on speed as people read them.
+//! Formatting of numbers in the speed section.
 
 use crate::stats::Estimate;
 use crate::text::number::{compact, fixed};
 
-/// A value with its interval, both as `write` has them.
+/// A value with its interval, both formatted by `write`.
 pub fn with_interval(estimate: Estimate, write: impl Fn(f64) -> String) -> String {
     let value = write(estimate.value);
     match estimate.interval {
@@ -18,8 +18,8 @@ pub fn with_interval(estimate: Estimate, write: impl Fn(f64) -> String) -> Strin
     }
 }
 
-/// A wait that may not have ended: likewise, in as few words as it takes.
-pub(super) fn waited(estimate: Estimate, write: impl Fn(f64) -> String) -> String {
+/// A time that may be infinite, with its interval.
+pub(super) fn time_or_not_reached(estimate: Estimate, write: impl Fn(f64) -> String) -> String {
     let write = |x: f64| match x.is_finite() {
         true => write(x),
         false => "not reached".to_owned(),
@@ -39,7 +39,7 @@ pub(super) fn times(ratio: f64) -> String {
     }
 }
 
-/// A setting, without zeros at its end.
+/// A setting, without trailing zeros.
 pub(super) fn setting(x: f64) -> String {
     let text = compact(x);
     match text.contains('.') {
@@ -48,7 +48,7 @@ pub(super) fn setting(x: f64) -> String {
     }
 }
 
-/// A size, without decimals that say nothing.
+/// A size, with as few decimals as it needs.
 pub(super) fn in_digits(size: f64) -> String {
     match size {
         _ if size.fract() == 0.0 => grouped(size),
@@ -66,7 +66,7 @@ pub(super) fn rounded(x: f64) -> String {
     grouped((x / unit).round() * unit)
 }
 
-/// A whole number in groups of three digits.
+/// A whole number with thousands separators.
 pub(super) fn grouped(x: f64) -> String {
     let digits = fixed(x, 0);
     let mut out = String::new();
@@ -85,7 +85,7 @@ mod tests {
     use crate::stats::Interval;
 
     #[test]
-    fn rates_keep_three_digits_and_sizes_say_no_more_than_they_know() {
+    fn rates_and_sizes_have_few_digits() {
         let rates = [12.345, 999.4, 999.6, 12_345.0, 1_234_567.0].map(rounded);
         assert_eq!(rates, ["12.3", "999", "1,000", "12,300", "1,230,000"]);
         let sizes = [0.5, 1.0, 5.606, 64.0, 12.34, 1151.0].map(in_digits);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_stands_in_parentheses_where_there_is_one() {
+    fn interval_is_in_parentheses() {
         let interval = Some(Interval {
             low: 0.5,
             high: 1.5,
@@ -115,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_did_not_end_is_not_reached() {
+    fn infinite_time_is_not_reached() {
         let estimate = |value, low, high| Estimate {
             value,
             interval: Some(Interval { low, high }),
         };
         let never = f64::INFINITY;
-        let said = |estimate| waited(estimate, times);
+        let said = |estimate| time_or_not_reached(estimate, times);
         assert_eq!(said(estimate(2.0, 1.0, 3.0)), "2.00 (1.00 to 3.00)");
         assert_eq!(
             said(estimate(2.0, 1.0, never)),

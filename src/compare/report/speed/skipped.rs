@@ -1,4 +1,4 @@
-//! Sizes without times, and sizes whose times are to be read with care.
+//! Sizes without times, and sizes with unstable times.
 
 use super::super::devices;
 use super::numbers::{in_digits, setting};
@@ -9,7 +9,7 @@ use crate::compare::results::{
 use crate::text::counted;
 use crate::text::number::compact;
 
-/// A line for each arm, device and reason.
+/// One line per arm, device and reason.
 pub(super) fn skipped_sizes(
     comparison: &DeviceComparison,
     timing: &TimingConfig,
@@ -22,10 +22,10 @@ pub(super) fn skipped_sizes(
             lines.push(format!("- {}, {device}, {sizes}: {why}", arm.label));
         }
     }
-    (!lines.is_empty()).then(|| format!("### Sizes left out or in doubt\n\n{}", lines.join("\n")))
+    (!lines.is_empty()).then(|| format!("### Skipped or unstable sizes\n\n{}", lines.join("\n")))
 }
 
-/// Devices and reasons, with the sizes that they are about.
+/// Devices and reasons, with their sizes.
 fn reasons<'a>(
     arm: &'a ArmComparison,
     timing: &TimingConfig,
@@ -50,30 +50,30 @@ fn why(timed: &SizeTiming, timing: &TimingConfig) -> Option<String> {
     Some(match &timed.outcome {
         TimingOutcome::Done(speed) if speed.settled => return None,
         TimingOutcome::Done(speed) => format!(
-            "times had not settled after {} s; they are shown all the same",
+            "the step time was not stable after a warm-up of {} s; the times are shown anyway",
             compact(speed.warm_up - speed.first_step)
         ),
         TimingOutcome::TooSlow { size, step, .. } if *size == timed.size => format!(
-            "a step takes {} s, and those longer than {} s are not timed",
+            "a step takes {} s, longer than the limit of {} s",
             compact(*step),
             setting(timing.longest_step)
         ),
         TimingOutcome::TooSlow { size, step, .. } => format!(
-            "not tried, for {}, take {} s a step already",
+            "not tried, because {} already takes {} s per step",
             in_size(*size),
             compact(*step)
         ),
         TimingOutcome::OutOfTime { spent } => format!(
-            "not begun within the time: {} s had gone into the other sizes, and {} s are allowed",
+            "no time left: the other sizes took {} s of {} s",
             compact(*spent),
             setting(timing.most)
         ),
-        TimingOutcome::Unfit { reason } => format!("does not fit: {reason}"),
+        TimingOutcome::Unfit { reason } => format!("not possible: {reason}"),
         TimingOutcome::Failed { error } => format!("failed: {error}"),
     })
 }
 
-/// One size in full; several by what they differ in: `16, 64 nets; width ×4; batch 512`.
+/// A single size in full; several sizes by what differs: `16, 64 nets; width ×4; batch 512`.
 fn in_sizes(timings: ArmTimings<'_>, sizes: &[TrainingSize]) -> String {
     if let [size] = sizes {
         return in_size(*size);

@@ -1,16 +1,16 @@
-//! The tables on speed. A device is called by what it is in all of them.
+//! Tables of the speed section.
 
 use super::super::devices;
-use super::numbers::{grouped, in_digits, rounded, times, waited, with_interval};
+use super::numbers::{grouped, in_digits, rounded, time_or_not_reached, times, with_interval};
 use super::skipped::in_size;
-use crate::compare::analysis::{AccuracyGoal, ArmTimings, Axis, Crossover, pairs};
+use crate::compare::analysis::{AccuracyGoal, ArmTimings, Axis, Crossover, device_pairs};
 use crate::compare::results::{ArmComparison, DeviceComparison, TimingOutcome};
 use crate::device::DeviceInfo;
 use crate::stats::Crossing;
 use crate::text::markdown::{Align, Table};
 use crate::text::number::{compact, fixed};
 
-/// Share of the best device's test accuracy at the end that counts as learned.
+/// Share of the best device's final test accuracy that counts as learned.
 const SHARE: f64 = 0.99;
 
 /// Every arm on every device.
@@ -19,7 +19,7 @@ fn rows(comparison: &DeviceComparison) -> impl Iterator<Item = (&ArmComparison, 
     comparison.arms.iter().flat_map(of)
 }
 
-/// Nets side by side on every device.
+/// Throughput by number of nets, on every device.
 pub(super) fn throughput(comparison: &DeviceComparison) -> String {
     let first = comparison.devices.first().map_or("", |device| &device.name);
     let ratio = format!("times as fast as {first}");
@@ -30,7 +30,7 @@ pub(super) fn throughput(comparison: &DeviceComparison) -> String {
         ("step, ms", Align::Right),
         ("samples/s", Align::Right),
         (&ratio, Align::Right),
-        ("times one net's step", Align::Right),
+        ("step, relative to one net", Align::Right),
     ]);
     for (arm, device) in rows(comparison) {
         let timings = ArmTimings(arm);
@@ -61,12 +61,15 @@ pub(super) fn throughput(comparison: &DeviceComparison) -> String {
     table.render()
 }
 
-/// Step times of one net along `axis`; `None` where nothing was varied.
+/// Step times of one net along `axis`; `None` if there is only one size.
 pub(super) fn larger(comparison: &DeviceComparison, axis: Axis) -> Option<String> {
     let (heading, text) = match axis {
         Axis::Replicas => return None,
-        Axis::Width => ("Wider nets", "hidden layers of so many times the width"),
-        Axis::Batch => ("Larger batches", "so many examples a step"),
+        Axis::Width => (
+            "Wider nets",
+            "hidden layers of this width, relative to the spec",
+        ),
+        Axis::Batch => ("Larger batches", "this many examples per step"),
     };
     let sizes = |arm: &ArmComparison| -> Vec<String> {
         let sizes = ArmTimings(arm).along(axis).into_iter();
@@ -81,7 +84,7 @@ pub(super) fn larger(comparison: &DeviceComparison, axis: Axis) -> Option<String
     if grids.is_empty() {
         return None;
     }
-    let mut out = format!("### {heading}\n\nMilliseconds a step of one net, with {text}.");
+    let mut out = format!("### {heading}\n\nMilliseconds per step of one net, with {text}.");
     for grid in grids {
         let columns = grid.iter().map(|size| (size.as_str(), Align::Right));
         let mut table = Table::new(
@@ -104,7 +107,7 @@ pub(super) fn larger(comparison: &DeviceComparison, axis: Axis) -> Option<String
     Some(out)
 }
 
-/// From which size on a device is faster than another.
+/// Sizes from which one device is faster than another.
 pub(super) fn crossover(comparison: &DeviceComparison) -> Option<String> {
     let mut table = Table::new([
         ("arm", Align::Left),
@@ -116,7 +119,7 @@ pub(super) fn crossover(comparison: &DeviceComparison) -> Option<String> {
     ]);
     let mut any = false;
     for arm in &comparison.arms {
-        for (device, reference) in pairs(&comparison.devices) {
+        for (device, reference) in device_pairs(&comparison.devices) {
             let found = Axis::ALL
                 .map(|axis| ArmTimings(arm).crossover(axis, &device.name, &reference.name));
             any |= found.iter().any(Option::is_some);
@@ -125,13 +128,13 @@ pub(super) fn crossover(comparison: &DeviceComparison) -> Option<String> {
             table.row(names.into_iter().chain(cells));
         }
     }
-    let text = "The smallest size from which on the device is the faster one at every larger size \
-                measured, between two sizes by a straight line in logarithms; in parentheses what the \
-                intervals allow. Width is relative to the spec's. Nothing is extrapolated.";
+    let text = "The smallest size from which the device is faster at every larger measured size, \
+     interpolated linearly in logarithms between two sizes. In parentheses: the range that the \
+     intervals allow. Width is relative to the spec. Nothing is extrapolated.";
     any.then(|| {
         let table = table.render();
         format!(
-            "### Where one device overtakes another\n\n{text}\n\n{}",
+            "### Crossover between devices\n\n{text}\n\n{}",
             table.trim_end()
         )
     })
@@ -140,8 +143,8 @@ pub(super) fn crossover(comparison: &DeviceComparison) -> Option<String> {
 fn from(found: &Crossover) -> String {
     let end = |end: Option<f64>| end.map_or("?".to_owned(), in_digits);
     match &found.crossing {
-        Crossing::Throughout => "all sizes measured".to_owned(),
-        Crossing::Nowhere => "not within the sizes measured".to_owned(),
+        Crossing::Throughout => "all measured sizes".to_owned(),
+        Crossing::Nowhere => "not within the measured sizes".to_owned(),
         Crossing::Only(sizes) => {
             let sizes: Vec<String> = sizes.iter().copied().map(in_digits).collect();
             format!("only at {}", sizes.join(", "))
@@ -153,16 +156,16 @@ fn from(found: &Crossover) -> String {
     }
 }
 
-/// The time to an accuracy; `None` where no arm was trained to its end.
+/// Training time to an accuracy; `None` without complete trainings.
 pub(super) fn learning(comparison: &DeviceComparison) -> Option<String> {
     let mut table = Table::new([
         ("arm", Align::Left),
         ("device", Align::Left),
         ("accuracy, %", Align::Right),
-        ("seeds there", Align::Right),
+        ("seeds that reached it", Align::Right),
         ("steps", Align::Right),
         ("training, s", Align::Right),
-        ("with starting, s", Align::Right),
+        ("with start-up, s", Align::Right),
     ]);
     let goals: Vec<(&ArmComparison, AccuracyGoal)> = (comparison.arms.iter())
         .filter_map(|arm| Some((arm, ArmTimings(arm).goal(SHARE)?)))
@@ -172,29 +175,29 @@ pub(super) fn learning(comparison: &DeviceComparison) -> Option<String> {
             let label = devices::shown(comparison, &reached.device);
             let with_start = reached.seconds.zip(reached.start_up);
             let with_start = with_start.map(|(seconds, start)| seconds.map(|s| s + start));
-            let seconds =
-                [reached.seconds, with_start].map(|time| time.map(|time| waited(time, compact)));
+            let seconds = [reached.seconds, with_start]
+                .map(|time| time.map(|time| time_or_not_reached(time, compact)));
             let [seconds, with_start] = seconds.map(Option::unwrap_or_default);
             table.row([
                 arm.label.clone(),
                 label,
                 fixed(goal.accuracy, 1),
-                format!("{} of {}", reached.there, reached.seeds),
-                waited(reached.steps, in_digits),
+                format!("{} of {}", reached.reached, reached.seeds),
+                time_or_not_reached(reached.steps, in_digits),
                 seconds,
                 with_start,
             ]);
         }
     }
     let text = format!(
-        "Until the test accuracy of a seed is first at {} % of the best device's mean at the end, for \
-         one net: the steps up to the first evaluation where it is, times the time of a step. Only \
-         training steps are timed; evaluations are not, and between two of them nobody looks. Values are \
-         medians over the seeds trained, and over the windows of a step's time; the intervals cover both, \
-         the steps' between order statistics of the seeds, the times' with those of the windows, at \
-         least 95 % of the time. They take 7 seeds. A seed that never gets there has waited longer than \
-         all that do, and *not reached* is an end that falls among such. Starting is what the first step \
-         takes beyond a usual one; it was seen once, and moves the interval without widening it.",
+        "Training time of one net until the test accuracy of a seed first reaches {} % of the best \
+         device's final mean: the steps up to that evaluation times the time of a step. Evaluations \
+         are not timed. Values are medians over seeds and over the windows of the step time. The \
+         intervals cover both, from order statistics, at least 95 % of the time; they need 7 seeds. A \
+         seed that never reaches the accuracy counts as longer than all others; *not reached* stands \
+         for a median or an end of the interval among those. Start-up is the time that the first step \
+         takes longer than a usual one; it was measured once, so it shifts the interval without \
+         widening it.",
         fixed(100.0 * SHARE, 0)
     );
     (!goals.is_empty()).then(|| {
@@ -209,9 +212,9 @@ pub(super) fn starting(comparison: &DeviceComparison) -> String {
         ("device", Align::Left),
         ("first step, s", Align::Right),
         ("warm-up, s", Align::Right),
-        ("its steps", Align::Right),
+        ("warm-up steps", Align::Right),
         ("longest first step, s", Align::Right),
-        ("of", Align::Left),
+        ("its size", Align::Left),
     ]);
     for (arm, device) in rows(comparison) {
         let timings = ArmTimings(arm);
@@ -235,10 +238,10 @@ pub(super) fn starting(comparison: &DeviceComparison) -> String {
         ]);
     }
     format!(
-        "One net as the spec has it: the first step, and the warm-up, which it is part of; beside it the \
-         longest first step of all sizes. A GPU compiles and tunes its kernels in first steps, for each \
-         shape anew. What an earlier process left in the tuning cache is not done again, nor what an \
-         earlier size or training of the same process has done.\n\n{}",
+        "The net of the spec: its first step, the warm-up (including the first step), and the \
+         longest first step of any size. A GPU compiles and tunes its kernels in first steps, once \
+         per shape. Kernels in the tuning cache of an earlier process, and those of an earlier size \
+         or training in the same process, are not tuned again.\n\n{}",
         table.render().trim_end()
     )
 }

@@ -8,7 +8,7 @@ fn text(comparison: &DeviceComparison) -> String {
     section(comparison, &[]).expect("something was timed")
 }
 
-/// The cells of the first row of the table under `heading` that holds all of `words`.
+/// The cells of the first row under `heading` that contains all of `words`.
 fn row<'a>(text: &'a str, heading: &str, words: &[&str]) -> Vec<&'a str> {
     let (_, part) = text.split_once(heading).expect(heading);
     let part = part.split("\n#").next().unwrap_or_default();
@@ -20,17 +20,17 @@ fn row<'a>(text: &'a str, heading: &str, words: &[&str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_answer_says_how_devices_compare_at_one_net_and_at_many() {
+fn answer_compares_devices_at_one_and_many_nets() {
     let answer = answer(&comparison()).unwrap();
     assert_eq!(
         answer,
-        "`wgpu` against `flex`: a step of 1 net takes 4.25 times as long; one of 64 nets side by side \
-         is 3.20 times as fast."
+        "`wgpu` against `flex`: a step of 1 net takes 4.25 times as long; a step of 64 nets is 3.20 \
+         times as fast."
     );
 }
 
 #[test]
-fn throughput_has_rates_ratios_and_what_nets_cost_over_one() {
+fn throughput_table_has_rates_and_ratios() {
     let text = text(&comparison());
     let cells = row(&text, "### Throughput", &["plain", "`wgpu`", " 64 |"]);
     assert_eq!(cells[2], "64");
@@ -47,26 +47,26 @@ fn throughput_has_rates_ratios_and_what_nets_cost_over_one() {
 }
 
 #[test]
-fn overtaking_names_a_size_or_says_that_there_is_none() {
+fn crossover_names_a_size_or_none() {
     let mut comparison = comparison();
     comparison.arms[1]
         .speed
         .retain(|timed| timed.size.replicas < 16);
     let text = text(&comparison);
-    let heading = "### Where one device overtakes another";
+    let heading = "### Crossover between devices";
     let cells = row(&text, heading, &["plain"]);
     assert!(cells[3].starts_with("5.6 (5."), "{cells:?}");
     assert!(cells[4].starts_with("2.4 (2.3 to "), "{cells:?}");
     assert_eq!(
-        cells[5], "not within the sizes measured",
+        cells[5], "not within the measured sizes",
         "four times the batch is too few"
     );
     let cells = row(&text, heading, &["dropout"]);
-    assert_eq!(cells[3], "not within the sizes measured");
+    assert_eq!(cells[3], "not within the measured sizes");
 }
 
 #[test]
-fn the_time_to_an_accuracy_is_there_with_and_without_starting() {
+fn time_to_accuracy_has_and_excludes_start_up() {
     let text = text(&comparison());
     let heading = "### Time to an accuracy";
     let cells = row(&text, heading, &["plain", "`flex`"]);
@@ -78,14 +78,14 @@ fn the_time_to_an_accuracy_is_there_with_and_without_starting() {
         "99 % of 95 is 94.05"
     );
     assert_eq!(cells[5..], ["not reached"; 2]);
-    let cells = row(&text, "### Starting", &["plain", "`wgpu`"]);
+    let cells = row(&text, "### Start-up", &["plain", "`wgpu`"]);
     assert_eq!(cells[2..5], ["2.00", "2.42", "100"], "{cells:?}");
     assert!(cells[5].starts_with("2.0"), "{cells:?}");
     assert_eq!(cells[6], "64 nets, batch 32");
 }
 
 #[test]
-fn a_software_adapter_is_called_so_in_every_table_and_before_all_of_them() {
+fn software_adapter_is_marked_in_every_table() {
     let mut comparison = comparison();
     comparison.devices[1].kind = DeviceKind::SoftwareAdapter;
     let text = text(&comparison);
@@ -100,7 +100,7 @@ fn a_software_adapter_is_called_so_in_every_table_and_before_all_of_them() {
 }
 
 #[test]
-fn what_was_left_out_says_why() {
+fn skipped_sizes_have_reasons() {
     let mut comparison = comparison();
     let seen = size(16, 1.0, 32);
     for timed in &mut comparison.arms[0].speed {
@@ -125,22 +125,21 @@ fn what_was_left_out_says_why() {
     }
     let text = text(&comparison);
     for line in [
-        "- plain label, `wgpu`, 16 nets, batch 32: a step takes 0.700 s, and those longer than 0.5 s \
-         are not timed",
-        "- plain label, `wgpu`, 64 nets, batch 32: not tried, for 16 nets, batch 32, take 0.700 s a step \
-         already",
-        "- plain label, `flex`, 1 net, batch 32, width ×4: does not fit: too wide",
-        "- plain label, `wgpu`, 1 net, batch 32, width ×2: not begun within the time: 130 s had gone \
-         into the other sizes, and 120 s are allowed",
+        "- plain label, `wgpu`, 16 nets, batch 32: a step takes 0.700 s, longer than the limit of 0.5 s",
+        "- plain label, `wgpu`, 64 nets, batch 32: not tried, because 16 nets, batch 32 already \
+         takes 0.700 s per step",
+        "- plain label, `flex`, 1 net, batch 32, width ×4: not possible: too wide",
+        "- plain label, `wgpu`, 1 net, batch 32, width ×2: no time left: the other sizes took 130 s \
+         of 120 s",
         "- plain label, `flex`, 4 nets, batch 32: failed: lost",
-        "- dropout label, `flex`, 1 net, batch 32: times had not settled",
+        "- dropout label, `flex`, 1 net, batch 32: the step time was not stable",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
 }
 
 #[test]
-fn sizes_of_one_device_that_are_left_out_for_one_reason_share_a_line() {
+fn sizes_with_one_reason_share_a_line() {
     let mut comparison = comparison();
     for timed in &mut comparison.arms[0].speed {
         let TrainingSize {
@@ -155,16 +154,16 @@ fn sizes_of_one_device_that_are_left_out_for_one_reason_share_a_line() {
     let text = text(&comparison);
     assert!(
         text.contains(
-            "- plain label, `wgpu`, 16, 64 nets; width ×2, ×4; batch 128: not begun within the time: \
-             130 s had gone into the other sizes, and 120 s are allowed\n"
+            "- plain label, `wgpu`, 16, 64 nets; width ×2, ×4; batch 128: no time left: the other \
+             sizes took 130 s of 120 s\n"
         ),
         "{text}"
     );
-    assert_eq!(text.matches("not begun").count(), 1);
+    assert_eq!(text.matches("no time left").count(), 1);
 }
 
 #[test]
-fn only_its_own_figures_are_shown_and_nothing_where_nothing_was_timed() {
+fn section_needs_times_and_shows_its_own_figures() {
     let mut comparison = comparison();
     let text = section(&comparison, &[SPEED_FILES[2].0, "parity.svg"]).unwrap();
     assert_eq!(text.matches("![").count(), 1);
@@ -175,7 +174,7 @@ fn only_its_own_figures_are_shown_and_nothing_where_nothing_was_timed() {
 }
 
 #[test]
-fn an_arm_that_is_not_timed_yet_changes_nothing_of_the_others() {
+fn untimed_arm_does_not_change_others() {
     let mut comparison = comparison();
     let before = section(&comparison, &[]).unwrap();
     let mut later = comparison.arms[0].clone();
