@@ -1,7 +1,6 @@
-//! Convolutional networks: plain stacks and stages with residual connections.
+//! Convolutional networks, with or without residual connections.
 
-use crate::block::BlockConfig;
-use crate::block::{ConvBlock, DenseBlock};
+use crate::block::{BlockConfig, ConvBlock, DenseBlock};
 use crate::dropout::Dropout;
 use crate::error::ConfigError;
 use crate::init::Start;
@@ -13,11 +12,11 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Convolution stages, dense blocks, and a linear head with a bias.
+/// Configuration of a convolutional network: convolution stages, dense blocks and a linear head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CnnConfig {
-    /// Channels of each stage, from the input on.
+    /// Channels of each stage, in order from the input.
     pub channels: Vec<usize>,
     /// Convolutions in each stage. Default: 1.
     #[serde(default = "one")]
@@ -25,20 +24,20 @@ pub struct CnnConfig {
     /// Width and height of every kernel. Default: 3.
     #[serde(default = "three")]
     pub kernel: usize,
-    /// What lies around the images. Default: zeros, so that stride 1 keeps the size.
+    /// Padding of the images. Default: zeros, so that stride 1 keeps the size.
     #[serde(default)]
     pub padding: Padding,
-    /// How each stage halves the image. Default: by 2x2 max pooling.
+    /// How each stage halves the image. Default: 2x2 max pooling.
     #[serde(default)]
     pub pool: Pool,
-    /// Add each stage's first block's output to its last (He et al. 2016); needs at least two
-    /// convolutions a stage. Default: off.
+    /// Add the output of the first block of each stage to that of its last block (He et al. 2016).
+    /// Needs at least two convolutions per stage. Default: off.
     #[serde(default)]
     pub residual: bool,
-    /// Units of the dense blocks between the last stage and the head. Default: none.
+    /// Units of each dense block between the last stage and the head. Default: no dense blocks.
     #[serde(default)]
     pub dense: Vec<usize>,
-    /// What surrounds the weights of each convolution and dense layer.
+    /// Configuration of the convolution and dense blocks.
     #[serde(default)]
     pub block: BlockConfig,
 }
@@ -47,14 +46,14 @@ pub struct CnnConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pool {
-    /// 2x2 max pooling with stride 2 at its end.
+    /// 2x2 max pooling with stride 2 at the end of the stage.
     #[default]
     Max,
-    /// 2x2 average pooling with stride 2 at its end.
+    /// 2x2 average pooling with stride 2 at the end of the stage.
     Average,
-    /// Stride 2 in its first convolution (Springenberg et al. 2015, section 2).
+    /// Stride 2 in the first convolution of the stage (Springenberg et al. 2015, section 2).
     Stride,
-    /// Not at all.
+    /// The stage keeps the size.
     None,
 }
 
@@ -67,8 +66,11 @@ const fn three() -> usize {
 }
 
 impl CnnConfig {
+    /// Checks what does not depend on the data.
+    ///
     /// # Errors
-    /// If a stage or layer is empty, the kernel is 0, or the block cannot be built.
+    /// If there is no stage, a stage or layer is empty, the kernel is 0, the block is invalid, or a
+    /// residual connection has fewer than two convolutions or images of different sizes.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.channels.is_empty() || self.channels.contains(&0) {
             return Err(ConfigError::new(
@@ -89,15 +91,13 @@ impl CnnConfig {
             return Err(ConfigError::new("residual", "needs `convs` of at least 2"));
         }
         if self.residual && self.padding == Padding::Valid && self.kernel > 1 {
-            let message = "adds images of equal size; use `padding = \"same\"`";
+            let message = "needs images of equal size; use `padding = \"same\"`";
             return Err(ConfigError::new("residual", message));
         }
         self.block.check().map_err(|e| e.under("block"))
     }
-}
 
-impl CnnConfig {
-    /// How convolution `i` of a stage moves.
+    /// Kernel size, stride and padding of convolution `i` of a stage, counted from 0.
     pub fn geometry(&self, i: usize) -> Geometry {
         Geometry {
             kernel: self.kernel,
@@ -110,11 +110,11 @@ impl CnnConfig {
         }
     }
 
-    /// Height, width and channels after each convolution, and at last after pooling, of each stage,
-    /// for images of `input` (height, width, channels).
+    /// Sizes (height, width, channels) inside each stage, for images of size `input`: after each
+    /// convolution and, last, after pooling.
     ///
     /// # Errors
-    /// If nothing is left of the image.
+    /// If the image is too small for the number of stages.
     pub fn sizes(&self, input: [usize; 3]) -> Result<Vec<Vec<[usize; 3]>>, ConfigError> {
         let [mut h, mut w, _] = input;
         let mut stages = Vec::with_capacity(self.channels.len());
@@ -130,7 +130,7 @@ impl CnnConfig {
             }
             if h == 0 || w == 0 {
                 let [h, w, _] = input;
-                let message = format!("leave nothing of an image of {h}x{w}; use fewer stages");
+                let message = format!("has too many stages for an image of {h}x{w}; use fewer");
                 return Err(ConfigError::new("channels", message));
             }
             sizes.push([h, w, channels]);
@@ -139,11 +139,11 @@ impl CnnConfig {
         Ok(stages)
     }
 
-    /// Builds the model for images of `input` (height, width, channels) and `classes` classes,
-    /// one replica a seed.
+    /// Builds the model for images of size `input` (height, width, channels), with one replica per
+    /// seed.
     ///
     /// # Errors
-    /// If the configuration cannot be built, or not for such images.
+    /// If the configuration is invalid, or does not fit the images.
     pub fn init(
         &self,
         input: [usize; 3],
@@ -210,15 +210,15 @@ pub struct Cnn {
     pub input: [usize; 3],
 }
 
-/// Convolution blocks of equal channels and what ends them.
+/// Convolution blocks with the same number of channels, and pooling.
 #[derive(Module, Debug)]
 pub struct Stage {
-    /// The convolutions.
+    /// The convolution blocks.
     pub blocks: Vec<ConvBlock>,
     /// How the stage halves the image.
     #[module(skip)]
     pub pool: Pool,
-    /// Whether the first block's output is added to the last's.
+    /// Whether the output of the first block is added to that of the last.
     pub residual: bool,
 }
 
@@ -247,17 +247,17 @@ impl Stage {
 }
 
 impl Cnn {
-    /// What enters the dense blocks.
+    /// The output of the last stage, flattened: the input of the first dense block.
     ///
     /// # Shapes
     /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
-    /// - output: the same of the last stage
+    /// - output: `[replicas, batch, features]`, channels fastest
     pub fn features(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
-        self.images(x, pass).flatten(2, 4)
+        self.stages(x, pass).flatten(2, 4)
     }
 
-    /// What leaves the last stage, `[replicas, batch, height, width, channels]`.
-    fn images(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<5> {
+    /// The output of the last stage, `[replicas, batch, height, width, channels]`.
+    fn stages(&self, mut x: Tensor<3>, pass: &Pass) -> Tensor<5> {
         if let Some(dropout) = &self.input_dropout {
             x = dropout.forward(x, 1, pass);
         }
@@ -270,11 +270,13 @@ impl Cnn {
         images
     }
 
+    /// The logits.
+    ///
     /// # Shapes
     /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
-    /// - output: logits, `[replicas, batch, classes]`
+    /// - output: `[replicas, batch, classes]`
     pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
-        let images = self.images(x, pass);
+        let images = self.stages(x, pass);
         let Some((first, others)) = self.dense.split_first() else {
             return self.head.forward(images);
         };

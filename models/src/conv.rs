@@ -1,19 +1,19 @@
-//! Convolutions and pooling for a stack of replicas, channels last.
+//! 2-d convolution for a stack of replicas, channels last.
 
 use crate::init::{Start, WeightInit};
 use ablate_kernels::Geometry;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, assert_shape};
 
-/// A 2-d convolution.
+/// A 2-d convolution; see [`Conv2dConfig`].
 ///
-/// Weights lie as a matrix, `kernel * kernel * inputs` by `outputs`, rows in the order (kernel row,
-/// kernel column, input channel).
+/// The weights are a matrix with `kernel * kernel * inputs` rows, in the order (kernel row, kernel
+/// column, input channel), and `outputs` columns.
 #[derive(Module, Debug)]
 pub struct Conv2d {
     /// Weights, `[replicas, kernel * kernel * inputs, outputs]`.
     pub weight: Param<Tensor<3>>,
-    /// Bias, `[replicas, outputs]`; absent where the layer has none.
+    /// Bias, `[replicas, outputs]`, if any.
     pub bias: Option<Param<Tensor<2>>>,
     /// Kernel size, stride and padding.
     #[module(skip)]
@@ -36,7 +36,7 @@ pub struct Conv2dConfig {
 }
 
 impl Conv2dConfig {
-    /// Builds the layer at `path`, whose name addresses the start weights.
+    /// Builds the layer. `path` is its module path, which names the random stream of its weights.
     pub fn init(&self, path: &str, start: &Start) -> Conv2d {
         let area = self.geometry.kernel.pow(2);
         let (i, o) = (area * self.inputs, self.outputs);
@@ -49,13 +49,15 @@ impl Conv2dConfig {
 }
 
 impl Conv2d {
+    /// Applies the convolution.
+    ///
     /// # Shapes
     /// - `x`: `[replicas, batch, height, width, inputs]`
-    /// - output: `[replicas, batch, height, width, outputs]`, the last height and width as
-    ///   [`Geometry::output`] says
+    /// - output: `[replicas, batch, height, width, outputs]`, with the height and width that
+    ///   [`Geometry::output`] gives
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the number of replicas or input channels differs from that of the weights.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let weight = self.weight.val();
         let [replicas, rows, _] = weight.dims();

@@ -1,4 +1,4 @@
-//! Inverted dropout (Srivastava et al. 2014) with masks from named streams.
+//! Inverted dropout (Srivastava et al. 2014) with masks from named random streams.
 
 use crate::error::ConfigError;
 use crate::init::Start;
@@ -11,7 +11,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-/// Where dropout acts and how often it drops. All rates default to 0, which means none.
+/// Dropout rates and placement. All rates default to 0, which means no dropout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DropoutConfig {
@@ -21,9 +21,9 @@ pub struct DropoutConfig {
     pub conv_rate: f64,
     /// Probability of dropping an input, in `[0, 1)`.
     pub input_rate: f64,
-    /// Where in the block. Default: at its end.
+    /// Where in the block dropout acts. Default: at its end.
     pub placement: Placement,
-    /// In convolution blocks, drop whole feature maps (Tompson et al. 2015). Default: off.
+    /// Drop whole feature maps in convolution blocks (Tompson et al. 2015). Default: off.
     pub spatial: bool,
 }
 
@@ -51,6 +51,8 @@ impl Default for DropoutConfig {
 }
 
 impl DropoutConfig {
+    /// Checks the rates.
+    ///
     /// # Errors
     /// If a rate is outside `[0, 1)` or rounds to 1 in multiples of `2^-16`.
     pub fn check(&self) -> Result<(), ConfigError> {
@@ -68,7 +70,7 @@ impl DropoutConfig {
             if threshold(rate) == 1 << 16 {
                 return Err(ConfigError::new(
                     format!("dropout.{key}"),
-                    format!("is {rate}, which the 16 bits of a mask round to 1"),
+                    format!("is {rate}, which rounds to 1 in the 16 bits of a mask"),
                 ));
             }
         }
@@ -76,19 +78,19 @@ impl DropoutConfig {
     }
 }
 
-/// How many of the 16-bit numbers drop an element.
+/// The 16-bit threshold for `rate`: an element is dropped if its random number is below it.
 fn threshold(rate: f64) -> u32 {
     (rate * 65536.0).round() as u32
 }
 
-/// Inverted dropout for a stack of replicas: a kept value is divided by the probability of keeping
-/// it, so that evaluation needs no change.
+/// Inverted dropout for a stack of replicas.
 ///
-/// Element `i` of a mask is dropped where the `i`-th 16-bit number of the layer's stream at the
-/// training step ([`Stream::half_words`]) is below `round(rate * 65536)`.
+/// In training, kept values are divided by the probability of keeping them; in evaluation, dropout is
+/// the identity. Element `i` of a mask is dropped if the `i`-th 16-bit number of the layer's stream at
+/// the training step ([`Stream::half_words`]) is below `round(rate * 65536)`.
 #[derive(Module, Debug)]
 pub struct Dropout {
-    /// Probability of dropping, in multiples of `2^-16`.
+    /// Probability of dropping, rounded to a multiple of `2^-16`.
     pub rate: f64,
     #[module(skip)]
     threshold: u32,
@@ -99,7 +101,8 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Dropout at `path`, whose name addresses the masks; nothing at rate 0.
+    /// Builds dropout; `None` for rate 0. `path` is its module path, which names the random stream of
+    /// its masks.
     pub fn new(rate: f64, spatial: bool, path: &str, start: &Start) -> Option<Self> {
         let threshold = threshold(rate);
         (threshold > 0).then(|| Self {
@@ -110,6 +113,8 @@ impl Dropout {
         })
     }
 
+    /// Applies the mask of the training step; in evaluation, returns `x`.
+    ///
     /// # Shapes
     /// - `x`: `[replicas, batch * positions, channels]`, positions fastest
     /// - output: as `x`
@@ -128,7 +133,7 @@ impl Dropout {
         x * mask
     }
 
-    /// Where a fused kernel finds the masks of `step`.
+    /// The masks of `step`, for a fused kernel.
     pub(crate) fn masks(&self, positions: usize, step: u64) -> Masks {
         Masks {
             streams: self.streams.clone(),
@@ -138,8 +143,8 @@ impl Dropout {
         }
     }
 
-    /// The factors of every replica's first `n` elements at `step`, 0 or `1 / (1 - rate)`, where
-    /// and in the precision that `x` is.
+    /// The mask of `step`, `[replicas, n]`, with the factors 0 and `1 / (1 - rate)`, on the device and
+    /// in the precision of `x`.
     fn mask(&self, step: u64, n: usize, x: &Tensor<3>) -> Tensor<2> {
         let (device, dtype) = (x.device(), x.dtype());
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
@@ -156,12 +161,12 @@ impl Dropout {
         Tensor::from_data(mask, (&device, dtype))
     }
 
-    /// The factor of a kept element.
+    /// The factor for kept elements.
     fn kept(&self) -> f32 {
         (1.0 / (1.0 - self.rate)) as f32
     }
 
-    /// [`Self::mask`] for a device that has no kernel for it, and what the kernels draw.
+    /// The mask drawn on the host, for devices without a kernel. Kernels draw the same mask.
     fn mask_on_host(&self, step: u64, n: usize) -> TensorData {
         let keep = self.kept();
         let mut values: Vec<f32> = Vec::with_capacity(self.streams.len() * n);
@@ -196,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_is_the_stream_compared_with_the_rate() {
+    fn mask_is_the_stream_compared_with_the_rate() {
         for_each_device(|device| {
             let start = Start::new([5], device);
             let dropout = Dropout::new(0.3, false, "layer", &start).expect("it drops");
@@ -211,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_exact_in_multiples_of_two_to_the_minus_16() {
+    fn rate_is_rounded_to_16_bits() {
         for_each_device(|device| {
             let start = Start::new([1], device);
             for rate in [0.5, 0.25, 3.0 / 65536.0] {
@@ -225,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_values_are_scaled_so_that_the_mean_stays() {
+    fn scaling_kept_values_preserves_the_mean() {
         for_each_device(|device| {
             let start = Start::new([1, 2], device);
             for rate in [0.1, 0.5, 0.8] {
@@ -242,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn spatial_dropout_drops_whole_maps_of_one_image() {
+    fn spatial_dropout_drops_whole_feature_maps() {
         const POSITIONS: usize = 4;
         const IMAGES: usize = 200;
         for_each_device(|device| {
@@ -265,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn without_training_dropout_passes_everything_on() {
+    fn dropout_is_the_identity_in_evaluation() {
         for_each_device(|device| {
             let start = Start::new([1], device);
             let dropout = Dropout::new(0.5, false, "layer", &start).expect("it drops");
@@ -277,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_that_drop_everything_are_refused() {
+    fn rates_that_round_to_1_are_rejected() {
         let check = |rate| {
             let config = DropoutConfig {
                 rate,
@@ -290,7 +295,7 @@ mod tests {
         let error = check(0.999_999).expect_err("rounds to 1");
         assert_eq!(
             error,
-            "`dropout.rate` is 0.999999, which the 16 bits of a mask round to 1"
+            "`dropout.rate` is 0.999999, which rounds to 1 in the 16 bits of a mask"
         );
         let error = check(1.0).expect_err("drops everything");
         assert_eq!(

@@ -1,22 +1,24 @@
-//! Start values from named streams: a parameter's draw depends on its seed and its path alone.
+//! Initialization from named random streams.
+//!
+//! The start value of a parameter depends only on its replica's seed and its module path.
 
 use ablate_streams::{Purpose, Stream};
 use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-/// Where and for which seeds a model is built.
+/// Seeds, device and precision with which a model is built.
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// One seed a replica.
+    /// One seed per replica.
     pub seeds: Vec<u64>,
-    /// The device.
+    /// Device of the parameters.
     pub device: Device,
-    /// Element type of every parameter.
+    /// Element type of the parameters.
     pub dtype: DType,
 }
 
-/// Distribution of start weights.
+/// Distribution of the initial weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightInit {
@@ -29,13 +31,13 @@ pub enum WeightInit {
     GlorotNormal,
     /// Uniform with variance `2 / (fan_in + fan_out)`.
     GlorotUniform,
-    /// Normal with standard deviation 0.1, redrawn beyond two standard deviations.
+    /// Normal with standard deviation 0.1, truncated at two standard deviations.
     #[serde(rename = "truncated_normal_0.1")]
     TruncatedNormal,
 }
 
 impl WeightInit {
-    /// `n` values of `stream`.
+    /// Draws `n` weights from `stream`.
     fn draw(self, stream: &Stream, fan_in: usize, fan_out: usize, n: usize) -> Vec<f64> {
         let he = 2.0 / fan_in as f64;
         let glorot = 2.0 / (fan_in + fan_out) as f64;
@@ -61,7 +63,7 @@ impl WeightInit {
 }
 
 impl Start {
-    /// Single precision on `device`, one replica a seed.
+    /// Single precision on `device`, with one replica per seed.
     pub fn new(seeds: impl Into<Vec<u64>>, device: &Device) -> Self {
         Self {
             seeds: seeds.into(),
@@ -70,7 +72,7 @@ impl Start {
         }
     }
 
-    /// The same in double precision.
+    /// The same seeds and device in double precision.
     #[must_use]
     pub fn double(mut self) -> Self {
         self.dtype = DType::F64;
@@ -82,13 +84,13 @@ impl Start {
         self.seeds.len()
     }
 
-    /// One stream a replica.
+    /// The random stream of `purpose` and module path `path` of every replica.
     pub fn streams(&self, purpose: Purpose, path: &str) -> Vec<Stream> {
         let stream = |&seed| Stream::new(seed, purpose, path);
         self.seeds.iter().map(stream).collect()
     }
 
-    /// A tensor of shape `[replicas, ..]` from host values, in the model's precision.
+    /// A tensor of `values`, row-major, on the device and in the precision of the model.
     pub fn tensor<const D: usize>(&self, values: Vec<f64>, shape: [usize; D]) -> Tensor<D> {
         let data = TensorData::new(values, shape).convert_dtype(self.dtype);
         Tensor::from_data(data, (&self.device, self.dtype))
@@ -133,23 +135,23 @@ mod tests {
         WeightInit::TruncatedNormal,
     ];
 
-    /// The variance of a standard normal cut at two standard deviations:
+    /// Variance of a standard normal truncated at two standard deviations:
     /// 1 - 2 * 2 phi(2) / (2 Phi(2) - 1).
-    const CUT: f64 = 0.773_741_3;
+    const TRUNCATED_VARIANCE: f64 = 0.773_741_3;
 
-    /// Variance, and fourth moment over squared variance.
+    /// Variance and kurtosis (fourth moment over squared variance).
     fn moments(init: WeightInit, fan_in: f64, fan_out: f64) -> (f64, f64) {
         match init {
             WeightInit::HeNormal => (2.0 / fan_in, 3.0),
             WeightInit::HeUniform => (2.0 / fan_in, 1.8),
             WeightInit::GlorotNormal => (2.0 / (fan_in + fan_out), 3.0),
             WeightInit::GlorotUniform => (2.0 / (fan_in + fan_out), 1.8),
-            WeightInit::TruncatedNormal => (0.01 * CUT, 3.0),
+            WeightInit::TruncatedNormal => (0.01 * TRUNCATED_VARIANCE, 3.0),
         }
     }
 
     #[test]
-    fn start_weights_have_the_mean_and_variance_of_their_distribution() {
+    fn weights_have_the_stated_mean_and_variance() {
         let n = 100_000;
         for init in ALL {
             let stream = Stream::new(1, Purpose::Init, "weight");
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn bounded_distributions_reach_their_bounds_and_not_beyond() {
+    fn bounded_distributions_keep_their_bounds() {
         for (init, bound) in [
             (WeightInit::HeUniform, (6.0f64 / 50.0).sqrt()),
             (WeightInit::GlorotUniform, (6.0f64 / 70.0).sqrt()),
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_convolution_counts_every_weight_of_a_patch_as_an_input() {
+    fn convolution_fans_include_the_kernel_area() {
         for_each_device(|device| {
             for (init, fans) in [
                 (WeightInit::HeUniform, 72),
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn distributions_have_the_names_of_the_documentation() {
+    fn names_in_files_are_as_documented() {
         let names = ALL.map(|init| serde_json::to_string(&init).expect("a name"));
         let expected = [
             "he_normal",

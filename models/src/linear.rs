@@ -1,15 +1,15 @@
-//! Dense layers for a stack of replicas.
+//! Dense layer for a stack of replicas.
 
 use crate::init::{Start, WeightInit};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-/// `y = x W + b` for every replica.
+/// A dense layer, `y = x W + b`; see [`LinearConfig`].
 #[derive(Module, Debug)]
 pub struct Linear {
     /// Weights, `[replicas, inputs, outputs]`.
     pub weight: Param<Tensor<3>>,
-    /// Bias, `[replicas, outputs]`; absent where the layer has none.
+    /// Bias, `[replicas, outputs]`, if any.
     pub bias: Option<Param<Tensor<2>>>,
 }
 
@@ -27,7 +27,7 @@ pub struct LinearConfig {
 }
 
 impl LinearConfig {
-    /// Builds the layer at `path`, whose name addresses the start weights.
+    /// Builds the layer. `path` is its module path, which names the random stream of its weights.
     pub fn init(&self, path: &str, start: &Start) -> Linear {
         let (i, o) = (self.inputs, self.outputs);
         Linear {
@@ -38,19 +38,21 @@ impl LinearConfig {
 }
 
 impl Linear {
+    /// Applies the layer.
+    ///
     /// # Shapes
-    /// - `x`: `[replicas, rows, ..]`, whose last dimensions are the inputs
+    /// - `x`: `[replicas, rows, ..]`; the remaining dimensions together are the inputs
     /// - output: `[replicas, rows, outputs]`
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the number of replicas or inputs differs from that of the weights.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<3> {
         let weight = self.weight.val();
         let ([replicas, inputs, _], given) = (weight.dims(), x.dims());
         assert_eq!(
             (given[0], given[2..].iter().product()),
             (replicas, inputs),
-            "an input of shape {given:?} does not fit weights for {inputs} inputs"
+            "an input of shape {given:?} does not fit {replicas} replicas with {inputs} inputs"
         );
         ablate_kernels::linear(x, weight, self.bias.as_ref().map(Param::val))
     }

@@ -1,7 +1,6 @@
 //! Multilayer perceptrons.
 
-use crate::block::BlockConfig;
-use crate::block::DenseBlock;
+use crate::block::{BlockConfig, DenseBlock};
 use crate::dropout::Dropout;
 use crate::error::ConfigError;
 use crate::init::{Start, WeightInit};
@@ -11,25 +10,26 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// A stack of dense blocks, equal but for the last one where it is given, and a linear head with a
-/// bias.
+/// Configuration of a multilayer perceptron: dense blocks and a linear head with a bias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MlpConfig {
-    /// Units of each hidden layer, from the input on; may be empty (a linear classifier).
+    /// Units of each hidden layer, in order from the input. Empty for a linear classifier.
     pub hidden: Vec<usize>,
-    /// What surrounds the weights of each hidden layer.
+    /// Configuration of the hidden blocks.
     #[serde(default)]
     pub block: BlockConfig,
-    /// What surrounds the weights of the last hidden layer, if not the same. It keeps the activation.
+    /// Configuration of the last hidden block, if it differs. Its activation must be the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_block: Option<BlockConfig>,
 }
 
 impl MlpConfig {
+    /// Checks what does not depend on the data.
+    ///
     /// # Errors
-    /// If a layer has no units, a block cannot be built, or the last block has no layer, drops inputs
-    /// or has another activation.
+    /// If a layer has no units, a block is invalid, or there is a last block without a hidden layer,
+    /// with another activation or with another input dropout rate.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.hidden.contains(&0) {
             return Err(ConfigError::new("hidden", "has a layer of 0 units"));
@@ -43,30 +43,29 @@ impl MlpConfig {
             return Err(ConfigError::new("last_block", "needs a hidden layer"));
         }
         if last.activation != self.block.activation {
-            let message = "differs from `block.activation`; all hidden layers share theirs";
+            let message =
+                "differs from `block.activation`; all hidden layers have the same activation";
             return Err(ConfigError::new("last_block.activation", message));
         }
         if last.dropout.input_rate != self.block.dropout.input_rate {
-            let message = "differs from `block.dropout.input_rate`; set it there alone";
+            let message = "differs from `block.dropout.input_rate`; set it only there";
             return Err(ConfigError::new("last_block.dropout.input_rate", message));
         }
         Ok(())
     }
 
-    /// What surrounds the weights of hidden layer `i`, from 0.
+    /// Configuration of hidden block `i`, counted from 0.
     pub fn block_of(&self, i: usize) -> &BlockConfig {
         match &self.last_block {
             Some(last) if i + 1 == self.hidden.len() => last,
             _ => &self.block,
         }
     }
-}
 
-impl MlpConfig {
-    /// Builds the model for `inputs` features and `classes` classes, one replica a seed.
+    /// Builds the model for `inputs` features and `classes` classes, with one replica per seed.
     ///
     /// # Errors
-    /// If the configuration cannot be built.
+    /// If the configuration is invalid.
     pub fn init(&self, inputs: usize, classes: usize, start: &Start) -> Result<Mlp, ConfigError> {
         self.check()?;
         let mut width = inputs;
@@ -91,7 +90,7 @@ impl MlpConfig {
     }
 }
 
-/// The linear head of every classifier: with a bias, which starts at zero.
+/// The linear head of every classifier, with a bias that starts at zero.
 pub(crate) fn head(inputs: usize, classes: usize, init: WeightInit, start: &Start) -> Linear {
     let config = LinearConfig {
         inputs,
@@ -114,10 +113,11 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// What enters the hidden blocks.
+    /// The input of the first hidden block: `x` after input dropout.
     ///
     /// # Shapes
-    /// `[replicas, batch, inputs]` to the same.
+    /// - `x`: `[replicas, batch, inputs]`
+    /// - output: as `x`
     pub fn features(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
         match &self.input_dropout {
             Some(dropout) => dropout.forward(x, 1, pass),
@@ -125,9 +125,11 @@ impl Mlp {
         }
     }
 
+    /// The logits.
+    ///
     /// # Shapes
     /// - `x`: `[replicas, batch, inputs]`
-    /// - output: logits, `[replicas, batch, classes]`
+    /// - output: `[replicas, batch, classes]`
     pub fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
         let mut x = self.features(x, pass);
         for block in &self.blocks {

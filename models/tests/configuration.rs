@@ -1,4 +1,4 @@
-//! Configurations as they are read, written and refused.
+//! Reading, writing and rejecting configurations.
 
 #[path = "../kernels/tests/support/testing.rs"]
 #[expect(dead_code, reason = "no numbers are compared here")]
@@ -12,7 +12,7 @@ use ablate_models::zoo::{ModelConfig, PRESETS};
 use ablate_models::{ConfigError, Start};
 use testing::for_each_device;
 
-/// Every kind of norm, with no key at its default.
+/// Models with each kind of norm and no key at its default.
 fn unusual() -> Vec<ModelConfig> {
     let norms = [
         "kind = 'none'",
@@ -37,7 +37,7 @@ fn unusual() -> Vec<ModelConfig> {
 }
 
 #[test]
-fn configurations_survive_json_and_toml() {
+fn configurations_round_trip_through_json_and_toml() {
     let presets = PRESETS.iter().map(|preset| preset.config());
     for config in presets.chain(unusual()) {
         let json = serde_json::to_string(&config).expect("configurations are plain data");
@@ -51,12 +51,12 @@ fn configurations_survive_json_and_toml() {
 }
 
 #[test]
-fn what_is_left_out_has_its_documented_default() {
+fn missing_keys_get_their_documented_defaults() {
     let config: ModelConfig =
         toml::from_str("kind = 'cnn'\nchannels = [4]\n[block.norm]\nkind = 'batch'\nscale = false")
             .expect("a short model");
     let ModelConfig::Cnn(cnn) = config else {
-        panic!("a convolutional net, not {config:?}");
+        panic!("not a convolutional net: {config:?}");
     };
     assert_eq!((cnn.convs, cnn.kernel, cnn.pool), (1, 3, Pool::Max));
     assert!(!cnn.residual && cnn.dense.is_empty());
@@ -70,8 +70,8 @@ fn what_is_left_out_has_its_documented_default() {
 }
 
 #[test]
-fn unknown_keys_are_refused_at_every_level() {
-    let refused = [
+fn unknown_keys_are_rejected_at_every_level() {
+    let rejected = [
         "kind = 'mlp'\nhidden = [3]\nextra = 1",
         "kind = 'cnn'\nchannels = [3]\nextra = 1",
         "kind = 'mlp'\nhidden = [3]\n[block]\nextra = 1",
@@ -82,7 +82,7 @@ fn unknown_keys_are_refused_at_every_level() {
         "kind = 'mlp'\nhidden = [3]\n[block.norm]\nkind = 'layer'\nextra = 1",
         "kind = 'mlp'\nhidden = [3]\n[block.norm]\nkind = 'group'\nextra = 1",
     ];
-    for text in refused {
+    for text in rejected {
         let error = toml::from_str::<ModelConfig>(text).expect_err(text);
         assert!(error.to_string().contains("extra"), "{error}");
         let accepted = text.replace("\nextra = 1", "");
@@ -100,7 +100,7 @@ fn key_of(result: Result<impl Sized, ConfigError>) -> String {
 }
 
 #[test]
-fn what_cannot_be_built_is_refused_by_the_key_at_fault() {
+fn errors_name_the_faulty_key() {
     let cases = [
         ("hidden", "kind = 'mlp'\nhidden = [3, 0]"),
         ("channels", "kind = 'cnn'\nchannels = []"),
@@ -169,7 +169,7 @@ fn what_cannot_be_built_is_refused_by_the_key_at_fault() {
 }
 
 #[test]
-fn what_does_not_fit_the_images_or_channels_is_refused() {
+fn models_that_do_not_fit_the_images_are_rejected() {
     for_each_device(|device| {
         let start = Start::new([1], device);
         let built = |text: &str, input| {

@@ -1,4 +1,4 @@
-//! What holds for every preset and every combination of parts.
+//! Requirements on every preset and every combination of norm, position, bias and dropout.
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
@@ -66,12 +66,12 @@ fn dropouts() -> [DropoutConfig; 3] {
     ]
 }
 
-/// Every norm, position, bias and dropout that can stand together; the curved activations take
-/// turns (behind `linear`, the next batch norm subtracts centers too).
+/// Every valid combination of norm, position, bias and dropout. The activations take turns, except
+/// `linear`, after which the next batch norm would cancel centers.
 fn blocks() -> Vec<BlockConfig> {
     let mut blocks = Vec::new();
-    let curved = |activation: &Activation| *activation != Activation::Linear;
-    let mut activations = Activation::ALL.into_iter().filter(curved).cycle();
+    let nonlinear = |activation: &Activation| *activation != Activation::Linear;
+    let mut activations = Activation::ALL.into_iter().filter(nonlinear).cycle();
     for norm in norms() {
         for position in [Position::Before, Position::After] {
             for bias in [Bias::Auto, Bias::On, Bias::Off] {
@@ -127,13 +127,14 @@ fn labels(start: &Start, classes: usize) -> Tensor<2, Int> {
     Tensor::from_data(data, &start.device)
 }
 
-/// Whether the biases of hidden blocks stand directly before a batch norm, which subtracts them.
-fn biases_are_idle(block: &BlockConfig) -> bool {
+/// True if a batch norm directly follows the biases of hidden blocks and cancels them.
+fn biases_are_redundant(block: &BlockConfig) -> bool {
     let drops = block.dropout.rate > 0.0 && block.dropout.placement == Placement::BeforeNorm;
     matches!(block.norm, NormConfig::Batch(_)) && block.position == Position::Before && !drops
 }
 
-/// Checks one model: shapes, finite numbers, gradients where they belong, cost, modes.
+/// Asserts shapes, finite values, gradients of exactly the trained parameters, cost, and a difference
+/// between training and evaluation exactly if the model has batch norm or dropout.
 fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Start) {
     let rounding = if start.dtype == DType::F64 {
         1e-12
@@ -159,7 +160,7 @@ fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Sta
     if modes_differ && has_blocks {
         assert!(apart > 1e-3, "training and evaluation agree: {apart:e}");
     } else {
-        // Training may run a fused kernel, whose elementary functions round in their own way.
+        // In training a fused kernel may run, with other rounding in its elementary functions.
         assert!(apart <= rounding, "training is not evaluation: {apart:e}");
     }
 
@@ -173,7 +174,7 @@ fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Sta
     );
     for (path, gradient) in found {
         let size = gradient.iter().fold(0.0f64, |size, g| size.max(g.abs()));
-        if path.ends_with("bias") && !path.contains("head") && biases_are_idle(block) {
+        if path.ends_with("bias") && !path.contains("head") && biases_are_redundant(block) {
             assert!(size < 1e-6, "{path} has a gradient of {size:e}");
         } else {
             assert!(size > 1e-6, "{path} has no gradient to speak of: {size:e}");
@@ -208,15 +209,15 @@ fn every_combination_of_parts_conforms() {
 }
 
 #[test]
-fn only_batch_norm_has_running_statistics() {
+fn only_batch_norm_has_running_averages() {
     for_each_device(|device| {
         let start = Start::new([1], device);
         for config in models() {
             let model = config.init(INPUT, CLASSES, &start).expect("can be built");
-            let statistics = tensors(&model).len() - parameters(&model).len();
+            let averages = tensors(&model).len() - parameters(&model).len();
             let layers = model.conv_blocks().count() + model.dense_blocks().len();
             let batch = matches!(config.block().norm, NormConfig::Batch(_));
-            assert_eq!(statistics, if batch { 2 * layers } else { 0 });
+            assert_eq!(averages, if batch { 2 * layers } else { 0 });
         }
     });
 }
@@ -245,7 +246,7 @@ fn presets_are_listed_once_and_found_by_name() {
 }
 
 #[test]
-fn costs_of_known_nets_are_those_computed_by_hand() {
+fn costs_match_a_hand_computation() {
     let cost = |name: &str| {
         let preset = preset(name).expect("a preset");
         let cost = preset.config().cost(preset.input, preset.classes);
@@ -253,7 +254,7 @@ fn costs_of_known_nets_are_those_computed_by_hand() {
         (cost.parameters, cost.multiply_adds)
     };
     assert_eq!(cost("linear"), (650, 640));
-    // 64 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10; batch norm has one vector more a layer.
+    // 64 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10; batch norm adds one vector per layer.
     assert_eq!(cost("mlp-digits"), (26_122, 25_856));
     assert_eq!(cost("mlp-digits-bn"), (26_378, 25_856));
     // 9 * 16 + 16, 9 * 16 * 32 + 32, 2 * 2 * 32 * 64 + 64, 64 * 10 + 10.
@@ -264,7 +265,7 @@ fn costs_of_known_nets_are_those_computed_by_hand() {
 }
 
 #[test]
-fn the_sizes_behind_pooling_are_computed() {
+fn pooling_determines_the_head_size() {
     for_each_device(|device| {
         let start = Start::new([1], device);
         for (pool, input, expected) in [
@@ -294,7 +295,7 @@ fn the_sizes_behind_pooling_are_computed() {
     });
 }
 
-/// Mean loss of each replica in evaluation mode.
+/// Mean loss of each replica in evaluation.
 fn losses(model: &Model, x: Tensor<3>, labels: Tensor<2, Int>) -> Vec<f64> {
     values(ablate_kernels::cross_entropy(
         model.forward(x, &Pass::evaluate()),
@@ -312,7 +313,7 @@ fn host_mlp_matches_the_model_with_and_without_a_unit() {
     let numbers: Vec<usize> = (0..2 * ROWS).map(|i| i * 7 % CLASSES).collect();
     for config in models() {
         let model = config.init(INPUT, CLASSES, &start).expect("can be built");
-        // Running statistics that are not those at the start.
+        // Moves the running averages off their start values.
         model.forward(x(), &Pass::train(0));
         let norm = &config.block().norm;
         let of_examples = matches!(norm, NormConfig::Layer(_) | NormConfig::Group(_));
@@ -324,12 +325,12 @@ fn host_mlp_matches_the_model_with_and_without_a_unit() {
         let inputs = values(model.features(x(), &Pass::evaluate()));
         let feeds = model.dense_blocks().len();
         let removed = Unit { feeds, index: 2 };
-        let subjects = nets.iter().zip(inputs.chunks_exact(inputs.len() / 2));
-        let subjects: Vec<UnitRemoval<'_>> = subjects
+        let removals = nets.iter().zip(inputs.chunks_exact(inputs.len() / 2));
+        let removals: Vec<UnitRemoval<'_>> = removals
             .zip(numbers.chunks_exact(ROWS))
             .map(|((net, inputs), labels)| UnitRemoval::new(net, inputs.to_vec(), 1, labels))
             .collect();
-        let ours: Vec<f64> = subjects.iter().map(|s| s.intact().nll).collect();
+        let ours: Vec<f64> = removals.iter().map(|s| s.intact().nll).collect();
         assert!(distance(&ours, &losses(&model, x(), labels())) < 1e-9);
         let without = edit(model, |path, weight| {
             if path.ends_with("head.weight") {
@@ -339,7 +340,7 @@ fn host_mlp_matches_the_model_with_and_without_a_unit() {
                 }
             }
         });
-        let less = subjects
+        let less = removals
             .iter()
             .map(|s| s.without(&[removed], Fill::Zero).nll);
         let less: Vec<f64> = less.collect();
@@ -349,7 +350,7 @@ fn host_mlp_matches_the_model_with_and_without_a_unit() {
 }
 
 #[test]
-fn a_last_block_of_its_own_changes_the_last_block_and_nothing_else() {
+fn last_block_changes_only_the_last_block() {
     for_each_device(|device| {
         let start = Start::new([1, 2], &device.clone().autodiff()).double();
         let norm = |scale| {

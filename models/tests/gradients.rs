@@ -1,4 +1,4 @@
-//! Gradients against central differences in double precision, for every layer and operation.
+//! Gradients of every layer and operation against central differences in double precision.
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
@@ -22,15 +22,14 @@ use proptest::test_runner::RngSeed;
 use support::testing::{for_each_device, values};
 use support::{double, is_trained, mlp, normals, normed, parameters};
 
-/// Half the distance of the two points of a central difference.
+/// Step of the central differences.
 const H: f64 = 1e-5;
 
-/// Entries of a gradient that are looked at; of a longer one, a random choice.
+/// Number of entries of a gradient that are checked. Longer gradients are sampled.
 const ENTRIES: usize = 32;
 
-/// Asserts that the gradient of `f` at `point` agrees with central differences to 1e-6 of its
-/// largest entry. `f` gets the point as a list and gives a list, of which a fixed random
-/// combination is differentiated.
+/// Asserts that the gradient of a fixed random combination of the values of `f` at `point` agrees with
+/// central differences to 1e-6 of its largest entry.
 #[track_caller]
 fn check(start: &Start, point: &[f64], f: impl Fn(Tensor<1>) -> Tensor<1>) {
     let combined = |y: Tensor<1>| {
@@ -51,7 +50,7 @@ fn check(start: &Start, point: &[f64], f: impl Fn(Tensor<1>) -> Tensor<1>) {
     let size = exact.iter().fold(0.0f64, |size, g| size.max(g.abs()));
     assert!(
         size > 1e-3,
-        "the gradient is too small to be told from an error"
+        "the gradient is too small to distinguish it from rounding errors"
     );
     let order = Stream::new(0, Purpose::Resample, "entries").permutation(0, exact.len());
     for i in order.into_iter().take(ENTRIES).map(|i| i as usize) {
@@ -61,7 +60,7 @@ fn check(start: &Start, point: &[f64], f: impl Fn(Tensor<1>) -> Tensor<1>) {
     }
 }
 
-/// [`check_module_at`] of normal numbers.
+/// [`check_module_at`] a random normal input.
 #[track_caller]
 fn check_module<M: Module, const D: usize, const E: usize>(
     start: &Start,
@@ -73,8 +72,8 @@ fn check_module<M: Module, const D: usize, const E: usize>(
     check_module_at(start, module, shape, input, forward);
 }
 
-/// [`check`] of a module with respect to its parameters and its input of `shape`. The parameters
-/// are moved off their start values, so that no scale is one and no center zero.
+/// [`check`] of a module with respect to its parameters and its input of `shape`. Noise is added to the
+/// parameters so that no scale is 1 and no center 0.
 #[track_caller]
 fn check_module_at<M: Module, const D: usize, const E: usize>(
     start: &Start,
@@ -101,7 +100,7 @@ fn flatten<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     x.reshape([n])
 }
 
-/// `module` with its parameters read off `flat`, one after the other, gradients attached.
+/// `module` with its parameters taken from `flat` in order, as part of the graph.
 fn with_parameters<M: Module>(module: M, flat: Tensor<1>) -> M {
     struct Load {
         flat: Tensor<1>,
@@ -131,7 +130,7 @@ fn with_parameters<M: Module>(module: M, flat: Tensor<1>) -> M {
     })
 }
 
-/// Two replicas, so that a mix-up of replicas shows.
+/// Two replicas, so that confusing them fails the test.
 fn pair(device: &burn::tensor::Device) -> Start {
     Start {
         seeds: vec![1, 2],
@@ -270,7 +269,7 @@ fn norms_in_every_mode() {
                     norm.forward(x, 3, &pass)
                 });
             }
-            // Forward passes above moved the running averages; evaluation leaves them fixed.
+            // The training passes above moved the running averages; evaluation does not.
             let pass = Pass::evaluate();
             check_module(&start, &norm, [2, 6, 4], |norm, x| {
                 norm.forward(x, 3, &pass)
@@ -303,7 +302,7 @@ fn activations_away_from_their_kinks() {
     });
 }
 
-/// Blocks with the norm on either side, dropout in either place, and the bias on.
+/// Blocks with both positions of the norm and both placements of dropout.
 fn blocks() -> Vec<BlockConfig> {
     let mut blocks = Vec::new();
     for position in [Position::Before, Position::After] {
@@ -327,7 +326,7 @@ fn blocks() -> Vec<BlockConfig> {
     blocks
 }
 
-/// Their products pass over the number that most of the input are.
+/// The kernels skip the most frequent input value.
 #[test]
 fn dense_blocks_of_mostly_equal_inputs() {
     for_each_device(|device| {
@@ -350,7 +349,7 @@ fn dense_blocks_of_mostly_equal_inputs() {
 }
 
 #[test]
-fn whole_perceptrons() {
+fn whole_mlps() {
     for_each_device(|device| {
         let start = pair(device);
         for block in blocks() {

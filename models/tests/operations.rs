@@ -1,4 +1,4 @@
-//! The heavy operations against loops and examples by hand, in both precisions.
+//! Convolution, dense layers, pooling and loss against plain loops and hand-computed examples.
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
@@ -11,7 +11,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use support::normals;
 use support::testing::{assert_close, for_each_device, values};
 
-/// Two replicas in single and in double precision, with the error to expect.
+/// Two replicas in single and in double precision, each with its error bound.
 fn starts(device: &Device) -> [(Start, f64); 2] {
     let start = Start::new([1, 2], &device.clone().autodiff());
     [(start.clone(), 1e-5), (start.double(), 1e-13)]
@@ -54,7 +54,7 @@ fn naive_conv(
 }
 
 #[test]
-fn convolutions_agree_with_the_loop() {
+fn convolutions_match_a_plain_loop() {
     for_each_device(|device| {
         for (start, bound) in starts(device) {
             for geometry in geometries(&[1, 2, 3, 4, 5, 7]) {
@@ -91,7 +91,7 @@ fn convolutions_agree_with_the_loop() {
     });
 }
 
-/// Every stride up to 3 and padding, for kernels of these sizes.
+/// Every stride up to 3 and every padding, for kernels of these sizes.
 fn geometries(kernels: &[usize]) -> Vec<Geometry> {
     let mut all = Vec::new();
     for &kernel in kernels {
@@ -109,7 +109,7 @@ fn geometries(kernels: &[usize]) -> Vec<Geometry> {
 }
 
 #[test]
-fn linear_layers_agree_with_the_loop() {
+fn linear_layers_match_a_plain_loop() {
     for_each_device(|device| {
         for (start, bound) in starts(device) {
             for [rows, inputs, outputs] in [[1, 1, 1], [5, 3, 4], [33, 17, 9]] {
@@ -136,7 +136,7 @@ fn linear_layers_agree_with_the_loop() {
 
 #[test]
 #[should_panic(expected = "shape")]
-fn a_linear_layer_refuses_rows_of_another_width() {
+fn linear_layer_rejects_inputs_of_another_width() {
     for_each_device(|device| {
         let start = Start::new([1], device);
         let config = LinearConfig {
@@ -150,7 +150,7 @@ fn a_linear_layer_refuses_rows_of_another_width() {
     });
 }
 
-/// Pools one image of one channel; the result, and the gradient of its sum weighted 1, 2, 3, ...
+/// The pooled values of an image with one channel, and the gradient of their sum with weights 1, 2, 3, ...
 fn pooled(
     pool: fn(Tensor<5>) -> Tensor<5>,
     image: &[f64],
@@ -166,7 +166,7 @@ fn pooled(
     let pull = start.tensor([pull.clone(), pull].concat(), [2, 1, h / 2, w / 2, 1]);
     let gradients = (y.clone() * pull).sum().backward();
     let dx = values(x.grad(&gradients).expect("a gradient"));
-    // The second replica is the first again.
+    // Both replicas have the same image.
     let (y, (first, second)) = (values(y), dx.split_at(h * w));
     assert_eq!(first, second);
     assert_eq!(y[..n], y[n..]);
@@ -174,7 +174,7 @@ fn pooled(
 }
 
 #[test]
-fn pooling_gives_the_example_by_hand_and_leaves_odd_edges_out() {
+fn pooling_matches_a_hand_computed_example() {
     #[rustfmt::skip]
     let image = [
         1.0, 5.0, -2.0, -8.0, 99.0,
@@ -206,7 +206,7 @@ fn pooling_gives_the_example_by_hand_and_leaves_odd_edges_out() {
 }
 
 #[test]
-fn among_equal_values_the_first_in_row_major_order_takes_the_gradient() {
+fn ties_in_max_pooling_go_to_the_first_value() {
     for_each_device(|device| {
         for (start, _) in starts(device) {
             for (image, winner) in [
@@ -226,10 +226,10 @@ fn among_equal_values_the_first_in_row_major_order_takes_the_gradient() {
 }
 
 #[test]
-fn cross_entropy_is_the_mean_of_minus_log_probabilities() {
+fn cross_entropy_matches_a_hand_computation() {
     for_each_device(|device| {
         for (start, bound) in starts(device) {
-            // Probabilities (1/4, 3/4) and (1/2, 1/2); then scores too large to exponentiate.
+            // Probabilities (1/4, 3/4) and (1/2, 1/2); then logits too large to exponentiate.
             let ln3 = 3.0f64.ln();
             let logits = vec![0.0, ln3, 2.0, 2.0, 800.0, 0.0, -800.0, 0.0];
             let logits: Tensor<3> = start.tensor(logits, [2, 2, 2]);

@@ -1,5 +1,5 @@
-//! The paired design: arms of one seed share everything that they have in common, and a replica of
-//! a stack is the same seed alone.
+//! The paired design: models of one seed share start weights and masks, and a replica of a stack is
+//! bit-identical to the same seed alone.
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
@@ -32,7 +32,7 @@ fn dropping() -> DropoutConfig {
     }
 }
 
-/// Arms that differ from plain ReLU blocks in one thing each.
+/// Arms that differ from plain ReLU blocks in one setting each.
 fn arms() -> Vec<BlockConfig> {
     let plain = BlockConfig::default;
     vec![
@@ -61,19 +61,19 @@ fn arms() -> Vec<BlockConfig> {
     ]
 }
 
-/// Asserts that every weight of `base` is in `arm`, and that whatever both have is the same.
+/// Asserts that `arm` has every weight of `base`, and that shared parameters are equal.
 #[track_caller]
 fn assert_shared(base: &ByPath, arm: &ByPath) {
     for (path, list) in base {
         match arm.get(path) {
-            Some(other) => assert_eq!(list, other, "{path} moved"),
-            None => assert!(path.ends_with("bias"), "{path} is gone"),
+            Some(other) => assert_eq!(list, other, "{path} differs"),
+            None => assert!(path.ends_with("bias"), "{path} is missing"),
         }
     }
 }
 
 #[test]
-fn changing_one_thing_moves_no_other_start_value() {
+fn changing_one_setting_keeps_the_other_start_values() {
     for_each_device(|device| {
         let start = Start::new([3, 4], device);
         for model in [mlp, |block| cnn(Pool::Max, block)] {
@@ -92,7 +92,7 @@ fn changing_one_thing_moves_no_other_start_value() {
 }
 
 #[test]
-fn adding_a_layer_moves_no_other_start_value() {
+fn adding_a_layer_keeps_the_other_start_values() {
     for_each_device(|device| {
         let start = Start::new([3], device);
         let of = |hidden: &[usize]| {
@@ -108,7 +108,7 @@ fn adding_a_layer_moves_no_other_start_value() {
 }
 
 #[test]
-fn both_devices_start_from_the_same_bits() {
+fn start_values_are_bit_identical_on_all_devices() {
     let starts = std::cell::RefCell::new(Vec::new());
     for_each_device(|device| {
         for start in [
@@ -134,7 +134,7 @@ fn both_devices_start_from_the_same_bits() {
     }
 }
 
-/// The masks of every dropout layer of `model` for a batch of `rows`, as factors of ones.
+/// The masks of every dropout layer of `model` for a batch of `rows` examples.
 fn masks(model: &Model, rows: usize, pass: &Pass) -> Vec<Vec<f64>> {
     let conv = model.conv_blocks().map(|block| &block.epilogue.dropout);
     let dense = model
@@ -151,7 +151,7 @@ fn masks(model: &Model, rows: usize, pass: &Pass) -> Vec<Vec<f64>> {
 }
 
 #[test]
-fn arms_of_one_seed_see_the_same_masks() {
+fn arms_of_one_seed_have_the_same_masks() {
     for_each_device(|device| {
         let start = Start::new([3, 4], device);
         for model in [mlp, |block| cnn(Pool::Max, block)] {
@@ -172,7 +172,7 @@ fn arms_of_one_seed_see_the_same_masks() {
 }
 
 #[test]
-fn a_mask_depends_on_seed_path_step_and_place_alone() {
+fn masks_depend_only_on_seed_path_step_and_index() {
     let seen = std::cell::RefCell::new(Vec::new());
     for_each_device(|device| {
         let single = Start::new([3], device);
@@ -196,8 +196,8 @@ fn a_mask_depends_on_seed_path_step_and_place_alone() {
     assert!(seen.iter().all(|mask| *mask == seen[0]));
 }
 
-/// A perceptron, a plain and a residual convolutional net, with batch norm and dropout, small and
-/// of a size at which kernels use several threads; with the rows of a batch.
+/// MLPs and convolutional nets with batch norm and dropout, each with a batch size. The last two are
+/// large enough for kernels to use several threads.
 fn stacked_models() -> Vec<(ModelConfig, usize)> {
     let block = BlockConfig {
         dropout: dropping(),
@@ -229,7 +229,7 @@ fn stacked_models() -> Vec<(ModelConfig, usize)> {
     ]
 }
 
-/// How many numbers of replica `r` of `stacked`, in row-major order, differ in a bit from `alone`.
+/// Number of values of replica `r` of `stacked` that are not bit-identical to `alone`.
 fn differing(stacked: &[f64], alone: &[f64], r: usize) -> usize {
     let mine = &stacked[r * alone.len()..(r + 1) * alone.len()];
     let pairs = mine.iter().zip(alone);
@@ -242,8 +242,8 @@ fn all_differing(stacked: &ByPath, alone: &ByPath, r: usize) -> usize {
     pairs.map(|(all, one)| differing(all, one, r)).sum()
 }
 
-/// How many logits, gradients, parameters and running statistics differ between seeds stacked and
-/// alone, over several steps.
+/// Number of logits, gradients, parameters and running averages that differ between stacked and single
+/// training over several steps.
 fn replica_errors(
     (config, rows): &(ModelConfig, usize),
     rule: Rule,
@@ -278,7 +278,7 @@ fn replica_errors(
 }
 
 #[test]
-fn a_replica_of_a_stack_is_the_same_seed_alone_bit_for_bit() {
+fn replicas_are_bit_identical_to_single_seeds() {
     for_each_device(|device| {
         for model in stacked_models() {
             for rule in [Rule::Sgd { momentum: 0.9 }, Rule::Adam] {

@@ -1,5 +1,6 @@
-//! The zoo on the first adapter that wgpu reaches, against its kernels for the CPU. Without any
-//! adapter these tests fail: Mesa's software adapter will do.
+//! The zoo on the first wgpu adapter against the CPU kernels.
+//!
+//! These tests fail without an adapter; Mesa's software adapter is sufficient.
 #![cfg(all(feature = "wgpu", feature = "flex"))]
 
 #[expect(dead_code, reason = "each test uses a part of it")]
@@ -19,13 +20,13 @@ use support::testing::{adapter, distance, values};
 use support::training::{Optimizer, Rule, Trial};
 use support::{ByPath, cnn, mlp, normals, normed, parameters, tensors};
 
-/// Largest difference that the order of sums in single precision may make, relative to the largest
-/// number of the tensor, over the steps below.
+/// Bound on the effect of the order of summation in single precision after [`STEPS`] steps, relative to
+/// the largest value of the tensor.
 const BOUND: f64 = 2e-5;
 const STEPS: usize = 5;
 const ROWS: usize = 12;
 
-/// The largest difference of two tensors, relative to the largest number of the first.
+/// The largest difference of two tensors, relative to the largest value of the first.
 fn difference(a: &[f64], b: &[f64]) -> f64 {
     let largest = a.iter().fold(0.0f64, |most, x| most.max(x.abs()));
     match distance(a, b) {
@@ -53,7 +54,7 @@ fn start(device: &Device) -> Start {
     Start::new([1, 2, 3], &device.clone().autodiff())
 }
 
-/// Batch norm and dropout.
+/// A block with batch norm and dropout.
 fn block() -> BlockConfig {
     BlockConfig {
         dropout: DropoutConfig {
@@ -66,9 +67,9 @@ fn block() -> BlockConfig {
     }
 }
 
-/// Trains `config` on both and compares every step.
-fn trains_alike(config: &ModelConfig) {
-    // Steps in proportion to gradients: what divides by their size makes small differences large.
+/// Trains `config` on CPU and adapter and compares every step.
+fn assert_same_training(config: &ModelConfig) {
+    // SGD, because optimizers that divide by the size of the gradient amplify rounding errors.
     let rule = Optimizer::new(Rule::Sgd { momentum: 0.9 }, 0.05, 0.001);
     let mut here = Trial::new(config, &start(&Device::flex()), rule.clone());
     let mut there = Trial::new(config, &start(adapter()), rule);
@@ -86,7 +87,7 @@ fn trains_alike(config: &ModelConfig) {
         all_near(&format!("step {step}:"), &a, &b);
     }
     all_near(
-        "statistics and",
+        "running averages and",
         &tensors(&here.model),
         &tensors(&there.model),
     );
@@ -97,19 +98,19 @@ fn trains_alike(config: &ModelConfig) {
 }
 
 #[test]
-fn a_dense_net_with_batch_norm_and_dropout_trains_alike() {
-    trains_alike(&mlp(block()));
+fn dense_net_trains_as_on_the_cpu() {
+    assert_same_training(&mlp(block()));
 }
 
 #[test]
-fn a_convolutional_net_with_batch_norm_dropout_and_max_pooling_trains_alike() {
-    trains_alike(&cnn(Pool::Max, block()));
+fn convolutional_net_trains_as_on_the_cpu() {
+    assert_same_training(&cnn(Pool::Max, block()));
 }
 
-/// Numbers that a stream gives at once.
+/// Random numbers per call of a stream.
 const CHUNK: usize = 128;
 
-/// The mask of `[replicas, rows, channels]` at `step`, as the streams' documentation says it.
+/// The documented mask at `step`, `[replicas, rows, channels]`.
 fn expected(seeds: &[u64], rate: f64, [rows, channels]: [usize; 2], step: u64) -> Vec<f64> {
     let threshold = (rate * 65536.0).round();
     let kept = (1.0 / (1.0 - threshold / 65536.0)) as f32;
@@ -125,7 +126,7 @@ fn expected(seeds: &[u64], rate: f64, [rows, channels]: [usize; 2], step: u64) -
     mask
 }
 
-/// What dropout makes of ones on the adapter.
+/// The mask that the adapter draws.
 fn mask(
     seeds: &[u64],
     rate: f64,
@@ -140,7 +141,7 @@ fn mask(
 }
 
 #[test]
-fn dropout_masks_are_the_same_bits_for_any_size_and_number_of_replicas() {
+fn masks_are_bit_identical_for_all_shapes() {
     let many: Vec<u64> = (0..64).map(|r| r << r).collect();
     for seeds in [&[7][..], &[5, 6, u64::MAX], &many] {
         for shape in [
@@ -164,7 +165,7 @@ fn dropout_masks_are_the_same_bits_for_any_size_and_number_of_replicas() {
 }
 
 #[test]
-fn dropout_masks_are_the_same_bits_at_any_step_and_rate() {
+fn masks_are_bit_identical_for_all_steps_and_rates() {
     const SHAPE: [usize; 2] = [100, 401];
     for rate in [1.0 / 65536.0, 0.5, 65535.0 / 65536.0] {
         let mut all = Vec::new();
@@ -180,7 +181,7 @@ fn dropout_masks_are_the_same_bits_at_any_step_and_rate() {
 }
 
 #[test]
-fn spatial_dropout_masks_are_the_same_bits() {
+fn spatial_masks_are_bit_identical() {
     const POSITIONS: usize = 9;
     for (images, channels) in [(1, 1), (7, 43), (13, 32)] {
         let shape = [images * POSITIONS, channels];
@@ -193,7 +194,7 @@ fn spatial_dropout_masks_are_the_same_bits() {
 }
 
 #[test]
-fn dropout_masks_in_double_precision_are_those_in_single() {
+fn masks_do_not_depend_on_the_precision() {
     if !adapter().supports_dtype(DType::F64) {
         println!("the adapter has no double precision");
         return;
@@ -207,7 +208,7 @@ fn dropout_masks_in_double_precision_are_those_in_single() {
 }
 
 #[test]
-fn masks_of_steps_in_flight_are_those_of_their_own_step() {
+fn masks_of_queued_steps_are_not_mixed_up() {
     let drawn: Vec<Tensor<3>> = (0..40)
         .map(|step| mask(&[1, 2], 0.5, [3, 50], None, step) * 2.0 + 1.0)
         .collect();
@@ -219,7 +220,7 @@ fn masks_of_steps_in_flight_are_those_of_their_own_step() {
 }
 
 #[test]
-fn dropout_and_its_gradient_are_those_of_the_host() {
+fn dropout_and_its_gradient_match_the_cpu() {
     const SHAPE: [usize; 3] = [3, 24, 17];
     const COUNT: usize = SHAPE[0] * SHAPE[1] * SHAPE[2];
     for spatial in [false, true] {
@@ -228,7 +229,7 @@ fn dropout_and_its_gradient_are_those_of_the_host() {
             let dropout = Dropout::new(0.3, spatial, "layer", &start).expect("it drops");
             let x = start.tensor(normals("x", COUNT), SHAPE).require_grad();
             let weight = start.tensor(normals("weight", COUNT), SHAPE);
-            // Powers of two and relu, so that no rounding depends on the order of operations.
+            // Doubling and ReLU are exact, so the result does not depend on the order of operations.
             let y = dropout.forward((x.clone() * 2.0).clamp_min(0.0), 4, &Pass::train(11));
             let gradients = (y.clone() * weight).sum().backward();
             let gradient = x.grad(&gradients).expect("x is behind the sum");
@@ -240,13 +241,13 @@ fn dropout_and_its_gradient_are_those_of_the_host() {
     }
 }
 
-/// Two replicas of 35 numbers called `name` on `device`.
+/// Two replicas of 35 normal numbers on `device`, which depend on `name`.
 fn numbers(name: &str, device: &Device) -> Tensor<2> {
     Start::new([0, 1], device).tensor(normals(name, 70), [2, 35])
 }
 
 #[test]
-fn the_optimizers_take_the_same_step() {
+fn optimizers_take_the_same_step() {
     let sgd = |device: &Device| {
         let of = |name: &str| numbers(name, device);
         let step = SgdStep {

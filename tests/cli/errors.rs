@@ -66,7 +66,7 @@ fn too_many_poolings_are_rejected() {
     bad_spec(
         "kind = \"mlp\"\nhidden = [16]",
         "kind = \"cnn\"\nchannels = [4, 4, 4, 4, 4]",
-        "`model.channels` leave nothing of an image of 8x8",
+        "`model.channels` has too many stages for an image of 8x8",
     );
 }
 

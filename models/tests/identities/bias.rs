@@ -1,4 +1,4 @@
-//! `BN(W u + b) = BN(W u)`: a bias directly before a batch norm does nothing, through training.
+//! `BN(W u + b) = BN(W u)`: a bias directly before a batch norm has no effect, also in training.
 
 use crate::support::testing::{assert_close, distance, for_each_device};
 use crate::support::training::{Optimizer, Rule, Trial};
@@ -13,8 +13,8 @@ use burn::tensor::Device;
 const ROWS: usize = 8;
 const STEPS: usize = 6;
 const MOMENTUM: Rule = Rule::Sgd { momentum: 0.9 };
-/// Rule, learning rate, weight decay, and how far rounding may carry the twins apart. Adam divides
-/// by the size of the gradient, down to 1e-8, and so enlarges rounding errors where it is small.
+/// Optimizer, learning rate, weight decay, and a bound on rounding errors. Adam divides by the size of
+/// the gradient and therefore amplifies rounding errors of small gradients.
 const CASES: [(Rule, f64, f64, f64); 3] = [
     (MOMENTUM, 0.05, 0.01, 1e-12),
     (Rule::Adam, 0.01, 0.0, 1e-7),
@@ -32,8 +32,8 @@ fn with_bias(block: &BlockConfig, bias: Bias) -> BlockConfig {
     }
 }
 
-/// A pair that differs in the biases of the hidden blocks alone.
-fn twins(
+/// Two trials that differ only in whether hidden blocks have biases.
+fn with_and_without_bias(
     model: fn(BlockConfig) -> ModelConfig,
     block: &BlockConfig,
     device: &Device,
@@ -45,9 +45,9 @@ fn twins(
 }
 
 /// The largest difference of a logit in training.
-fn parting(twins: &mut [Trial; 2]) -> f64 {
-    let step = |twin: &mut Trial| twin.step(ROWS).logits;
-    let [a, b] = twins;
+fn largest_difference(trials: &mut [Trial; 2]) -> f64 {
+    let step = |trial: &mut Trial| trial.step(ROWS).logits;
+    let [a, b] = trials;
     let each = (0..STEPS).map(|_| distance(&step(a), &step(b)));
     each.fold(0.0, f64::max)
 }
@@ -63,7 +63,7 @@ fn largest(all: &ByPath) -> f64 {
 }
 
 #[test]
-fn a_bias_directly_before_batch_norm_changes_no_step_and_has_no_gradient() {
+fn bias_before_batch_norm_has_no_effect_and_no_gradient() {
     for_each_device(|device| {
         for (scale, center) in [(false, false), (false, true), (true, false), (true, true)] {
             for (rule, rate, decay, bound) in CASES {
@@ -103,7 +103,7 @@ fn a_bias_directly_before_batch_norm_changes_no_step_and_has_no_gradient() {
 }
 
 #[test]
-fn in_evaluation_a_bias_counts_as_far_as_the_running_mean_lags_behind_it() {
+fn bias_in_evaluation_acts_through_the_lagging_running_mean() {
     for_each_device(|device| {
         for corrected in [false, true] {
             let mut block = normed(Activation::Relu, true, true);
@@ -111,11 +111,11 @@ fn in_evaluation_a_bias_counts_as_far_as_the_running_mean_lags_behind_it() {
             if let NormConfig::Batch(c) = &mut block.norm {
                 c.bias_correction = corrected;
             }
-            let mut twins = twins(mlp, &block, device);
-            assert!(parting(&mut twins) < 1e-12);
-            let [with, without] = twins;
-            let running = |twin: &Trial| {
-                let valid = burn::module::Module::valid(&twin.model);
+            let mut trials = with_and_without_bias(mlp, &block, device);
+            assert!(largest_difference(&mut trials) < 1e-12);
+            let [with, without] = trials;
+            let running = |trial: &Trial| {
+                let valid = burn::module::Module::valid(&trial.model);
                 tensors(&valid)["Mlp.blocks.0.epilogue.norm.Batch.running.mean"].clone()
             };
             let share = 1.0 - 0.9f64.powi(STEPS as i32);
@@ -132,48 +132,54 @@ fn in_evaluation_a_bias_counts_as_far_as_the_running_mean_lags_behind_it() {
 }
 
 #[test]
-fn a_bias_matters_where_the_norm_follows_the_activation() {
+fn bias_has_an_effect_if_the_norm_is_after_the_activation() {
     for_each_device(|device| {
         let block = BlockConfig {
             position: Position::After,
             ..normed(Activation::Relu, true, true)
         };
         for model in [mlp, |block| cnn(Pool::Max, block)] {
-            let apart = parting(&mut twins(model, &block, device));
+            let apart = largest_difference(&mut with_and_without_bias(model, &block, device));
             assert!(apart > 1e-3, "{apart:e}");
         }
     });
 }
 
 #[test]
-fn a_bias_matters_before_layer_norm() {
+fn bias_has_an_effect_before_layer_norm() {
     for_each_device(|device| {
         let block = BlockConfig {
             norm: NormConfig::Layer(LayerNormConfig::default()),
             ..BlockConfig::default()
         };
-        let apart = parting(&mut twins(mlp, &block, device));
+        let apart = largest_difference(&mut with_and_without_bias(mlp, &block, device));
         assert!(apart > 1e-3, "{apart:e}");
     });
 }
 
 #[test]
-fn a_bias_does_not_replace_a_missing_center() {
+fn bias_does_not_replace_a_missing_center() {
     for_each_device(|device| {
         for model in [mlp, |block| cnn(Pool::Max, block)] {
-            let mut without_center = twins(model, &normed(Activation::Relu, true, false), device);
-            let apart = parting(&mut without_center);
-            assert!(apart < 1e-12, "a bias acted without a center: {apart:e}");
-            let [_, centered] = twins(model, &normed(Activation::Relu, true, true), device);
-            let [biased, _] = twins(model, &normed(Activation::Relu, true, false), device);
-            let apart = parting(&mut [biased, centered]);
-            assert!(apart > 1e-3, "the center did nothing: {apart:e}");
+            let mut without_center =
+                with_and_without_bias(model, &normed(Activation::Relu, true, false), device);
+            let apart = largest_difference(&mut without_center);
+            assert!(
+                apart < 1e-12,
+                "the bias has an effect without a center: {apart:e}"
+            );
+            let [_, centered] =
+                with_and_without_bias(model, &normed(Activation::Relu, true, true), device);
+            let [biased, _] =
+                with_and_without_bias(model, &normed(Activation::Relu, true, false), device);
+            let apart = largest_difference(&mut [biased, centered]);
+            assert!(apart > 1e-3, "the center has no effect: {apart:e}");
         }
     });
 }
 
 #[test]
-fn the_same_offset_is_invisible_in_the_bias_and_visible_in_the_center() {
+fn offset_has_an_effect_in_the_center_only() {
     for_each_device(|device| {
         let block = with_bias(&normed(Activation::Relu, true, true), Bias::On);
         let logits = |suffix: &str| {

@@ -1,4 +1,4 @@
-//! Which units a step trains under dropout.
+//! Which units a training step moves under dropout.
 
 use crate::support::testing::{for_each_device, values};
 use crate::support::training::{Optimizer, Rule, Trial};
@@ -12,7 +12,7 @@ const UNITS: usize = 7;
 const PLAIN: Rule = Rule::Sgd { momentum: 0.0 };
 const MOMENTUM: Rule = Rule::Sgd { momentum: 0.9 };
 
-/// Which units of the first hidden block no example of the batch keeps at `step`.
+/// Units of the first hidden block that are dropped for the whole batch at `step`.
 fn dropped(start: &Start, rows: usize, step: u64) -> [bool; UNITS] {
     let dropout = Dropout::new(0.5, false, "blocks.0.dropout", start).expect("it drops");
     let ones: Tensor<3> = start.tensor(vec![1.0; rows * UNITS], [1, rows, UNITS]);
@@ -20,8 +20,7 @@ fn dropped(start: &Start, rows: usize, step: u64) -> [bool; UNITS] {
     std::array::from_fn(|unit| mask.iter().skip(unit).step_by(UNITS).all(|&m| m == 0.0))
 }
 
-/// Everything that belongs to a unit of the first hidden block alone: its incoming weights, its
-/// bias, its outgoing weights.
+/// Incoming weights, bias and outgoing weights of a unit of the first hidden block.
 fn of_unit(all: &ByPath, unit: usize) -> Vec<f64> {
     let incoming = &all["Mlp.blocks.0.linear.weight"];
     let outgoing = &all["Mlp.blocks.1.linear.weight"];
@@ -33,7 +32,7 @@ fn of_unit(all: &ByPath, unit: usize) -> Vec<f64> {
     mine
 }
 
-/// Trains on batches of one example; how many dropped units moved, and how many did not.
+/// Trains on batches of one example; counts the dropped units that moved and those that did not.
 fn moves_of_dropped_units(start: &Start, rule: Rule, decay: f64) -> [usize; 2] {
     let config = mlp(BlockConfig {
         activation: Activation::Sigmoid,
@@ -52,12 +51,12 @@ fn moves_of_dropped_units(start: &Start, rule: Rule, decay: f64) -> [usize; 2] {
         for (unit, dropped) in dropped(start, 1, step).into_iter().enumerate() {
             let gradient = of_unit(&gradients, unit);
             if !dropped {
-                // A kept unit has gradients, unless the whole next block is dropped.
+                // A kept unit has a gradient unless the whole next block is dropped.
                 trained[unit] |= gradient.iter().any(|&g| g != 0.0);
                 continue;
             }
             assert!(gradient.iter().all(|&g| g == 0.0), "{gradient:?}");
-            // Momentum and Adam remember only what there has been.
+            // Momentum and Adam move a dropped unit only if it had a gradient before.
             if trained[unit] {
                 let same = of_unit(&before, unit) == of_unit(&after, unit);
                 moved[usize::from(same)] += 1;
@@ -69,7 +68,7 @@ fn moves_of_dropped_units(start: &Start, rule: Rule, decay: f64) -> [usize; 2] {
 }
 
 #[test]
-fn a_unit_dropped_for_a_whole_batch_moves_under_everything_but_plain_descent() {
+fn dropped_units_move_except_under_plain_sgd() {
     for_each_device(|device| {
         let start = double(device);
         let [moved, still] = moves_of_dropped_units(&start, PLAIN, 0.0);
@@ -88,7 +87,7 @@ fn a_unit_dropped_for_a_whole_batch_moves_under_everything_but_plain_descent() {
 }
 
 #[test]
-fn with_a_mask_for_each_example_no_unit_is_dropped_for_a_whole_batch() {
+fn no_unit_is_dropped_for_a_whole_batch_of_32() {
     for_each_device(|device| {
         let start = Start::new([1], device);
         let count = |rows: usize| -> usize {
@@ -96,7 +95,7 @@ fn with_a_mask_for_each_example_no_unit_is_dropped_for_a_whole_batch() {
             units.flatten().filter(|&dropped| dropped).count()
         };
         assert_eq!(count(32), 0);
-        // Of two examples both drop a unit with probability 1/4.
+        // Both of two examples drop a unit with probability 1/4.
         let n = (1000 * UNITS) as f64;
         let (expected, deviation) = (n / 4.0, (n * 3.0 / 16.0).sqrt());
         let found = count(2) as f64;

@@ -1,5 +1,4 @@
-//! The identities behind the claims, in double precision on every CPU device, and the cases in
-//! which they must fail.
+//! The identities behind the claims in double precision, and the cases in which they must not hold.
 
 mod bias;
 mod dropout;

@@ -1,4 +1,4 @@
-//! What a learned scale and center can move into: the next layer, or nothing at all.
+//! Folding of learned scales and centers, and invariance to the size of normalized weights.
 
 use crate::support::testing::{assert_close, distance, for_each_device, values};
 use crate::support::training::{Optimizer, Rule, Trial};
@@ -18,7 +18,7 @@ use burn::tensor::{Tensor, activation};
 
 const ROWS: usize = 8;
 
-/// Both kinds of model with every operation that commutes with the fold.
+/// Both kinds of model, with every operation that commutes with folding.
 fn models(block: &BlockConfig) -> [ModelConfig; 3] {
     [
         mlp(block.clone()),
@@ -27,7 +27,7 @@ fn models(block: &BlockConfig) -> [ModelConfig; 3] {
     ]
 }
 
-/// A trained net whose scales started at sizes from 0.4 to 2.5 and with both signs.
+/// A trained net with start scales of both signs and absolute values from 0.4 to 2.5.
 fn trained(config: &ModelConfig, start: &Start) -> Trial {
     let optimizer = Optimizer::new(Rule::Sgd { momentum: 0.9 }, 0.05, 0.01);
     let mut trial = Trial::new(config, start, optimizer);
@@ -43,7 +43,7 @@ fn trained(config: &ModelConfig, start: &Start) -> Trial {
     trial
 }
 
-/// The logits of both on the same examples in the same pass, relative to the largest.
+/// The largest difference of a logit on the same examples, relative to the largest logit.
 fn relative_distance(a: &Model, b: &Model, start: &Start, pass: &Pass) -> f64 {
     let logits = |model: &Model| values(model.forward(batch(start, 99, ROWS).0, pass));
     let (a, b) = (logits(a), logits(b));
@@ -63,7 +63,7 @@ fn with_dropout(activation: Activation) -> BlockConfig {
 }
 
 #[test]
-fn scales_fold_into_the_next_layer_behind_a_homogeneous_activation() {
+fn scales_fold_exactly_if_the_activation_is_homogeneous() {
     for_each_device(|device| {
         let start = double(device);
         for activation in Activation::ALL {
@@ -77,7 +77,7 @@ fn scales_fold_into_the_next_layer_behind_a_homogeneous_activation() {
                 let apart = relative_distance(&model, &folded, &start, &Pass::evaluate());
                 if activation.is_positively_homogeneous() {
                     assert!(apart < 1e-12, "{activation:?}: {apart:e}");
-                    // Masks commute with the fold as well.
+                    // Dropout masks commute with folding, too.
                     let apart = relative_distance(&model, &folded, &start, &Pass::train(3));
                     assert!(apart < 1e-12, "{activation:?} in training: {apart:e}");
                 } else {
@@ -89,7 +89,7 @@ fn scales_fold_into_the_next_layer_behind_a_homogeneous_activation() {
 }
 
 #[test]
-fn a_scale_of_zero_stays_where_it_is() {
+fn zero_scales_are_not_folded() {
     for_each_device(|device| {
         let start = double(device);
         let mut model = trained(&mlp(normed(Activation::Relu, true, true)), &start).model;
@@ -105,7 +105,7 @@ fn a_scale_of_zero_stays_where_it_is() {
 }
 
 #[test]
-fn the_fold_holds_for_the_absolute_value_and_not_for_a_softmax() {
+fn folding_is_exact_for_abs_but_not_for_softmax() {
     type Function = fn(Tensor<2>) -> Tensor<2>;
     let cases: [(Function, bool); 3] = [
         (|x| activation::relu(x), true),
@@ -133,7 +133,7 @@ fn the_fold_holds_for_the_absolute_value_and_not_for_a_softmax() {
 }
 
 #[test]
-fn residual_connections_and_other_positions_have_no_fold() {
+fn residual_connections_and_other_positions_are_rejected() {
     for_each_device(|device| {
         let start = double(device);
         let fold = |config: ModelConfig| {
@@ -167,7 +167,7 @@ fn residual_connections_and_other_positions_have_no_fold() {
 }
 
 #[test]
-fn weight_decay_tells_a_net_from_its_fold() {
+fn weight_decay_acts_differently_on_the_folded_net() {
     for_each_device(|device| {
         let start = double(device);
         let config = mlp(normed(Activation::Relu, true, true));
@@ -177,7 +177,7 @@ fn weight_decay_tells_a_net_from_its_fold() {
         let (ours, theirs) = (penalty(&parameters(&net)), penalty(&folded));
         assert!((ours / theirs - 1.0).abs() > 0.05, "{ours} and {theirs}");
 
-        // The same function at the start of a step, another one after it.
+        // Both nets compute the same function before a step, but not after it.
         let step = |all: &ByPath| {
             let optimizer = Optimizer::new(Rule::Sgd { momentum: 0.0 }, 0.05, 0.5);
             let mut trial = Trial::new(&config, &start, optimizer);
@@ -190,7 +190,7 @@ fn weight_decay_tells_a_net_from_its_fold() {
     });
 }
 
-/// How far a trained net with its norms after the activation is from its fold.
+/// Relative distance of a trained net with norms after the activation from the folded net.
 fn fold_after(config: &ModelConfig, start: &Start, center: bool) -> f64 {
     let net = edit(trained(config, start).model, |path, list| {
         if path.ends_with("center") {
@@ -205,7 +205,7 @@ fn fold_after(config: &ModelConfig, start: &Start, center: bool) -> f64 {
 }
 
 #[test]
-fn behind_the_activation_scale_and_center_fold_into_a_dense_layer() {
+fn norms_after_the_activation_fold_into_a_dense_layer() {
     for_each_device(|device| {
         for activation in [Activation::Relu, Activation::Tanh, Activation::Gelu] {
             let config = mlp(BlockConfig {
@@ -221,7 +221,7 @@ fn behind_the_activation_scale_and_center_fold_into_a_dense_layer() {
 }
 
 #[test]
-fn through_a_zero_padded_convolution_only_the_scale_folds() {
+fn only_scales_fold_into_a_zero_padded_convolution() {
     for_each_device(|device| {
         for (kernel, pool, center, holds) in [
             (3, Pool::None, false, true),
@@ -244,13 +244,13 @@ fn through_a_zero_padded_convolution_only_the_scale_folds() {
                 },
             });
             let apart = fold_after(&config, &double(device), center);
-            let as_claimed = if holds { apart < 1e-12 } else { apart > 1e-3 };
-            assert!(as_claimed, "kernel {kernel}, center {center}: {apart:e}");
+            let as_expected = if holds { apart < 1e-12 } else { apart > 1e-3 };
+            assert!(as_expected, "kernel {kernel}, center {center}: {apart:e}");
         }
     });
 }
 
-/// A batch norm without scale and center, with any epsilon.
+/// A batch norm without scale and center.
 fn bare(epsilon: f64, start: &Start) -> Norm {
     let config = NormConfig::Batch(BatchNormConfig {
         scale: false,
@@ -263,7 +263,7 @@ fn bare(epsilon: f64, start: &Start) -> Norm {
 }
 
 #[test]
-fn batch_norm_forgets_the_size_of_the_weights_up_to_epsilon() {
+fn batch_norm_cancels_the_size_of_the_weights() {
     for_each_device(|device| {
         let start = double(device);
         let wu: Tensor<3> = start.tensor(normals("wu", 36), [1, 9, 4]);
@@ -273,7 +273,7 @@ fn batch_norm_forgets_the_size_of_the_weights_up_to_epsilon() {
         };
         for a in [0.01, 0.5, 3.0, 100.0] {
             assert_close(&normal(a, 0.0), &normal(1.0, 0.0), 1e-13);
-            // With an epsilon, a factor acts exactly as the epsilon divided by its square.
+            // A factor acts exactly like an epsilon divided by its square.
             assert_close(&normal(a, 1e-3), &normal(1.0, 1e-3 / (a * a)), 1e-13);
         }
         assert!(distance(&normal(0.01, 1e-3), &normal(1.0, 1e-3)) > 1e-1);
@@ -282,7 +282,7 @@ fn batch_norm_forgets_the_size_of_the_weights_up_to_epsilon() {
 }
 
 #[test]
-fn the_gradient_of_normalized_weights_is_orthogonal_to_them_at_epsilon_zero() {
+fn gradient_is_orthogonal_to_normalized_weights() {
     for_each_device(|device| {
         let start = double(device);
         let config = LinearConfig {
@@ -308,7 +308,7 @@ fn the_gradient_of_normalized_weights_is_orthogonal_to_them_at_epsilon_zero() {
 }
 
 #[test]
-fn a_trained_net_does_not_see_the_size_of_its_normalized_weights() {
+fn trained_net_is_invariant_to_the_size_of_normalized_weights() {
     for_each_device(|device| {
         let start = double(device);
         let block = BlockConfig {
@@ -327,7 +327,7 @@ fn a_trained_net_does_not_see_the_size_of_its_normalized_weights() {
         let pass = Pass::evaluate_on_batch();
         let apart = relative_distance(&net, &scaled, &start, &pass);
         assert!(apart < 1e-11, "{apart:e}");
-        // The running averages belong to the old size.
+        // The running averages still belong to the old size.
         let (net, scaled) = (net.valid(), scaled.valid());
         let apart = relative_distance(&net, &scaled, &start, &Pass::evaluate());
         assert!(apart > 1e-2, "{apart:e}");

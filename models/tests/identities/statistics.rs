@@ -1,4 +1,4 @@
-//! Batch, running and population statistics, and what dropout does to them.
+//! Batch, running and population statistics, and the effect of dropout on them.
 
 use crate::support::testing::{assert_close, for_each_device, values};
 use crate::support::{double, mlp, normals, normed};
@@ -18,7 +18,7 @@ fn batch_norm(momentum: f64, bias_correction: bool, start: &Start) -> BatchNorm 
     });
     match config.init(CHANNELS, 0.0, start) {
         Ok(Some(Norm::Batch(norm))) => norm,
-        other => panic!("a batch norm, not {other:?}"),
+        other => panic!("not a batch norm: {other:?}"),
     }
 }
 
@@ -26,7 +26,7 @@ fn start(device: &Device) -> Start {
     Start::new([1], device).double()
 }
 
-/// Mean and variance of each channel that a norm of momentum 1 took from its last batch.
+/// The running averages: mean and variance per channel.
 fn statistics(norm: &BatchNorm) -> [Vec<f64>; 2] {
     let (mean, variance) = norm.running.estimates();
     [values(mean), values(variance)]
@@ -47,7 +47,7 @@ fn channel(lists: &[Vec<f64>], c: usize) -> Vec<f64> {
 }
 
 #[test]
-fn the_population_variance_is_the_mean_batch_variance_and_the_variance_of_batch_means() {
+fn population_variance_is_within_plus_between_batches() {
     for_each_device(|device| {
         let start = start(device);
         let x: Tensor<3> = start.tensor(normals("population", 48 * CHANNELS), [1, 48, CHANNELS]);
@@ -65,17 +65,17 @@ fn the_population_variance_is_the_mean_batch_variance_and_the_variance_of_batch_
             let within = mean(&channel(&variances, c));
             let between = variance(&channel(&means, c));
             assert_close(&[within + between], &[population], 1e-14);
-            // So the average of the batch variances alone falls short.
+            // The average of the batch variances alone is too small.
             assert!(population - within > 1e-2, "{within} of {population}");
         }
     });
 }
 
 #[test]
-fn the_start_of_a_running_average_weighs_under_one_percent_after_44_459_and_4603_steps() {
+fn start_value_decays_below_one_percent_as_computed() {
     for_each_device(|device| {
         let start = start(device);
-        // Equal rows have variance 0, so what is left in the running variance is its start, 1.
+        // Equal rows have variance 0, so the running variance is the weight of its start value, 1.
         let rows: Tensor<3> = start.tensor([2.0, -1.0, 0.5].repeat(2), [1, 2, CHANNELS]);
         for (momentum, steps) in [(0.1, 44), (0.01, 459), (0.001, 4603)] {
             let norm = batch_norm(momentum, false, &start);
@@ -98,7 +98,7 @@ fn the_start_of_a_running_average_weighs_under_one_percent_after_44_459_and_4603
 }
 
 #[test]
-fn in_a_net_of_constant_batches_the_start_decays_in_every_block_alike() {
+fn start_value_decays_equally_in_all_blocks() {
     for_each_device(|device| {
         let start = start(device);
         let config = mlp(normed(Activation::Relu, true, true));
@@ -119,7 +119,7 @@ fn in_a_net_of_constant_batches_the_start_decays_in_every_block_alike() {
 }
 
 #[test]
-fn bias_correction_removes_the_start_from_the_first_step_on() {
+fn bias_correction_removes_the_start_value() {
     for_each_device(|device| {
         let start = start(device);
         let rows: Tensor<3> = start.tensor(normals("rows", 8 * CHANNELS), [1, 8, CHANNELS]);
@@ -147,7 +147,7 @@ fn bias_correction_removes_the_start_from_the_first_step_on() {
     });
 }
 
-/// `Var(x) + (1 - p) / p E[x^2]`, of each channel of row-major `x`.
+/// `Var(x) + (1 - p) / p E[x^2]` for each channel of `x`, row-major.
 fn shifted(x: &[f64], p: f64) -> Vec<f64> {
     let of = |c: usize| {
         let list: Vec<f64> = x.iter().skip(c).step_by(CHANNELS).copied().collect();
@@ -157,7 +157,7 @@ fn shifted(x: &[f64], p: f64) -> Vec<f64> {
     (0..CHANNELS).map(of).collect()
 }
 
-/// Values with means 0, 1 and 2, so that `E[x^2]` and `Var(x)` differ.
+/// Normal values with channel means 0, 1 and 2, so that `E[x^2]` and `Var(x)` differ.
 fn offset_normals(rows: usize) -> Vec<f64> {
     let list = normals("x", rows * CHANNELS);
     let offset = |(i, x)| x + (i % CHANNELS) as f64;
@@ -165,7 +165,7 @@ fn offset_normals(rows: usize) -> Vec<f64> {
 }
 
 #[test]
-fn the_variance_after_inverted_dropout_is_exact_over_the_two_outcomes_of_each_unit() {
+fn variance_after_inverted_dropout_matches_the_formula() {
     for_each_device(|device| {
         let start = start(device);
         let x = offset_normals(16);
@@ -180,7 +180,7 @@ fn the_variance_after_inverted_dropout_is_exact_over_the_two_outcomes_of_each_un
             }
         }
         assert_eq!(seen, [true; 2]);
-        // Over rows and outcomes: 0 with probability 1 - p, x / p with probability p.
+        // The outcomes are 0 with probability 1 - p and x / p with probability p.
         let of = |c: usize| {
             let list: Vec<f64> = x.iter().skip(c).step_by(CHANNELS).copied().collect();
             let first: Vec<f64> = list.iter().map(|x| p * (x / p)).collect();
@@ -193,7 +193,7 @@ fn the_variance_after_inverted_dropout_is_exact_over_the_two_outcomes_of_each_un
 }
 
 #[test]
-fn dropout_before_a_norm_shifts_the_variance_it_sees_as_the_formula_says() {
+fn dropout_before_a_norm_shifts_the_variance_as_computed() {
     const STEPS: u64 = 300;
     const ROWS: usize = 64;
     for_each_device(|device| {
@@ -233,7 +233,7 @@ fn dropout_before_a_norm_shifts_the_variance_it_sees_as_the_formula_says() {
                 let error = (variance(&within) / STEPS as f64).sqrt();
                 let off = (total - expected).abs();
                 assert!(off < 5.0 * error, "channel {c}: {total}, not {expected}");
-                // The bound tells the formula from none, and E[x^2] from Var(x).
+                // The bound distinguishes the formula from Var(x), and E[x^2] from Var(x) in it.
                 let plain: Vec<f64> = x.iter().skip(c).step_by(CHANNELS).copied().collect();
                 assert!(expected - variance(&plain) > 10.0 * error);
                 assert!(c == 0 || expected - variance(&plain) / (1.0 - rate) > 10.0 * error);
@@ -243,7 +243,7 @@ fn dropout_before_a_norm_shifts_the_variance_it_sees_as_the_formula_says() {
 }
 
 #[test]
-fn dropout_after_the_norm_leaves_its_statistics_alone() {
+fn dropout_after_the_norm_keeps_its_statistics() {
     for_each_device(|device| {
         let start = double(device);
         let seen = |rate: f64, placement: Placement| {
@@ -260,7 +260,7 @@ fn dropout_after_the_norm_leaves_its_statistics_alone() {
             block.epilogue.forward(rows, 1, &Pass::train(0));
             match &block.epilogue.norm {
                 Some(Norm::Batch(norm)) => statistics(norm),
-                other => panic!("a batch norm, not {other:?}"),
+                other => panic!("not a batch norm: {other:?}"),
             }
         };
         let plain = seen(0.0, Placement::End);

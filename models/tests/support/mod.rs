@@ -1,4 +1,4 @@
-//! What the tests of the zoo share: devices, data, parameters by path, and training.
+//! Shared test support: small models, random data, parameters by path, and training.
 
 #[path = "../../kernels/tests/support/testing.rs"]
 pub(crate) mod testing;
@@ -18,26 +18,26 @@ use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use std::collections::BTreeMap;
 use testing::values;
 
-/// Images of the small test models.
+/// Image size of the small test models.
 pub(crate) const INPUT: [usize; 3] = [6, 5, 2];
-/// Classes of the small test models.
+/// Number of classes of the small test models.
 pub(crate) const CLASSES: usize = 3;
 
-/// Named lists of numbers; the names are the paths of parameters.
+/// Values by the path of their parameter.
 pub(crate) type ByPath = BTreeMap<String, Vec<f64>>;
 
-/// `n` standard normal numbers that depend on `name` alone.
+/// `n` standard normal numbers that depend only on `name`.
 pub(crate) fn normals(name: &str, n: usize) -> Vec<f64> {
     let stream = Stream::new(0, Purpose::Resample, name);
     stream.normals(0).take(n).collect()
 }
 
-/// One replica in double precision that records gradients.
+/// One replica in double precision with gradients.
 pub(crate) fn double(device: &Device) -> Start {
     Start::new([1], &device.clone().autodiff()).double()
 }
 
-/// A batch of random examples, whose content depends on the seeds and `step` alone.
+/// A batch of random examples that depends only on the seeds and `step`.
 pub(crate) fn batch(start: &Start, step: u64, rows: usize) -> (Tensor<3>, Tensor<2, Int>) {
     let features: usize = INPUT.iter().product();
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
@@ -54,7 +54,7 @@ pub(crate) fn batch(start: &Start, step: u64, rows: usize) -> (Tensor<3>, Tensor
     )
 }
 
-/// A perceptron with two hidden blocks.
+/// An MLP with two hidden blocks.
 pub(crate) fn mlp(block: BlockConfig) -> ModelConfig {
     ModelConfig::Mlp(MlpConfig {
         hidden: vec![7, 6],
@@ -63,7 +63,7 @@ pub(crate) fn mlp(block: BlockConfig) -> ModelConfig {
     })
 }
 
-/// Two convolution stages and a dense block.
+/// A CNN with two convolution stages and a dense block.
 pub(crate) fn cnn(pool: Pool, block: BlockConfig) -> ModelConfig {
     ModelConfig::Cnn(CnnConfig {
         channels: vec![3, 4],
@@ -90,13 +90,13 @@ pub(crate) fn normed(activation: Activation, scale: bool, center: bool) -> Block
     }
 }
 
-/// Whether the last part of `path` names something trained, not a running statistic.
+/// True if `path` is that of a trained parameter, not of a running average.
 pub(crate) fn is_trained(path: &str) -> bool {
     let name = path.rsplit('.').next().unwrap_or_default();
     ["weight", "bias", "scale", "center"].contains(&name)
 }
 
-/// Every float tensor of `module`, running statistics included.
+/// Every float tensor of `module`, including running averages.
 pub(crate) fn tensors(module: &impl Module) -> ByPath {
     let all = visit(module, None).into_iter();
     all.map(|seen| (seen.path, seen.values)).collect()

@@ -1,4 +1,4 @@
-//! A small optimizer and a model in training, independent of the library that uses the zoo.
+//! A small training loop, independent of the suite.
 
 use super::testing::values;
 use super::{ByPath, CLASSES, INPUT, batch, gradients};
@@ -8,16 +8,16 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
 use std::collections::HashMap;
 
-/// How a gradient becomes a step.
+/// Optimizer rule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rule {
-    /// Gradient descent; with momentum 0, plain.
+    /// Gradient descent with momentum; plain if it is 0.
     Sgd { momentum: f64 },
-    /// Kingma and Ba 2015, with the usual constants.
+    /// Adam (Kingma and Ba 2015) with its default constants.
     Adam,
 }
 
-/// An optimizer over the parameters of any module, with a penalty on its weights.
+/// Optimizer of any module, with weight decay as an L2 penalty.
 #[derive(Clone, Debug)]
 pub(crate) struct Optimizer {
     rule: Rule,
@@ -38,7 +38,7 @@ impl Optimizer {
         }
     }
 
-    /// Moves every parameter of `module` that has a gradient.
+    /// Updates every parameter of `module` that has a gradient.
     pub(crate) fn step<M: Module>(&mut self, module: M, gradients: &Gradients) -> M {
         self.step += 1;
         module.map(&mut Walk {
@@ -105,7 +105,7 @@ impl ModuleMapper for Walk<'_> {
     }
 }
 
-/// A model in training on batches that its seeds alone determine.
+/// A model in training on random batches.
 #[derive(Debug)]
 pub(crate) struct Trial {
     pub(crate) model: Model,
@@ -114,10 +114,10 @@ pub(crate) struct Trial {
     step: u64,
 }
 
-/// What a training step gave, before the parameters moved.
+/// Results of a training step, from before the update.
 pub(crate) struct Step {
     pub(crate) logits: Vec<f64>,
-    /// One loss a replica.
+    /// One loss per replica.
     pub(crate) losses: Vec<f64>,
     pub(crate) gradients: ByPath,
 }
@@ -149,19 +149,19 @@ impl Trial {
         seen
     }
 
-    /// Several steps.
+    /// Several steps on batches of `rows` examples.
     pub(crate) fn steps(&mut self, steps: usize, rows: usize) {
         for _ in 0..steps {
             self.step(rows);
         }
     }
 
-    /// Logits in evaluation mode of examples never trained on.
+    /// Logits in evaluation on new examples.
     pub(crate) fn evaluate(&self, rows: usize) -> Vec<f64> {
         self.evaluate_in(&Pass::evaluate(), rows)
     }
 
-    /// The same in `pass`.
+    /// Logits in `pass` on new examples.
     pub(crate) fn evaluate_in(&self, pass: &Pass, rows: usize) -> Vec<f64> {
         let (pixels, _) = batch(&self.start, 1 << 20, rows);
         values(self.model.valid().forward(pixels.inner(), pass))
