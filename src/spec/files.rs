@@ -1,8 +1,9 @@
 //! Finding and loading spec files.
 
-use super::claims::Claims;
-use super::fault::{list, nearest};
-use super::{CLAIMS_FILE, Override, Spec, SpecError, check};
+use crate::spec::design::claims::Claims;
+use crate::spec::parse::checks;
+use crate::spec::parse::diagnostic::{list, nearest};
+use crate::spec::{CLAIMS_FILE, Override, Spec, SpecError};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ impl Spec {
     }
 }
 
-pub(super) fn read_text(path: &Path) -> Result<String, SpecError> {
+pub(in crate::spec) fn read_text(path: &Path) -> Result<String, SpecError> {
     let unreadable =
         |error: io::Error| SpecError::file_level(path, format!("the spec cannot be read: {error}"));
     let mut bytes = Vec::new();
@@ -56,7 +57,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, SpecError> {
 /// # Errors
 /// If there is no such file; the message says what is there.
 pub fn find(name_or_path: &str, experiments_dir: &Path) -> Result<PathBuf, SpecError> {
-    let path = if check::is_name(name_or_path) {
+    let path = if checks::is_name(name_or_path) {
         experiments_dir.join(name_or_path).with_extension(EXTENSION)
     } else {
         PathBuf::from(name_or_path)

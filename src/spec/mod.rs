@@ -1,50 +1,30 @@
-//! An experiment as its author wrote it: question, claim, data, model, training, arms, contrasts.
+//! The spec: an experiment as its author wrote it.
 //!
-//! The domain types are here, in `data`, `train`, `factors` and `comparison`. A file becomes one of
-//! them in steps, a module each: `tree` parses TOML into nodes that know their line, `merge` lays
-//! arms and overrides over the base, `reader` and `wire` read the merged tables strictly, `cross`
-//! makes arms of factors, `compare` weights of contrasts, `build` converts the rest, and `check`
-//! holds what no type can say. `files` finds and loads files.
+//! `parse` turns TOML into nodes that know their line, merges arms and overrides, and words errors.
+//! `schema` reads the merged tables strictly and converts them to the types of this module. `design`
+//! makes arms of crossed factors and weights of contrasts, and holds metrics, identities and claims.
+//! `files` finds and loads files.
 
-mod build;
-mod check;
-mod claims;
-mod compare;
-mod comparison;
-mod cross;
-mod error;
-mod factors;
-mod fault;
-mod figure;
+mod design;
 mod files;
-mod identity;
-mod merge;
-mod metric;
-mod overrides;
-mod probe;
-mod quantity;
-mod ranges;
-mod reader;
-mod scalar;
-mod tree;
-mod when;
-mod wire;
+mod parse;
+mod schema;
 
 #[cfg(test)]
 mod tests;
 
-pub use claims::{Claim, Claims, DeclaredIdentity, InPractice};
+pub use design::claims::{Claim, Claims, DeclaredIdentity, InPractice};
 #[cfg(test)]
-pub(crate) use comparison::pair;
-pub use comparison::{Between, Comparison, Held, Weight};
-pub use error::SpecError;
-pub use factors::{Factor, Level};
-pub use figure::{Figure, Panels};
+pub(crate) use design::contrast::pair;
+pub use design::contrast::{Between, Comparison, Held, Weight};
+pub use design::factors::{Factor, Level};
+pub use design::figure::{Figure, Panels};
+pub use design::identity::Identity;
+pub use design::metric::{Measure, Metric};
+pub use design::quantities::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use files::{all, find, names};
-pub use identity::Identity;
-pub use metric::{Measure, Metric};
-pub use overrides::{Override, OverrideError};
-pub use quantity::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
+pub use parse::error::SpecError;
+pub use parse::overrides::{Override, OverrideError};
 
 use crate::recipe::{DataConfig, Probe, TrainConfig};
 use ablate_models::zoo::ModelConfig;
@@ -219,7 +199,7 @@ pub struct Published {
     /// Which of our evaluations it is laid beside. Default: the last.
     #[serde(
         default,
-        deserialize_with = "when::deserialize",
+        deserialize_with = "schema::when::deserialize",
         skip_serializing_if = "When::is_last"
     )]
     pub when: When,

@@ -41,7 +41,7 @@ impl Factor {
 
 /// Every combination of one of `sizes[0]`, one of `sizes[1]`, ...: the last index runs fastest.
 /// One empty combination of nothing; none where a size is 0.
-pub(super) fn combinations(sizes: &[usize]) -> Vec<Vec<usize>> {
+pub(in crate::spec) fn combinations(sizes: &[usize]) -> Vec<Vec<usize>> {
     sizes.iter().fold(vec![Vec::new()], |combinations, &size| {
         combinations
             .into_iter()

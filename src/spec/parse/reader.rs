@@ -4,8 +4,8 @@
 //! `kind` names the variant and whose other keys are the variant's: read this way, unlike by
 //! serde's internal tags, nothing is buffered and every fault below keeps its place.
 
-use super::fault::Fault;
-use super::tree::{Node, Table, Value, brief};
+use crate::spec::parse::diagnostic::Diagnostic;
+use crate::spec::parse::node::{Node, Table, Value, brief};
 use serde::de::value::{StrDeserializer, StringDeserializer};
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, IntoDeserializer,
@@ -16,10 +16,10 @@ use std::collections::btree_map;
 use std::fmt;
 
 /// Serde name of enums that are tables with a `kind`.
-pub(super) const BY_KIND: &str = "by kind";
+pub(in crate::spec) const BY_KIND: &str = "by kind";
 
 /// Reads a node as a `T`.
-pub(super) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Fault> {
+pub(in crate::spec) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Diagnostic> {
     T::deserialize(Reader::new(node))
 }
 
@@ -38,8 +38,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn wrong_type(&self, expected: &str) -> Fault {
-        Fault::wrong_type(expected, found(&self.node.value)).at(&self.node.origin)
+    fn wrong_type(&self, expected: &str) -> Diagnostic {
+        Diagnostic::wrong_type(expected, found(&self.node.value)).at(&self.node.origin)
     }
 
     fn entries(&self, table: &'a Table) -> Entries<'a> {
@@ -52,9 +52,9 @@ impl<'a> Reader<'a> {
 }
 
 impl<'de> Deserializer<'de> for Reader<'de> {
-    type Error = Fault;
+    type Error = Diagnostic;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Diagnostic> {
         match &self.node.value {
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Integer(number) => match u64::try_from(*number) {
@@ -70,10 +70,10 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Value::Array(items) => visitor.visit_seq(Items(items.iter())),
             Value::Table(table) => visitor.visit_map(self.entries(table)),
         }
-        .map_err(|fault: Fault| fault.at(&self.node.origin))
+        .map_err(|fault: Diagnostic| fault.at(&self.node.origin))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Diagnostic> {
         visitor.visit_some(self)
     }
 
@@ -83,7 +83,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         _name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, Diagnostic> {
         match &self.node.value {
             Value::Table(_) => self.deserialize_any(visitor),
             _ => Err(self.wrong_type("a table")),
@@ -95,12 +95,12 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, Diagnostic> {
         let chosen = match (&self.node.value, name == BY_KIND) {
             (Value::String(_), false) => self.node,
             (Value::Table(table), true) => table
                 .get("kind")
-                .ok_or_else(|| Fault::missing_key("kind", variants).at(&self.node.origin))?,
+                .ok_or_else(|| Diagnostic::missing_key("kind", variants).at(&self.node.origin))?,
             (_, false) => return Err(self.wrong_type("a string")),
             (_, true) => {
                 let example = variants.first().copied().unwrap_or_default();
@@ -129,12 +129,12 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 struct Items<'a>(std::slice::Iter<'a, Node>);
 
 impl<'de> SeqAccess<'de> for Items<'de> {
-    type Error = Fault;
+    type Error = Diagnostic;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
+    ) -> Result<Option<T::Value>, Diagnostic> {
         self.0
             .next()
             .map(|node| seed.deserialize(Reader::new(node)))
@@ -149,12 +149,12 @@ struct Entries<'a> {
 }
 
 impl<'de> MapAccess<'de> for Entries<'de> {
-    type Error = Fault;
+    type Error = Diagnostic;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
+    ) -> Result<Option<K::Value>, Diagnostic> {
         let kind_read = self.kind_read;
         let Some((key, node)) = self
             .entries
@@ -163,16 +163,19 @@ impl<'de> MapAccess<'de> for Entries<'de> {
             return Ok(None);
         };
         self.value = Some(node);
-        let key: StrDeserializer<'_, Fault> = key.as_str().into_deserializer();
+        let key: StrDeserializer<'_, Diagnostic> = key.as_str().into_deserializer();
         seed.deserialize(key)
             .map(Some)
             .map_err(|fault| fault.at(&node.origin))
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, Diagnostic> {
         match self.value.take() {
             Some(node) => seed.deserialize(Reader::new(node)),
-            None => Err(Fault::said("has a value without a key")),
+            None => Err(Diagnostic::said("has a value without a key")),
         }
     }
 }
@@ -185,14 +188,14 @@ struct Choice<'a> {
 }
 
 impl<'de> EnumAccess<'de> for Choice<'de> {
-    type Error = Fault;
+    type Error = Diagnostic;
     type Variant = Content<'de>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(
         self,
         seed: V,
-    ) -> Result<(V::Value, Content<'de>), Fault> {
-        let name: StringDeserializer<Fault> = self.variant.to_owned().into_deserializer();
+    ) -> Result<(V::Value, Content<'de>), Diagnostic> {
+        let name: StringDeserializer<Diagnostic> = self.variant.to_owned().into_deserializer();
         let variant = seed
             .deserialize(name)
             .map_err(|fault| fault.at(&self.chosen.origin))?;
@@ -212,17 +215,20 @@ impl<'a> Content<'a> {
 }
 
 impl<'de> VariantAccess<'de> for Content<'de> {
-    type Error = Fault;
+    type Error = Diagnostic;
 
-    fn unit_variant(self) -> Result<(), Fault> {
+    fn unit_variant(self) -> Result<(), Diagnostic> {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<T::Value, Diagnostic> {
         seed.deserialize(self.reader())
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Diagnostic> {
         self.reader().deserialize_any(visitor)
     }
 
@@ -230,12 +236,12 @@ impl<'de> VariantAccess<'de> for Content<'de> {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, Diagnostic> {
         self.reader().deserialize_struct("", fields, visitor)
     }
 }
 
-impl de::Error for Fault {
+impl de::Error for Diagnostic {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::said(&message.to_string())
     }
@@ -271,9 +277,9 @@ impl de::Error for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for Diagnostic {}
 
-impl fmt::Display for Fault {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message())
     }

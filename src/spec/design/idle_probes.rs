@@ -1,13 +1,13 @@
 //! Probes that apply to none of the arms that ask for them.
 
-use super::Arm;
 use crate::recipe::Probe;
+use crate::spec::Arm;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::ModelConfig;
 
 /// A probe that measures something on none of the arms that ask for it: the first of those arms,
 /// and what the probe lacks.
-pub(super) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
+pub(in crate::spec) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
     for (i, arm) in arms.iter().enumerate() {
         for &probe in &arm.probes {
             let asks = |arm: &&Arm| arm.probes.contains(&probe);

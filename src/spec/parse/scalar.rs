@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A string, a number or a boolean.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Scalar {
+pub(in crate::spec) enum Scalar {
     Text(String),
     Number(f64),
     Switch(bool),
@@ -14,7 +14,7 @@ pub(super) enum Scalar {
 
 impl Scalar {
     /// As contrasts refer to it: 0.50 and 0.5 are one name.
-    pub(super) fn name(&self) -> String {
+    pub(in crate::spec) fn name(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Number(number) => number.to_string(),
@@ -22,7 +22,7 @@ impl Scalar {
         }
     }
 
-    pub(super) const fn number(&self) -> Option<f64> {
+    pub(in crate::spec) const fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
             Self::Text(_) | Self::Switch(_) => None,
@@ -37,7 +37,7 @@ impl<'de> Deserialize<'de> for Scalar {
 }
 
 /// Shared with visitors that also take a scalar.
-pub(super) struct ScalarVisitor;
+pub(in crate::spec) struct ScalarVisitor;
 
 impl Visitor<'_> for ScalarVisitor {
     type Value = Scalar;
@@ -71,7 +71,7 @@ impl Visitor<'_> for ScalarVisitor {
 }
 
 /// A scalar or an array of them.
-pub(super) struct Scalars(pub(super) Vec<Scalar>);
+pub(in crate::spec) struct Scalars(pub(in crate::spec) Vec<Scalar>);
 
 impl<'de> Deserialize<'de> for Scalars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,7 +1,7 @@
 //! When a contrast is read, as a file writes it: a word, or a table with one number.
 
-use super::check::flaw;
-use super::{Arm, When};
+use crate::spec::parse::checks::flaw;
+use crate::spec::{Arm, When};
 use ablate_models::ConfigError;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -11,7 +11,7 @@ const WORDS: [&str; 3] = ["last", "equal_accuracy", "equal_nll"];
 
 /// `"last"`, `"equal_accuracy"`, `"equal_nll"`, `{ epoch = 5 }` or `{ step = 100 }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct WhenTable(pub(super) When);
+pub(in crate::spec) struct WhenTable(pub(in crate::spec) When);
 
 impl<'de> Deserialize<'de> for WhenTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -20,12 +20,14 @@ impl<'de> Deserialize<'de> for WhenTable {
 }
 
 /// For fields of [`When`] in files that may be written by hand.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<When, D::Error> {
+pub(in crate::spec) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<When, D::Error> {
     WhenTable::deserialize(deserializer).map(|table| table.0)
 }
 
 /// Whether `arm` is scored at `when`.
-pub(super) fn scored(when: When, arm: &Arm) -> Result<(), ConfigError> {
+pub(in crate::spec) fn scored(when: When, arm: &Arm) -> Result<(), ConfigError> {
     let (wanted, unit) = match when {
         When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
         When::Epoch(n) => (n, "epoch"),

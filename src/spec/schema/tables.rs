@@ -1,15 +1,15 @@
 //! The tables of a spec file as serde types, strict and without checks across keys.
 
-use super::compare::ContrastTable;
-use super::cross::{ExcludeTable, FactorTable};
-use super::fault::Fault;
-use super::figure::FigureTable;
-use super::tree::Node;
-use super::{Identity, Published};
 use crate::recipe::{
     AdamMoments, DataConfig, Evaluate, Length, Optimizer, ParameterGroup, PlantedFault, Probe,
     Schedule, Statistics, TrainConfig, Trained,
 };
+use crate::spec::design::crossing::{ExcludeTable, FactorTable};
+use crate::spec::design::figure::FigureTable;
+use crate::spec::design::weights::ContrastTable;
+use crate::spec::parse::diagnostic::Diagnostic;
+use crate::spec::parse::node::Node;
+use crate::spec::{Identity, Published};
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::AffineConfig;
@@ -24,17 +24,17 @@ use std::marker::PhantomData;
 /// The whole file. The recipe tables are read again from the merged tree of each arm.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Document {
-    pub(super) title: String,
-    pub(super) question: String,
-    pub(super) claim: Option<String>,
+pub(in crate::spec) struct Document {
+    pub(in crate::spec) title: String,
+    pub(in crate::spec) question: String,
+    pub(in crate::spec) claim: Option<String>,
     #[serde(default)]
-    pub(super) bears_on: Vec<String>,
-    pub(super) sentence: Option<String>,
-    pub(super) reading: String,
+    pub(in crate::spec) bears_on: Vec<String>,
+    pub(in crate::spec) sentence: Option<String>,
+    pub(in crate::spec) reading: String,
     #[serde(default)]
-    pub(super) suites: Vec<String>,
-    pub(super) seeds: OneOrMany<u64>,
+    pub(in crate::spec) suites: Vec<String>,
+    pub(in crate::spec) seeds: OneOrMany<u64>,
     #[serde(rename = "data")]
     _data: Option<IgnoredAny>,
     #[serde(rename = "model")]
@@ -44,25 +44,25 @@ pub(super) struct Document {
     #[serde(rename = "probes")]
     _probes: Option<IgnoredAny>,
     #[serde(default)]
-    pub(super) factors: Vec<FactorTable>,
+    pub(in crate::spec) factors: Vec<FactorTable>,
     #[serde(default)]
-    pub(super) exclude: Vec<ExcludeTable>,
+    pub(in crate::spec) exclude: Vec<ExcludeTable>,
     #[serde(default)]
-    pub(super) arms: Vec<ArmTable>,
+    pub(in crate::spec) arms: Vec<ArmTable>,
     #[serde(default)]
-    pub(super) contrasts: Vec<ContrastTable>,
+    pub(in crate::spec) contrasts: Vec<ContrastTable>,
     #[serde(default)]
-    pub(super) identities: Vec<Identity>,
+    pub(in crate::spec) identities: Vec<Identity>,
     #[serde(default)]
-    pub(super) published: Vec<Published>,
-    pub(super) figure: Option<FigureTable>,
+    pub(in crate::spec) published: Vec<Published>,
+    pub(in crate::spec) figure: Option<FigureTable>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ArmTable {
-    pub(super) name: String,
-    pub(super) label: Option<String>,
+pub(in crate::spec) struct ArmTable {
+    pub(in crate::spec) name: String,
+    pub(in crate::spec) label: Option<String>,
     #[serde(rename = "set")]
     _set: Option<SetTable>,
 }
@@ -70,7 +70,7 @@ pub(super) struct ArmTable {
 /// What an arm or a level may set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SetTable {
+pub(in crate::spec) struct SetTable {
     #[serde(rename = "data")]
     _data: Option<IgnoredAny>,
     #[serde(rename = "model")]
@@ -82,23 +82,23 @@ pub(super) struct SetTable {
 }
 
 /// An arm's complete recipe: base, arm and overrides merged.
-pub(super) struct Recipe {
-    pub(super) data: DataConfig,
-    pub(super) model: ModelConfig,
-    pub(super) train: TrainTable,
-    pub(super) probes: Vec<Probe>,
+pub(in crate::spec) struct Recipe {
+    pub(in crate::spec) data: DataConfig,
+    pub(in crate::spec) model: ModelConfig,
+    pub(in crate::spec) train: TrainTable,
+    pub(in crate::spec) probes: Vec<Probe>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename = "by kind", rename_all = "snake_case")]
-pub(super) enum ModelTable {
+pub(in crate::spec) enum ModelTable {
     Mlp(MlpConfig),
     Cnn(CnnConfig),
 }
 
 #[derive(Deserialize)]
 #[serde(rename = "by kind", rename_all = "snake_case")]
-pub(super) enum NormTable {
+pub(in crate::spec) enum NormTable {
     None(Empty),
     Batch(BatchNormConfig),
     Layer(LayerNormConfig),
@@ -109,11 +109,11 @@ pub(super) enum NormTable {
 /// A table with no keys but its `kind`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Empty {}
+pub(in crate::spec) struct Empty {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TrainTable {
+pub(in crate::spec) struct TrainTable {
     epochs: Option<usize>,
     steps: Option<usize>,
     evaluate_every: Option<usize>,
@@ -211,16 +211,16 @@ impl From<ScheduleTable> for Schedule {
 
 impl TrainTable {
     /// The training, and the learning rates to choose from; the table was read from `node`.
-    pub(super) fn split(self, node: &Node) -> Result<(TrainConfig, Vec<f64>), Fault> {
+    pub(in crate::spec) fn split(self, node: &Node) -> Result<(TrainConfig, Vec<f64>), Diagnostic> {
         let twice = |key: &str, other: &str| {
             let message = format!("stands beside `train.{other}`; leave one out");
-            Err(Fault::said(&message).at(&node.locate(key)))
+            Err(Diagnostic::said(&message).at(&node.locate(key)))
         };
         let length = match (self.epochs, self.steps) {
             (Some(epochs), None) => Length::Epochs(epochs),
             (None, Some(steps)) => Length::Steps(steps),
             (Some(_), Some(_)) => return twice("steps", "epochs"),
-            (None, None) => return Err(Fault::missing_key("epochs", &[]).at(&node.origin)),
+            (None, None) => return Err(Diagnostic::missing_key("epochs", &[]).at(&node.origin)),
         };
         let evaluate = match (self.evaluate_every, self.evaluate_at) {
             (None, None) => Evaluate::Usual,
@@ -253,7 +253,7 @@ impl TrainTable {
 }
 
 /// A number or an array of numbers.
-pub(super) enum OneOrMany<T> {
+pub(in crate::spec) enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
 }
@@ -292,8 +292,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reader::BY_KIND;
     use super::*;
+    use crate::spec::parse::reader::BY_KIND;
 
     /// Compiles only while every kind of the zoo and of training has its table here.
     #[test]

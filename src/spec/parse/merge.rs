@@ -1,6 +1,6 @@
 //! Laying one table over another: arms over the base, overrides over both, a model over its preset.
 
-use super::tree::{Node, Table, Value};
+use crate::spec::parse::node::{Node, Table, Value};
 use std::collections::btree_map::Entry;
 
 /// Keys that say which other keys a table may have.
@@ -11,7 +11,7 @@ const SELECTORS: [&str; 2] = ["kind", "preset"];
 /// Tables merge key by key; everything else replaces. A table that chooses another `kind` or
 /// `preset` than the base's starts over, because the base's other keys belong to the old choice;
 /// where the base has made no choice, its keys stay.
-pub(super) fn merge(base: &mut Node, over: Node) {
+pub(in crate::spec) fn merge(base: &mut Node, over: Node) {
     match (&mut base.value, over.value) {
         (Value::Table(old), Value::Table(new)) if !chooses_anew(old, &new) => {
             for (key, node) in new {
@@ -121,7 +121,13 @@ mod tests {
         let mut base = Node::document("a.b = 1\na.c = 2").unwrap();
         let arm = Node::document("x = 1\n\n\na.b = 3").unwrap();
         merge(&mut base, arm);
-        assert_eq!(base.locate("a.b").place, super::super::tree::Place::Line(4));
-        assert_eq!(base.locate("a.c").place, super::super::tree::Place::Line(2));
+        assert_eq!(
+            base.locate("a.b").place,
+            crate::spec::parse::node::Location::Line(4)
+        );
+        assert_eq!(
+            base.locate("a.c").place,
+            crate::spec::parse::node::Location::Line(2)
+        );
     }
 }

@@ -1,12 +1,12 @@
 //! The figure that an experiment asks for: what one level of a factor brings, along another.
 
-use super::check::flaw;
-use super::compare::{Design, level};
-use super::fault::Fault;
-use super::scalar::Scalar;
-use super::tree::Node;
-use super::{Comparison, Held, Metric, Weight, When};
 use crate::recipe::Length;
+use crate::spec::design::weights::{Design, level};
+use crate::spec::parse::checks::flaw;
+use crate::spec::parse::diagnostic::Diagnostic;
+use crate::spec::parse::node::Node;
+use crate::spec::parse::scalar::Scalar;
+use crate::spec::{Comparison, Held, Metric, Weight, When};
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +50,7 @@ pub enum Panels {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FigureTable {
+pub(in crate::spec) struct FigureTable {
     title: String,
     effect: String,
     treatment: Scalar,
@@ -65,8 +65,13 @@ pub(super) struct FigureTable {
 
 impl Design<'_> {
     /// Reads the figure that stands at `node`.
-    pub(super) fn figure(&self, table: FigureTable, node: &Node) -> Result<Figure, Fault> {
-        let place = |error: ConfigError| Fault::said(&error.message).at(&node.locate(&error.key));
+    pub(in crate::spec) fn figure(
+        &self,
+        table: FigureTable,
+        node: &Node,
+    ) -> Result<Figure, Diagnostic> {
+        let place =
+            |error: ConfigError| Diagnostic::said(&error.message).at(&node.locate(&error.key));
         self.checked(table).map_err(place)
     }
 
@@ -150,7 +155,7 @@ impl Design<'_> {
 impl Figure {
     /// The weights of the arms at a point: the effect with the factors of `held` at their levels, in
     /// the mean over the others. `None` where the design leaves a combination out.
-    pub fn weights(&self, spec: &super::Spec, held: &[(&str, &str)]) -> Option<Vec<Weight>> {
+    pub fn weights(&self, spec: &crate::spec::Spec, held: &[(&str, &str)]) -> Option<Vec<Weight>> {
         let hold = |&(factor, level): &(&str, &str)| Held {
             factor: factor.to_owned(),
             levels: vec![level.to_owned()],

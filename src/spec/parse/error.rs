@@ -1,6 +1,6 @@
 //! The one error of reading specs.
 
-use super::fault::Fault;
+use crate::spec::parse::diagnostic::Diagnostic;
 use std::path::{Path, PathBuf};
 
 /// Why a spec cannot be found, read or used: the file, the line and key where they are known, and
@@ -16,7 +16,7 @@ pub struct SpecError {
 
 impl SpecError {
     /// An error about the file as a whole.
-    pub(super) fn file_level(file: &Path, message: impl Into<String>) -> Self {
+    pub(in crate::spec) fn file_level(file: &Path, message: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
             line: None,
@@ -25,7 +25,7 @@ impl SpecError {
         }
     }
 
-    pub(super) fn new(file: &Path, fault: &Fault) -> Self {
+    pub(in crate::spec) fn new(file: &Path, fault: &Diagnostic) -> Self {
         Self {
             file: file.to_owned(),
             line: fault.line(),

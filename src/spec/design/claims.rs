@@ -1,12 +1,12 @@
 //! The claims that experiments test, and the identities that the claims rest on: one file beside
 //! the experiments.
 
-use super::check::{flaw, is_identifier, known, under};
-use super::fault::Fault;
-use super::files::read_text;
-use super::reader::read;
-use super::tree::Node;
-use super::{CLAIMS_FILE, Spec, SpecError};
+use crate::spec::files::read_text;
+use crate::spec::parse::checks::{flaw, is_identifier, known, under};
+use crate::spec::parse::diagnostic::Diagnostic;
+use crate::spec::parse::node::Node;
+use crate::spec::parse::reader::read;
+use crate::spec::{CLAIMS_FILE, Spec, SpecError};
 use ablate_models::ConfigError;
 use serde::Deserialize;
 use std::path::Path;
@@ -114,7 +114,7 @@ impl Claims {
     ///
     /// # Errors
     /// At the first that is not, with its key.
-    pub(super) fn check(&self, spec: &Spec) -> Result<(), ConfigError> {
+    pub(in crate::spec) fn check(&self, spec: &Spec) -> Result<(), ConfigError> {
         let names: Vec<&str> = self.claims.iter().map(|claim| &*claim.name).collect();
         if let Some(name) = &spec.claim {
             declared("claim", name, &names)?;
@@ -155,10 +155,10 @@ fn declared(key: &str, name: &str, names: &[&str]) -> Result<(), ConfigError> {
     known(key, name, names, &format!("claim in `{CLAIMS_FILE}`")).map(drop)
 }
 
-fn parse(text: &str) -> Result<Claims, Fault> {
+fn parse(text: &str) -> Result<Claims, Diagnostic> {
     let root = Node::document(text)?;
     let file: Claims = read(&root)?;
-    check(&file).map_err(|error| Fault::said(&error.message).at(&root.locate(&error.key)))?;
+    check(&file).map_err(|error| Diagnostic::said(&error.message).at(&root.locate(&error.key)))?;
     Ok(file)
 }
 
@@ -339,7 +339,7 @@ statement = "8 = 8"
 
     #[test]
     fn spec_may_only_name_declared_claims_and_identities() {
-        let smoke = include_str!("../../experiments/smoke.toml");
+        let smoke = include_str!("../../../experiments/smoke.toml");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("smoke.toml");
         std::fs::write(&path, format!("bears_on = [\"my-clam\"]\n{smoke}")).unwrap();

@@ -1,13 +1,13 @@
 //! From the tables of contrasts to weights of arms.
 
-use super::check::{flaw, known};
-use super::comparison::{Between, Comparison, Gap, Held, Weight};
-use super::cross::{Crossing, level_names};
-use super::fault::Fault;
-use super::scalar::{Scalar, Scalars};
-use super::tree::{Node, brief};
-use super::when::WhenTable;
-use super::{Arm, Contrast, Expect, Factor, Metric};
+use crate::spec::design::contrast::{Between, Comparison, Gap, Held, Weight};
+use crate::spec::design::crossing::{Crossing, level_names};
+use crate::spec::parse::checks::{flaw, known};
+use crate::spec::parse::diagnostic::Diagnostic;
+use crate::spec::parse::node::{Node, brief};
+use crate::spec::parse::scalar::{Scalar, Scalars};
+use crate::spec::schema::when::WhenTable;
+use crate::spec::{Arm, Contrast, Expect, Factor, Metric};
 use ablate_models::ConfigError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ const SLACK: f64 = 1e-6;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ContrastTable {
-    pub(super) name: String,
+pub(in crate::spec) struct ContrastTable {
+    pub(in crate::spec) name: String,
     treatment: Option<Scalar>,
     control: Option<Scalar>,
     effect: Option<String>,
@@ -40,15 +40,20 @@ const fn on() -> bool {
 }
 
 /// What a contrast may refer to.
-pub(super) struct Design<'a> {
-    pub(super) crossing: &'a Crossing,
-    pub(super) arms: &'a [Arm],
+pub(in crate::spec) struct Design<'a> {
+    pub(in crate::spec) crossing: &'a Crossing,
+    pub(in crate::spec) arms: &'a [Arm],
 }
 
 impl Design<'_> {
     /// Reads the contrast that stands at `node`.
-    pub(super) fn contrast(&self, table: ContrastTable, node: &Node) -> Result<Contrast, Fault> {
-        let place = |error: ConfigError| Fault::said(&error.message).at(&node.locate(&error.key));
+    pub(in crate::spec) fn contrast(
+        &self,
+        table: ContrastTable,
+        node: &Node,
+    ) -> Result<Contrast, Diagnostic> {
+        let place =
+            |error: ConfigError| Diagnostic::said(&error.message).at(&node.locate(&error.key));
         let (comparison, sum) = match &table.weights {
             Some(weights) => {
                 alone(&table, node)?;
@@ -56,7 +61,7 @@ impl Design<'_> {
             }
             None => {
                 let required = |key: &str, value: &Option<Scalar>| {
-                    let missing = || Fault::missing_key(key, &[]).at(&node.origin);
+                    let missing = || Diagnostic::missing_key(key, &[]).at(&node.origin);
                     value.as_ref().map(Scalar::name).ok_or_else(missing)
                 };
                 let treatment = required("treatment", &table.treatment)?;
@@ -222,7 +227,7 @@ impl Design<'_> {
         known(key, name, &names, "arm")
     }
 
-    pub(super) fn factor(&self, key: &str, name: &str) -> Result<&Factor, ConfigError> {
+    pub(in crate::spec) fn factor(&self, key: &str, name: &str) -> Result<&Factor, ConfigError> {
         let factors = &self.crossing.factors;
         if factors.is_empty() {
             return flaw(key, "names a factor, but there are no `[[factors]]`");
@@ -231,7 +236,7 @@ impl Design<'_> {
         Ok(&factors[known(key, name, &names, "factor")?])
     }
 
-    pub(super) fn other_factor(
+    pub(in crate::spec) fn other_factor(
         &self,
         key: &str,
         name: &str,
@@ -269,7 +274,7 @@ impl Design<'_> {
 }
 
 /// Nothing else may say what is compared.
-fn alone(table: &ContrastTable, node: &Node) -> Result<(), Fault> {
+fn alone(table: &ContrastTable, node: &Node) -> Result<(), Diagnostic> {
     let others = [
         ("treatment", table.treatment.is_some()),
         ("control", table.control.is_some()),
@@ -279,14 +284,14 @@ fn alone(table: &ContrastTable, node: &Node) -> Result<(), Fault> {
     ];
     match others.iter().find(|(_, there)| *there) {
         None => Ok(()),
-        Some((key, _)) => Err(
-            Fault::said("stands beside `weights`, which say all; leave one out")
-                .at(&node.locate(key)),
-        ),
+        Some((key, _)) => Err(Diagnostic::said(
+            "stands beside `weights`, which say all; leave one out",
+        )
+        .at(&node.locate(key))),
     }
 }
 
-pub(super) fn level(key: &str, name: &str, factor: &Factor) -> Result<usize, ConfigError> {
+pub(in crate::spec) fn level(key: &str, name: &str, factor: &Factor) -> Result<usize, ConfigError> {
     let what = format!("level of `{}`", factor.name);
     known(key, name, &level_names(factor), &what)
 }

@@ -1,13 +1,13 @@
 //! What can be wrong with a value, and the sentence that says so and advises.
 
-use super::overrides::Override;
-use super::tree::{Origin, Place, brief, child_key};
+use crate::spec::parse::node::{Location, Origin, brief, child_key};
+use crate::spec::parse::overrides::Override;
 use std::cmp::Reverse;
 use std::fmt;
 
 /// A fault, and its place once that is known.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Fault {
+pub(in crate::spec) struct Diagnostic {
     what: Box<What>,
     origin: Option<Box<Origin>>,
     /// What brought the fault about, where its place does not show that.
@@ -36,7 +36,7 @@ enum What {
     Said(String),
 }
 
-impl Fault {
+impl Diagnostic {
     fn new(what: What) -> Self {
         Self {
             what: Box::new(what),
@@ -45,11 +45,11 @@ impl Fault {
         }
     }
 
-    pub(super) fn said(message: &str) -> Self {
+    pub(in crate::spec) fn said(message: &str) -> Self {
         Self::new(What::Said(message.to_owned()))
     }
 
-    pub(super) fn unknown_key(name: &str, valid: &[&str]) -> Self {
+    pub(in crate::spec) fn unknown_key(name: &str, valid: &[&str]) -> Self {
         Self::new(What::UnknownKey {
             name: name.to_owned(),
             valid: owned(valid),
@@ -57,21 +57,24 @@ impl Fault {
     }
 
     /// The key `name` is missing; `valid` are the values it may have, where they can be listed.
-    pub(super) fn missing_key(name: &str, valid: &[&str]) -> Self {
+    pub(in crate::spec) fn missing_key(name: &str, valid: &[&str]) -> Self {
         Self::new(What::MissingKey {
             name: name.to_owned(),
             valid: owned(valid),
         })
     }
 
-    pub(super) fn unknown_value(value: &str, valid: &[&str]) -> Self {
+    pub(in crate::spec) fn unknown_value(value: &str, valid: &[&str]) -> Self {
         Self::new(What::UnknownValue {
             value: value.to_owned(),
             valid: owned(valid),
         })
     }
 
-    pub(super) fn wrong_type(expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+    pub(in crate::spec) fn wrong_type(
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Self {
         Self::new(What::WrongType {
             expected: expected.to_string(),
             found: found.to_string(),
@@ -79,13 +82,13 @@ impl Fault {
     }
 
     /// Places the fault, unless it has been placed deeper.
-    pub(super) fn at(mut self, origin: &Origin) -> Self {
+    pub(in crate::spec) fn at(mut self, origin: &Origin) -> Self {
         self.origin.get_or_insert_with(|| Box::new(origin.clone()));
         self
     }
 
     /// Says that the fault is in the recipe of `arm`, unless its place shows that.
-    pub(super) fn in_arm(mut self, arm: &str) -> Self {
+    pub(in crate::spec) fn in_arm(mut self, arm: &str) -> Self {
         let key = self.origin.as_ref().map_or("", |origin| &origin.key);
         let shows = ["arms[", "factors["]
             .iter()
@@ -97,7 +100,7 @@ impl Fault {
     }
 
     /// Says that the file is valid but for `overrides`, unless the fault's place shows that.
-    pub(super) fn after(mut self, overrides: &[Override]) -> Self {
+    pub(in crate::spec) fn after(mut self, overrides: &[Override]) -> Self {
         if self.typed().is_none() {
             let typed: Vec<_> = overrides.iter().map(|set| format!("--set {set}")).collect();
             self.context.push_str(&format!(" (after {})", list(&typed)));
@@ -108,38 +111,38 @@ impl Fault {
     /// The argument of `--set` that the fault stands in.
     fn typed(&self) -> Option<&str> {
         match &self.origin.as_ref()?.place {
-            Place::CommandLine(text) => Some(text),
-            Place::File | Place::Line(_) => None,
+            Location::CommandLine(text) => Some(text),
+            Location::File | Location::Line(_) => None,
         }
     }
 
     /// Whether it is that `key`, as a whole, is not known.
-    pub(super) fn is_unknown_key(&self, key: &str) -> bool {
+    pub(in crate::spec) fn is_unknown_key(&self, key: &str) -> bool {
         matches!(*self.what, What::UnknownKey { .. }) && self.key() == key
     }
 
     /// The same fault at another place.
-    pub(super) fn moved(mut self, place: &Place) -> Self {
+    pub(in crate::spec) fn moved(mut self, place: &Location) -> Self {
         if let Some(origin) = &mut self.origin {
             origin.place = place.clone();
         }
         self
     }
 
-    pub(super) fn is_missing_key(&self) -> bool {
+    pub(in crate::spec) fn is_missing_key(&self) -> bool {
         matches!(*self.what, What::MissingKey { .. })
     }
 
     /// The line, where known.
-    pub(super) fn line(&self) -> Option<usize> {
+    pub(in crate::spec) fn line(&self) -> Option<usize> {
         match self.origin.as_ref()?.place {
-            Place::Line(line) => Some(line),
-            Place::File | Place::CommandLine(_) => None,
+            Location::Line(line) => Some(line),
+            Location::File | Location::CommandLine(_) => None,
         }
     }
 
     /// The full dotted key; empty for the file as a whole.
-    pub(super) fn key(&self) -> String {
+    pub(in crate::spec) fn key(&self) -> String {
         let key = self.origin.as_ref().map_or("", |origin| &origin.key);
         match &*self.what {
             What::MissingKey { name, .. } => child_key(key, name),
@@ -148,7 +151,7 @@ impl Fault {
     }
 
     /// The sentence: what failed, on what, and what to do.
-    pub(super) fn message(&self) -> String {
+    pub(in crate::spec) fn message(&self) -> String {
         let sentence = self.sentence();
         let context = &self.context;
         match self.typed() {
@@ -211,7 +214,7 @@ fn did_you_mean(name: &str) -> String {
 }
 
 /// Names in backticks, separated by commas.
-pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
+pub(in crate::spec) fn list<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<_> = names
         .iter()
         .map(|name| format!("`{}`", name.as_ref()))
@@ -221,7 +224,7 @@ pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
 
 /// The valid name that `name` most likely stands for: within a third of its letters, or one that
 /// contains it or is contained in it; of equally near ones, the one that starts more alike.
-pub(super) fn nearest<'a, S: AsRef<str>>(name: &str, valid: &'a [S]) -> Option<&'a str> {
+pub(in crate::spec) fn nearest<'a, S: AsRef<str>>(name: &str, valid: &'a [S]) -> Option<&'a str> {
     const LONGEST: usize = 64;
     const SHORTEST_PART: usize = 4;
     if name.len() > LONGEST {
@@ -265,10 +268,10 @@ mod tests {
     #[test]
     fn a_fault_keeps_the_deepest_place_it_was_given() {
         let deep = Origin {
-            place: Place::Line(3),
+            place: Location::Line(3),
             key: "a.b".to_owned(),
         };
-        let fault = Fault::said("is odd").at(&deep).at(&Origin::default());
+        let fault = Diagnostic::said("is odd").at(&deep).at(&Origin::default());
         assert_eq!(fault.line(), Some(3));
         assert_eq!(fault.message(), "`a.b` is odd");
     }
@@ -277,10 +280,10 @@ mod tests {
     fn the_arm_is_named_only_where_the_place_does_not_show_it() {
         let at = |key: &str| {
             let origin = Origin {
-                place: Place::Line(1),
+                place: Location::Line(1),
                 key: key.to_owned(),
             };
-            Fault::said("is odd").at(&origin).in_arm("x").message()
+            Diagnostic::said("is odd").at(&origin).in_arm("x").message()
         };
         assert_eq!(at("train.epochs"), "`train.epochs` is odd (arm `x`)");
         assert_eq!(at("arms[x].set.a"), "`arms[x].set.a` is odd");

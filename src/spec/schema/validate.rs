@@ -3,13 +3,14 @@
 //! Errors carry a dotted key from the root of what is checked (array items by index); the caller
 //! turns it into a place in the file.
 
-use super::fault::{list, nearest};
-use super::tree::brief;
-use super::{Arm, Comparison, Contrast, Metric, Published, Spec, When, ranges, when};
+use crate::spec::parse::checks::{first_repeat, flaw, is_identifier, is_name, known, under};
+use crate::spec::parse::node::brief;
+use crate::spec::schema::ranges;
+use crate::spec::schema::when;
+use crate::spec::{Arm, Comparison, Contrast, Metric, Published, Spec, When};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use std::collections::HashSet;
-use std::hash::Hash;
 
 /// Most seeds of a spec; keeps a mistyped count from filling the memory.
 const MAX_SEEDS: u64 = 10_000;
@@ -18,33 +19,8 @@ const MAX_SEEDS: u64 = 10_000;
 /// ask for memory by the square of its size.
 const MAX_ARMS: usize = 256;
 
-/// An error at `key`, which `message` continues as a sentence.
-pub(super) fn flaw<T>(key: &str, message: impl Into<String>) -> Result<T, ConfigError> {
-    Err(ConfigError {
-        key: key.to_owned(),
-        message: message.into(),
-    })
-}
-
-/// The first item that an earlier one equals.
-pub(super) fn first_repeat<T: Copy + Eq + Hash>(items: &[T]) -> Option<T> {
-    let mut seen = HashSet::new();
-    items.iter().copied().find(|&item| !seen.insert(item))
-}
-
-/// Whether `text` may name a spec, an arm or a contrast: `[a-z0-9-]+`.
-pub(super) fn is_name(text: &str) -> bool {
-    let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty() && text.chars().all(valid)
-}
-
-/// Whether `text` may name a claim: `[A-Za-z0-9-]+`.
-pub(super) fn is_identifier(text: &str) -> bool {
-    is_name(&text.to_ascii_lowercase())
-}
-
 /// Seeds `0..count`.
-pub(super) fn counted_seeds(count: u64) -> Result<Vec<u64>, ConfigError> {
+pub(in crate::spec) fn counted_seeds(count: u64) -> Result<Vec<u64>, ConfigError> {
     match count {
         0 => flaw("seeds", "must be at least 1"),
         1..=MAX_SEEDS => Ok((0..count).collect()),
@@ -53,7 +29,7 @@ pub(super) fn counted_seeds(count: u64) -> Result<Vec<u64>, ConfigError> {
 }
 
 /// Seeds by name.
-pub(super) fn listed_seeds(seeds: Vec<u64>) -> Result<Vec<u64>, ConfigError> {
+pub(in crate::spec) fn listed_seeds(seeds: Vec<u64>) -> Result<Vec<u64>, ConfigError> {
     if seeds.is_empty() {
         return flaw("seeds", "is empty; give a count or at least one seed");
     }
@@ -67,7 +43,7 @@ pub(super) fn listed_seeds(seeds: Vec<u64>) -> Result<Vec<u64>, ConfigError> {
 }
 
 /// Whether there are arms, and not too many.
-pub(super) fn arm_count(count: usize) -> Result<(), ConfigError> {
+pub(in crate::spec) fn arm_count(count: usize) -> Result<(), ConfigError> {
     match count {
         0 => flaw(
             "arms",
@@ -82,7 +58,7 @@ pub(super) fn arm_count(count: usize) -> Result<(), ConfigError> {
 }
 
 /// Checks one arm's recipe; keys start at `data`, `model`, `train` or `probes`.
-pub(super) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
+pub(in crate::spec) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
     ranges::data(&arm.data).map_err(|error| under("data", error))?;
     arm.model.check().map_err(|error| under("model", error))?;
     ranges::train(&arm.train).map_err(|error| under("train", error))?;
@@ -138,7 +114,7 @@ fn learning_rates(arm: &Arm) -> Result<(), ConfigError> {
 }
 
 /// Checks everything but the recipes and the names of arms and contrasts.
-pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
+pub(in crate::spec) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     texts(spec)?;
     let bears_on =
         (spec.bears_on.iter().enumerate()).map(|(i, name)| (format!("bears_on.{i}"), name));
@@ -185,12 +161,12 @@ pub(super) fn spec(spec: &Spec) -> Result<(), ConfigError> {
 }
 
 /// The arms that are no combination of factors, in the order of `arms` in the file.
-pub(super) fn written_out(arms: &[Arm]) -> impl Iterator<Item = &Arm> {
+pub(in crate::spec) fn written_out(arms: &[Arm]) -> impl Iterator<Item = &Arm> {
     arms.iter().filter(|arm| arm.levels.is_empty())
 }
 
 /// Combinations have been named, and checked for it, by their factors.
-pub(super) fn arm_names(arms: &[Arm]) -> Result<(), ConfigError> {
+pub(in crate::spec) fn arm_names(arms: &[Arm]) -> Result<(), ConfigError> {
     let own: Vec<&String> = written_out(arms).map(|arm| &arm.name).collect();
     names(&own, |i| format!("arms.{i}.name"))?;
     let mut cells = arms.iter().filter(|arm| !arm.levels.is_empty());
@@ -206,7 +182,7 @@ pub(super) fn arm_names(arms: &[Arm]) -> Result<(), ConfigError> {
     }
 }
 
-pub(super) fn contrast_names<'a>(
+pub(in crate::spec) fn contrast_names<'a>(
     contrasts: impl Iterator<Item = &'a str>,
 ) -> Result<(), ConfigError> {
     names(&contrasts.collect::<Vec<_>>(), |i| {
@@ -392,34 +368,4 @@ fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {
         Some(arm) => when::scored(published.when, arm),
         None => Ok(()),
     }
-}
-
-/// Index of `name` among `names`, each of which is a `what`.
-pub(super) fn known(
-    key: &str,
-    name: &str,
-    names: &[&str],
-    what: &str,
-) -> Result<usize, ConfigError> {
-    if let Some(found) = names.iter().position(|known| *known == name) {
-        return Ok(found);
-    }
-    let advice = match nearest(name, names) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let (kind, of) = what
-                .split_once(' ')
-                .map_or((what, ""), |(kind, of)| (kind, of));
-            let space = if of.is_empty() { "" } else { " " };
-            format!("{kind}s{space}{of} are {}", list(names))
-        }
-    };
-    let name = brief(name);
-    flaw(key, format!("names `{name}`, which is no {what}; {advice}"))
-}
-
-/// The same error below a parent key.
-pub(super) fn under(parent: &str, mut error: ConfigError) -> ConfigError {
-    error.key = format!("{parent}.{}", error.key);
-    error
 }

@@ -1,12 +1,12 @@
 //! From the tables of factors to the cells that crossing them makes.
 
-use super::check::{flaw, is_name, known};
-use super::factors::{Factor, Level, combinations};
-use super::fault::Fault;
-use super::overrides::{nest, segments};
-use super::scalar::{Scalar, ScalarVisitor};
-use super::tree::{Node, Origin, Value, brief};
-use super::wire::SetTable;
+use crate::spec::design::factors::{Factor, Level, combinations};
+use crate::spec::parse::checks::{flaw, is_name, known};
+use crate::spec::parse::diagnostic::Diagnostic;
+use crate::spec::parse::node::{Node, Origin, Value, brief};
+use crate::spec::parse::overrides::{nest, segments};
+use crate::spec::parse::scalar::{Scalar, ScalarVisitor};
+use crate::spec::schema::tables::SetTable;
 use ablate_models::ConfigError;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -23,7 +23,7 @@ const ROOTS: [&str; 4] = ["data", "model", "train", "probes"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FactorTable {
+pub(in crate::spec) struct FactorTable {
     name: String,
     label: Option<String>,
     key: Option<String>,
@@ -47,12 +47,12 @@ struct LevelTable {
 }
 
 /// A row of `exclude`: a level for each of some factors.
-pub(super) type ExcludeTable = BTreeMap<String, Scalar>;
+pub(in crate::spec) type ExcludeTable = BTreeMap<String, Scalar>;
 
 /// Crossed factors with what each level sets.
 #[derive(Default)]
-pub(super) struct Crossing {
-    pub(super) factors: Vec<Factor>,
+pub(in crate::spec) struct Crossing {
+    pub(in crate::spec) factors: Vec<Factor>,
     /// By factor and level.
     settings: Vec<Vec<Setting>>,
     /// By factor: where its `key` stands, and what it is.
@@ -69,21 +69,21 @@ struct Setting {
 }
 
 /// One combination of levels.
-pub(super) struct Cell<'a> {
-    pub(super) name: String,
-    pub(super) label: String,
-    pub(super) levels: Vec<usize>,
+pub(in crate::spec) struct Cell<'a> {
+    pub(in crate::spec) name: String,
+    pub(in crate::spec) label: String,
+    pub(in crate::spec) levels: Vec<usize>,
     /// To be merged onto the base in this order.
-    pub(super) nodes: Vec<&'a Node>,
+    pub(in crate::spec) nodes: Vec<&'a Node>,
 }
 
 impl Crossing {
     /// Crosses the factors of `root`, whose tables have been read.
-    pub(super) fn new(
+    pub(in crate::spec) fn new(
         root: &Node,
         tables: Vec<FactorTable>,
         exclude: &[ExcludeTable],
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, Diagnostic> {
         let mut crossing = Self::default();
         let written = root.get("factors").map_or(&[][..], Node::items);
         let mut names = HashSet::new();
@@ -93,33 +93,34 @@ impl Crossing {
                     "must be lower-case letters, digits and `-`, not `{}`",
                     brief(&table.name)
                 );
-                return Err(Fault::said(&message).at(&node.locate("name")));
+                return Err(Diagnostic::said(&message).at(&node.locate("name")));
             }
             if !names.insert(table.name.clone()) {
                 let message = format!("repeats `{}`", table.name);
-                return Err(Fault::said(&message).at(&node.locate("name")));
+                return Err(Diagnostic::said(&message).at(&node.locate("name")));
             }
             crossing.add(table, node)?;
         }
         crossing.check_overlap()?;
-        let at_root = |error: ConfigError| Fault::said(&error.message).at(&root.locate(&error.key));
+        let at_root =
+            |error: ConfigError| Diagnostic::said(&error.message).at(&root.locate(&error.key));
         crossing.combine(exclude).map_err(at_root)?;
         Ok(crossing)
     }
 
-    fn add(&mut self, table: FactorTable, node: &Node) -> Result<(), Fault> {
+    fn add(&mut self, table: FactorTable, node: &Node) -> Result<(), Diagnostic> {
         let place = |key: &str| node.locate(key);
         let label = table.label.as_ref().unwrap_or(&table.name);
         if label.trim().is_empty() {
-            return Err(Fault::said("is empty").at(&place("label")));
+            return Err(Diagnostic::said("is empty").at(&place("label")));
         }
         let key = table.key.as_ref().map(|key| (place("key"), key.clone()));
         if let Some((origin, key)) = &key {
-            check_key(key).map_err(|message| Fault::said(&message).at(origin))?;
+            check_key(key).map_err(|message| Diagnostic::said(&message).at(origin))?;
         }
         if table.levels.len() < 2 {
             let message = "needs two levels or more; what does not vary belongs to the base";
-            return Err(Fault::said(message).at(&place("levels")));
+            return Err(Diagnostic::said(message).at(&place("levels")));
         }
         let written = node.get("levels").map_or(&[][..], Node::items);
         let (mut levels, mut settings) = (Vec::<Level>::new(), Vec::<Setting>::new());
@@ -136,7 +137,7 @@ impl Crossing {
                 || settings.iter().any(|other| other.name == part)
             {
                 let message = format!("repeats the level `{}`", brief(&level.name));
-                return Err(Fault::said(&message).at(&node.origin));
+                return Err(Diagnostic::said(&message).at(&node.origin));
             }
             let mut nodes = Vec::new();
             nodes.extend(key.as_ref().map(|key| at_key(key, node)));
@@ -155,7 +156,7 @@ impl Crossing {
     }
 
     /// One setting belongs to one factor: of two, the later would win and the earlier do nothing.
-    fn check_overlap(&self) -> Result<(), Fault> {
+    fn check_overlap(&self) -> Result<(), Diagnostic> {
         let mut taken: Vec<(usize, String)> = Vec::new();
         for (f, settings) in self.settings.iter().enumerate() {
             let mut own = Vec::new();
@@ -177,7 +178,7 @@ impl Crossing {
                         "is set by the factor `{}`, too; one setting belongs to one factor",
                         self.factors[*other].name
                     );
-                    return Err(Fault::said(&message).at(origin));
+                    return Err(Diagnostic::said(&message).at(origin));
                 }
             }
             taken.extend(own.into_iter().map(|(path, _)| (f, path)));
@@ -258,7 +259,7 @@ impl Crossing {
     }
 
     /// The cells in order.
-    pub(super) fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
+    pub(in crate::spec) fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         self.cells.iter().map(|levels| {
             let settings = || levels.iter().zip(&self.settings).map(|(&l, s)| &s[l]);
             let names: Vec<&str> = settings().map(|s| s.name.as_str()).collect();
@@ -275,7 +276,7 @@ impl Crossing {
     }
 
     /// The same fault; one about a factor's `key` as a whole is placed where that stands.
-    pub(super) fn blame(&self, fault: Fault) -> Fault {
+    pub(in crate::spec) fn blame(&self, fault: Diagnostic) -> Diagnostic {
         let key = self
             .keys
             .iter()
@@ -289,7 +290,7 @@ impl Crossing {
 }
 
 /// Names of the levels of `factor`.
-pub(super) fn level_names(factor: &Factor) -> Vec<&str> {
+pub(in crate::spec) fn level_names(factor: &Factor) -> Vec<&str> {
     factor
         .levels
         .iter()
@@ -304,8 +305,8 @@ fn level(
     factor: &str,
     factor_label: &str,
     has_key: bool,
-) -> Result<(Level, String), Fault> {
-    let fault = |key: &str, message: &str| Err(Fault::said(message).at(&node.locate(key)));
+) -> Result<(Level, String), Diagnostic> {
+    let fault = |key: &str, message: &str| Err(Diagnostic::said(message).at(&node.locate(key)));
     let value = table.value.as_ref();
     match value {
         None if has_key => return fault("value", "is missing; it is what `key` is set to"),
@@ -332,7 +333,7 @@ fn level(
             "cannot name an arm with `{}`; write the level as a table with a `name`",
             brief(&name)
         );
-        return Err(Fault::said(&message).at(&node.origin));
+        return Err(Diagnostic::said(&message).at(&node.origin));
     }
     let label = match (&table.label, &table.name, value) {
         (Some(label), ..) if label.trim().is_empty() => return fault("label", "is empty"),

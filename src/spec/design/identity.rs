@@ -1,8 +1,8 @@
 //! Identities: what holds exactly, and in which arms.
 
-use super::check::{flaw, known};
-use super::quantity::Timing;
-use super::{Arm, Measure};
+use crate::spec::design::quantities::Timing;
+use crate::spec::parse::checks::{flaw, known};
+use crate::spec::{Arm, Measure};
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ impl Identity {
     /// # Errors
     /// If it says nothing about the arms, or what it says cannot be measured there. The error's key
     /// is relative to the identity.
-    pub(super) fn check(&self, arms: &[Arm]) -> Result<(), ConfigError> {
+    pub(in crate::spec) fn check(&self, arms: &[Arm]) -> Result<(), ConfigError> {
         if !(self.bound > 0.0 && self.bound.is_finite()) {
             let message = format!("must be positive and finite, not {}", self.bound);
             return flaw("bound", message);

@@ -3,10 +3,10 @@
 //! They are apart from the types in [`crate::recipe`], so that a reworded message does not make
 //! records stale.
 
-use super::check::{first_repeat, flaw};
 use crate::recipe::{
     DataConfig, Evaluate, Length, Optimizer, PlantedFault, Schedule, TrainConfig, Trained,
 };
+use crate::spec::parse::checks::{first_repeat, flaw};
 use ablate_models::ConfigError;
 use ablate_models::zoo::ModelConfig;
 
@@ -14,7 +14,7 @@ use ablate_models::zoo::ModelConfig;
 ///
 /// # Errors
 /// If a number is out of its range. The key is relative to the table.
-pub(super) fn data(config: &DataConfig) -> Result<(), ConfigError> {
+pub(in crate::spec) fn data(config: &DataConfig) -> Result<(), ConfigError> {
     below_one("validation", config.validation)?;
     below_one("label_noise", config.label_noise)?;
     if config.folds < 2 {
@@ -31,7 +31,7 @@ pub(super) fn data(config: &DataConfig) -> Result<(), ConfigError> {
 /// # Errors
 /// If a number is out of its range, or two settings contradict each other. The key is relative to
 /// the table.
-pub(super) fn train(config: &TrainConfig) -> Result<(), ConfigError> {
+pub(in crate::spec) fn train(config: &TrainConfig) -> Result<(), ConfigError> {
     let length = match config.length {
         Length::Epochs(_) => "epochs",
         Length::Steps(_) => "steps",
@@ -158,7 +158,7 @@ fn schedule(schedule: &Schedule) -> Result<(), ConfigError> {
 ///
 /// # Errors
 /// If it does not. The key is relative to the recipe.
-pub(super) fn planted_fault(
+pub(in crate::spec) fn planted_fault(
     fault: &PlantedFault,
     train: &TrainConfig,
     model: &ModelConfig,

@@ -4,8 +4,8 @@
 //! main effect spreads these over the cells of the other factors, an interaction is the product of
 //! two differences. [`Comparison::weights`] is the one place that says so.
 
-use super::factors::{Factor, combinations};
-use super::{Arm, Contrast};
+use crate::spec::design::factors::{Factor, combinations};
+use crate::spec::{Arm, Contrast};
 use serde::{Deserialize, Serialize};
 
 /// What a contrast compares.

@@ -1,8 +1,8 @@
 //! `--set key=value`: changes to a spec from the command line.
 
-use super::check::is_name;
-use super::fault::nearest;
-use super::tree::{Node, Origin, Place, Table, Value, brief, child_key};
+use crate::spec::parse::checks::is_name;
+use crate::spec::parse::diagnostic::nearest;
+use crate::spec::parse::node::{Location, Node, Origin, Table, Value, brief, child_key};
 use std::fmt;
 use std::str::FromStr;
 
@@ -30,7 +30,7 @@ pub struct OverrideError(String);
 
 impl Override {
     /// The override as a tree from the root of the file.
-    pub(super) fn node(&self) -> &Node {
+    pub(in crate::spec) fn node(&self) -> &Node {
         &self.node
     }
 }
@@ -61,7 +61,7 @@ impl FromStr for Override {
             return error(unknown_root(segments[0]));
         }
         let origin = Origin {
-            place: Place::CommandLine(text.to_owned()),
+            place: Location::CommandLine(text.to_owned()),
             key: key.to_owned(),
         };
         Ok(Self {
@@ -98,14 +98,14 @@ fn parse_value(key: &str, text: &str, origin: &Origin) -> Result<Node, OverrideE
 }
 
 /// The segments of a dotted key of a sound size; one at least.
-pub(super) fn segments(key: &str) -> Option<Vec<&str>> {
+pub(in crate::spec) fn segments(key: &str) -> Option<Vec<&str>> {
     let segments: Vec<&str> = key.split('.').collect();
     let sound = segments.len() <= MAX_SEGMENTS && segments.iter().all(|segment| is_bare(segment));
     sound.then_some(segments)
 }
 
 /// `leaf` below one table for each segment.
-pub(super) fn nest(segments: &[&str], leaf: Node, place: &Place) -> Node {
+pub(in crate::spec) fn nest(segments: &[&str], leaf: Node, place: &Location) -> Node {
     let Some((first, rest)) = segments.split_first() else {
         return leaf;
     };
@@ -189,7 +189,7 @@ mod tests {
         ] {
             let origin = set.node.locate(path);
             assert_eq!(origin.key, path);
-            assert_eq!(origin.place, Place::CommandLine(set.text.clone()));
+            assert_eq!(origin.place, Location::CommandLine(set.text.clone()));
         }
     }
 

@@ -3,10 +3,10 @@
 //! A row a quantity. Records name it as `NAME`, or `NAME.PART` where it belongs to a part of the
 //! net; what is measured and not in here fails a test.
 
-use super::check::flaw;
-use super::fault::{list, nearest};
-use super::tree::brief;
-use super::{Arm, Measure, Probe};
+use crate::spec::parse::checks::flaw;
+use crate::spec::parse::diagnostic::{list, nearest};
+use crate::spec::parse::node::brief;
+use crate::spec::{Arm, Measure, Probe};
 use ablate_models::ConfigError;
 use ablate_models::zoo::ModelConfig;
 
@@ -255,7 +255,7 @@ impl Quantity {
 }
 
 /// What to write in place of the metric `probe:NAME`.
-pub(super) fn advice(name: &str) -> String {
+pub(in crate::spec) fn advice(name: &str) -> String {
     let names: Vec<String> = QUANTITIES
         .iter()
         .map(|q| format!("probe:{}", q.name))
@@ -272,7 +272,7 @@ pub(super) fn advice(name: &str) -> String {
 impl Measure {
     /// # Errors
     /// If `arm` does not measure it. The error's key is relative to the contrast.
-    pub(super) fn check(&self, arm: &Arm) -> Result<(), ConfigError> {
+    pub(in crate::spec) fn check(&self, arm: &Arm) -> Result<(), ConfigError> {
         let quantity = self.quantity;
         let name = self.name();
         let several = match quantity.timing {

@@ -1,15 +1,18 @@
 //! From a parsed document to a checked spec.
 
-use super::claims::Claims;
-use super::compare::Design;
-use super::cross::{Cell, Crossing};
-use super::fault::Fault;
-use super::merge::merge;
-use super::overrides::Override;
-use super::reader::read;
-use super::tree::{Node, Origin, Value};
-use super::wire::{ArmTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
-use super::{Arm, CLAIMS_FILE, Probe, Spec, SpecError, check, probe};
+use crate::spec::design::claims::Claims;
+use crate::spec::design::crossing::{Cell, Crossing};
+use crate::spec::design::idle_probes;
+use crate::spec::design::weights::Design;
+use crate::spec::parse::checks;
+use crate::spec::parse::diagnostic::Diagnostic;
+use crate::spec::parse::merge::merge;
+use crate::spec::parse::node::{Node, Origin, Value};
+use crate::spec::parse::overrides::Override;
+use crate::spec::parse::reader::read;
+use crate::spec::schema::tables::{ArmTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
+use crate::spec::schema::validate;
+use crate::spec::{Arm, CLAIMS_FILE, Probe, Spec, SpecError};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{ModelConfig, PRESETS};
@@ -31,7 +34,7 @@ impl Spec {
     }
 
     /// [`Self::parse`] that also checks that the claims and identities are declared in `claims`.
-    pub(super) fn parse_beside(
+    pub(in crate::spec) fn parse_beside(
         claims: Option<&Claims>,
         name: &str,
         path: &Path,
@@ -51,12 +54,12 @@ impl Spec {
     /// # Errors
     /// If `count` is 0 or more than 10,000.
     pub fn with_seeds(mut self, count: u64) -> Result<Self, SpecError> {
-        self.seeds = check::counted_seeds(count).map_err(|error| {
+        self.seeds = validate::counted_seeds(count).map_err(|error| {
             let origin = Origin {
                 key: error.key,
                 ..Origin::default()
             };
-            SpecError::new(&self.path, &Fault::said(&error.message).at(&origin))
+            SpecError::new(&self.path, &Diagnostic::said(&error.message).at(&origin))
         })?;
         Ok(self)
     }
@@ -68,15 +71,15 @@ fn build(
     path: &Path,
     text: &str,
     overrides: &[Override],
-) -> Result<Spec, Fault> {
-    if !check::is_name(name) {
-        return Err(Fault::said(
+) -> Result<Spec, Diagnostic> {
+    if !checks::is_name(name) {
+        return Err(Diagnostic::said(
             "the name of a spec file must be lower-case letters, digits and `-`, as in \
              `bn-bias.toml`",
         ));
     }
     if CLAIMS_FILE.strip_suffix(".toml") == Some(name) {
-        return Err(Fault::said(
+        return Err(Diagnostic::said(
             "is the name of the file of claims, not of an experiment; call it something else",
         ));
     }
@@ -87,19 +90,19 @@ fn build(
     let document: Document = read(&root)?;
     check_base(&root)?;
     let seeds = match document.seeds {
-        OneOrMany::One(count) => check::counted_seeds(count),
-        OneOrMany::Many(list) => check::listed_seeds(list),
+        OneOrMany::One(count) => validate::counted_seeds(count),
+        OneOrMany::Many(list) => validate::listed_seeds(list),
     };
     let crossing = Crossing::new(&root, document.factors, &document.exclude)?;
     let arms = arms(&root, &crossing, document.arms, overrides)?;
-    check::arm_names(&arms).map_err(|error| place(&root, &error))?;
+    validate::arm_names(&arms).map_err(|error| place(&root, &error))?;
     let design = Design {
         crossing: &crossing,
         arms: &arms,
     };
     let written = root.get("contrasts").map_or(&[][..], Node::items);
     let names = document.contrasts.iter().map(|table| table.name.as_str());
-    check::contrast_names(names).map_err(|error| place(&root, &error))?;
+    validate::contrast_names(names).map_err(|error| place(&root, &error))?;
     let contrasts = (document.contrasts.into_iter().zip(written))
         .map(|(table, node)| design.contrast(table, node))
         .collect::<Result<_, _>>()?;
@@ -125,7 +128,7 @@ fn build(
         identities: document.identities,
         published: document.published,
     };
-    check::spec(&spec).map_err(|error| place(&root, &error))?;
+    validate::spec(&spec).map_err(|error| place(&root, &error))?;
     if let Some(claims) = claims {
         claims.check(&spec).map_err(|error| place(&root, &error))?;
     }
@@ -139,9 +142,9 @@ fn arms(
     crossing: &Crossing,
     tables: Vec<ArmTable>,
     overrides: &[Override],
-) -> Result<Vec<Arm>, Fault> {
+) -> Result<Vec<Arm>, Diagnostic> {
     let cells = crossing.cells().count();
-    check::arm_count(cells + tables.len()).map_err(|error| place(root, &error))?;
+    validate::arm_count(cells + tables.len()).map_err(|error| place(root, &error))?;
     let mut arms = Vec::new();
     for cell in crossing.cells() {
         let arm = arm(root, &cell, overrides);
@@ -161,7 +164,7 @@ fn arms(
 }
 
 /// Merges, reads and checks one arm.
-fn arm(root: &Node, cell: &Cell<'_>, overrides: &[Override]) -> Result<Arm, Fault> {
+fn arm(root: &Node, cell: &Cell<'_>, overrides: &[Override]) -> Result<Arm, Diagnostic> {
     let recipe_keys = ["data", "model", "train", "probes"];
     let base = recipe_keys
         .iter()
@@ -192,11 +195,11 @@ fn arm(root: &Node, cell: &Cell<'_>, overrides: &[Override]) -> Result<Arm, Faul
         learning_rates,
         probes,
     };
-    check::recipe(&arm).map_err(|error| place(&merged, &error))?;
+    validate::recipe(&arm).map_err(|error| place(&merged, &error))?;
     Ok(arm)
 }
 
-fn recipe(merged: &Node) -> Result<Recipe, Fault> {
+fn recipe(merged: &Node) -> Result<Recipe, Diagnostic> {
     Ok(Recipe {
         data: read(part(merged, "data")?)?,
         model: model(part(merged, "model")?)?,
@@ -207,31 +210,31 @@ fn recipe(merged: &Node) -> Result<Recipe, Fault> {
 
 /// Reads the base for its own sake, so that a mistyped key is found even where every arm replaces
 /// its table. What is missing may come from the arms.
-fn check_base(root: &Node) -> Result<(), Fault> {
-    fn unless_missing<T>(part: Result<T, Fault>) -> Result<(), Fault> {
+fn check_base(root: &Node) -> Result<(), Diagnostic> {
+    fn unless_missing<T>(part: Result<T, Diagnostic>) -> Result<(), Diagnostic> {
         match part {
             Err(fault) if !fault.is_missing_key() => Err(fault),
             _ => Ok(()),
         }
     }
-    unless_missing(part(root, "data").and_then(read::<super::DataConfig>))?;
+    unless_missing(part(root, "data").and_then(read::<crate::spec::DataConfig>))?;
     unless_missing(part(root, "model").and_then(model))?;
-    unless_missing(part(root, "train").and_then(read::<super::wire::TrainTable>))?;
+    unless_missing(part(root, "train").and_then(read::<crate::spec::schema::tables::TrainTable>))?;
     unless_missing(probes(root))
 }
 
-fn part<'a>(root: &'a Node, key: &str) -> Result<&'a Node, Fault> {
+fn part<'a>(root: &'a Node, key: &str) -> Result<&'a Node, Diagnostic> {
     root.get(key)
-        .ok_or_else(|| Fault::missing_key(key, &[]).at(&root.origin))
+        .ok_or_else(|| Diagnostic::missing_key(key, &[]).at(&root.origin))
 }
 
-fn probes(root: &Node) -> Result<Vec<Probe>, Fault> {
+fn probes(root: &Node) -> Result<Vec<Probe>, Diagnostic> {
     root.get("probes").map_or(Ok(Vec::new()), read)
 }
 
 /// Reads a model, the last block laid over the others'. Norms are read apart: the zoo's type for
 /// them is an enum with an internal tag, in which serde would lose the place of a fault.
-fn model(node: &Node) -> Result<ModelConfig, Fault> {
+fn model(node: &Node) -> Result<ModelConfig, Diagnostic> {
     let mut node = expand_preset(node, &zoo_presets())?;
     lay_last_block(&mut node);
     let norms = ["block", "last_block"].map(|block| take(&mut node, &[block, "norm"]));
@@ -282,23 +285,23 @@ fn zoo_presets() -> Presets {
 }
 
 /// Lays a model table over the preset that it names; returns it as it is if it names none.
-fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Fault> {
+fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Diagnostic> {
     let Some(preset) = node.get("preset") else {
         return Ok(node.clone());
     };
     let name: String = read(preset)?;
     if let Some(kind) = node.get("kind") {
         return Err(
-            Fault::said("stands beside `preset`, which has its own; leave one out")
+            Diagnostic::said("stands beside `preset`, which has its own; leave one out")
                 .at(&kind.origin),
         );
     }
     let Some((_, config)) = presets.iter().find(|(known, _)| *known == name) else {
         let names: Vec<_> = presets.iter().map(|(known, _)| *known).collect();
-        return Err(Fault::unknown_value(&name, &names).at(&preset.origin));
+        return Err(Diagnostic::unknown_value(&name, &names).at(&preset.origin));
     };
     let config = toml::Value::try_from(config)
-        .map_err(|error| Fault::said(&error.to_string()).at(&preset.origin))?;
+        .map_err(|error| Diagnostic::said(&error.to_string()).at(&preset.origin))?;
     let mut expanded = Node::from_toml(config, &preset.origin);
     expanded.origin = node.origin.clone();
     let mut rest = node.clone();
@@ -307,8 +310,8 @@ fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Fault> {
     Ok(expanded)
 }
 
-fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Fault> {
-    let Some((arm, message)) = probe::idle_probe(arms) else {
+fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Diagnostic> {
+    let Some((arm, message)) = idle_probes::idle_probe(arms) else {
         return Ok(());
     };
     let cells = arms.iter().filter(|arm| !arm.levels.is_empty()).count();
@@ -319,12 +322,12 @@ fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Fault> {
         .and_then(|arms| arms.items().get(arm?)?.get("set")?.get("probes"));
     let key = own.filter(|_| written.is_some());
     let key = key.as_deref().unwrap_or("probes");
-    Err(Fault::said(&message).at(&root.locate(key)))
+    Err(Diagnostic::said(&message).at(&root.locate(key)))
 }
 
 /// A failed check as a fault in the tree that was checked.
-fn place(root: &Node, error: &ConfigError) -> Fault {
-    Fault::said(&error.message).at(&root.locate(&error.key))
+fn place(root: &Node, error: &ConfigError) -> Diagnostic {
+    Diagnostic::said(&error.message).at(&root.locate(&error.key))
 }
 
 #[cfg(test)]
@@ -352,7 +355,7 @@ mod tests {
         )]
     }
 
-    fn expanded(text: &str) -> Result<Node, Fault> {
+    fn expanded(text: &str) -> Result<Node, Diagnostic> {
         let document = Node::document(text)?;
         expand_preset(part(&document, "model")?, &presets())
     }

@@ -3,7 +3,7 @@
 //! Arms and overrides are merged as trees, so a value's origin survives the merge and an error
 //! found afterwards still names the line that its author can change.
 
-use super::fault::Fault;
+use crate::spec::parse::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -14,14 +14,14 @@ const MAX_DEPTH: usize = 32;
 
 /// A value and where it comes from.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) origin: Origin,
+pub(in crate::spec) struct Node {
+    pub(in crate::spec) value: Value,
+    pub(in crate::spec) origin: Origin,
 }
 
 /// A TOML value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(in crate::spec) enum Value {
     String(String),
     Integer(i64),
     Float(f64),
@@ -31,19 +31,19 @@ pub(super) enum Value {
     Table(Table),
 }
 
-pub(super) type Table = BTreeMap<String, Node>;
+pub(in crate::spec) type Table = BTreeMap<String, Node>;
 
 /// Where a value was written.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Origin {
-    pub(super) place: Place,
+pub(in crate::spec) struct Origin {
+    pub(in crate::spec) place: Location,
     /// Full dotted key as written, e.g. `train.epochs` or `arms[no-bias].set.train.epochs`.
-    pub(super) key: String,
+    pub(in crate::spec) key: String,
 }
 
 /// The file or the command line.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) enum Place {
+pub(in crate::spec) enum Location {
     /// The file as a whole.
     #[default]
     File,
@@ -55,24 +55,24 @@ pub(super) enum Place {
 
 impl Node {
     /// Parses a document.
-    pub(super) fn document(text: &str) -> Result<Self, Fault> {
+    pub(in crate::spec) fn document(text: &str) -> Result<Self, Diagnostic> {
         let lines = Lines::new(text);
         let document = DeTable::parse(text).map_err(|error| syntax(&error, &lines))?;
-        let place = |offset| Place::Line(lines.of(offset));
+        let place = |offset| Location::Line(lines.of(offset));
         let table = table(document.get_ref(), "", &place, 0)?;
         Ok(Self::root(table))
     }
 
     /// Parses one value, found at `origin`.
-    pub(super) fn value(text: &str, origin: &Origin) -> Result<Self, Fault> {
+    pub(in crate::spec) fn value(text: &str, origin: &Origin) -> Result<Self, Diagnostic> {
         let value = DeValue::parse(text)
-            .map_err(|error| Fault::said(&brief(error.message())).at(origin))?;
+            .map_err(|error| Diagnostic::said(&brief(error.message())).at(origin))?;
         let place = |_| origin.place.clone();
         convert(&value, origin.clone(), &place, 0)
     }
 
     /// Values that all come from `origin`.
-    pub(super) fn from_toml(value: toml::Value, origin: &Origin) -> Self {
+    pub(in crate::spec) fn from_toml(value: toml::Value, origin: &Origin) -> Self {
         let value = match value {
             toml::Value::String(text) => Value::String(text),
             toml::Value::Integer(number) => Value::Integer(number),
@@ -97,14 +97,14 @@ impl Node {
     }
 
     /// A table that is the file as a whole.
-    pub(super) fn root(table: Table) -> Self {
+    pub(in crate::spec) fn root(table: Table) -> Self {
         Self {
             value: Value::Table(table),
             origin: Origin::default(),
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(in crate::spec) fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {
             Value::Table(table) => table.get(key),
             Value::Array(items) => items.get(key.parse::<usize>().ok()?),
@@ -113,14 +113,14 @@ impl Node {
     }
 
     /// The items of an array; nothing for anything else.
-    pub(super) fn items(&self) -> &[Self] {
+    pub(in crate::spec) fn items(&self) -> &[Self] {
         match &self.value {
             Value::Array(items) => items,
             _ => &[],
         }
     }
 
-    pub(super) fn as_str(&self) -> Option<&str> {
+    pub(in crate::spec) fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) => Some(text),
             _ => None,
@@ -129,7 +129,7 @@ impl Node {
 
     /// Where `path` (dotted, array items by index) was written, or where it would belong: the place
     /// of the deepest node on the way there.
-    pub(super) fn locate(&self, path: &str) -> Origin {
+    pub(in crate::spec) fn locate(&self, path: &str) -> Origin {
         let mut node = self;
         let mut key = self.origin.key.clone();
         let mut found = true;
@@ -153,7 +153,7 @@ impl Node {
 }
 
 /// The key `name` below `parent`, quoted where TOML would quote it.
-pub(super) fn child_key(parent: &str, name: &str) -> String {
+pub(in crate::spec) fn child_key(parent: &str, name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let name = if !name.is_empty() && name.chars().all(bare) {
         brief(name)
@@ -167,7 +167,7 @@ pub(super) fn child_key(parent: &str, name: &str) -> String {
 }
 
 /// Outside text of any length, cut to what a message can hold.
-pub(super) fn brief(text: &str) -> String {
+pub(in crate::spec) fn brief(text: &str) -> String {
     const LONGEST: usize = 80;
     if text.chars().count() <= LONGEST {
         return text.to_owned();
@@ -179,9 +179,9 @@ pub(super) fn brief(text: &str) -> String {
 fn table(
     entries: &DeTable<'_>,
     parent: &str,
-    place: &dyn Fn(usize) -> Place,
+    place: &dyn Fn(usize) -> Location,
     depth: usize,
-) -> Result<Table, Fault> {
+) -> Result<Table, Diagnostic> {
     let mut table = Table::new();
     for (name, value) in entries {
         let origin = Origin {
@@ -199,22 +199,24 @@ fn table(
 fn convert(
     value: &Spanned<DeValue<'_>>,
     origin: Origin,
-    place: &dyn Fn(usize) -> Place,
+    place: &dyn Fn(usize) -> Location,
     depth: usize,
-) -> Result<Node, Fault> {
+) -> Result<Node, Diagnostic> {
     if depth > MAX_DEPTH {
-        return Err(Fault::said(&format!("is nested deeper than {MAX_DEPTH} levels")).at(&origin));
+        return Err(
+            Diagnostic::said(&format!("is nested deeper than {MAX_DEPTH} levels")).at(&origin),
+        );
     }
     let value = match value.get_ref() {
         DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
             .map(Value::Integer)
-            .map_err(|_| Fault::said("is a whole number beyond 64 bits").at(&origin))?,
+            .map_err(|_| Diagnostic::said("is a whole number beyond 64 bits").at(&origin))?,
         DeValue::Float(digits) => digits
             .as_str()
             .parse()
             .map(Value::Float)
-            .map_err(|_| Fault::said("is not a number").at(&origin))?,
+            .map_err(|_| Diagnostic::said("is not a number").at(&origin))?,
         DeValue::Boolean(on) => Value::Boolean(*on),
         DeValue::Datetime(_) => Value::Datetime,
         DeValue::Array(items) => Value::Array(
@@ -239,21 +241,21 @@ fn convert(
 fn label(item: &DeValue<'_>, index: usize) -> String {
     let name = item.get("name").and_then(|name| name.get_ref().as_str());
     match name {
-        Some(name) if super::check::is_name(name) => brief(name),
+        Some(name) if crate::spec::parse::checks::is_name(name) => brief(name),
         _ => index.to_string(),
     }
 }
 
-fn syntax(error: &toml::de::Error, lines: &Lines) -> Fault {
+fn syntax(error: &toml::de::Error, lines: &Lines) -> Diagnostic {
     let place = match error.span() {
-        Some(span) => Place::Line(lines.of(span.start)),
-        None => Place::File,
+        Some(span) => Location::Line(lines.of(span.start)),
+        None => Location::File,
     };
     let origin = Origin {
         place,
         key: String::new(),
     };
-    Fault::said(&format!("not valid TOML: {}", brief(error.message()))).at(&origin)
+    Diagnostic::said(&format!("not valid TOML: {}", brief(error.message()))).at(&origin)
 }
 
 /// Where each line of a text starts.
@@ -278,7 +280,7 @@ mod tests {
     const TEXT: &str = "title = \"x\"\n\n[train]\nepochs = 3\n\n[[arms]]\nname = \"a\"\n\
         set.model.block.bias = \"on\"\n[[arms]]\n[arms.set.train]\nepochs = [1,\n 2]\n";
 
-    fn origin(path: &str) -> (Place, String) {
+    fn origin(path: &str) -> (Location, String) {
         let origin = Node::document(TEXT).unwrap().locate(path);
         (origin.place, origin.key)
     }
@@ -302,16 +304,20 @@ mod tests {
                 "arms[1].set.train.epochs[1]",
             ),
         ] {
-            assert_eq!(origin(path), (Place::Line(line), key.to_owned()), "{path}");
+            assert_eq!(
+                origin(path),
+                (Location::Line(line), key.to_owned()),
+                "{path}"
+            );
         }
     }
 
     #[test]
     fn what_is_not_written_is_placed_where_it_would_belong() {
         let (place, key) = origin("train.optimizer.beta1");
-        assert_eq!(place, Place::Line(3));
+        assert_eq!(place, Location::Line(3));
         assert_eq!(key, "train.optimizer.beta1");
-        assert_eq!(origin("nowhere").0, Place::File);
+        assert_eq!(origin("nowhere").0, Location::File);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What contrasts compare: test scores, and quantities that probes measure.
 
-use super::quantity::{Direction, Quantity, Timing};
+use crate::spec::design::quantities::{Direction, Quantity, Timing};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
@@ -157,7 +157,7 @@ impl Visitor<'_> for MetricVisitor {
                 &["test_accuracy", "test_nll", "test_ece"],
             ));
         };
-        let unknown = || E::custom(super::quantity::advice(name));
+        let unknown = || E::custom(crate::spec::design::quantities::advice(name));
         Measure::named(name).map(Metric::Probe).ok_or_else(unknown)
     }
 }

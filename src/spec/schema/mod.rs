@@ -1,0 +1,7 @@
+//! Schema: the tables of a file, their conversion to domain types, and checks across keys.
+
+pub(in crate::spec) mod convert;
+pub(in crate::spec) mod ranges;
+pub(in crate::spec) mod tables;
+pub(in crate::spec) mod validate;
+pub(in crate::spec) mod when;
