@@ -1,4 +1,4 @@
-//! What a cell leaves behind: every raw number, one JSON line a cell, no clock times.
+//! The record of a cell: every raw number, one JSON line per cell, no clock times.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,28 +19,27 @@ pub struct CellRecord {
     pub device: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// One entry an evaluation, from the first on; after every epoch where training does not say
-    /// otherwise. A diverged cell ends early.
+    /// One entry per evaluation, by default per epoch. A diverged cell has fewer.
     pub epochs: Vec<EpochRecord>,
     /// Values of the probes by name, e.g. `train_accuracy`, `saturated.0`, `fold_error`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub probes: BTreeMap<String, f64>,
-    /// What probes measured after every epoch, one value an epoch, by name.
+    /// Probe values with one value per epoch, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub traces: BTreeMap<String, Vec<f64>>,
-    /// Curves and histograms that probes left, by name.
+    /// Curves and histograms of the probes, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub series: BTreeMap<String, Vec<f64>>,
 }
 
-/// Most names in each of a record's `probes`, `traces` and `series`.
+/// Largest number of names in each of `probes`, `traces` and `series`.
 pub const MOST_NAMES: usize = 256;
-/// Longest of a record's `series`.
+/// Largest length of a series.
 pub const LONGEST_SERIES: usize = 1024;
 
 impl CellRecord {
-    /// Every probe's value at the end of the run, by name: those measured then, and the last ones of
-    /// those measured after every epoch.
+    /// Values of all probes at the end of the run, by name: final measurements and last values of
+    /// traces.
     pub fn at_end(&self) -> impl Iterator<Item = (&str, f64)> {
         let measured = self
             .probes
@@ -50,7 +49,7 @@ impl CellRecord {
         measured.chain(traced.filter_map(|(name, values)| Some((name.as_str(), *values.last()?))))
     }
 
-    /// Leaves what a training that ended after epoch or step `until` would have left.
+    /// Reduces it to the record of a training that ended after epoch or step `until`.
     pub fn cut(&mut self, until: usize) {
         if self.epochs.last().is_some_and(|last| last.place() > until) {
             self.outcome = Outcome::Done;
@@ -61,27 +60,26 @@ impl CellRecord {
         self.epochs.retain(|epoch| epoch.place() <= until);
     }
 
-    /// The value of the probe's quantity `name` after epoch number `index` (from 0), where it was
-    /// measured after every epoch.
+    /// The value of the trace `name` after epoch `index`, from 0.
     pub fn after_epoch(&self, name: &str, index: usize) -> Option<f64> {
         self.traces.get(name)?.get(index).copied()
     }
 }
 
-/// How a cell ended.
+/// How the training of a cell ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
-    /// All epochs done.
+    /// It was completed.
     Done,
     /// The loss was not finite.
     Diverged {
         /// Epoch, from 1, in which it happened.
         epoch: usize,
     },
-    /// It could not be run.
+    /// It could not be trained.
     Failed {
-        /// What went wrong.
+        /// The error.
         error: String,
     },
 }
@@ -101,13 +99,12 @@ pub struct EpochRecord {
     /// On the validation split, in evaluation mode; absent where there is no validation split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Scores>,
-    /// On the test set, in evaluation mode. Drawn in curves; a contrast reads the last one, or the
-    /// one that it asks for, and nothing is chosen by it.
+    /// On the test set, in evaluation mode. Curves and contrasts read it; nothing is chosen by it.
     pub test: Scores,
 }
 
 impl EpochRecord {
-    /// When it was taken, in the unit in which the training counts.
+    /// When it was taken, in the unit of the training's length.
     pub fn place(&self) -> usize {
         self.step.unwrap_or(self.epoch)
     }

@@ -1,4 +1,4 @@
-//! How large a cell is, so that jobs are neither too long to lose nor too large for a cache.
+//! Cost of a cell, which limits the number of cells per job.
 
 use crate::data;
 use crate::device;
@@ -6,24 +6,23 @@ use crate::recipe::{DataConfig, Length};
 use crate::spec::Arm;
 use ablate_models::zoo::Cost;
 
-/// Most multiply-adds of a job, forward and backward: about half an hour on a core of these years.
+/// Largest number of multiply-adds per job, forward and backward: about half an hour on one core.
 const MOST: f64 = 6e13;
 
-/// Most trained numbers of a stack on a CPU. With gradients and two moments they are 16 bytes each,
-/// and a step reads all of them: beyond a core's share of the caches every step fetches them from
-/// memory, and nets that train one after the other are faster.
+/// Largest number of parameters per stack on a CPU. With gradients and two moments a parameter takes
+/// 16 bytes, and every step reads all of them. A stack that exceeds a core's share of the caches is
+/// slower than its nets one after the other.
 const RESIDENT: usize = 1 << 19;
 
-/// Cells of `arm` that may train in lockstep on `device`, at most `replicas`: a job is lost where a
-/// run is stopped, so long cells train in smaller company. At least one.
+/// Number of cells of `arm` per stack on `device`, from 1 to `replicas`. Long cells get smaller
+/// stacks, because a stopped run loses its unfinished jobs.
 pub(super) fn stack(arm: &Arm, device: &str, replicas: usize) -> usize {
     let cost = cost(arm);
     let cells = (MOST / multiply_adds(arm, cost)) as usize;
     cells.clamp(1, company(cost, device, replicas))
 }
 
-/// Nets of a cost that train fastest in lockstep on `device`, of `replicas` that are to be trained.
-/// At least one.
+/// Number of nets per stack, from 1 to `replicas`, that trains fastest on `device`.
 pub fn company(cost: Cost, device: &str, replicas: usize) -> usize {
     let most = match device::is_cpu(device) {
         true => RESIDENT / cost.parameters.max(1),
@@ -32,16 +31,14 @@ pub fn company(cost: Cost, device: &str, replicas: usize) -> usize {
     most.clamp(1, replicas.max(1))
 }
 
-/// What one net of `arm` costs. A model that cannot be built costs nothing: it fails soon, in any
-/// company.
+/// Cost of one net of `arm`; 0 for a model that cannot be built, which fails at once.
 fn cost(arm: &Arm) -> Cost {
     let entry = data::entry(arm.data.name);
     let (input, classes) = (entry.image_shape(), entry.classes());
     arm.model.cost(input, classes).unwrap_or_default()
 }
 
-/// Multiply-adds of one cell, the backward pass counting twice; evaluations are left aside. At least
-/// one.
+/// Multiply-adds of one cell, at least 1. The backward pass counts twice, evaluations do not count.
 fn multiply_adds(arm: &Arm, cost: Cost) -> f64 {
     let examples = match arm.train.length {
         Length::Epochs(epochs) => epochs as f64 * training_examples(&arm.data),
@@ -74,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_of_a_cell_is_its_examples_times_the_cost_of_one() {
+    fn work_is_examples_times_cost_per_example() {
         // 64 x 8 + 8 x 10 multiply-adds, two epochs of 0.8 x 0.8 x 1,797 digits.
         let expected = 3.0 * 592.0 * 2.0 * 0.64 * 1_797.0;
         assert!((multiply_adds(&arm(), cost(&arm())) / expected - 1.0).abs() < 1e-12);
@@ -84,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn short_cells_fill_their_stacks_and_long_ones_train_in_smaller_company() {
+    fn long_cells_get_smaller_stacks() {
         assert_eq!(stack(&arm(), "flex", 10), 10);
         let mut long = arm();
         long.data.name = DataName::Mnist;
@@ -101,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn stacks_on_a_cpu_stay_in_its_caches_and_those_on_a_gpu_fill_it() {
+    fn cpu_stacks_fit_the_caches() {
         let cost = |parameters| Cost {
             parameters,
             ..Cost::default()

@@ -1,15 +1,15 @@
-//! The id of a cell: a hash of everything that determines its numbers.
+//! Id of a cell: a hash of everything that determines its numbers.
 
 use crate::spec::Arm;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// Hexadecimal digits of an id: 80 bits, so that a billion cells collide with odds of one in a
+/// Hexadecimal digits of an id: 80 bits. A billion cells collide with a probability of one in a
 /// million.
 const DIGITS: usize = 20;
 
-/// What the cells of an arm have in common. The arm's name and label are not part of it.
+/// The part of an id that all cells of an arm share; without the name and label of the arm.
 pub(super) struct Recipe(Value);
 
 impl Recipe {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_canonical_text_has_sorted_keys_and_every_default_spelled_out() {
+    fn canonical_text_sorts_keys_and_includes_defaults() {
         assert_eq!(
             Recipe::new(&arm(), "flex", "f").canonical(0.01, 1),
             concat!(
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn names_labels_and_the_order_of_probes_are_not_part_of_an_id() {
+    fn names_and_probe_order_do_not_change_ids() {
         let mut renamed = arm();
         renamed.name = "z".into();
         renamed.label = "Z".into();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_determines_the_numbers_is_part_of_an_id() {
+    fn whatever_determines_numbers_changes_ids() {
         let base = Recipe::new(&arm(), "flex", "f");
         let mut data = arm();
         data.data.label_noise = 0.1;

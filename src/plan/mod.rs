@@ -1,8 +1,8 @@
-//! What a spec asks for, cell by cell, before anything is trained.
+//! The plan: every cell that a spec asks for, before any is trained.
 //!
 //! The cell (arm x learning rate x seed on one device) is the unit of work, cache and failure. Its
-//! id says what determines its numbers and nothing else, so a renamed arm, another stack size or a
-//! change elsewhere in the spec retrains nothing. Two arms with one recipe share their cells: each
+//! id is a hash of what determines its numbers and of nothing else, so a renamed arm, another stack
+//! size or a change elsewhere in the spec trains nothing again. Two arms with one recipe share their cells: each
 //! is trained once and reported on both lines.
 
 mod cost;
@@ -20,13 +20,13 @@ use std::collections::BTreeSet;
 /// learning rates in the order of the arm's grid, then seeds in the order of the spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What is planned.
+    /// The spec.
     pub spec: Spec,
-    /// Name of the device that trains it.
+    /// Name of the device.
     pub device: String,
-    /// Cells that may train in lockstep; at least 1. It changes neither ids nor numbers.
+    /// Largest number of cells per stack, at least 1. It changes neither ids nor numbers.
     pub replicas: usize,
-    /// The cells, one for each line of `runs.jsonl`.
+    /// The cells, one per line of `runs.jsonl`.
     pub cells: Vec<PlannedCell>,
     /// [`Job::until`] of its jobs.
     pub until: Option<usize>,
@@ -47,8 +47,8 @@ pub struct PlannedCell {
 }
 
 impl Plan {
-    /// The plan of `spec` on `device`, at most `replicas` cells in lockstep. `fingerprint` stands
-    /// for the code that computes the numbers ([`crate::provenance::fingerprint`]).
+    /// The plan of `spec` on `device`, with at most `replicas` cells per stack. `fingerprint`
+    /// identifies the code that computes the numbers ([`crate::provenance::fingerprint`]).
     pub fn new(spec: &Spec, device: &str, replicas: usize, fingerprint: &str) -> Self {
         let mut cells = Vec::new();
         for (index, arm) in spec.arms.iter().enumerate() {
@@ -76,10 +76,11 @@ impl Plan {
         self.cells.iter().map(|cell| cell.id.as_str()).collect()
     }
 
-    /// The cells that `missing` says have to be trained, each once, in jobs of one arm with at
-    /// most [`Self::replicas`] cells, and fewer where cells are long, so that a stopped run loses
-    /// little, or so large that several do not fit a CPU's caches. The jobs of an arm differ in size
-    /// by at most one cell, so that workers end together.
+    /// Jobs for the cells whose id is `missing`, each cell once.
+    ///
+    /// A job has cells of one arm, at most [`Self::replicas`]. It has fewer if cells are long, so
+    /// that a stopped run loses little, or if several do not fit the caches of a CPU. The jobs of an
+    /// arm differ by at most one cell, so that workers finish together.
     pub fn jobs(&self, missing: impl Fn(&str) -> bool) -> Vec<Job> {
         let mut seen = BTreeSet::new();
         let mut wanted = vec![Vec::new(); self.spec.arms.len()];
@@ -109,7 +110,7 @@ impl Plan {
     }
 }
 
-/// `cells` in order, in as few groups of at most `most` as there can be, sizes within one.
+/// Splits `cells`, in order, into the fewest groups of at most `most` cells, of nearly equal size.
 fn stacks(mut cells: Vec<JobCell>, most: usize) -> impl Iterator<Item = Vec<JobCell>> {
     let mut groups = cells.len().div_ceil(most);
     std::iter::from_fn(move || {
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_come_by_arm_then_learning_rate_then_seed() {
+    fn cells_are_ordered_by_arm_rate_and_seed() {
         let mut spec = spec(&["a", "b"], 2);
         spec.seeds = vec![7, 3];
         spec.arms[1].learning_rates = vec![0.1, 0.01];
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_hold_every_missing_cell_once_and_in_order_whatever_the_stack_size() {
+    fn jobs_hold_every_missing_cell_once() {
         let alone: Vec<String> = (plan(1).cells.iter()).map(|c| c.id.clone()).collect();
         for replicas in [0, 1, 2, 3, 5, 8, usize::MAX] {
             let plan = plan(replicas);
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn stacks_are_of_one_arm_and_of_even_size() {
+    fn stacks_of_an_arm_have_even_sizes() {
         assert_eq!(
             sizes(&plan(4).jobs(|_| true)),
             [("a", 3), ("a", 2), ("b", 3), ("b", 2)]
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn arms_with_one_recipe_keep_their_lines_and_share_their_training() {
+    fn equal_recipes_are_trained_once() {
         let mut spec = spec(&["a", "b"], 5);
         spec.arms[1] = spec.arms[0].clone();
         spec.arms[1].name = "b".into();
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_arm_leaves_the_ids_of_the_others_alone() {
+    fn changed_arm_keeps_ids_of_other_arms() {
         let mut changed = spec(&["a", "b"], 5);
         changed.arms[1].train.length = Length::Epochs(3);
         let (before, after) = (plan(1), Plan::new(&changed, "flex", 1, "f"));

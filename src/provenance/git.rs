@@ -1,4 +1,4 @@
-//! The revision that a work tree is at.
+//! Git revision of a work tree.
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_dirty_unless_it_is_a_result() {
+    fn changes_outside_results_are_dirty() {
         let Some(dir) = work_tree() else {
             assert_eq!(
                 Revision::of(Path::new(".")),

@@ -1,8 +1,7 @@
-//! Where results come from: `provenance.json`.
+//! Origin of results: `provenance.json`.
 //!
-//! It is the one file of a results folder that differs from run to run, and it is written only when
-//! something was trained. It describes the last such run; cells that were there before came from
-//! earlier ones.
+//! It is the only file of a results folder that differs between equal runs. It is written when a run
+//! trains something and describes the last such run; older records come from earlier runs.
 
 #[cfg(test)]
 mod fingerprint;
@@ -34,7 +33,7 @@ pub fn fingerprint(device: &str) -> &'static str {
 /// File name in a results folder.
 pub const NAME: &str = "provenance.json";
 
-/// What the results of a run came from.
+/// Origin of the results of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
@@ -47,12 +46,12 @@ pub struct Provenance {
     pub machine: Machine,
     /// The run.
     pub run: Run,
-    /// Other code that was seen to give the same numbers and whose names the cells have.
+    /// Code that reproduced the records and adopted them under its own cell ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reproduced: Option<Reproduced>,
 }
 
-/// Code that took records over from other code after training some of the cells again.
+/// Code that adopted the records of other code after it reproduced some of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reproduced {
@@ -61,14 +60,14 @@ pub struct Reproduced {
     /// The work tree it ran in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
-    /// Cells that it trained again, each with the same numbers bit for bit.
+    /// Number of cells that it reproduced bit for bit.
     pub cells: usize,
-    /// Up to which epoch or step; absent where to the end.
+    /// Epoch or step up to which it trained them; absent if to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<usize>,
 }
 
-/// What the program was built from.
+/// Build of the program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
@@ -78,7 +77,7 @@ pub struct Build {
     pub fingerprint: String,
     /// SHA-256 of `Cargo.lock`.
     pub lock_sha256: String,
-    /// What `rustc --version` said.
+    /// Output of `rustc --version`.
     pub rustc: String,
     /// Enabled features, sorted.
     pub features: Vec<String>,
@@ -98,54 +97,54 @@ impl Build {
     }
 }
 
-/// With what a run is made; known before it begins.
+/// Conditions of a run, known before it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The work tree's revision, taken before the run ([`Revision::of`]).
     pub revision: Option<Revision>,
     /// Device name, as asked for.
     pub device: String,
-    /// What answers to it: the adapter and driver of a GPU.
+    /// Adapter and driver, for a GPU.
     pub adapter: Option<String>,
     /// Threads of the CPU backends.
     pub threads: usize,
 }
 
-/// What ran, and how long it took.
+/// What ran, and its duration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
     /// Device name, as asked for.
     pub device: String,
-    /// What answers to it: the adapter and driver of a GPU.
+    /// Adapter and driver, for a GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
     /// Threads of the CPU backends.
     pub threads: usize,
-    /// When it began, in UTC, e.g. `2026-01-31T12:00:00Z`.
+    /// Start in UTC, e.g. `2026-01-31T12:00:00Z`.
     pub started: String,
-    /// The same in seconds since 1970.
+    /// Start in seconds since 1970.
     pub started_unix: u64,
-    /// Seconds that it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Seconds that each arm's jobs took, one after the other.
+    /// Total seconds of the jobs of each arm.
     pub arm_seconds: BTreeMap<String, f64>,
-    /// Cells that it trained.
+    /// Number of cells trained.
     pub trained: usize,
-    /// Cells whose records were there already.
+    /// Number of cells whose records existed.
     pub reused: usize,
 }
 
-/// How a comparison was made.
+/// Conditions of a comparison of devices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared {
     /// The work tree's revision, taken before it began.
     pub revision: Option<Revision>,
-    /// When it began.
+    /// Start.
     pub started: SystemTime,
-    /// Seconds that it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Cells that it trained.
+    /// Number of cells trained.
     pub trained: usize,
 }
 
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_as_a_calendar_shows_them() {
+    fn times_are_written_as_dates() {
         for (unix, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_400, "2000-02-29T00:00:00Z"),
@@ -315,13 +314,13 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_trained_nothing_has_no_provenance() {
+    fn run_without_training_has_no_provenance() {
         assert_eq!(Provenance::of_run(&setting(), &report(0)), None);
         assert!(Provenance::of_run(&setting(), &report(1)).is_some());
     }
 
     #[test]
-    fn the_file_says_what_ran_where_and_reads_back() {
+    fn file_is_read_back() {
         let dir = tempfile::tempdir().unwrap();
         let provenance = Provenance::of_run(&setting(), &report(3)).unwrap();
         provenance.write(dir.path()).unwrap();

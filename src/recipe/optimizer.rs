@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The optimizer.
+/// An optimizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Optimizer {
@@ -11,7 +11,7 @@ pub enum Optimizer {
         /// Momentum, in `[0, 1)`. Default: 0.
         #[serde(default)]
         momentum: f64,
-        /// Nesterov's form. Default: off.
+        /// Nesterov momentum. Default: off.
         #[serde(default)]
         nesterov: bool,
     },
@@ -27,7 +27,7 @@ impl Default for Optimizer {
     }
 }
 
-/// Settings of the Adam family.
+/// Decay rates of the moments of Adam and AdamW.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamMoments {
@@ -35,7 +35,7 @@ pub struct AdamMoments {
     pub beta1: f64,
     /// Decay of the second moment, in `[0, 1)`. Default: 0.999.
     pub beta2: f64,
-    /// Added to the root of the second moment. Default: 1e-8.
+    /// Added to the square root of the second moment. Default: 1e-8.
     pub epsilon: f64,
 }
 
@@ -49,11 +49,11 @@ impl Default for AdamMoments {
     }
 }
 
-/// The learning rate over time, as a factor on the arm's learning rate.
+/// A learning-rate schedule: a factor on the arm's learning rate over time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
-    /// 1.
+    /// Constant 1.
     #[default]
     Constant,
     /// Multiplied by `factor` after every `every` epochs.

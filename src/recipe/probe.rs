@@ -1,8 +1,8 @@
-//! The probes by name, and what each of them needs.
+//! The probes: measurements of mechanism beside the scores.
 
 use serde::{Deserialize, Serialize};
 
-/// What is measured beside accuracy, NLL and ECE.
+/// A measurement beside accuracy, NLL and ECE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
@@ -12,38 +12,39 @@ pub enum Probe {
     Saturation,
     /// Largest `|dL/db|` over all steps, for each block with a bias.
     BiasGradient,
-    /// Largest absolute difference of the training logits between two nets like the arm's, one with
-    /// biases in its blocks and one without, over their first steps in double precision.
+    /// Largest absolute difference of the training logits between two copies of the net, one with
+    /// biases and one without, over their first steps in double precision.
     BiasTwin,
-    /// Fold the scales of the trained net into the next layer's weights and compare the logits.
+    /// Error of the logits after the scales of the trained net are folded into the next layer.
     ScaleFold,
     /// `H(f) = max |f(a x) - a f(x)| / |a f(x)|` of the block's activation.
     Homogeneity,
-    /// Whether units repair each other: interactions of pairs, removal of units one after the other,
-    /// cancellation and correlation.
+    /// How far units compensate for each other: interactions of pairs, accuracy while units are
+    /// removed, cancellation and correlation.
     CoAdaptation,
-    /// How evenly the units of each block are trained.
+    /// How equally the units of each block are trained.
     EqualTraining,
-    /// The trained net evaluated by running, cumulative and exact statistics, and by those of test
-    /// batches: as they come, of one example, of one class.
+    /// Scores of the trained net with running, cumulative and exact statistics, and with those of
+    /// test batches: in order, of one example, of one class.
     EvaluationModes,
-    /// How far running averages are from the statistics of the training split, over steps, and from
-    /// which step on they serve.
+    /// Distance of running averages from the statistics of the training split, over steps, and the
+    /// step from which it no longer matters.
     RunningAverages,
     /// Distribution of the learned scales and centers over the units of each block.
     LearnedParameters,
-    /// Distribution of what enters the activations of each block.
+    /// Distribution of the inputs to the activations of each block.
     Activations,
-    /// Change of loss and gradient along the gradient, and of a layer's gradient under the steps of
-    /// the layers in front of it.
+    /// Change of loss and gradient along the gradient, and of a layer's gradient when the layers
+    /// before it take their steps.
     GradientLandscape,
-    /// Variance that each batch norm sees with dropout over that without, and what the formula says.
+    /// Ratio of the input variance of each batch norm with and without dropout, measured and by
+    /// formula.
     VarianceShift,
-    /// The identities behind the claims, on nets like the arm's, in double precision.
+    /// Errors of the identities behind the claims, in double precision.
     Identities,
-    /// Who repairs a planted fault, and how long it takes.
+    /// Share of the repair of a planted fault by layer, and its duration.
     PlantedFault,
-    /// Mean step of the validation accuracy between evaluations, over the second half of training.
+    /// Mean absolute change of the validation accuracy between evaluations, second half of training.
     Roughness,
 }
 

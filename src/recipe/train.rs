@@ -1,65 +1,64 @@
-//! How an arm is trained: optimizer, schedule, weight decay.
+//! Training of an arm: length, batch size, weight decay, and what is trained and evaluated.
 
 use super::{Optimizer, PlantedFault, Schedule};
 use serde::{Deserialize, Serialize};
 
-/// How a model is trained.
+/// Training of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// How long it is trained.
+    /// Length of the training.
     pub length: Length,
-    /// When it is scored before the end. Default: after every epoch, or, where the length is in
-    /// steps, not at all.
+    /// Evaluations before the end. Default: after every epoch; none if the length is in steps.
     #[serde(default, skip_serializing_if = "Evaluate::is_default")]
     pub evaluate: Evaluate,
-    /// Examples a step; an incomplete last batch is dropped.
+    /// Examples per step; an incomplete last batch is dropped.
     pub batch_size: usize,
-    /// The optimizer. Default: Adam.
+    /// Optimizer. Default: Adam.
     #[serde(default)]
     pub optimizer: Optimizer,
-    /// The learning rate over time. Default: constant.
+    /// Learning-rate schedule. Default: constant.
     #[serde(default)]
     pub schedule: Schedule,
     /// Weight decay, in `[0, inf)`. Default: 0.
     #[serde(default)]
     pub weight_decay: f64,
-    /// Which parameters decay. Default: weights only.
+    /// Groups of parameters that decay. Default: weights only.
     #[serde(default = "TrainConfig::default_decay_on")]
     pub decay_on: Vec<ParameterGroup>,
-    /// By which statistics batch norms evaluate the net. Default: running averages.
+    /// Statistics that batch norms use in evaluation. Default: running averages.
     #[serde(default, skip_serializing_if = "Statistics::is_running")]
     pub evaluate_by: Statistics,
     /// Largest norm of the incoming weights of a hidden unit (Srivastava et al. 2014, section 5.1);
-    /// longer ones are shrunk to it after every step. Default: no bound.
+    /// larger norms are scaled down to it after every step. Default: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_norm: Option<f64>,
-    /// Units that are corrupted in the middle. Default: none.
+    /// Fault to plant in the middle of training. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<PlantedFault>,
-    /// What the loss is multiplied by before gradients are taken; recorded losses are in nats.
+    /// Factor on the loss before the backward pass; recorded losses are without it, in nats.
     /// Default: 1.
     #[serde(
         default = "TrainConfig::default_loss_scale",
         skip_serializing_if = "is_one"
     )]
     pub loss_scale: f64,
-    /// What is trained; the rest stays as it started. Default: everything.
+    /// Groups of parameters to train; the others stay at their start values. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Vec<Trained>>,
 }
 
-/// By which statistics batch norms evaluate a net.
+/// Statistics that batch norms use in evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Statistics {
-    /// The running averages that training left.
+    /// The running averages of training.
     #[default]
     Running,
-    /// Taken anew: the mean of the batch means and of the unbiased batch variances over one epoch
+    /// Recomputed: the mean of the batch means and of the unbiased batch variances over one epoch
     /// (Ioffe and Szegedy 2015, algorithm 2).
     Cumulative,
-    /// Taken anew: mean and variance of the whole training split, norm by norm.
+    /// Recomputed: mean and variance of the whole training split, one norm after the other.
     Exact,
 }
 
@@ -73,25 +72,25 @@ fn is_one(scale: &f64) -> bool {
     *scale == TrainConfig::default_loss_scale()
 }
 
-/// How long a net is trained.
+/// Length of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Length {
-    /// Passes over the training split.
+    /// Number of epochs, i.e. passes over the training split.
     Epochs(usize),
-    /// Steps.
+    /// Number of steps.
     Steps(usize),
 }
 
 impl Length {
-    /// How many epochs or steps.
+    /// Number of epochs or steps.
     pub const fn count(self) -> usize {
         match self {
             Self::Epochs(n) | Self::Steps(n) => n,
         }
     }
 
-    /// The word for one of them.
+    /// The unit in the singular.
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Epochs(_) => "epoch",
@@ -99,7 +98,7 @@ impl Length {
         }
     }
 
-    /// Whether both count the same thing.
+    /// Whether both have the same unit.
     pub const fn is_in_the_unit_of(self, other: Self) -> bool {
         matches!(
             (self, other),
@@ -107,12 +106,12 @@ impl Length {
         )
     }
 
-    /// Steps in all.
+    /// Total number of steps.
     pub const fn steps(self, steps_per_epoch: usize) -> usize {
         self.in_steps(self.count(), steps_per_epoch)
     }
 
-    /// Steps in `count` of the unit.
+    /// Number of steps in `count` units.
     pub const fn in_steps(self, count: usize, steps_per_epoch: usize) -> usize {
         match self {
             Self::Epochs(_) => count * steps_per_epoch,
@@ -121,17 +120,17 @@ impl Length {
     }
 }
 
-/// When a net is scored before the end of its training, in the unit of the length. At the end it is
-/// scored in any case.
+/// Evaluations before the end of the training, in the unit of its length. There is always one at the
+/// end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evaluate {
-    /// After every epoch; with a length in steps at the end alone.
+    /// After every epoch; none if the length is in steps.
     #[default]
     Usual,
-    /// After every so many.
+    /// After every multiple of this number.
     Every(usize),
-    /// After each of these.
+    /// After each of these numbers.
     At(Vec<usize>),
 }
 
@@ -141,7 +140,7 @@ impl Evaluate {
     }
 }
 
-/// What can be trained alone.
+/// A group of parameters that can be trained alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trained {
@@ -153,7 +152,7 @@ pub enum Trained {
     Scale,
     /// Centers of norms.
     Center,
-    /// As many single weights, drawn at random from all layers, as the net has scales and centers
+    /// Single weights drawn at random from all layers, as many as the net has scales and centers
     /// (the control of Frankle, Schwab and Morcos 2021).
     RandomWeights,
 }
@@ -170,7 +169,7 @@ impl Trained {
         }
     }
 
-    /// Whether it takes in parameters of `group`, some of them at least.
+    /// Whether it includes any parameters of `group`.
     pub const fn covers(self, group: ParameterGroup) -> bool {
         matches!(
             (self, group),
@@ -182,7 +181,7 @@ impl Trained {
     }
 }
 
-/// A group of parameters by role.
+/// Role of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParameterGroup {
@@ -219,7 +218,7 @@ impl TrainConfig {
         1.0
     }
 
-    /// When it is scored, in the unit of the length; the end is the last.
+    /// Evaluations in the unit of the length; the last one is the end.
     pub fn evaluations(&self) -> Vec<usize> {
         let end = self.length.count();
         let every = |k: usize| (1..end.div_ceil(k.max(1))).map(|i| i * k).collect();
@@ -235,7 +234,7 @@ impl TrainConfig {
         places
     }
 
-    /// Whether it says itself when it is scored.
+    /// Whether evaluations differ from the default of one per epoch.
     pub fn says_when(&self) -> bool {
         !self.evaluate.is_default() || matches!(self.length, Length::Steps(_))
     }
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn nets_are_scored_where_it_is_said_and_at_the_end() {
+    fn evaluations_include_the_end() {
         let places = |length, evaluate| train(length, evaluate).evaluations();
         assert_eq!(places(Length::Epochs(3), Evaluate::Usual), [1, 2, 3]);
         assert_eq!(places(Length::Epochs(1), Evaluate::Usual), [1]);
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_in_epochs_has_the_steps_of_its_epochs() {
+    fn epochs_are_converted_to_steps() {
         assert_eq!(Length::Epochs(3).steps(7), 21);
         assert_eq!(Length::Steps(3).steps(7), 3);
         assert_eq!(Length::Epochs(3).in_steps(2, 7), 14);

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Largest spec file, in bytes; real ones have a few thousand.
+/// Largest size of a spec file, in bytes; real files have a few thousand.
 const MAX_BYTES: u64 = 1 << 20;
 
 const EXTENSION: &str = "toml";
@@ -45,17 +45,17 @@ pub(in crate::spec) fn read_text(path: &Path) -> Result<String, SpecError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(SpecError::file_level(
             path,
-            "is larger than 1 MiB, which no spec is; check the path",
+            "is larger than 1 MiB, the limit for specs; check the path",
         ));
     }
     String::from_utf8(bytes)
         .map_err(|_| SpecError::file_level(path, "is not UTF-8 text, as TOML must be"))
 }
 
-/// The file of a spec given by its bare name, which is a file in `experiments_dir`, or by its path.
+/// The file of a spec that is given by its name in `experiments_dir` or by its path.
 ///
 /// # Errors
-/// If there is no such file; the message says what is there.
+/// If there is no such file. The message lists the experiments.
 pub fn find(name_or_path: &str, experiments_dir: &Path) -> Result<PathBuf, SpecError> {
     let path = if checks::is_name(name_or_path) {
         experiments_dir.join(name_or_path).with_extension(EXTENSION)
@@ -79,7 +79,7 @@ pub fn find(name_or_path: &str, experiments_dir: &Path) -> Result<PathBuf, SpecE
     Err(SpecError::file_level(&path, message))
 }
 
-/// The names of the spec files in `experiments_dir`, sorted; the file of claims is none.
+/// The names of the spec files in `experiments_dir`, sorted, without the file of claims.
 ///
 /// # Errors
 /// If the folder cannot be read.
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn all_loads_the_toml_files_by_name_and_nothing_else() {
+    fn all_specs_are_loaded_by_name() {
         let spec = SPEC.as_bytes();
         let folder = folder(&[
             ("b.toml", spec),
@@ -149,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn all_fails_on_a_bad_spec_and_names_it() {
+    fn bad_spec_is_named() {
         let folder = folder(&[("a.toml", SPEC.as_bytes()), ("b.toml", b"title = 3")]);
         let error = all(folder.path()).unwrap_err();
         assert_eq!(error.file(), folder.path().join("b.toml"));
     }
 
     #[test]
-    fn a_bare_name_is_a_file_of_the_folder_and_anything_else_a_path() {
+    fn experiments_are_found_by_name_and_by_path() {
         let folder = folder(&[("dropout.toml", b""), ("other.toml", b"")]);
         let path = folder.path().join("dropout.toml");
         assert_eq!(find("dropout", folder.path()).unwrap(), path);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_nearest_or_all() {
+    fn unknown_name_suggests_the_nearest_or_all() {
         let folder = folder(&[("dropout.toml", b""), ("bn-bias.toml", b"")]);
         let said = |name: &str| find(name, folder.path()).unwrap_err().message().to_owned();
         assert_eq!(
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_cannot_be_specs_are_refused_whole() {
+    fn files_that_are_not_specs_are_rejected() {
         let large = vec![b'#'; MAX_BYTES as usize + 1];
         let folder = folder(&[
             ("large.toml", &large),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_exactly_the_largest_size_is_read() {
+    fn file_of_the_largest_size_is_read() {
         let mut text = SPEC.as_bytes().to_vec();
         text.resize(MAX_BYTES as usize, b'\n');
         let folder = folder(&[("a.toml", &text)]);

@@ -31,7 +31,7 @@ use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// File of the claims, in the folder of experiments; no experiment can have its name.
+/// Name of the file of claims in the folder of experiments. No experiment may have it.
 pub const CLAIMS_FILE: &str = "claims.toml";
 
 /// A checked experiment.
@@ -39,57 +39,57 @@ pub const CLAIMS_FILE: &str = "claims.toml";
 pub struct Spec {
     /// File stem; the name of the results folder.
     pub name: String,
-    /// The file it came from.
+    /// Path of its file.
     pub path: PathBuf,
     /// Heading of the report.
     pub title: String,
-    /// What is asked.
+    /// Question.
     pub question: String,
-    /// Which claim it tests: `C1` ... `C7`, or none.
+    /// Name of the claim that it tests, if any.
     pub claim: Option<String>,
-    /// Further claims on which its results bear, without testing their sentences.
+    /// Names of further claims on which its results bear without testing them.
     pub bears_on: Vec<String>,
-    /// The claim's sentence.
+    /// Sentence of the claim.
     pub sentence: Option<String>,
-    /// How to read each outcome, written before the run.
+    /// Meaning of each outcome, written before the run.
     pub reading: String,
     /// Suites that include it (`standard`, `smoke`, `mnist`, ...).
     pub suites: Vec<String>,
     /// Seeds, without repeats, in the order of the file.
     pub seeds: Vec<u64>,
-    /// Factors in the order of the file; empty where every arm is written out.
+    /// Factors in the order of the file; empty if every arm is written out.
     pub factors: Vec<Factor>,
-    /// Arms: the combinations of the factors, the last factor running fastest, then those that are
-    /// written out.
+    /// Arms: first the combinations of the factors, the last factor varying fastest, then the arms
+    /// that are written out.
     pub arms: Vec<Arm>,
     /// Contrasts in the order of the file.
     pub contrasts: Vec<Contrast>,
     /// Identities under test.
     pub identities: Vec<Identity>,
-    /// Results of others, to lay beside ours.
+    /// Published results to show beside ours.
     pub published: Vec<Published>,
-    /// The figure it asks for beside those that every report has.
+    /// A figure in addition to those of every report.
     pub figure: Option<Figure>,
 }
 
-/// One arm: a complete recipe, after its table was merged onto the base.
+/// An arm: a complete recipe, after its table was merged onto the base.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Arm {
     /// Name; unique in the spec; `[a-z0-9-]+`.
     pub name: String,
-    /// Words for tables and legends.
+    /// Label in tables and legends.
     pub label: String,
-    /// The level of each factor, by index; empty for an arm that is written out.
+    /// Index of the level of each factor; empty for an arm that is written out.
     pub levels: Vec<usize>,
-    /// The data.
+    /// Data.
     pub data: DataConfig,
-    /// The model.
+    /// Model.
     pub model: ModelConfig,
-    /// The training.
+    /// Training.
     pub train: TrainConfig,
-    /// Learning rates to choose from on validation; one or more.
+    /// Learning rates to choose from by validation score; one or more.
     pub learning_rates: Vec<f64>,
-    /// What is measured beside accuracy.
+    /// Probes.
     pub probes: Vec<Probe>,
 }
 
@@ -99,46 +99,46 @@ pub struct Arm {
 pub struct Contrast {
     /// Name; unique in the spec; `[a-z0-9-]+`.
     pub name: String,
-    /// What is compared.
+    /// The compared arms or levels.
     pub comparison: Comparison,
-    /// What that makes of the arms' scores at each seed.
+    /// Weights of the arms that follow from it.
     pub weights: Vec<Weight>,
-    /// The measured quantity.
+    /// Compared quantity.
     pub metric: Metric,
-    /// At which evaluation it is read.
+    /// Evaluation at which it is read.
     #[serde(default, skip_serializing_if = "When::is_last")]
     pub when: When,
-    /// What the claim predicts of the weighted sum, turned so that positive is better.
+    /// Prediction for the weighted sum, signed so that positive is better.
     pub expect: Expect,
-    /// Smallest difference that matters, in the metric's unit (points for accuracies); positive.
+    /// Smallest difference that matters, positive, in the unit of the metric (points for accuracies).
     pub margin: f64,
-    /// Whether the claim's verdict rests on it.
+    /// Whether it decides the verdict on the claim.
     pub primary: bool,
-    /// Why it is in the spec; one sentence.
+    /// Reason for it, in one sentence.
     pub note: String,
 }
 
 impl Contrast {
-    /// The measured quantity in words, and when it is read if not at the end.
+    /// Label of the quantity, with the evaluation unless it is the last.
     pub fn quantity(&self) -> String {
         self.when.read(&self.metric.label())
     }
 }
 
-/// At which evaluation the arms of a contrast are compared.
+/// Evaluation at which the arms of a contrast are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// The last one.
     #[default]
     Last,
-    /// Seed by seed, where each arm first reaches the test accuracy that all of them reach.
+    /// Per seed, the first at which each arm reaches the test accuracy that all arms reach.
     EqualAccuracy,
-    /// Seed by seed, where each arm first reaches the test NLL that all of them reach.
+    /// Per seed, the first at which each arm reaches the test NLL that all arms reach.
     EqualNll,
-    /// The one after so many epochs.
+    /// The one after this epoch.
     Epoch(usize),
-    /// The one after so many steps, where training counts in steps.
+    /// The one after this step, if the length is in steps.
     Step(usize),
 }
 
@@ -147,7 +147,7 @@ impl When {
         *self == Self::Last
     }
 
-    /// `quantity`, and when it is read if not at the end.
+    /// `quantity`, with the evaluation unless it is the last.
     pub fn read(self, quantity: &str) -> String {
         match self {
             Self::Last => quantity.to_owned(),
@@ -161,7 +161,7 @@ impl When {
     }
 }
 
-/// What a claim predicts of treatment against control.
+/// Prediction for treatment against control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expect {
@@ -171,32 +171,32 @@ pub enum Expect {
     Worse,
     /// They are equal within the margin.
     Equivalent,
-    /// They differ, either way.
+    /// They differ in either direction.
     Differs,
 }
 
-/// A result of others that a report sets beside ours. It never chooses anything.
+/// A published result that a report shows beside ours. Nothing is chosen by it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
-    /// The arm it corresponds to.
+    /// Corresponding arm.
     pub arm: String,
-    /// The measured quantity.
+    /// Compared quantity.
     pub metric: Metric,
     /// Author and year.
     pub source: String,
-    /// Place in the text: a table, a figure, a page.
+    /// Table, figure or page in the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// The published value.
+    /// Published value.
     pub value: f64,
     /// Its standard deviation, if given.
     #[serde(default)]
     pub sd: Option<f64>,
-    /// Over how many runs, if given.
+    /// Its number of runs, if given.
     #[serde(default)]
     pub n: Option<u32>,
-    /// Which of our evaluations it is laid beside. Default: the last.
+    /// Evaluation of ours to show beside it. Default: the last.
     #[serde(
         default,
         deserialize_with = "schema::when::deserialize",

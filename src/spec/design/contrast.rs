@@ -1,8 +1,8 @@
-//! What a contrast compares, and the weights of the arms that follow from it.
+//! Contrasts: what they compare, and the weights of the arms.
 //!
-//! Every contrast is one weighted sum of arms, seed by seed: two arms are weighted +1 and -1, a
-//! main effect spreads these over the cells of the other factors, an interaction is the product of
-//! two differences. [`Comparison::weights`] is the one place that says so.
+//! Every contrast is a weighted sum of arms per seed. A comparison of two arms has weights +1 and -1,
+//! a main effect averages over the levels of the other factors, and an interaction is a difference of
+//! differences. [`Comparison::weights`] computes them.
 
 use crate::spec::design::factors::{Factor, combinations};
 use crate::spec::{Arm, Contrast};
@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 pub enum Comparison {
     /// One arm with another.
     Arms {
-        /// Arm whose effect it is.
+        /// Treatment arm.
         treatment: String,
-        /// Arm it is compared with.
+        /// Control arm.
         control: String,
     },
     /// One level of a factor with another, in the cells of the other factors.

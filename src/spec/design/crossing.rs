@@ -1,4 +1,4 @@
-//! From the tables of factors to the cells that crossing them makes.
+//! Crossing of factors: from their tables to combinations, each of which is an arm.
 
 use crate::spec::design::factors::{Factor, Level, combinations};
 use crate::spec::parse::checks::{flaw, is_name, known};
@@ -14,8 +14,8 @@ use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-/// Most combinations of factors; the arms' own bound, and what keeps a short file from asking for
-/// memory by the product of its levels.
+/// Largest number of combinations, the same as of arms. It keeps a short file from asking for memory
+/// in proportion to the product of its levels.
 const MAX_CELLS: usize = 256;
 
 /// Top-level keys that a factor may set.

@@ -1,14 +1,14 @@
-//! Factors, and the arms that crossing them makes.
+//! Factors and their levels.
 
 use serde::{Deserialize, Serialize};
 
-/// A factor of a crossed design: what is varied, and how.
+/// A factor of a crossed design.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Factor {
     /// Name; unique in the spec; `[a-z0-9-]+`.
     pub name: String,
-    /// Words for tables, axes and legends.
+    /// Label in tables, axes and legends.
     pub label: String,
     /// Levels in the order of the file; two or more.
     pub levels: Vec<Level>,
@@ -20,7 +20,7 @@ pub struct Factor {
 pub struct Level {
     /// Name, by which contrasts refer to it; unique in the factor.
     pub name: String,
-    /// Words for tables, axes and legends.
+    /// Label in tables, axes and legends.
     pub label: String,
     /// The level as a number, where it is one: its place on a numeric axis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ impl Factor {
     }
 }
 
-/// Every combination of one of `sizes[0]`, one of `sizes[1]`, ...: the last index runs fastest.
+/// Every combination of indices below `sizes`; the last index varies fastest.
 /// One empty combination of nothing; none where a size is 0.
 pub(in crate::spec) fn combinations(sizes: &[usize]) -> Vec<Vec<usize>> {
     sizes.iter().fold(vec![Vec::new()], |combinations, &size| {

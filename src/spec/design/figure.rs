@@ -1,4 +1,4 @@
-//! The figure that an experiment asks for: what one level of a factor brings, along another.
+//! The figure of an experiment: the effect of one factor at every level of another.
 
 use crate::recipe::Length;
 use crate::spec::design::weights::{Design, level};
@@ -10,10 +10,10 @@ use crate::spec::{Comparison, Held, Metric, Weight, When};
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 
-/// Most panels side by side.
+/// Largest number of subplots.
 const MOST_PANELS: usize = 4;
 
-/// What a factor brings, drawn along another: one level against another of it, point by point.
+/// The difference between two levels of a factor, drawn against another factor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
     /// Heading.
@@ -129,7 +129,7 @@ impl Design<'_> {
             };
         };
         if table.panels.is_some() {
-            return flaw("at", "stands beside `panels`; leave one out");
+            return flaw("at", "conflicts with `panels`; remove one of them");
         }
         if places.is_empty() || places.len() > MOST_PANELS {
             return flaw("at", format!("must be 1 to {MOST_PANELS} evaluations"));

@@ -1,4 +1,4 @@
-//! Identities: what holds exactly, and in which arms.
+//! Identities under test: what must hold exactly, and in which arms.
 
 use crate::spec::design::quantities::Timing;
 use crate::spec::parse::checks::{flaw, known};
@@ -6,25 +6,25 @@ use crate::spec::{Arm, Measure};
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 
-/// An identity under test: a measured value that is at most a bound wherever the identity holds.
+/// An identity under test: a measured value that is at most `bound` where the identity holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    /// Its number among the identities that the claims rest on.
+    /// Number of the identity, as declared in the file of claims.
     pub number: usize,
-    /// What it says.
+    /// Statement of the identity.
     pub statement: String,
-    /// The measured quantity; without a part, every part of it.
+    /// Measured quantity; without a part, all its parts.
     pub value: String,
-    /// The largest value that counts as zero.
+    /// Largest value that counts as zero.
     pub bound: f64,
-    /// Arms in which it has to hold.
+    /// Arms in which it must hold.
     #[serde(default)]
     pub holds: Vec<String>,
-    /// Arms in which it has to fail.
+    /// Arms in which it must fail.
     #[serde(default)]
     pub fails: Vec<String>,
-    /// How it is measured, and why the bound is where it is.
+    /// Method of measurement, and reason for the bound.
     pub note: String,
 }
 
@@ -48,7 +48,10 @@ impl Identity {
             return flaw("value", message);
         };
         if measure.quantity.timing != Timing::AtEnd {
-            let message = format!("is `{}`, which is no single value", self.value);
+            let message = format!(
+                "is `{}`, a trace or series; use a quantity with a single value",
+                self.value
+            );
             return flaw("value", message);
         }
         let names: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();

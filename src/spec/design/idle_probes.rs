@@ -5,15 +5,18 @@ use crate::spec::Arm;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::ModelConfig;
 
-/// A probe that measures something on none of the arms that ask for it: the first of those arms,
-/// and what the probe lacks.
+/// The first arm with a probe that applies to none of the arms that ask for it, and a message that
+/// says what is missing.
 pub(in crate::spec) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
     for (i, arm) in arms.iter().enumerate() {
         for &probe in &arm.probes {
             let asks = |arm: &&Arm| arm.probes.contains(&probe);
             if !arms.iter().filter(asks).any(|arm| applies(probe, arm)) {
                 let lack = lack(probe);
-                let message = format!("has `{}`, but {lack}", probe.name());
+                let message = format!(
+                    "has `{}`, but {lack}; remove the probe or add such an arm",
+                    probe.name()
+                );
                 return Some((i, message));
             }
         }
@@ -60,20 +63,20 @@ const fn lack(probe: Probe) -> &'static str {
         | Probe::EqualTraining
         | Probe::Activations
         | Probe::GradientLandscape
-        | Probe::Identities => "no arm that has it has a hidden block",
+        | Probe::Identities => "no arm with it has a hidden block",
         Probe::EvaluationModes | Probe::RunningAverages | Probe::VarianceShift => {
-            "no arm that has it has a batch norm"
+            "no arm with it has a batch norm"
         }
-        Probe::LearnedParameters => "no arm that has it has a norm with a scale or a center",
+        Probe::LearnedParameters => "no arm with it has a norm with a scale or a center",
         Probe::CoAdaptation => {
-            "no arm that has it has hidden blocks without a norm over the units of an example"
+            "no arm with it has hidden blocks without a norm over the units of an example"
         }
-        Probe::Roughness => "no arm that has it is scored twice on a validation split",
-        Probe::BiasGradient => "no arm that has it has a block with a bias",
+        Probe::Roughness => "no arm with it has two evaluations on a validation split",
+        Probe::BiasGradient => "no arm with it has a block with a bias",
         Probe::PlantedFault => {
-            "no arm that has it is a dense net with a `train.fault` and no norm over the units of an example"
+            "no arm with it is a dense net with a `train.fault` and no norm over the units of an example"
         }
-        Probe::BiasTwin => "no arm that has it has a norm",
-        Probe::ScaleFold => "no arm that has it has a norm with a scale",
+        Probe::BiasTwin => "no arm with it has a norm",
+        Probe::ScaleFold => "no arm with it has a norm with a scale",
     }
 }

@@ -1,4 +1,4 @@
-//! What contrasts compare: test scores, and quantities that probes measure.
+//! Metrics: test scores, and quantities that probes measure.
 
 use crate::spec::design::quantities::{Direction, Quantity, Timing};
 use serde::de::{Deserializer, Error, Visitor};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a metric's name starts with where a probe measures it.
+/// Prefix of the names of metrics that a probe measures.
 const PROBE: &str = "probe:";
 
 /// A quantity that contrasts compare.

@@ -1,7 +1,7 @@
-//! The catalogue of what probes measure: name, words, unit, and which way is better.
+//! The catalogue of what probes measure: name, label, unit, and direction of improvement.
 //!
-//! A row a quantity. Records name it as `NAME`, or `NAME.PART` where it belongs to a part of the
-//! net; what is measured and not in here fails a test.
+//! One row per quantity. Records name it `NAME`, or `NAME.PART` for a part of the net. A test fails
+//! if a probe measures something that is not listed here.
 
 use crate::spec::parse::checks::flaw;
 use crate::spec::parse::diagnostic::{list, nearest};
@@ -15,17 +15,17 @@ use ablate_models::zoo::ModelConfig;
 pub struct Quantity {
     /// Name in records, up to the first point.
     pub name: &'static str,
-    /// Which probe measures it.
+    /// Probe that measures it.
     pub probe: Probe,
-    /// Words for tables and axes.
+    /// Label in tables and axes.
     pub label: &'static str,
     /// Its unit.
     pub unit: Unit,
-    /// Which way improvements count.
+    /// Direction of improvement.
     pub better: Direction,
-    /// When it is measured.
+    /// Time of the measurement.
     pub timing: Timing,
-    /// Of what it is measured.
+    /// Parts of the net that have it.
     pub parts: Parts,
 }
 
@@ -36,16 +36,16 @@ pub enum Unit {
     Percent,
     /// Nats.
     Nats,
-    /// A share, from 0 to 1.
+    /// Share from 0 to 1.
     Share,
     /// A pure number.
     Number,
-    /// In its own words.
+    /// Another unit.
     Other(&'static str),
 }
 
 impl Unit {
-    /// Of a value.
+    /// Unit of a value.
     pub const fn of_values(self) -> &'static str {
         match self {
             Self::Percent => "%",
@@ -56,7 +56,7 @@ impl Unit {
         }
     }
 
-    /// Of a difference of values.
+    /// Unit of a difference of values.
     pub const fn of_differences(self) -> &'static str {
         match self {
             Self::Percent => "points",
@@ -65,7 +65,7 @@ impl Unit {
     }
 }
 
-/// Which way improvements count. For a mechanism it is the way that the claims call good.
+/// Direction of improvement. For a mechanism it is the direction that the claims call good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// More is better.
@@ -74,7 +74,7 @@ pub enum Direction {
     Lower,
 }
 
-/// When a quantity is measured.
+/// Time at which a quantity is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Timing {
     /// Once, of the trained net.
@@ -87,7 +87,7 @@ pub enum Timing {
     Matrix,
 }
 
-/// What lies along a series.
+/// Axis of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Axis {
     /// Shares from 0 to 1, both ends included.
@@ -100,23 +100,23 @@ pub enum Axis {
     Rank(&'static str),
 }
 
-/// Of what a quantity is measured.
+/// Parts of a net that a quantity belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Parts {
-    /// Of the whole net.
+    /// The whole net.
     Net,
-    /// Of each hidden block, by its path.
+    /// Each hidden block, by its path.
     Blocks,
-    /// Of the whole net, and of each hidden block by its path.
+    /// The whole net, and each hidden block by its path.
     NetAndBlocks,
-    /// Of each of these.
+    /// Each of these names.
     Named(&'static [&'static str]),
 }
 
 use Direction::{Higher, Lower};
 use Timing::{AtEnd, EveryEpoch};
 
-/// Everything that probes measure, a line each.
+/// Everything that probes measure, one line each.
 #[rustfmt::skip]
 pub const QUANTITIES: &[Quantity] = &[
     row(Probe::TrainTestGap, "train_accuracy", "training accuracy", Unit::Percent, Higher, AtEnd, Parts::Net),
@@ -245,7 +245,7 @@ impl Quantity {
         QUANTITIES.iter().find(|quantity| quantity.name == name)
     }
 
-    /// What records call it, of the whole of `model` and of its parts.
+    /// Its names in records of `model`.
     pub fn names(&self, model: &ModelConfig) -> Vec<String> {
         let (whole, parts) = self.parts.of(model);
         let whole = whole.then(|| self.name.to_owned());
@@ -254,7 +254,7 @@ impl Quantity {
     }
 }
 
-/// What to write in place of the metric `probe:NAME`.
+/// Message for an unknown metric `probe:NAME`, with the nearest name.
 pub(in crate::spec) fn advice(name: &str) -> String {
     let names: Vec<String> = QUANTITIES
         .iter()
@@ -310,7 +310,7 @@ impl Measure {
 }
 
 impl Parts {
-    /// Whether it is measured of the whole of `model`, and of which parts.
+    /// Whether the whole of `model` has it, and which parts.
     pub(crate) fn of(self, model: &ModelConfig) -> (bool, Vec<String>) {
         match self {
             Self::Net => (true, Vec::new()),
@@ -340,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_quantity_has_a_name_of_its_own_without_points() {
+    fn names_of_quantities_are_distinct_without_points() {
         let mut names: Vec<&str> = QUANTITIES.iter().map(|q| q.name).collect();
         assert!(names.iter().all(|name| !name.contains('.')));
         names.sort_unstable();
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_called_as_the_zoo_calls_them() {
+    fn blocks_have_the_paths_of_the_zoo() {
         use ablate_models::Start;
         use ablate_models::zoo::PRESETS;
         let device = crate::device::open("flex").unwrap();

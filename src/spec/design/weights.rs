@@ -1,4 +1,4 @@
-//! From the tables of contrasts to weights of arms.
+//! Conversion of the tables of contrasts to weights of arms.
 
 use crate::spec::design::contrast::{Between, Comparison, Gap, Held, Weight};
 use crate::spec::design::crossing::{Crossing, level_names};
@@ -12,7 +12,7 @@ use ablate_models::ConfigError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Weights may miss a sum of 0 by this share of their sizes, for thirds written in decimals.
+/// Tolerance of the sum of weights, relative to their absolute sum, for thirds written in decimals.
 const SLACK: f64 = 1e-6;
 
 #[derive(Deserialize)]
@@ -135,7 +135,7 @@ impl Design<'_> {
         let mut between = Vec::new();
         for (name, levels) in table.between.iter().flatten() {
             if at.iter().any(|held| held.factor == *name) {
-                let message = "is held with `at`, too; leave one out";
+                let message = "is also held with `at`; remove one of them";
                 return flaw(&format!("between.{name}"), message);
             }
             between.push(self.pair_of_levels(name, levels, effect)?);
@@ -285,7 +285,7 @@ fn alone(table: &ContrastTable, node: &Node) -> Result<(), Diagnostic> {
     match others.iter().find(|(_, there)| *there) {
         None => Ok(()),
         Some((key, _)) => Err(Diagnostic::said(
-            "stands beside `weights`, which say all; leave one out",
+            "conflicts with `weights`, which define the contrast; remove one of them",
         )
         .at(&node.locate(key))),
     }

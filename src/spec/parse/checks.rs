@@ -6,7 +6,7 @@ use ablate_models::ConfigError;
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// An error at `key`, which `message` continues as a sentence.
+/// An error at `key`; `message` continues the sentence that starts with the key.
 pub(in crate::spec) fn flaw<T>(key: &str, message: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError {
         key: key.to_owned(),
@@ -14,13 +14,13 @@ pub(in crate::spec) fn flaw<T>(key: &str, message: impl Into<String>) -> Result<
     })
 }
 
-/// The same error below a parent key.
+/// The same error with its key below `parent`.
 pub(in crate::spec) fn under(parent: &str, mut error: ConfigError) -> ConfigError {
     error.key = format!("{parent}.{}", error.key);
     error
 }
 
-/// The first item that an earlier one equals.
+/// The first item that equals an earlier one.
 pub(in crate::spec) fn first_repeat<T: Copy + Eq + Hash>(items: &[T]) -> Option<T> {
     let mut seen = HashSet::new();
     items.iter().copied().find(|&item| !seen.insert(item))
@@ -37,7 +37,7 @@ pub(in crate::spec) fn is_identifier(text: &str) -> bool {
     is_name(&text.to_ascii_lowercase())
 }
 
-/// Index of `name` among `names`, each of which is a `what`.
+/// Index of `name` in `names`, which are the names of all `what`s.
 pub(in crate::spec) fn known(
     key: &str,
     name: &str,

@@ -1,16 +1,16 @@
-//! What can be wrong with a value, and the sentence that says so and advises.
+//! A mistake in a spec, and the sentence that names it and says what to do.
 
 use crate::spec::parse::node::{Location, Origin, brief, child_key};
 use crate::spec::parse::overrides::Override;
 use std::cmp::Reverse;
 use std::fmt;
 
-/// A fault, and its place once that is known.
+/// A mistake, and its location once that is known.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::spec) struct Diagnostic {
     what: Box<What>,
     origin: Option<Box<Origin>>,
-    /// What brought the fault about, where its place does not show that.
+    /// The cause, unless the location shows it.
     context: String,
 }
 
@@ -81,13 +81,13 @@ impl Diagnostic {
         })
     }
 
-    /// Places the fault, unless it has been placed deeper.
+    /// Sets the location, unless a deeper one is set.
     pub(in crate::spec) fn at(mut self, origin: &Origin) -> Self {
         self.origin.get_or_insert_with(|| Box::new(origin.clone()));
         self
     }
 
-    /// Says that the fault is in the recipe of `arm`, unless its place shows that.
+    /// Adds that the mistake is in the recipe of `arm`, unless the location shows it.
     pub(in crate::spec) fn in_arm(mut self, arm: &str) -> Self {
         let key = self.origin.as_ref().map_or("", |origin| &origin.key);
         let shows = ["arms[", "factors["]
@@ -99,7 +99,7 @@ impl Diagnostic {
         self
     }
 
-    /// Says that the file is valid but for `overrides`, unless the fault's place shows that.
+    /// Adds that the file is valid without `overrides`, unless the location shows it.
     pub(in crate::spec) fn after(mut self, overrides: &[Override]) -> Self {
         if self.typed().is_none() {
             let typed: Vec<_> = overrides.iter().map(|set| format!("--set {set}")).collect();
@@ -108,7 +108,7 @@ impl Diagnostic {
         self
     }
 
-    /// The argument of `--set` that the fault stands in.
+    /// The argument of `--set` that contains the mistake.
     fn typed(&self) -> Option<&str> {
         match &self.origin.as_ref()?.place {
             Location::CommandLine(text) => Some(text),
@@ -116,12 +116,12 @@ impl Diagnostic {
         }
     }
 
-    /// Whether it is that `key`, as a whole, is not known.
+    /// Whether the mistake is that `key` is unknown.
     pub(in crate::spec) fn is_unknown_key(&self, key: &str) -> bool {
         matches!(*self.what, What::UnknownKey { .. }) && self.key() == key
     }
 
-    /// The same fault at another place.
+    /// The same mistake at another location.
     pub(in crate::spec) fn moved(mut self, place: &Location) -> Self {
         if let Some(origin) = &mut self.origin {
             origin.place = place.clone();
@@ -150,7 +150,7 @@ impl Diagnostic {
         }
     }
 
-    /// The sentence: what failed, on what, and what to do.
+    /// The message: what is wrong, where, and what to do.
     pub(in crate::spec) fn message(&self) -> String {
         let sentence = self.sentence();
         let context = &self.context;
@@ -174,13 +174,13 @@ impl Diagnostic {
             }
             What::MissingKey { valid, .. } if valid.is_empty() => format!("`{key}` is missing"),
             What::MissingKey { valid, .. } => {
-                format!("`{key}` is missing; it is one of {}", list(valid))
+                format!("`{key}` is missing; valid values are {}", list(valid))
             }
             What::UnknownValue { value, valid } => {
                 let advice = match nearest(value, valid) {
                     Some(near) => did_you_mean(near),
                     None if valid.is_empty() => "there are none to choose from".to_owned(),
-                    None => format!("it is one of {}", list(valid)),
+                    None => format!("valid values are {}", list(valid)),
                 };
                 format!("`{key}` cannot be `{}`; {advice}", brief(value))
             }
@@ -192,7 +192,7 @@ impl Diagnostic {
         }
     }
 
-    /// The key of the table that the unknown key stands in.
+    /// The key of the table that contains the unknown key.
     fn parent_key(&self) -> &str {
         let key = self.origin.as_ref().map_or("", |origin| &origin.key);
         match &*self.what {
@@ -222,8 +222,9 @@ pub(in crate::spec) fn list<S: AsRef<str>>(names: &[S]) -> String {
     quoted.join(", ")
 }
 
-/// The valid name that `name` most likely stands for: within a third of its letters, or one that
-/// contains it or is contained in it; of equally near ones, the one that starts more alike.
+/// The valid name that `name` most likely means: at an edit distance of at most a third of its
+/// length, or containing it, or contained in it. Of equally near names, the one with the longer common
+/// start.
 pub(in crate::spec) fn nearest<'a, S: AsRef<str>>(name: &str, valid: &'a [S]) -> Option<&'a str> {
     const LONGEST: usize = 64;
     const SHORTEST_PART: usize = 4;
@@ -252,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_found_by_typo_part_and_case_only() {
+    fn nearest_name_tolerates_typos_parts_and_case() {
         let valid = ["epochs", "batch_size", "test_accuracy", "lr"];
         assert_eq!(nearest("epoch", &valid), Some("epochs"));
         assert_eq!(nearest("bacth-size", &valid), Some("batch_size"));
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_keeps_the_deepest_place_it_was_given() {
+    fn deepest_location_is_kept() {
         let deep = Origin {
             place: Location::Line(3),
             key: "a.b".to_owned(),
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_arm_is_named_only_where_the_place_does_not_show_it() {
+    fn arm_is_named_unless_the_location_shows_it() {
         let at = |key: &str| {
             let origin = Origin {
                 place: Location::Line(1),

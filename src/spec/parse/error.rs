@@ -1,10 +1,10 @@
-//! The one error of reading specs.
+//! The error of reading specs.
 
 use crate::spec::parse::diagnostic::Diagnostic;
 use std::path::{Path, PathBuf};
 
-/// Why a spec cannot be found, read or used: the file, the line and key where they are known, and
-/// a message that names the key and says what to do.
+/// A spec that cannot be found, read or used: file, line and key if known, and a message that says
+/// what is wrong and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", place(.file, *.line))]
 pub struct SpecError {

@@ -1,16 +1,16 @@
-//! Laying one table over another: arms over the base, overrides over both, a model over its preset.
+//! Merging tables: arms onto the base, overrides onto both, a model onto its preset.
 
 use crate::spec::parse::node::{Node, Table, Value};
 use std::collections::btree_map::Entry;
 
-/// Keys that say which other keys a table may have.
+/// Keys that decide which other keys a table may have.
 const SELECTORS: [&str; 2] = ["kind", "preset"];
 
-/// Lays `over` over `base`.
+/// Merges `over` onto `base`.
 ///
-/// Tables merge key by key; everything else replaces. A table that chooses another `kind` or
-/// `preset` than the base's starts over, because the base's other keys belong to the old choice;
-/// where the base has made no choice, its keys stay.
+/// Tables merge key by key; other values replace. A table with another `kind` or `preset` than the
+/// base replaces it, because the other keys of the base belong to its own kind. A base without a kind
+/// keeps its keys.
 pub(in crate::spec) fn merge(base: &mut Node, over: Node) {
     match (&mut base.value, over.value) {
         (Value::Table(old), Value::Table(new)) if !chooses_anew(old, &new) => {

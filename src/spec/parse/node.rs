@@ -1,18 +1,17 @@
-//! TOML as a tree whose every node knows where it was written.
+//! TOML as a tree of nodes that know where they were written.
 //!
-//! Arms and overrides are merged as trees, so a value's origin survives the merge and an error
-//! found afterwards still names the line that its author can change.
+//! Arms and overrides are merged as trees, so that an error found after the merge still names the
+//! line to change.
 
 use crate::spec::parse::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Deepest nesting of a spec; real ones need about 8. Keeps every walk over a tree off the end of
-/// the stack.
+/// Deepest nesting of a spec; real specs need about 8. It keeps recursion from overflowing the stack.
 const MAX_DEPTH: usize = 32;
 
-/// A value and where it comes from.
+/// A value and its origin.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::spec) struct Node {
     pub(in crate::spec) value: Value,
@@ -33,7 +32,7 @@ pub(in crate::spec) enum Value {
 
 pub(in crate::spec) type Table = BTreeMap<String, Node>;
 
-/// Where a value was written.
+/// Location and key of a value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::spec) struct Origin {
     pub(in crate::spec) place: Location,
@@ -41,7 +40,7 @@ pub(in crate::spec) struct Origin {
     pub(in crate::spec) key: String,
 }
 
-/// The file or the command line.
+/// A location in the file or on the command line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::spec) enum Location {
     /// The file as a whole.
@@ -71,7 +70,7 @@ impl Node {
         convert(&value, origin.clone(), &place, 0)
     }
 
-    /// Values that all come from `origin`.
+    /// Converts a value; all its nodes get the same `origin`.
     pub(in crate::spec) fn from_toml(value: toml::Value, origin: &Origin) -> Self {
         let value = match value {
             toml::Value::String(text) => Value::String(text),
@@ -96,7 +95,7 @@ impl Node {
         Self { value, origin }
     }
 
-    /// A table that is the file as a whole.
+    /// A table for the whole file.
     pub(in crate::spec) fn root(table: Table) -> Self {
         Self {
             value: Value::Table(table),
@@ -112,7 +111,7 @@ impl Node {
         }
     }
 
-    /// The items of an array; nothing for anything else.
+    /// The items of an array; empty for other values.
     pub(in crate::spec) fn items(&self) -> &[Self] {
         match &self.value {
             Value::Array(items) => items,
@@ -127,8 +126,8 @@ impl Node {
         }
     }
 
-    /// Where `path` (dotted, array items by index) was written, or where it would belong: the place
-    /// of the deepest node on the way there.
+    /// Origin of `path` (dotted, array items by index). If it was not written, the location of its
+    /// deepest parent.
     pub(in crate::spec) fn locate(&self, path: &str) -> Origin {
         let mut node = self;
         let mut key = self.origin.key.clone();
@@ -152,7 +151,7 @@ impl Node {
     }
 }
 
-/// The key `name` below `parent`, quoted where TOML would quote it.
+/// The key `name` below `parent`, quoted as in TOML.
 pub(in crate::spec) fn child_key(parent: &str, name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let name = if !name.is_empty() && name.chars().all(bare) {
@@ -166,7 +165,7 @@ pub(in crate::spec) fn child_key(parent: &str, name: &str) -> String {
     format!("{parent}.{name}")
 }
 
-/// Outside text of any length, cut to what a message can hold.
+/// User text, truncated to 80 characters for messages.
 pub(in crate::spec) fn brief(text: &str) -> String {
     const LONGEST: usize = 80;
     if text.chars().count() <= LONGEST {
@@ -237,7 +236,7 @@ fn convert(
     Ok(Node { value, origin })
 }
 
-/// An array item's name in keys: a table's own `name` where it has a proper one, else the index.
+/// Label of an array item in keys: its `name` if it has a valid one, else its index.
 fn label(item: &DeValue<'_>, index: usize) -> String {
     let name = item.get("name").and_then(|name| name.get_ref().as_str());
     match name {
@@ -258,7 +257,7 @@ fn syntax(error: &toml::de::Error, lines: &Lines) -> Diagnostic {
     Diagnostic::said(&format!("not valid TOML: {}", brief(error.message()))).at(&origin)
 }
 
-/// Where each line of a text starts.
+/// Byte offsets of the lines of a text.
 struct Lines(Vec<usize>);
 
 impl Lines {
@@ -267,7 +266,7 @@ impl Lines {
         Self(std::iter::once(0).chain(after_breaks).collect())
     }
 
-    /// The line, from 1, that holds byte `offset`.
+    /// The line, from 1, of byte `offset`.
     fn of(&self, offset: usize) -> usize {
         self.0.partition_point(|&start| start <= offset)
     }
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn every_node_knows_its_line_and_its_key() {
+    fn nodes_know_their_line_and_key() {
         for (path, line, key) in [
             ("title", 1, "title"),
             ("train", 3, "train"),
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_written_is_placed_where_it_would_belong() {
+    fn missing_path_has_its_parents_location() {
         let (place, key) = origin("train.optimizer.beta1");
         assert_eq!(place, Location::Line(3));
         assert_eq!(key, "train.optimizer.beta1");
@@ -321,14 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn odd_keys_are_quoted_and_long_ones_cut() {
+    fn odd_keys_are_quoted_and_long_keys_truncated() {
         assert_eq!(child_key("a", "b c"), "a.\"b c\"");
         assert_eq!(child_key("", ""), "\"\"");
         assert_eq!(child_key("", &"x".repeat(1000)).len(), 80);
     }
 
     #[test]
-    fn deep_nesting_is_refused_without_overflowing_the_stack() {
+    fn deep_nesting_is_rejected() {
         let dotted = format!("{} = 1", vec!["a"; 70].join("."));
         let arrays = format!("a = {}{}", "[".repeat(70), "]".repeat(70));
         let mixed = format!(

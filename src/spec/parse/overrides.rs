@@ -6,17 +6,17 @@ use crate::spec::parse::node::{Location, Node, Origin, Table, Value, brief, chil
 use std::fmt;
 use std::str::FromStr;
 
-/// Top-level keys that may be overridden: those that decide what is run.
+/// Top-level keys that may be overridden.
 const ROOTS: [&str; 5] = ["data", "model", "train", "probes", "seeds"];
 
-/// Most segments of a key.
+/// Largest number of segments of a key.
 const MAX_SEGMENTS: usize = 16;
 
 /// One override, as in `train.epochs=3` or `model.block.bias=off`.
 ///
-/// The value is TOML; a bare word that is no TOML value is a string. An override is merged onto
-/// the base and again onto every arm, so it also wins over what arms set; the result passes the
-/// same checks as a file.
+/// The value is TOML; a bare word that is not a TOML value is a string. An override is merged onto
+/// the base and again onto every arm, so it takes precedence over the arms. The result passes the same
+/// checks as a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     text: String,
@@ -29,7 +29,7 @@ pub struct Override {
 pub struct OverrideError(String);
 
 impl Override {
-    /// The override as a tree from the root of the file.
+    /// The override as a tree from the root of a file.
     pub(in crate::spec) fn node(&self) -> &Node {
         &self.node
     }
@@ -97,14 +97,14 @@ fn parse_value(key: &str, text: &str, origin: &Origin) -> Result<Node, OverrideE
     })
 }
 
-/// The segments of a dotted key of a sound size; one at least.
+/// The segments of a dotted key, at least one; `None` if it is not valid.
 pub(in crate::spec) fn segments(key: &str) -> Option<Vec<&str>> {
     let segments: Vec<&str> = key.split('.').collect();
     let sound = segments.len() <= MAX_SEGMENTS && segments.iter().all(|segment| is_bare(segment));
     sound.then_some(segments)
 }
 
-/// `leaf` below one table for each segment.
+/// `leaf` nested in one table per segment.
 pub(in crate::spec) fn nest(segments: &[&str], leaf: Node, place: &Location) -> Node {
     let Some((first, rest)) = segments.split_first() else {
         return leaf;
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_node_of_an_override_says_that_it_was_typed() {
+    fn nodes_of_overrides_are_located_on_the_command_line() {
         let set = parse("model.block.norm={kind=\"batch\"}");
         for path in [
             "model",
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_set_is_refused_with_advice() {
+    fn invalid_overrides_are_rejected_with_advice() {
         for (text, advice) in [
             ("train.epochs", "has no `=`"),
             ("epochs=3", "as in `train.epochs=3`"),

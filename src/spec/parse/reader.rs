@@ -1,8 +1,8 @@
-//! Nodes as a strict serde format whose errors keep the place of the fault.
+//! Nodes as a strict serde format whose errors keep the location of the mistake.
 //!
-//! Enums come in two shapes. A plain one is a string. One renamed to [`BY_KIND`] is a table whose
-//! `kind` names the variant and whose other keys are the variant's: read this way, unlike by
-//! serde's internal tags, nothing is buffered and every fault below keeps its place.
+//! Enums have two forms. A plain enum is a string. An enum renamed to [`BY_KIND`] is a table: its
+//! `kind` names the variant, and its other keys belong to the variant. Unlike serde's internal tags
+//! this buffers nothing, so every mistake inside keeps its location.
 
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::{Node, Table, Value, brief};

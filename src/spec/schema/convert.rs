@@ -1,4 +1,4 @@
-//! From a parsed document to a checked spec.
+//! Conversion of a parsed document to a checked spec.
 
 use crate::spec::design::claims::Claims;
 use crate::spec::design::crossing::{Cell, Crossing};
@@ -19,11 +19,11 @@ use ablate_models::zoo::{ModelConfig, PRESETS};
 use std::path::Path;
 
 impl Spec {
-    /// Reads and checks a spec called `name` from the text of `path`, which appears in errors only.
-    /// The file must be valid without the overrides, too.
+    /// Reads and checks the spec `name` from `text`. `path` appears in errors only. The file must also
+    /// be valid without the overrides.
     ///
     /// # Errors
-    /// At the first thing that is wrong, with its line, its key and advice.
+    /// At the first mistake, with its line, its key and advice.
     pub fn parse(
         name: &str,
         path: &Path,
@@ -49,7 +49,7 @@ impl Spec {
         build(overrides).map_err(|fault| SpecError::new(path, &fault.after(overrides)))
     }
 
-    /// The same spec with seeds `0..count`, whatever its file says.
+    /// The same spec with seeds `0..count`.
     ///
     /// # Errors
     /// If `count` is 0 or more than 10,000.
@@ -80,7 +80,7 @@ fn build(
     }
     if CLAIMS_FILE.strip_suffix(".toml") == Some(name) {
         return Err(Diagnostic::said(
-            "is the name of the file of claims, not of an experiment; call it something else",
+            "is the name of the file of claims; rename the experiment",
         ));
     }
     let mut root = Node::document(text)?;
@@ -136,7 +136,7 @@ fn build(
     Ok(spec)
 }
 
-/// The combinations of the factors, then the arms that are written out.
+/// Arms: the combinations of the factors, then those that are written out.
 fn arms(
     root: &Node,
     crossing: &Crossing,
@@ -208,8 +208,8 @@ fn recipe(merged: &Node) -> Result<Recipe, Diagnostic> {
     })
 }
 
-/// Reads the base for its own sake, so that a mistyped key is found even where every arm replaces
-/// its table. What is missing may come from the arms.
+/// Reads the base alone, to find mistyped keys even if every arm replaces their table. Missing keys
+/// are no error, because arms may set them.
 fn check_base(root: &Node) -> Result<(), Diagnostic> {
     fn unless_missing<T>(part: Result<T, Diagnostic>) -> Result<(), Diagnostic> {
         match part {
@@ -232,8 +232,8 @@ fn probes(root: &Node) -> Result<Vec<Probe>, Diagnostic> {
     root.get("probes").map_or(Ok(Vec::new()), read)
 }
 
-/// Reads a model, the last block laid over the others'. Norms are read apart: the zoo's type for
-/// them is an enum with an internal tag, in which serde would lose the place of a fault.
+/// Reads a model, with the last block merged onto the others. Norms are read separately, because
+/// their type has an internal tag, which loses the location of mistakes.
 fn model(node: &Node) -> Result<ModelConfig, Diagnostic> {
     let mut node = expand_preset(node, &zoo_presets())?;
     lay_last_block(&mut node);
@@ -248,7 +248,7 @@ fn model(node: &Node) -> Result<ModelConfig, Diagnostic> {
     Ok(model)
 }
 
-/// Turns the changes that `last_block` makes to `block` into a whole block.
+/// Completes `last_block`, which lists changes to `block`, to a whole block.
 fn lay_last_block(node: &mut Node) {
     let block = node.get("block").cloned();
     let Value::Table(table) = &mut node.value else {
@@ -284,7 +284,7 @@ fn zoo_presets() -> Presets {
     PRESETS.iter().map(|p| (p.name, p.config())).collect()
 }
 
-/// Lays a model table over the preset that it names; returns it as it is if it names none.
+/// Merges a model table onto the preset that it names, if any.
 fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Diagnostic> {
     let Some(preset) = node.get("preset") else {
         return Ok(node.clone());
@@ -292,7 +292,7 @@ fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Diagnostic> {
     let name: String = read(preset)?;
     if let Some(kind) = node.get("kind") {
         return Err(
-            Diagnostic::said("stands beside `preset`, which has its own; leave one out")
+            Diagnostic::said("conflicts with `preset`, which sets it; remove one of them")
                 .at(&kind.origin),
         );
     }
@@ -325,7 +325,7 @@ fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Diagnostic> {
     Err(Diagnostic::said(&message).at(&root.locate(key)))
 }
 
-/// A failed check as a fault in the tree that was checked.
+/// A failed check as a diagnostic with a location in `root`.
 fn place(root: &Node, error: &ConfigError) -> Diagnostic {
     Diagnostic::said(&error.message).at(&root.locate(&error.key))
 }
@@ -361,13 +361,13 @@ mod tests {
     }
 
     #[test]
-    fn a_preset_stands_for_its_configuration() {
+    fn preset_gives_its_configuration() {
         let node = expanded("model.preset = \"small\"").unwrap();
         assert_eq!(model(&node).unwrap(), presets()[0].1);
     }
 
     #[test]
-    fn keys_beside_a_preset_are_laid_over_it() {
+    fn keys_override_the_preset() {
         let text = "[model]\npreset = \"small\"\nhidden = [3]\nblock.norm.center = false";
         let ModelConfig::Mlp(config) = model(&expanded(text).unwrap()).unwrap() else {
             panic!("the preset is an MLP");
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_key_beside_a_preset_keeps_its_line() {
+    fn mistyped_key_with_a_preset_keeps_its_line() {
         let node = expanded("[model]\npreset = \"small\"\nhiden = [3]").unwrap();
         let fault = model(&node).unwrap_err();
         assert_eq!(fault.line(), Some(3));
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_preset_is_answered_with_the_nearest() {
+    fn unknown_preset_suggests_the_nearest() {
         let fault = expanded("model.preset = \"smal\"").unwrap_err();
         assert_eq!(
             fault.message(),

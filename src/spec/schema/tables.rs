@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The whole file. The recipe tables are read again from the merged tree of each arm.
+/// The file. Recipe tables are read again from the merged tree of each arm.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::spec) struct Document {
@@ -213,7 +213,7 @@ impl TrainTable {
     /// The training, and the learning rates to choose from; the table was read from `node`.
     pub(in crate::spec) fn split(self, node: &Node) -> Result<(TrainConfig, Vec<f64>), Diagnostic> {
         let twice = |key: &str, other: &str| {
-            let message = format!("stands beside `train.{other}`; leave one out");
+            let message = format!("conflicts with `train.{other}`; remove one of them");
             Err(Diagnostic::said(&message).at(&node.locate(key)))
         };
         let length = match (self.epochs, self.steps) {

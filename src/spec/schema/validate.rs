@@ -1,7 +1,7 @@
-//! What no type can say: ranges, names, and what one part of a spec asks of another.
+//! Checks across keys: names, counts, and references from one part of a spec to another.
 //!
-//! Errors carry a dotted key from the root of what is checked (array items by index); the caller
-//! turns it into a place in the file.
+//! Errors carry a dotted key from the root of the checked value (array items by index). The caller
+//! turns it into a location in the file.
 
 use crate::spec::parse::checks::{first_repeat, flaw, is_identifier, is_name, known, under};
 use crate::spec::parse::node::brief;
@@ -12,11 +12,11 @@ use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use std::collections::HashSet;
 
-/// Most seeds of a spec; keeps a mistyped count from filling the memory.
+/// Largest number of seeds. It keeps a mistyped count from filling the memory.
 const MAX_SEEDS: u64 = 10_000;
 
-/// Most arms of a spec. Every arm is a merged copy of the base, so without a bound a file could
-/// ask for memory by the square of its size.
+/// Largest number of arms. Every arm is a merged copy of the base, so without a bound memory would
+/// grow with the square of the file size.
 const MAX_ARMS: usize = 256;
 
 /// Seeds `0..count`.
@@ -28,7 +28,7 @@ pub(in crate::spec) fn counted_seeds(count: u64) -> Result<Vec<u64>, ConfigError
     }
 }
 
-/// Seeds by name.
+/// Checks seeds that are listed.
 pub(in crate::spec) fn listed_seeds(seeds: Vec<u64>) -> Result<Vec<u64>, ConfigError> {
     if seeds.is_empty() {
         return flaw("seeds", "is empty; give a count or at least one seed");
@@ -42,12 +42,12 @@ pub(in crate::spec) fn listed_seeds(seeds: Vec<u64>) -> Result<Vec<u64>, ConfigE
     Ok(seeds)
 }
 
-/// Whether there are arms, and not too many.
+/// Checks the number of arms.
 pub(in crate::spec) fn arm_count(count: usize) -> Result<(), ConfigError> {
     match count {
         0 => flaw(
             "arms",
-            "is empty; add at least one `[[arms]]`, or `[[factors]]`",
+            "is empty; add at least one `[[arms]]` or `[[factors]]` table",
         ),
         1..=MAX_ARMS => Ok(()),
         _ => flaw(
@@ -57,7 +57,7 @@ pub(in crate::spec) fn arm_count(count: usize) -> Result<(), ConfigError> {
     }
 }
 
-/// Checks one arm's recipe; keys start at `data`, `model`, `train` or `probes`.
+/// Checks the recipe of an arm. Keys start at `data`, `model`, `train` or `probes`.
 pub(in crate::spec) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
     ranges::data(&arm.data).map_err(|error| under("data", error))?;
     arm.model.check().map_err(|error| under("model", error))?;
@@ -73,7 +73,7 @@ pub(in crate::spec) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Every batch is made of whole ghost batches.
+/// Checks that batches consist of whole ghost batches.
 fn ghosts(arm: &Arm) -> Result<(), ConfigError> {
     let batch = arm.train.batch_size;
     for block in arm.model.blocks() {
@@ -105,7 +105,8 @@ fn learning_rates(arm: &Arm) -> Result<(), ConfigError> {
         return flaw(
             KEY,
             format!(
-                "is a grid of {}, chosen on the validation split, but `data.validation` is 0",
+                "has {} rates to choose from on the validation split, but `data.validation` is 0; \
+                 give one rate, or set `data.validation = 0.2`",
                 rates.len()
             ),
         );
@@ -113,7 +114,7 @@ fn learning_rates(arm: &Arm) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Checks everything but the recipes and the names of arms and contrasts.
+/// Checks everything except the recipes and the names of arms and contrasts.
 pub(in crate::spec) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     texts(spec)?;
     let bears_on =
@@ -126,7 +127,10 @@ pub(in crate::spec) fn spec(spec: &Spec) -> Result<(), ConfigError> {
         }
     }
     if spec.claim.is_some() && spec.sentence.is_none() {
-        return flaw("sentence", "is missing; a spec with a `claim` quotes it");
+        return flaw(
+            "sentence",
+            "is missing; a spec with a `claim` must quote its sentence",
+        );
     }
     if let Some(i) =
         (spec.bears_on.iter().enumerate()).position(|(i, claim)| spec.bears_on[..i].contains(claim))
@@ -139,7 +143,7 @@ pub(in crate::spec) fn spec(spec: &Spec) -> Result<(), ConfigError> {
         .iter()
         .position(|claim| Some(claim) == spec.claim.as_ref());
     if let Some(i) = own {
-        let message = "is the `claim` itself; leave it out";
+        let message = "is the `claim` itself; remove it";
         return flaw(&format!("bears_on.{i}"), message);
     }
     names(&spec.suites, |i| format!("suites.{i}"))?;
@@ -160,12 +164,12 @@ pub(in crate::spec) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The arms that are no combination of factors, in the order of `arms` in the file.
+/// The arms that are written out, in the order of the file.
 pub(in crate::spec) fn written_out(arms: &[Arm]) -> impl Iterator<Item = &Arm> {
     arms.iter().filter(|arm| arm.levels.is_empty())
 }
 
-/// Combinations have been named, and checked for it, by their factors.
+/// Checks the names of written-out arms. Names of combinations follow from their factors.
 pub(in crate::spec) fn arm_names(arms: &[Arm]) -> Result<(), ConfigError> {
     let own: Vec<&String> = written_out(arms).map(|arm| &arm.name).collect();
     names(&own, |i| format!("arms.{i}.name"))?;
@@ -175,7 +179,7 @@ pub(in crate::spec) fn arm_names(arms: &[Arm]) -> Result<(), ConfigError> {
         Some(i) => flaw(
             &format!("arms.{i}.name"),
             format!(
-                "is the name of a combination of the factors, too: `{}`",
+                "is also the name of a combination of the factors: `{}`; rename the arm",
                 own[i]
             ),
         ),
@@ -227,7 +231,7 @@ fn texts(spec: &Spec) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Proper names without repeats; `key` is where the `i`th stands.
+/// Checks that names are valid and distinct; `key` gives the key of the `i`th.
 fn names<S: AsRef<str>>(names: &[S], key: impl Fn(usize) -> String) -> Result<(), ConfigError> {
     let mut seen = HashSet::new();
     for (i, name) in names.iter().map(AsRef::as_ref).enumerate() {
@@ -287,8 +291,8 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     )
 }
 
-/// Two arms of one recipe that a contrast weighs against each other, where the weights of every
-/// recipe add up to 0, so that its differences are 0 whatever is trained.
+/// Two arms with the same recipe in a contrast whose weights sum to 0 for every recipe, so that it is
+/// always 0.
 fn compares_nothing<'a>(contrast: &'a Contrast, arms: &'a [Arm]) -> Option<(&'a str, &'a str)> {
     let terms: Vec<(&Arm, f64)> = contrast.arms(arms).collect();
     let rest = |arm: &Arm| -> f64 {
@@ -303,7 +307,7 @@ fn compares_nothing<'a>(contrast: &'a Contrast, arms: &'a [Arm]) -> Option<(&'a 
     Some((&plus.name, &minus.0.name))
 }
 
-/// Two combinations of the factors that are trained alike.
+/// Checks that no two combinations of the factors are the same recipe.
 fn same_cells(arms: &[Arm]) -> Result<(), ConfigError> {
     let cells: Vec<&Arm> = arms.iter().filter(|arm| !arm.levels.is_empty()).collect();
     for (i, arm) in cells.iter().enumerate() {
@@ -311,8 +315,7 @@ fn same_cells(arms: &[Arm]) -> Result<(), ConfigError> {
             return flaw(
                 "factors",
                 format!(
-                    "make the same recipe of `{}` and of `{}`; let their levels differ, or leave \
-                     one out with `exclude`",
+                    "give `{}` and `{}` the same recipe; change a level, or remove one of them with `exclude`",
                     other.name, arm.name
                 ),
             );
@@ -321,7 +324,7 @@ fn same_cells(arms: &[Arm]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Arms that count their training in epochs beside arms that count it in steps would share no axis.
+/// Checks that all arms have lengths in one unit, because figures have one time axis.
 fn one_unit(arms: &[Arm]) -> Result<(), ConfigError> {
     let Some(first) = arms.first() else {
         return Ok(());

@@ -339,7 +339,7 @@ const MISTAKES: &str = r#"
     block.activation = "relu" | block.activation = "rel" | "rel" | factors[activation].levels[relu].set.model.block.activation | did you mean `relu`?
     set.model.block.activation = "relu" | set.seeds = 3 | set.seeds | factors[activation].levels[relu].set.seeds | valid keys there are `data`
     bias = "on" | position = "after" | position = "after" | factors[activation].levels[sigmoid].set.model.block.position | is set by the factor `position`, too
-    block.activation = "leaky_relu" | block.activation = "relu" | - | factors | make the same recipe of `before-relu` and of `before-leaky`
+    block.activation = "leaky_relu" | block.activation = "relu" | - | factors | give `before-relu` and `before-leaky` the same recipe
     name = "leaky" | name = "relu" | set.model.block.activation = "leaky | - | -
     seeds = 4 | seeds = 4\nexclude = [{ positon = "after" }] | positon | exclude[0].positon | which is no factor; did you mean `position`?
     seeds = 4 | seeds = 4\nexclude = [{ position = "aftr" }] | aftr | exclude[0].position | which is no level of `position`; did you mean `after`?
@@ -359,7 +359,7 @@ const MISTAKES: &str = r#"
     at.position = "after" | at.position = ["after", "after"] | at.position | contrasts[simple].at.position | names `after` twice
     at.position = "after" | at.activation = "relu" | at.activation | contrasts[simple].at.activation | is the factor of the `effect` itself
     at.position = "after" | at.position = "after"\nbetween.position = ["before", "after"] | between.position = ["before | contrasts[simple].between.position | is held with `at`, too
-    at.position = "after" | weights = { before-relu = 1 } | treatment = "relu" | contrasts[simple].treatment | stands beside `weights`
+    at.position = "after" | weights = { before-relu = 1 } | treatment = "relu" | contrasts[simple].treatment | conflicts with `weights`
     ["sigmoid", "relu"] | ["sigmoid"] | between | contrasts[interaction].between.activation | must be two levels, not 1
     ["sigmoid", "relu"] | ["sigmoid", "sigmoid"] | between | contrasts[interaction].between.activation | names `sigmoid` twice
     ["sigmoid", "relu"] | ["sigmoid", "rely"] | between | contrasts[interaction].between.activation | did you mean `relu`?

@@ -97,11 +97,11 @@ fn missing_keys_are_named_with_their_table() {
         seeds = 4\n | - | - | seeds | `seeds` is missing
         [data]\nname = "digits"\nvalidation = 0.25\n | - | - | data | `data` is missing (arm `bias`)
         epochs = 5\n | - | [train] | train.epochs | `train.epochs` is missing (arm `bias`)
-        kind = "mlp"\n | - | [model] | model.kind | is missing; it is one of `mlp`, `cnn`
-        kind = "batch"\n | - | [model.block.norm] | model.block.norm.kind | one of `none`, `batch`, `layer`, `group`
+        kind = "mlp"\n | - | [model] | model.kind | is missing; valid values are `mlp`, `cnn`
+        kind = "batch"\n | - | [model.block.norm] | model.block.norm.kind | valid values are `none`, `batch`, `layer`, `group`
         bias = "off" | norm.kind = "group"\n[arms.set.model]\nkind = "cnn" | [arms.set.model] | arms[no-bias].set.model.channels | is missing
         note = "N."\n | - | [[contrasts]] | contrasts[no-bias-vs-bias].note | is missing
-        sentence = "S."\n | - | - | sentence | a spec with a `claim` quotes it
+        sentence = "S."\n | - | - | sentence | a spec with a `claim` must quote its sentence
         "#,
     );
 }
@@ -111,31 +111,31 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
     assert_all_answered(
         r#"
         name = "digits" | name = "digit" | digit" | data.name | cannot be `digit`; did you mean `digits`?
-        name = "digits" | name = "cats" | cats | data.name | it is one of `digits`, `mnist`, `fashion_mnist`, `kmnist`
+        name = "digits" | name = "cats" | cats | data.name | valid values are `digits`, `mnist`, `fashion_mnist`, `kmnist`
         kind = "mlp" | kind = "mpl" | mpl | model.kind | did you mean `mlp`?
         kind = "batch" | kind = "bach" | bach | model.block.norm.kind | did you mean `batch`?
-        kind = "sgd" | kind = "rmsprop" | rmsprop | train.optimizer.kind | it is one of `sgd`, `adam`, `adamw`
+        kind = "sgd" | kind = "rmsprop" | rmsprop | train.optimizer.kind | valid values are `sgd`, `adam`, `adamw`
         kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
-        kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | leave one out
+        kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | remove one of them
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
-        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; it is one of `last`, `equal_accuracy`, `equal_nll`
+        margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; valid values are `last`, `equal_accuracy`, `equal_nll`
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 9 } | when | contrasts[no-bias-vs-bias].when | is epoch 9, at which `no-bias` is not scored; see `train.evaluate_at`
         margin = 0.5 | margin = 0.5\nwhen = { step = 5 } | when | contrasts[no-bias-vs-bias].when | is step 5, at which `no-bias` is not scored
         margin = 0.5 | margin = 0.5\nwhen = { epok = 5 } | when | contrasts[no-bias-vs-bias].when | has the key `epok`; give an `epoch` or a `step`
         margin = 0.5 | margin = 0.5\nwhen = {} | when | contrasts[no-bias-vs-bias].when | give an `epoch` or a `step`
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 1, step = 2 } | when | contrasts[no-bias-vs-bias].when | not both
-        set.model.block.bias = "on" | set.train.steps = 9 | train.steps | arms[bias].set.train.steps | stands beside `train.epochs`; leave one out
-        epochs = 5 | epochs = 5\nevaluate_every = 1\nevaluate_at = [2] | evaluate_at | train.evaluate_at | stands beside `train.evaluate_every`
+        set.model.block.bias = "on" | set.train.steps = 9 | train.steps | arms[bias].set.train.steps | conflicts with `train.epochs`; remove one of them
+        epochs = 5 | epochs = 5\nevaluate_every = 1\nevaluate_at = [2] | evaluate_at | train.evaluate_at | conflicts with `train.evaluate_every`
         margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
         metric = "test_accuracy" | metric = "probe:acuracy_gap" | acuracy | contrasts[no-bias-vs-bias].metric | cannot be `probe:acuracy_gap`; did you mean `probe:accuracy_gap`?
         metric = "test_accuracy" | metric = "probe:x" | probe:x | contrasts[no-bias-vs-bias].metric | probes measure `probe:train_accuracy`
         metric = "test_accuracy" | metric = "probe:dead.blocks.0" | probe:dead | contrasts[no-bias-vs-bias].metric | the arm `no-bias` does not have `saturation` among its `probes`
         metric = "test_accuracy" | metric = "probe:accuracy_gap.blocks.0" | probe:acc | contrasts[no-bias-vs-bias].metric | does not have; it has `probe:accuracy_gap`
         metric = "test_accuracy" | metric = "probe:accuracy_gap"\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | `probe:accuracy_gap` is measured after the last epoch only
-        expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | it is one of `better`, `worse`, `equivalent`, `differs`
+        expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | valid values are `better`, `worse`, `equivalent`, `differs`
         claim = "C6" | claim = "C 6" | C 6 | claim | must be letters, digits and `-`, as in `C1`, not `C 6`
         claim = "C6" | claim = "C6"\nbears_on = ["../x"] | ../x | bears_on[0] | must be letters, digits and `-`
-        ["train_test_gap"] | ["gap"] | gap | probes[0] | it is one of `train_test_gap`, `saturation`
+        ["train_test_gap"] | ["gap"] | gap | probes[0] | valid values are `train_test_gap`, `saturation`
         "#,
     );
 }
@@ -152,7 +152,7 @@ fn numbers_out_of_range_are_refused_wherever_they_stand() {
         validation = 0.25 | label_noise = nan | label_noise | data.label_noise | not NaN
         validation = 0.25 | folds = 1 | folds | data.folds | must be at least 2, not 1
         validation = 0.25 | subset = 0 | subset | data.subset | must be at least 1
-        validation = 0.25 | validation = 0 | learning_rate | train.learning_rate | is a grid of 2, chosen on the validation split, but `data.validation` is 0
+        validation = 0.25 | validation = 0 | learning_rate | train.learning_rate | has 2 rates to choose from on the validation split, but `data.validation` is 0
         epochs = 5 | epochs = 0 | epochs | train.epochs | must be at least 1
         batch_size = 32 | batch_size = 0 | batch_size | train.batch_size | must be at least 1
         [0.001, 0.01] | [] | learning_rate | train.learning_rate | is empty
@@ -295,7 +295,7 @@ fn a_probe_must_measure_something_in_an_arm_that_asks_for_it() {
             "bias_twin",
             batch,
             "kind = \"none\"",
-            "no arm that has it has a norm",
+            "no arm with it has a norm",
         ),
         (
             "scale_fold",
@@ -359,7 +359,7 @@ fn an_identity_that_cannot_be_judged_is_refused_with_advice() {
             "\"accuracy_gap\"",
             "\"scale_sd\"",
             "value",
-            "is no single value",
+            "use a quantity with a single value",
         ),
         (
             "\"accuracy_gap\"",
