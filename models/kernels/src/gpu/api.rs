@@ -21,10 +21,13 @@ pub fn has_kernel(activation: Activation) -> bool {
     Function::of(activation).is_some()
 }
 
-/// `x W + b` for every replica; see [`operations::linear`].
+/// `x W + b` for every replica.
 ///
 /// # Shapes
-/// As there.
+/// - `x`: `[replicas, rows, ..]`; the dimensions after the second are flattened to the inputs
+/// - `weight`: `[replicas, inputs, outputs]`
+/// - `bias`: `[replicas, outputs]`
+/// - output: `[replicas, rows, outputs]`
 pub fn linear<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<3>,

@@ -2,7 +2,7 @@
 //! splits into many passes over memory. Matrix products are burn's, which tunes them to the device.
 //!
 //! Everything specific to GPUs is in this module: the public operations here choose between the GPU
-//! kernels and [`crate::operations`].
+//! kernels and `crate::operations`.
 
 mod api;
 mod arguments;
