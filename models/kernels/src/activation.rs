@@ -1,6 +1,6 @@
 //! Activation functions: the one table of them, with plain burn operations and `f64` references.
 //!
-//! A new activation is one entry of [`activations!`] and works everywhere: in configuration files, in
+//! A new activation is one entry of `activations!` and works everywhere: in configuration files, in
 //! every block and in every measurement that asks for its derivative. A kernel of its own, which makes
 //! it faster and changes nothing else, goes into `cpu/epilogue/functions.rs` and `gpu/functions.rs`;
 //! without one, blocks compute it with [`Activation::forward`].
