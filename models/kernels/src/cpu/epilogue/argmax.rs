@@ -103,7 +103,7 @@ impl<T: Real, F: ActivationFunction<T>> ChannelKernel<T> for FinishMax<'_, '_, T
         let mut y = vector.rows_mut(&mut self.out.y);
         let mut argmax = vector.rows_mut(&mut self.out.argmax);
         let zero = T::splat(simd, T::ZERO);
-        in_fours!(windows, |window, N| {
+        in_fours!(T, S, windows, |window, N| {
             let mut inputs = [zero; N];
             for i in 0..N {
                 inputs[i] = argmax.load(window + i);

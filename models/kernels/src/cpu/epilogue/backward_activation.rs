@@ -38,7 +38,7 @@ impl<T: Real, F: ActivationFunction<T>> ChannelKernel<T> for BackwardActivation<
         while from < rows {
             let to = rows.min(from + SUM_BLOCK);
             let mut sums = [zero; 2];
-            in_fours!(from..to, |row, N| {
+            in_fours!(T, S, from..to, |row, N| {
                 let [mut x, mut outputs] = [[zero; N]; 2];
                 for i in 0..N {
                     x[i] = x_rows.load(row + i);

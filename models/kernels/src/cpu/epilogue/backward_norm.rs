@@ -38,7 +38,7 @@ impl<T: Real, G: ActivationFunction<T>> ChannelKernel<T> for BackwardNorm<'_, '_
         let sums = vector.load(&self.means.gradient);
         let products = vector.load(&self.means.product);
         let (x_rows, mut d_rows) = (vector.rows(self.x), vector.rows_mut(self.d));
-        in_fours!(rows_of(block, self.x.rows()), |row, N| {
+        in_fours!(T, S, rows_of(block, self.x.rows()), |row, N| {
             let mut x = [sums; N];
             for i in 0..N {
                 x[i] = x_rows.load(row + i);

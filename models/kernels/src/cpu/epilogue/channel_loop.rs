@@ -260,12 +260,13 @@ macro_rules! sum_in_blocks {
 }
 
 /// Runs `$body` for all `$rows`: four rows at a time (`$n` is 4, from `$row` on), then the remaining
-/// rows one by one (`$n` is 1).
+/// rows one by one (`$n` is 1). Without vectors, four rows at a time only take longer to compile.
 macro_rules! in_fours {
-    ($rows:expr, |$row:ident, $n:ident| $body:expr) => {{
+    ($t:ty, $s:ty, $rows:expr, |$row:ident, $n:ident| $body:expr) => {{
+        use $crate::cpu::simd::VectorFacts;
         let rows: std::ops::Range<usize> = $rows;
         let mut $row = rows.start;
-        while rows.end - $row >= 4 {
+        while const { !VectorFacts::<$t, $s>::IS_SCALAR } && rows.end - $row >= 4 {
             const $n: usize = 4;
             $body;
             $row += 4;

@@ -30,7 +30,7 @@ impl<T: Real, F: ActivationFunction<T>> ChannelKernel<T> for Activate<'_, '_, T,
         vector: ChannelVector<T, S, PARTIAL>,
     ) {
         let (from, mut to) = (vector.rows(self.x), vector.rows_mut(self.y));
-        in_fours!(rows_of(block, self.x.rows()), |row, N| {
+        in_fours!(T, S, rows_of(block, self.x.rows()), |row, N| {
             let mut x = [T::splat(vector.simd, T::ZERO); N];
             for i in 0..N {
                 x[i] = from.load(row + i);
@@ -68,7 +68,7 @@ impl<T: Real, F: ActivationFunction<T>> ChannelKernel<T> for NormThenActivate<'_
     ) {
         let channels = self.channels.of(vector);
         let (from, mut to) = (vector.rows(self.x), vector.rows_mut(self.y));
-        in_fours!(rows_of(block, self.x.rows()), |row, N| {
+        in_fours!(T, S, rows_of(block, self.x.rows()), |row, N| {
             let mut x = [T::splat(vector.simd, T::ZERO); N];
             for i in 0..N {
                 x[i] = channels.affine(from.load(row + i));
