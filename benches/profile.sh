@@ -1,29 +1,29 @@
 #!/usr/bin/env bash
-# Where the time of a training step goes: samples of the call stack, grouped by what was being done.
+# Profile of a training step on a CPU: samples of the call stack, grouped by operation.
 #
-#   benches/profile.sh [OUTPUT.md] [WORK...]
+#   benches/profile.sh [OUTPUT.md] [WORKLOAD...]
 #
-# OUTPUT is results/speed/profile.md unless given; WORK is a part of a work's name, as for
-# `--only` of the speed benchmark. DEVICE (default flex) and SECONDS_EACH (default 10) are read from
-# the environment. Needs Linux's perf.
+# OUTPUT defaults to results/speed/profile.md. WORKLOAD is part of the name of a workload, as for `--only`
+# of the speed benchmark. The environment variables DEVICE (default flex) and SECONDS_EACH (default 10)
+# are read. Needs Linux's perf.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 output="${1:-results/speed/profile.md}"
 shift || true
-works=("$@")
-if [ ${#works[@]} -eq 0 ]; then
-  works=(cnn-28x28-32x64-128-batch128-replicas1 mlp-64x128x128-batch32-replicas10)
+workloads=("$@")
+if [ ${#workloads[@]} -eq 0 ]; then
+  workloads=(cnn-28x28-32x64-128-batch128-replicas1 mlp-64x128x128-batch32-replicas10)
 fi
 device="${DEVICE:-flex}"
 seconds="${SECONDS_EACH:-10}"
 
 if ! command -v perf >/dev/null; then
-  echo "profile.sh: \`perf\` is not installed; install your system's package of it (Debian: linux-perf)" >&2
+  echo "profile.sh: \`perf\` is not installed; install the package of your system (Debian: linux-perf)" >&2
   exit 5
 fi
 
 rate=999 # samples a second and core
-# Loading the data and building the nets is over by then.
+# Skips the loading of the data and the building of the nets.
 skip_ms=3000
 samples="$(mktemp -d)"
 trap 'rm -rf "$samples"' EXIT
@@ -35,8 +35,8 @@ if [ ! -x "$program" ]; then
   exit 1
 fi
 
-# One line a sample: its time, then the call stack from the innermost function on, with ` < `
-# between. Names stay mangled, because that tells the instances of a generic function apart.
+# One line per sample: its time, then the call stack from the innermost function on, separated by ` < `.
+# Names stay mangled, to distinguish the instances of a generic function.
 stacks() {
   perf script --no-demangle -i "$1" -F time,ip,sym,dso 2>/dev/null | awk '
     /^[[:space:]]*$/ { next }
@@ -51,9 +51,9 @@ stacks() {
     END { if (stack != "") print stack }'
 }
 
-# The first function, from the innermost on, that says what was being done decides. What runs in the
-# kernel is told apart first. Work that one thread took from another has lost its caller: it counts
-# as what the same instance of a function does elsewhere.
+# The innermost function that matches a rule sets the group. Time in the operating system is a group of
+# its own. A stack of stolen work lacks its caller: it gets the most frequent group of the same instance
+# of a function.
 group() {
   awk -v cores="$(nproc)" -v rate="$rate" '
     BEGIN {
@@ -62,8 +62,8 @@ group() {
       rule("matrix multiply", "gemm|matmul|matrixmultiply|::product::|::transpose::")
       rule("allocation", "malloc|(^|[^a-z])mi_|calloc|realloc|cfree|_int_free|mmap|munmap|madvise|::buffers::")
       rule("random numbers", "streams::|threefry|masks::|half_words|dropout::")
-      rule("pooling", "::pool::|pooling|[Pp]ooled|::tail::(choose|settle)")
-      rule("norm, activation, dropout", "::tail::|activation|::norm::|ablate_models::block::")
+      rule("pooling", "::pool::|pooling|[Pp]ooled|::epilogue::choice")
+      rule("norm, activation, dropout", "::epilogue::|activation|::norm::|ablate_models::block::")
       rule("loss", "::loss::|cross_entropy|softmax")
       rule("optimizer", "::adam|optimizer")
       rule("convolutions, beside the product", "::conv::|ConvBackward|::patches|block::conv")
@@ -73,7 +73,7 @@ group() {
     }
     function rule(name, pattern) { names[n] = name; patterns[n] = pattern; n++ }
     function readable(frame) { gsub(/[0-9]+|\.\./, "::", frame); return frame }
-    # The group of the sample, or nothing; `at` is the function that told.
+    # The group of the sample, or nothing; `at` is the index of the matching function.
     function place(  i, k, name) {
       at = 0
       if ($2 ~ /^kernel:/) {
@@ -83,7 +83,7 @@ group() {
       }
       for (i = 2; i <= NF; i++) {
         name = readable($i)
-        # Further out than this, every stack has a thread that once waited.
+        # Outer functions are no sign of waiting: every worker thread has them.
         if (i <= 4 && name ~ /rayon_core::(sleep|latch|broadcast|thread_pool::yield_now|registry::WorkerThread::(wait|find))|crossbeam|sched_yield/)
           return "waiting for work"
         for (k = 0; k < n; k++)
@@ -116,13 +116,13 @@ group() {
 }
 
 table() {
-  local work="$1" data="$samples/perf.data"
+  local workload="$1" data="$samples/perf.data"
   perf record --quiet --event cpu-clock --freq "$rate" --call-graph dwarf,16384 --delay "$skip_ms" \
-    --output "$data" -- "$program" --no-peers --parts compared --only "$work" --device "$device" \
+    --output "$data" -- "$program" --no-peers --parts compared --only "$workload" --device "$device" \
     --rounds 1 --seconds "$seconds" >"$samples/out" 2>"$samples/err" || { cat "$samples/err" >&2; exit 1; }
   stacks "$data" | group | sort -rn >"$samples/groups"
-  printf '\n## %s\n\n' "$work"
-  printf '| share of the time | what |\n| ----------------: | ---- |\n'
+  printf '\n## %s\n\n' "$workload"
+  printf '| share of the time | operation |\n| ----------------: | --------- |\n'
   awk -F '\t' '$2 !~ /^samples/ { printf "| %s %% | %s |\n", $1, $2 }' "$samples/groups"
   awk -F '\t' '$2 ~ /^samples/ { printf "\n%s %s.\n", $1, $2 }' "$samples/groups"
 }
@@ -130,12 +130,12 @@ table() {
 mkdir -p "$(dirname "$output")"
 new="$samples/new.md"
 {
-  printf '# Where the time of a training step goes\n\n'
+  printf '# Time of a training step by operation\n\n'
   printf 'Device `%s`, %s cores (%s), revision `%s`. Made by `benches/profile.sh %s`.\n' "$device" \
     "$(nproc)" "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)" \
     "$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- . ':(exclude)results' || echo ', with changes')" "$output"
-  printf 'Shares are of the CPU time of all threads while the nets train; loading the data is left out.\n'
-  for work in "${works[@]}"; do table "$work"; done
+  printf 'Shares are of the CPU time of all threads during training, without loading the data.\n'
+  for workload in "${workloads[@]}"; do table "$workload"; done
 } >"$new"
-# Renamed within one folder, so that a reader finds the old file or the new one.
+# Renaming within one folder is atomic.
 cp "$new" "$output.new" && mv "$output.new" "$output"

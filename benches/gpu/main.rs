@@ -70,9 +70,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let info = device::info(&arguments.device)?;
     let mut page = format!(
-        "# What a training step launches on a GPU\n\nDevice `{}` ({info}), revision `{}`; {} nets in one stack, \
-         batches of {} images of MNIST. A step's time is the median of {}, with nothing watched; kernels are \
-         timed one by one in as many further steps.\n",
+        "# Kernels of a training step on a GPU\n\nDevice `{}` ({info}), revision `{}`; {} nets in \
+         one stack, batches of {} images of MNIST. The time of a step is the median of {}, without \
+         profiling; kernels are timed one by one in as many further steps.\n",
         arguments.device,
         revision(),
         arguments.nets,
@@ -199,9 +199,9 @@ fn purpose(kernel: &str) -> &'static str {
             "sums over rows, batch norm and activation"
         }
         "DrawMasks" => "dropout masks",
-        _ if kernel.contains("Matmul") || kernel.contains("Gemm") => "products, burn's",
-        _ if kernel.contains("Fuse") => "fused operations, burn's",
-        _ => "single operations, burn's",
+        _ if kernel.contains("Matmul") || kernel.contains("Gemm") => "matrix products (burn)",
+        _ if kernel.contains("Fuse") => "fused operations (burn)",
+        _ => "single operations (burn)",
     }
 }
 
@@ -218,14 +218,14 @@ fn table(
     rows.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
     let each = |launches: usize| launches as f64 / steps as f64;
     let mut out = format!(
-        "\n## {name}\n\nA step takes {:.1} ms and launches {:.0} kernels, which take {:.1} ms one by one; the first \
-         {WARM_UP} steps, with compiling and tuning, took {warm_up:.0} s.\n\n",
+        "\n## {name}\n\nA step takes {:.1} ms and launches {:.0} kernels, which take {:.1} ms one by \
+         one. The first {WARM_UP} steps, including compiling and tuning, took {warm_up:.0} s.\n\n",
         1e3 * step,
         each(launches),
         1e3 * seconds / steps as f64,
     );
-    out += "| kernel | of | launches a step | ms a step | share |\n";
-    out += "| ------ | -- | --------------: | --------: | ----: |\n";
+    out += "| kernel | operation | launches per step | ms per step | share |\n";
+    out += "| ------ | --------- | ----------------: | ----------: | ----: |\n";
     for (kernel, &(launches, time)) in rows {
         writeln!(
             out,
@@ -235,7 +235,7 @@ fn table(
             1e3 * time / steps as f64,
             100.0 * time / seconds,
         )
-        .expect("strings take everything");
+        .expect("writing to a string does not fail");
     }
     out
 }

@@ -125,7 +125,7 @@ fn identical_devices(comparison: &DeviceComparison) -> Vec<String> {
 /// Why a correct device differs from the CPU's kernels.
 fn order_of_sums(comparison: &DeviceComparison) -> Option<String> {
     let has_other_kernels = |d: &&DeviceInfo| d.kind != DeviceKind::Cpu;
-    let healthy = |d: &&DeviceInfo| {
+    let is_correct = |d: &&DeviceInfo| {
         let mut of_device = runs(comparison)
             .filter(|run| run.device == d.name)
             .peekable();
@@ -135,7 +135,7 @@ fn order_of_sums(comparison: &DeviceComparison) -> Option<String> {
         .devices
         .iter()
         .filter(has_other_kernels)
-        .filter(healthy);
+        .filter(is_correct);
     let names: Vec<String> = devices.map(|d| shown(comparison, &d.name)).collect();
     (!names.is_empty()).then(|| {
         format!(

@@ -281,14 +281,14 @@ fn all_say(found: &[Option<String>], expected: &str) {
 
 #[test]
 fn correct_device_is_within_bounds() {
-    let healthy = |cell_steps: &CellSteps<'_>, device_net: &DeviceNet| -> Box<dyn SteppedNet> {
+    let correct = |cell_steps: &CellSteps<'_>, device_net: &DeviceNet| -> Box<dyn SteppedNet> {
         Box::new(
             cell_steps
                 .net(&device_net.batches, &device_net.device, device_net.dtype)
                 .unwrap(),
         )
     };
-    for said in found(healthy) {
+    for said in found(correct) {
         assert_eq!(said, None);
     }
 }

@@ -123,7 +123,7 @@ fn compare(
         kinks: Vec::new(),
         forward: None,
     };
-    let mut healthy = true;
+    let mut within_bounds = true;
     for index in 0..cell_steps.steps {
         if stop.stopped() {
             return Ok(None);
@@ -137,10 +137,10 @@ fn compare(
         parity
             .distances
             .push(&StepDistances::of(&step.exact, &step.seen));
-        if healthy {
+        if within_bounds {
             device.detect_kinks(cell_steps, &input, &step, &mut parity, baseline);
             let broken = violation_at(&parity, baseline, index);
-            healthy = broken.is_none();
+            within_bounds = broken.is_none();
             if broken.is_some_and(|b| b.quantity == Quantity::Loss) {
                 parity.forward =
                     Some(device.locate_deviation(cell_steps, &input, &step.before, &cpu)?);

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 /// A loss that became infinite or NaN during the timing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the loss of a net is no longer finite; lower `train.learning_rate`")]
+#[error("the loss of a net became infinite or NaN; lower `train.learning_rate`")]
 pub struct NotFinite;
 
 /// Splits `job`, whose nets cost `cost` each, into jobs for `workers` workers, as the planner does: as
