@@ -1,9 +1,6 @@
-//! A learned scale and center per channel: the last step of every norm, and a kind of its own.
+//! A learned scale and center per channel: the last step of every norm.
 
-use super::interface::{BuildNorm, NormLayer, NormSettings};
-use crate::error::ConfigError;
 use crate::init::Start;
-use crate::pass::Pass;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -60,38 +57,6 @@ impl Affine {
             x = x + center.val().unsqueeze_dim(1);
         }
         x
-    }
-}
-
-impl NormSettings for AffineConfig {
-    fn affine(&self) -> AffineConfig {
-        self.clone()
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        Ok(())
-    }
-}
-
-impl BuildNorm for AffineConfig {
-    type Layer = Affine;
-
-    fn build(&self, _: usize, affine: Affine, _: &Start) -> Result<Affine, ConfigError> {
-        Ok(affine)
-    }
-}
-
-impl NormLayer for Affine {
-    fn normalize(&self, x: Tensor<3>, _: usize, _: &Pass) -> Tensor<3> {
-        self.forward(x)
-    }
-
-    fn affine(&self) -> &Affine {
-        self
-    }
-
-    fn affine_mut(&mut self) -> &mut Affine {
-        self
     }
 }
 

@@ -10,6 +10,7 @@ mod group;
 mod interface;
 mod kinds;
 mod running;
+mod unnormalized;
 
 pub use affine::{Affine, AffineConfig};
 pub use batch::{BatchNorm, BatchNormConfig};
