@@ -121,7 +121,7 @@ impl Canvas<'_> {
             attributes.push_str(&format!(" stroke-dasharray=\"{}\"", dash.join(",")));
         }
         let style = color.stroke_width((width * UNITS).round() as u32);
-        let points: Vec<_> = points.iter().map(|p| place(*p)).collect();
+        let points: Vec<_> = points.iter().map(|p| to_units(*p)).collect();
         let drawn = self.area.draw(&PathElement::new(points, style));
         self.polylines.push(attributes);
         self.note(drawn);
@@ -132,7 +132,7 @@ impl Canvas<'_> {
         if points.len() < 3 {
             return;
         }
-        let points: Vec<_> = points.iter().map(|p| place(*p)).collect();
+        let points: Vec<_> = points.iter().map(|p| to_units(*p)).collect();
         let drawn = self
             .area
             .draw(&Polygon::new(points, color.mix(opacity).filled()));
@@ -141,9 +141,10 @@ impl Canvas<'_> {
 
     /// Draws a filled rectangle between two corners.
     pub(crate) fn rectangle(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor) {
-        let drawn = self
-            .area
-            .draw(&Rectangle::new([place(from), place(to)], color.filled()));
+        let drawn = self.area.draw(&Rectangle::new(
+            [to_units(from), to_units(to)],
+            color.filled(),
+        ));
         self.note(drawn);
     }
 
@@ -151,7 +152,9 @@ impl Canvas<'_> {
     pub(crate) fn dot(&mut self, center: (f64, f64), radius: f64, color: RGBColor, opacity: f64) {
         let radius = (radius * UNITS).round() as u32;
         let style = color.mix(opacity).filled();
-        let drawn = self.area.draw(&Circle::new(place(center), radius, style));
+        let drawn = self
+            .area
+            .draw(&Circle::new(to_units(center), radius, style));
         self.note(drawn);
     }
 
@@ -159,7 +162,9 @@ impl Canvas<'_> {
     pub(crate) fn ring(&mut self, center: (f64, f64), radius: f64, color: RGBColor) {
         let radius = (radius * UNITS).round() as u32;
         let style = color.stroke_width((1.5 * UNITS) as u32);
-        let drawn = self.area.draw(&Circle::new(place(center), radius, style));
+        let drawn = self
+            .area
+            .draw(&Circle::new(to_units(center), radius, style));
         self.note(drawn);
     }
 
@@ -216,7 +221,7 @@ impl Canvas<'_> {
             .pos(Pos::new(horizontal, VPos::Center));
         let drawn = self
             .area
-            .draw(&Text::new(printable(text), place(at), style));
+            .draw(&Text::new(printable(text), to_units(at), style));
         self.note(drawn);
     }
 
@@ -232,7 +237,8 @@ fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
-fn place((x, y): (f64, f64)) -> (i32, i32) {
+/// Pixels as units of the backend.
+fn to_units((x, y): (f64, f64)) -> (i32, i32) {
     ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
 }
 

@@ -247,7 +247,7 @@ fn draw(heading: &str, facets: &[MatrixFacet], caption: &str) -> Result<String, 
     let row = above + side() + FOOT;
     let matrices = row * facets.len().div_ceil(COLUMNS) as f64 + 8.0;
     let title = format!("{heading}: interactions of units");
-    Page::new(heading, None, caption).draw(&title, matrices + 34.0, |canvas, top| {
+    Page::new(heading, None, caption).draw(&title, matrices + 40.0, |canvas, top| {
         for (k, facet) in facets.iter().enumerate() {
             let left = EDGE + LEFT + (k % COLUMNS) as f64 * (side() + LEFT + GAP);
             let top = top + row * (k / COLUMNS) as f64;

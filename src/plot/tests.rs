@@ -512,7 +512,7 @@ fn probed(spec: &Spec, records: &[CellRecord]) -> [Option<String>; 2] {
     [along, trained]
 }
 
-/// Records with two traces, one of them of the whole net and of a block, and a curve of two blocks.
+/// Records with two traces (one of them of the whole net and of a block) and one curve per block.
 fn with_probes(spec: &Spec) -> Vec<CellRecord> {
     let mut records = records(spec);
     for record in &mut records {

@@ -5,6 +5,7 @@ use super::subject::subject;
 
 use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary, verdict_word};
 use crate::spec::Expect;
+use crate::stats::Verdict;
 use crate::text::counted;
 use crate::text::wrap::paragraph;
 
@@ -61,9 +62,14 @@ fn measured(contrast: &ContrastSummary) -> String {
         return format!("exactly the same {metric} in all {pairs}; predicted: {predicted}");
     }
     let effect = effect.trim_end_matches(')');
-    let negligible = match decision.negligible && asked.expect != Expect::Equivalent {
-        true => format!(", smaller than the margin of {}", margin(contrast)),
-        false => String::new(),
+    let is_negligible = decision.negligible && asked.expect != Expect::Equivalent;
+    let negligible = match (is_negligible, contrast.verdict) {
+        (false, _) => String::new(),
+        (true, Verdict::Undecided) => format!(
+            ", inside the margin of ±{} by the unadjusted equivalence test",
+            margin(contrast)
+        ),
+        (true, _) => format!(", smaller than the margin of {}", margin(contrast)),
     };
     format!(
         "{metric}: {effect}, {pairs}){negligible}; predicted: {}",
@@ -196,8 +202,12 @@ mod tests {
         let contrast = &mut summary.contrasts[0];
         contrast.contrast.expect = Expect::Better;
         contrast.decision.as_mut().unwrap().negligible = true;
+        contrast.verdict = Verdict::Supported;
         let text = one_line(&answer(&summary));
         assert!(text.contains("smaller than the margin of 0.25 points; predicted: better"));
+        summary.contrasts[0].verdict = Verdict::Undecided;
+        let text = one_line(&answer(&summary));
+        assert!(text.contains("inside the margin of ±0.25 points by the unadjusted"));
     }
 
     #[test]

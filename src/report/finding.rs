@@ -94,17 +94,18 @@ pub fn practice(summary: &Summary, contrast: &ContrastSummary) -> Option<String>
         treatment(summary, &asked.comparison)?,
         control(summary, &asked.comparison)?,
     );
+    let negligible = contrast.decision.as_ref()?.negligible;
     let (low, high) = contrast.interval().map(|i| (i.low, i.high))?;
     let (metric, margin) = (asked.metric.label(), margin(contrast));
     let size = asked.margin;
     let supported = |expect| contrast.verdict == Verdict::Supported && asked.expect == expect;
     let prefer = |better: &str, worse: &str, least: f64, most: f64| {
-        let gain = match (least > size, most < size) {
-            (true, _) => format!("the gain is larger than the margin of {margin}"),
-            (_, true) => format!("but the gain is smaller than the margin of {margin}"),
-            _ => format!("but the gain may be smaller than the margin of {margin}"),
+        let gain = match (least > size, negligible || most < size) {
+            (true, _) => "by more than",
+            (_, true) => "but by less than",
+            _ => "but possibly by less than",
         };
-        format!("{better} gives better {metric} here than {worse}; {gain}.")
+        format!("{better} gives better {metric} here than {worse}, {gain} the margin of {margin}.")
     };
     Some(if contrast.is_exactly_equal() {
         format!("{better} and {worse} give exactly the same {metric} here; either will do.")

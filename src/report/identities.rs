@@ -23,6 +23,25 @@ pub(super) const READING: &str = "An identity is confirmed if its error is at mo
 where it must hold, and above the bound in every arm where it must fail, at every seed and on every \
 device. The table shows the largest error of the former arms and the smallest of the latter.";
 
+/// The number of confirmed identities, and the arms that differ from the others.
+pub(super) fn answer(all: &[IdentitySummary]) -> String {
+    let (confirmed, other): (Vec<_>, Vec<_>) = all.iter().partition(|found| found.as_stated);
+    let count = all.len();
+    if other.is_empty() {
+        return format!("**Answer: all {count} identities are confirmed.**");
+    }
+    let other = other.iter().map(|found| {
+        let statement = one_line(&found.identity.statement);
+        let number = found.identity.number;
+        format!("Identity {number} ({statement}): {}.", deviations(found))
+    });
+    format!(
+        "**Answer: {} of {count} identities are confirmed.** The others:\n\n{}",
+        confirmed.len(),
+        crate::text::markdown::list(other)
+    )
+}
+
 /// One row per identity. `link` formats the experiment that measured it; `None` leaves the column out.
 pub(super) fn table(
     all: &[(&Summary, &IdentitySummary)],
@@ -78,9 +97,14 @@ fn names(arms: &[&IdentityInArm]) -> String {
 
 /// Whether it is confirmed, and if not, the arms that differ.
 fn outcome(found: &IdentitySummary) -> String {
-    if found.as_stated {
-        return "yes".to_owned();
+    match found.as_stated {
+        true => "yes".to_owned(),
+        false => format!("**no**: {}", deviations(found)),
     }
+}
+
+/// The arms in which an identity does not do what it must, and what it does there.
+fn deviations(found: &IdentitySummary) -> String {
     let other = found.arms.iter().filter(|arm| arm.found != arm.expected);
     let other: Vec<String> = other
         .map(|arm| {
@@ -93,7 +117,7 @@ fn outcome(found: &IdentitySummary) -> String {
             format!("in `{}` {word}", arm.arm)
         })
         .collect();
-    format!("**no**: {}", other.join("; "))
+    other.join("; ")
 }
 
 /// The measure of each identity.
@@ -168,6 +192,9 @@ mod tests {
             ),
             found(false, vec![in_arm("b", Fails, Mixed, [1e-12, 0.5])]),
         ];
+        let found = answer(&summary.identities);
+        assert!(found.starts_with("**Answer: 1 of 2 identities"), "{found}");
+        assert!(found.contains("in `b` it holds for some values"), "{found}");
         let text = section(&summary).join("\n");
         let rows: Vec<&str> = text
             .lines()

@@ -107,6 +107,9 @@ fn primary(summary: &Summary) -> Vec<&ContrastSummary> {
 /// The verdict, and a sentence per primary contrast.
 fn answer(summary: &Summary) -> String {
     let Some(verdict) = summary.verdict else {
+        if !summary.identities.is_empty() {
+            return identities::answer(&summary.identities);
+        }
         return "**Answer: no verdict.** The experiment has no primary contrast.".to_owned();
     };
     let verdict = verdict_word(verdict);

@@ -53,7 +53,7 @@ pub(super) fn control(summary: &Summary, comparison: &Comparison) -> Option<Stri
         Comparison::Arms { control, .. } => Some(arm_label(summary, control)),
         Comparison::Effect {
             factor, control, ..
-        } => Some(Words(&summary.factors).named_level(factor, control)),
+        } => Some(Words(&summary.factors).level(factor, control)),
         Comparison::Sum => None,
     }
 }

@@ -18,7 +18,7 @@ fn summary(claim: Option<&str>, name: &str) -> Summary {
     summarize(&spec, &records(&spec)).expect("records of one run")
 }
 
-/// Two arms whose seed-by-seed improvement is `values`.
+/// The report of two arms with the improvement `values` per seed.
 fn improved(expect: Expect, values: &[f64]) -> String {
     let mut spec = spec(2, values.len() as u64, 1);
     spec.contrasts[0].expect = expect;
