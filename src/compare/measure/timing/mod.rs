@@ -515,7 +515,7 @@ mod tests {
         let TimingOutcome::Unfit { reason } = &timed[0].outcome else {
             panic!("{timed:?}")
         };
-        assert!(reason.contains("1150 training examples"), "{reason}");
+        assert!(reason.contains("only 1150 examples"), "{reason}");
         let timed = measure(&request(&["no-such-device", "flex"], size(1, 1.0, 32)));
         assert!(
             matches!(&timed[0].outcome, TimingOutcome::Failed { error } if error.contains("no-such"))
