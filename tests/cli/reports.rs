@@ -221,7 +221,7 @@ fn check_covers_the_pages_of_claims() {
     assert!(
         bench
             .text("results/claims/C2.md")
-            .contains("Not tested yet")
+            .contains("**Answer: not tested yet.**")
     );
     assert!(bench.text("results/README.md").contains("claims/C1.md"));
     bench.run("report --check").ends(0);
