@@ -11,6 +11,10 @@ mod extension;
 mod geometry;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 pub mod gpu;
+#[cfg_attr(
+    any(feature = "wgpu", feature = "cuda"),
+    expect(unreachable_pub, reason = "`gpu` wraps some of the operations")
+)]
 mod operations;
 mod optimizer;
 pub mod plain;

@@ -217,7 +217,7 @@ fn sum_gradients<N: Size>(
             let gradient = norm_gradient(dy[at], normal * scale + center, function);
             for_scale += gradient * normal;
             for_center += gradient;
-            row += cube.high;
+            row += cube.rows;
         }
     }
     let for_scale = cube_sum(for_scale, cube);
