@@ -1,7 +1,7 @@
 //! Main effects and interactions of factors: estimated for the reader, not tested.
 
 use super::{Improvement, PairedScores};
-use crate::spec::{Between, Comparison, Metric, Spec, When};
+use crate::spec::{Between, ContrastKind, Metric, Spec, When};
 use crate::stats::{Interval, Rule, Sample, t_interval};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct EffectSummary {
     /// What is compared. Main effect: a level of a factor minus the first level. Interaction: that
     /// difference at a level of another factor minus the same at its first level.
-    pub comparison: Comparison,
+    pub comparison: ContrastKind,
     /// The metric.
     pub metric: Metric,
     /// Number of seeds at which every arm of the comparison finished.
@@ -35,7 +35,7 @@ pub(super) fn estimate_all(spec: &Spec, scores: &PairedScores<'_>) -> Vec<Effect
     let comparisons = comparisons(spec);
     (metrics(spec).into_iter())
         .flat_map(|metric| {
-            let effect = |comparison: &Comparison| effect(spec, scores, comparison, &metric);
+            let effect = |comparison: &ContrastKind| effect(spec, scores, comparison, &metric);
             comparisons.iter().filter_map(effect).collect::<Vec<_>>()
         })
         .collect()
@@ -55,7 +55,7 @@ pub(crate) fn metrics(spec: &Spec) -> Vec<Metric> {
     metrics
 }
 
-fn comparisons(spec: &Spec) -> Vec<Comparison> {
+fn comparisons(spec: &Spec) -> Vec<ContrastKind> {
     let against_first = |f: usize| {
         let levels = &spec.factors[f].levels;
         levels[1..]
@@ -63,7 +63,7 @@ fn comparisons(spec: &Spec) -> Vec<Comparison> {
             .map(|level| (level.name.clone(), levels[0].name.clone()))
     };
     let comparison = |f: usize, (treatment, control): (String, String), between: Vec<Between>| {
-        Comparison::Effect {
+        ContrastKind::Effect {
             factor: spec.factors[f].name.clone(),
             treatment,
             control,
@@ -94,7 +94,7 @@ fn comparisons(spec: &Spec) -> Vec<Comparison> {
 fn effect(
     spec: &Spec,
     scores: &PairedScores<'_>,
-    comparison: &Comparison,
+    comparison: &ContrastKind,
     metric: &Metric,
 ) -> Option<EffectSummary> {
     let weights = comparison.weights(&spec.factors, &spec.arms, &[]).ok()?;

@@ -5,8 +5,8 @@ use crate::recipe::{
 };
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
-    Arm, Between, Comparison, Contrast, Expect, Factor, Held, Level, Metric, Published, Spec, When,
-    pair,
+    Arm, Between, Contrast, ContrastKind, Expect, Factor, Held, Level, Metric, Published, Spec,
+    When, pair,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::zoo::ModelConfig;
@@ -57,7 +57,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
 pub(crate) fn contrast(treatment: &str, control: &str, expect: Expect) -> Contrast {
     Contrast {
         name: format!("{treatment}-vs-{control}"),
-        comparison: Comparison::arms(treatment, control),
+        comparison: ContrastKind::arms(treatment, control),
         weights: pair(treatment, control),
         metric: Metric::TestAccuracy,
         when: When::Last,
@@ -135,7 +135,7 @@ pub(crate) fn crossed(seeds: u64, epochs: usize) -> Spec {
         arm.levels = cell.to_vec();
         spec.arms.push(arm);
     }
-    let comparison = |at: Vec<Held>, between: Vec<Between>| Comparison::Effect {
+    let comparison = |at: Vec<Held>, between: Vec<Between>| ContrastKind::Effect {
         factor: "norm".to_owned(),
         treatment: "batch".to_owned(),
         control: "none".to_owned(),

@@ -6,7 +6,7 @@ use super::contrast::prediction;
 use super::fixture::{crossed, records};
 use super::{ArmSummary, Cells, EffectSummary, PairedScores, summarize};
 use crate::record::CellRecord;
-use crate::spec::{Comparison, Expect, Spec};
+use crate::spec::{ContrastKind, Expect, Spec};
 use crate::stats::{
     Decision, Hypothesis, Rule, Sample, Verdict, decide, detectable_difference, detectable_margin,
     sign_flip_level,
@@ -188,7 +188,7 @@ fn estimated_effects_have_their_known_sizes() {
             .iter()
             .all(|e| e.n == 6 && e.interval.is_some())
     );
-    let Comparison::Effect { treatment, .. } = &summary.effects[0].comparison else {
+    let ContrastKind::Effect { treatment, .. } = &summary.effects[0].comparison else {
         panic!("effects of factors");
     };
     assert_eq!(treatment, "batch", "against the first level");

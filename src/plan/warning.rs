@@ -1,4 +1,4 @@
-//! What can be said against a design before it is run, from the spec alone.
+//! Warnings about weaknesses of a design, from the spec alone.
 
 use crate::data;
 use crate::recipe::DataConfig;
@@ -9,11 +9,11 @@ use std::fmt;
 /// Fewest seeds of an experiment of the standard suite.
 const STANDARD_SEEDS: usize = 10;
 
-/// A weakness of a design. `Display` says what it is, [`Warning::advice`] what to do.
+/// A weakness of a design. `Display` describes it, [`Warning::advice`] says what to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
-    /// The smallest two-sided p-value of the sign-flip test is above the strictest level that Holm
-    /// asks of it, so that not even a difference of one sign in every seed counts.
+    /// The smallest possible two-sided p-value of the sign-flip test is above the strictest level of
+    /// Holm's method, so that no difference can be significant.
     SignFlipFloor {
         /// Seeds of the spec.
         seeds: usize,
@@ -21,7 +21,7 @@ pub enum Warning {
         contrasts: usize,
         /// Smallest p-value that can come out.
         floor: f64,
-        /// Level that it must not exceed.
+        /// Strictest level.
         level: f64,
     },
     /// An experiment of the standard suite has few seeds.
@@ -29,26 +29,26 @@ pub enum Warning {
         /// Seeds of the spec.
         seeds: usize,
     },
-    /// A margin on test accuracy is below the smallest step that a mean difference can take.
+    /// A margin on test accuracy is below the resolution of a mean difference.
     MarginBelowStep {
         /// The contrast.
         contrast: String,
         /// Its margin, in points.
         margin: f64,
-        /// The step: one test image of one seed, in points.
+        /// Resolution: one test image of one seed, in points.
         step: f64,
     },
-    /// The arms of a contrast choose among different numbers of learning rates.
+    /// The arms of a contrast have learning-rate grids of different sizes.
     UnequalTuning {
         /// The contrast.
         contrast: String,
-        /// Learning rates of the arm with the fewest.
+        /// Smallest number of learning rates.
         fewest: usize,
-        /// Learning rates of the arm with the most.
+        /// Largest number of learning rates.
         most: usize,
     },
-    /// The arms of a contrast are tested on different images, so that pairing them by seed removes
-    /// nothing.
+    /// The arms of a contrast are tested on different images, so pairing by seed does not reduce the
+    /// variance.
     Unpaired {
         /// The contrast.
         contrast: String,
@@ -65,9 +65,9 @@ impl fmt::Display for Warning {
                 level,
             } => write!(
                 f,
-                "with {seeds} seeds the smallest p-value of the sign-flip test is {floor:.2}, above \
-                 the {level:.2} that Holm asks of the first of {contrasts} difference{s}: none can \
-                 become significant",
+                "with {seeds} seeds no difference can be significant: the smallest p-value of the \
+                 sign-flip test is {floor:.2}, above {level:.2}, the strictest level of Holm's method \
+                 for {contrasts} difference{s}",
                 s = if *contrasts == 1 { "" } else { "s" },
                 floor = Digits(*floor),
                 level = Digits(*level),
@@ -83,7 +83,7 @@ impl fmt::Display for Warning {
             } => write!(
                 f,
                 "contrast `{contrast}`: the margin of {margin} points is below {step:.2} points, \
-                 the step that one test image makes in the mean over seeds",
+                 the change of the mean over seeds by one test image",
                 step = Digits(*step),
             ),
             Self::UnequalTuning {
@@ -92,8 +92,8 @@ impl fmt::Display for Warning {
                 most,
             } => write!(
                 f,
-                "contrast `{contrast}`: one of its arms chooses among {fewest} learning rates, \
-                 another among {most}"
+                "contrast `{contrast}`: one arm has {fewest} learning rates to choose from, another \
+                 {most}"
             ),
             Self::Unpaired { contrast } => write!(
                 f,
@@ -115,7 +115,7 @@ impl Warning {
                 "widen the margin, add seeds, or compare `test_nll`, which has no steps".to_owned()
             }
             Self::UnequalTuning { .. } => {
-                "give its arms as many learning rates, so that none wins by being tuned better"
+                "give all its arms the same number of learning rates, so that none is tuned better"
                     .to_owned()
             }
             Self::Unpaired { .. } => {
@@ -125,7 +125,7 @@ impl Warning {
     }
 }
 
-/// The weaknesses of `spec`, in the order of [`Warning`]'s variants and then of the spec.
+/// The weaknesses of `spec`, ordered by variant of [`Warning`] and then as in the spec.
 pub fn warnings(spec: &Spec) -> Vec<Warning> {
     let mut found = Vec::new();
     found.extend(sign_flip(spec));
@@ -140,8 +140,8 @@ pub fn warnings(spec: &Spec) -> Vec<Warning> {
     found
 }
 
-/// Equivalences are tested by TOST, which has no such floor. Were all of them rejected first, Holm
-/// would still hold the first difference to the level over their number.
+/// Equivalences do not count: TOST has no smallest p-value. Even if Holm's method rejects all of them
+/// first, the first difference is tested at the level divided by the number of differences.
 fn sign_flip(spec: &Spec) -> Option<Warning> {
     let differs = |c: &&Contrast| c.expect != Expect::Equivalent;
     let contrasts = spec.contrasts.iter().filter(differs).count();
@@ -158,7 +158,7 @@ fn sign_flip(spec: &Spec) -> Option<Warning> {
     })
 }
 
-/// One image of one seed moves the mean by the weight of its arm.
+/// One image of one seed changes the mean by the weight of its arm.
 fn margin(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
     if contrast.metric != Metric::TestAccuracy {
         return None;
@@ -197,7 +197,7 @@ fn pairing(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
     })
 }
 
-/// Images that one seed is tested on.
+/// Number of test images per seed.
 fn test_images(config: &DataConfig) -> usize {
     let entry = data::entry(config.name);
     let images = match entry.test_images() {
@@ -207,7 +207,7 @@ fn test_images(config: &DataConfig) -> usize {
     images.max(1)
 }
 
-/// A small number with as many places as it takes to show the asked-for significant digits.
+/// A small number, displayed with as many significant digits as its precision.
 struct Digits(f64);
 
 impl fmt::Display for Digits {
@@ -222,12 +222,12 @@ impl fmt::Display for Digits {
 mod tests {
     use super::*;
     use crate::run::fake::spec;
-    use crate::spec::{Comparison, When, pair};
+    use crate::spec::{ContrastKind, When, pair};
 
     fn contrast(name: &str, expect: Expect, margin: f64) -> Contrast {
         Contrast {
             name: name.into(),
-            comparison: Comparison::arms("a", "b"),
+            comparison: ContrastKind::arms("a", "b"),
             weights: pair("a", "b"),
             metric: Metric::TestAccuracy,
             when: When::Last,
@@ -245,20 +245,20 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_design_draws_no_warning() {
+    fn sound_design_has_no_warning() {
         let mut spec = design(20, vec![contrast("c", Expect::Better, 0.5)]);
         spec.suites = vec!["standard".into()];
         assert_eq!(warnings(&spec), []);
     }
 
     #[test]
-    fn five_seeds_can_never_reach_significance_and_six_can() {
+    fn five_seeds_cannot_be_significant() {
         let five = design(5, vec![contrast("c", Expect::Differs, 1.0)]);
         let found = warnings(&five);
         assert_eq!(
             found[0].to_string(),
-            "with 5 seeds the smallest p-value of the sign-flip test is 0.062, above the 0.050 that \
-             Holm asks of the first of 1 difference: none can become significant"
+            "with 5 seeds no difference can be significant: the smallest p-value of the sign-flip \
+             test is 0.062, above 0.050, the strictest level of Holm's method for 1 difference"
         );
         assert_eq!(found[0].advice(), "use at least 6 seeds");
         assert_eq!(
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn holm_raises_the_number_of_seeds_and_equivalences_do_not_count() {
+    fn more_differences_need_more_seeds() {
         let better = |n: &str| contrast(n, Expect::Better, 1.0);
         let equal = |n: &str| contrast(n, Expect::Equivalent, 1.0);
         let four = vec![better("a"), better("b"), better("c"), better("d")];

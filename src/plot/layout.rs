@@ -2,7 +2,7 @@
 
 use super::levels::LevelPoint;
 use crate::analysis::{PairedScores, Summary};
-use crate::spec::{Comparison, Factor, Metric};
+use crate::spec::{ContrastKind, Factor, Metric};
 
 /// Most facets side by side; a factor with more levels is averaged over.
 const MOST_FACETS: usize = 4;
@@ -122,13 +122,13 @@ fn planned(summary: &Summary) -> impl Iterator<Item = (usize, Option<usize>)> {
     let index = |name: &str| summary.factors.iter().position(|f| f.name == name);
     let mut found: Vec<(usize, Option<usize>)> = (summary.contrasts.iter())
         .filter_map(|c| match &c.contrast.comparison {
-            Comparison::Effect {
+            ContrastKind::Effect {
                 factor, between, ..
             } => {
                 let lines = between.first().and_then(|pair| index(&pair.factor));
                 Some((index(factor)?, lines))
             }
-            Comparison::Arms { .. } | Comparison::Sum => None,
+            ContrastKind::Arms { .. } | ContrastKind::Sum => None,
         })
         .collect();
     found.sort_by_key(|(_, lines)| lines.is_none());

@@ -14,7 +14,7 @@ use super::style::SMALL;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
-use crate::spec::{Axis, Comparison, Factor, Measure, Metric, Spec, Timing};
+use crate::spec::{Axis, ContrastKind, Factor, Measure, Metric, Spec, Timing};
 use crate::stats::Sample;
 use crate::text::counted;
 use std::collections::BTreeSet;
@@ -78,10 +78,10 @@ impl Arrangement {
             };
         }
         let varied = spec.contrasts.iter().find_map(|c| match &c.comparison {
-            Comparison::Effect { factor, .. } => {
+            ContrastKind::Effect { factor, .. } => {
                 spec.factors.iter().position(|f| f.name == *factor)
             }
-            Comparison::Arms { .. } | Comparison::Sum => None,
+            ContrastKind::Arms { .. } | ContrastKind::Sum => None,
         });
         let varied = varied.unwrap_or(0);
         let mut groups: Vec<(Vec<usize>, String, Vec<usize>)> = Vec::new();

@@ -45,7 +45,7 @@ pub struct Provenance {
     /// The machine.
     pub machine: Machine,
     /// The run.
-    pub run: Run,
+    pub run: RunDetails,
     /// Code that reproduced the records and adopted them under its own cell ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reproduced: Option<Reproduced>,
@@ -113,7 +113,7 @@ pub struct Setting {
 /// What ran, and its duration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Run {
+pub struct RunDetails {
     /// Device name, as asked for.
     pub device: String,
     /// Adapter and driver, for a GPU.
@@ -162,7 +162,7 @@ impl Provenance {
             build: Build::on(&setting.device),
             revision: setting.revision.clone(),
             machine: Machine::this(),
-            run: Run {
+            run: RunDetails {
                 device: setting.device.clone(),
                 adapter: setting.adapter.clone(),
                 threads: setting.threads,
@@ -213,7 +213,7 @@ impl Provenance {
             build: Build::on(""),
             revision: made.revision.clone(),
             machine: Machine::this(),
-            run: Run {
+            run: RunDetails {
                 device: devices
                     .iter()
                     .map(|d| d.name.as_str())

@@ -1,19 +1,19 @@
 //! The subject of a contrast or an effect, in words.
 
 use crate::analysis::Summary;
-use crate::spec::{Between, Comparison, Factor, Held, Weight};
+use crate::spec::{Between, ContrastKind, Factor, Held, Weight};
 use crate::text::markdown::one_line;
 use crate::text::number::fixed;
 
 /// Treatment against control by their labels: `norm before ReLU against norm after ReLU`.
-pub fn subject(summary: &Summary, comparison: &Comparison, weights: &[Weight]) -> String {
+pub fn subject(summary: &Summary, comparison: &ContrastKind, weights: &[Weight]) -> String {
     match comparison {
-        Comparison::Arms { treatment, control } => {
+        ContrastKind::Arms { treatment, control } => {
             let label = |name: &str| arm_label(summary, name);
             format!("{} against {}", label(treatment), label(control))
         }
-        Comparison::Sum => weighted_sum(weights),
-        Comparison::Effect {
+        ContrastKind::Sum => weighted_sum(weights),
+        ContrastKind::Effect {
             factor,
             treatment,
             control,
@@ -37,24 +37,24 @@ pub fn subject(summary: &Summary, comparison: &Comparison, weights: &[Weight]) -
 }
 
 /// The label of the treatment; `None` for a sum of arms.
-pub(super) fn treatment(summary: &Summary, comparison: &Comparison) -> Option<String> {
+pub(super) fn treatment(summary: &Summary, comparison: &ContrastKind) -> Option<String> {
     match comparison {
-        Comparison::Arms { treatment, .. } => Some(arm_label(summary, treatment)),
-        Comparison::Effect {
+        ContrastKind::Arms { treatment, .. } => Some(arm_label(summary, treatment)),
+        ContrastKind::Effect {
             factor, treatment, ..
         } => Some(Words(&summary.factors).named_level(factor, treatment)),
-        Comparison::Sum => None,
+        ContrastKind::Sum => None,
     }
 }
 
 /// The label of the control; `None` for a sum of arms.
-pub(super) fn control(summary: &Summary, comparison: &Comparison) -> Option<String> {
+pub(super) fn control(summary: &Summary, comparison: &ContrastKind) -> Option<String> {
     match comparison {
-        Comparison::Arms { control, .. } => Some(arm_label(summary, control)),
-        Comparison::Effect {
+        ContrastKind::Arms { control, .. } => Some(arm_label(summary, control)),
+        ContrastKind::Effect {
             factor, control, ..
         } => Some(Words(&summary.factors).level(factor, control)),
-        Comparison::Sum => None,
+        ContrastKind::Sum => None,
     }
 }
 
@@ -145,11 +145,11 @@ impl Words<'_> {
 }
 
 /// Treatment against control by their names, for tables: `before` against `after`.
-pub(super) fn short(comparison: &Comparison, weights: &[Weight]) -> String {
+pub(super) fn short(comparison: &ContrastKind, weights: &[Weight]) -> String {
     match comparison {
-        Comparison::Arms { treatment, control } => format!("`{treatment}` against `{control}`"),
-        Comparison::Sum => weighted_sum(weights),
-        Comparison::Effect {
+        ContrastKind::Arms { treatment, control } => format!("`{treatment}` against `{control}`"),
+        ContrastKind::Sum => weighted_sum(weights),
+        ContrastKind::Effect {
             factor,
             treatment,
             control,

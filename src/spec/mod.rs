@@ -16,7 +16,7 @@ mod tests;
 pub use design::claims::{Claim, Claims, DeclaredIdentity, InPractice};
 #[cfg(test)]
 pub(crate) use design::contrast::pair;
-pub use design::contrast::{Between, Comparison, Held, Weight};
+pub use design::contrast::{Between, ContrastKind, Held, Weight};
 pub use design::factors::{Factor, Level};
 pub use design::figure::{Figure, Panels};
 pub use design::identity::Identity;
@@ -100,7 +100,7 @@ pub struct Contrast {
     /// Name; unique in the spec; `[a-z0-9-]+`.
     pub name: String,
     /// The compared arms or levels.
-    pub comparison: Comparison,
+    pub comparison: ContrastKind,
     /// Weights of the arms that follow from it.
     pub weights: Vec<Weight>,
     /// Compared quantity.

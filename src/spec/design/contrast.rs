@@ -2,7 +2,7 @@
 //!
 //! Every contrast is a weighted sum of arms per seed. A comparison of two arms has weights +1 and -1,
 //! a main effect averages over the levels of the other factors, and an interaction is a difference of
-//! differences. [`Comparison::weights`] computes them.
+//! differences. [`ContrastKind::weights`] computes them.
 
 use crate::spec::design::factors::{Factor, combinations};
 use crate::spec::{Arm, Contrast};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// What a contrast compares.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Comparison {
+pub enum ContrastKind {
     /// One arm with another.
     Arms {
         /// Treatment arm.
@@ -81,7 +81,7 @@ pub(crate) enum Gap {
     Cell(Vec<usize>),
 }
 
-impl Comparison {
+impl ContrastKind {
     /// `treatment` with `control`.
     pub fn arms(treatment: &str, control: &str) -> Self {
         Self::Arms {

@@ -6,7 +6,7 @@ use crate::spec::parse::checks::flaw;
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::Node;
 use crate::spec::parse::scalar::Scalar;
-use crate::spec::{Comparison, Held, Metric, Weight, When};
+use crate::spec::{ContrastKind, Held, Metric, Weight, When};
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 
@@ -160,7 +160,7 @@ impl Figure {
             factor: factor.to_owned(),
             levels: vec![level.to_owned()],
         };
-        let comparison = Comparison::Effect {
+        let comparison = ContrastKind::Effect {
             factor: self.effect.clone(),
             treatment: self.treatment.clone(),
             control: self.control.clone(),

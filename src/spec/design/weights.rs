@@ -1,6 +1,6 @@
 //! Conversion of the tables of contrasts to weights of arms.
 
-use crate::spec::design::contrast::{Between, Comparison, Gap, Held, Weight};
+use crate::spec::design::contrast::{Between, ContrastKind, Gap, Held, Weight};
 use crate::spec::design::crossing::{Crossing, level_names};
 use crate::spec::parse::checks::{flaw, known};
 use crate::spec::parse::diagnostic::Diagnostic;
@@ -57,7 +57,7 @@ impl Design<'_> {
         let (comparison, sum) = match &table.weights {
             Some(weights) => {
                 alone(&table, node)?;
-                (Comparison::Sum, self.sum(weights).map_err(place)?)
+                (ContrastKind::Sum, self.sum(weights).map_err(place)?)
             }
             None => {
                 let required = |key: &str, value: &Option<Scalar>| {
@@ -93,7 +93,7 @@ impl Design<'_> {
         table: &ContrastTable,
         treatment: String,
         control: String,
-    ) -> Result<Comparison, ConfigError> {
+    ) -> Result<ContrastKind, ConfigError> {
         for (key, there) in [
             ("at", table.at.is_some()),
             ("between", table.between.is_some()),
@@ -111,7 +111,7 @@ impl Design<'_> {
             let message = format!("is the treatment, `{control}`; compare two arms");
             return flaw("control", message);
         }
-        Ok(Comparison::Arms { treatment, control })
+        Ok(ContrastKind::Arms { treatment, control })
     }
 
     fn effect(
@@ -120,7 +120,7 @@ impl Design<'_> {
         effect: &str,
         treatment: String,
         control: String,
-    ) -> Result<Comparison, ConfigError> {
+    ) -> Result<ContrastKind, ConfigError> {
         let varied = self.factor("effect", effect)?;
         level("treatment", &treatment, varied)?;
         level("control", &control, varied)?;
@@ -143,7 +143,7 @@ impl Design<'_> {
         let order = |name: &str| self.crossing.factors.iter().position(|f| f.name == name);
         at.sort_by_key(|held| order(&held.factor));
         between.sort_by_key(|pair| order(&pair.factor));
-        Ok(Comparison::Effect {
+        Ok(ContrastKind::Effect {
             factor: effect.to_owned(),
             treatment,
             control,

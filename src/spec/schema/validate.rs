@@ -7,7 +7,7 @@ use crate::spec::parse::checks::{first_repeat, flaw, is_identifier, is_name, kno
 use crate::spec::parse::node::brief;
 use crate::spec::schema::ranges;
 use crate::spec::schema::when;
-use crate::spec::{Arm, Comparison, Contrast, Metric, Published, Spec, When};
+use crate::spec::{Arm, Contrast, ContrastKind, Metric, Published, Spec, When};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use std::collections::HashSet;
@@ -249,8 +249,8 @@ fn names<S: AsRef<str>>(names: &[S], key: impl Fn(usize) -> String) -> Result<()
 fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     if let Some((plus, minus)) = compares_nothing(contrast, arms) {
         let key = match contrast.comparison {
-            Comparison::Sum => "weights",
-            Comparison::Arms { .. } | Comparison::Effect { .. } => "control",
+            ContrastKind::Sum => "weights",
+            ContrastKind::Arms { .. } | ContrastKind::Effect { .. } => "control",
         };
         return flaw(
             key,

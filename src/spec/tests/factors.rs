@@ -2,7 +2,7 @@
 
 use super::{BASE, FILE, block, parse, parse_with, readme};
 use crate::recipe::Length;
-use crate::spec::{Comparison, Panels, Spec, When};
+use crate::spec::{ContrastKind, Panels, Spec, When};
 use ablate_models::block::Position;
 
 /// The base with factors in place of its arms, and contrasts of them.
@@ -262,7 +262,7 @@ fn weights_written_out_are_the_contrast() {
     let head = head.replace("[[contrasts]]", third);
     let text = format!("{head}weights = {{ tanh = 1, bias = -0.5, no-bias = -0.5 }}\n{rest}");
     let spec = parse(&text).unwrap();
-    assert_eq!(spec.contrasts[0].comparison, Comparison::Sum);
+    assert_eq!(spec.contrasts[0].comparison, ContrastKind::Sum);
     assert_eq!(
         weights(&spec, 0),
         [("bias", -0.5), ("no-bias", -0.5), ("tanh", 1.0)]
