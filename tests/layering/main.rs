@@ -108,3 +108,10 @@ fn only_figures_use_plotters() {
 fn no_file_is_long() {
     assert_eq!(rules::long_files(&[src(), models()].concat()), NONE);
 }
+
+#[test]
+fn files_of_each_model_crate_have_no_cycles() {
+    let cycles = |folder: &&str| rules::file_cycles(&sources(folder));
+    let found: Vec<String> = MODELS.iter().flat_map(cycles).collect();
+    assert_eq!(found, NONE);
+}
