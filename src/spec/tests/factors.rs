@@ -358,7 +358,7 @@ const MISTAKES: &str = r#"
     at.position = "after" | at.position = [] | [] | contrasts[simple].at.position | is empty
     at.position = "after" | at.position = ["after", "after"] | at.position | contrasts[simple].at.position | names `after` twice
     at.position = "after" | at.activation = "relu" | at.activation | contrasts[simple].at.activation | is the factor of the `effect` itself
-    at.position = "after" | at.position = "after"\nbetween.position = ["before", "after"] | between.position = ["before | contrasts[simple].between.position | is held with `at`, too
+    at.position = "after" | at.position = "after"\nbetween.position = ["before", "after"] | between.position = ["before | contrasts[simple].between.position | is also held with `at`
     at.position = "after" | weights = { before-relu = 1 } | treatment = "relu" | contrasts[simple].treatment | conflicts with `weights`
     ["sigmoid", "relu"] | ["sigmoid"] | between | contrasts[interaction].between.activation | must be two levels, not 1
     ["sigmoid", "relu"] | ["sigmoid", "sigmoid"] | between | contrasts[interaction].between.activation | names `sigmoid` twice
