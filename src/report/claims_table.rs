@@ -1,0 +1,174 @@
+//! The answers to all claims in one table: claim, answer, evidence, in practice.
+
+use super::claims::{CLAIMS_FOLDER, claim_file, status_words};
+use super::finding::effect;
+use super::subject::subject;
+use super::wrap::{TERMINAL_WIDTH, wrap};
+use crate::analysis::{ClaimStatus, Evidence, Summary, claim_status, evidence, verdict_word};
+use crate::spec::Claim;
+use crate::stats::Verdict;
+use crate::text::counted;
+use crate::text::markdown::Align::Left;
+use crate::text::markdown::{Table, one_line};
+
+/// Headings of the columns.
+const HEADINGS: [&str; 4] = ["claim", "answer", "effect (95 % interval)", "in practice"];
+
+/// Widths of the columns on a terminal, in characters.
+const WIDTHS: [usize; 4] = [18, 12, 26, 18];
+
+/// Characters between two columns on a terminal.
+const GAP: usize = 2;
+
+const _: () = assert!(WIDTHS[0] + WIDTHS[1] + WIDTHS[2] + WIDTHS[3] + 3 * GAP <= TERMINAL_WIDTH);
+
+/// The table as Markdown, for a page from which the results folder is `prefix` (empty, or ending in
+/// `/`).
+pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> String {
+    let mut table = Table::new(HEADINGS.map(|heading| (heading, Left)));
+    for claim in claims {
+        let status = claim_status(&claim.name, summaries);
+        let answer = format!("**{}**<br>{}", status_words(status), votes(claim, summaries));
+        let found = evidence(&claim.name, summaries);
+        let depends = found.len() > 1;
+        let effects = found.iter().filter_map(|evidence| {
+            let summary = experiment(evidence, summaries)?;
+            let link = format!("[{0}]({prefix}{0}/{1})", summary.name, super::REPORT_FILE);
+            let text = one_line(&described(evidence, summary));
+            Some(format!("{}{text} ({link})", lead(evidence, depends)))
+        });
+        table.row([
+            format!(
+                "[{}]({prefix}{CLAIMS_FOLDER}/{}) {}",
+                claim.name,
+                claim_file(&claim.name),
+                one_line(&claim.short)
+            ),
+            answer,
+            effects.collect::<Vec<_>>().join("<br>"),
+            one_line(advice(claim, status)),
+        ]);
+    }
+    table.render()
+}
+
+/// The table for a terminal of 80 columns, with the claims that `summaries` test; `None` if they test
+/// none.
+pub fn claims_text(claims: &[Claim], summaries: &[Summary]) -> Option<String> {
+    let tested = |claim: &&Claim| claim_status(&claim.name, summaries) != ClaimStatus::Untested;
+    let rows: Vec<[String; 4]> = (claims.iter().filter(tested))
+        .map(|claim| text_row(claim, summaries))
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let rule = WIDTHS.map(|width| "-".repeat(width));
+    let mut out = text_lines(&HEADINGS.map(str::to_owned)) + &text_lines(&rule);
+    for (i, row) in rows.iter().enumerate() {
+        if i > 0 {
+            out.push('\n');
+        }
+        out += &text_lines(row);
+    }
+    Some(out)
+}
+
+fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
+    let status = claim_status(&claim.name, summaries);
+    let found = evidence(&claim.name, summaries);
+    let depends = found.len() > 1;
+    let effects = found.iter().map(|evidence| {
+        let effect = effect(evidence.contrast).unwrap_or_default();
+        format!(
+            "{}{} {}, {} ({})",
+            lead(evidence, depends),
+            effect.replace("95 % interval ", ""),
+            evidence.contrast.contrast.metric.words(),
+            counted(evidence.seeds, "seed"),
+            evidence.experiment,
+        )
+    });
+    [
+        format!("{} {}", claim.name, claim.short),
+        status_words(status).to_owned(),
+        effects.collect::<Vec<_>>().join("\n"),
+        advice(claim, status).to_owned(),
+    ]
+}
+
+/// The cells of one row side by side, each wrapped to the width of its column. A line break in a cell
+/// starts a new line.
+fn text_lines(cells: &[String; 4]) -> String {
+    let columns: Vec<Vec<String>> = (cells.iter().zip(WIDTHS))
+        .map(|(cell, width)| cell.split('\n').flat_map(|l| wrap(l, width)).collect())
+        .collect();
+    let height = columns.iter().map(Vec::len).max().unwrap_or(0);
+    let mut out = String::new();
+    for line in 0..height {
+        let mut text = String::new();
+        for (column, width) in columns.iter().zip(WIDTHS) {
+            let cell = column.get(line).map_or("", String::as_str);
+            text.push_str(&format!("{cell:<0$}", width + GAP));
+        }
+        out.push_str(text.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// `1 of 4 experiments, 2 undecided`: how many experiments agree with the answer.
+fn votes(claim: &Claim, summaries: &[Summary]) -> String {
+    let verdicts: Vec<Verdict> = (summaries.iter())
+        .filter(|summary| summary.claim.as_deref() == Some(&claim.name))
+        .filter_map(|summary| summary.verdict)
+        .collect();
+    let count = |verdict| verdicts.iter().filter(|v| **v == verdict).count();
+    let words = [Verdict::Supported, Verdict::Contradicted, Verdict::Undecided];
+    let parts = words.into_iter().filter(|v| count(*v) > 0);
+    let parts: Vec<String> = parts
+        .map(|verdict| format!("{} {}", count(verdict), verdict_word(verdict)))
+        .collect();
+    match verdicts.len() {
+        1 => "1 experiment".to_owned(),
+        n => format!("{}: {}", counted(n, "experiment"), parts.join(", ")),
+    }
+}
+
+/// Who is compared, the effect with its interval, and the condition.
+fn described(evidence: &Evidence, summary: &Summary) -> String {
+    let asked = &evidence.contrast.contrast;
+    format!(
+        "{}: {}, {}; {} on {}, {}",
+        subject(summary, &asked.comparison, &asked.weights),
+        effect(evidence.contrast)
+            .unwrap_or_default()
+            .replace("95 % interval ", ""),
+        asked.quantity(),
+        evidence.net,
+        evidence.data,
+        counted(evidence.seeds, asked.comparison.unit()),
+    )
+}
+
+/// Says which side a piece of evidence is on, where there is evidence on both.
+fn lead(evidence: &Evidence, depends: bool) -> String {
+    match depends {
+        true => format!("{}: ", verdict_word(evidence.verdict)),
+        false => String::new(),
+    }
+}
+
+fn experiment<'a>(evidence: &Evidence, summaries: &'a [Summary]) -> Option<&'a Summary> {
+    summaries.iter().find(|s| s.name == evidence.experiment)
+}
+
+fn advice(claim: &Claim, status: ClaimStatus) -> &str {
+    let advice = &claim.in_practice;
+    match status {
+        ClaimStatus::Supported => &advice.supported,
+        ClaimStatus::Contradicted => &advice.contradicted,
+        ClaimStatus::Depends => &advice.depends,
+        ClaimStatus::Undecided => &advice.undecided,
+        ClaimStatus::Untested => "Not tested yet.",
+    }
+}
