@@ -11,7 +11,7 @@ use crate::analysis::Summary;
 use crate::device::DeviceInfo;
 use crate::files::check_writable;
 use crate::provenance::Provenance;
-use crate::report::{Derived, REPORT_FILE, answer, overview_table};
+use crate::report::{Derived, REPORT_FILE, answer, claims_text};
 use crate::run::{Reproduction, RunOptions, RunReport, run_spec, runs};
 use crate::spec::Claim;
 use crate::text::counted;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
         write_files(&derived, &claims, &results.folder, console)?;
         summaries.push(derived.summary);
     }
-    conclude(&summaries, &results, console)?;
+    conclude(&claims, &summaries, console)?;
     if failed > 0 {
         let cells = counted(failed, "cell");
         let message = format!("{cells} failed; run the same command again to retry");
@@ -78,13 +78,12 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
     Ok(Code::Done)
 }
 
-/// Prints one table over all experiments of the run.
-fn conclude(summaries: &[Summary], results: &Results, console: &Console) -> Result<(), Failure> {
-    if summaries.len() < 2 {
-        return Ok(());
+/// Prints one table with the answers to the claims that the run tested.
+fn conclude(claims: &[Claim], summaries: &[Summary], console: &Console) -> Result<(), Failure> {
+    match claims_text(claims, summaries) {
+        Some(table) => console.print(&table),
+        None => Ok(()),
     }
-    let table = overview_table(summaries, &format!("{results}/"));
-    console.print(&format!("# Overview\n\n{table}"))
 }
 
 /// Loads the data and tries the results folders, so that a run of hours does not fail at its end.

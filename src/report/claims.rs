@@ -112,41 +112,6 @@ fn exactly(claim: &Claim, summaries: &[&Summary]) -> Vec<String> {
     ]
 }
 
-/// One row a claim, for a page from which the results folder is `prefix`.
-pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> String {
-    let mut table = Table::new([
-        ("claim", Left),
-        ("sentence", Left),
-        ("overall", Left),
-        ("experiments", Left),
-    ]);
-    for claim in claims {
-        let sorted = in_order(summaries);
-        let tests = sorted.iter().filter(|summary| is_test(summary, claim));
-        let cells: Vec<String> = tests
-            .map(|s| {
-                let verdict = s.verdict.map_or("none", verdict_word);
-                format!(
-                    "[{0}]({prefix}{0}/{1}): {verdict}",
-                    s.name,
-                    super::REPORT_FILE
-                )
-            })
-            .collect();
-        table.row([
-            format!(
-                "[{0}]({prefix}{CLAIMS_FOLDER}/{1})",
-                claim.name,
-                claim_file(&claim.name)
-            ),
-            one_line(&claim.sentence),
-            format!("**{}**", status_words(claim_status(&claim.name, summaries))),
-            cells.join("<br>"),
-        ]);
-    }
-    table.render()
-}
-
 fn in_order(summaries: &[Summary]) -> Vec<&Summary> {
     let mut sorted: Vec<&Summary> = summaries.iter().collect();
     sorted.sort_by(|a, b| by_claim(a, b));
@@ -161,7 +126,7 @@ fn bears_on(summary: &Summary, claim: &Claim) -> bool {
     summary.bears_on.contains(&claim.name)
 }
 
-const fn status_words(status: ClaimStatus) -> &'static str {
+pub(super) const fn status_words(status: ClaimStatus) -> &'static str {
     match status {
         ClaimStatus::Untested => "not tested yet",
         ClaimStatus::Supported => "supported",

@@ -28,7 +28,11 @@ pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> St
     let mut table = Table::new(HEADINGS.map(|heading| (heading, Left)));
     for claim in claims {
         let status = claim_status(&claim.name, summaries);
-        let answer = format!("**{}**<br>{}", status_words(status), votes(claim, summaries));
+        let answer = format!(
+            "**{}**<br>{}",
+            status_words(status),
+            votes(claim, summaries)
+        );
         let found = evidence(&claim.name, summaries);
         let depends = found.len() > 1;
         let effects = found.iter().filter_map(|evidence| {
@@ -83,7 +87,7 @@ fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
             "{}{} {}, {} ({})",
             lead(evidence, depends),
             effect.replace("95 % interval ", ""),
-            evidence.contrast.contrast.metric.words(),
+            evidence.contrast.contrast.metric.label(),
             counted(evidence.seeds, "seed"),
             evidence.experiment,
         )
@@ -123,7 +127,11 @@ fn votes(claim: &Claim, summaries: &[Summary]) -> String {
         .filter_map(|summary| summary.verdict)
         .collect();
     let count = |verdict| verdicts.iter().filter(|v| **v == verdict).count();
-    let words = [Verdict::Supported, Verdict::Contradicted, Verdict::Undecided];
+    let words = [
+        Verdict::Supported,
+        Verdict::Contradicted,
+        Verdict::Undecided,
+    ];
     let parts = words.into_iter().filter(|v| count(*v) > 0);
     let parts: Vec<String> = parts
         .map(|verdict| format!("{} {}", count(verdict), verdict_word(verdict)))

@@ -3,6 +3,7 @@
 
 mod answer;
 mod claims;
+mod claims_table;
 mod factors;
 pub mod finding;
 mod identities;
@@ -14,7 +15,8 @@ mod subject;
 mod tables;
 
 pub use answer::answer;
-pub use claims::{CLAIMS_FOLDER, claim_file, claim_page, claims_table};
+pub use claims::{CLAIMS_FOLDER, claim_file, claim_page};
+pub use claims_table::{claims_table, claims_text};
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};

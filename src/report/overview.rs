@@ -1,6 +1,6 @@
 //! The overview of all claims and experiments.
 
-use super::claims::claims_table;
+use super::claims_table::claims_table;
 use super::finding::{detectable, effect, margin};
 use super::identities;
 use crate::analysis::verdict_word;
