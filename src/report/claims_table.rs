@@ -3,7 +3,7 @@
 use super::claims::{CLAIMS_FOLDER, claim_file, status_words};
 use super::finding::effect;
 use super::subject::subject;
-use super::wrap::{TERMINAL_WIDTH, wrap};
+use crate::text::wrap::{TERMINAL_WIDTH, wrap};
 use crate::analysis::{ClaimStatus, Evidence, Summary, claim_status, evidence, verdict_word};
 use crate::spec::Claim;
 use crate::stats::Verdict;

@@ -8,11 +8,13 @@
 //! numbers: as easy as 1, 2, 3", SC 2011, section 3.3). Its key is the first 16 bytes of
 //! SHA-256 over `seed (8 bytes, little endian) | purpose | 0x00 | path`.
 
+mod draws;
 mod half_words;
 mod purpose;
 mod stream;
 mod threefry;
 
+pub use draws::{Indices, Normals, Uniforms, Words};
 pub use purpose::Purpose;
-pub use stream::{Indices, Stream};
+pub use stream::Stream;
 pub use threefry::{ROTATIONS, key_schedule, threefry4x32};

@@ -1,5 +1,6 @@
 //! Random streams.
 
+use crate::draws::{Indices, Normals, Uniforms, Words};
 use crate::half_words::HalfWords;
 use crate::purpose::Purpose;
 use crate::threefry::threefry4x32;
@@ -48,9 +49,8 @@ impl Stream {
     }
 
     /// The words of `step` in order, from index 0.
-    pub fn words(&self, step: u64) -> impl Iterator<Item = u32> + use<> {
-        let stream = *self;
-        (0u64..).flat_map(move |b| stream.block(step, b))
+    pub fn words(&self, step: u64) -> Words {
+        Words::new(self.key, step)
     }
 
     /// 16-bit numbers `128 chunk .. 128 chunk + 128` of step `step`.
@@ -70,36 +70,18 @@ impl Stream {
     }
 
     /// Uniform numbers in `[0, 1)` with 53 random bits, from two words each.
-    pub fn uniforms(&self, step: u64) -> impl Iterator<Item = f64> + use<> {
-        let mut words = self.words(step);
-        std::iter::from_fn(move || {
-            let (lo, hi) = (words.next()?, words.next()?);
-            let bits = (u64::from(hi) << 32 | u64::from(lo)) >> 11;
-            Some(bits as f64 * (1.0 / (1u64 << 53) as f64))
-        })
+    pub fn uniforms(&self, step: u64) -> Uniforms {
+        Uniforms::new(self.words(step))
     }
 
     /// Standard normal numbers by the Box-Muller transform (Box and Muller 1958), from two words each.
-    pub fn normals(&self, step: u64) -> impl Iterator<Item = f64> + use<> {
-        let mut uniforms = self.uniforms(step);
-        let mut spare = None;
-        std::iter::from_fn(move || {
-            if let Some(second) = spare.take() {
-                return Some(second);
-            }
-            let (u, v) = (uniforms.next()?, uniforms.next()?);
-            let radius = (-2.0 * (1.0 - u).ln()).sqrt();
-            let (sin, cos) = (std::f64::consts::TAU * v).sin_cos();
-            spare = Some(radius * sin);
-            Some(radius * cos)
-        })
+    pub fn normals(&self, step: u64) -> Normals {
+        Normals::new(self.uniforms(step))
     }
 
     /// A source of uniform integers without modulo bias (Lemire 2019); see [`Indices::below`].
-    pub fn indices(&self, step: u64) -> Indices<impl Iterator<Item = u32> + use<>> {
-        Indices {
-            words: self.words(step),
-        }
+    pub fn indices(&self, step: u64) -> Indices {
+        Indices::new(self.words(step))
     }
 
     /// A uniform random permutation of `0..n` (Fisher-Yates, from the last index down).
@@ -110,30 +92,6 @@ impl Stream {
             order.swap(i, indices.below(i as u32 + 1) as usize);
         }
         order
-    }
-}
-
-/// A source of unbiased bounded integers; see [`Stream::indices`].
-#[derive(Debug)]
-pub struct Indices<I> {
-    words: I,
-}
-
-impl<I: Iterator<Item = u32>> Indices<I> {
-    /// The next uniform integer in `0..bound`.
-    ///
-    /// # Panics
-    /// If `bound` is zero.
-    pub fn below(&mut self, bound: u32) -> u32 {
-        assert!(bound > 0, "the bound of a draw must be positive");
-        let threshold = bound.wrapping_neg() % bound;
-        loop {
-            let word = self.words.next().expect("streams are infinite");
-            let wide = u64::from(word) * u64::from(bound);
-            if wide as u32 >= threshold {
-                return (wide >> 32) as u32;
-            }
-        }
     }
 }
 
