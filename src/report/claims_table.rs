@@ -3,13 +3,13 @@
 use super::claims::{CLAIMS_FOLDER, claim_file, status_words};
 use super::finding::effect;
 use super::subject::subject;
-use crate::text::wrap::{TERMINAL_WIDTH, wrap};
 use crate::analysis::{ClaimStatus, Evidence, Summary, claim_status, evidence, verdict_word};
 use crate::spec::Claim;
 use crate::stats::Verdict;
 use crate::text::counted;
 use crate::text::markdown::Align::Left;
 use crate::text::markdown::{Table, one_line};
+use crate::text::wrap::{TERMINAL_WIDTH, wrap};
 
 /// Headings of the columns.
 const HEADINGS: [&str; 4] = ["claim", "answer", "effect (95 % interval)", "in practice"];
