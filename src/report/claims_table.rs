@@ -28,11 +28,10 @@ pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> St
     let mut table = Table::new(HEADINGS.map(|heading| (heading, Left)));
     for claim in claims {
         let status = claim_status(&claim.name, summaries);
-        let answer = format!(
-            "**{}**<br>{}",
-            status_words(status),
-            votes(claim, summaries)
-        );
+        let answer = match votes(claim, summaries) {
+            Some(votes) => format!("**{}**<br>{votes}", status_words(status)),
+            None => format!("**{}**", status_words(status)),
+        };
         let found = evidence(&claim.name, summaries);
         let depends = found.len() > 1;
         let effects = found.iter().filter_map(|evidence| {
@@ -120,8 +119,8 @@ fn text_lines(cells: &[String; 4]) -> String {
     out
 }
 
-/// `1 of 4 experiments, 2 undecided`: how many experiments agree with the answer.
-fn votes(claim: &Claim, summaries: &[Summary]) -> String {
+/// `4 experiments: 1 supported, 3 undecided`; `None` without a verdict.
+fn votes(claim: &Claim, summaries: &[Summary]) -> Option<String> {
     let verdicts: Vec<Verdict> = (summaries.iter())
         .filter(|summary| summary.claim.as_deref() == Some(&claim.name))
         .filter_map(|summary| summary.verdict)
@@ -137,8 +136,13 @@ fn votes(claim: &Claim, summaries: &[Summary]) -> String {
         .map(|verdict| format!("{} {}", count(verdict), verdict_word(verdict)))
         .collect();
     match verdicts.len() {
-        1 => "1 experiment".to_owned(),
-        n => format!("{}: {}", counted(n, "experiment"), parts.join(", ")),
+        0 => None,
+        1 => Some("1 experiment".to_owned()),
+        n => Some(format!(
+            "{}: {}",
+            counted(n, "experiment"),
+            parts.join(", ")
+        )),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Derived, claim_page, derive, overview, overview_table};
+use super::{Derived, claim_page, claims_text, derive, overview, overview_table};
 use crate::analysis::fixture::{crossed, diverge, records, set_accuracy, spec};
 use crate::analysis::{ArmSummary, IdentitySummary, Summary, summarize};
 use crate::recipe::Evaluate;
@@ -424,10 +424,50 @@ fn overview_has_every_claim() {
     let mut bias = summary(Some("C6"), "bias");
     bias.verdict = Some(Verdict::Supported);
     let page = overview(&[claim("C2"), claim("C6")], &[bias]);
-    assert!(page.contains("| [C2](claims/C2.md) |"), "{page}");
-    assert!(page.contains("**not tested yet**"), "{page}");
-    assert!(page.contains("[bias](bias/report.md): supported"), "{page}");
+    assert!(page.contains("| [C2](claims/C2.md) "), "{page}");
+    assert!(page.contains("**not tested yet** "), "{page}");
+    assert!(page.contains("**supported**<br>1 experiment "), "{page}");
+    assert!(page.contains("([bias](bias/report.md))"), "{page}");
     assert!(!page.contains("## Identities"), "{page}");
+}
+
+#[test]
+fn terminal_table_of_claims_fits_80_columns() {
+    let mut better = summary(Some("C6"), "better");
+    better.verdict = Some(Verdict::Supported);
+    better.contrasts[0].verdict = Verdict::Supported;
+    let mut worse = summary(Some("C6"), "worse");
+    worse.verdict = Some(Verdict::Contradicted);
+    worse.contrasts[0].verdict = Verdict::Contradicted;
+    let claims = [claim("C2"), claim("C6")];
+    let table = claims_text(&claims, &[better, worse]).expect("a claim is tested");
+    assert!(
+        table.lines().all(|line| line.chars().count() <= 80),
+        "{table}"
+    );
+    let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("depends"), "{table}");
+    assert!(
+        table.contains("supported: ") && table.contains("contradicted: "),
+        "{table}"
+    );
+    assert!(
+        table.contains("(better)") && table.contains("(worse)"),
+        "{table}"
+    );
+    assert!(
+        !table.contains("C2"),
+        "untested claims are left out: {table}"
+    );
+}
+
+#[test]
+fn terminal_table_without_tested_claims_is_absent() {
+    assert_eq!(
+        claims_text(&[claim("C2")], &[summary(Some("C6"), "bias")]),
+        None
+    );
+    assert_eq!(claims_text(&[], &[summary(Some("C6"), "bias")]), None);
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn verify_fails_on_changed_records() {
     done.says("error: tiny: reproduced 0 of 3 cells bit for bit");
 }
 
-const CLAIMS: &str = r#"[[claims]]
+pub(super) const CLAIMS: &str = r#"[[claims]]
 name = "C1"
 short = "It helps"
 sentence = "It helps"

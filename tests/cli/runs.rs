@@ -179,15 +179,20 @@ fn experiments_are_selected_by_suite_path_and_all() {
 }
 
 #[test]
-fn several_experiments_end_with_an_overview() {
+fn run_ends_with_the_answers_to_its_claims() {
     let bench = Bench::new();
     bench.write("experiments/other.toml", crate::bench::TINY);
+    bench.write("experiments/claims.toml", crate::reports::CLAIMS);
+    bench.change_tiny(
+        "question = \"Does it run?\"",
+        "question = \"Does it run?\"\nclaim = \"C1\"\nsentence = \"It helps\"",
+    );
     let done = bench.run("run all -q").ends(0);
     assert_eq!(done.err, "");
-    let done = done
-        .shows("# Overview")
-        .shows("[other](results/other/report.md)");
-    done.shows("[tiny](results/tiny/report.md)");
+    let done = done.shows("tiny: ").shows("other: ");
+    let (_, table) = done.out.split_once("\nclaim ").expect("a table of claims");
+    assert!(table.contains("C1 It helps"), "{table}");
+    assert!(!table.contains("C2"), "{table}");
     assert!(
         bench
             .text("results/README.md")
