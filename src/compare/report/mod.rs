@@ -141,7 +141,7 @@ fn made(comparison: &DeviceComparison) -> String {
         "`ablate compare {spec} --devices {}{}` measures and writes this folder; `ablate report` \
          rebuilds this page and the figures without measuring. Raw numbers: \
          [comparison.json](comparison.json). Trainings: `runs.jsonl` in the folder of each device. \
-         Machine, adapters and revision: [provenance.json](provenance.json). Bounds and margins: [METHODOLOGY.md](../../../experiments/METHODOLOGY.md#devices-against-each-other).",
+         Machine, adapters and revision: [provenance.json](provenance.json). Bounds and margins: [METHODOLOGY.md](../../../experiments/METHODOLOGY.md#comparing-devices).",
         names.join(","),
         longest.unwrap_or_default()
     )
