@@ -129,7 +129,7 @@ impl Words<'_> {
         for held in at {
             let levels = held.levels.iter().map(|l| self.level(&held.factor, l));
             let levels: Vec<String> = levels.collect();
-            text.push_str(&format!(", at {}", levels.join(" and ")));
+            text.push_str(&format!(", with {}", levels.join(" and ")));
         }
         let averaged: Vec<String> = (self.0.iter())
             .filter(|factor| factor.name != varied)

@@ -164,7 +164,7 @@ fn factors_have_cell_means_effects_and_figures() {
         "norm: `batch` against `none`, act: `tanh` minus `relu`",
         "norm factor: batch label against none label, with tanh label rather than relu label, mean \
          over width factor: difference of improvements in test accuracy",
-        "norm factor: batch label against none label, at relu label, mean over width factor",
+        "norm factor: batch label against none label, with relu label, mean over width factor",
     ] {
         assert!(report.contains(part), "{part}\n{report}");
     }
