@@ -423,6 +423,7 @@ fn claim_page_has_its_identities() {
 fn overview_has_every_claim() {
     let mut bias = summary(Some("C6"), "bias");
     bias.verdict = Some(Verdict::Supported);
+    bias.contrasts[0].verdict = Verdict::Supported;
     let page = overview(&[claim("C2"), claim("C6")], &[bias]);
     assert!(page.contains("| [C2](claims/C2.md) "), "{page}");
     assert!(page.contains("**not tested yet** "), "{page}");
