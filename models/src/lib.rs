@@ -60,10 +60,6 @@ pub mod mlp;
 pub mod norm;
 pub mod pass;
 #[cfg(test)]
-#[cfg_attr(
-    all(feature = "wgpu", feature = "flex"),
-    expect(dead_code, reason = "the adapter serves the tests in `tests/`")
-)]
 #[path = "../kernels/tests/support/testing.rs"]
 mod testing;
 pub mod zoo;

@@ -23,6 +23,11 @@ pub(crate) fn for_each_device(test: impl Fn(&Device)) {
 }
 
 /// The first adapter that wgpu finds.
+#[allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "the unit tests of the zoo do not need it, the other tests do"
+)]
 #[cfg(all(feature = "wgpu", feature = "flex"))]
 pub(crate) fn adapter() -> &'static Device {
     static ADAPTER: OnceLock<Device> = OnceLock::new();
