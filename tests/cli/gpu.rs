@@ -45,9 +45,11 @@ fn run_records_its_adapter() {
     let moved = bench.text("ablate-results/tiny/provenance.json");
     let moved = moved.replace(recorded, "Another GPU");
     bench.write("ablate-results/tiny/provenance.json", moved);
-    bench.run(check).ends(4).says("report.md` is not what");
+    bench.run(check).ends(4).says("report.md` is out of date");
     let done = bench.run("verify tiny --results ablate-results --cells 1");
-    done.says(&format!("`wgpu` was Another GPU, and is {recorded} here"));
+    done.says(&format!(
+        "trained on Another GPU, but `wgpu` is {recorded} here"
+    ));
 }
 
 #[test]
