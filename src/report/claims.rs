@@ -1,6 +1,6 @@
 //! Pages of claims: the answer, the evidence of every experiment, and the limits.
 
-use super::finding::{detectable, effect};
+use super::finding::{detectable, short_effect};
 use super::identities;
 use super::overview::by_claim;
 use super::subject::short;
@@ -256,7 +256,7 @@ fn evidence(contrasts: &[ContrastSummary]) -> String {
     for contrast in contrasts {
         let asked = &contrast.contrast;
         let role = if asked.primary { "" } else { " (secondary)" };
-        let effect = effect(contrast).map(|text| text.replace("95 % interval ", ""));
+        let effect = short_effect(contrast);
         table.row([
             format!("`{}`{role}", asked.name),
             short(&asked.comparison, &asked.weights),

@@ -1,7 +1,7 @@
 //! The answers to all claims in one table: claim, answer, evidence, in practice.
 
 use super::claims::{CLAIMS_FOLDER, claim_file, status_words};
-use super::finding::effect;
+use super::finding::short_effect;
 use super::subject::subject;
 use crate::analysis::{ClaimStatus, Evidence, Summary, claim_status, evidence, verdict_word};
 use crate::spec::Claim;
@@ -81,11 +81,11 @@ fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
     let found = evidence(&claim.name, summaries);
     let depends = found.len() > 1;
     let effects = found.iter().map(|evidence| {
-        let effect = effect(evidence.contrast).unwrap_or_default();
+        let effect = short_effect(evidence.contrast).unwrap_or_default();
         format!(
             "{}{} {}, {} ({})",
             lead(evidence, depends),
-            effect.replace("95 % interval ", ""),
+            effect,
             evidence.contrast.contrast.metric.label(),
             counted(evidence.seeds, "seed"),
             evidence.experiment,
@@ -152,9 +152,7 @@ fn described(evidence: &Evidence, summary: &Summary) -> String {
     format!(
         "{}: {}, {}; {} on {}, {}",
         subject(summary, &asked.comparison, &asked.weights),
-        effect(evidence.contrast)
-            .unwrap_or_default()
-            .replace("95 % interval ", ""),
+        short_effect(evidence.contrast).unwrap_or_default(),
         asked.quantity(),
         evidence.net,
         evidence.data,

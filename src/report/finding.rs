@@ -24,10 +24,19 @@ pub fn margin(contrast: &ContrastSummary) -> String {
 
 /// `+0.42 points (95 % interval +0.31 to +0.53)`; `None` without a decision.
 pub fn effect(contrast: &ContrastSummary) -> Option<String> {
+    effect_with(contrast, "95 % interval ")
+}
+
+/// `+0.42 points (+0.31 to +0.53)`, for columns whose heading names the interval.
+pub(super) fn short_effect(contrast: &ContrastSummary) -> Option<String> {
+    effect_with(contrast, "")
+}
+
+fn effect_with(contrast: &ContrastSummary, interval_name: &str) -> Option<String> {
     let decision = contrast.decision.as_ref()?;
     let d = contrast.decimals();
     Some(format!(
-        "{} {} (95 % interval {})",
+        "{} {} ({interval_name}{})",
         signed(decision.mean, d),
         contrast.contrast.metric.unit(),
         interval(contrast.interval()?, d)

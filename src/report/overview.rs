@@ -1,7 +1,7 @@
 //! The overview of all claims and experiments.
 
 use super::claims_table::claims_table;
-use super::finding::{detectable, effect, margin};
+use super::finding::{detectable, margin, short_effect};
 use super::identities;
 use crate::analysis::verdict_word;
 use crate::analysis::{ContrastSummary, IdentitySummary, Summary};
@@ -108,9 +108,9 @@ pub(super) fn by_claim(a: &Summary, b: &Summary) -> Ordering {
 }
 
 fn effect_cell(contrast: &ContrastSummary, named: bool) -> String {
-    let effect = match effect(contrast) {
+    let effect = match short_effect(contrast) {
         Some(_) if contrast.is_exactly_equal() => "exactly equal".to_owned(),
-        Some(effect) => effect.replace("95 % interval ", ""),
+        Some(effect) => effect,
         None => "too few pairs".to_owned(),
     };
     if named {
