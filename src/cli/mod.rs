@@ -10,6 +10,7 @@ mod data;
 mod devices;
 mod exit;
 mod folder;
+mod instructions;
 mod list;
 mod logging;
 mod measure;
@@ -69,6 +70,8 @@ Environment:
   ABLATE_DEVICE      default device of `run` and `plan`
   ABLATE_DATA_DIR    folder that holds the data sets (see `ablate data list`)
   RAYON_NUM_THREADS  number of cores to use at most
+  ABLATE_MAX_CPU_ISA widest vector instructions to use: scalar, avx2, avx512;
+                     results are the same bits on all of them
   RUST_LOG           log level of libraries, such as `info`
   NO_COLOR           if set, print no colors";
 
@@ -149,6 +152,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> {
+    instructions::limit()?;
     match verb {
         None => run::run(&default_run()?, console),
         Some(Verb::Run(args)) => run::run(&args, console),

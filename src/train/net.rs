@@ -9,7 +9,7 @@ use crate::recipe::PlantedFault;
 use crate::record::Scores;
 use ablate_models::Pass;
 use ablate_models::zoo::Model;
-use burn::tensor::{Gradients, Int, Tensor};
+use burn::tensor::{DType, Gradients, Int, Tensor};
 
 /// Examples per forward pass in evaluation.
 const CHUNK: usize = 256;
@@ -138,14 +138,23 @@ pub(crate) fn for_each_chunk(
 
 /// Copies a tensor to the host in single precision.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .try_into_vec_as::<f32>()
-        .expect("float tensors convert to single precision")
+    let data = tensor.into_data();
+    match data.dtype() {
+        // Without optimization, burn's own conversion checks each value in a slow loop.
+        DType::F32 => bytemuck::pod_collect_to_vec(data.as_bytes()),
+        _ => (data.try_into_vec_as::<f32>()).expect("float tensors convert to single precision"),
+    }
 }
 
 /// Copies a tensor to the host in double precision.
 pub(crate) fn host_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor
-        .try_into_vec_as::<f64>()
-        .expect("float tensors convert to double precision")
+    let data = tensor.into_data();
+    match data.dtype() {
+        DType::F64 => bytemuck::pod_collect_to_vec(data.as_bytes()),
+        DType::F32 => {
+            let values: Vec<f32> = bytemuck::pod_collect_to_vec(data.as_bytes());
+            values.into_iter().map(f64::from).collect()
+        }
+        _ => (data.try_into_vec_as::<f64>()).expect("float tensors convert to double precision"),
+    }
 }

@@ -11,6 +11,7 @@ mod extension;
 mod geometry;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 pub mod gpu;
+mod instructions;
 #[cfg_attr(
     any(feature = "wgpu", feature = "cuda"),
     expect(unreachable_pub, reason = "`gpu` wraps some of the operations")
@@ -25,9 +26,11 @@ mod spec;
 mod testing;
 
 pub use activation::Activation;
+pub use cpu::max_abs::max_abs;
 pub use geometry::{Geometry, Padding};
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 pub use gpu::{NormSpec, conv2d, has_gpu_kernels, linear, max_pool2d};
+pub use instructions::{InstructionSet, Unavailable};
 pub use operations::{
     adam_step, average_step, conv_block, cross_entropy, dense_block, has_kernels, sgd_step,
 };

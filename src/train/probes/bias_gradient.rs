@@ -2,7 +2,7 @@
 
 use super::results::{ProbeResults, put_values};
 use super::{ProbeContext, ProbeHooks, StepContext};
-use crate::train::net::host_f64;
+use crate::train::net::host;
 use crate::train::parameters::hidden_blocks;
 use burn::module::Param;
 use burn::tensor::Tensor;
@@ -75,15 +75,15 @@ impl ProbeHooks for BiasGradient {
     }
 }
 
-/// Largest absolute value per row of `[replicas, ..]`.
+/// Largest absolute value per row of `[replicas, ..]`; NaN if the row contains NaN.
 ///
 /// The values are read on the host: on CPUs that is a fraction of the cost of two tensor operations
 /// per parameter and step.
 fn largest(x: Tensor<2>) -> Vec<f64> {
     let [_, columns] = x.dims();
-    let values = host_f64(x);
+    let values = host(x);
     let rows = values.chunks_exact(columns);
-    rows.map(|row| row.iter().fold(0.0, |most, x| larger(most, x.abs())))
+    rows.map(|row| f64::from(ablate_kernels::max_abs(row)))
         .collect()
 }
 

@@ -2,6 +2,7 @@
 //! operating system costs a page fault per 4 KiB.
 
 use bytemuck::{Pod, Zeroable};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -79,6 +80,45 @@ impl<T: Pod> DerefMut for Buffer<T> {
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
         release(std::mem::take(&mut self.lines));
+    }
+}
+
+/// Memory of one thread for an intermediate result of a kernel, which keeps it for its next use. Small
+/// kernels run too often to ask the pool each time.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    lines: Vec<Line>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<Scratch>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Scratch {
+    /// Memory that no other scratch of this thread uses.
+    pub(crate) fn take() -> Self {
+        let idle = SCRATCH.try_with(|idle| idle.borrow_mut().pop());
+        idle.ok().flatten().unwrap_or(Self { lines: Vec::new() })
+    }
+
+    /// `len` values with unspecified contents.
+    pub(crate) fn unspecified<T: Pod>(&mut self, len: usize) -> &mut [T] {
+        let lines = (len * size_of::<T>()).div_ceil(LINE);
+        if self.lines.len() < lines {
+            self.lines.resize(lines, Line::zeroed());
+        }
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[..len]
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        if lines.is_empty() {
+            return;
+        }
+        // While a thread ends, its list is gone, and the memory is freed.
+        let _ = SCRATCH.try_with(|idle| idle.borrow_mut().push(Self { lines }));
     }
 }
 

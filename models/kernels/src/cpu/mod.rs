@@ -10,6 +10,7 @@ mod elementary;
 mod epilogue;
 mod kernel;
 pub(crate) mod loss;
+pub(crate) mod max_abs;
 pub(crate) mod max_pool;
 mod parallel;
 mod product;

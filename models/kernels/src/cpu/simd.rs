@@ -1,6 +1,7 @@
 //! SIMD vectors of `f32` and `f64`, for inner loops that are vectorized by hand.
 
-use pulp::{Arch, MemMask, Simd, WithSimd};
+use crate::instructions::InstructionSet;
+use pulp::{MemMask, Simd, WithSimd};
 use std::marker::PhantomData;
 
 /// An element type of SIMD vectors.
@@ -12,8 +13,13 @@ pub(crate) trait SimdElement: Copy {
     /// Result of a comparison, per lane.
     type Comparison<S: Simd>: Copy;
 
-    /// Runs `op` for the best instruction set that it is compiled for and the CPU has.
+    /// Elements in a vector of AVX2. Wider vectors have no use for rows of at most so many elements.
+    const NARROW: usize;
+
+    /// Runs `op` for the current instruction set.
     fn dispatch<Op: WithSimd>(op: Op) -> Op::Output;
+    /// [`Self::dispatch`], without wider vectors than those of AVX2.
+    fn dispatch_narrow<Op: WithSimd>(op: Op) -> Op::Output;
     /// Elements in a vector.
     fn lanes<S: Simd>() -> usize;
     /// A mask of the first `count` lanes.
@@ -111,27 +117,36 @@ impl<T: SimdElement, S: Simd> VectorFacts<T, S> {
     pub(crate) const HAS_32_REGISTERS: bool = S::REGISTER_COUNT >= 32;
 }
 
-/// `f64` serves only as a reference: without AVX-512 its kernels compile in less time and give the
-/// same bits, because no result depends on the width of a vector.
+/// Runs `op` for the given instruction set, which the CPU has.
+///
+/// `f64` serves only as a reference: without AVX-512 its kernels compile in less time and give the same
+/// bits, because no result depends on the width of a vector.
 #[cfg(target_arch = "x86_64")]
-fn dispatch_f64<Op: WithSimd>(op: Op) -> Op::Output {
-    match pulp::x86::V3::try_new() {
-        Some(simd) => Simd::vectorize(simd, op),
-        None => Simd::vectorize(pulp::Scalar::new(), op),
+fn dispatch<Op: WithSimd, const WIDEST: bool>(op: Op) -> Op::Output {
+    use pulp::x86::{V3, V4};
+    match InstructionSet::current() {
+        InstructionSet::Avx512 if const { WIDEST } => {
+            // SAFETY: the current set is one that the CPU has.
+            Simd::vectorize(unsafe { V4::new_unchecked() }, op)
+        }
+        InstructionSet::Avx512 | InstructionSet::Avx2 => {
+            // SAFETY: the current set is one that the CPU has, and AVX-512 includes AVX2.
+            Simd::vectorize(unsafe { V3::new_unchecked() }, op)
+        }
+        InstructionSet::Scalar | InstructionSet::Native => Simd::vectorize(pulp::Scalar::new(), op),
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn dispatch_f64<Op: WithSimd>(op: Op) -> Op::Output {
-    Arch::new().dispatch(op)
-}
-
-fn dispatch_f32<Op: WithSimd>(op: Op) -> Op::Output {
-    Arch::new().dispatch(op)
+fn dispatch<Op: WithSimd, const WIDEST: bool>(op: Op) -> Op::Output {
+    match InstructionSet::current() {
+        InstructionSet::Native => pulp::Arch::new().dispatch(op),
+        _ => Simd::vectorize(pulp::Scalar::new(), op),
+    }
 }
 
 macro_rules! simd_element {
-    ($t:ty, $dispatch:ident, $vector:ident, $mask:ident, $lanes:ident, $first:ident, $count:ty, $splat:ident,
+    ($t:ty, $widest:literal, $vector:ident, $mask:ident, $lanes:ident, $first:ident, $count:ty, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $greater:ident, $at_least:ident,
      $equal:ident, $not:ident, $or:ident, $select:ident, $mul_add:ident, $load:ident, $store:ident) => {
         impl SimdElement for $t {
@@ -139,8 +154,14 @@ macro_rules! simd_element {
             type Mask<S: Simd> = MemMask<S::$mask>;
             type Comparison<S: Simd> = S::$mask;
 
+            const NARROW: usize = 32 / size_of::<Self>();
+
+            fn dispatch_narrow<Op: WithSimd>(op: Op) -> Op::Output {
+                dispatch::<Op, false>(op)
+            }
+
             fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
-                $dispatch(op)
+                dispatch::<Op, $widest>(op)
             }
 
             #[inline(always)]
@@ -273,7 +294,7 @@ macro_rules! simd_element {
 
 simd_element!(
     f32,
-    dispatch_f32,
+    true,
     f32s,
     m32s,
     F32_LANES,
@@ -296,7 +317,7 @@ simd_element!(
 );
 simd_element!(
     f64,
-    dispatch_f64,
+    false,
     f64s,
     m64s,
     F64_LANES,

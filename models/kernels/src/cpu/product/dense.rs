@@ -1,14 +1,21 @@
-//! The dense matrix product, in register tiles.
+//! The dense matrix product: blocks of the inner dimension, panels of columns, register tiles.
 //!
-//! No operand is packed: the left one is read in its strided layout, and the right one row by row.
-//! Every element of the result is one sum in the order of the inner index, whichever tile, vector
-//! width or thread computes it. So results do not depend on any of them.
+//! Every element of the result is one sum in the order of the inner index, whichever tile, block,
+//! vector width or thread computes it. A block of the inner dimension continues the sums of the block
+//! before it from the output. So results do not depend on the blocking.
 
 use super::operands::{Addend, LeftOperand};
+use super::pack::{PackedLeft, RightPanel};
+use super::tile::{Tile, max_tile_rows};
+use crate::cpu::buffers::Scratch;
 use crate::cpu::columns::{Columns, ColumnsMut};
 use crate::cpu::real::Real;
 use crate::cpu::simd::VectorFacts;
 use pulp::{Simd, WithSimd};
+
+/// Bytes of a panel of the right operand, which stays in the L1 cache (32 KiB or more) together with
+/// the rows of a tile.
+const PANEL: usize = 24 << 10;
 
 /// `out = left right + addend`.
 ///
@@ -27,30 +34,45 @@ pub(crate) fn product<T: Real>(
     if let Addend::Row(row) = addend {
         assert_eq!(row.len(), out.width());
     }
-    T::dispatch(Product {
+    let product = Product {
         out,
         left,
         right,
         addend,
-    });
-}
-
-struct Product<'a, 'b, T> {
-    out: &'a mut ColumnsMut<'b, T>,
-    left: LeftOperand<'a, T>,
-    right: Columns<'a, T>,
-    addend: Addend<'a, T>,
-}
-
-/// Largest number of rows of a register tile that is `V` vectors wide.
-///
-/// Some registers stay free for the operands. Tiles of four vectors have four rows: those are enough
-/// independent sums to hide the latency of a multiply-add.
-const fn max_tile_rows<T: Real, S: Simd, const V: usize>() -> usize {
-    if VectorFacts::<T, S>::HAS_32_REGISTERS && V < 4 {
-        8
+    };
+    if product.right.width() <= T::NARROW {
+        T::dispatch_narrow(product);
     } else {
-        4
+        T::dispatch(product);
+    }
+}
+
+pub(super) struct Product<'a, 'b, T> {
+    pub(super) out: &'a mut ColumnsMut<'b, T>,
+    pub(super) left: LeftOperand<'a, T>,
+    pub(super) right: Columns<'a, T>,
+    pub(super) addend: Addend<'a, T>,
+}
+
+/// A part of the inner dimension: some elements of the only segment, or some whole segments.
+#[derive(Clone, Copy)]
+pub(super) struct InnerBlock {
+    pub(super) first_segment: usize,
+    pub(super) segments: usize,
+    pub(super) first_element: usize,
+    /// Elements per segment.
+    pub(super) elements: usize,
+    /// First row of the right operand.
+    pub(super) row: usize,
+    /// Whether the sums start at zero, and not at the output.
+    pub(super) is_first: bool,
+    /// Whether the sums are complete, so that the addend is added.
+    pub(super) is_last: bool,
+}
+
+impl InnerBlock {
+    pub(super) fn len(&self) -> usize {
+        self.segments * self.elements
     }
 }
 
@@ -59,173 +81,160 @@ impl<T: Real> WithSimd for Product<'_, '_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let lanes = T::lanes::<S>();
-        let all = T::first_lanes(simd, lanes);
-        let (mut from, width) = (0, self.out.width());
-        while from < width {
-            let vectors = (width - from) / lanes;
-            from += lanes
-                * match vectors {
-                    // Without vectors, wider panels only take longer to compile.
-                    _ if const { VectorFacts::<T, S>::IS_SCALAR } => {
-                        self.panel::<S, 1, false>(simd, from, all);
-                        1
-                    }
-                    0 => {
-                        let mask = T::first_lanes(simd, width - from);
-                        self.panel::<S, 1, true>(simd, from, mask);
-                        1
-                    }
-                    4 if const { VectorFacts::<T, S>::HAS_32_REGISTERS } => {
-                        self.panel::<S, 4, false>(simd, from, all);
-                        4
-                    }
-                    // Two panels of two are faster than one of three and one of one.
-                    2 | 4 => {
-                        self.panel::<S, 2, false>(simd, from, all);
-                        2
-                    }
-                    1 => {
-                        self.panel::<S, 1, false>(simd, from, all);
-                        1
-                    }
-                    _ => {
-                        self.panel::<S, 3, false>(simd, from, all);
-                        3
-                    }
-                };
+        let panel = panel_vectors::<T, S>(self.out.width().div_ceil(T::lanes::<S>()));
+        let longest = PANEL / (panel * size_of::<T::Vector<S>>());
+        let [mut left, mut right] = [Scratch::take(), Scratch::take()];
+        let mut row = 0;
+        let count = self.blocks(longest);
+        for i in 0..count {
+            let block = self.block(i, count, row);
+            row += block.len();
+            let packed = PackedLeft::pack::<S>(&mut left, &self.left, block, self.out.width());
+            self.columns(simd, block, packed, &mut right);
         }
     }
 }
 
+/// Vectors in the first of the panels into which `remaining` vectors of columns are divided.
+///
+/// A tile holds about three quarters of the registers as sums; panels of two vectors with 16
+/// registers, and of three or four with 32, need the fewest loads per multiply-add.
+#[inline(always)]
+fn panel_vectors<T: Real, S: Simd>(remaining: usize) -> usize {
+    if const { VectorFacts::<T, S>::IS_SCALAR } {
+        1
+    } else if const { VectorFacts::<T, S>::HAS_32_REGISTERS } {
+        match remaining {
+            1 | 2 => remaining,
+            4 | 8 => 4,
+            _ => 3,
+        }
+    } else {
+        remaining.min(2)
+    }
+}
+
 impl<T: Real> Product<'_, '_, T> {
-    /// All rows of a panel: `V` vectors of columns, starting at column `from`. With `PARTIAL`, the
-    /// last vector has only the lanes of `mask`.
+    /// Number of blocks of about `longest` rows of the right operand at most.
+    fn blocks(&self, longest: usize) -> usize {
+        let LeftOperand {
+            segments, elements, ..
+        } = self.left;
+        // The old output is the addend, so it cannot hold partial sums. Few rows, or short ones, gain
+        // nothing from blocks.
+        let is_whole = matches!(self.addend, Addend::Output) || !self.packs_right();
+        if is_whole {
+            1
+        } else if segments.count == 1 {
+            elements.count.div_ceil(longest).max(1)
+        } else {
+            let in_block = (longest / elements.count.max(1)).max(1);
+            segments.count.div_ceil(in_block).max(1)
+        }
+    }
+
+    /// Block `i` of `count`, which starts at row `row` of the right operand.
+    fn block(&self, i: usize, count: usize, row: usize) -> InnerBlock {
+        let LeftOperand {
+            segments, elements, ..
+        } = self.left;
+        let part = |all: usize| (all * i / count, all * (i + 1) / count - all * i / count);
+        let ((first_segment, segments), (first_element, elements)) = match segments.count {
+            1 => ((0, 1), part(elements.count)),
+            count => (part(count), (0, elements.count)),
+        };
+        InnerBlock {
+            first_segment,
+            segments,
+            first_element,
+            elements,
+            row,
+            is_first: i == 0,
+            is_last: i + 1 == count,
+        }
+    }
+
+    /// Whether copying panels of the right operand to adjacent rows takes less time than it saves.
+    pub(super) fn packs_right(&self) -> bool {
+        let (rows, stride) = (self.left.rows(), self.right.stride());
+        rows >= 64 || rows >= 16 && stride >= 256
+    }
+
+    /// All columns, for a block of the inner dimension.
     #[inline(always)]
-    fn panel<S: Simd, const V: usize, const PARTIAL: bool>(
+    fn columns<S: Simd>(
+        &mut self,
+        simd: S,
+        block: InnerBlock,
+        left: Option<PackedLeft<T>>,
+        scratch: &mut Scratch,
+    ) {
+        let (lanes, width) = (T::lanes::<S>(), self.out.width());
+        let mut from = 0;
+        while from < width {
+            let vectors = panel_vectors::<T, S>((width - from).div_ceil(lanes));
+            macro_rules! panel {
+                ($v:literal) => {
+                    self.panel::<S, $v>(simd, from, block, left, scratch)
+                };
+            }
+            match vectors {
+                1 => panel!(1),
+                2 if const { !VectorFacts::<T, S>::IS_SCALAR } => panel!(2),
+                3 if const { VectorFacts::<T, S>::HAS_32_REGISTERS } => panel!(3),
+                4 if const { VectorFacts::<T, S>::HAS_32_REGISTERS } => panel!(4),
+                _ => unreachable!("no panel is wider"),
+            }
+            from += vectors * lanes;
+        }
+    }
+
+    /// All rows of a panel: `V` vectors of columns, starting at column `from`.
+    #[inline(always)]
+    fn panel<S: Simd, const V: usize>(
         &mut self,
         simd: S,
         from: usize,
-        mask: T::Mask<S>,
+        block: InnerBlock,
+        packed: Option<PackedLeft<T>>,
+        scratch: &mut Scratch,
     ) {
+        let right = RightPanel::new::<V>(simd, self, from, block, scratch);
         let LeftOperand { groups, rows, .. } = self.left;
-        let tiles = rows.count.div_ceil(const { max_tile_rows::<T, S, V>() });
+        let most = const { max_tile_rows::<T, S, V>() };
+        let tiles = rows.count.div_ceil(most);
         for group in 0..groups.count {
-            let mut row = 0;
-            for tile in 0..tiles {
-                let at = TilePosition { group, row, from };
-                let count = (rows.count - row).div_ceil(tiles - tile);
-                macro_rules! tile {
+            let (mut row, mut done) = (0, 0);
+            while row < rows.count {
+                let (left, count) = match packed {
+                    Some(packed) => packed.tile(row, most),
+                    None => {
+                        let count = (rows.count - row).div_ceil(tiles - done);
+                        (self.left.tile(group, row, block), count)
+                    }
+                };
+                let tile = Tile {
+                    left,
+                    right,
+                    row: group * rows.count + row,
+                    from,
+                    block,
+                };
+                macro_rules! run {
                     ($($m:literal)*) => {
                         match count {
                             $($m if const { $m <= max_tile_rows::<T, S, V>() } => {
-                                self.tile::<S, $m, V, PARTIAL>(simd, at, mask);
+                                tile.run::<$m, V>(simd, self);
                             })*
                             _ => unreachable!("no tile has more rows"),
                         }
                     };
                 }
-                tile!(1 2 3 4 5 6 7 8);
-                row += count;
+                run!(1 2 3 4 5 6 7 8);
+                (row, done) = (row + count, done + 1);
             }
         }
     }
-
-    /// A register tile: `M` rows of a panel.
-    #[inline(always)]
-    fn tile<S: Simd, const M: usize, const V: usize, const PARTIAL: bool>(
-        &mut self,
-        simd: S,
-        at: TilePosition,
-        mask: T::Mask<S>,
-    ) {
-        let (left, lanes) = (&self.left, T::lanes::<S>());
-        // A macro: a closure might not be inlined, and then is not compiled for the instruction set.
-        macro_rules! load {
-            ($v:ident, $from:expr) => {
-                // SAFETY: `$from` points to the panel's first column in a row of the right operand,
-                // of `addend` or of `out`. Each has all columns of the panel: `V` vectors, of which
-                // with `PARTIAL` the last has only the lanes of `mask`.
-                unsafe {
-                    if PARTIAL && $v == V - 1 {
-                        T::load_partial(simd, mask, $from.add($v * lanes))
-                    } else {
-                        T::load(simd, $from.add($v * lanes))
-                    }
-                }
-            };
-        }
-        let mut sums = [[T::splat(simd, T::ZERO); V]; M];
-        let first = at.group * left.groups.stride + at.row * left.rows.stride;
-        let mut b = self.right.as_ptr().wrapping_add(at.from);
-        for segment in 0..left.segments.count {
-            let start = first + segment * left.segments.stride;
-            let mut a = left.values.as_ptr().wrapping_add(start);
-            for _ in 0..left.elements.count {
-                let mut right = [T::splat(simd, T::ZERO); V];
-                for v in 0..V {
-                    right[v] = load!(v, b);
-                }
-                for i in 0..M {
-                    // SAFETY: an element of row `at.row + i` of the group; `LeftOperand::new` has
-                    // checked that all elements lie in `values`.
-                    let x = T::splat(simd, unsafe { *a.wrapping_add(i * left.rows.stride) });
-                    for v in 0..V {
-                        sums[i][v] = T::mul_add(simd, x, right[v], sums[i][v]);
-                    }
-                }
-                // May point past the last element, but is not read there.
-                a = a.wrapping_add(left.elements.stride);
-                b = b.wrapping_add(self.right.stride());
-            }
-        }
-        // Separate small loops, so that they are unrolled and the sums stay in registers.
-        let row = at.group * left.rows.count + at.row;
-        if let Some((addend, stride)) = self.addend(row, at.from) {
-            for i in 0..M {
-                for v in 0..V {
-                    let old = load!(v, addend.wrapping_add(i * stride));
-                    sums[i][v] = T::plus(simd, sums[i][v], old);
-                }
-            }
-        }
-        for i in 0..M {
-            let out = self.out.row_mut(row + i)[at.from..].as_mut_ptr();
-            for v in 0..V {
-                // SAFETY: as for `load!`; the row of `out` is borrowed exclusively.
-                unsafe {
-                    if PARTIAL && v == V - 1 {
-                        T::store_partial(simd, mask, out.add(v * lanes), sums[i][v]);
-                    } else {
-                        T::store(simd, out.add(v * lanes), sums[i][v]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Pointer to the addend of row `row`, from column `from` on, and the stride to the next row.
-    #[inline(always)]
-    fn addend(&self, row: usize, from: usize) -> Option<(*const T, usize)> {
-        match self.addend {
-            Addend::None => None,
-            Addend::Output => {
-                let out = self.out.read();
-                Some((out.row(row)[from..].as_ptr(), out.stride()))
-            }
-            Addend::Row(values) => Some((values[from..].as_ptr(), 0)),
-        }
-    }
-}
-
-/// Position of a register tile.
-#[derive(Clone, Copy)]
-struct TilePosition {
-    group: usize,
-    /// First row in the group.
-    row: usize,
-    /// First column.
-    from: usize,
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 mod dense;
 mod operands;
+mod pack;
 mod pattern;
 mod sparse;
+mod tile;
 
 pub(crate) use dense::product;
 pub(crate) use operands::{Addend, LeftOperand, Strided};
