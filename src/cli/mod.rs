@@ -70,8 +70,8 @@ Environment:
   ABLATE_DEVICE      default device of `run` and `plan`
   ABLATE_DATA_DIR    folder that holds the data sets (see `ablate data list`)
   RAYON_NUM_THREADS  number of cores to use at most
-  ABLATE_MAX_CPU_ISA widest vector instructions to use: scalar, avx2, avx512;
-                     results are the same bits on all of them
+  ABLATE_MAX_CPU_ISA widest vector instructions to use: scalar, avx2 or avx512
+                     (the same bits for avx2 and avx512)
   RUST_LOG           log level of libraries, such as `info`
   NO_COLOR           if set, print no colors";
 

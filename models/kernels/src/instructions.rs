@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Instruction sets that the CPU kernels are compiled for, narrowest first.
 ///
-/// Results do not depend on the set, to the last bit: every sum has one order, and multiply-adds round
-/// once on all of them.
+/// AVX2 and AVX-512 give the same bits: every sum has one order. Without vectors, multiply-adds round
+/// twice, and results are the same to rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InstructionSet {
     /// One value at a time.

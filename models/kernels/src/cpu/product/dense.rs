@@ -331,6 +331,37 @@ mod tests {
     }
 
     #[test]
+    fn blocks_and_packing_keep_the_order_of_every_sum() {
+        let wave = |i: usize| (i as f32 * 0.37).sin();
+        // The transposed operands have elements 4 KiB apart.
+        for (rows, inner, width) in [(64, 900, 17), (70, 700, 64), (1024, 150, 60), (65, 400, 9)] {
+            let values: Vec<f32> = (0..rows * inner).map(wave).collect();
+            let right: Vec<f32> = (0..inner * 300).map(|i| wave(i + 5)).collect();
+            let right = Columns::of(&right, 300, 1, width);
+            for left in [
+                LeftOperand::row_major(&values, rows, inner),
+                LeftOperand::transposed(&values, inner, rows),
+            ] {
+                let mut out = vec![0.0; rows * width];
+                let bias: Vec<f32> = (0..width).map(wave).collect();
+                let columns = &mut ColumnsMut::whole(&mut out, width);
+                product(columns, left, right, Addend::Row(&bias));
+                for (i, out) in out.chunks(width).enumerate() {
+                    for (j, out) in out.iter().enumerate() {
+                        let element = |k: usize| {
+                            let at = i * left.rows.stride + k * left.elements.stride;
+                            (left.values[at], right.row(k)[j])
+                        };
+                        let sum = (0..inner).map(element);
+                        let sum = sum.fold(0.0, |sum: f32, (a, b)| a.mul_add(b, sum));
+                        assert_eq!(*out, sum + bias[j], "row {i}, column {j}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn sums_do_not_depend_on_column_blocks() {
         let (rows, inner, width) = (11, 37, 70);
         let wave = |i: usize| (i as f32 * 0.37).sin();
