@@ -39,21 +39,34 @@ const LONGEST: f64 = 3600.0;
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Devices to compare; the first is the reference for accuracy [default: all available devices].
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    /// Devices to compare; the first is the reference
+    /// for accuracy [default: all available devices]
+    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_delimiter = ',')]
     devices: Vec<String>,
-    /// Number of steps to compare with double precision.
+    /// Steps to compare with double precision
     #[arg(long, value_name = "N", default_value = "100")]
     steps: NonZeroUsize,
-    /// Margin of the equivalence test of test accuracy, in points [default: smallest margin of the
-    /// experiment for test accuracy, else 0.5].
-    #[arg(long, value_name = "POINTS", value_parser = points)]
+    /// Margin of the equivalence test of test
+    /// accuracy, in points [default: smallest margin
+    /// of the experiment for test accuracy, else 0.5]
+    #[arg(verbatim_doc_comment, long, value_name = "POINTS", value_parser = points)]
     margin: Option<f64>,
-    /// Measure only these parts; keep the others from an earlier comparison of the same devices.
-    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    /// Measure only these parts: `parity` (first steps
+    /// against double precision), `accuracy` (complete
+    /// trainings), `speed` (step times); keep the
+    /// others from an earlier comparison of the same
+    /// devices
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "PARTS",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
     only: Vec<Part>,
-    /// Longest step to time, in seconds; sizes with longer steps are skipped [default: 0.5].
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Longest step to time, in seconds; sizes with
+    /// longer steps are skipped [default: 0.5]
+    #[arg(verbatim_doc_comment, long, value_name = "SECONDS", value_parser = seconds)]
     longest_step: Option<f64>,
     #[command(flatten)]
     results: ResultsArg,
@@ -64,11 +77,12 @@ pub(crate) struct Args {
 /// A part of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// The first steps, compared with double precision.
+    // Plain comments: with help for each value, clap prints every option of `--help` in its long form.
+    // The first steps, compared with double precision.
     Parity,
-    /// Complete trainings.
+    // Complete trainings.
     Accuracy,
-    /// Step times.
+    // Step times.
     Speed,
 }
 

@@ -1,6 +1,6 @@
 //! Plain-text tables.
 
-use crate::text::wrap::{TERMINAL_WIDTH, wrap};
+use crate::text::wrap::{TERMINAL_WIDTH, wrap_cell};
 
 /// Narrowest last column that is wrapped.
 const MIN_WRAPPED: usize = 20;
@@ -27,7 +27,7 @@ pub(crate) fn plain(rows: &[Vec<String>], right: &[usize]) -> String {
             let is_last = column + 1 == columns;
             if is_last && room >= MIN_WRAPPED && !right.contains(&column) {
                 let indent = format!("\n{:before_last$}", "");
-                line.push_str(&wrap(cell, room).join(&indent));
+                line.push_str(&wrap_cell(cell, room).join(&indent));
             } else if right.contains(&column) {
                 line.push_str(&format!("{cell:>width$}"));
             } else {

@@ -9,7 +9,7 @@ use crate::stats::Verdict;
 use crate::text::counted;
 use crate::text::markdown::Align::Left;
 use crate::text::markdown::{Table, one_line};
-use crate::text::wrap::{TERMINAL_WIDTH, wrap};
+use crate::text::wrap::{TERMINAL_WIDTH, wrap_cell};
 
 /// Headings of the columns.
 const HEADINGS: [&str; 4] = ["claim", "answer", "effect (95 % interval)", "in practice"];
@@ -103,7 +103,7 @@ fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
 /// starts a new line.
 fn text_lines(cells: &[String; 4]) -> String {
     let columns: Vec<Vec<String>> = (cells.iter().zip(WIDTHS))
-        .map(|(cell, width)| cell.split('\n').flat_map(|l| wrap(l, width)).collect())
+        .map(|(cell, width)| cell.split('\n').flat_map(|l| wrap_cell(l, width)).collect())
         .collect();
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut out = String::new();

@@ -1,6 +1,7 @@
 //! Parsing: TOML to nodes that know their line, merging, overrides, and errors with line and nearest key.
 
 pub(in crate::spec) mod checks;
+mod depth;
 pub(in crate::spec) mod diagnostic;
 pub(in crate::spec) mod error;
 pub(in crate::spec) mod merge;

@@ -3,6 +3,7 @@
 //! Arms and overrides are merged as trees, so that an error found after the merge still names the
 //! line to change.
 
+use crate::spec::parse::depth;
 use crate::spec::parse::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -56,6 +57,14 @@ impl Node {
     /// Parses a document.
     pub(in crate::spec) fn document(text: &str) -> Result<Self, Diagnostic> {
         let lines = Lines::new(text);
+        if let Some(offset) = depth::exceeds(text, MAX_DEPTH) {
+            let origin = Origin {
+                place: Location::Line(lines.of(offset)),
+                key: String::new(),
+            };
+            let message = format!("a value is nested deeper than {MAX_DEPTH} levels");
+            return Err(Diagnostic::said(&message).at(&origin));
+        }
         let document = DeTable::parse(text).map_err(|error| syntax(&error, &lines))?;
         let place = |offset| Location::Line(lines.of(offset));
         let table = table(document.get_ref(), "", &place, 0)?;
@@ -64,6 +73,9 @@ impl Node {
 
     /// Parses one value, found at `origin`.
     pub(in crate::spec) fn value(text: &str, origin: &Origin) -> Result<Self, Diagnostic> {
+        if depth::exceeds(text, MAX_DEPTH).is_some() {
+            return Err(nested_too_deep().at(origin));
+        }
         let value = DeValue::parse(text)
             .map_err(|error| Diagnostic::said(&brief(error.message())).at(origin))?;
         let place = |_| origin.place.clone();
@@ -175,6 +187,10 @@ pub(in crate::spec) fn brief(text: &str) -> String {
     format!("{start}...")
 }
 
+fn nested_too_deep() -> Diagnostic {
+    Diagnostic::said(&format!("is nested deeper than {MAX_DEPTH} levels"))
+}
+
 fn table(
     entries: &DeTable<'_>,
     parent: &str,
@@ -202,9 +218,7 @@ fn convert(
     depth: usize,
 ) -> Result<Node, Diagnostic> {
     if depth > MAX_DEPTH {
-        return Err(
-            Diagnostic::said(&format!("is nested deeper than {MAX_DEPTH} levels")).at(&origin),
-        );
+        return Err(nested_too_deep().at(&origin));
     }
     let value = match value.get_ref() {
         DeValue::String(text) => Value::String(text.to_string()),
