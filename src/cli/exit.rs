@@ -133,7 +133,7 @@ impl From<FileError> for Failure {
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         let code = match error {
-            RecordError::File(_) | RecordError::Line { .. } => Code::Unavailable,
+            RecordError::File(_) => Code::Unavailable,
             RecordError::Record { .. } => Code::Internal,
         };
         Self::of(code, &error)

@@ -7,11 +7,12 @@ use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
 use crate::files::{FileError, write_atomic};
 use crate::plot::FIGURE_FILES;
-use crate::provenance::Provenance;
+use crate::plan::Plan;
+use crate::provenance::{Provenance, fingerprint};
 use crate::report::{
     self, CLAIMS_FOLDER, Derived, REPORT_FILE, SUMMARY_FILE, claim_file, claim_page, overview,
 };
-use crate::run::runs;
+use crate::run::{RecordError, runs};
 use crate::spec::{Claim, Spec};
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,17 +61,35 @@ impl DerivedFile {
 pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<Derived, Failure> {
     let path = results.join(&spec.name).join(runs::NAME);
     let records = match path.exists() {
-        true => runs::read_runs(&path)?,
+        true => read_runs(spec, &path)?,
         false => runs::Runs::default(),
     };
-    if let Some(notice) = &records.notice {
-        console.warn(notice);
+    for text in damage(&records) {
+        console.warn(&format!("{text}; leaving it out of the report"));
     }
     let device = records.records.first().map(|r| &r.device);
     let run = Provenance::read(&results.join(&spec.name)).map(|provenance| provenance.run);
     let adapter = run.filter(|run| Some(&run.device) == device);
     let adapter = adapter.and_then(|run| run.adapter);
     Ok(report::derive(spec, &records.records, adapter.as_deref())?)
+}
+
+/// Reads a `runs.jsonl` and checks its records against the cells of `spec`.
+pub(crate) fn read_runs(spec: &Spec, path: &Path) -> Result<runs::Runs, RecordError> {
+    runs::read_planned(path, |device| Plan::new(spec, device, 1, fingerprint(device)))
+}
+
+/// A message for each damaged or unfinished line of a `runs.jsonl`.
+pub(crate) fn damage(runs: &runs::Runs) -> Vec<String> {
+    let damaged = runs.damaged.iter().map(ToString::to_string);
+    damaged.chain(runs.notice.clone()).collect()
+}
+
+/// What to do about damaged lines in the `runs.jsonl` of the experiment `name`.
+pub(crate) fn damage_advice(name: &str) -> String {
+    format!(
+        "restore the file with git, or train the damaged cells again with `ablate run {name} --adopt`"
+    )
 }
 
 /// The derived files of one experiment, including those that must not exist.

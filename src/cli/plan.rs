@@ -63,6 +63,9 @@ struct Warning {
 pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
     trainer::find_device(args.run.settings.device(), console)?;
     let (works, results) = args.run.work()?;
+    for text in works.iter().flat_map(|work| &work.damaged) {
+        console.warn(&format!("{text}; its cell counts as missing"));
+    }
     let mut planned = Vec::new();
     for work in &works {
         let seconds = match args.no_time {

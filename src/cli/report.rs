@@ -9,6 +9,7 @@ use crate::analysis::Summary;
 use crate::files::FileError;
 use crate::plan::Plan;
 use crate::provenance::{Provenance, fingerprint};
+use crate::record::CellRecord;
 use crate::report::{claims_table, overview_table, splice};
 use crate::run::runs;
 use crate::spec::{Claim, Spec};
@@ -50,13 +51,15 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     for folder in &compared {
         targets.extend(folder::comparison_files(folder)?);
     }
-    let mut stale = Vec::new();
+    let (mut stale, mut damaged) = (Vec::new(), Vec::new());
     let mut summaries = Vec::new();
     for spec in &specs {
         let derived = folder::derive(spec, &results, console)?;
         targets.extend(folder::files(&derived, &results));
         summaries.push(derived.summary);
-        match check_recipe(spec, &results)? {
+        let runs = folder::read_runs(spec, &results.join(&spec.name).join(runs::NAME))?;
+        damaged.extend(damage(&spec.name, &runs));
+        match check_recipe(spec, &results, &runs.records) {
             Recipe::Same => {}
             Recipe::OtherCode(text) => console.info(&text),
             Recipe::Other(text) if args.check => stale.push(text),
@@ -71,10 +74,24 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     for page in &args.splice {
         targets.push(spliced(page, &claims, &summaries, &results)?);
     }
-    match args.check {
-        true => check(&targets, stale, console),
-        false => write(&targets, console),
+    if args.check {
+        stale.extend(damaged);
+        return check(&targets, stale, console);
     }
+    let code = write(&targets, console)?;
+    match damaged.is_empty() {
+        true => Ok(code),
+        false => Err(Failure::several(Code::Differs, damaged)),
+    }
+}
+
+/// An error if lines of the `runs.jsonl` of an experiment are damaged.
+fn damage(name: &str, runs: &runs::Runs) -> Option<String> {
+    let lines = folder::damage(runs).len();
+    (lines > 0).then(|| {
+        let advice = folder::damage_advice(name);
+        format!("{name}: {} damaged; {advice}", counted(lines, "record line"))
+    })
 }
 
 /// Folders of the device comparisons on the named experiments, or of all device comparisons.
@@ -183,9 +200,8 @@ enum Recipe {
 
 /// Cell ids hash the recipe and the code. With the code that `provenance.json` names, a changed
 /// recipe can be told from changed code.
-fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
+fn check_recipe(spec: &Spec, results: &Path, records: &[CellRecord]) -> Recipe {
     let folder = results.join(&spec.name);
-    let records = runs::read_runs(&folder.join(runs::NAME))?.records;
     let device = records.first().map_or("", |r| r.device.as_str());
     let there: BTreeSet<&str> = records.iter().map(|r| r.id.as_str()).collect();
     let missing = |fingerprint: &str| {
@@ -195,7 +211,7 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
     };
     let now = missing(fingerprint(device));
     if now == 0 {
-        return Ok(Recipe::Same);
+        return Recipe::Same;
     }
     let name = &spec.name;
     let other = |cells: usize| {
@@ -207,12 +223,12 @@ fn check_recipe(spec: &Spec, results: &Path) -> Result<Recipe, Failure> {
         )
     };
     let Some(provenance) = Provenance::read(&folder) else {
-        return Ok(Recipe::Other(other(now)));
+        return Recipe::Other(other(now));
     };
-    Ok(match missing(provenance.fingerprint()) {
+    match missing(provenance.fingerprint()) {
         0 => Recipe::OtherCode(format!(
             "{name}: the records were trained by other code; check them with `ablate verify {name}`"
         )),
         cells => Recipe::Other(other(cells)),
-    })
+    }
 }

@@ -73,8 +73,14 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     console.start_bar(jobs.map(|job| units(&job)).sum());
     let mut differ = Vec::new();
     for check in &checks {
-        let found = retrain(check, args.isolate, console, &stop)?;
         let name = &check.plan.spec.name;
+        if !check.damaged.is_empty() {
+            let advice = super::folder::damage_advice(name);
+            let lines = check.damaged.join("; ");
+            differ.push(format!("{name}: not verified, because {lines}; {advice}"));
+            continue;
+        }
+        let found = retrain(check, args.isolate, console, &stop)?;
         let text = super::run::reproduced(&found).unwrap_or_default();
         match found.identical == found.compared && found.only_planned == 0 {
             true => {
@@ -108,6 +114,8 @@ struct Check {
     plan: Plan,
     /// Their records with the ids of this program, cut to the compared epochs.
     records: Vec<CellRecord>,
+    /// Messages about damaged lines, which cannot be verified.
+    damaged: Vec<String>,
 }
 
 impl Check {
@@ -152,9 +160,11 @@ impl Check {
 fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
     let path = results.join(&spec.name).join(runs::NAME);
     let records = match path.exists() {
-        true => runs::read_runs(&path)?.records,
-        false => Vec::new(),
+        true => super::folder::read_runs(spec, &path)?,
+        false => runs::Runs::default(),
     };
+    let damaged = super::folder::damage(&records);
+    let records = records.records;
     let device = records.first().map_or("", |r| r.device.as_str());
     let mut plan = Plan::new(spec, device, 1, fingerprint(device));
     let record = |cell: &PlannedCell| {
@@ -193,7 +203,11 @@ fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failu
     let (cells, records) = chosen.unzip();
     plan.cells = cells;
     plan.until = args.until;
-    Ok(Check { plan, records })
+    Ok(Check {
+        plan,
+        records,
+        damaged,
+    })
 }
 
 /// Trains the cells of `check` in a temporary folder and compares them with their records.

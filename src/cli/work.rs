@@ -5,7 +5,7 @@ use super::exit::Failure;
 use crate::plan::Plan;
 use crate::provenance::fingerprint;
 use crate::record::Outcome;
-use crate::run::{journal, runs};
+use crate::run::{Damage, journal, runs};
 use crate::spec::Spec;
 use crate::trainer::Job;
 use std::collections::BTreeSet;
@@ -21,6 +21,8 @@ pub(crate) struct Work {
     pub(crate) committed: usize,
     /// Jobs that a run would train.
     pub(crate) jobs: Vec<Job>,
+    /// Messages about damaged lines of the journal and of `runs.jsonl`.
+    pub(crate) damaged: Vec<String>,
 }
 
 impl Work {
@@ -40,13 +42,22 @@ impl Work {
             fingerprint(settings.device()),
         );
         let folder = results.join(&spec.name);
+        let mut damaged: Vec<Damage> = Vec::new();
         let journaled: BTreeSet<String> = match settings.fresh {
             true => BTreeSet::new(),
-            false => finished(journal::read(&folder)?.into_values()),
+            false => {
+                let (records, lines) = journal::read(&folder, &plan)?;
+                damaged.extend(lines);
+                finished(records.into_values())
+            }
         };
         let path = folder.join(runs::NAME);
         let committed = match path.exists() {
-            true => finished(runs::read_runs(&path)?.records.into_iter()),
+            true => {
+                let runs = runs::read_planned(&path, |_| plan.clone())?;
+                damaged.extend(runs.damaged);
+                finished(runs.records.into_iter())
+            }
             false => BTreeSet::new(),
         };
         let ids = plan.ids();
@@ -59,6 +70,7 @@ impl Work {
             committed: ids.iter().filter(|id| only_committed(id)).count(),
             jobs,
             plan,
+            damaged: damaged.iter().map(Damage::to_string).collect(),
         })
     }
 

@@ -4,8 +4,11 @@
 //! nothing. If a cell has two records, the later one counts. `--fresh` renames the journal to the
 //! first free `.cells.N.jsonl` instead of deleting it, so a kill at any moment loses no record.
 
-use super::lines::{self, RecordError};
-use crate::files::{FileError, sync_folder};
+use super::damage::{self, Damage};
+use super::lines::{self, Lines, RecordError};
+use super::meaning;
+use crate::files::{FileError, sync_folder, write_atomic};
+use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,8 +16,6 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 const NAME: &str = ".cells.jsonl";
-
-const ADVICE: &str = "remove the line, or train everything again with `--fresh`";
 
 /// An open journal. [`super::lock::Lock`] keeps other processes from opening it.
 #[derive(Debug)]
@@ -24,39 +25,64 @@ pub struct Journal {
     /// Length of the complete lines, in bytes.
     len: u64,
     records: BTreeMap<String, CellRecord>,
+    /// Number of intact records of each cell, by id.
+    copies: BTreeMap<String, usize>,
 }
 
 impl Journal {
-    /// Opens the journal in `folder`, or creates it. An unfinished last line is removed; the second
-    /// value is a notice of that.
+    /// Opens the journal in `folder`, or creates it. An unfinished last line is removed. Damaged lines,
+    /// and records that do not fit their cell in `plan`, are moved to `.cells.jsonl.damaged`; a journal
+    /// without checksums gets them. The second value has a notice for each line that was removed.
     ///
     /// # Errors
-    /// If it cannot be read or written, or contains a line that is not a record.
-    pub fn open(folder: &Path) -> Result<(Self, Option<String>), RecordError> {
+    /// If it cannot be read or written.
+    pub fn open(folder: &Path, plan: &Plan) -> Result<(Self, Vec<String>), RecordError> {
         let path = folder.join(NAME);
-        let mut file = (File::options().read(true).append(true).create(true))
-            .open(&path)
-            .map_err(FileError::of("open", &path))?;
+        let open = || {
+            (File::options().read(true).append(true).create(true))
+                .open(&path)
+                .map_err(FileError::of("open", &path))
+        };
+        let mut file = open()?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)
             .and_then(|_| sync_folder(folder))
             .map_err(FileError::of("read", &path))?;
-        let lines = lines::parse(&path, &bytes, ADVICE)?;
-        let notice = lines.notice(&path);
-        let len = lines.whole as u64;
-        if notice.is_some() {
+        let lines = parse(&path, &bytes, plan);
+        let mut notices: Vec<String> = lines.notice(&path).into_iter().collect();
+        let mut len = lines.whole as u64;
+        if !lines.damaged.is_empty() || lines.unchecked {
+            notices.extend(damage::keep(&lines.damaged)?);
+            let bytes = lines::encode(lines.records.iter().map(|(_, record)| record))?;
+            write_atomic(&path, &bytes)?;
+            (file, len) = (open()?, bytes.len() as u64);
+        } else if lines.torn > 0 {
             cut(&file, len).map_err(FileError::of("repair", &path))?;
         }
-        let records = (lines.records.into_iter())
-            .map(|record| (record.id.clone(), record))
-            .collect();
-        let journal = Self {
+        let mut journal = Self {
             path,
             file,
             len,
-            records,
+            records: BTreeMap::new(),
+            copies: BTreeMap::new(),
         };
-        Ok((journal, notice))
+        journal.insert(lines.records.into_iter().map(|(_, record)| record));
+        Ok((journal, notices))
+    }
+
+    fn insert(&mut self, records: impl Iterator<Item = CellRecord>) {
+        for record in records {
+            *self.copies.entry(record.id.clone()).or_default() += 1;
+            self.records.insert(record.id.clone(), record);
+        }
+    }
+
+    /// Forgets the record of a cell that another file contradicts, so that the cell is trained again.
+    /// A cell that has two records here was trained twice: its latest record stays. Returns whether the
+    /// record was forgotten.
+    pub(super) fn doubt(&mut self, id: &str) -> bool {
+        let once = self.copies.get(id) == Some(&1);
+        once && self.records.remove(id).is_some()
     }
 
     /// The latest record of each cell, by id.
@@ -78,9 +104,7 @@ impl Journal {
     pub fn append(&mut self, records: &[CellRecord]) -> Result<(), RecordError> {
         let bytes = lines::encode(records)?;
         (self.write(&bytes)).map_err(FileError::of("append to", &self.path))?;
-        for record in records {
-            self.records.insert(record.id.clone(), record.clone());
-        }
+        self.insert(records.iter().cloned());
         Ok(())
     }
 
@@ -115,22 +139,32 @@ pub fn is_missing(records: &BTreeMap<String, CellRecord>, id: &str) -> bool {
     records.get(id).is_none_or(failed)
 }
 
+fn parse(path: &Path, bytes: &[u8], plan: &Plan) -> Lines {
+    let mut lines = lines::parse(path, bytes);
+    meaning::check(plan, path, bytes, &mut lines);
+    lines
+}
+
 /// Reads the latest record of each cell, by id, from the journal in `folder`. An unfinished last line
-/// is skipped. Nothing is locked or written, so another process may change the journal meanwhile.
+/// is skipped, and so are damaged lines, which are the second value. Nothing is locked or written, so
+/// another process may change the journal meanwhile.
 ///
 /// # Errors
-/// If the journal exists and cannot be read, or contains a line that is not a record.
-pub fn read(folder: &Path) -> Result<BTreeMap<String, CellRecord>, RecordError> {
+/// If the journal exists and cannot be read.
+pub fn read(
+    folder: &Path,
+    plan: &Plan,
+) -> Result<(BTreeMap<String, CellRecord>, Vec<Damage>), RecordError> {
     let path = folder.join(NAME);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(FileError::of("read", &path)(e).into()),
     };
-    let lines = lines::parse(&path, &bytes, ADVICE)?;
-    Ok((lines.records.into_iter())
-        .map(|record| (record.id.clone(), record))
-        .collect())
+    let lines = parse(&path, &bytes, plan);
+    let records = lines.records.into_iter();
+    let records = records.map(|(_, record)| (record.id.clone(), record));
+    Ok((records.collect(), lines.damaged))
 }
 
 /// Renames the journal in `folder` to the first free `.cells.N.jsonl` and returns the new path. An
@@ -175,6 +209,10 @@ mod tests {
         }
     }
 
+    fn plan() -> Plan {
+        Plan::new(&crate::run::fake::spec(&["a"], 1), "flex", 1, "f")
+    }
+
     fn failed(error: &str) -> Outcome {
         Outcome::Failed {
             error: error.into(),
@@ -182,14 +220,14 @@ mod tests {
     }
 
     fn reopen(folder: &Path) -> Journal {
-        Journal::open(folder).unwrap().0
+        Journal::open(folder, &plan()).unwrap().0
     }
 
     #[test]
     fn appended_records_survive_reopening() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut journal, notice) = Journal::open(dir.path()).unwrap();
-        assert_eq!(notice, None);
+        let (mut journal, notice) = Journal::open(dir.path(), &plan()).unwrap();
+        assert!(notice.is_empty());
         assert!(journal.is_missing("x"));
         let records = [record("x", Outcome::Done), record("y", Outcome::Done)];
         journal.append(&records).unwrap();
@@ -202,8 +240,8 @@ mod tests {
     #[test]
     fn read_skips_an_unfinished_line_and_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(read(&dir.path().join("missing")).unwrap().is_empty());
-        assert!(read(dir.path()).unwrap().is_empty());
+        assert!(read(&dir.path().join("missing"), &plan()).unwrap().0.is_empty());
+        assert!(read(dir.path(), &plan()).unwrap().0.is_empty());
         assert!(!dir.path().join(NAME).exists());
         let mut journal = reopen(dir.path());
         journal.append(&[record("x", Outcome::Done)]).unwrap();
@@ -211,7 +249,7 @@ mod tests {
         let mut bytes = fs::read(&path).unwrap();
         bytes.extend(b"{\"id\":");
         fs::write(&path, &bytes).unwrap();
-        assert_eq!(&read(dir.path()).unwrap(), journal.records());
+        assert_eq!(&read(dir.path(), &plan()).unwrap().0, journal.records());
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
 
@@ -249,8 +287,8 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         fs::write(&path, [&whole[..], &whole[..whole.len() / 2]].concat()).unwrap();
 
-        let (mut journal, notice) = Journal::open(dir.path()).unwrap();
-        assert!(notice.unwrap().contains(&path.display().to_string()));
+        let (mut journal, notice) = Journal::open(dir.path(), &plan()).unwrap();
+        assert!(notice[0].contains(&path.display().to_string()));
         assert_eq!(fs::read(&path).unwrap(), whole);
         journal.append(&[record("y", Outcome::Done)]).unwrap();
         assert_eq!(reopen(dir.path()).records().len(), 2);
@@ -263,8 +301,8 @@ mod tests {
         journal.append(&[record("x", Outcome::Done)]).unwrap();
         (journal.file).write_all(b"{\"id\":\"to").unwrap();
         journal.append(&[record("y", Outcome::Done)]).unwrap();
-        let (again, notice) = Journal::open(dir.path()).unwrap();
-        assert_eq!(notice, None);
+        let (again, notice) = Journal::open(dir.path(), &plan()).unwrap();
+        assert!(notice.is_empty());
         assert_eq!(again.records().len(), 2);
     }
 
@@ -290,6 +328,43 @@ mod tests {
         assert!(journal.append(&[record("x", Outcome::Done), bad]).is_err());
         assert!(journal.records().is_empty());
         assert_eq!(fs::read(dir.path().join(NAME)).unwrap(), b"");
+    }
+
+    #[test]
+    fn damaged_line_is_moved_and_the_others_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = ["x", "y", "z"].map(|id| record(id, Outcome::Done));
+        reopen(dir.path()).append(&records).unwrap();
+        let path = dir.path().join(NAME);
+        let good = fs::read_to_string(&path).unwrap();
+        let bad = good.replace("\"id\":\"y\"", "\"id\":\"Y\"");
+        fs::write(&path, &bad).unwrap();
+        let (known, damaged) = read(dir.path(), &plan()).unwrap();
+        assert_eq!((known.len(), damaged.len()), (2, 1));
+        assert_eq!(fs::read_to_string(&path).unwrap(), bad, "read writes nothing");
+
+        let (mut journal, notices) = Journal::open(dir.path(), &plan()).unwrap();
+        assert_eq!(notices.len(), 1);
+        assert!(notices[0].contains(".cells.jsonl` line 2 (cell with id Y"), "{notices:?}");
+        assert!(journal.is_missing("y") && !journal.is_missing("z"));
+        let kept = fs::read_to_string(dir.path().join(".cells.jsonl.damaged")).unwrap();
+        assert_eq!(kept, bad.lines().nth(1).unwrap().to_owned() + "\n");
+        journal.append(&records[1..2]).unwrap();
+        let (again, notices) = Journal::open(dir.path(), &plan()).unwrap();
+        assert_eq!((again.records().len(), notices.len()), (3, 0));
+    }
+
+    #[test]
+    fn journal_without_checksums_gets_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = serde_json::to_string(&record("x", Outcome::Done)).unwrap() + "\n";
+        fs::write(dir.path().join(NAME), old).unwrap();
+        let (mut journal, notices) = Journal::open(dir.path(), &plan()).unwrap();
+        assert!(notices.is_empty());
+        journal.append(&[record("y", Outcome::Done)]).unwrap();
+        assert_eq!(reopen(dir.path()).records().len(), 2);
+        let text = fs::read_to_string(dir.path().join(NAME)).unwrap();
+        assert!(text.lines().all(|line| line.contains("\"checksum\":")), "{text}");
     }
 
     #[test]

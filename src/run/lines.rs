@@ -1,11 +1,24 @@
 //! JSON lines of records, as in the journal and in `runs.jsonl`.
+//!
+//! Each line ends with a checksum of the rest of the line. A line that does not pass is damaged: its cell
+//! counts as missing. Files of the older format have no checksums at all; they are accepted, and get
+//! checksums when they are written again.
 
+use super::damage::Damage;
 use crate::files::FileError;
-use crate::record::{CellRecord, EpochRecord, LONGEST_SERIES, MOST_NAMES, Outcome};
-use std::path::{Path, PathBuf};
+use crate::record::{CellRecord, EpochRecord, LONGEST_SERIES, MOST_NAMES, Outcome, Scores};
+use sha2::{Digest, Sha256};
+use std::path::Path;
 
 /// Longest line in bytes, enough for about 50,000 epochs.
 const MAX_LINE: usize = 16 << 20;
+
+/// Start of the last field of a line.
+const FIELD: &[u8] = br#","checksum":""#;
+/// Hexadecimal digits of a checksum: 64 bits of SHA-256.
+const DIGITS: usize = 16;
+/// End of a line after its checksum.
+const END: &[u8] = b"\"}\n";
 
 /// An error in reading or writing records.
 #[derive(Debug, thiserror::Error)]
@@ -13,18 +26,6 @@ pub enum RecordError {
     /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A line is not a record.
-    #[error("`{}` line {line} is not a record: {why}; {advice}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// Number of the line, from 1.
-        line: usize,
-        /// The reason.
-        why: String,
-        /// What the user can do.
-        advice: &'static str,
-    },
     /// A record is invalid.
     #[error("the record of cell `{id}` is invalid: {why}; please report this as a bug")]
     Record {
@@ -38,8 +39,12 @@ pub enum RecordError {
 /// The records of a file.
 #[derive(Debug)]
 pub(super) struct Lines {
-    /// The records, in the order of the lines.
-    pub(super) records: Vec<CellRecord>,
+    /// The intact records and the numbers of their lines, in the order of the lines.
+    pub(super) records: Vec<(usize, CellRecord)>,
+    /// The damaged lines.
+    pub(super) damaged: Vec<Damage>,
+    /// Whether the file has the older format, without checksums.
+    pub(super) unchecked: bool,
     /// Length of the complete lines, in bytes.
     pub(super) whole: usize,
     /// Length of an unfinished last line, in bytes.
@@ -60,30 +65,54 @@ impl Lines {
 }
 
 /// Parses the lines of `bytes`, the content of `path`. A last line without a line break is dropped.
-/// `advice` tells the user what to do about a line that is not a record.
-pub(super) fn parse(path: &Path, bytes: &[u8], advice: &'static str) -> Result<Lines, RecordError> {
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Lines {
     let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
-    let mut records = Vec::new();
-    for (index, line) in bytes[..whole].split_inclusive(|&b| b == b'\n').enumerate() {
-        records.push(decode(line).map_err(|why| RecordError::Line {
-            path: path.to_owned(),
-            line: index + 1,
-            why,
-            advice,
-        })?);
+    let lines = || bytes[..whole].split_inclusive(|&b| b == b'\n');
+    let unchecked = whole > 0 && !lines().any(|line| split(line).is_some());
+    let (mut records, mut damaged) = (Vec::new(), Vec::new());
+    for (line, number) in lines().zip(1..) {
+        match decode(line, unchecked) {
+            Ok(record) => records.push((number, record)),
+            Err(why) => damaged.push(Damage::new(path, number, why, line)),
+        }
     }
-    Ok(Lines {
+    Lines {
         records,
+        damaged,
+        unchecked,
         whole,
         torn: bytes.len() - whole,
-    })
+    }
 }
 
-fn decode(line: &[u8]) -> Result<CellRecord, String> {
+/// Splits a line into the part that the checksum covers, without its closing brace, and the checksum.
+fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = line.strip_suffix(END)?;
+    let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
+    Some((rest.strip_suffix(FIELD)?, digits))
+}
+
+/// Checksum of a line, given the line without its last field and closing brace.
+fn checksum(body: &[u8]) -> String {
+    let digest = Sha256::new().chain_update(body).chain_update(b"}").finalize();
+    let mut digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.truncate(DIGITS);
+    digits
+}
+
+fn decode(line: &[u8], unchecked: bool) -> Result<CellRecord, String> {
     if line.len() > MAX_LINE {
         return Err(format!("it is longer than {MAX_LINE} bytes"));
     }
-    let record = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    let record = match split(line) {
+        Some((body, digits)) if checksum(body).as_bytes() == digits => {
+            serde_json::from_slice(&[body, b"}"].concat())
+        }
+        Some(_) => return Err("its checksum does not match its content".to_owned()),
+        None if unchecked => serde_json::from_slice(line),
+        None => return Err("it has no checksum, but other lines of the file have one".to_owned()),
+    };
+    let record = record.map_err(|e| format!("it is not a record: {e}"))?;
     check(&record)?;
     Ok(record)
 }
@@ -106,15 +135,18 @@ fn line(record: &CellRecord, bytes: &mut Vec<u8>) -> Result<(), String> {
     check(record)?;
     let start = bytes.len();
     serde_json::to_writer(&mut *bytes, record).map_err(|e| e.to_string())?;
-    bytes.push(b'\n');
+    // Without the closing brace.
+    bytes.pop();
+    let digits = checksum(&bytes[start..]);
+    bytes.extend([FIELD, digits.as_bytes(), END].concat());
     if bytes.len() - start > MAX_LINE {
         return Err(format!("its line is longer than {MAX_LINE} bytes"));
     }
     Ok(())
 }
 
-/// Checks that all numbers of a record are finite (JSON would turn others into `null`) and that its
-/// epochs fit its outcome.
+/// Checks that all numbers of a record are finite (JSON would turn others into `null`), that scores are
+/// in their ranges, and that its epochs ascend and fit its outcome.
 pub(super) fn check(record: &CellRecord) -> Result<(), String> {
     finite("learning_rate", record.learning_rate)?;
     let mut last = 0;
@@ -185,11 +217,23 @@ fn check_epoch(epoch: &EpochRecord) -> Result<(), String> {
     finite(&at("train_loss"), epoch.train_loss)?;
     for (set, scores) in [("validation", epoch.validation), ("test", Some(epoch.test))] {
         let Some(scores) = scores else { continue };
-        finite(&at(&format!("{set}.accuracy")), scores.accuracy)?;
-        finite(&at(&format!("{set}.nll")), scores.nll)?;
-        finite(&at(&format!("{set}.ece")), scores.ece)?;
+        let Scores { accuracy, nll, ece } = scores;
+        within(&at(&format!("{set}.accuracy")), accuracy, 100.0)?;
+        within(&at(&format!("{set}.nll")), nll, f64::INFINITY)?;
+        within(&at(&format!("{set}.ece")), ece, 100.0)?;
     }
     Ok(())
+}
+
+/// Checks that a score is finite and between 0 and `most`, except for rounding.
+fn within(name: &str, value: f64, most: f64) -> Result<(), String> {
+    const ROUNDING: f64 = 1e-6;
+    finite(name, value)?;
+    match (-ROUNDING..=most + ROUNDING).contains(&value) {
+        true => Ok(()),
+        false if most.is_finite() => Err(format!("{name} is {value}, not between 0 and {most}")),
+        false => Err(format!("{name} is {value}, less than 0")),
+    }
 }
 
 fn finite(name: &str, value: f64) -> Result<(), String> {
@@ -202,7 +246,6 @@ fn finite(name: &str, value: f64) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Scores;
     use proptest::prelude::*;
 
     fn record() -> CellRecord {
@@ -231,8 +274,24 @@ mod tests {
         }
     }
 
-    fn read(bytes: &[u8]) -> Result<Lines, RecordError> {
-        parse(Path::new("x.jsonl"), bytes, "remove it")
+    fn read(bytes: &[u8]) -> Lines {
+        parse(Path::new("x.jsonl"), bytes)
+    }
+
+    fn records(bytes: &[u8]) -> Vec<CellRecord> {
+        let records = read(bytes).records.into_iter();
+        records.map(|(_, record)| record).collect()
+    }
+
+    /// A line of the older format, without a checksum.
+    fn old(record: &CellRecord) -> String {
+        serde_json::to_string(record).unwrap() + "\n"
+    }
+
+    fn damage(bytes: &[u8]) -> String {
+        let lines = read(bytes);
+        let first = lines.damaged.first().expect("a line is damaged");
+        first.to_string()
     }
 
     #[test]
@@ -247,11 +306,68 @@ mod tests {
                 r#""validation":{"accuracy":97.5,"nll":0.1,"ece":0.5},"#,
                 r#""test":{"accuracy":97.5,"nll":0.1,"ece":0.5}}],"#,
                 r#""probes":{"train_accuracy":99.0},"traces":{"effective_units":[3.0]},"#,
-                r#""series":{"ablation_curve":[98.0,50.0,10.0]}}"#,
+                r#""series":{"ablation_curve":[98.0,50.0,10.0]},"checksum":"0d215da9b32e6c19"}"#,
                 "\n"
             )
         );
-        assert_eq!(read(text.as_bytes()).unwrap().records, [record()]);
+        assert_eq!(records(text.as_bytes()), [record()]);
+    }
+
+    #[test]
+    fn changed_byte_is_found_at_every_place() {
+        let good = encode([&record(), &record()]).unwrap();
+        for at in 0..good.len() {
+            for bit in [0, 1, 5, 7] {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                let lines = read(&bad);
+                assert!(lines.records.len() < 2, "byte {at}, bit {bit}");
+                assert!(!lines.damaged.is_empty() || lines.torn > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn only_line_of_a_file_is_protected_too() {
+        let good = encode([&record()]).unwrap();
+        for at in 0..good.len() {
+            for byte in [b'7', b'"', b' ', b'\n'] {
+                let mut bad = good.clone();
+                bad[at] = byte;
+                assert!(bad == good || records(&bad).is_empty(), "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_without_checksum_need_a_file_without_any() {
+        let (new, old) = (encode([&record()]).unwrap(), old(&record()).into_bytes());
+        let lines = read(&[&old[..], &old].concat());
+        assert_eq!((lines.records.len(), lines.unchecked), (2, true));
+        let lines = read(&[&old[..], &new].concat());
+        assert_eq!((lines.records.len(), lines.unchecked), (1, false));
+        let text = lines.damaged[0].to_string();
+        assert!(text.contains("no checksum, but other lines"), "{text}");
+    }
+
+    #[test]
+    fn scores_must_be_in_range() {
+        type Set = fn(&mut CellRecord);
+        let cases: [(Set, &str); 4] = [
+            (|r| r.epochs[0].test.accuracy = 975.0, "test.accuracy of epoch 1 is 975, not between"),
+            (|r| r.epochs[0].test.nll = -0.5, "test.nll of epoch 1 is -0.5, less than 0"),
+            (|r| r.epochs[0].test.ece = -1.0, "test.ece of epoch 1 is -1, not between"),
+            (
+                |r| r.epochs[0].validation.as_mut().unwrap().accuracy = 101.0,
+                "validation.accuracy of epoch 1 is 101",
+            ),
+        ];
+        for (set, why) in cases {
+            let mut bad = record();
+            set(&mut bad);
+            let text = damage(old(&bad).as_bytes());
+            assert!(text.contains(why), "{text}");
+        }
     }
 
     #[test]
@@ -290,14 +406,11 @@ mod tests {
 
     #[test]
     fn null_and_overflow_are_rejected() {
-        let text = String::from_utf8(encode([&record()]).unwrap()).unwrap();
         for number in ["null", "1e999", "NaN"] {
-            let bad = text.replace("0.25", number);
-            let message = read(bad.as_bytes()).unwrap_err().to_string();
-            assert!(
-                message.starts_with("`x.jsonl` line 1 is not a record: "),
-                "{message}"
-            );
+            let bad = old(&record()).replace("0.25", number);
+            let text = damage(bad.as_bytes());
+            assert!(text.starts_with("`x.jsonl` line 1 "), "{text}");
+            assert!(text.contains("it is not a record: "), "{text}");
         }
     }
 
@@ -355,45 +468,29 @@ mod tests {
     }
 
     #[test]
-    fn malformed_line_is_reported_with_number_and_advice() {
+    fn malformed_line_leaves_the_others() {
         let good = encode([&record()]).unwrap();
         for bad in [&b"{}\n"[..], b"\n", b"\xff\xfe\n", b"\0\0\n"] {
             let text = [&good, bad, &good].concat();
-            let message = read(&text).unwrap_err().to_string();
-            assert!(message.contains("`x.jsonl` line 2"), "{message}");
-            assert!(message.ends_with("; remove it"), "{message}");
+            assert_eq!(records(&text).len(), 2);
+            assert!(damage(&text).starts_with("`x.jsonl` line 2 "));
         }
     }
 
     #[test]
     fn unknown_key_is_rejected() {
-        let text = String::from_utf8(encode([&record()]).unwrap()).unwrap();
-        let bad = text.replacen("{\"id\"", "{\"clock\":1,\"id\"", 1);
-        assert!(
-            read(bad.as_bytes())
-                .unwrap_err()
-                .to_string()
-                .contains("`clock`")
-        );
+        let bad = old(&record()).replacen("{\"id\"", "{\"clock\":1,\"id\"", 1);
+        assert!(damage(bad.as_bytes()).contains("`clock`"));
     }
 
     #[test]
     fn too_long_lines_are_rejected() {
         let mut long = record();
         long.arm = "a".repeat(MAX_LINE);
-        assert!(
-            encode([&long])
-                .unwrap_err()
-                .to_string()
-                .contains("longer than")
-        );
+        let message = encode([&long]).unwrap_err().to_string();
+        assert!(message.contains("longer than"), "{message}");
         let spaces = [vec![b' '; MAX_LINE], b"\n".to_vec()].concat();
-        assert!(
-            read(&spaces)
-                .unwrap_err()
-                .to_string()
-                .contains("longer than")
-        );
+        assert!(damage(&spaces).contains("longer than"));
     }
 
     #[test]
@@ -401,7 +498,7 @@ mod tests {
         let one = encode([&record()]).unwrap();
         let two = [one.clone(), one.clone()].concat();
         for cut in 0..=two.len() {
-            let lines = read(&two[..cut]).unwrap();
+            let lines = read(&two[..cut]);
             assert_eq!(lines.records.len(), cut / one.len());
             assert_eq!(lines.whole + lines.torn, cut);
             assert_eq!(lines.notice(Path::new("x")).is_some(), cut % one.len() > 0);
@@ -415,7 +512,7 @@ mod tests {
             prop_assume!(value.is_finite());
             let mut record = record();
             record.epochs[0].train_loss = value;
-            let back = read(&encode([&record]).unwrap()).unwrap().records.remove(0);
+            let back = records(&encode([&record]).unwrap()).remove(0);
             prop_assert_eq!(back.epochs[0].train_loss.to_bits(), bits);
         }
 

@@ -8,16 +8,19 @@
 //! A fresh clone has `runs.jsonl` but no journal. A run then trains every cell and compares the
 //! numbers with the committed ones ([`Reproduction`]), unless it is told to adopt them.
 
+pub mod damage;
 pub mod events;
 #[doc(hidden)]
 pub mod fake;
 pub mod journal;
 mod lines;
 pub mod lock;
+mod meaning;
 mod queue;
 mod reproduction;
 pub mod runs;
 
+pub use damage::Damage;
 pub use events::Events;
 pub use lines::RecordError;
 pub(crate) use queue::{all_failed, checked, message};
@@ -29,7 +32,7 @@ use crate::record::{CellRecord, Outcome};
 use crate::trainer::{StopFlag, Trainer};
 use journal::Journal;
 use lock::{Lock, LockError};
-use runs::{Runs, in_order, read_runs, write_runs};
+use runs::{Runs, in_order, read_planned, write_runs};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -90,7 +93,8 @@ pub enum RunError {
 ///
 /// # Errors
 /// If the results folder cannot be written to, is in use by another process, or contains a journal or
-/// a `runs.jsonl` that cannot be read. Records in the journal are kept.
+/// a `runs.jsonl` that cannot be read. Records in the journal are kept. Damaged lines are no error:
+/// they are set aside with a notice, and their cells count as missing.
 pub fn run_spec(
     plan: &Plan,
     trainer: &dyn Trainer,
@@ -103,8 +107,11 @@ pub fn run_spec(
     check_writable(&folder)?;
     let _lock = Lock::acquire(&folder)?;
     let runs_path = folder.join(runs::NAME);
-    let committed = read_committed(&runs_path, events)?;
-    let mut journal = open_journal(&folder, options.fresh, events)?;
+    let committed = read_committed(&runs_path, plan, events)?;
+    let mut journal = open_journal(&folder, plan, options.fresh, events)?;
+    if let Some(runs) = &committed {
+        doubt(plan, &mut journal, &runs.records, events);
+    }
     if let (true, Some(runs)) = (options.adopt, &committed) {
         adopt(plan, &mut journal, &runs.records)?;
     }
@@ -132,29 +139,63 @@ pub fn run_spec(
     })
 }
 
-fn read_committed(path: &Path, events: &dyn Events) -> Result<Option<Runs>, RunError> {
+fn read_committed(
+    path: &Path,
+    plan: &Plan,
+    events: &dyn Events,
+) -> Result<Option<Runs>, RunError> {
     if !path.exists() {
         return Ok(None);
     }
-    let runs = read_runs(path)?;
-    if let Some(text) = &runs.notice {
+    let runs = read_planned(path, |_| plan.clone())?;
+    let kept = damage::keep(&runs.damaged)?;
+    for text in runs.notice.iter().chain(&kept) {
         events.notice(text);
     }
     Ok(Some(runs))
 }
 
-fn open_journal(folder: &Path, fresh: bool, events: &dyn Events) -> Result<Journal, RunError> {
+fn open_journal(
+    folder: &Path,
+    plan: &Plan,
+    fresh: bool,
+    events: &dyn Events,
+) -> Result<Journal, RunError> {
     if fresh && let Some(aside) = journal::set_aside(folder)? {
         events.notice(&format!(
             "training every cell again; the old journal is now `{}`",
             aside.display()
         ));
     }
-    let (journal, notice) = Journal::open(folder)?;
-    if let Some(text) = notice {
-        events.notice(&text);
+    let (journal, notices) = Journal::open(folder, plan)?;
+    for text in &notices {
+        events.notice(text);
     }
     Ok(journal)
+}
+
+/// Compares the journal with the records of `runs.jsonl` before that is replaced. A cell whose records
+/// contradict each other is trained again, once.
+fn doubt(plan: &Plan, journal: &mut Journal, committed: &[CellRecord], events: &dyn Events) {
+    let planned = plan.ids();
+    let failed = |r: &CellRecord| matches!(r.outcome, Outcome::Failed { .. });
+    for theirs in committed {
+        let Some(ours) = journal.records().get(&theirs.id) else {
+            continue;
+        };
+        let compared = planned.contains(theirs.id.as_str()) && !failed(ours) && !failed(theirs);
+        if compared && !reproduction::identical(ours, theirs) && journal.doubt(&theirs.id) {
+            events.notice(&format!(
+                "the journal and `{}` have different numbers for arm {}, seed {}, learning rate {} (id \
+                 {}); training it again",
+                runs::NAME,
+                theirs.arm,
+                theirs.seed,
+                theirs.learning_rate,
+                theirs.id
+            ));
+        }
+    }
 }
 
 /// Appends to the journal those of `records` that are planned and missing from it.

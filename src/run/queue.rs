@@ -180,8 +180,12 @@ mod tests {
     use crate::trainer::Progress;
     use std::time::Duration;
 
+    fn plan() -> Plan {
+        Plan::new(&spec(&["a"], 4), "flex", 1, "f")
+    }
+
     fn jobs() -> Vec<Job> {
-        Plan::new(&spec(&["a"], 4), "flex", 1, "f").jobs(|_| true)
+        plan().jobs(|_| true)
     }
 
     /// Yields to other threads until `done`; fails with the message `or` after a minute.
@@ -196,7 +200,7 @@ mod tests {
     #[test]
     fn failed_append_ends_the_run() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path()).unwrap().0;
+        let mut journal = Journal::open(dir.path(), &plan()).unwrap().0;
         journal.make_read_only();
         let (trainer, stop) = (FakeTrainer::new(), StopFlag::default());
         let result = train_all(&jobs(), 1, &trainer, &mut journal, &Silent, &stop);
@@ -227,7 +231,7 @@ mod tests {
             }
         }
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path()).unwrap().0;
+        let mut journal = Journal::open(dir.path(), &plan()).unwrap().0;
         let (trainer, stop) = (Pair(AtomicUsize::new(0)), StopFlag::default());
         let done = train_all(&jobs(), 2, &trainer, &mut journal, &Silent, &stop).unwrap();
         assert_eq!(done.trained.len(), 4);
@@ -264,7 +268,7 @@ mod tests {
             }
         }
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path()).unwrap().0;
+        let mut journal = Journal::open(dir.path(), &plan()).unwrap().0;
         let (trainer, stop) = (Last(AtomicUsize::new(0)), StopFlag::default());
         let done = train_all(&jobs(), 3, &trainer, &mut journal, &Silent, &stop).unwrap();
         assert_eq!(done.trained.len(), 4);

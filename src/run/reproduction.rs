@@ -52,7 +52,8 @@ impl Reproduction {
     }
 }
 
-fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
+/// Whether two records are equal bit for bit, except for the name of the arm.
+pub(super) fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
     let mut renamed = ours.clone();
     renamed.arm.clone_from(&theirs.arm);
     matches!((lines::encode([&renamed]), lines::encode([theirs])), (Ok(a), Ok(b)) if a == b)

@@ -3,7 +3,9 @@
 //! It is the committed form of the journal. It contains no times and no order of completion, so a rerun
 //! writes the same bytes.
 
-use super::lines::{self, RecordError};
+use super::damage::Damage;
+use super::lines::{self, Lines, RecordError};
+use super::meaning;
 use crate::files::{FileError, write_atomic};
 use crate::plan::Plan;
 use crate::record::CellRecord;
@@ -14,42 +16,84 @@ use std::path::Path;
 /// Name of the file in a results folder.
 pub const NAME: &str = "runs.jsonl";
 
-const ADVICE: &str = "restore the file with git, or delete it and run again";
-
 /// Content of a `runs.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Runs {
-    /// The records in the order of the file.
+    /// The intact records in the order of the file.
     pub records: Vec<CellRecord>,
+    /// The damaged lines; their cells count as missing.
+    pub damaged: Vec<Damage>,
+    /// Whether the file has the older format, without checksums.
+    pub unchecked: bool,
     /// A notice that an unfinished last line was dropped, if there was one.
     pub notice: Option<String>,
 }
 
-/// Reads a `runs.jsonl`.
+/// Reads a `runs.jsonl`. Damaged lines are left out of the records, and so are lines of one cell that
+/// contradict each other.
 ///
 /// # Errors
-/// If it cannot be read, a line is not a record, or a cell has two lines.
+/// If it cannot be read.
 pub fn read_runs(path: &Path) -> Result<Runs, RecordError> {
+    read(path, |_| None)
+}
+
+/// Like [`read_runs`], and checks the records against the cells of the plan that `plan` returns for
+/// their device.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_planned(path: &Path, plan: impl FnOnce(&str) -> Plan) -> Result<Runs, RecordError> {
+    read(path, |device| Some(plan(device)))
+}
+
+fn read(path: &Path, plan: impl FnOnce(&str) -> Option<Plan>) -> Result<Runs, RecordError> {
     let bytes = fs::read(path).map_err(FileError::of("read", path))?;
-    let lines = lines::parse(path, &bytes, ADVICE)?;
-    let mut seen = BTreeSet::new();
-    for (index, r) in lines.records.iter().enumerate() {
-        if !seen.insert((&r.arm, &r.device, r.seed, r.learning_rate.to_bits())) {
-            return Err(RecordError::Line {
-                path: path.to_owned(),
-                line: index + 1,
-                why: format!(
-                    "arm `{}` has a second record for seed {} at learning rate {}",
-                    r.arm, r.seed, r.learning_rate
-                ),
-                advice: ADVICE,
-            });
-        }
+    let mut lines = lines::parse(path, &bytes);
+    let device = lines.records.first().map_or("", |(_, r)| r.device.as_str());
+    if let Some(plan) = plan(device) {
+        meaning::check(&plan, path, &bytes, &mut lines);
     }
+    set_repeats_aside(path, &bytes, &mut lines);
+    let notice = lines.notice(path);
     Ok(Runs {
-        notice: lines.notice(path),
-        records: lines.records,
+        records: lines.records.into_iter().map(|(_, record)| record).collect(),
+        damaged: lines.damaged,
+        unchecked: lines.unchecked,
+        notice,
     })
+}
+
+/// Moves repeated records of a cell to the damaged lines: all of them if they differ, all but the
+/// first if they are equal.
+fn set_repeats_aside(path: &Path, bytes: &[u8], lines: &mut Lines) {
+    type Cell = (String, String, u64, u64);
+    let cell = |r: &CellRecord| -> Cell {
+        let rate = r.learning_rate.to_bits();
+        (r.arm.clone(), r.device.clone(), r.seed, rate)
+    };
+    let mut groups: BTreeMap<Cell, Vec<usize>> = BTreeMap::new();
+    for (index, (_, record)) in lines.records.iter().enumerate() {
+        groups.entry(cell(record)).or_default().push(index);
+    }
+    let mut bad = BTreeSet::new();
+    for group in groups.into_values().filter(|group| group.len() > 1) {
+        let first = &lines.records[group[0]].1;
+        let equal = group.iter().all(|&i| lines.records[i].1 == *first);
+        bad.extend(group.into_iter().skip(usize::from(equal)));
+    }
+    let text: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
+    let mut index = 0..;
+    let Lines { records, damaged, .. } = lines;
+    records.retain(|(number, r)| {
+        let keep = !index.next().is_some_and(|i| bad.contains(&i));
+        if !keep {
+            let (arm, seed, rate) = (&r.arm, r.seed, r.learning_rate);
+            let why = format!("arm `{arm}` has two records for seed {seed} at learning rate {rate}");
+            damaged.push(Damage::new(path, *number, why, text[number - 1]));
+        }
+        keep
+    });
 }
 
 /// Returns the records of all cells of `plan` in its order, with the current names of the arms; `None`
@@ -127,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_cell_is_an_error_and_unfinished_line_a_notice() {
+    fn repeated_cell_is_damage_and_unfinished_line_a_notice() {
         let plan = Plan::new(&fake::spec(&["a"], 2), "flex", 2, "f");
         let records = in_order(&plan, &trained(&plan)).unwrap();
         let text = lines::encode(&records).unwrap();
@@ -135,11 +179,18 @@ mod tests {
         let path = dir.path().join(NAME);
 
         fs::write(&path, [&text[..], &text[..]].concat()).unwrap();
-        let message = read_runs(&path).unwrap_err().to_string();
-        assert!(
-            message.contains("line 3") && message.contains("second record"),
-            "{message}"
-        );
+        let runs = read_runs(&path).unwrap();
+        assert_eq!(runs.records, records);
+        let message = runs.damaged[0].to_string();
+        assert!(message.contains("line 3") && message.contains("two records"), "{message}");
+
+        // Two records of one cell that contradict each other: neither counts.
+        let mut other = records[0].clone();
+        other.epochs[0].test.nll += 0.5;
+        let more = lines::encode([&other]).unwrap();
+        fs::write(&path, [&text[..], &more].concat()).unwrap();
+        let runs = read_runs(&path).unwrap();
+        assert_eq!((runs.records.len(), runs.damaged.len()), (1, 2));
 
         fs::write(&path, &text[..text.len() - 1]).unwrap();
         let runs = read_runs(&path).unwrap();

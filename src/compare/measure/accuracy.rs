@@ -53,7 +53,7 @@ pub fn train(
 /// # Errors
 /// If existing records cannot be read.
 pub fn missing(plan: &Plan, results: &Path) -> Result<Vec<Job>, RunError> {
-    let known = journal::read(&results.join(&plan.spec.name))?;
+    let (known, _) = journal::read(&results.join(&plan.spec.name), plan)?;
     Ok(plan.jobs(|id| journal::is_missing(&known, id)))
 }
 
