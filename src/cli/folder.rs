@@ -6,8 +6,8 @@ use crate::analysis::Summary;
 use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
 use crate::files::{FileError, write_atomic};
-use crate::plot::FIGURE_FILES;
 use crate::plan::Plan;
+use crate::plot::FIGURE_FILES;
 use crate::provenance::{Provenance, fingerprint};
 use crate::report::{
     self, CLAIMS_FOLDER, Derived, REPORT_FILE, SUMMARY_FILE, claim_file, claim_page, overview,
@@ -76,7 +76,9 @@ pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<D
 
 /// Reads a `runs.jsonl` and checks its records against the cells of `spec`.
 pub(crate) fn read_runs(spec: &Spec, path: &Path) -> Result<runs::Runs, RecordError> {
-    runs::read_planned(path, |device| Plan::new(spec, device, 1, fingerprint(device)))
+    runs::read_planned(path, |device| {
+        Plan::new(spec, device, 1, fingerprint(device))
+    })
 }
 
 /// A message for each damaged or unfinished line of a `runs.jsonl`.

@@ -90,7 +90,10 @@ fn damage(name: &str, runs: &runs::Runs) -> Option<String> {
     let lines = folder::damage(runs).len();
     (lines > 0).then(|| {
         let advice = folder::damage_advice(name);
-        format!("{name}: {} damaged; {advice}", counted(lines, "record line"))
+        format!(
+            "{name}: {} damaged; {advice}",
+            counted(lines, "record line")
+        )
     })
 }
 

@@ -52,7 +52,12 @@ impl Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, line) = (self.path.display(), self.line);
-        write!(f, "`{path}` line {line} ({}) is damaged: {}", self.cell(), self.why)
+        write!(
+            f,
+            "`{path}` line {line} ({}) is damaged: {}",
+            self.cell(),
+            self.why
+        )
     }
 }
 

@@ -240,7 +240,12 @@ mod tests {
     #[test]
     fn read_skips_an_unfinished_line_and_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(read(&dir.path().join("missing"), &plan()).unwrap().0.is_empty());
+        assert!(
+            read(&dir.path().join("missing"), &plan())
+                .unwrap()
+                .0
+                .is_empty()
+        );
         assert!(read(dir.path(), &plan()).unwrap().0.is_empty());
         assert!(!dir.path().join(NAME).exists());
         let mut journal = reopen(dir.path());
@@ -341,11 +346,18 @@ mod tests {
         fs::write(&path, &bad).unwrap();
         let (known, damaged) = read(dir.path(), &plan()).unwrap();
         assert_eq!((known.len(), damaged.len()), (2, 1));
-        assert_eq!(fs::read_to_string(&path).unwrap(), bad, "read writes nothing");
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            bad,
+            "read writes nothing"
+        );
 
         let (mut journal, notices) = Journal::open(dir.path(), &plan()).unwrap();
         assert_eq!(notices.len(), 1);
-        assert!(notices[0].contains(".cells.jsonl` line 2 (cell with id Y"), "{notices:?}");
+        assert!(
+            notices[0].contains(".cells.jsonl` line 2 (cell with id Y"),
+            "{notices:?}"
+        );
         assert!(journal.is_missing("y") && !journal.is_missing("z"));
         let kept = fs::read_to_string(dir.path().join(".cells.jsonl.damaged")).unwrap();
         assert_eq!(kept, bad.lines().nth(1).unwrap().to_owned() + "\n");
@@ -364,7 +376,10 @@ mod tests {
         journal.append(&[record("y", Outcome::Done)]).unwrap();
         assert_eq!(reopen(dir.path()).records().len(), 2);
         let text = fs::read_to_string(dir.path().join(NAME)).unwrap();
-        assert!(text.lines().all(|line| line.contains("\"checksum\":")), "{text}");
+        assert!(
+            text.lines().all(|line| line.contains("\"checksum\":")),
+            "{text}"
+        );
     }
 
     #[test]

@@ -94,7 +94,10 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Checksum of a line, given the line without its last field and closing brace.
 fn checksum(body: &[u8]) -> String {
-    let digest = Sha256::new().chain_update(body).chain_update(b"}").finalize();
+    let digest = Sha256::new()
+        .chain_update(body)
+        .chain_update(b"}")
+        .finalize();
     let mut digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     digits.truncate(DIGITS);
     digits
@@ -354,9 +357,18 @@ mod tests {
     fn scores_must_be_in_range() {
         type Set = fn(&mut CellRecord);
         let cases: [(Set, &str); 4] = [
-            (|r| r.epochs[0].test.accuracy = 975.0, "test.accuracy of epoch 1 is 975, not between"),
-            (|r| r.epochs[0].test.nll = -0.5, "test.nll of epoch 1 is -0.5, less than 0"),
-            (|r| r.epochs[0].test.ece = -1.0, "test.ece of epoch 1 is -1, not between"),
+            (
+                |r| r.epochs[0].test.accuracy = 975.0,
+                "test.accuracy of epoch 1 is 975, not between",
+            ),
+            (
+                |r| r.epochs[0].test.nll = -0.5,
+                "test.nll of epoch 1 is -0.5, less than 0",
+            ),
+            (
+                |r| r.epochs[0].test.ece = -1.0,
+                "test.ece of epoch 1 is -1, not between",
+            ),
             (
                 |r| r.epochs[0].validation.as_mut().unwrap().accuracy = 101.0,
                 "validation.accuracy of epoch 1 is 101",

@@ -32,7 +32,9 @@ pub(super) fn check(plan: &Plan, path: &Path, bytes: &[u8], lines: &mut Lines) {
 fn fits(plan: &Plan, cells: &[&PlannedCell], record: &CellRecord) -> Result<(), String> {
     let cell = cells[0];
     let differs = |what: &str, found: &dyn std::fmt::Display, planned: &dyn std::fmt::Display| {
-        Err(format!("it has {what} {found}, but its cell has {what} {planned}"))
+        Err(format!(
+            "it has {what} {found}, but its cell has {what} {planned}"
+        ))
     };
     if record.seed != cell.seed {
         return differs("seed", &record.seed, &cell.seed);
@@ -49,7 +51,9 @@ fn fits(plan: &Plan, cells: &[&PlannedCell], record: &CellRecord) -> Result<(), 
         return differs("arm", &record.arm, name(cell));
     }
     let wanted = plan.spec.arms[cell.arm].train.evaluations();
-    let wanted = wanted.into_iter().filter(|&at| plan.until.is_none_or(|until| at <= until));
+    let wanted = wanted
+        .into_iter()
+        .filter(|&at| plan.until.is_none_or(|until| at <= until));
     let found = record.epochs.iter().map(EpochRecord::place);
     if record.outcome == Outcome::Done && !found.eq(wanted) {
         return Err("it is finished, but not evaluated at the planned epochs or steps".to_owned());

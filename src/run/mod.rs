@@ -139,11 +139,7 @@ pub fn run_spec(
     })
 }
 
-fn read_committed(
-    path: &Path,
-    plan: &Plan,
-    events: &dyn Events,
-) -> Result<Option<Runs>, RunError> {
+fn read_committed(path: &Path, plan: &Plan, events: &dyn Events) -> Result<Option<Runs>, RunError> {
     if !path.exists() {
         return Ok(None);
     }

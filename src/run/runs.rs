@@ -57,7 +57,11 @@ fn read(path: &Path, plan: impl FnOnce(&str) -> Option<Plan>) -> Result<Runs, Re
     set_repeats_aside(path, &bytes, &mut lines);
     let notice = lines.notice(path);
     Ok(Runs {
-        records: lines.records.into_iter().map(|(_, record)| record).collect(),
+        records: lines
+            .records
+            .into_iter()
+            .map(|(_, record)| record)
+            .collect(),
         damaged: lines.damaged,
         unchecked: lines.unchecked,
         notice,
@@ -84,12 +88,15 @@ fn set_repeats_aside(path: &Path, bytes: &[u8], lines: &mut Lines) {
     }
     let text: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
     let mut index = 0..;
-    let Lines { records, damaged, .. } = lines;
+    let Lines {
+        records, damaged, ..
+    } = lines;
     records.retain(|(number, r)| {
         let keep = !index.next().is_some_and(|i| bad.contains(&i));
         if !keep {
             let (arm, seed, rate) = (&r.arm, r.seed, r.learning_rate);
-            let why = format!("arm `{arm}` has two records for seed {seed} at learning rate {rate}");
+            let why =
+                format!("arm `{arm}` has two records for seed {seed} at learning rate {rate}");
             damaged.push(Damage::new(path, *number, why, text[number - 1]));
         }
         keep
@@ -182,7 +189,10 @@ mod tests {
         let runs = read_runs(&path).unwrap();
         assert_eq!(runs.records, records);
         let message = runs.damaged[0].to_string();
-        assert!(message.contains("line 3") && message.contains("two records"), "{message}");
+        assert!(
+            message.contains("line 3") && message.contains("two records"),
+            "{message}"
+        );
 
         // Two records of one cell that contradict each other: neither counts.
         let mut other = records[0].clone();

@@ -394,7 +394,10 @@ fn file_that_is_no_journal_does_not_block_a_run() {
         fs::write(bench.path(name), "{}\n").unwrap();
         let (report, notices) = run_logged(&bench, &plan(2));
         assert_eq!((report.trained, report.failed), (10, 0));
-        assert!(notices[0].contains(&format!("{name}` line 1")), "{notices:?}");
+        assert!(
+            notices[0].contains(&format!("{name}` line 1")),
+            "{notices:?}"
+        );
         assert_eq!(bench.bytes(&format!("{name}.damaged")), b"{}\n");
     }
 }
@@ -417,7 +420,9 @@ fn no_flip_of_300_goes_through_silently() {
         let mut bytes = bench.bytes(name);
         let digits: Vec<usize> = match flip % 5 {
             0 => (0..bytes.len()).collect(),
-            _ => (0..bytes.len()).filter(|&i| bytes[i].is_ascii_digit()).collect(),
+            _ => (0..bytes.len())
+                .filter(|&i| bytes[i].is_ascii_digit())
+                .collect(),
         };
         let at = digits[draw(digits.len())];
         bytes[at] = match bytes[at].is_ascii_digit() {
@@ -426,8 +431,15 @@ fn no_flip_of_300_goes_through_silently() {
         };
         fs::write(bench.path(name), &bytes).unwrap();
         let (report, notices) = run_logged(&bench, &plan);
-        assert_eq!(bench.bytes(runs::NAME), good, "flip {flip} of byte {at} in {name}");
-        assert!(!notices.is_empty(), "flip {flip} of byte {at} in {name} is silent");
+        assert_eq!(
+            bench.bytes(runs::NAME),
+            good,
+            "flip {flip} of byte {at} in {name}"
+        );
+        assert!(
+            !notices.is_empty(),
+            "flip {flip} of byte {at} in {name} is silent"
+        );
         assert!(name == runs::NAME || report.trained > 0);
         retrained += report.trained;
     }
@@ -476,14 +488,25 @@ fn contradicting_journal_and_runs_train_the_cell_again_once() {
         let (bench, plan) = (TestRun::new(), plan(2));
         bench.run(&plan, &FakeTrainer::new());
         let good = bench.bytes(runs::NAME);
-        rewrite(&bench, name, |records| records[3].epochs[1].test.accuracy -= 0.5);
+        rewrite(&bench, name, |records| {
+            records[3].epochs[1].test.accuracy -= 0.5
+        });
         let (report, notices) = run_logged(&bench, &plan);
         assert_eq!((report.trained, notices.len()), (1, 1));
-        assert!(notices[0].contains("have different numbers for arm a, seed 4"), "{notices:?}");
+        assert!(
+            notices[0].contains("have different numbers for arm a, seed 4"),
+            "{notices:?}"
+        );
         assert_eq!(bench.bytes(runs::NAME), good);
-        rewrite(&bench, runs::NAME, |records| records[3].epochs[1].test.nll = 0.5);
+        rewrite(&bench, runs::NAME, |records| {
+            records[3].epochs[1].test.nll = 0.5
+        });
         let (report, notices) = run_logged(&bench, &plan);
-        assert_eq!((report.trained, notices.len()), (0, 0), "it was trained twice");
+        assert_eq!(
+            (report.trained, notices.len()),
+            (0, 0),
+            "it was trained twice"
+        );
         assert_eq!(bench.bytes(runs::NAME), good);
     }
 }
@@ -494,7 +517,9 @@ fn runs_without_checksums_are_adopted_and_get_them() {
     bench.run(&plan, &FakeTrainer::new());
     let good = bench.bytes(runs::NAME);
     let records = read_runs(&bench.path(runs::NAME)).unwrap().records;
-    let old = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n");
+    let old = records
+        .iter()
+        .map(|r| serde_json::to_string(r).unwrap() + "\n");
     fs::write(bench.path(runs::NAME), old.collect::<String>()).unwrap();
     fs::remove_file(bench.path(".cells.jsonl")).unwrap();
     bench.options.adopt = true;
