@@ -19,10 +19,11 @@ mod summary;
 mod workload;
 
 use ablate::compare::measure::timing::stopwatch::Stepper;
+use ablate_kernels::InstructionSet;
 use clap::{Parser, ValueEnum};
 use limit::Limit;
 use ours::Ours;
-use peer::{PEERS, PeerVariant, Process};
+use peer::{MatrixProduct, PEERS, Peer, PeerVariant, Process};
 use record::{Library, PeerComparison, RoundTimes, SpeedRecord, Variation};
 use rounds::{Failure, time_rounds};
 use std::cell::RefCell;
@@ -80,6 +81,10 @@ struct Arguments {
     /// are saved in `activations.json`.
     #[arg(long, conflicts_with_all = ["parts", "no_peers"])]
     activations: bool,
+    /// Use AVX2 only, the peers too, on a machine with AVX-512. The results are saved in
+    /// `speed-avx2.json`.
+    #[arg(long, conflicts_with = "activations")]
+    avx2: bool,
     /// Write the report again from the saved numbers, without timing anything.
     #[arg(long)]
     report: bool,
@@ -126,6 +131,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         println!("{}", memory::here(device)?);
         return Ok(());
     }
+    if arguments.avx2 {
+        (InstructionSet::Avx2.limit()).map_err(|error| Failure(error.to_string()))?;
+    }
     let folder = arguments.out.clone().unwrap_or_else(|| RESULTS.into());
     if arguments.report {
         return report_from(&folder);
@@ -143,6 +151,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let record = measure(arguments)?;
     print!("{}", report::tables(&record));
     if arguments.out.is_some() || arguments.is_complete() {
+        if arguments.avx2 {
+            record.write(&folder, record::AVX2)?;
+            return match folder.join(record::NAME).exists() {
+                true => report_from(&folder),
+                false => Ok(()),
+            };
+        }
         record.write(&folder, record::NAME)?;
         if !record.curves.is_empty() {
             record::write(&folder, report::FIGURE, &curves::figure(&record.curves)?)?;
@@ -159,10 +174,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Writes the report from the records in `folder`.
 fn report_from(folder: &Path) -> Result<(), Failure> {
     let record = SpeedRecord::read(folder, record::NAME)?;
-    let there = folder.join(record::ACTIVATIONS).exists();
-    let activations = there.then(|| SpeedRecord::read(folder, record::ACTIVATIONS));
-    let activations = activations.transpose()?;
-    let text = report::report(&record, activations.as_ref(), folder);
+    let other = |name: &str| {
+        let exists = folder.join(name).exists();
+        exists.then(|| SpeedRecord::read(folder, name)).transpose()
+    };
+    let (activations, avx2) = (other(record::ACTIVATIONS)?, other(record::AVX2)?);
+    let text = report::report(&record, activations.as_ref(), avx2.as_ref(), folder);
     record::write(folder, report::NAME, &text)
 }
 
@@ -177,9 +194,11 @@ impl Arguments {
 
     /// Whether the run is complete.
     fn is_complete(&self) -> bool {
-        let parts = Part::value_variants()
-            .iter()
-            .all(|part| self.includes(*part));
+        // Memory, curves and variations are the same question on any instruction set.
+        let parts = (self.avx2 && self.includes(Part::Compared))
+            || Part::value_variants()
+                .iter()
+                .all(|part| self.includes(*part));
         parts && self.only.is_none() && !self.no_peers
     }
 
@@ -216,6 +235,9 @@ fn measure(arguments: &Arguments) -> Result<SpeedRecord, Failure> {
         for compared in wanted {
             record.compared.push(compare(&compared, arguments)?);
         }
+    }
+    if arguments.avx2 {
+        return Ok(record);
     }
     if arguments.includes(Part::Varied) {
         for workload in varied {
@@ -288,6 +310,9 @@ fn compare(compared: &ComparedWorkload, arguments: &Arguments) -> Result<PeerCom
     if let Some((python, examples)) = &peers {
         names.push(limit::NAME.to_owned());
         steppers.push(Box::new(Limit::new(workload)));
+        names.push("PyTorch product".to_owned());
+        let process = Process::start(Peer::Torch, python)?;
+        steppers.push(Box::new(MatrixProduct(Rc::new(RefCell::new(process)))));
         // New processes per workload, so that what a compiler caches for one does not slow down another.
         for peer in PEERS {
             let process = Rc::new(RefCell::new(Process::start(peer, python)?));
@@ -303,6 +328,7 @@ fn compare(compared: &ComparedWorkload, arguments: &Arguments) -> Result<PeerCom
     let mut times = time_rounds(names, steppers, rounds, arguments.seconds).into_iter();
     let ours: Vec<RoundTimes> = times.by_ref().take(jobs.len()).collect();
     let limit = peers.as_ref().and_then(|_| times.next());
+    let product = peers.as_ref().and_then(|_| times.next());
     if let Some(error) = ours.iter().find_map(|times| times.error.clone()) {
         return Err(Failure(format!("{}: {error}", workload.name())));
     }
@@ -312,6 +338,7 @@ fn compare(compared: &ComparedWorkload, arguments: &Arguments) -> Result<PeerCom
         ours,
         peers: times.collect(),
         limit,
+        product,
     })
 }
 

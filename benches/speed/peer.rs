@@ -5,6 +5,7 @@ use super::record::Library;
 use super::rounds::Failure;
 use super::workload::{Net, Task, Workload};
 use ablate::compare::measure::timing::stopwatch::Stepper;
+use ablate_kernels::InstructionSet;
 use serde::Deserialize;
 use serde_json::json;
 use std::cell::RefCell;
@@ -81,6 +82,8 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `peer` with the interpreter at `python`.
+    ///
+    /// It uses no wider vectors than our kernels.
     pub(crate) fn start(peer: Peer, python: &Path) -> Result<Self, Failure> {
         let cannot = |why: String| {
             let (peer, python) = (peer.script(), python.display());
@@ -93,6 +96,7 @@ impl Process {
         let mut child = Command::new(python)
             .arg(Path::new(FOLDER).join(peer.script()))
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(vector_limits().iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(spoken)
@@ -151,6 +155,19 @@ impl Process {
             }
         })
     }
+}
+
+/// Environment variables that limit the vectors of the peers to those of our kernels.
+fn vector_limits() -> &'static [(&'static str, &'static str)] {
+    if InstructionSet::current() == InstructionSet::widest() {
+        return &[];
+    }
+    &[
+        ("ATEN_CPU_CAPABILITY", "avx2"),
+        ("MKL_ENABLE_INSTRUCTIONS", "AVX2"),
+        ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+        ("XLA_FLAGS", "--xla_cpu_max_isa=AVX2"),
+    ]
 }
 
 /// The lines of `output` as they arrive.
@@ -235,6 +252,24 @@ impl Answer {
             "its nets have {:?} trained parameters, ours have {parameters}",
             self.parameters.unwrap_or_default()
         )))
+    }
+}
+
+/// Side of the matrices whose product is timed.
+pub(crate) const PRODUCT_SIDE: usize = 1024;
+
+/// Products of large square matrices in PyTorch: the rate that the machine reaches.
+pub(crate) struct MatrixProduct(pub(crate) Rc<RefCell<Process>>);
+
+impl Stepper for MatrixProduct {
+    fn steps(&mut self, n: usize) -> Result<f64, String> {
+        let request = json!({ "product": PRODUCT_SIDE, "steps": n });
+        let answer = self.0.borrow_mut().ask(&request, 0.0);
+        let seconds = answer.map(|answer| answer.seconds);
+        match seconds.map_err(|Failure(why)| why)? {
+            Some(seconds) if seconds > 0.0 => Ok(seconds),
+            other => Err(format!("the answer has no time: {other:?}")),
+        }
     }
 }
 

@@ -7,8 +7,12 @@ A peer first sends its name and version. Then it answers one request after the o
     {"workload": {...}, "variant": "eager", "memory": 10}
         -> {"bytes": 123456, "parameters": 282100}
 
+    {"product": 1024, "steps": 10}
+        -> {"seconds": 0.2}
+
 The first request for a variant builds and compiles it. `steps` asks for that many training steps of all
-replicas, `seconds` is the time they took. `memory` asks for the peak resident memory of that many steps;
+replicas, `seconds` is the time they took. `product` asks for that many products of square matrices of this
+side; only PyTorch answers it. `memory` asks for the peak resident memory of that many steps;
 `bytes` is that peak minus what was resident before the model was built. An error is answered with
 {"error": "..."}.
 """
@@ -50,8 +54,9 @@ def examples(workload):
     return images, labels
 
 
-def serve(hello, build):
-    """Answers requests until stdin ends. `build(workload, variant)` returns a Stepper."""
+def serve(hello, build, product=None):
+    """Answers requests until stdin ends. `build(workload, variant)` returns a Stepper, `product(side)` a
+    function that multiplies two matrices."""
     # Libraries may print to stdout, which is for answers only.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -64,12 +69,14 @@ def serve(hello, build):
     built = {}
     for line in sys.stdin:
         try:
-            say(answer(json.loads(line), built, build))
+            say(answer(json.loads(line), built, build, product))
         except Exception as error:  # any error of a library is an answer
             say({"error": f"{type(error).__name__}: {error}"[:2000]})
 
 
-def answer(request, built, build):
+def answer(request, built, build, product):
+    if "product" in request:
+        return products(product(request["product"]), request["steps"])
     workload, variant = request["workload"], request["variant"]
     key = json.dumps([workload, variant])
     if "memory" in request:
@@ -78,6 +85,13 @@ def answer(request, built, build):
         built[key] = build(workload, variant)
     seconds = built[key].steps(request["steps"])
     return {"seconds": seconds, "parameters": built[key].parameters}
+
+
+def products(multiply, steps):
+    started = time.perf_counter()
+    for _ in range(steps):
+        multiply()
+    return {"seconds": time.perf_counter() - started}
 
 
 def memory(workload, variant, steps, build):

@@ -6,6 +6,7 @@ use ablate::compare::measure::timing::stopwatch::{StopwatchError, StopwatchTimes
 use ablate::files::{check_writable, write_atomic};
 use ablate::machine::Machine;
 use ablate::provenance::{Build, Revision};
+use ablate_kernels::InstructionSet;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -13,6 +14,8 @@ use std::path::Path;
 pub(crate) const NAME: &str = "speed.json";
 /// File name of the record of the other activations, which are measured in a session of their own.
 pub(crate) const ACTIVATIONS: &str = "activations.json";
+/// File name of the record with AVX2 on a machine with AVX-512, measured in a session of its own.
+pub(crate) const AVX2: &str = "speed-avx2.json";
 
 /// All measurements of one session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +102,10 @@ pub(crate) struct PeerComparison {
     /// The multiply-adds alone, in registers; missing in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<RoundTimes>,
+    /// A product of square matrices of side [`PRODUCT_SIDE`](super::peer::PRODUCT_SIDE) in PyTorch;
+    /// missing in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) product: Option<RoundTimes>,
 }
 
 /// Times of this project on one variation of a workload.
@@ -185,19 +192,13 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure
     Ok(())
 }
 
-#[cfg(target_arch = "x86_64")]
+/// The vector extensions that our kernels use.
 fn vectors() -> Vec<String> {
-    let found = [
-        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
-        ("fma", std::arch::is_x86_feature_detected!("fma")),
-        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
-    ];
-    let found = found.into_iter().filter(|(_, there)| *there);
-    found.map(|(name, _)| name.to_owned()).collect()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn vectors() -> Vec<String> {
-    let neon = cfg!(target_feature = "neon").then(|| "neon".to_owned());
-    neon.into_iter().collect()
+    let names: &[&str] = match InstructionSet::current() {
+        InstructionSet::Scalar => &[],
+        InstructionSet::Avx2 => &["avx2", "fma"],
+        InstructionSet::Avx512 => &["avx2", "fma", "avx512f"],
+        InstructionSet::Native => &[std::env::consts::ARCH],
+    };
+    names.iter().map(|&name| name.to_owned()).collect()
 }

@@ -22,11 +22,12 @@ pub(crate) const FIGURE: &str = "cost.svg";
 const MIN_OF_RELU: f64 = 0.85;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
-/// The report, with a section on `activations` from another session and links to the profiles in
+/// The report, with sections on `activations` and on AVX2 from other sessions, and links to the profiles in
 /// `folder`.
 pub(crate) fn report(
     record: &SpeedRecord,
     activations: Option<&SpeedRecord>,
+    avx2: Option<&SpeedRecord>,
     folder: &Path,
 ) -> String {
     let mut out = String::from("# Speed of a training step on the CPU\n\n");
@@ -46,6 +47,18 @@ pub(crate) fn report(
     out += &tables(record);
     if !record.curves.is_empty() {
         out += &format!("\n![Time of a training step by size]({FIGURE})\n");
+    }
+    if let Some(record) = avx2 {
+        out += &format!(
+            "\n## With AVX2 only\n\nThe same steps on a machine with AVX-512, of which neither ours nor the \
+             peers made use, in a session of its own by `cargo bench --profile dev --bench speed -- --avx2`; all \
+             numbers are in [{name}]({name}).\n\n{}\n{}{}",
+            setting(record),
+            best_peer_table(record),
+            verdict(&record.compared),
+            name = super::record::AVX2,
+        );
+        out += &super::limit::section(&record.compared);
     }
     if let Some(record) = activations {
         out += &self::activations(record);

@@ -156,6 +156,13 @@ def build(workload, variant, ready=lambda: None):
     return make()
 
 
+def product(side):
+    generator = torch.Generator().manual_seed(1)
+    a, b = (torch.randn(side, side, generator=generator) for _ in range(2))
+    out = torch.empty(side, side)
+    return lambda: torch.matmul(a, b, out=out)
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     serve(
@@ -166,4 +173,5 @@ if __name__ == "__main__":
             "threads": torch.get_num_threads(),
         },
         build,
+        product,
     )

@@ -98,6 +98,12 @@ impl Workload {
         Self::of(Net::Cnn { channels, dense }, side, batch, replicas)
     }
 
+    /// A convolutional net with 32, 64 and 128 channels and a dense layer of 256.
+    fn large_cnn(side: usize, batch: usize) -> Self {
+        let (channels, dense) = (vec![32, 64, 128], vec![256]);
+        Self::of(Net::Cnn { channels, dense }, side, batch, 1)
+    }
+
     fn of(net: Net, side: usize, batch: usize, replicas: usize) -> Self {
         Self {
             net,
@@ -339,15 +345,26 @@ pub(crate) fn compared() -> Vec<ComparedWorkload> {
     let row = |workload, goal| ComparedWorkload { workload, goal };
     vec![
         row(Workload::mlp(8, &[128, 128], 32, 10), Some(3.0)),
+        row(Workload::mlp(28, &[64, 64], 32, 20), Some(2.0)),
         row(Workload::mlp(28, &[256, 256], 128, 10), Some(1.7)),
         row(Workload::mlp(28, &[512, 512], 128, 1), Some(2.0)),
+        row(Workload::mlp(28, &[1024; 3], 128, 1), Some(1.5)),
+        row(Workload::mlp(28, &[128, 128], 64, 1), Some(1.5)),
         row(
             Workload::mlp(28, &[512, 512], 128, 1).without_background(),
-            None,
+            Some(1.2),
         ),
-        row(Workload::mlp(28, &[128, 128], 64, 1), None),
+        row(
+            Workload::mlp(28, &[512, 512], 128, 5).without_background(),
+            Some(1.2),
+        ),
+        row(
+            Workload::mlp(28, &[1024; 3], 128, 1).without_background(),
+            Some(1.2),
+        ),
         row(Workload::cnn(28, 128, 1), Some(2.5)),
         row(Workload::cnn(28, 32, 4), Some(2.5)),
+        row(Workload::large_cnn(32, 128), Some(2.0)),
     ]
 }
 
