@@ -91,19 +91,23 @@ pub(crate) struct Scratch {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<Scratch>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Scratch {
-    /// Memory that no other scratch of this thread uses.
-    pub(crate) fn take() -> Self {
-        let idle = SCRATCH.try_with(|idle| idle.borrow_mut().pop());
-        idle.ok().flatten().unwrap_or(Self { lines: Vec::new() })
+    /// No memory yet.
+    pub(crate) const fn new() -> Self {
+        Self { lines: Vec::new() }
     }
 
     /// `len` values with unspecified contents.
     pub(crate) fn unspecified<T: Pod>(&mut self, len: usize) -> &mut [T] {
         let lines = (len * size_of::<T>()).div_ceil(LINE);
+        if self.lines.is_empty() {
+            // Memory that no other scratch of this thread uses.
+            let idle = SCRATCH.try_with(|idle| idle.borrow_mut().pop());
+            self.lines = idle.ok().flatten().unwrap_or_default();
+        }
         if self.lines.len() < lines {
             self.lines.resize(lines, Line::zeroed());
         }
@@ -118,7 +122,7 @@ impl Drop for Scratch {
             return;
         }
         // While a thread ends, its list is gone, and the memory is freed.
-        let _ = SCRATCH.try_with(|idle| idle.borrow_mut().push(Self { lines }));
+        let _ = SCRATCH.try_with(|idle| idle.borrow_mut().push(lines));
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Convolution {
 
 /// Memory for intermediate results of one task.
 pub(super) enum Workspace<T> {
-    /// A padded image, or patches.
+    /// Padded images, or the patches of one.
     Image(Buffer<T>),
     Winograd(WinogradWorkspace<T>),
 }
@@ -40,7 +40,10 @@ impl Convolution {
     pub(super) fn workspace<T: Real>(&self) -> Workspace<T> {
         match &self.winograd {
             Some(winograd) => Workspace::Winograd(winograd.workspace()),
-            None => Workspace::Image(Buffer::zeros(self.patches.padded_image())),
+            None => {
+                let images = self.patches.images_per_product::<T>();
+                Workspace::Image(Buffer::zeros(images * self.patches.padded_image()))
+            }
         }
     }
 
@@ -106,11 +109,12 @@ impl<'a, T: Real> WeightedConv<'a, T> {
             }
             (None, Workspace::Image(workspace)) => {
                 let addend = self.bias.map_or(Addend::None, Addend::Row);
-                let images = x.chunks_exact(c.patches.image());
-                for (x, out) in images.zip(out.chunks_exact_mut(c.output())) {
+                let count = c.patches.images_per_product::<T>();
+                let images = x.chunks(count * c.patches.image());
+                for (x, out) in images.zip(out.chunks_mut(count * c.output())) {
                     product(
                         &mut ColumnsMut::whole(out, c.outputs),
-                        c.patches.rows(c.patches.pad(x, workspace)),
+                        c.patches.rows(c.patches.pad_all(x, workspace)),
                         Columns::whole(&self.weight, c.outputs),
                         addend,
                     );
@@ -161,7 +165,7 @@ impl<'a, T: Real> WeightGradient<'a, T> {
                     };
                     product(
                         &mut ColumnsMut::whole(self.weight, c.outputs),
-                        c.patches.columns(c.patches.pad(x, workspace)),
+                        c.patches.columns(c.patches.pad_all(x, workspace)),
                         Columns::whole(d, c.outputs),
                         addend,
                     );

@@ -113,10 +113,38 @@ impl Patches {
         workspace
     }
 
-    /// The patches of a padded image as a matrix `[patches, patch]`.
+    /// [`Self::pad`] for several images. `workspace` has memory for at least as many padded images.
+    pub(super) fn pad_all<'a, T: Real>(&self, x: &'a [T], workspace: &'a mut [T]) -> &'a [T] {
+        let size = self.padded_image();
+        if size == 0 {
+            return x;
+        }
+        let images = x.chunks_exact(self.image());
+        let count = images.len();
+        for (x, padded) in images.zip(workspace.chunks_exact_mut(size)) {
+            self.pad(x, padded);
+        }
+        &workspace[..count * size]
+    }
+
+    /// Number of images whose patches are multiplied at a time, so that small images share the
+    /// overhead of a product and their padded copies stay in the L1 cache.
+    pub(super) fn images_per_product<T>(&self) -> usize {
+        const BYTES: usize = 16 << 10;
+        const MOST: usize = 16;
+        let image = self.image().max(self.padded_image()) * size_of::<T>();
+        (BYTES / image.max(1)).clamp(1, MOST)
+    }
+
+    /// The patches of padded images as a matrix `[images * patches, patch]`.
     pub(super) fn rows<'a, T>(&self, padded: &'a [T]) -> LeftOperand<'a, T> {
         let [patches, values] = self.strides();
-        LeftOperand::new(padded, patches, values)
+        let image = match self.padded_image() {
+            0 => self.image(),
+            size => size,
+        };
+        let images = Strided::new(padded.len() / image, image);
+        LeftOperand::of_images(padded, images, patches, values)
     }
 
     /// The transpose of [`Self::rows`], `[patch, patches]`.

@@ -83,7 +83,7 @@ impl<T: Real> WithSimd for Product<'_, '_, T> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let panel = panel_vectors::<T, S>(self.out.width().div_ceil(T::lanes::<S>()));
         let longest = PANEL / (panel * size_of::<T::Vector<S>>());
-        let [mut left, mut right] = [Scratch::take(), Scratch::take()];
+        let [mut left, mut right] = [Scratch::new(), Scratch::new()];
         let mut row = 0;
         let count = self.blocks(longest);
         for i in 0..count {
@@ -200,23 +200,29 @@ impl<T: Real> Product<'_, '_, T> {
         scratch: &mut Scratch,
     ) {
         let right = RightPanel::new::<V>(simd, self, from, block, scratch);
-        let LeftOperand { groups, rows, .. } = self.left;
+        let LeftOperand {
+            images,
+            groups,
+            rows,
+            ..
+        } = self.left;
         let most = const { max_tile_rows::<T, S, V>() };
         let tiles = rows.count.div_ceil(most);
-        for group in 0..groups.count {
+        for index in 0..images.count * groups.count {
+            let (image, group) = (index / groups.count, index % groups.count);
             let (mut row, mut done) = (0, 0);
             while row < rows.count {
                 let (left, count) = match packed {
                     Some(packed) => packed.tile(row, most),
                     None => {
                         let count = (rows.count - row).div_ceil(tiles - done);
-                        (self.left.tile(group, row, block), count)
+                        (self.left.tile(image, group, row, block), count)
                     }
                 };
                 let tile = Tile {
                     left,
                     right,
-                    row: group * rows.count + row,
+                    row: index * rows.count + row,
                     from,
                     block,
                 };

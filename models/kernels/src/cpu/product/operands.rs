@@ -21,12 +21,13 @@ impl Strided {
 
 /// Left operand of a product: a matrix in strided layout.
 ///
-/// Rows have two dimensions, groups and rows of a group. The inner dimension has two as well,
-/// segments and elements of a segment. So the patches of a convolution are a left operand without
+/// Rows have three dimensions: images, groups of an image and rows of a group. The inner dimension has
+/// two, segments and elements of a segment. So the patches of a convolution are a left operand without
 /// being copied (im2col is implicit).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeftOperand<'a, T> {
     pub(super) values: &'a [T],
+    pub(super) images: Strided,
     pub(super) groups: Strided,
     /// Rows of a group.
     pub(super) rows: Strided,
@@ -41,12 +42,21 @@ impl<'a, T> LeftOperand<'a, T> {
     ///
     /// # Panics
     /// If an element lies outside of `values`.
-    pub(crate) fn new(
+    pub(crate) fn new(values: &'a [T], rows: [Strided; 2], inner: [Strided; 2]) -> Self {
+        Self::of_images(values, Strided::new(1, 0), rows, inner)
+    }
+
+    /// [`Self::new`] for several images: the rows of all images, one after the other.
+    ///
+    /// # Panics
+    /// If an element lies outside of `values`.
+    pub(crate) fn of_images(
         values: &'a [T],
+        images: Strided,
         [groups, rows]: [Strided; 2],
         [segments, elements]: [Strided; 2],
     ) -> Self {
-        let all = [groups, rows, segments, elements];
+        let all = [images, groups, rows, segments, elements];
         let last: usize = all.iter().map(|dim| dim.last()).sum();
         let empty = all.iter().any(|dim| dim.count == 0);
         assert!(
@@ -56,6 +66,7 @@ impl<'a, T> LeftOperand<'a, T> {
         );
         Self {
             values,
+            images,
             groups,
             rows,
             segments,
@@ -82,7 +93,7 @@ impl<'a, T> LeftOperand<'a, T> {
     }
 
     pub(super) fn rows(&self) -> usize {
-        self.groups.count * self.rows.count
+        self.images.count * self.groups.count * self.rows.count
     }
 
     /// Length of the inner dimension.

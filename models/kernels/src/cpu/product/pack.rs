@@ -83,11 +83,18 @@ pub(super) struct LeftTile<T> {
 }
 
 impl<T> LeftOperand<'_, T> {
-    /// The tile that starts at row `row` of group `group`, in place. `LeftOperand::new` has checked
-    /// that all elements lie in `values`.
+    /// The tile that starts at row `row` of group `group` of image `image`, in place.
+    /// `LeftOperand::of_images` has checked that all elements lie in `values`.
     #[inline(always)]
-    pub(super) fn tile(&self, group: usize, row: usize, block: InnerBlock) -> LeftTile<T> {
-        let start = group * self.groups.stride
+    pub(super) fn tile(
+        &self,
+        image: usize,
+        group: usize,
+        row: usize,
+        block: InnerBlock,
+    ) -> LeftTile<T> {
+        let start = image * self.images.stride
+            + group * self.groups.stride
             + row * self.rows.stride
             + block.first_segment * self.segments.stride
             + block.first_element * self.elements.stride;
@@ -138,6 +145,7 @@ impl<'a, T: Real> PackedLeft<'a, T> {
         columns: usize,
     ) -> Option<Self> {
         let LeftOperand {
+            images,
             groups,
             rows,
             segments,
@@ -147,7 +155,7 @@ impl<'a, T: Real> PackedLeft<'a, T> {
         let pays = (elements.stride * size_of::<T>()).is_multiple_of(SAME_SET)
             && block.len() >= MIN_PACKED
             && columns > 3 * T::lanes::<S>();
-        if !pays || groups.count > 1 || segments.count > 1 {
+        if !pays || images.count * groups.count * segments.count > 1 {
             return None;
         }
         let (panel, inner) = (left_rows::<T, S>(), block.len());

@@ -33,7 +33,10 @@ pub(crate) fn sparse_product<T: Real>(
     right: Columns<T>,
     row: Option<&[T]>,
 ) {
-    assert_eq!((left.groups.count, left.segments.count), (1, 1));
+    assert_eq!(
+        (left.images.count, left.groups.count, left.segments.count),
+        (1, 1, 1)
+    );
     assert_eq!(
         (left.rows.count, left.elements.count),
         (pattern.rows(), pattern.columns())
