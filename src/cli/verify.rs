@@ -36,10 +36,11 @@ pub(crate) struct Args {
         verbatim_doc_comment
     )]
     cells: NonZeroUsize,
-    /// Train and compare up to this epoch only (or this
-    /// step, if the training counts in steps)
-    #[arg(long, value_name = "N", verbatim_doc_comment)]
-    until: Option<usize>,
+    /// Train and compare only up to the first evaluation
+    /// at or after this epoch (or this step, if the
+    /// training counts in steps)
+    #[arg(long, value_name = "N", value_parser = positive, verbatim_doc_comment)]
+    until: Option<NonZeroUsize>,
     /// If all of them are reproduced bit for bit, mark the
     /// records of the experiment as valid for the code of
     /// this program, and note that in `provenance.json`
@@ -158,6 +159,7 @@ impl Check {
 /// Selects `--cells` recorded cells of `spec`, evenly spaced in the order of its plan. Cells are
 /// matched by arm, learning rate and seed, so records of other code can be verified too.
 fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
+    let until = args.until.and_then(|until| cut_at(spec, until.get()));
     let path = results.join(&spec.name).join(runs::NAME);
     let records = match path.exists() {
         true => super::folder::read_runs(spec, &path)?,
@@ -175,14 +177,14 @@ fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failu
             id: cell.id.clone(),
             ..found.clone()
         };
-        if let Some(until) = args.until {
+        if let Some(until) = until {
             // The records of a diverged cell do not tell whether it diverged before `until`.
             if record.outcome != Outcome::Done {
                 return None;
             }
             record.cut(until);
         }
-        (!record.epochs.is_empty() || args.until.is_none()).then(|| (cell.clone(), record))
+        (!record.epochs.is_empty() || until.is_none()).then(|| (cell.clone(), record))
     };
     let mut known: Vec<_> = plan.cells.iter().filter_map(record).collect();
     // Arms of one recipe share their cells.
@@ -190,10 +192,9 @@ fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failu
     known.retain(|(cell, _)| seen.insert(cell.id.clone()));
     if known.is_empty() {
         let (path, name) = (path.display(), &spec.name);
-        return Err(Failure::unavailable(match args.until {
-            Some(until) if !records.is_empty() => format!(
-                "`{path}` has no evaluation of `{name}` up to {} {until}; pass a larger `--until`",
-                spec.arms[0].train.length.unit()
+        return Err(Failure::unavailable(match until {
+            Some(_) if !records.is_empty() => format!(
+                "`{path}` has no completed cell of `{name}` to compare in part; leave out `--until`"
             ),
             _ => format!("`{path}` has no records of `{name}`; train it with `ablate run {name}`"),
         }));
@@ -202,12 +203,27 @@ fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failu
     let chosen = (0..count).map(|i| known[(2 * i + 1) * known.len() / (2 * count)].clone());
     let (cells, records) = chosen.unzip();
     plan.cells = cells;
-    plan.until = args.until;
+    plan.until = until;
     Ok(Check {
         plan,
         records,
         damaged,
     })
+}
+
+/// The epoch or step at which the trainings of `spec` stop for `--until`, so that each arm is evaluated
+/// at least once from `until` on or at its end; `None` if all are trained to the end.
+fn cut_at(spec: &Spec, until: usize) -> Option<usize> {
+    let times: Vec<_> = (spec.arms.iter())
+        .map(|arm| arm.train.evaluations())
+        .collect();
+    let first = |times: &Vec<usize>| {
+        let found = times.iter().find(|time| **time >= until);
+        found.or(times.last()).copied()
+    };
+    let cut = times.iter().filter_map(first).max()?;
+    let stops_early = times.iter().any(|times| times.last() > Some(&cut));
+    stops_early.then_some(cut)
 }
 
 /// Trains the cells of `check` in a temporary folder and compares them with their records.
@@ -242,4 +258,47 @@ fn retrain(
     report.reproduction.ok_or_else(|| {
         Failure::internal(format!("there were no records of `{name}` to compare with"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{Evaluate, Length};
+    use crate::run::fake;
+
+    fn spec(arms: [(Length, Evaluate); 2]) -> Spec {
+        let mut spec = fake::spec(&["a", "b"], 1);
+        for (arm, (length, evaluate)) in spec.arms.iter_mut().zip(arms) {
+            arm.train.length = length;
+            arm.train.evaluate = evaluate;
+        }
+        spec
+    }
+
+    #[test]
+    fn training_stops_at_the_next_evaluation() {
+        let steps = (Length::Steps(300), Evaluate::Every(100));
+        let spec = spec([steps.clone(), steps]);
+        assert_eq!(cut_at(&spec, 1), Some(100));
+        assert_eq!(cut_at(&spec, 100), Some(100));
+        assert_eq!(cut_at(&spec, 101), Some(200));
+    }
+
+    #[test]
+    fn no_cut_at_or_after_the_end() {
+        let steps = (Length::Steps(300), Evaluate::Every(100));
+        let spec = spec([steps.clone(), steps]);
+        assert_eq!(cut_at(&spec, 201), None);
+        assert_eq!(cut_at(&spec, 999), None);
+    }
+
+    #[test]
+    fn every_arm_is_evaluated_before_the_cut() {
+        let spec = spec([
+            (Length::Steps(90), Evaluate::Every(40)),
+            (Length::Steps(300), Evaluate::Every(100)),
+        ]);
+        assert_eq!(cut_at(&spec, 30), Some(100));
+        assert_eq!(cut_at(&spec, 120), Some(200));
+    }
 }

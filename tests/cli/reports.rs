@@ -125,8 +125,18 @@ fn adopt_requires_reproduction() {
     let before = bench.files("results");
     bench.run("verify --adopt --until 1").ends(4);
     assert_eq!(bench.files("results"), before);
-    let done = bench.run("verify --until 0").ends(5);
-    done.says("no evaluation of `tiny` up to epoch 0");
+}
+
+#[test]
+fn verify_stops_at_the_next_evaluation() {
+    let bench = Bench::new();
+    bench.change_tiny("epochs = 2", "steps = 12\nevaluate_every = 5");
+    bench.run("run tiny -q").ends(0);
+    let done = bench.run("verify --cells 2 --until 1").ends(0);
+    done.shows("ok tiny: reproduced 2 of 2 cells bit for bit up to step 5\n");
+    let done = bench.run("verify --cells 2 --until 11").ends(0);
+    done.shows("ok tiny: reproduced 2 of 2 cells bit for bit\n");
+    bench.run("verify --until 0").ends(2);
 }
 
 #[test]
