@@ -8,10 +8,10 @@ use ablate_streams::{Purpose, Stream};
 /// Fewest improvements that have a standard deviation.
 const MIN_PAIRS: usize = 2;
 
-/// Tests all contrasts of `spec` that have enough pairs as one family.
+/// Decides all contrasts of `spec` that have enough pairs.
 ///
-/// A contrast with fewer than two pairs is undecided and does not count in the adjustment for several
-/// contrasts.
+/// A contrast with fewer than two pairs has no decision. All primary contrasts of the spec count in the
+/// level of the intervals, so that the data do not choose it.
 ///
 /// # Errors
 /// If a contrast names an arm that the spec does not have.
@@ -32,12 +32,17 @@ pub(super) fn decide_all(
         })
         .unzip();
     let stream = Stream::new(0, Purpose::Resample, &spec.name);
-    let decisions = decide(&hypotheses, &Rule::default(), &stream);
+    let decisions = decide(&hypotheses, primary_count(spec), &Rule::default(), &stream);
     for (contrast, decision) in open.into_iter().zip(decisions) {
         contrast.verdict = decision.verdict;
         contrast.decision = Some(decision);
     }
     Ok(contrasts)
+}
+
+/// Number of contrasts that share the error rate of an experiment.
+pub(super) fn primary_count(spec: &Spec) -> usize {
+    spec.contrasts.iter().filter(|c| c.primary).count()
 }
 
 /// The contrast with its improvements, without a decision.
@@ -54,7 +59,7 @@ fn undecided(
         .map_err(unknown)?;
     Ok(ContrastSummary {
         contrast: contrast.clone(),
-        verdict: Verdict::Undecided,
+        verdict: contrast.primary.then_some(Verdict::Undecided),
         decision: None,
         improvements,
         left_out,
@@ -69,6 +74,7 @@ fn hypothesis(summary: &ContrastSummary) -> Option<Hypothesis> {
         differences: Sample::new(summary.improvements.iter().map(|d| d.value).collect()).ok()?,
         prediction: prediction(summary.contrast.expect),
         margin: summary.contrast.margin,
+        primary: summary.contrast.primary,
     })
 }
 

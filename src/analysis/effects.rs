@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Estimate of a main effect, or of an interaction of two factors.
 ///
-/// Effects are estimated whether or not a contrast names them. Only contrasts are tested, so effects
-/// have no p-value, no verdict and no adjustment.
+/// Effects are estimated whether or not a contrast names them. Only contrasts have findings and verdicts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EffectSummary {
@@ -107,6 +106,6 @@ fn effect(
         n: sample.len(),
         mean: sample.mean(),
         sd: sample.sd(),
-        interval: t_interval(&sample, Rule::default().confidence),
+        interval: t_interval(&sample, Rule::default().confidence(1)),
     })
 }

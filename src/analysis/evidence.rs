@@ -13,7 +13,7 @@ pub struct Evidence<'a> {
     pub verdict: Verdict,
     /// Mean improvement over seeds.
     pub estimate: f64,
-    /// Its 95 % t interval, not adjusted for the number of contrasts.
+    /// Its interval, from which the verdict is read.
     pub interval: Interval,
     /// Unit of the estimate, the interval and the margin, such as `points`.
     pub unit: &'static str,
@@ -63,9 +63,9 @@ fn candidates<'a>(
     let mut tests: Vec<&Summary> = summaries.iter().filter(tests).collect();
     tests.sort_by(|a, b| a.name.cmp(&b.name));
     tests.into_iter().flat_map(move |summary| {
-        let primary = (summary.contrasts.iter()).filter(|c| c.contrast.primary);
-        primary
-            .filter(move |contrast| contrast.verdict == verdict)
+        let contrasts = summary.contrasts.iter();
+        contrasts
+            .filter(move |contrast| contrast.verdict == Some(verdict))
             .filter_map(|contrast| of_contrast(summary, contrast))
     })
 }
@@ -74,9 +74,9 @@ fn of_contrast<'a>(summary: &'a Summary, contrast: &'a ContrastSummary) -> Optio
     let decision = contrast.decision.as_ref()?;
     let (net, data) = net_and_data(&summary.net_on_data);
     Some(Evidence {
-        verdict: contrast.verdict,
+        verdict: contrast.verdict?,
         estimate: decision.mean,
-        interval: decision.t_interval?,
+        interval: decision.interval?,
         unit: contrast.contrast.metric.unit(),
         seeds: decision.n,
         data,
@@ -114,10 +114,10 @@ mod tests {
         summary.name = name.to_owned();
         summary.verdict = Some(contrasts[0].0);
         for (contrast, &(verdict, seeds, width)) in summary.contrasts.iter_mut().zip(contrasts) {
-            contrast.verdict = verdict;
+            contrast.verdict = Some(verdict);
             let decision = contrast.decision.as_mut().unwrap();
             decision.n = seeds;
-            decision.t_interval = Some(Interval {
+            decision.interval = Some(Interval {
                 low: 0.0,
                 high: width,
             });
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn secondary_and_foreign_contrasts_do_not_count() {
         let mut a = experiment("a", &[(Supported, 5, 1.0), (Supported, 50, 0.1)]);
-        a.contrasts[1].contrast.primary = false;
+        a.contrasts[1].verdict = None;
         let mut b = experiment("b", &[(Supported, 50, 0.1)]);
         b.claim = Some("C7".to_owned());
         b.bears_on = vec!["C6".to_owned()];
@@ -210,7 +210,7 @@ mod tests {
         };
         let decision = summaries[0].contrasts[0].decision.as_ref().unwrap();
         assert_eq!(found.estimate, decision.mean);
-        assert_eq!(found.interval, decision.t_interval.unwrap());
+        assert_eq!(found.interval, decision.interval.unwrap());
         assert_eq!((found.net, found.data), ("dense net 32", "`mnist`"));
         assert_eq!((found.unit, found.seeds), ("points", 20));
         assert_eq!(found.experiment, "a");

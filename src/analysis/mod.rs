@@ -12,7 +12,7 @@
 //! | `learning_rate` | selection of each arm's learning rate |
 //! | `paired_scores` | scores by arm and seed, and their weighted sums |
 //! | `contrast` | paired improvements of each contrast, and the decisions on them |
-//! | `effects` | main effects and interactions of factors, not tested |
+//! | `effects` | main effects and interactions of factors, without a finding |
 //! | `identities` | whether each identity holds as stated |
 //! | `claim_status`, `evidence` | overall answer to a claim, and the contrast that shows it best |
 //! | `conditions` | nets, data and training of an experiment in words |
@@ -44,7 +44,7 @@ pub use evidence::{Evidence, evidence};
 pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome};
 pub use paired_scores::PairedScores;
 pub use power_forecast::{PowerForecast, SdSource, power_forecast};
-pub use presentation::{metric_decimals, prediction_word, verdict_word};
+pub use presentation::{finding_words, metric_decimals, prediction_word, verdict_word};
 pub use summary::{
     ArmSummary, ContrastSummary, EvaluationSummary, Improvement, RateSummary, ScoreSummary, Spread,
     Summary,
@@ -71,11 +71,7 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         .collect::<Result<Vec<_>, _>>()?;
     let scores = PairedScores::new(spec, &cells, &arms);
     let contrasts = contrast::decide_all(spec, &scores)?;
-    let primary: Vec<Verdict> = contrasts
-        .iter()
-        .filter(|c| c.contrast.primary)
-        .map(|c| c.verdict)
-        .collect();
+    let primary: Vec<Verdict> = contrasts.iter().filter_map(|c| c.verdict).collect();
     let warnings = warnings::collect(spec, &cells, &arms, &contrasts);
     Ok(Summary {
         name: spec.name.clone(),

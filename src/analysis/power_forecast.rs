@@ -9,8 +9,7 @@ use serde::Serialize;
 
 /// Minimum detectable effects of one contrast, with all seeds of its spec.
 ///
-/// They hold for the power of the rule, at the level that Holm's procedure applies to the smallest
-/// p-value.
+/// They hold for the power of the rule and the level of the contrast's interval.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PowerForecast {
     /// Name of the contrast.
@@ -23,8 +22,7 @@ pub struct PowerForecast {
     pub sd: Option<f64>,
     /// Where `sd` comes from.
     pub source: SdSource,
-    /// Minimum detectable difference; absent without `sd`, or if the seeds are too few to show any
-    /// difference.
+    /// Minimum detectable difference; absent without `sd`.
     pub difference: Option<f64>,
     /// Minimum detectable margin of equivalence; absent without `sd`.
     pub equivalence_margin: Option<f64>,
@@ -45,12 +43,12 @@ pub enum SdSource {
 /// Forecasts every contrast of `spec`, with the standard deviation in `recorded` if there is one.
 pub fn power_forecast(spec: &Spec, recorded: Option<&Summary>) -> Vec<PowerForecast> {
     let rule = Rule::default();
-    let level = rule.alpha / spec.contrasts.len().max(1) as f64;
+    let primary = contrast::primary_count(spec);
     (spec.contrasts.iter())
         .map(|contrast| {
             let (sd, source) = standard_deviation(spec, contrast, recorded);
-            let prediction = contrast::prediction(contrast.expect);
-            let minimum = MinimumDetectable::new(spec.seeds.len(), sd, prediction, &rule, level);
+            let confidence = rule.confidence(if contrast.primary { primary } else { 1 });
+            let minimum = MinimumDetectable::new(spec.seeds.len(), sd, confidence, rule.power);
             PowerForecast {
                 contrast: contrast.name.clone(),
                 metric: contrast.metric.clone(),
@@ -140,13 +138,16 @@ mod tests {
         assert_eq!(found.source, SdSource::Assumed);
         assert!((found.sd.unwrap() - sd).abs() < 1e-12);
         let sd = found.sd.unwrap();
-        assert_eq!(
-            found.equivalence_margin,
-            detectable_margin(sd, 20, 0.05, 0.8)
-        );
-        let difference = found.difference.unwrap();
-        let at_005 = detectable_difference(sd, 20, 0.05, 0.8).unwrap();
-        assert!((difference / at_005 - 1.0).abs() < 0.01, "{difference}");
+        for (size, expected) in [
+            (
+                found.equivalence_margin,
+                detectable_margin(sd, 20, 0.025, 0.8),
+            ),
+            (found.difference, detectable_difference(sd, 20, 0.05, 0.8)),
+        ] {
+            let ratio = size.unwrap() / expected.unwrap();
+            assert!((ratio - 1.0).abs() < 1e-9, "{ratio}");
+        }
     }
 
     #[test]
@@ -192,9 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn too_few_seeds_still_have_an_equivalence_margin() {
-        let found = assumed(&fixture::spec(2, 4, 1));
-        assert_eq!(found.difference, None);
-        assert!(found.equivalence_margin.is_some());
+    fn exploratory_contrasts_do_not_weaken_a_primary() {
+        let mut spec = fixture::spec(3, 20, 1);
+        let two = assumed(&spec).difference;
+        spec.contrasts[1].primary = false;
+        let one = assumed(&spec).difference;
+        assert!(one < two);
+        spec.contrasts.pop();
+        assert_eq!(assumed(&spec).difference, one);
     }
 }

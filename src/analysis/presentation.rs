@@ -1,9 +1,9 @@
 //! How tables and figures show results: a contrast's interval and decimals, mean ± SD, and words for
-//! prediction and verdict.
+//! prediction, finding and verdict.
 
 use super::{ContrastSummary, Spread};
 use crate::spec::{Expect, Metric};
-use crate::stats::{Interval, Verdict};
+use crate::stats::{Finding, Interval, Verdict};
 use crate::text::number::{compact_mean_sd, decimals, mean_sd};
 
 /// The verdict as a word.
@@ -12,6 +12,20 @@ pub fn verdict_word(verdict: Verdict) -> &'static str {
         Verdict::Supported => "supported",
         Verdict::Contradicted => "contradicted",
         Verdict::Undecided => "undecided",
+    }
+}
+
+/// The finding in words.
+pub fn finding_words(finding: Finding) -> &'static str {
+    match finding {
+        Finding::BetterByMore => "better, by more than the margin",
+        Finding::Better => "better",
+        Finding::BetterTooSmall => "better, but too small to matter",
+        Finding::NoDifferenceThatMatters => "no difference that matters",
+        Finding::WorseTooSmall => "worse, but too small to matter",
+        Finding::Worse => "worse",
+        Finding::WorseByMore => "worse, by more than the margin",
+        Finding::Unclear => "unclear",
     }
 }
 
@@ -40,11 +54,31 @@ impl ContrastSummary {
         decimals(sd, metric_decimals(&self.contrast.metric))
     }
 
-    /// The t interval, or the bootstrap interval if there is none; `None` without a
-    /// decision.
+    /// The interval that decides; `None` without a decision, and for a few equal pairs.
     pub fn interval(&self) -> Option<Interval> {
-        let decision = self.decision.as_ref()?;
-        Some(decision.t_interval.unwrap_or(decision.bca_interval))
+        self.decision.as_ref()?.interval
+    }
+
+    /// What the interval shows; `Unclear` without one.
+    pub fn finding(&self) -> Finding {
+        self.decision
+            .as_ref()
+            .map_or(Finding::Unclear, |d| d.finding)
+    }
+
+    /// The verdict in a word or two: `supported, but too small to matter`, or `exploratory` without one.
+    pub fn verdict_words(&self) -> String {
+        let small = match (self.verdict, self.contrast.expect) {
+            (Some(Verdict::Supported), Expect::Better | Expect::Worse | Expect::Differs) => {
+                self.finding().is_too_small()
+            }
+            _ => false,
+        };
+        let word = self.verdict.map_or("exploratory", verdict_word);
+        match small {
+            true => format!("{word}, but too small to matter"),
+            false => word.to_owned(),
+        }
     }
 
     /// Whether treatment and control are exactly equal at every seed.

@@ -7,10 +7,7 @@ use super::fixture::{crossed, records};
 use super::{ArmSummary, Cells, EffectSummary, PairedScores, summarize};
 use crate::record::CellRecord;
 use crate::spec::{ContrastKind, Expect, Spec};
-use crate::stats::{
-    Decision, Hypothesis, Rule, Sample, Verdict, decide, detectable_difference, detectable_margin,
-    sign_flip_level,
-};
+use crate::stats::{Decision, Hypothesis, MinimumDetectable, Rule, Sample, Verdict, decide};
 use ablate_streams::{Purpose, Stream};
 
 const ROUNDS: usize = 500;
@@ -69,6 +66,7 @@ impl SimulatedDesign {
             differences: Sample::new(improvements.iter().map(|d| d.value).collect()).unwrap(),
             prediction: prediction(contrast.expect),
             margin: contrast.margin,
+            primary: true,
         };
         // No verdict depends on the bootstrap.
         let rule = Rule {
@@ -76,7 +74,7 @@ impl SimulatedDesign {
             ..Rule::default()
         };
         let stream = Stream::new(0, Purpose::Resample, "simulation");
-        decide(&[hypothesis], &rule, &stream).remove(0)
+        decide(&[hypothesis], 1, &rule, &stream).remove(0)
     }
 
     /// Rates of supported and of contradicted verdicts, and coverage of `truth` by the interval.
@@ -84,9 +82,9 @@ impl SimulatedDesign {
         let mut counts = [0usize; 3];
         for _ in 0..ROUNDS {
             let decision = self.draw(means);
-            let interval = decision.t_interval.expect("several seeds");
-            counts[0] += usize::from(decision.verdict == Verdict::Supported);
-            counts[1] += usize::from(decision.verdict == Verdict::Contradicted);
+            let interval = decision.interval.expect("several seeds");
+            counts[0] += usize::from(decision.verdict == Some(Verdict::Supported));
+            counts[1] += usize::from(decision.verdict == Some(Verdict::Contradicted));
             counts[2] += usize::from(interval.contains(truth));
         }
         counts.map(|count| count as f64 / ROUNDS as f64)
@@ -129,10 +127,10 @@ fn sd(squares: f64) -> f64 {
 
 #[test]
 fn detectable_effects_are_shown_with_the_stated_power() {
-    let level = sign_flip_level(10, 0.05).expect("ten seeds can show something");
     // Eight weights of 1/4; eight of 1/2.
     for (contrast, squares) in [(0, 0.5), (2, 2.0)] {
-        let size = detectable_difference(sd(squares), 10, level, 0.8).expect("a size");
+        let minimum = MinimumDetectable::new(10, Some(sd(squares)), 0.95, 0.8);
+        let size = minimum.difference.expect("a size");
         let means = match contrast {
             0 => [[80.0, 90.0], [80.0 + size, 90.0 + size]],
             _ => [[80.0, 90.0], [80.0, 90.0 + size]],
@@ -145,15 +143,16 @@ fn detectable_effects_are_shown_with_the_stated_power() {
 
 #[test]
 fn zero_interaction_is_equivalent_with_the_stated_power() {
-    let margin = detectable_margin(sd(2.0), 10, 0.05, 0.8).expect("a margin");
+    let minimum = MinimumDetectable::new(10, Some(sd(2.0)), 0.95, 0.8);
+    let margin = minimum.margin.expect("a margin");
     let additive = [[80.0, 90.0], [85.0, 95.0]];
     let [shown, ..] = SimulatedDesign::new(10, 2, Expect::Equivalent, margin).rates(additive, 0.0);
     assert!((0.74..0.86).contains(&shown), "{shown}");
-    // With the true interaction at the end of the margin the error rate is 5 %.
+    // With the true interaction at the end of the margin the error rate is 2.5 %.
     let at_the_end = [[80.0, 90.0], [85.0, 95.0 + margin]];
     let [wrong, ..] =
         SimulatedDesign::new(10, 2, Expect::Equivalent, margin).rates(at_the_end, margin);
-    assert!(wrong < limit(), "{wrong}");
+    assert!(wrong < limit() / 2.0, "{wrong}");
 }
 
 #[test]

@@ -168,9 +168,9 @@ pub struct Spread {
 pub struct ContrastSummary {
     /// What is compared, and the prediction.
     pub contrast: Contrast,
-    /// The verdict; `undecided` without a decision.
-    pub verdict: Verdict,
-    /// Estimates and tests; absent with fewer than two improvements.
+    /// The verdict; absent for an exploratory contrast, `undecided` without a decision.
+    pub verdict: Option<Verdict>,
+    /// Estimate, interval and finding; absent with fewer than two improvements.
     pub decision: Option<Decision>,
     /// Improvement per seed, for the seeds at which every arm finished.
     pub improvements: Vec<Improvement>,

@@ -2,7 +2,7 @@ use super::fixture::{crossed, diverge, records, set_accuracy, spec};
 use super::{AnalysisError, Summary, summarize};
 use crate::record::{CellRecord, Outcome};
 use crate::spec::{Expect, Metric, Spec, When};
-use crate::stats::Verdict;
+use crate::stats::{Finding, Verdict};
 use proptest::prelude::*;
 
 fn validation(records: &mut [CellRecord], rate: f64, seed: u64, accuracy: f64, nll: f64) {
@@ -120,7 +120,8 @@ fn improvements_are_paired_by_seed() {
     let values: Vec<f64> = contrast.improvements.iter().map(|d| d.value).collect();
     assert_eq!(values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     assert_eq!(contrast.decision.as_ref().unwrap().mean, 3.5);
-    assert_eq!(contrast.verdict, Verdict::Supported);
+    assert_eq!(contrast.verdict, Some(Verdict::Supported));
+    assert_eq!(contrast.finding(), Finding::BetterByMore);
     assert_eq!(summary.verdict, Some(Verdict::Supported));
 }
 
@@ -152,7 +153,7 @@ fn identical_arms_are_equivalent() {
         (decision.mean, decision.sd, decision.effect_size),
         (0.0, Some(0.0), None)
     );
-    assert_eq!(summary.contrasts[0].verdict, Verdict::Supported);
+    assert_eq!(summary.contrasts[0].verdict, Some(Verdict::Supported));
 }
 
 #[test]
@@ -190,23 +191,30 @@ fn unfinished_seeds_are_left_out_of_both_arms() {
 
 #[test]
 fn too_few_seeds_are_warned_about() {
-    let warned = |seeds: u64, arms: usize, expect: Expect| {
-        let mut spec = spec(arms, seeds, 1);
-        spec.contrasts.iter_mut().for_each(|c| c.expect = expect);
+    let warned = |seeds: u64| {
+        let spec = spec(3, seeds, 1);
         let warnings = summarize(&spec, &records(&spec)).unwrap().warnings;
-        warnings
-            .into_iter()
-            .find(|w| w.contains("sign-flip"))
-            .unwrap_or_default()
+        warnings.into_iter().find(|w| w.contains("t interval"))
     };
-    assert!(warned(5, 2, Expect::Better).contains("below 0.0625, so no difference can be shown"));
-    assert!(warned(6, 4, Expect::Differs).contains("adjustment over 3 contrasts"));
-    assert_eq!(warned(6, 2, Expect::Better), "");
-    assert_eq!(
-        warned(5, 2, Expect::Equivalent),
-        "",
-        "equivalence does not use the sign-flip test"
-    );
+    assert!(warned(4).unwrap().starts_with("With 4 pairs a t interval"));
+    assert_eq!(warned(5), None);
+}
+
+#[test]
+fn exploratory_contrasts_never_change_a_primary() {
+    let mut spec = spec(4, 8, 1);
+    spec.contrasts[0].expect = Expect::Better;
+    let records = records(&spec);
+    spec.contrasts[1].primary = false;
+    spec.contrasts[2].primary = false;
+    let summary = summarize(&spec, &records).unwrap();
+    assert_eq!(summary.contrasts[1].verdict, None);
+    let exploratory = summary.contrasts[1].decision.as_ref().unwrap();
+    assert_eq!(exploratory.confidence, 0.95);
+    spec.contrasts.truncate(1);
+    let alone = summarize(&spec, &records).unwrap();
+    assert_eq!(alone.contrasts[0], summary.contrasts[0]);
+    assert_eq!(alone.verdict, summary.verdict);
 }
 
 #[test]
@@ -216,7 +224,7 @@ fn fewer_than_two_pairs_are_undecided_with_a_warning() {
     let mut records = records(&spec);
     diverge(&mut records, "b", 0);
     let summary = summarize(&spec, &records).unwrap();
-    assert_eq!(summary.contrasts[0].verdict, Verdict::Undecided);
+    assert_eq!(summary.contrasts[0].verdict, Some(Verdict::Undecided));
     assert_eq!(summary.contrasts[0].decision, None);
     assert!(
         summary.contrasts[1].decision.is_some(),

@@ -3,8 +3,8 @@
 use super::{ArmSummary, Cells, ContrastSummary};
 use crate::data::tests_on_folds;
 use crate::record::Outcome;
-use crate::spec::{Expect, Spec};
-use crate::stats::{Rule, sign_flip_min_seeds};
+use crate::spec::Spec;
+use crate::stats::MIN_SIMULATED_SEEDS;
 use crate::text::counted;
 
 /// All warnings, the most serious first.
@@ -92,36 +92,21 @@ fn left_out(contrast: &ContrastSummary) -> Option<String> {
     ))
 }
 
-/// Warns if the sign-flip test has too few seeds to show any difference.
+/// Warns of a contrast with fewer seeds than the error rates of the rule were simulated for.
 ///
 /// One warning, for the contrast with the fewest seeds, because the contrasts of a spec nearly always
-/// have the same number. Equivalence does not use the sign-flip test.
+/// have the same number.
 fn too_few_seeds(contrasts: &[ContrastSummary]) -> Option<String> {
-    let alpha = Rule::default().alpha;
-    let tests = contrasts.iter().filter(|c| c.decision.is_some()).count();
-    let strictest = alpha / tests.max(1) as f64;
-    let (unit, decision) = contrasts
-        .iter()
-        .filter(|c| c.contrast.expect != Expect::Equivalent)
-        .filter_map(|c| Some((c.contrast.comparison.unit(), c.decision.as_ref()?)))
-        .min_by_key(|(_, decision)| decision.n)?;
-    let (smallest_p, pairs) = (decision.p_sign_flip_floor, counted(decision.n, unit));
-    let needed = sign_flip_min_seeds(strictest);
-    if smallest_p >= alpha {
-        Some(format!(
-            "With {pairs} the p-value of the two-sided sign-flip test cannot be below {smallest_p}, so no \
-             difference can be shown; with {} at least {needed} {unit}s are needed.",
-            counted(tests, "contrast")
-        ))
-    } else if smallest_p >= strictest {
-        Some(format!(
-            "With {pairs} the p-value of the two-sided sign-flip test cannot be below {smallest_p}, which Holm's \
-             adjustment over {} can raise above {alpha}; use at least {needed} {unit}s.",
-            counted(tests, "contrast")
-        ))
-    } else {
-        None
-    }
+    let decided = contrasts.iter().filter(|c| c.decision.is_some());
+    let fewest = decided.min_by_key(|c| c.improvements.len())?;
+    let n = fewest.improvements.len();
+    (n < MIN_SIMULATED_SEEDS).then(|| {
+        format!(
+            "With {} a t interval rests on the assumption of normal differences, which so few cannot \
+             check; use at least {MIN_SIMULATED_SEEDS} seeds.",
+            counted(n, fewest.contrast.comparison.unit())
+        )
+    })
 }
 
 /// Warns of arms with a chosen learning rate at either end of their grid.

@@ -2,8 +2,8 @@
 
 use crate::data;
 use crate::recipe::DataConfig;
-use crate::spec::{Arm, Contrast, Expect, Metric, Spec};
-use crate::stats::{Rule, sign_flip_min_p, sign_flip_min_seeds};
+use crate::spec::{Arm, Contrast, Metric, Spec};
+use crate::stats::MIN_SIMULATED_SEEDS;
 use std::fmt;
 
 /// Fewest seeds of an experiment of the standard suite.
@@ -12,17 +12,10 @@ const STANDARD_SEEDS: usize = 10;
 /// A weakness of a design. `Display` describes it, [`Warning::advice`] says what to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
-    /// The smallest possible two-sided p-value of the sign-flip test is above the strictest level of
-    /// Holm's method, so that no difference can be significant.
-    SignFlipFloor {
+    /// There are fewer seeds than the error rates of the decision rule were simulated for.
+    UncheckedSeeds {
         /// Seeds of the spec.
         seeds: usize,
-        /// Contrasts that predict a difference.
-        contrasts: usize,
-        /// Smallest p-value that can come out.
-        floor: f64,
-        /// Strictest level.
-        level: f64,
     },
     /// An experiment of the standard suite has few seeds.
     FewSeeds {
@@ -58,19 +51,10 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SignFlipFloor {
-                seeds,
-                contrasts,
-                floor,
-                level,
-            } => write!(
+            Self::UncheckedSeeds { seeds } => write!(
                 f,
-                "with {seeds} seeds no difference can be significant: the smallest p-value of the \
-                 sign-flip test is {floor:.2}, above {level:.2}, the strictest level of Holm's method \
-                 for {contrasts} difference{s}",
-                s = if *contrasts == 1 { "" } else { "s" },
-                floor = Digits(*floor),
-                level = Digits(*level),
+                "with {seeds} seeds an interval rests on the assumption of normal differences, which \
+                 so few cannot check"
             ),
             Self::FewSeeds { seeds } => write!(
                 f,
@@ -107,8 +91,8 @@ impl Warning {
     /// What to do about it.
     pub fn advice(&self) -> String {
         match self {
-            Self::SignFlipFloor { level, .. } => {
-                format!("use at least {} seeds", sign_flip_min_seeds(*level))
+            Self::UncheckedSeeds { .. } => {
+                format!("use at least {MIN_SIMULATED_SEEDS} seeds")
             }
             Self::FewSeeds { .. } => format!("use at least {STANDARD_SEEDS} seeds"),
             Self::MarginBelowStep { .. } => {
@@ -128,34 +112,17 @@ impl Warning {
 /// The weaknesses of `spec`, ordered by variant of [`Warning`] and then as in the spec.
 pub fn warnings(spec: &Spec) -> Vec<Warning> {
     let mut found = Vec::new();
-    found.extend(sign_flip(spec));
-    if spec.suites.iter().any(|s| s == "standard") && spec.seeds.len() < STANDARD_SEEDS {
-        found.push(Warning::FewSeeds {
-            seeds: spec.seeds.len(),
-        });
+    let seeds = spec.seeds.len();
+    if !spec.contrasts.is_empty() && seeds < MIN_SIMULATED_SEEDS {
+        found.push(Warning::UncheckedSeeds { seeds });
+    }
+    if spec.suites.iter().any(|s| s == "standard") && seeds < STANDARD_SEEDS {
+        found.push(Warning::FewSeeds { seeds });
     }
     found.extend(spec.contrasts.iter().filter_map(|c| margin(spec, c)));
     found.extend(spec.contrasts.iter().filter_map(|c| tuning(spec, c)));
     found.extend(spec.contrasts.iter().filter_map(|c| pairing(spec, c)));
     found
-}
-
-/// Equivalences do not count: TOST has no smallest p-value. Even if Holm's method rejects all of them
-/// first, the first difference is tested at the level divided by the number of differences.
-fn sign_flip(spec: &Spec) -> Option<Warning> {
-    let differs = |c: &&Contrast| c.expect != Expect::Equivalent;
-    let contrasts = spec.contrasts.iter().filter(differs).count();
-    if contrasts == 0 {
-        return None;
-    }
-    let level = Rule::default().alpha / contrasts as f64;
-    let floor = sign_flip_min_p(spec.seeds.len());
-    (floor >= level).then_some(Warning::SignFlipFloor {
-        seeds: spec.seeds.len(),
-        contrasts,
-        floor,
-        level,
-    })
 }
 
 /// One image of one seed changes the mean by the weight of its arm.
@@ -222,7 +189,7 @@ impl fmt::Display for Digits {
 mod tests {
     use super::*;
     use crate::run::fake::spec;
-    use crate::spec::{ContrastKind, When, pair};
+    use crate::spec::{ContrastKind, Expect, When, pair};
 
     fn contrast(name: &str, expect: Expect, margin: f64) -> Contrast {
         Contrast {
@@ -252,35 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn five_seeds_cannot_be_significant() {
-        let five = design(5, vec![contrast("c", Expect::Differs, 1.0)]);
-        let found = warnings(&five);
-        assert_eq!(
-            found[0].to_string(),
-            "with 5 seeds no difference can be significant: the smallest p-value of the sign-flip \
-             test is 0.062, above 0.050, the strictest level of Holm's method for 1 difference"
-        );
-        assert_eq!(found[0].advice(), "use at least 6 seeds");
-        assert_eq!(
-            warnings(&design(6, vec![contrast("c", Expect::Differs, 1.0)])),
-            []
-        );
-    }
-
-    #[test]
-    fn more_differences_need_more_seeds() {
-        let better = |n: &str| contrast(n, Expect::Better, 1.0);
-        let equal = |n: &str| contrast(n, Expect::Equivalent, 1.0);
-        let four = vec![better("a"), better("b"), better("c"), better("d")];
-        // 2^-6 = 0.0156 is above 0.05 / 4 = 0.0125; 2^-7 is below it.
-        assert_eq!(
-            warnings(&design(7, four.clone()))[0].advice(),
-            "use at least 8 seeds"
-        );
-        assert_eq!(warnings(&design(8, four)), []);
-        let mixed = vec![better("a"), equal("b"), equal("c"), equal("d")];
-        assert_eq!(warnings(&design(7, mixed)), []);
-        assert_eq!(warnings(&design(2, vec![equal("b")])), []);
+    fn four_seeds_are_fewer_than_were_simulated() {
+        let one = vec![contrast("c", Expect::Differs, 1.0)];
+        let found = warnings(&design(4, one.clone()));
+        assert_eq!(found, [Warning::UncheckedSeeds { seeds: 4 }]);
+        assert!(found[0].to_string().starts_with("with 4 seeds an interval"));
+        assert_eq!(found[0].advice(), "use at least 5 seeds");
+        assert_eq!(warnings(&design(5, one)), []);
+        assert_eq!(warnings(&design(2, Vec::new())), []);
     }
 
     #[test]

@@ -3,19 +3,19 @@
 use super::axis::{Frame, Range, ticks};
 use super::canvas::{Anchor, Canvas, Type, shorten, text_width};
 use super::page::Page;
-use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
+use super::style::{BLUE, EDGE, GREEN, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
 use super::swarm::draw_swarm;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{ContrastSummary, Summary};
-use crate::analysis::{prediction_word, verdict_word};
+use crate::analysis::{finding_words, prediction_word, verdict_word};
 use crate::spec::Metric;
-use crate::stats::Verdict;
-use crate::text::number::{interval, signed};
+use crate::stats::Finding;
+use crate::text::number::{interval, level, signed};
 use plotters::style::RGBColor;
 
 pub(super) const KIND: FigureKind = FigureKind {
     file: "differences.svg",
-    alt: "Improvement of every contrast: seeds, mean with 95 % interval, and margin",
+    alt: "Improvement of every contrast: seeds, mean with t interval, and margin",
     section: Section::Results,
 };
 
@@ -59,9 +59,9 @@ pub(super) fn differences(summary: &Summary) -> Result<Option<String>, PlotError
     Ok(Some(svg))
 }
 
-const CAPTION: &str = "Dot: treatment against control at one seed. Diamond and bar: mean and its 95 % t \
-interval. Shaded: differences smaller than the margin. Positive: the treatment is better (higher \
-accuracy; lower NLL or ECE).";
+const CAPTION: &str = "Dot: treatment against control at one seed. Diamond and bar: mean and the t \
+interval that decides, at the level in brackets. Shaded: differences smaller than the margin. Positive: the \
+treatment is better (higher accuracy; lower NLL or ECE).";
 
 /// Groups contrasts by metric, then improvements before interactions, then by the size of the
 /// differences. Within a group they keep their order.
@@ -197,14 +197,17 @@ impl ContrastGroup<'_> {
     }
 }
 
-/// Draws the line above a strip: name and verdict at the left, numbers at the right.
+/// Draws the line above a strip: name, finding and verdict at the left, numbers at the right.
 fn label(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
     let d = contrast.decimals();
     let numbers = match contrast.decision.as_ref().zip(contrast.interval()) {
-        Some(_) if contrast.is_exactly_equal() => "exactly equal in all pairs".to_owned(),
-        Some((decision, bounds)) => {
-            format!("{} ({})", signed(decision.mean, d), interval(bounds, d))
-        }
+        _ if contrast.is_exactly_equal() => "exactly equal in all pairs".to_owned(),
+        Some((decision, bounds)) => format!(
+            "{} ({} %: {})",
+            signed(decision.mean, d),
+            level(decision.confidence),
+            interval(bounds, d)
+        ),
         None => "too few pairs".to_owned(),
     };
     canvas.text(
@@ -221,9 +224,10 @@ fn label(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
         Type::new(LABEL, INK, Anchor::Start).bold(),
     );
     let verdict = format!(
-        "{} (predicted: {})",
-        verdict_word(contrast.verdict),
-        prediction_word(contrast.contrast.expect)
+        "{} (predicted {}: {})",
+        finding_words(contrast.finding()),
+        prediction_word(contrast.contrast.expect),
+        contrast.verdict.map_or("exploratory", verdict_word)
     );
     let start = left + text_width(&name, LABEL * 1.08) + 14.0;
     let room = WIDTH - EDGE - 20.0 - text_width(&numbers, SMALL) - start;
@@ -232,16 +236,17 @@ fn label(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
         canvas.text(
             &verdict,
             (start, y),
-            Type::new(SMALL, color(contrast.verdict), Anchor::Start),
+            Type::new(SMALL, color(contrast.finding()), Anchor::Start),
         );
     }
 }
 
-fn color(verdict: Verdict) -> RGBColor {
-    match verdict {
-        Verdict::Supported => BLUE,
-        Verdict::Contradicted => VERMILLION,
-        Verdict::Undecided => SOFT,
+fn color(finding: Finding) -> RGBColor {
+    match finding {
+        _ if finding.is_better() => BLUE,
+        _ if finding.is_worse() => VERMILLION,
+        Finding::NoDifferenceThatMatters => GREEN,
+        _ => SOFT,
     }
 }
 
@@ -274,7 +279,7 @@ fn strip(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, frame: &Frame, gri
         canvas,
         &values,
         frame.top + (STRIP - 18.0) / 2.0,
-        color(contrast.verdict),
+        color(contrast.finding()),
     );
     let (Some(decision), Some(interval)) = (&contrast.decision, contrast.interval()) else {
         return;

@@ -186,7 +186,7 @@ fn caption(spec: &Spec, asked: &Figure, effect: &Factor, facets: &[EffectFacet])
     format!(
         "{} against {}, paired by seed; above zero the former is better. Dot and bar: mean and its \
          95 % t interval over {seeds}.{} Shaded: differences too small to matter (±{} {}). The \
-         intervals are not adjusted for the number of points; the planned tests are in the table of \
+         intervals are not adjusted for the number of points; findings are in the table of \
          contrasts.",
         capitalized(&label(&asked.treatment)),
         label(&asked.control),

@@ -86,7 +86,7 @@ impl LevelPoint {
         Some(Self {
             level,
             mean: sample.mean(),
-            interval: t_interval(&sample, Rule::default().confidence),
+            interval: t_interval(&sample, Rule::default().confidence(1)),
             values,
         })
     }

@@ -17,7 +17,7 @@ pub(super) struct Line {
 impl Line {
     /// A line through the means of `samples`, each with its position on the horizontal axis.
     pub(super) fn through(style: usize, samples: &[(f64, Sample)]) -> Self {
-        let confidence = Rule::default().confidence;
+        let confidence = Rule::default().confidence(1);
         let interval = |(_, sample): &(f64, Sample)| t_interval(sample, confidence);
         Self {
             style,

@@ -27,12 +27,13 @@ pub(crate) const GRID: RGBColor = RGBColor(0xd4, 0xd4, 0xd4);
 pub(crate) const SHADE: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 pub(crate) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 pub(crate) const VERMILLION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+pub(crate) const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
 
 /// The palette of Okabe and Ito without yellow, which is hard to see on white.
 const PALETTE: [RGBColor; 7] = [
     BLUE,
     VERMILLION,
-    RGBColor(0x00, 0x9e, 0x73),
+    GREEN,
     RGBColor(0xcc, 0x79, 0xa7),
     RGBColor(0x00, 0x00, 0x00),
     RGBColor(0xe6, 0x9f, 0x00),

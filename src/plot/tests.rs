@@ -241,7 +241,7 @@ fn contrasts_have_a_dot_per_pair_and_numbers() {
         assert!(texts.contains(&label), "{label}: {texts:?}");
     }
     assert_eq!(
-        texts.iter().filter(|t| t.contains("(predicted: ")).count(),
+        texts.iter().filter(|t| t.contains("(predicted ")).count(),
         2
     );
 }

@@ -1,15 +1,15 @@
 //! The answer of one experiment, as a short block of text for the terminal.
 
-use super::finding::{effect, margin, prediction};
+use super::finding::{effect, prediction, ruled_out};
 use super::subject::subject;
 
-use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary, verdict_word};
-use crate::spec::Expect;
-use crate::stats::Verdict;
+use crate::analysis::{
+    ArmSummary, ContrastSummary, IdentitySummary, Summary, finding_words, verdict_word,
+};
 use crate::text::counted;
 use crate::text::wrap::paragraph;
 
-/// Formats the name and question of an experiment, followed by the verdict, effect and 95 % interval of
+/// Formats the name and question of an experiment, followed by the verdict, effect and interval of
 /// each primary contrast and the number of identities that are as stated. If there is neither, the
 /// scores of the arms follow. Lines have at most 80 characters, unless a single word is longer.
 pub fn answer(summary: &Summary) -> String {
@@ -18,7 +18,7 @@ pub fn answer(summary: &Summary) -> String {
         .filter(|contrast| contrast.contrast.primary)
         .collect();
     for contrast in &primary {
-        let verdict = verdict_word(contrast.verdict);
+        let verdict = contrast.verdict_words();
         let asked = &contrast.contrast;
         let compared = subject(summary, &asked.comparison, &asked.weights);
         text.push_str(&paragraph(1, &format!("{verdict}: {compared}")));
@@ -62,18 +62,11 @@ fn measured(contrast: &ContrastSummary) -> String {
         return format!("exactly the same {metric} in all {pairs}; predicted: {predicted}");
     }
     let effect = effect.trim_end_matches(')');
-    let is_negligible = decision.negligible && asked.expect != Expect::Equivalent;
-    let negligible = match (is_negligible, contrast.verdict) {
-        (false, _) => String::new(),
-        (true, Verdict::Undecided) => format!(
-            ", inside the margin of ±{} by the unadjusted equivalence test",
-            margin(contrast)
-        ),
-        (true, _) => format!(", smaller than the margin of {}", margin(contrast)),
-    };
     format!(
-        "{metric}: {effect}, {pairs}){negligible}; predicted: {}",
-        prediction(contrast)
+        "{metric}: {effect}, {pairs}): {}; predicted: {}{}",
+        finding_words(contrast.finding()),
+        prediction(contrast),
+        ruled_out(contrast)
     )
 }
 
@@ -105,6 +98,7 @@ mod tests {
     use super::*;
     use crate::analysis::{fixture, summarize};
     use crate::spec::{Expect, Identity, Spec};
+    use crate::stats::{Finding, Verdict};
     use crate::text::markdown::one_line;
     use crate::text::wrap::TERMINAL_WIDTH;
 
@@ -118,12 +112,12 @@ mod tests {
         let text = one_line(&answer(&summary));
         assert!(text.starts_with("demo: Does a bias before batch norm change anything?"));
         for contrast in &summary.contrasts {
-            let verdict = verdict_word(contrast.verdict);
+            let verdict = contrast.verdict_words();
             let arms = contrast.contrast.name.replace("-vs-", " label against ");
             assert!(text.contains(&format!("{verdict}: {arms} label")), "{text}");
             let effect = effect(contrast).unwrap();
             let effect = effect.trim_end_matches(')');
-            assert!(text.contains(&format!("{effect}, 10 pairs)")), "{text}");
+            assert!(text.contains(&format!("{effect}, 10 pairs):")), "{text}");
         }
         assert!(text.contains("predicted: equivalent within ±0.25 points"));
         let verdict = verdict_word(summary.verdict.unwrap());
@@ -197,17 +191,21 @@ mod tests {
     }
 
     #[test]
-    fn negligible_effect_is_said_to_be_within_the_margin() {
+    fn effect_below_the_margin_is_called_too_small() {
         let mut summary = of(&fixture::spec(2, 10, 1));
         let contrast = &mut summary.contrasts[0];
         contrast.contrast.expect = Expect::Better;
-        contrast.decision.as_mut().unwrap().negligible = true;
-        contrast.verdict = Verdict::Supported;
+        contrast.decision.as_mut().unwrap().finding = Finding::BetterTooSmall;
+        contrast.verdict = Some(Verdict::Supported);
         let text = one_line(&answer(&summary));
-        assert!(text.contains("smaller than the margin of 0.25 points; predicted: better"));
-        summary.contrasts[0].verdict = Verdict::Undecided;
-        let text = one_line(&answer(&summary));
-        assert!(text.contains("inside the margin of ±0.25 points by the unadjusted"));
+        assert!(
+            text.contains("supported, but too small to matter: b label"),
+            "{text}"
+        );
+        assert!(
+            text.contains("): better, but too small to matter; predicted: better"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -4,10 +4,11 @@ use super::finding::{detectable, short_effect};
 use super::identities;
 use super::overview::by_claim;
 use super::subject::short;
+use super::tables::verdict_cell;
 use crate::analysis::{
     ArmSummary, ClaimStatus, ContrastSummary, IdentitySummary, Spread, Summary, claim_status,
 };
-use crate::analysis::{prediction_word, verdict_word};
+use crate::analysis::{finding_words, prediction_word, verdict_word};
 use crate::spec::{Claim, Parts, Quantity};
 use crate::stats::Verdict;
 use crate::text::capitalized;
@@ -191,7 +192,7 @@ fn verdicts(tests: &[&Summary]) -> String {
 fn parts_of(summary: &Summary) -> String {
     let primary = || summary.contrasts.iter().filter(|c| c.contrast.primary);
     let parts = VERDICTS.map(|verdict| {
-        let names = primary().filter(|c| c.verdict == verdict);
+        let names = primary().filter(|c| c.verdict == Some(verdict));
         let names: Vec<String> = names.map(|c| format!("`{}`", c.contrast.name)).collect();
         (!names.is_empty()).then(|| format!("{} by {}", verdict_word(verdict), names.join(", ")))
     });
@@ -248,24 +249,25 @@ fn evidence(contrasts: &[ContrastSummary]) -> String {
         ("compared", Left),
         ("in", Left),
         ("predicted", Left),
-        ("improvement (95 % interval)", Left),
+        ("improvement (interval)", Left),
+        ("finding", Left),
         ("margin", Right),
         ("detectable", Left),
         ("verdict", Left),
     ]);
     for contrast in contrasts {
         let asked = &contrast.contrast;
-        let role = if asked.primary { "" } else { " (secondary)" };
         let effect = short_effect(contrast);
         table.row([
-            format!("`{}`{role}", asked.name),
+            format!("`{}`", asked.name),
             short(&asked.comparison, &asked.weights),
             asked.quantity(),
             prediction_word(asked.expect).to_owned(),
             effect.unwrap_or_else(|| "too few seeds".to_owned()),
+            finding_words(contrast.finding()).to_owned(),
             asked.margin.to_string(),
             detectable(contrast),
-            format!("**{}**", verdict_word(contrast.verdict)),
+            verdict_cell(contrast),
         ]);
     }
     table.render()

@@ -1,9 +1,11 @@
 //! The answers to all claims in one table: claim, answer, evidence, in practice.
 
 use super::claims::{CLAIMS_FOLDER, claim_file, status_words};
-use super::finding::short_effect;
+use super::finding::{ruled_out, short_effect};
 use super::subject::subject;
-use crate::analysis::{ClaimStatus, Evidence, Summary, claim_status, evidence, verdict_word};
+use crate::analysis::{
+    ClaimStatus, Evidence, Summary, claim_status, evidence, finding_words, verdict_word,
+};
 use crate::spec::Claim;
 use crate::stats::Verdict;
 use crate::text::counted;
@@ -12,7 +14,7 @@ use crate::text::markdown::{Table, one_line};
 use crate::text::wrap::{TERMINAL_WIDTH, wrap_cell};
 
 /// Headings of the columns.
-const HEADINGS: [&str; 4] = ["claim", "answer", "effect (95 % interval)", "in practice"];
+const HEADINGS: [&str; 4] = ["claim", "answer", "effect (interval)", "in practice"];
 
 /// Widths of the columns on a terminal, in characters.
 const WIDTHS: [usize; 4] = [18, 12, 26, 18];
@@ -83,10 +85,11 @@ fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
     let effects = found.iter().map(|evidence| {
         let effect = short_effect(evidence.contrast).unwrap_or_default();
         format!(
-            "{}{} {}, {} ({})",
+            "{}{} {}: {}; {} ({})",
             lead(evidence, depends),
             effect,
             evidence.contrast.contrast.metric.label(),
+            finding_words(evidence.contrast.finding()),
             counted(evidence.seeds, "seed"),
             evidence.experiment,
         )
@@ -146,14 +149,16 @@ fn votes(claim: &Claim, summaries: &[Summary]) -> Option<String> {
     }
 }
 
-/// Who is compared, the effect with its interval, and the condition.
+/// What is compared, the effect with its interval, the finding, and the condition.
 fn described(evidence: &Evidence, summary: &Summary) -> String {
     let asked = &evidence.contrast.contrast;
     format!(
-        "{}: {}, {}; {} on {}, {}",
+        "{}: {}, {}: {}{}; {} on {}, {}",
         subject(summary, &asked.comparison, &asked.weights),
         short_effect(evidence.contrast).unwrap_or_default(),
         asked.quantity(),
+        finding_words(evidence.contrast.finding()),
+        ruled_out(evidence.contrast),
         evidence.net,
         evidence.data,
         counted(evidence.seeds, asked.comparison.unit()),

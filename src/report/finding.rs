@@ -1,11 +1,11 @@
 //! Results of contrasts in plain sentences.
 
 use super::subject::{control, subject, treatment};
-use crate::analysis::{ContrastSummary, Summary, prediction_word};
+use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word};
 use crate::spec::{Expect, Metric};
-use crate::stats::Verdict;
+use crate::stats::{Disagreement, Finding, Rule, Verdict};
 use crate::text::counted;
-use crate::text::number::{fixed, interval, p_value, signed};
+use crate::text::number::{fixed, interval, level, p_value, signed};
 
 /// The prediction, with the margin if it is an equivalence.
 pub fn prediction(contrast: &ContrastSummary) -> String {
@@ -24,27 +24,34 @@ pub fn margin(contrast: &ContrastSummary) -> String {
 
 /// `+0.42 points (95 % interval +0.31 to +0.53)`; `None` without a decision.
 pub fn effect(contrast: &ContrastSummary) -> Option<String> {
-    effect_with(contrast, "95 % interval ")
+    effect_with(contrast, " interval ")
 }
 
-/// `+0.42 points (+0.31 to +0.53)`, for columns whose heading names the interval.
+/// `+0.42 points (95 %: +0.31 to +0.53)`, for tables.
 pub(super) fn short_effect(contrast: &ContrastSummary) -> Option<String> {
-    effect_with(contrast, "")
+    effect_with(contrast, ": ")
 }
 
-fn effect_with(contrast: &ContrastSummary, interval_name: &str) -> Option<String> {
+fn effect_with(contrast: &ContrastSummary, separator: &str) -> Option<String> {
     let decision = contrast.decision.as_ref()?;
     let d = contrast.decimals();
+    let bounds = match contrast.interval() {
+        Some(bounds) => format!(
+            "{} %{separator}{}",
+            level(decision.confidence),
+            interval(bounds, d)
+        ),
+        None => "no interval".to_owned(),
+    };
     Some(format!(
-        "{} {} ({interval_name}{})",
+        "{} {} ({bounds})",
         signed(decision.mean, d),
-        contrast.contrast.metric.unit(),
-        interval(contrast.interval()?, d)
+        contrast.contrast.metric.unit()
     ))
 }
 
-/// One sentence on a contrast: what is compared, the effect with interval, pairs and margin, and the
-/// prediction.
+/// One sentence each on a contrast: what is compared, the effect with interval, pairs and margin; the
+/// finding; the prediction.
 pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
     let asked = &contrast.contrast;
     let compared = subject(summary, &asked.comparison, &asked.weights);
@@ -66,124 +73,145 @@ pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
         let margin = margin(contrast);
         format!("{what} in {metric} {effect}, {pairs}, margin {margin})")
     };
-    let negligible = negligible(contrast).map_or(String::new(), |text| format!(" {text}"));
     format!(
-        "{compared}: {measured}. Predicted: {}.{negligible}",
-        prediction(contrast)
+        "{compared}: {measured}. Finding: {}. Predicted: {}{}.",
+        finding_words(contrast.finding()),
+        prediction(contrast),
+        ruled_out(contrast)
     )
 }
 
-/// A remark on a difference that the equivalence test alone finds smaller than the margin. `None` for a
-/// prediction of equivalence, whose verdict says it already.
-fn negligible(contrast: &ContrastSummary) -> Option<String> {
-    let decision = contrast.decision.as_ref()?;
-    if !decision.negligible || contrast.contrast.expect == Expect::Equivalent {
-        return None;
+/// Why a prediction of a direction is contradicted although the other direction is not shown; else empty.
+pub(super) fn ruled_out(contrast: &ContrastSummary) -> &'static str {
+    let finding = contrast.finding();
+    if contrast.verdict != Some(Verdict::Contradicted) || finding.is_better() || finding.is_worse()
+    {
+        return "";
     }
-    let margin = margin(contrast);
-    Some(match contrast.verdict {
-        Verdict::Undecided => format!(
-            "Verdict by the present rule: undecided. The equivalence test on its own puts the \
-             difference inside the margin of ±{margin} (TOST p = {}), but not after the adjustment for \
-             the number of tests.",
-            p_value(decision.p_equivalence)
+    match contrast.contrast.expect {
+        Expect::Better => "; a gain as large as the margin is ruled out",
+        Expect::Worse => "; a loss as large as the margin is ruled out",
+        Expect::Equivalent | Expect::Differs => "",
+    }
+}
+
+/// The methods that disagree with the interval; `None` if none does.
+pub(super) fn disagreements(contrast: &ContrastSummary) -> Option<String> {
+    let checks = &contrast.decision.as_ref()?.checks;
+    let finding = contrast.finding();
+    let found = checks.disagreements(finding, Rule::default().alpha);
+    let differs = finding.is_better() || finding.is_worse();
+    let tell = |method: Disagreement| match method {
+        Disagreement::Bootstrap if differs => "the bootstrap interval includes zero".to_owned(),
+        Disagreement::Bootstrap => "the bootstrap interval excludes zero".to_owned(),
+        Disagreement::SignFlip => format!(
+            "the sign-flip test shows {} difference (p = {})",
+            if differs { "no" } else { "a" },
+            p_value(checks.p_difference)
         ),
-        _ => format!("The difference is smaller than the margin of {margin}."),
+        Disagreement::Equivalence => format!(
+            "the equivalence test {} the difference to be smaller than the margin (p = {})",
+            does_show(!finding.is_inside_margin()),
+            p_value(checks.p_equivalence)
+        ),
+        Disagreement::MinimumEffect => format!(
+            "the minimum-effect test {} the difference to be larger than the margin (p = {})",
+            does_show(!finding.is_outside_margin()),
+            p_value(checks.p_outside)
+        ),
+    };
+    let texts: Vec<String> = found.into_iter().map(tell).collect();
+    (!texts.is_empty()).then(|| {
+        let name = &contrast.contrast.name;
+        let found = finding_words(finding);
+        format!("`{name}` (by the interval: {found}): {}.", texts.join("; "))
     })
 }
 
-/// The meaning of a contrast for someone who chooses between treatment and control, read off the 95 %
-/// interval and the margin. `None` for interactions, probes and contrasts without an interval.
+fn does_show(shows: bool) -> &'static str {
+    match shows {
+        true => "shows",
+        false => "does not show",
+    }
+}
+
+/// The meaning of a finding for someone who chooses between treatment and control. `None` for
+/// interactions, probes and contrasts without a decision.
 pub fn practice(summary: &Summary, contrast: &ContrastSummary) -> Option<String> {
     let asked = &contrast.contrast;
     if matches!(asked.metric, Metric::Probe(_)) || asked.comparison.is_interaction() {
         return None;
     }
-    let (better, worse) = (
+    let (ours, theirs) = (
         treatment(summary, &asked.comparison)?,
         control(summary, &asked.comparison)?,
     );
-    let negligible = contrast.decision.as_ref()?.negligible;
-    let (low, high) = contrast.interval().map(|i| (i.low, i.high))?;
+    contrast.decision.as_ref()?;
     let (metric, margin) = (asked.metric.label(), margin(contrast));
-    let size = asked.margin;
-    let supported = |expect| contrast.verdict == Verdict::Supported && asked.expect == expect;
-    let prefer = |better: &str, worse: &str, least: f64, most: f64| {
-        let gain = match (least > size, negligible || most < size) {
+    let finding = contrast.finding();
+    let prefer = |better: &str, worse: &str| {
+        let gain = match (finding.is_outside_margin(), finding.is_too_small()) {
             (true, _) => "by more than",
             (_, true) => "but by less than",
             _ => "but possibly by less than",
         };
         format!("{better} gives better {metric} here than {worse}, {gain} the margin of {margin}.")
     };
-    Some(if contrast.is_exactly_equal() {
-        format!("{better} and {worse} give exactly the same {metric} here; either will do.")
-    } else if low > 0.0 || supported(Expect::Better) {
-        prefer(&better, &worse, low, high)
-    } else if high < 0.0 || supported(Expect::Worse) {
-        prefer(&worse, &better, -high, -low)
-    } else if (-size < low && high < size) || supported(Expect::Equivalent) {
+    Some(if finding.is_better() {
+        prefer(&ours, &theirs)
+    } else if finding.is_worse() {
+        prefer(&theirs, &ours)
+    } else if finding == Finding::NoDifferenceThatMatters && contrast.is_exactly_equal() {
+        format!("{ours} and {theirs} give exactly the same {metric} here; either will do.")
+    } else if finding == Finding::NoDifferenceThatMatters {
         format!(
-            "{better} and {worse} differ by less than the margin of {margin} in {metric} here; either \
+            "{ours} and {theirs} differ by less than the margin of {margin} in {metric} here; either \
              will do."
         )
     } else {
         let d = contrast.decimals();
+        let possible = contrast.interval().map(|i| {
+            let unit = asked.metric.unit();
+            format!(
+                "; differences from {} to {} {unit} are possible",
+                signed(i.low, d),
+                signed(i.high, d)
+            )
+        });
         format!(
-            "these data do not show whether {better} or {worse} gives better {metric}; differences \
-             from {} to {} {} are possible.",
-            signed(low, d),
-            signed(high, d),
-            asked.metric.unit()
+            "these data do not show whether {ours} or {theirs} gives better {metric}{}.",
+            possible.unwrap_or_default()
         )
     })
 }
 
-/// The differences that the design can detect, for a contrast that is undecided or whose verdict rests on
-/// equivalence. `None` for the others, and if every pair is equal.
+/// The differences that the design can detect, for a contrast that is undecided, unclear or without a
+/// difference, and for a prediction of equivalence. `None` for the others, and if every pair is equal.
 pub fn power(contrast: &ContrastSummary) -> Option<String> {
     let asked = &contrast.contrast;
     let equivalent = asked.expect == Expect::Equivalent;
     let decision = contrast.decision.as_ref()?;
-    let undecided = contrast.verdict == Verdict::Undecided;
-    if !(undecided || equivalent || is_ruled_out(contrast)) || decision.sd == Some(0.0) {
+    let open = contrast.verdict == Some(Verdict::Undecided);
+    let none = !(decision.finding.is_better() || decision.finding.is_worse());
+    if !(open || equivalent || none) {
         return None;
     }
     let d = contrast.decimals();
     let unit = asked.metric.unit();
     let pairs = counted(decision.n, asked.comparison.unit());
-    let difference = decision
-        .detectable
-        .map(|size| format!("a difference of {} {unit}", fixed(size, d)));
-    let margin = decision.detectable_margin.map(|size| {
-        format!(
-            "equivalence within ±{} {unit} if there is no difference",
-            fixed(size, d)
-        )
-    });
-    let sizes: Vec<String> = match equivalent {
-        true => margin.into_iter().chain(difference).collect(),
-        false => difference.into_iter().chain(margin).collect(),
+    let (size, margin) = decision.detectable.zip(decision.detectable_margin)?;
+    let difference = format!("a difference of {} {unit}", fixed(size, d));
+    let equivalence = format!(
+        "equivalence within ±{} {unit} if there is no difference",
+        fixed(margin, d)
+    );
+    let (first, second) = match equivalent {
+        true => (equivalence, difference),
+        false => (difference, equivalence),
     };
-    let detectable = format!(
-        "At this spread, {pairs} have 80 % power to show {}.",
-        sizes.join(", or ")
-    );
-    let floor = format!(
-        "With {pairs}, no difference of any size can be significant after Holm's adjustment; add seeds."
-    );
-    let any_difference = equivalent || decision.detectable.is_some();
-    Some(match (sizes.is_empty(), any_difference) {
-        (true, _) => floor,
-        (false, true) => detectable,
-        (false, false) => format!("{floor} {detectable}"),
-    })
-}
-
-/// Whether a predicted difference is contradicted because differences that matter are ruled out.
-fn is_ruled_out(contrast: &ContrastSummary) -> bool {
-    let decision = contrast.decision.as_ref();
-    contrast.verdict == Verdict::Contradicted && decision.is_some_and(|d| d.negligible)
+    Some(format!(
+        "At this spread, {pairs} have 80 % power to show {first}, or {second}."
+    ))
 }
 
 /// [`power`] as a table cell; empty if [`power`] is `None`.
@@ -192,10 +220,9 @@ pub(super) fn detectable(contrast: &ContrastSummary) -> String {
         return String::new();
     };
     let (d, unit) = (contrast.decimals(), contrast.contrast.metric.unit());
-    let equivalent = contrast.contrast.expect == Expect::Equivalent;
-    match (equivalent, decision.detectable, decision.detectable_margin) {
-        (true, _, Some(margin)) => format!("within ±{} {unit}", fixed(margin, d)),
-        (false, Some(size), _) => format!("{} {unit}", fixed(size, d)),
-        _ => "none of any size".to_owned(),
+    let size = |x: Option<f64>| x.map_or(String::new(), |x| format!("{} {unit}", fixed(x, d)));
+    match contrast.contrast.expect {
+        Expect::Equivalent => format!("within ±{}", size(decision.detectable_margin)),
+        Expect::Better | Expect::Worse | Expect::Differs => size(decision.detectable),
     }
 }

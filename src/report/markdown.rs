@@ -1,9 +1,10 @@
 //! `report.md`: one experiment, for a reader who has only this page.
 
-use super::finding::{power, practice, sentence};
+use super::finding::{disagreements, power, practice, sentence};
 use super::{factors, identities, probes, tables};
 use crate::analysis::{ContrastSummary, Summary, verdict_word};
 use crate::plot::{FigureKind, Section};
+use crate::stats::Rule;
 use crate::text::capitalized;
 use crate::text::markdown::{list, one_line};
 
@@ -39,8 +40,7 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
         parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
         parts.push(tables::contrasts(summary));
         parts.push(contrast_notes(&summary.contrasts));
-        parts.push(TESTS.to_owned());
-        parts.push(tables::tests(summary));
+        parts.extend(checks(summary));
     }
     parts.extend(grid(summary));
     parts.extend(identities::section(summary));
@@ -71,25 +71,48 @@ shown for comparison with publications that report it; no choice or verdict uses
 
 const IMPROVEMENT: &str = "The improvement is the difference between treatment and control at the same \
 seed. Positive is better for the treatment: treatment minus control for accuracy, control minus \
-treatment for NLL and ECE. The margin is the smallest difference that matters.";
+treatment for NLL and ECE. The margin is the smallest difference that matters. Finding and verdict are \
+read off the t interval alone; the level of primary contrasts allows for their number. Contrasts that are \
+not primary are exploratory: they have a finding and no verdict.";
 
 const FACTORIAL: &str = "The effect of a factor is the improvement of one of its levels over another. \
 Per seed, it is the mean over the cells of the other factors. An interaction is the difference between \
 two such improvements: the improvement at one level of the other factor minus that at another.";
 
-const TESTS: &str = "- 95 % BCa interval: bias-corrected and accelerated bootstrap interval of the mean.
-- p sign-flip: two-sided randomization test of no difference.
-- p TOST: two one-sided t tests of a difference outside the margin; small means equivalent.
-- p for, p against: the tests that can support or contradict the prediction, after Holm's adjustment for \
-the number of contrasts. A value below 0.05 decides.
+const CHECKS: &str = "These numbers decide nothing. The p-values of primary contrasts are adjusted for \
+their number (Holm); those of exploratory contrasts are not.
+
+- BCa interval: bias-corrected and accelerated bootstrap interval of the mean, at the level of the t \
+interval.
+- p difference: two-sided sign-flip (randomization) test; small means different.
+- p equivalence: two one-sided t tests (TOST); small means inside the margin.
+- p outside: two-sided t test against the nearer end of the margin; small means outside the margin.
 - d_z: mean of the paired differences divided by their SD, with Hedges' correction.
 - Detectable difference: the smallest true difference that these pairs would show with 80 % power at this \
 spread.
-- Detectable margin: the smallest margin within which they would show equivalence with 80 % power if there \
-is no true difference.
+- Detectable margin: the smallest margin inside which the interval would lie with 80 % power if there is \
+no true difference.";
 
-Both detectable sizes use the strictest level of Holm's adjustment. The intervals are not adjusted for the \
-number of contrasts.";
+/// The methods that disagree with the intervals, and a collapsed table of all of them.
+fn checks(summary: &Summary) -> [String; 2] {
+    let found: Vec<String> = summary.contrasts.iter().filter_map(disagreements).collect();
+    let alpha = format!("{:.0} %", 100.0 * Rule::default().alpha);
+    let text = match found.is_empty() {
+        true => format!("Four other methods at {alpha} agree with every interval."),
+        false => format!(
+            "Other methods at {alpha} that disagree with the interval, which decides:\n\n{}",
+            list(found.into_iter())
+        ),
+    };
+    let table = tables::checks(summary);
+    [
+        text.trim_end().to_owned(),
+        format!(
+            "<details>\n<summary>Checks by other methods, and detectable sizes</summary>\n\n{CHECKS}\n\n\
+             {table}\n</details>"
+        ),
+    ]
+}
 
 fn claim(summary: &Summary) -> Option<String> {
     let sentence = one_line(summary.sentence.as_ref()?);
@@ -118,10 +141,10 @@ fn answer(summary: &Summary) -> String {
         format!("{}{power}", sentence(summary, contrast))
     };
     match primary(summary).as_slice() {
-        [one] => format!("**Answer: {verdict}.** {}", tell(one)),
+        [one] => format!("**Answer: {}.** {}", one.verdict_words(), tell(one)),
         several => {
             let items = several.iter().map(|c| {
-                let verdict = verdict_word(c.verdict);
+                let verdict = c.verdict_words();
                 format!("**{verdict}** (`{}`): {}", c.contrast.name, tell(c))
             });
             let count = several.len();

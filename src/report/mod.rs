@@ -104,4 +104,6 @@ pub fn derive(
 }
 
 #[cfg(test)]
+mod consistency;
+#[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use super::claims_table::claims_table;
 use super::finding::{detectable, margin, short_effect};
 use super::identities;
-use crate::analysis::verdict_word;
 use crate::analysis::{ContrastSummary, IdentitySummary, Summary};
+use crate::analysis::{finding_words, verdict_word};
 use crate::spec::Claim;
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{Table, one_line};
@@ -33,10 +33,11 @@ pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
          ## Experiments\n\n\
          One row per experiment, ordered by claim. The verdict comes from the primary contrasts; \
          *undecided* means that the data allow both other verdicts. Positive improvements are better for \
-         the treatment; the intervals are 95 % t intervals over seeds. *Detectable* is the smallest \
+         the treatment; findings and verdicts are read off the t intervals over seeds, whose level allows \
+         for the number of primary contrasts. *Detectable* is the smallest \
          difference, or the smallest margin of equivalence (±), that the design shows with 80 % power \
-         at the observed spread. It is given if a contrast is undecided or its verdict rests on \
-         equivalence. The report behind each link has the evidence.\n\n\
+         at the observed spread. It is given if no difference is shown, if the verdict is undecided, or \
+         if equivalence is predicted. The report behind each link has the evidence.\n\n\
          {}\n\
          Made by `ablate report`; edits to this page are overwritten.\n",
         overview_table(summaries, "")
@@ -71,7 +72,8 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
         ("sentence", Left),
         ("experiment", Left),
         ("verdict", Left),
-        ("improvement (95 % interval)", Left),
+        ("improvement (interval)", Left),
+        ("finding", Left),
         ("margin", Left),
         ("detectable", Left),
         ("seeds", Right),
@@ -86,6 +88,7 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
             format!("[{0}]({prefix}{0}/{1})", summary.name, super::REPORT_FILE),
             format!("**{}**", summary.verdict.map_or("none", verdict_word)),
             lines(primary().map(|c| effect_cell(c, primary().count() > 1))),
+            lines(primary().map(|c| finding_words(c.finding()).to_owned())),
             margins(primary()),
             lines(primary().map(detectable)),
             summary.seeds.len().to_string(),

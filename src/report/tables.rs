@@ -1,12 +1,12 @@
 //! The tables of a report.
 
 use super::subject::short;
-use crate::analysis::{ArmSummary, RateSummary, Spread, Summary};
-use crate::analysis::{metric_decimals, prediction_word, verdict_word};
+use crate::analysis::{ArmSummary, ContrastSummary, RateSummary, Spread, Summary};
+use crate::analysis::{finding_words, metric_decimals, prediction_word};
 use crate::spec::{Metric, Published, When};
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
-use crate::text::number::{decimals, fixed, interval, p_value, signed};
+use crate::text::number::{decimals, fixed, interval, level, p_value, signed};
 
 /// One row per arm: scores, chosen learning rate and finished seeds.
 pub(super) fn arms(summary: &Summary) -> String {
@@ -64,7 +64,7 @@ pub(super) fn arms(summary: &Summary) -> String {
     table.render()
 }
 
-/// One row per contrast: effect, interval and verdict.
+/// One row per contrast: effect, interval, finding and verdict.
 pub(super) fn contrasts(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
@@ -73,28 +73,39 @@ pub(super) fn contrasts(summary: &Summary) -> String {
         ("predicted", Left),
         ("margin", Right),
         ("improvement", Right),
-        ("95 % t interval", Right),
+        ("t interval", Right),
+        ("finding", Left),
         ("verdict", Left),
     ]);
     for contrast in &summary.contrasts {
         let d = contrast.decimals();
         let mean = contrast.decision.as_ref().map(|r| signed(r.mean, d));
+        let bounds = contrast.decision.as_ref().and_then(|r| {
+            let bounds = interval(r.interval?, d);
+            Some(format!("{bounds} ({} %)", level(r.confidence)))
+        });
         let asked = &contrast.contrast;
-        let role = if asked.primary { "" } else { " (secondary)" };
         table.row([
-            format!("`{}`{role}", asked.name),
+            format!("`{}`", asked.name),
             short(&asked.comparison, &asked.weights),
             format!("{} ({})", asked.quantity(), asked.metric.unit()),
             prediction_word(asked.expect).to_owned(),
             asked.margin.to_string(),
             mean.unwrap_or_else(|| NO_VALUE.to_owned()),
-            contrast
-                .interval()
-                .map_or(NO_VALUE.to_owned(), |i| interval(i, d)),
-            format!("**{}**", verdict_word(contrast.verdict)),
+            bounds.unwrap_or_else(|| NO_VALUE.to_owned()),
+            finding_words(contrast.finding()).to_owned(),
+            verdict_cell(contrast),
         ]);
     }
     table.render()
+}
+
+/// The verdict in bold; an exploratory contrast has none.
+pub(super) fn verdict_cell(contrast: &ContrastSummary) -> String {
+    match contrast.verdict {
+        Some(_) => format!("**{}**", contrast.verdict_words()),
+        None => contrast.verdict_words(),
+    }
 }
 
 /// Decimals of a column: the median over arms, so that a failed arm does not set them.
@@ -110,16 +121,15 @@ fn median(decimals: impl Iterator<Item = usize>) -> Option<usize> {
     all.get(all.len() / 2).copied()
 }
 
-/// One row per contrast: further intervals, p-values, effect size and detectable sizes.
-pub(super) fn tests(summary: &Summary) -> String {
+/// One row per contrast: bootstrap interval, p-values, effect size and detectable sizes.
+pub(super) fn checks(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
         ("seeds", Right),
-        ("95 % BCa interval", Right),
-        ("p sign-flip", Right),
-        ("p TOST", Right),
-        ("p for, Holm", Right),
-        ("p against, Holm", Right),
+        ("BCa interval", Right),
+        ("p difference", Right),
+        ("p equivalence", Right),
+        ("p outside", Right),
         ("d_z", Right),
         ("detectable difference", Right),
         ("detectable margin", Right),
@@ -132,15 +142,13 @@ pub(super) fn tests(summary: &Summary) -> String {
         };
         let d = contrast.decimals();
         let size = |x: Option<f64>| x.map_or(NO_VALUE.to_owned(), |x| fixed(x, d));
-        let p = |p: Option<f64>| p.map_or(NO_VALUE.to_owned(), p_value);
         table.row([
             name,
             r.n.to_string(),
-            interval(r.bca_interval, d),
-            p(r.p_sign_flip.into()),
-            p(r.p_equivalence.into()),
-            p(r.p_support_holm.into()),
-            p(r.p_contradict_holm.into()),
+            interval(r.checks.bca_interval, d),
+            p_value(r.checks.p_difference),
+            p_value(r.checks.p_equivalence),
+            p_value(r.checks.p_outside),
             r.effect_size.map_or(NO_VALUE.to_owned(), |z| signed(z, 2)),
             size(r.detectable),
             size(r.detectable_margin),

@@ -80,15 +80,8 @@ fn undecided_and_equivalent_contrasts_have_power() {
         equivalent.contains("6 pairs have 80 % power to show equivalence within"),
         "{equivalent}"
     );
-    let few = improved(Expect::Better, &[1.0, 1.1, 1.2, 0.9, 1.0]);
-    assert!(
-        few.contains("With 5 pairs, no difference of any size can be significant"),
-        "{few}"
-    );
-    assert!(
-        few.contains("sign-flip test cannot be below 0.0625"),
-        "{few}"
-    );
+    let few = improved(Expect::Better, &[1.0, 1.1, 1.2]);
+    assert!(few.contains("With 3 pairs a t interval rests on"), "{few}");
 }
 
 #[test]
@@ -135,7 +128,7 @@ fn interactions_have_power() {
         .summary
         .contrasts
         .iter()
-        .filter(|c| c.verdict == Verdict::Undecided);
+        .filter(|c| c.verdict == Some(Verdict::Undecided));
     let count = undecided.count();
     assert!(count > 0);
     assert!(
@@ -194,11 +187,14 @@ fn supported_difference_below_the_margin_is_named() {
         Expect::Better,
         &[0.05, 0.06, 0.04, 0.05, 0.06, 0.04, 0.05, 0.06],
     );
-    assert!(report.contains("**Answer: supported.**"), "{report}");
-    assert!(
-        report.contains("The difference is smaller than the margin of 0.25 points."),
-        "{report}"
-    );
+    for part in [
+        "**Answer: supported, but too small to matter.**",
+        "Finding: better, but too small to matter. Predicted: better.",
+        "but by less than the margin of 0.25 points.",
+        "| better, but too small to matter | **supported, but too small to matter** |",
+    ] {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
 }
 
 #[test]
@@ -423,7 +419,7 @@ fn claim_page_has_its_identities() {
 fn overview_has_every_claim() {
     let mut bias = summary(Some("C6"), "bias");
     bias.verdict = Some(Verdict::Supported);
-    bias.contrasts[0].verdict = Verdict::Supported;
+    bias.contrasts[0].verdict = Some(Verdict::Supported);
     let page = overview(&[claim("C2"), claim("C6")], &[bias]);
     assert!(page.contains("| [C2](claims/C2.md) "), "{page}");
     assert!(page.contains("**not tested yet** "), "{page}");
@@ -436,10 +432,10 @@ fn overview_has_every_claim() {
 fn terminal_table_of_claims_fits_80_columns() {
     let mut better = summary(Some("C6"), "better");
     better.verdict = Some(Verdict::Supported);
-    better.contrasts[0].verdict = Verdict::Supported;
+    better.contrasts[0].verdict = Some(Verdict::Supported);
     let mut worse = summary(Some("C6"), "worse");
     worse.verdict = Some(Verdict::Contradicted);
-    worse.contrasts[0].verdict = Verdict::Contradicted;
+    worse.contrasts[0].verdict = Some(Verdict::Contradicted);
     let claims = [claim("C2"), claim("C6")];
     let table = claims_text(&claims, &[better, worse]).expect("a claim is tested");
     assert!(

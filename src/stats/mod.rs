@@ -7,16 +7,9 @@
 //!
 //! # Assumptions
 //!
-//! All tests assume independent differences that are symmetric about their mean; the t tests also
-//! assume a normal distribution. The error rates below are from simulations at `alpha = 0.05`.
-//!
-//! - Normal differences: the error rate is at most 5 %, for one hypothesis and for a family of four.
-//! - Accuracies on a finite test set, where differences are whole numbers of images: the sign-flip
-//!   test is exact. The equivalence test, summed over all outcomes of 3 to 7 seeds, errs in at most
-//!   6.1 % (5 seeds with a standard deviation of one image; 5.4 % at other numbers of seeds).
-//! - Skewed differences are the weak point. With skewness 1.75 and ten seeds the sign-flip test errs
-//!   in 8 %, and the equivalence test in 11 % if the longer tail points out of the margin. A few seeds
-//!   that fail badly produce such differences; look at the raw values.
+//! The t interval assumes independent, normal differences. [`error_rates()`] simulates how often it
+//! misleads if they are skewed or come in whole images; `cargo run --example error_rates` prints the
+//! table that METHODOLOGY documents.
 //!
 //! # Files
 //!
@@ -32,14 +25,18 @@
 //! | `holm` | Holm's adjustment for several hypotheses |
 //! | `effect` | standardized mean difference of paired samples |
 //! | `noncentral`, `power` | noncentral t distribution; power and minimum detectable effect |
-//! | `verdict` | decision rule: supported, contradicted, undecided |
-//! | `decision` | a verdict together with its estimates, intervals and p-values |
+//! | `verdict` | decision rule: finding and verdict of an interval |
+//! | `decision` | finding and verdict together with estimate, interval and detectable sizes |
+//! | `checks` | bootstrap interval and p-values beside the interval; they decide nothing |
+//! | `error_rates` | simulated error rates of the rule |
 
 mod bca;
 mod censored;
+mod checks;
 mod crossing;
 mod decision;
 mod effect;
+mod error_rates;
 mod holm;
 mod interval;
 mod median;
@@ -56,9 +53,11 @@ mod simulation;
 
 pub use bca::bca_interval;
 pub use censored::CensoredTimes;
+pub use checks::{Checks, Disagreement};
 pub use crossing::{Crossing, crossing};
-pub use decision::{Decision, MinimumDetectable, decide};
+pub use decision::{Decision, Hypothesis, MinimumDetectable, decide, decisive_interval};
 pub use effect::paired_effect_size;
+pub use error_rates::{Distribution, ErrorRates, MIN_SIMULATED_SEEDS, error_rates};
 pub use holm::holm;
 pub use interval::{Interval, t_interval};
 pub use median::{Estimate, median_interval};
@@ -68,11 +67,9 @@ pub use power::{
     seeds_needed,
 };
 pub use sample::{Sample, StatsError};
-pub use signflip::{
-    Alternative, EXACT_LIMIT, sign_flip_level, sign_flip_min_p, sign_flip_min_seeds, sign_flip_test,
-};
+pub use signflip::{Alternative, EXACT_LIMIT, sign_flip_min_p, sign_flip_test};
 pub use tost::{equivalence_p, minimum_effect_p};
-pub use verdict::{Hypothesis, Prediction, Rule, Verdict, overall_verdict};
+pub use verdict::{Finding, Prediction, Rule, Verdict, overall_verdict};
 
 /// Step of the stream that draws bootstrap resamples.
 const BOOTSTRAP_STEP: u64 = 0;

@@ -71,36 +71,6 @@ pub fn sign_flip_min_p(n: usize) -> f64 {
     (2.0 * 0.5_f64.powi(halvings)).min(1.0)
 }
 
-/// The fewest seeds with which a difference can be shown: the smallest `n` with [`sign_flip_min_p`]
-/// below `alpha`.
-///
-/// # Panics
-/// If `alpha` is not in `(0, 1)`.
-pub fn sign_flip_min_seeds(alpha: f64) -> usize {
-    assert!(
-        alpha > 0.0 && alpha < 1.0,
-        "a significance level must be in (0, 1), not {alpha}"
-    );
-    (1..)
-        .find(|&n| sign_flip_min_p(n) < alpha)
-        .expect("the smallest p-value tends to zero")
-}
-
-/// The actual level of a two-sided test at the nominal level `alpha` with `n` differences.
-///
-/// It is the largest multiple of [`sign_flip_min_p`] below `alpha`. `None` if there is none.
-pub fn sign_flip_level(n: usize, alpha: f64) -> Option<f64> {
-    let min_p = sign_flip_min_p(n);
-    if !(min_p < alpha && alpha < 1.0) {
-        return None;
-    }
-    if min_p < f64::EPSILON * alpha {
-        return Some(alpha);
-    }
-    // Exact, because `min_p` is a power of two.
-    Some(((alpha / min_p).ceil() - 1.0) * min_p)
-}
-
 /// The proportion of the `2^n` signed sums of `magnitudes` that are at least `threshold`.
 ///
 /// Meet in the middle: every signed sum is one of the first half of the values plus one of the second
@@ -217,26 +187,6 @@ mod tests {
         }
         let smallest = [1, 5, 6, 10, 5000].map(sign_flip_min_p);
         assert_eq!(smallest, [1.0, 0.0625, 0.031_25, 2.0 / 1024.0, 0.0]);
-    }
-
-    #[test]
-    fn five_seeds_cannot_reach_five_percent_and_six_can() {
-        assert_eq!(sign_flip_min_seeds(0.05), 6);
-        // 2 / 2^8 = 0.0078 is the first below 0.01; a smallest p equal to the level is not below it.
-        assert_eq!(sign_flip_min_seeds(0.01), 8);
-        assert_eq!(sign_flip_min_seeds(0.0625), 6);
-    }
-
-    #[test]
-    fn actual_level_is_the_largest_step_below_nominal() {
-        assert_eq!(sign_flip_level(5, 0.05), None);
-        assert_eq!(sign_flip_level(5, 0.0625), None);
-        assert_eq!(sign_flip_level(6, 0.05), Some(1.0 / 32.0));
-        assert_eq!(sign_flip_level(7, 0.05), Some(3.0 / 64.0));
-        assert_eq!(sign_flip_level(7, 3.0 / 64.0), Some(2.0 / 64.0));
-        for n in [40, 80, 2000] {
-            assert!((sign_flip_level(n, 0.05).unwrap() - 0.05).abs() < 1e-11);
-        }
     }
 
     #[test]

@@ -1,35 +1,27 @@
-//! The decision rule: which verdict the differences give a prediction.
+//! The decision rule: what one interval shows, and what that means for a prediction.
 //!
-//! Every hypothesis has a p-value for its prediction and one against it:
+//! Everything is read off one two-sided t interval of the mean difference and the margin `m`. Positive
+//! differences mean that the treatment is better. With `k` primary contrasts in an experiment the level
+//! of their intervals is `1 - alpha / k` ([`Rule::confidence`]).
 //!
-//! | prediction | supported by | contradicted by |
+//! | prediction | supported | contradicted |
 //! |---|---|---|
-//! | better | mean above zero, two-sided sign-flip test | mean below zero, same test; or equivalence |
-//! | worse | mean below zero, two-sided sign-flip test | mean above zero, same test; or equivalence |
-//! | differs | mean not zero, two-sided sign-flip test | equivalence |
-//! | equivalent | equivalence | mean outside the margin, two-sided t test |
+//! | better | the interval lies above 0 | the interval lies below `m` |
+//! | worse | the interval lies below 0 | the interval lies above `-m` |
+//! | equivalent | the interval lies inside `±m` | the interval lies above `m` or below `-m` |
+//! | differs | the interval excludes 0 | the interval lies inside `±m` |
 //!
-//! *Equivalence* is the equivalence test (TOST) within the margin. Where either of two tests
-//! contradicts, the p-value is twice the smaller one, at most 1 (Bonferroni). Holm's adjustment over
-//! all hypotheses of an experiment is applied to the p-values for the predictions and, separately, to
-//! those against. A verdict needs an adjusted p-value below `alpha`. So the probability of any wrong
-//! support in an experiment is at most `alpha`, and so is that of any wrong contradiction.
+//! Otherwise the verdict is *undecided*. An end of the interval that is exactly 0 or at the margin does
+//! not decide. A difference can be shown to exist and to be smaller than the margin. `better`, `worse`
+//! and `differs` are then *supported*, and [`Finding::is_too_small`] says that it does not matter.
 //!
-//! **If both are significant.** A mean cannot be shown to be both above and below zero, nor both inside
-//! and outside the margin. The one remaining case is `better`, `worse` or `differs` with a difference
-//! that is shown to exist and shown to be smaller than the margin. "It is better" is then literally
-//! true, so the verdict is *supported*, and [`Decision::negligible`](super::Decision::negligible)
-//! says that the difference does not matter. If no difference is shown, the same equivalence
-//! contradicts the prediction: an improvement that matters is ruled out.
+//! **Error rates.** A wrong finding or verdict needs an interval that misses the true difference. That
+//! happens for any of the primary contrasts with a probability of at most `alpha`, if the differences
+//! are normal; [`error_rates`](super::error_rates()) simulates other distributions.
 //!
-//! **Undecided** never means "no difference". Too few seeds give this verdict, and a single seed
-//! always does.
+//! **Undecided** and **unclear** never mean "no difference".
 
-use super::holm::holm;
-use super::sample::Sample;
-use super::signflip::{Alternative, sign_flip_test};
-use super::tost::{equivalence_p, minimum_effect_p};
-use ablate_streams::Stream;
+use super::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 /// What the data say about a prediction.
@@ -42,6 +34,28 @@ pub enum Verdict {
     Contradicted,
     /// Neither is shown.
     Undecided,
+}
+
+/// What the data show, whatever was predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// The treatment is better by more than the margin.
+    BetterByMore,
+    /// The treatment is better; the difference may be below or above the margin.
+    Better,
+    /// The treatment is better by less than the margin.
+    BetterTooSmall,
+    /// The difference is smaller than the margin, in either direction or none.
+    NoDifferenceThatMatters,
+    /// The treatment is worse by less than the margin.
+    WorseTooSmall,
+    /// The treatment is worse; the difference may be below or above the margin.
+    Worse,
+    /// The treatment is worse by more than the margin.
+    WorseByMore,
+    /// None of these is shown.
+    Unclear,
 }
 
 /// What is predicted of the treatment compared with the control.
@@ -58,19 +72,17 @@ pub enum Prediction {
     Differs,
 }
 
-/// Significance level, power, confidence level and number of resamples.
+/// Error rate, power and number of resamples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Family-wise error rate: the largest probability of any wrong support in an experiment, and of
-    /// any wrong contradiction; in `(0, 0.5)`.
+    /// Largest probability that the interval of any primary contrast of an experiment misses the true
+    /// difference; in `(0, 0.5)`.
     pub alpha: f64,
     /// Power at which a difference counts as detectable; in `(0, 1)`.
     pub power: f64,
-    /// Confidence level of each interval, not adjusted; in `(0, 1)`.
-    pub confidence: f64,
-    /// Number of bootstrap resamples, and of random sign patterns where not all are counted; at
-    /// least 1.
+    /// Number of resamples of the checks: bootstrap samples, and random sign patterns where not all
+    /// are counted; at least 1.
     pub resamples: usize,
 }
 
@@ -79,21 +91,104 @@ impl Default for Rule {
         Self {
             alpha: 0.05,
             power: 0.8,
-            confidence: 0.95,
             resamples: 10_000,
         }
     }
 }
 
-/// A prediction with the paired differences that test it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hypothesis {
-    /// One difference per seed; positive means that the treatment is better.
-    pub differences: Sample,
-    /// What is predicted.
-    pub prediction: Prediction,
-    /// The smallest difference that matters, in the unit of the differences; positive.
-    pub margin: f64,
+impl Rule {
+    /// Confidence level of the interval of each of `primary` contrasts; `1 - alpha` for one contrast, and
+    /// for everything that is estimated without a verdict.
+    ///
+    /// # Panics
+    /// If `alpha` is not in `(0, 0.5)`.
+    pub fn confidence(&self, primary: usize) -> f64 {
+        assert!(
+            self.alpha > 0.0 && self.alpha < 0.5,
+            "`alpha` must be in (0, 0.5), not {}",
+            self.alpha
+        );
+        1.0 - self.alpha / primary.max(1) as f64
+    }
+}
+
+impl Finding {
+    /// What `interval` shows for a difference that matters from `margin` on. *Unclear* without an
+    /// interval.
+    pub fn of(interval: Option<Interval>, margin: f64) -> Self {
+        let Some(Interval { low, high }) = interval else {
+            return Self::Unclear;
+        };
+        if low > 0.0 {
+            match (low > margin, high < margin) {
+                (true, _) => Self::BetterByMore,
+                (_, true) => Self::BetterTooSmall,
+                _ => Self::Better,
+            }
+        } else if high < 0.0 {
+            match (high < -margin, low > -margin) {
+                (true, _) => Self::WorseByMore,
+                (_, true) => Self::WorseTooSmall,
+                _ => Self::Worse,
+            }
+        } else if -margin < low && high < margin {
+            Self::NoDifferenceThatMatters
+        } else {
+            Self::Unclear
+        }
+    }
+
+    /// Whether the treatment is shown to be better.
+    pub fn is_better(self) -> bool {
+        matches!(
+            self,
+            Self::BetterByMore | Self::Better | Self::BetterTooSmall
+        )
+    }
+
+    /// Whether the treatment is shown to be worse.
+    pub fn is_worse(self) -> bool {
+        matches!(self, Self::WorseByMore | Self::Worse | Self::WorseTooSmall)
+    }
+
+    /// Whether a difference is shown to exist and to be smaller than the margin.
+    pub fn is_too_small(self) -> bool {
+        matches!(self, Self::BetterTooSmall | Self::WorseTooSmall)
+    }
+
+    /// Whether the difference is shown to be smaller than the margin.
+    pub fn is_inside_margin(self) -> bool {
+        self.is_too_small() || self == Self::NoDifferenceThatMatters
+    }
+
+    /// Whether the difference is shown to be larger than the margin.
+    pub fn is_outside_margin(self) -> bool {
+        matches!(self, Self::BetterByMore | Self::WorseByMore)
+    }
+}
+
+impl Verdict {
+    /// What `interval` says about `prediction`. *Undecided* without an interval.
+    pub fn of(prediction: Prediction, interval: Option<Interval>, margin: f64) -> Self {
+        let Some(Interval { low, high }) = interval else {
+            return Self::Undecided;
+        };
+        let finding = Finding::of(interval, margin);
+        let (supported, contradicted) = match prediction {
+            Prediction::Better => (finding.is_better(), high < margin),
+            Prediction::Worse => (finding.is_worse(), low > -margin),
+            Prediction::Equivalent => (finding.is_inside_margin(), finding.is_outside_margin()),
+            Prediction::Differs => (
+                finding.is_better() || finding.is_worse(),
+                finding.is_inside_margin(),
+            ),
+        };
+        match (supported, contradicted) {
+            (true, _) => Self::Supported,
+            (false, true) => Self::Contradicted,
+            (false, false) => Self::Undecided,
+        }
+    }
 }
 
 /// Combines the verdicts on the primary contrasts of an experiment.
@@ -107,95 +202,9 @@ pub fn overall_verdict(verdicts: impl IntoIterator<Item = Verdict>) -> Option<Ve
     })
 }
 
-/// Unadjusted p-values of one hypothesis.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PValues {
-    pub(super) sign_flip: f64,
-    pub(super) equivalence: f64,
-    pub(super) support: f64,
-    pub(super) contradict: f64,
-}
-
-/// p-values of one hypothesis in a family, before and after adjustment, and its verdict.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct TestResult {
-    pub(super) p: PValues,
-    pub(super) support_holm: f64,
-    pub(super) contradict_holm: f64,
-    pub(super) verdict: Verdict,
-}
-
-/// Tests a family of hypotheses. Results are in the order of `hypotheses`.
-pub(super) fn test_family(
-    hypotheses: &[Hypothesis],
-    rule: &Rule,
-    stream: &Stream,
-) -> Vec<TestResult> {
-    assert!(
-        rule.alpha > 0.0 && rule.alpha < 0.5,
-        "`alpha` must be in (0, 0.5), not {}",
-        rule.alpha
-    );
-    let p_values: Vec<PValues> = hypotheses
-        .iter()
-        .map(|hypothesis| p_values(hypothesis, rule, stream))
-        .collect();
-    let adjusted = |p: fn(&PValues) -> f64| holm(&p_values.iter().map(p).collect::<Vec<_>>());
-    let support = adjusted(|p| p.support);
-    let contradict = adjusted(|p| p.contradict);
-    let adjusted = support.into_iter().zip(contradict);
-    p_values
-        .iter()
-        .zip(adjusted)
-        .map(|(&p, (support_holm, contradict_holm))| TestResult {
-            p,
-            support_holm,
-            contradict_holm,
-            verdict: if support_holm < rule.alpha {
-                Verdict::Supported
-            } else if contradict_holm < rule.alpha {
-                Verdict::Contradicted
-            } else {
-                Verdict::Undecided
-            },
-        })
-        .collect()
-}
-
-fn p_values(hypothesis: &Hypothesis, rule: &Rule, stream: &Stream) -> PValues {
-    let Hypothesis {
-        differences,
-        prediction,
-        margin,
-    } = hypothesis;
-    let sign_flip = sign_flip_test(differences, Alternative::TwoSided, rule.resamples, stream);
-    let equivalence = equivalence_p(differences, *margin);
-    let mean = differences.mean();
-    let above = if mean > 0.0 { sign_flip } else { 1.0 };
-    let below = if mean < 0.0 { sign_flip } else { 1.0 };
-    let (support, contradict) = match prediction {
-        Prediction::Better => (above, bonferroni(below, equivalence)),
-        Prediction::Worse => (below, bonferroni(above, equivalence)),
-        Prediction::Differs => (sign_flip, equivalence),
-        Prediction::Equivalent => (equivalence, minimum_effect_p(differences, *margin)),
-    };
-    PValues {
-        sign_flip,
-        equivalence,
-        support,
-        contradict,
-    }
-}
-
-/// p-value of two tests of which either may reject (Bonferroni).
-fn bonferroni(p: f64, q: f64) -> f64 {
-    (2.0 * p.min(q)).min(1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ablate_streams::Purpose;
     use proptest::prelude::*;
 
     const ALL: [Prediction; 4] = [
@@ -205,145 +214,81 @@ mod tests {
         Prediction::Differs,
     ];
 
-    fn hypothesis(values: &[f64], prediction: Prediction, margin: f64) -> Hypothesis {
-        Hypothesis {
-            differences: Sample::new(values.to_vec()).unwrap(),
-            prediction,
-            margin,
-        }
-    }
-
-    fn tested(hypotheses: &[Hypothesis]) -> Vec<TestResult> {
-        let stream = Stream::new(0, Purpose::Resample, "verdict");
-        test_family(hypotheses, &Rule::default(), &stream)
-    }
-
-    fn alone(values: &[f64], prediction: Prediction, margin: f64) -> TestResult {
-        tested(&[hypothesis(values, prediction, margin)])[0]
-    }
-
-    /// Ten differences with mean `center` and standard deviation 0.1.
-    fn around(center: f64) -> Vec<f64> {
-        let steps = [-1.5, -1.2, -0.8, -0.5, -0.1, 0.1, 0.5, 0.8, 1.2, 1.5];
-        let sd = Sample::new(steps.to_vec()).unwrap().sd().unwrap();
-        steps.map(|step| center + 0.1 * step / sd).to_vec()
+    fn verdicts(low: f64, high: f64) -> [Verdict; 4] {
+        ALL.map(|prediction| Verdict::of(prediction, Some(Interval { low, high }), 1.0))
     }
 
     #[test]
-    fn clear_differences_decide_every_prediction() {
-        use Verdict::{Contradicted, Supported};
-        // With a margin of 1: far above, far below, and zero.
-        let table = [
-            (3.0, [Supported, Contradicted, Contradicted, Supported]),
-            (-3.0, [Contradicted, Supported, Contradicted, Supported]),
-            (0.0, [Contradicted, Contradicted, Supported, Contradicted]),
-        ];
-        for (center, verdicts) in table {
-            for (prediction, expected) in ALL.into_iter().zip(verdicts) {
-                let result = alone(&around(center), prediction, 1.0);
-                assert_eq!(result.verdict, expected, "{center} {prediction:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn noisy_difference_is_undecided() {
-        // Significantly different neither from zero nor from the margin.
-        let values = [2.0, -1.5, 1.8, -0.9, 0.4, 1.1];
-        for prediction in ALL {
-            let result = alone(&values, prediction, 0.5);
-            assert_eq!(result.verdict, Verdict::Undecided, "{prediction:?}");
-        }
-    }
-
-    #[test]
-    fn negligible_but_significant_difference_supports_its_sign() {
-        // 0.3 with standard error 0.03: above zero, and inside a margin of 1.
-        for (center, right, wrong) in [
-            (0.3, Prediction::Better, Prediction::Worse),
-            (-0.3, Prediction::Worse, Prediction::Better),
+    fn every_position_of_the_interval_has_its_words() {
+        use Finding::*;
+        use Verdict::{Contradicted as No, Supported as Yes, Undecided as Open};
+        // Ends with a margin of 1; verdicts on better, worse, equivalent, differs.
+        for (low, high, finding, expected) in [
+            (1.5, 2.0, BetterByMore, [Yes, No, No, Yes]),
+            (0.5, 2.0, Better, [Yes, No, Open, Yes]),
+            (0.2, 0.8, BetterTooSmall, [Yes, No, Yes, Yes]),
+            (-0.5, 0.5, NoDifferenceThatMatters, [No, No, Yes, No]),
+            (-0.8, -0.2, WorseTooSmall, [No, Yes, Yes, Yes]),
+            (-2.0, -0.5, Worse, [No, Yes, Open, Yes]),
+            (-2.0, -1.5, WorseByMore, [No, Yes, No, Yes]),
+            (-0.5, 2.0, Unclear, [Open, No, Open, Open]),
+            (-2.0, 0.5, Unclear, [No, Open, Open, Open]),
+            (-2.0, 2.0, Unclear, [Open; 4]),
+            // Ends exactly at 0 or at the margin do not decide.
+            (0.0, 2.0, Unclear, [Open, No, Open, Open]),
+            (0.0, 0.5, NoDifferenceThatMatters, [No, No, Yes, No]),
+            (-0.5, 0.0, NoDifferenceThatMatters, [No, No, Yes, No]),
+            (-2.0, 0.0, Unclear, [No, Open, Open, Open]),
+            (0.2, 1.0, Better, [Yes, No, Open, Yes]),
+            (1.0, 2.0, Better, [Yes, No, Open, Yes]),
+            (-1.0, -0.2, Worse, [No, Yes, Open, Yes]),
+            (-2.0, -1.0, Worse, [No, Yes, Open, Yes]),
+            (-0.5, 1.0, Unclear, [Open, No, Open, Open]),
+            (-1.0, 0.5, Unclear, [No, Open, Open, Open]),
+            (-1.0, 1.0, Unclear, [Open; 4]),
+            // Points.
+            (0.0, 0.0, NoDifferenceThatMatters, [No, No, Yes, No]),
+            (1.0, 1.0, Better, [Yes, No, Open, Yes]),
         ] {
-            for prediction in [right, Prediction::Differs] {
-                let both = alone(&around(center), prediction, 1.0);
-                assert!(both.support_holm < 0.05 && both.contradict_holm < 0.05);
-                assert!(both.p.equivalence < 0.05);
-                assert_eq!(both.verdict, Verdict::Supported, "{prediction:?}");
-            }
-            let result = alone(&around(center), wrong, 1.0);
-            assert_eq!(result.verdict, Verdict::Contradicted);
-            let result = alone(&around(center), Prediction::Equivalent, 1.0);
-            assert_eq!(result.verdict, Verdict::Supported);
+            let interval = Some(Interval { low, high });
+            assert_eq!(Finding::of(interval, 1.0), finding, "{low} {high}");
+            assert_eq!(verdicts(low, high), expected, "{low} {high}");
         }
     }
 
     #[test]
-    fn two_contradicting_tests_double_the_p_value() {
-        let values = around(-0.05);
-        let result = alone(&values, Prediction::Better, 0.2);
-        let PValues {
-            sign_flip,
-            equivalence,
-            support,
-            contradict,
-        } = result.p;
-        assert!(equivalence < sign_flip && sign_flip < 0.5);
-        assert_eq!((support, contradict), (1.0, 2.0 * equivalence));
-        // The other test: far below zero and far outside the margin.
-        let result = alone(&around(-3.0), Prediction::Better, 0.2);
-        assert_eq!(result.p.contradict, 2.0 * result.p.sign_flip);
-        let result = alone(&values, Prediction::Differs, 0.2);
-        assert_eq!(result.p.contradict, result.p.equivalence);
-        // Neither test is significant: at most 1.
-        let result = alone(&around(3.0), Prediction::Better, 0.2);
-        assert_eq!(result.p.contradict, 1.0);
-    }
-
-    #[test]
-    fn more_hypotheses_need_smaller_p_values() {
-        // Seven equal signs: 2 / 2^7 = 0.0156, below 0.05 / 3 and not below 0.05 / 4.
-        let wanted = hypothesis(
-            &[0.9, 1.1, 0.7, 1.4, 1.2, 0.8, 1.0],
-            Prediction::Better,
-            0.1,
-        );
-        let noise = hypothesis(&[1.0, -1.0, 0.5, -0.5], Prediction::Better, 0.1);
-        for (others, expected) in [(2, Verdict::Supported), (3, Verdict::Undecided)] {
-            let mut hypotheses = vec![wanted.clone()];
-            hypotheses.resize(1 + others, noise.clone());
-            let result = tested(&hypotheses)[0];
-            assert_eq!(result.verdict, expected, "{others}");
-            assert_eq!(result.support_holm, (1 + others) as f64 * 2.0 / 128.0);
+    fn without_an_interval_nothing_is_decided() {
+        assert_eq!(Finding::of(None, 1.0), Finding::Unclear);
+        for prediction in ALL {
+            assert_eq!(Verdict::of(prediction, None, 1.0), Verdict::Undecided);
         }
     }
 
     #[test]
-    fn five_seeds_cannot_show_a_difference() {
-        let values = [9.0, 9.1, 8.9, 9.2, 8.8];
-        for prediction in [Prediction::Better, Prediction::Differs] {
-            assert_eq!(alone(&values, prediction, 0.1).verdict, Verdict::Undecided);
+    fn unknown_margin_decides_directions_only() {
+        let interval = Some(Interval {
+            low: 0.1,
+            high: 0.2,
+        });
+        assert_eq!(Finding::of(interval, f64::NAN), Finding::Better);
+        for (prediction, expected) in ALL.into_iter().zip([
+            Verdict::Supported,
+            Verdict::Undecided,
+            Verdict::Undecided,
+            Verdict::Supported,
+        ]) {
+            let verdict = Verdict::of(prediction, interval, f64::NAN);
+            assert_eq!(verdict, expected, "{prediction:?}");
         }
+    }
+
+    #[test]
+    fn level_is_divided_by_the_primary_contrasts() {
+        let rule = Rule::default();
         assert_eq!(
-            alone(&values, Prediction::Equivalent, 0.1).verdict,
-            Verdict::Contradicted
+            [0, 1, 2, 4].map(|k| rule.confidence(k)),
+            [0.95, 0.95, 0.975, 0.9875]
         );
-    }
-
-    #[test]
-    fn five_zero_differences_show_equivalence() {
-        for (n, expected) in [(4, Verdict::Undecided), (5, Verdict::Supported)] {
-            let verdict = alone(&vec![0.0; n], Prediction::Equivalent, 0.1).verdict;
-            assert_eq!(verdict, expected, "{n}");
-        }
-        let verdict = alone(&[0.0; 6], Prediction::Better, 0.1).verdict;
-        assert_eq!(verdict, Verdict::Contradicted);
-    }
-
-    #[test]
-    fn margin_that_is_not_positive_is_undecided() {
-        for margin in [0.0, -1.0, f64::NAN] {
-            let result = alone(&around(0.0), Prediction::Equivalent, margin);
-            assert_eq!(result.verdict, Verdict::Undecided, "{margin}");
-        }
     }
 
     #[test]
@@ -353,7 +298,7 @@ mod tests {
             alpha: 0.5,
             ..Rule::default()
         };
-        test_family(&[], &rule, &Stream::new(0, Purpose::Resample, ""));
+        rule.confidence(1);
     }
 
     #[test]
@@ -371,42 +316,77 @@ mod tests {
         }
     }
 
+    fn mirrored(finding: Finding) -> Finding {
+        match finding {
+            Finding::BetterByMore => Finding::WorseByMore,
+            Finding::Better => Finding::Worse,
+            Finding::BetterTooSmall => Finding::WorseTooSmall,
+            Finding::WorseTooSmall => Finding::BetterTooSmall,
+            Finding::Worse => Finding::Better,
+            Finding::WorseByMore => Finding::BetterByMore,
+            same @ (Finding::NoDifferenceThatMatters | Finding::Unclear) => same,
+        }
+    }
+
+    /// Ends and margins on a coarse grid, so that equal values occur.
+    fn end() -> impl Strategy<Value = f64> {
+        (-8i32..=8).prop_map(|x| f64::from(x) / 4.0)
+    }
+
     proptest! {
         #[test]
-        fn negation_swaps_better_and_worse(
-            values in prop::collection::vec(-2.0..2.0_f64, 1..12),
-            shift in -3.0..3.0_f64,
-            margin in 0.05..2.0_f64,
+        fn swapping_the_arms_mirrors_finding_and_verdict(
+            a in end(), b in end(), margin in (1i32..6).prop_map(|x| f64::from(x) / 4.0),
         ) {
-            let values: Vec<f64> = values.iter().map(|x| x + shift).collect();
-            let turned: Vec<f64> = values.iter().map(|x| -x).collect();
-            for (prediction, mirrored) in ALL.into_iter().zip([
+            let here = Some(Interval { low: a.min(b), high: a.max(b) });
+            let there = Some(Interval { low: -a.max(b), high: -a.min(b) });
+            prop_assert_eq!(Finding::of(there, margin), mirrored(Finding::of(here, margin)));
+            for (prediction, other) in ALL.into_iter().zip([
                 Prediction::Worse,
                 Prediction::Better,
                 Prediction::Equivalent,
                 Prediction::Differs,
             ]) {
-                let here = alone(&values, prediction, margin);
-                let there = alone(&turned, mirrored, margin);
-                prop_assert_eq!(here.verdict, there.verdict);
-                prop_assert_eq!(here.p.support, there.p.support);
-                prop_assert_eq!(here.p.contradict, there.p.contradict);
+                prop_assert_eq!(
+                    Verdict::of(prediction, here, margin),
+                    Verdict::of(other, there, margin)
+                );
             }
         }
 
         #[test]
-        fn only_negligible_differences_are_significant_both_ways(
-            values in prop::collection::vec(-1.0..1.0_f64, 1..12),
-            shift in -3.0..3.0_f64,
-            margin in 0.05..4.0_f64,
+        fn shorter_interval_keeps_support(
+            ends in prop::collection::vec(end(), 4), margin in (1i32..6).prop_map(|x| f64::from(x) / 4.0),
         ) {
-            let values: Vec<f64> = values.iter().map(|x| x + shift).collect();
+            let mut ends = ends;
+            ends.sort_by(f64::total_cmp);
+            let wide = Some(Interval { low: ends[0], high: ends[3] });
+            let narrow = Some(Interval { low: ends[1], high: ends[2] });
             for prediction in ALL {
-                let result = alone(&values, prediction, margin);
-                let both = result.support_holm < 0.05 && result.contradict_holm < 0.05;
-                prop_assert!(!both || result.p.equivalence < 0.05);
-                prop_assert!(!both || prediction != Prediction::Equivalent);
+                let (before, after) =
+                    (Verdict::of(prediction, wide, margin), Verdict::of(prediction, narrow, margin));
+                match before {
+                    Verdict::Supported => prop_assert_eq!(after, Verdict::Supported),
+                    // A gain below the margin is shown where the wide interval only ruled out more.
+                    Verdict::Contradicted if after == Verdict::Supported => {
+                        prop_assert!(Finding::of(narrow, margin).is_too_small());
+                    }
+                    Verdict::Contradicted => prop_assert_eq!(after, Verdict::Contradicted),
+                    Verdict::Undecided => {}
+                }
             }
+        }
+
+        #[test]
+        fn opposite_predictions_are_not_both_supported(
+            a in end(), b in end(), margin in (1i32..6).prop_map(|x| f64::from(x) / 4.0),
+        ) {
+            let [better, worse, _, differs] =
+                ALL.map(|p| Verdict::of(p, Some(Interval { low: a.min(b), high: a.max(b) }), margin));
+            prop_assert!(better != Verdict::Supported || worse == Verdict::Contradicted);
+            prop_assert!(worse != Verdict::Supported || better == Verdict::Contradicted);
+            let either = better == Verdict::Supported || worse == Verdict::Supported;
+            prop_assert_eq!(differs == Verdict::Supported, either);
         }
     }
 }

@@ -91,6 +91,12 @@ pub fn p_value(p: f64) -> String {
     text
 }
 
+/// A confidence level in percent, with as many decimals as it needs, at most two: `95`, `98.75`.
+pub fn level(confidence: f64) -> String {
+    let text = format!("{:.2}", 100.0 * confidence);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// `low to high`, signed.
 pub fn interval(interval: Interval, decimals: usize) -> String {
     format!(
@@ -103,6 +109,12 @@ pub fn interval(interval: Interval, decimals: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn levels_have_the_decimals_they_need() {
+        let levels = [1, 2, 3, 4].map(|k| level(1.0 - 0.05 / f64::from(k)));
+        assert_eq!(levels, ["95", "97.5", "98.33", "98.75"]);
+    }
 
     #[test]
     fn negative_zero_is_never_shown() {

@@ -21,8 +21,8 @@ pub struct PairedDifferences<'a> {
     pub decision: Option<Decision>,
 }
 
-/// Every arm on every device, compared with the first device. All pairs are decided together, which
-/// keeps the error rates of the rule.
+/// Every arm on every device, compared with the first device. All pairs share the error rate of the
+/// rule.
 pub fn paired_differences(comparison: &DeviceComparison) -> Vec<PairedDifferences<'_>> {
     let mut pairs = Vec::new();
     for arm in &comparison.arms {
@@ -37,6 +37,7 @@ pub fn paired_differences(comparison: &DeviceComparison) -> Vec<PairedDifference
             decision: None,
         }));
     }
+    let all = pairs.len();
     let (open, hypotheses): (Vec<&mut PairedDifferences<'_>>, Vec<Hypothesis>) = (pairs.iter_mut())
         .filter(|pair| pair.differences.len() >= FEWEST_PAIRS)
         .filter_map(|pair| {
@@ -44,12 +45,13 @@ pub fn paired_differences(comparison: &DeviceComparison) -> Vec<PairedDifference
                 differences: Sample::new(pair.differences.clone()).ok()?,
                 prediction: Prediction::Equivalent,
                 margin: comparison.margin,
+                primary: true,
             };
             Some((pair, hypothesis))
         })
         .unzip();
     let stream = Stream::new(0, Purpose::Resample, &comparison.spec);
-    let decisions = decide(&hypotheses, &Rule::default(), &stream);
+    let decisions = decide(&hypotheses, all, &Rule::default(), &stream);
     for (pair, decision) in open.into_iter().zip(decisions) {
         pair.decision = Some(decision);
     }
@@ -92,7 +94,7 @@ mod tests {
             let comparison = comparison(seeds, gap);
             let pairs = paired_differences(&comparison);
             let decided = pairs.iter().filter_map(|pair| pair.decision.as_ref());
-            decided.map(|decision| decision.verdict).collect()
+            decided.filter_map(|decision| decision.verdict).collect()
         };
         assert_eq!(verdicts(10, 0.0), [Verdict::Supported]);
         assert_eq!(verdicts(3, 0.0), [Verdict::Undecided]);

@@ -10,7 +10,7 @@ use crate::stats::{Rule, Verdict};
 use crate::text::counted;
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
-use crate::text::number::{decimals, fixed, interval, p_value, signed};
+use crate::text::number::{decimals, fixed, interval, level, signed};
 
 fn measured(comparison: &DeviceComparison) -> bool {
     comparison.arms.iter().any(|arm| !arm.accuracy.is_empty())
@@ -46,7 +46,8 @@ pub(super) fn answer(comparison: &DeviceComparison) -> Option<String> {
 
 fn verdict(pair: &PairedDifferences<'_>) -> Verdict {
     let decision = pair.decision.as_ref();
-    decision.map_or(Verdict::Undecided, |decision| decision.verdict)
+    let verdict = decision.and_then(|decision| decision.verdict);
+    verdict.unwrap_or(Verdict::Undecided)
 }
 
 pub(super) fn section(comparison: &DeviceComparison) -> Vec<String> {
@@ -57,8 +58,8 @@ pub(super) fn section(comparison: &DeviceComparison) -> Vec<String> {
     let text = format!(
         "Test accuracy after the last epoch, mean ± SD over seeds, at the first learning rate of \
          each arm. Differences are paired by seed: same start weights, data order and masks. \
-         *Equivalent*: the difference is within ±{} points of {} (TOST). *Differs*: the difference is \
-         outside. All pairs are tested together (Holm). Intervals are individual 95 % t intervals.",
+         *Equivalent*: the interval lies within ±{} points of {}. *Differs*: it lies wholly \
+         outside. The level of the t intervals allows for the number of pairs.",
         comparison.margin,
         shown(comparison, first)
     );
@@ -77,8 +78,7 @@ pub(super) fn table(comparison: &DeviceComparison) -> Option<String> {
         ("seeds", Right),
         ("accuracy (%)", Right),
         (minus.as_str(), Right),
-        ("95 % interval", Right),
-        ("p equivalent, Holm", Right),
+        ("t interval", Right),
         ("verdict", Left),
     ]);
     let pairs = paired_differences(comparison);
@@ -89,7 +89,7 @@ pub(super) fn table(comparison: &DeviceComparison) -> Option<String> {
                 .find(|p| (p.arm, p.device) == (&*arm.arm, &*on.device));
             let mut row = vec![format!("`{}`", arm.arm), shown(comparison, &on.device)];
             row.extend(scores(on));
-            row.extend(pair.map_or(vec![NO_VALUE.to_owned(); 4], judged));
+            row.extend(pair.map_or(vec![NO_VALUE.to_owned(); 3], judged));
             if let Some(why) = errors(on) {
                 let last = row.last_mut().expect("a row has cells");
                 *last = match last.as_str() {
@@ -120,15 +120,17 @@ fn judged(pair: &PairedDifferences<'_>) -> Vec<String> {
         return vec![
             NO_VALUE.to_owned(),
             NO_VALUE.to_owned(),
-            NO_VALUE.to_owned(),
             format!("undecided: {seeds}"),
         ];
     };
     let d = decimals(decision.sd, 2);
-    let shown = decision.t_interval.map(|i| interval(i, d));
+    let shown = decision.interval.map(|i| {
+        let level = level(decision.confidence);
+        format!("{} ({level} %)", interval(i, d))
+    });
     let equal = pair.differences.iter().all(|x| *x == 0.0);
     let power = 100.0 * Rule::default().power;
-    let verdict = match decision.verdict {
+    let verdict = match verdict(pair) {
         Verdict::Supported => "**equivalent**".to_owned(),
         Verdict::Contradicted => "**differs**".to_owned(),
         Verdict::Undecided => match decision.detectable_margin {
@@ -143,7 +145,6 @@ fn judged(pair: &PairedDifferences<'_>) -> Vec<String> {
     vec![
         signed(decision.mean, d),
         shown.unwrap_or_else(|| NO_VALUE.to_owned()),
-        p_value(decision.p_support_holm),
         format!("{verdict}{equal}"),
     ]
 }

@@ -1,0 +1,206 @@
+//! Do the sentences of a report agree with its verdicts? Read from the text, as a reader does.
+
+use crate::analysis::Summary;
+use crate::spec::Expect;
+use crate::stats::Verdict;
+use std::path::PathBuf;
+
+/// The verdicts that a reader accepts for a finding and a prediction, both in the words of a report.
+fn acceptable(finding: &str, predicted: &str) -> &'static [&'static str] {
+    let small = finding.ends_with("but too small to matter");
+    let direction = finding.split(',').next().unwrap_or_default();
+    let word = predicted.split([' ', ';']).next().unwrap_or_default();
+    match (word, direction) {
+        ("better", "better") | ("worse", "worse") | ("differs", "better" | "worse") => {
+            match small {
+                true => &["supported, but too small to matter"],
+                false => &["supported"],
+            }
+        }
+        ("better", "worse") | ("worse", "better") => &["contradicted"],
+        ("equivalent", "better" | "worse") if small => &["supported"],
+        ("equivalent", _) if finding.ends_with("by more than the margin") => &["contradicted"],
+        ("equivalent", "better" | "worse") => &["undecided"],
+        ("equivalent", "no difference that matters") => &["supported"],
+        ("better" | "worse" | "differs", "no difference that matters") => &["contradicted"],
+        // A direction can be ruled out although the other one is not shown; the text must say so.
+        ("better" | "worse", "unclear") if predicted.contains("is ruled out") => &["contradicted"],
+        (_, "unclear") => &["undecided"],
+        _ => &[],
+    }
+}
+
+/// What "in practice" may say about a finding.
+fn practice_fits(finding: &str, practice: &str) -> bool {
+    let prefers = practice.contains(" gives better ") && !practice.contains("do not show whether");
+    match finding.split(',').next().unwrap_or_default() {
+        "better" | "worse" => {
+            let more = practice.contains("by more than the margin");
+            let less = practice.contains("but by less than the margin");
+            prefers
+                && more == finding.ends_with("by more than the margin")
+                && less == finding.ends_with("too small to matter")
+        }
+        "unclear" => practice.contains("do not show whether"),
+        _ => practice.contains("either will do"),
+    }
+}
+
+/// The statements of a report that contradict each other, and the number of statements read.
+fn contradictions(report: &str) -> (Vec<String>, usize) {
+    let (mut wrong, mut read) = (Vec::new(), 0);
+    let practice: Vec<&str> = (report.lines())
+        .filter(|line| {
+            line.contains("here than")
+                || line.contains("either will do")
+                || line.contains("these data do not show whether")
+        })
+        .collect();
+    let several = report
+        .lines()
+        .any(|line| line.contains("primary contrasts together:"));
+    for line in report.lines() {
+        let Some((verdict, rest)) = line
+            .strip_prefix("**Answer: ")
+            .and_then(|l| l.split_once(".** "))
+            .or_else(|| {
+                line.strip_prefix("- **")
+                    .and_then(|l| l.split_once("** (`"))
+            })
+        else {
+            continue;
+        };
+        let Some((before, rest)) = rest.split_once("Finding: ") else {
+            continue;
+        };
+        let (finding, rest) = rest.split_once(". Predicted: ").expect("a prediction");
+        let predicted = rest.split(". ").next().unwrap_or_default();
+        read += 1;
+        if !acceptable(finding, predicted).contains(&verdict) {
+            wrong.push(format!("{verdict}: {finding}, predicted {predicted}"));
+        }
+        let name = before.split('`').next().unwrap_or_default();
+        let meaning = practice
+            .iter()
+            .find(|p| !several || p.starts_with(&format!("- `{name}`: ")));
+        if let Some(meaning) = meaning.filter(|m| !practice_fits(finding, m)) {
+            wrong.push(format!("{finding}: {meaning}"));
+        }
+    }
+    (wrong, read)
+}
+
+/// The verdict, from the numbers and written out anew.
+fn by_hand(expect: Expect, low: f64, high: f64, m: f64) -> Verdict {
+    let excludes_zero = low > 0.0 || high < 0.0;
+    let inside = low > -m && high < m;
+    let (yes, no) = match expect {
+        Expect::Better => (low > 0.0, high < m),
+        Expect::Worse => (high < 0.0, low > -m),
+        Expect::Equivalent => (inside, low > m || high < -m),
+        Expect::Differs => (excludes_zero, inside),
+    };
+    match (yes, no) {
+        (true, _) => Verdict::Supported,
+        (_, true) => Verdict::Contradicted,
+        _ => Verdict::Undecided,
+    }
+}
+
+/// Folders of the committed results that have a summary.
+fn committed() -> Vec<(PathBuf, Summary)> {
+    let results = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("results");
+    let folders = std::fs::read_dir(results).expect("results").flatten();
+    let read = |folder: PathBuf| {
+        let text = std::fs::read_to_string(folder.join("summary.json")).ok()?;
+        let summary = serde_json::from_str(&text).expect("a summary");
+        Some((folder, summary))
+    };
+    folders.filter_map(|entry| read(entry.path())).collect()
+}
+
+#[test]
+fn committed_reports_agree_with_their_verdicts() {
+    let mut statements = 0;
+    for (folder, summary) in committed() {
+        let report = std::fs::read_to_string(folder.join("report.md")).expect("a report");
+        let (wrong, read) = contradictions(&report);
+        assert!(wrong.is_empty(), "{}: {wrong:#?}", summary.name);
+        let primary = summary.contrasts.iter().filter(|c| c.contrast.primary);
+        let decided = primary.filter(|c| c.decision.is_some()).count();
+        assert_eq!(
+            read, decided,
+            "{}: every primary contrast is read",
+            summary.name
+        );
+        statements += read;
+    }
+    assert!(statements > 40, "{statements}");
+}
+
+#[test]
+fn committed_verdicts_follow_from_their_intervals() {
+    for (_, summary) in committed() {
+        let primary = summary
+            .contrasts
+            .iter()
+            .filter(|c| c.contrast.primary)
+            .count();
+        for contrast in &summary.contrasts {
+            let asked = &contrast.contrast;
+            let name = format!("{}: {}", summary.name, asked.name);
+            let Some(decision) = &contrast.decision else {
+                continue;
+            };
+            let level = if asked.primary {
+                1.0 - 0.05 / primary as f64
+            } else {
+                0.95
+            };
+            assert_eq!(decision.confidence, level, "{name}");
+            let interval = decision.interval.expect("many seeds");
+            let verdict = by_hand(asked.expect, interval.low, interval.high, asked.margin);
+            assert_eq!(contrast.verdict, asked.primary.then_some(verdict), "{name}");
+        }
+    }
+}
+
+#[test]
+fn contradicting_sentences_are_noticed() {
+    let report = |verdict: &str, finding: &str, predicted: &str, practice: &str| {
+        let text = format!(
+            "**Answer: {verdict}.** a against b: +1. Finding: {finding}. Predicted: {predicted}.\n\n\
+             **In practice:** {practice}\n"
+        );
+        contradictions(&text).0.len()
+    };
+    let (better, open) = (
+        "a gives better NLL here than b, but possibly by less than the margin of 1.",
+        "these data do not show whether a or b gives better NLL.",
+    );
+    for (verdict, finding, predicted, practice, wrong) in [
+        ("supported", "better", "better", better, 0),
+        ("undecided", "better", "better", better, 1),
+        ("supported", "better", "better", open, 1),
+        ("undecided", "no difference that matters", "better", open, 2),
+        ("contradicted", "unclear", "better", open, 1),
+        (
+            "contradicted",
+            "unclear",
+            "better; a gain as large as the margin is ruled out",
+            open,
+            0,
+        ),
+        (
+            "supported",
+            "better, but too small to matter",
+            "better",
+            better,
+            2,
+        ),
+        ("supported", "worse", "equivalent within ±1", better, 1),
+    ] {
+        let found = report(verdict, finding, predicted, practice);
+        assert_eq!(found, wrong, "{verdict} {finding} {predicted}");
+    }
+}
