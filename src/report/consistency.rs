@@ -74,7 +74,11 @@ fn contradictions(report: &str) -> (Vec<String>, usize) {
             continue;
         };
         let (finding, rest) = rest.split_once(". Predicted: ").expect("a prediction");
-        let predicted = rest.split(". ").next().unwrap_or_default();
+        let predicted = rest
+            .split(". ")
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('.');
         read += 1;
         if !acceptable(finding, predicted).contains(&verdict) {
             wrong.push(format!("{verdict}: {finding}, predicted {predicted}"));
