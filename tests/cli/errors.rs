@@ -200,11 +200,17 @@ fn unwritable_results_folder_is_found_before_the_run() {
 }
 
 #[test]
-fn damaged_records_are_named_by_line() {
+fn damaged_records_are_named_set_aside_and_trained_again() {
     let bench = Bench::new();
-    bench.write("results/tiny/runs.jsonl", "{}\n");
-    for arguments in ["run tiny", "report tiny", "verify tiny", "plan tiny"] {
-        let done = bench.run(arguments).ends(5).with_one_error();
-        done.says("`results/tiny/runs.jsonl` line 1 is not a record");
-    }
+    let damage = || bench.write("results/tiny/runs.jsonl", "{}\n");
+    damage();
+    bench.run("plan tiny").ends(0).says("line 1");
+    bench.run("report tiny").ends(5).says("line 1");
+    bench.run("verify tiny").ends(5);
+    damage();
+    let done = bench.run("run tiny").ends(0);
+    done.says("`results/tiny/runs.jsonl` line 1");
+    let aside = bench.path("results/tiny/runs.jsonl.damaged");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), "{}\n");
+    bench.run("report tiny --check").ends(0);
 }
