@@ -6,6 +6,7 @@
 
 use super::operands::{Addend, LeftOperand};
 use super::pack::{PackedLeft, RightPanel};
+use super::problem::{InnerBlock, Product};
 use super::tile::{Tile, max_tile_rows};
 use crate::cpu::buffers::Scratch;
 use crate::cpu::columns::{Columns, ColumnsMut};
@@ -44,35 +45,6 @@ pub(crate) fn product<T: Real>(
         T::dispatch_narrow(product);
     } else {
         T::dispatch(product);
-    }
-}
-
-pub(super) struct Product<'a, 'b, T> {
-    pub(super) out: &'a mut ColumnsMut<'b, T>,
-    pub(super) left: LeftOperand<'a, T>,
-    pub(super) right: Columns<'a, T>,
-    pub(super) addend: Addend<'a, T>,
-}
-
-/// A part of the inner dimension: some elements of the only segment, or some whole segments.
-#[derive(Clone, Copy)]
-pub(super) struct InnerBlock {
-    pub(super) first_segment: usize,
-    pub(super) segments: usize,
-    pub(super) first_element: usize,
-    /// Elements per segment.
-    pub(super) elements: usize,
-    /// First row of the right operand.
-    pub(super) row: usize,
-    /// Whether the sums start at zero, and not at the output.
-    pub(super) is_first: bool,
-    /// Whether the sums are complete, so that the addend is added.
-    pub(super) is_last: bool,
-}
-
-impl InnerBlock {
-    pub(super) fn len(&self) -> usize {
-        self.segments * self.elements
     }
 }
 
@@ -152,12 +124,6 @@ impl<T: Real> Product<'_, '_, T> {
             is_first: i == 0,
             is_last: i + 1 == count,
         }
-    }
-
-    /// Whether copying panels of the right operand to adjacent rows takes less time than it saves.
-    pub(super) fn packs_right(&self) -> bool {
-        let (rows, stride) = (self.left.rows(), self.right.stride());
-        rows >= 64 || rows >= 16 && stride >= 256
     }
 
     /// All columns, for a block of the inner dimension.

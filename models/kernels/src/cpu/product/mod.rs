@@ -4,6 +4,7 @@ mod dense;
 mod operands;
 mod pack;
 mod pattern;
+mod problem;
 mod sparse;
 mod tile;
 

@@ -2,8 +2,8 @@
 //!
 //! Rows that are a large power of two apart share few cache sets, and each needs a page of its own.
 
-use super::dense::{InnerBlock, Product};
 use super::operands::LeftOperand;
+use super::problem::{InnerBlock, Product};
 use crate::cpu::buffers::Scratch;
 use crate::cpu::real::Real;
 use crate::cpu::simd::VectorFacts;

@@ -1,8 +1,7 @@
 //! Register tiles of the dense product.
 
-use super::dense::{InnerBlock, Product};
-use super::operands::Addend;
 use super::pack::{LeftTile, RightPanel};
+use super::problem::{InnerBlock, Product};
 use crate::cpu::real::Real;
 use crate::cpu::simd::VectorFacts;
 use pulp::Simd;
@@ -117,21 +116,6 @@ impl<T: Real, S: Simd> Tile<T, S> {
                     }
                 }
             }
-        }
-    }
-}
-
-impl<T: Real> Product<'_, '_, T> {
-    /// Pointer to the addend of row `row`, from column `from` on, and the stride to the next row.
-    #[inline(always)]
-    fn addend(&self, row: usize, from: usize) -> Option<(*const T, usize)> {
-        match self.addend {
-            Addend::None => None,
-            Addend::Output => {
-                let out = self.out.read();
-                Some((out.row(row)[from..].as_ptr(), out.stride()))
-            }
-            Addend::Row(values) => Some((values[from..].as_ptr(), 0)),
         }
     }
 }
