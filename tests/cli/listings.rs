@@ -15,8 +15,8 @@ fn plan_prints_missing_cells_time_and_power() {
     let done =
         done.shows("6 cells (2 arms, 3 seeds): 0 recorded in `results`, 6 to train in 2 jobs");
     let done = done
-        .shows("cannot show a difference of any size")
-        .shows("use at least 6 seeds");
+        .shows("can show a difference of ")
+        .shows("use at least 5 seeds");
     done.shows("total: 6 cells to train, about ");
     assert!(!bench.path("results").exists());
 
