@@ -120,10 +120,11 @@ fn describe(hypothesis: &Hypothesis, confidence: f64, checks: Checks, rule: &Rul
 
 /// The t interval of the mean that findings and verdicts are read off.
 ///
-/// `None` for a single difference, and for a few equal ones. Without spread a t interval is a point,
-/// whatever the number of seeds, but two nets that get the same number of images right at two seeds show
-/// little. Equal differences count from the number on at which the interval from the smallest to the
-/// largest of them covers the median at the level: `2 / 2^n <= 1 - confidence`, so from 6 on at 95 %.
+/// `None` for a single difference, and for too few equal ones. Equal differences have no spread, so their
+/// t interval is a point for any number of seeds. With two seeds that claims too much: two nets often
+/// classify the same number of images correctly by chance. Equal differences therefore need
+/// `2 / 2^n <= 1 - confidence`, for example 6 seeds at 95 %. From that number on, the interval from the
+/// smallest to the largest difference covers the median at the same level.
 pub fn decisive_interval(differences: &Sample, confidence: f64) -> Option<Interval> {
     let few = sign_flip_min_p(differences.len()) > 1.0 - confidence;
     if differences.sd() == Some(0.0) && few {
