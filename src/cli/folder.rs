@@ -14,6 +14,7 @@ use crate::report::{
 };
 use crate::run::{RecordError, runs};
 use crate::spec::{Claim, Spec};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,28 +57,33 @@ impl DerivedFile {
     }
 }
 
-/// Derives summary, report and figures from the `runs.jsonl` of `spec` in `results`. The adapter's name
-/// is read from `provenance.json`.
-pub(crate) fn derive(spec: &Spec, results: &Path, console: &Console) -> Result<Derived, Failure> {
-    let path = results.join(&spec.name).join(runs::NAME);
-    let records = match path.exists() {
-        true => read_runs(spec, &path)?,
-        false => runs::Runs::default(),
-    };
-    for text in damage(&records) {
+/// Derives summary, report and figures from `runs`, the `runs.jsonl` of `spec` in `results`. The
+/// adapter's name is read from `provenance.json`.
+pub(crate) fn derive(
+    spec: &Spec,
+    runs: &runs::Runs,
+    results: &Path,
+    console: &Console,
+) -> Result<Derived, Failure> {
+    for text in damage(runs) {
         console.warn(&format!("{text}; leaving it out of the report"));
     }
-    let device = records.records.first().map(|r| &r.device);
+    let device = runs.records.first().map(|r| &r.device);
     let run = Provenance::read(&results.join(&spec.name)).map(|provenance| provenance.run);
     let adapter = run.filter(|run| Some(&run.device) == device);
     let adapter = adapter.and_then(|run| run.adapter);
-    Ok(report::derive(spec, &records.records, adapter.as_deref())?)
+    Ok(report::derive(spec, &runs.records, adapter.as_deref())?)
 }
 
-/// Reads a `runs.jsonl` and checks its records against the cells of `spec`.
-pub(crate) fn read_runs(spec: &Spec, path: &Path) -> Result<runs::Runs, RecordError> {
-    runs::read_planned(path, |device| {
-        Plan::new(spec, device, 1, fingerprint(device))
+/// Reads the `runs.jsonl` of `spec` in `results` and checks its records against the cells of `spec`; no
+/// records if there is no file.
+pub(crate) fn recorded_runs(spec: &Spec, results: &Path) -> Result<runs::Runs, RecordError> {
+    let path = results.join(&spec.name).join(runs::NAME);
+    if !path.exists() {
+        return Ok(runs::Runs::default());
+    }
+    runs::read_planned(&path, |device| {
+        Cow::Owned(Plan::new(spec, device, 1, fingerprint(device)))
     })
 }
 

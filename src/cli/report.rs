@@ -54,10 +54,10 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     let (mut stale, mut damaged) = (Vec::new(), Vec::new());
     let mut summaries = Vec::new();
     for spec in &specs {
-        let derived = folder::derive(spec, &results, console)?;
+        let runs = folder::recorded_runs(spec, &results)?;
+        let derived = folder::derive(spec, &runs, &results, console)?;
         targets.extend(folder::files(&derived, &results));
         summaries.push(derived.summary);
-        let runs = folder::read_runs(spec, &results.join(&spec.name).join(runs::NAME))?;
         damaged.extend(damage(&spec.name, &runs));
         match check_recipe(spec, &results, &runs.records) {
             Recipe::Same => {}

@@ -64,7 +64,9 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
         }
         failed += report.failed;
         report_training(&work.plan.spec.name, &report, console);
-        let derived = folder::derive(&work.plan.spec, &results.folder, console)?;
+        let spec = &work.plan.spec;
+        let runs = folder::recorded_runs(spec, &results.folder)?;
+        let derived = folder::derive(spec, &runs, &results.folder, console)?;
         console.print(&format!("{}\n", answer(&derived.summary)))?;
         write_files(&derived, &claims, &results.folder, console)?;
         summaries.push(derived.summary);

@@ -161,10 +161,7 @@ impl Check {
 fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
     let until = args.until.and_then(|until| cut_at(spec, until.get()));
     let path = results.join(&spec.name).join(runs::NAME);
-    let records = match path.exists() {
-        true => super::folder::read_runs(spec, &path)?,
-        false => runs::Runs::default(),
-    };
+    let records = super::folder::recorded_runs(spec, results)?;
     let damaged = super::folder::damage(&records);
     let records = records.records;
     let device = records.first().map_or("", |r| r.device.as_str());

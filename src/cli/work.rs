@@ -8,6 +8,7 @@ use crate::record::Outcome;
 use crate::run::{Damage, journal, runs};
 use crate::spec::Spec;
 use crate::trainer::Job;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -54,7 +55,7 @@ impl Work {
         let path = folder.join(runs::NAME);
         let committed = match path.exists() {
             true => {
-                let runs = runs::read_planned(&path, |_| plan.clone())?;
+                let runs = runs::read_planned(&path, |_| Cow::Borrowed(&plan))?;
                 damaged.extend(runs.damaged);
                 finished(runs.records.into_iter())
             }

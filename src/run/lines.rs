@@ -62,6 +62,24 @@ impl Lines {
             )
         })
     }
+
+    /// Moves the records for which `fault` has a reason to the damaged lines. `bytes` is the content of
+    /// `path`, which the lines were parsed from.
+    pub(super) fn set_aside(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        mut fault: impl FnMut(&CellRecord) -> Option<String>,
+    ) {
+        let text: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
+        let damaged = &mut self.damaged;
+        self.records.retain(|(number, record)| {
+            let why = fault(record);
+            let keeps = why.is_none();
+            damaged.extend(why.map(|why| Damage::new(path, *number, why, text[number - 1])));
+            keeps
+        });
+    }
 }
 
 /// Parses the lines of `bytes`, the content of `path`. A last line without a line break is dropped.

@@ -1,6 +1,5 @@
 //! Whether a record fits the cell that it names.
 
-use super::damage::Damage;
 use super::lines::Lines;
 use crate::plan::{Plan, PlannedCell};
 use crate::record::{CellRecord, EpochRecord, Outcome};
@@ -15,16 +14,9 @@ pub(super) fn check(plan: &Plan, path: &Path, bytes: &[u8], lines: &mut Lines) {
     for cell in &plan.cells {
         cells.entry(&cell.id).or_default().push(cell);
     }
-    let text: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
-    lines.records.retain(|(number, record)| {
-        let Some(cells) = cells.get(record.id.as_str()) else {
-            return true;
-        };
-        let Err(why) = fits(plan, cells, record) else {
-            return true;
-        };
-        (lines.damaged).push(Damage::new(path, *number, why, text[number - 1]));
-        false
+    lines.set_aside(path, bytes, |record| {
+        let cells = cells.get(record.id.as_str())?;
+        fits(plan, cells, record).err()
     });
 }
 

@@ -33,6 +33,7 @@ use crate::trainer::{StopFlag, Trainer};
 use journal::Journal;
 use lock::{Lock, LockError};
 use runs::{Runs, in_order, read_planned, write_runs};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -143,7 +144,7 @@ fn read_committed(path: &Path, plan: &Plan, events: &dyn Events) -> Result<Optio
     if !path.exists() {
         return Ok(None);
     }
-    let runs = read_planned(path, |_| plan.clone())?;
+    let runs = read_planned(path, |_| Cow::Borrowed(plan))?;
     let kept = damage::keep(&runs.damaged)?;
     for text in runs.notice.iter().chain(&kept) {
         events.notice(text);

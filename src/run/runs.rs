@@ -9,6 +9,7 @@ use super::meaning;
 use crate::files::{FileError, write_atomic};
 use crate::plan::Plan;
 use crate::record::CellRecord;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -43,11 +44,17 @@ pub fn read_runs(path: &Path) -> Result<Runs, RecordError> {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read_planned(path: &Path, plan: impl FnOnce(&str) -> Plan) -> Result<Runs, RecordError> {
+pub fn read_planned<'a>(
+    path: &Path,
+    plan: impl FnOnce(&str) -> Cow<'a, Plan>,
+) -> Result<Runs, RecordError> {
     read(path, |device| Some(plan(device)))
 }
 
-fn read(path: &Path, plan: impl FnOnce(&str) -> Option<Plan>) -> Result<Runs, RecordError> {
+fn read<'a>(
+    path: &Path,
+    plan: impl FnOnce(&str) -> Option<Cow<'a, Plan>>,
+) -> Result<Runs, RecordError> {
     let bytes = fs::read(path).map_err(FileError::of("read", path))?;
     let mut lines = lines::parse(path, &bytes);
     let device = lines.records.first().map_or("", |(_, r)| r.device.as_str());
@@ -86,20 +93,12 @@ fn set_repeats_aside(path: &Path, bytes: &[u8], lines: &mut Lines) {
         let equal = group.iter().all(|&i| lines.records[i].1 == *first);
         bad.extend(group.into_iter().skip(usize::from(equal)));
     }
-    let text: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
     let mut index = 0..;
-    let Lines {
-        records, damaged, ..
-    } = lines;
-    records.retain(|(number, r)| {
-        let keep = !index.next().is_some_and(|i| bad.contains(&i));
-        if !keep {
-            let (arm, seed, rate) = (&r.arm, r.seed, r.learning_rate);
-            let why =
-                format!("arm `{arm}` has two records for seed {seed} at learning rate {rate}");
-            damaged.push(Damage::new(path, *number, why, text[number - 1]));
-        }
-        keep
+    lines.set_aside(path, bytes, |r| {
+        let repeats = index.next().is_some_and(|i| bad.contains(&i));
+        let (arm, seed, rate) = (&r.arm, r.seed, r.learning_rate);
+        repeats
+            .then(|| format!("arm `{arm}` has two records for seed {seed} at learning rate {rate}"))
     });
 }
 
