@@ -152,10 +152,10 @@ fn check_done(arm: &Arm, record: &CellRecord) -> Result<(), AnalysisError> {
     if !is_done(record) {
         return Ok(());
     }
-    let places = record.epochs.iter().map(EpochRecord::place);
+    let evaluated = record.epochs.iter().map(EpochRecord::place);
     let in_steps = matches!(arm.train.length, Length::Steps(_));
     let same_unit = record.epochs.iter().all(|e| e.step.is_some() == in_steps);
-    if !same_unit || !places.eq(arm.train.evaluations()) {
+    if !same_unit || !evaluated.eq(arm.train.evaluations()) {
         return Err(AnalysisError::WrongLength {
             id: record.id.clone(),
             arm: record.arm.clone(),

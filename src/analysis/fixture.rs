@@ -186,12 +186,12 @@ pub(crate) fn records(spec: &Spec) -> Vec<CellRecord> {
 }
 
 fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
-    let places = arm.train.evaluations();
-    let shared: Vec<f64> = noise(seed, "shared", places.len());
-    let own: Vec<f64> = noise(seed, &arm.name, places.len());
+    let times = arm.train.evaluations();
+    let shared: Vec<f64> = noise(seed, "shared", times.len());
+    let own: Vec<f64> = noise(seed, &arm.name, times.len());
     let validated = arm.data.validation > 0.0;
     let in_steps = matches!(arm.train.length, Length::Steps(_));
-    let epochs = (1..=places.len())
+    let epochs = (1..=times.len())
         .map(|epoch| {
             let rise = 60.0 * (-1.1 * epoch as f64).exp() * (1.0 + 0.2 * number as f64);
             let wobble = 0.15 * shared[epoch - 1] + 0.1 * own[epoch - 1];
@@ -201,10 +201,10 @@ fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
                 nll: (100.0 - accuracy - shift) / 30.0,
                 ece: 1.0 + 0.1 * own[epoch - 1].abs(),
             };
-            let place = places[epoch - 1];
+            let time = times[epoch - 1];
             EpochRecord {
-                epoch: if in_steps { 0 } else { place },
-                step: in_steps.then_some(place),
+                epoch: if in_steps { 0 } else { time },
+                step: in_steps.then_some(time),
                 train_loss: 2.3 / epoch as f64,
                 validation: validated.then(|| scores(0.2)),
                 test: scores(0.0),

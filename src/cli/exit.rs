@@ -1,4 +1,4 @@
-//! Exit codes of all errors, and the one place where errors are printed.
+//! Exit codes of all errors, and the only function that prints errors.
 
 use super::console::Console;
 use crate::data::DataError;

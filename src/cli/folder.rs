@@ -93,7 +93,7 @@ pub(crate) fn damage(runs: &runs::Runs) -> Vec<String> {
     damaged.chain(runs.notice.clone()).collect()
 }
 
-/// What to do about damaged lines in the `runs.jsonl` of the experiment `name`.
+/// Advice about damaged lines in the `runs.jsonl` of the experiment `name`.
 pub(crate) fn damage_advice(name: &str) -> String {
     format!(
         "restore the file with git, or train the damaged cells again with `ablate run {name} --adopt`"

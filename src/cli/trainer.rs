@@ -30,7 +30,7 @@ pub(crate) fn query_device(device: &str) -> Result<DeviceInfo, Failure> {
         return Ok(device::info(device)?);
     }
     let name = device.to_owned();
-    match ask(&Request::Device { name })? {
+    match send(&Request::Device { name })? {
         Reply::Device(info) => Ok(info),
         _ => Err(unavailable(&WorkerError::Unexpected)),
     }
@@ -41,13 +41,13 @@ pub(crate) fn list_devices() -> Result<Vec<DeviceInfo>, Failure> {
     if device::built_in() == device::built_in_cpu() {
         return Ok(device::present());
     }
-    match ask(&Request::Devices)? {
+    match send(&Request::Devices)? {
         Reply::Devices(found) => Ok(found),
         _ => Err(unavailable(&WorkerError::Unexpected)),
     }
 }
 
-fn ask(request: &Request) -> Result<Reply, Failure> {
+fn send(request: &Request) -> Result<Reply, Failure> {
     let reply = workers()?.call(request, |_| (), &StopFlag::default());
     let reply = reply.map_err(|error| unavailable(&error))?;
     reply.ok_or_else(|| Failure::internal("the worker stopped without being asked to"))

@@ -180,8 +180,8 @@ struct Digits(f64);
 impl fmt::Display for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let significant = f.precision().unwrap_or(2) as i32;
-        let places = (significant - 1 - self.0.abs().log10().floor() as i32).clamp(0, 12);
-        write!(f, "{:.*}", places as usize, self.0)
+        let decimals = (significant - 1 - self.0.abs().log10().floor() as i32).clamp(0, 12);
+        write!(f, "{:.*}", decimals as usize, self.0)
     }
 }
 

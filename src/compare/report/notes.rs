@@ -190,11 +190,11 @@ fn llvmpipe(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String
 pub fn forward(parity: &Parity) -> String {
     match parity.forward.as_ref().map(|f| (f.step, &f.value)) {
         None => String::new(),
-        Some((step, Some(place))) => format!(
+        Some((step, Some(value))) => format!(
             "; from equal weights at step {step}, the first deviation is the {} of `{}`, by {}",
-            place.point,
-            place.path,
-            compact(place.distance)
+            value.point,
+            value.path,
+            compact(value.distance)
         ),
         Some((step, None)) => format!(
             "; from equal weights at step {step} every block is within its bound, so the error is in \

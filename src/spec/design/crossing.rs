@@ -395,7 +395,7 @@ fn at_key((origin, key): &(Origin, String), level: &Node) -> Node {
     nest(&path, leaf, &origin.place)
 }
 
-/// Paths and places of everything below `node` that is not a table.
+/// Paths and origins of everything below `node` that is not a table.
 fn leaves(node: &Node, path: &str, out: &mut Vec<(String, Origin)>) {
     match &node.value {
         Value::Table(table) => {

@@ -89,7 +89,7 @@ impl Design<'_> {
             let Some(name) = name else { continue };
             self.other_factor(key, name, &table.effect)?;
             if used.contains(name) {
-                return flaw(key, format!("is `{name}`, which has another place already"));
+                return flaw(key, format!("is `{name}`, which the figure already shows"));
             }
             used.push(name.clone());
         }
@@ -119,7 +119,7 @@ impl Design<'_> {
     }
 
     fn panels(&self, table: &FigureTable) -> Result<Panels, ConfigError> {
-        let Some(places) = &table.at else {
+        let Some(times) = &table.at else {
             return match &table.panels {
                 None => Ok(Panels::One),
                 Some(name) if self.factor("panels", name)?.levels.len() <= MOST_PANELS => {
@@ -131,24 +131,24 @@ impl Design<'_> {
         if table.panels.is_some() {
             return flaw("at", "conflicts with `panels`; remove one of them");
         }
-        if places.is_empty() || places.len() > MOST_PANELS {
+        if times.is_empty() || times.len() > MOST_PANELS {
             return flaw("at", format!("must be 1 to {MOST_PANELS} evaluations"));
         }
         let cells = self.arms.iter().filter(|arm| !arm.levels.is_empty());
         for arm in cells {
             let scored = arm.train.evaluations();
-            if let Some(place) = places.iter().find(|place| !scored.contains(place)) {
-                let message = format!("has {place}, at which `{}` is not scored", arm.name);
+            if let Some(time) = times.iter().find(|time| !scored.contains(time)) {
+                let message = format!("has {time}, at which `{}` is not scored", arm.name);
                 return flaw("at", message);
             }
         }
         let in_steps =
             (self.arms.first()).is_some_and(|arm| matches!(arm.train.length, Length::Steps(_)));
-        let when = |&place| match in_steps {
-            true => When::Step(place),
-            false => When::Epoch(place),
+        let when = |&time| match in_steps {
+            true => When::Step(time),
+            false => When::Epoch(time),
         };
-        Ok(Panels::Times(places.iter().map(when).collect()))
+        Ok(Panels::Times(times.iter().map(when).collect()))
     }
 }
 

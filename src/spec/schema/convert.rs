@@ -95,14 +95,14 @@ fn build(
     };
     let crossing = Crossing::new(&root, document.factors, &document.exclude)?;
     let arms = arms(&root, &crossing, document.arms, overrides)?;
-    validate::arm_names(&arms).map_err(|error| place(&root, &error))?;
+    validate::arm_names(&arms).map_err(|error| locate(&root, &error))?;
     let design = Design {
         crossing: &crossing,
         arms: &arms,
     };
     let written = root.get("contrasts").map_or(&[][..], Node::items);
     let names = document.contrasts.iter().map(|table| table.name.as_str());
-    validate::contrast_names(names).map_err(|error| place(&root, &error))?;
+    validate::contrast_names(names).map_err(|error| locate(&root, &error))?;
     let contrasts = (document.contrasts.into_iter().zip(written))
         .map(|(table, node)| design.contrast(table, node))
         .collect::<Result<_, _>>()?;
@@ -121,16 +121,16 @@ fn build(
         sentence: document.sentence,
         reading: document.reading,
         suites: document.suites,
-        seeds: seeds.map_err(|error| place(&root, &error))?,
+        seeds: seeds.map_err(|error| locate(&root, &error))?,
         factors: crossing.factors,
         arms,
         contrasts,
         identities: document.identities,
         published: document.published,
     };
-    validate::spec(&spec).map_err(|error| place(&root, &error))?;
+    validate::spec(&spec).map_err(|error| locate(&root, &error))?;
     if let Some(claims) = claims {
-        claims.check(&spec).map_err(|error| place(&root, &error))?;
+        claims.check(&spec).map_err(|error| locate(&root, &error))?;
     }
     check_probes(&root, &spec.arms)?;
     Ok(spec)
@@ -144,7 +144,7 @@ fn arms(
     overrides: &[Override],
 ) -> Result<Vec<Arm>, Diagnostic> {
     let cells = crossing.cells().count();
-    validate::arm_count(cells + tables.len()).map_err(|error| place(root, &error))?;
+    validate::arm_count(cells + tables.len()).map_err(|error| locate(root, &error))?;
     let mut arms = Vec::new();
     for cell in crossing.cells() {
         let arm = arm(root, &cell, overrides);
@@ -184,7 +184,7 @@ fn arm(root: &Node, cell: &Cell<'_>, overrides: &[Override]) -> Result<Arm, Diag
         train,
         probes,
     } = recipe(&merged)?;
-    let (train, learning_rates) = train.split(part(&merged, "train")?)?;
+    let (train, learning_rates) = train.into_config(part(&merged, "train")?)?;
     let arm = Arm {
         name: cell.name.clone(),
         label: cell.label.clone(),
@@ -195,7 +195,7 @@ fn arm(root: &Node, cell: &Cell<'_>, overrides: &[Override]) -> Result<Arm, Diag
         learning_rates,
         probes,
     };
-    validate::recipe(&arm).map_err(|error| place(&merged, &error))?;
+    validate::recipe(&arm).map_err(|error| locate(&merged, &error))?;
     Ok(arm)
 }
 
@@ -326,7 +326,7 @@ fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Diagnostic> {
 }
 
 /// A failed check as a diagnostic with a location in `root`.
-fn place(root: &Node, error: &ConfigError) -> Diagnostic {
+fn locate(root: &Node, error: &ConfigError) -> Diagnostic {
     Diagnostic::said(&error.message).at(&root.locate(&error.key))
 }
 

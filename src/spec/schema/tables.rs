@@ -106,7 +106,7 @@ pub(in crate::spec) enum NormTable {
     Affine(AffineConfig),
 }
 
-/// A table with no keys but its `kind`.
+/// A table whose only key is `kind`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::spec) struct Empty {}
@@ -210,23 +210,26 @@ impl From<ScheduleTable> for Schedule {
 }
 
 impl TrainTable {
-    /// The training, and the learning rates to choose from; the table was read from `node`.
-    pub(in crate::spec) fn split(self, node: &Node) -> Result<(TrainConfig, Vec<f64>), Diagnostic> {
-        let twice = |key: &str, other: &str| {
+    /// The training configuration and the learning rates of the table that was read from `node`.
+    pub(in crate::spec) fn into_config(
+        self,
+        node: &Node,
+    ) -> Result<(TrainConfig, Vec<f64>), Diagnostic> {
+        let conflict = |key: &str, other: &str| {
             let message = format!("conflicts with `train.{other}`; remove one of them");
             Err(Diagnostic::said(&message).at(&node.locate(key)))
         };
         let length = match (self.epochs, self.steps) {
             (Some(epochs), None) => Length::Epochs(epochs),
             (None, Some(steps)) => Length::Steps(steps),
-            (Some(_), Some(_)) => return twice("steps", "epochs"),
+            (Some(_), Some(_)) => return conflict("steps", "epochs"),
             (None, None) => return Err(Diagnostic::missing_key("epochs", &[]).at(&node.origin)),
         };
         let evaluate = match (self.evaluate_every, self.evaluate_at) {
             (None, None) => Evaluate::Usual,
             (Some(every), None) => Evaluate::Every(every),
-            (None, Some(places)) => Evaluate::At(places),
-            (Some(_), Some(_)) => return twice("evaluate_at", "evaluate_every"),
+            (None, Some(times)) => Evaluate::At(times),
+            (Some(_), Some(_)) => return conflict("evaluate_at", "evaluate_every"),
         };
         let train = TrainConfig {
             length,
@@ -320,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_serde_name_of_tables_with_a_kind_is_the_readers() {
+    fn kinded_tables_have_the_serde_name_of_the_reader() {
         struct Name;
         impl<'de> Deserializer<'de> for Name {
             type Error = serde::de::value::Error;

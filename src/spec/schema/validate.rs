@@ -277,7 +277,7 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     }
     if !matches!(contrast.when, When::Last) && !contrast.metric.at_every_epoch() {
         let message = format!(
-            "asks for an evaluation before the end, but `{}` is measured after the last epoch only",
+            "is an evaluation before the end, but `{}` is measured only after the last epoch",
             contrast.metric.name()
         );
         return flaw("when", message);

@@ -5,7 +5,7 @@ use crate::recipe::Length;
 use crate::spec::{ContrastKind, Panels, Spec, When};
 use ablate_models::block::Position;
 
-/// The base with factors in place of its arms, and contrasts of them.
+/// The base with factors instead of arms, and contrasts of them.
 pub(super) fn crossed() -> String {
     let (head, rest) = BASE.split_once("[[arms]]").unwrap();
     let published = rest.split_once("[[published]]").unwrap().1;
@@ -84,7 +84,7 @@ fn weights(spec: &Spec, k: usize) -> Vec<(&str, f64)> {
 }
 
 #[test]
-fn crossed_factors_make_every_combination_in_order() {
+fn crossed_factors_give_every_combination_in_order() {
     let spec = parse(&crossed()).unwrap();
     assert_eq!(
         arms(&spec),
@@ -113,7 +113,7 @@ fn crossed_factors_make_every_combination_in_order() {
 }
 
 #[test]
-fn factors_and_the_same_arms_written_out_are_the_same_recipes() {
+fn factors_and_written_out_arms_give_equal_recipes() {
     let crossed = parse(&crossed()).unwrap();
     let (head, _) = BASE.split_once("[[arms]]").unwrap();
     let written = "[[arms]]\nname = \"x\"\nset.model.block = { position = \"after\", activation = \
@@ -171,7 +171,7 @@ fn effects_have_the_weights_of_a_balanced_design() {
 }
 
 #[test]
-fn a_mean_may_be_over_some_levels_and_an_interaction_of_three_factors() {
+fn means_over_some_levels_and_three_way_interactions_are_read() {
     let text = crossed()
         .replace(
             "at.position = \"after\"",
@@ -220,7 +220,7 @@ fn short_levels_are_values_of_the_key() {
 }
 
 #[test]
-fn combinations_can_be_left_out_and_arms_added() {
+fn combinations_can_be_excluded_and_arms_added() {
     let extra = "[[arms]]\nname = \"none\"\nset.model.block.norm.kind = \"none\"\n";
     let text = crossed().replacen(
         "[[factors]]",
@@ -254,7 +254,7 @@ fn combinations_can_be_left_out_and_arms_added() {
 }
 
 #[test]
-fn weights_written_out_are_the_contrast() {
+fn contrast_can_be_given_by_its_weights() {
     let (head, rest) = BASE
         .split_once("treatment = \"no-bias\"\ncontrol = \"bias\"\n")
         .unwrap();
@@ -270,7 +270,7 @@ fn weights_written_out_are_the_contrast() {
 }
 
 #[test]
-fn an_override_reaches_every_combination_and_may_not_undo_a_factor() {
+fn override_reaches_every_combination_but_cannot_undo_factors() {
     let spec = parse_with(&crossed(), &["train.epochs=3"]).unwrap();
     assert!(
         spec.arms
@@ -290,7 +290,7 @@ fn an_override_reaches_every_combination_and_may_not_undo_a_factor() {
 }
 
 #[test]
-fn the_examples_of_the_readme_on_factors_are_valid() {
+fn readme_examples_on_factors_are_valid() {
     let readme = readme();
     let blocks: Vec<&str> = readme.split("```toml\n").skip(1).collect();
     let code = |start: &str| {
@@ -315,7 +315,7 @@ fn the_examples_of_the_readme_on_factors_are_valid() {
     assert_eq!(weights(&spec, 2).len(), 8);
 }
 
-/// As the table of mistakes for arms: replaced | by | on the blamed line | blamed key | message.
+/// As the table of mistakes for arms: text | replacement | text on the line in the error | key | message.
 const MISTAKES: &str = r#"
     "model.block.position" | "model.block.positon" | positon | model.block.positon | did you mean `model.block.position`?
     "model.block.position" | "modl.block.position" | modl | factors[position].key | must be a key below `data`, `model` or `train`
@@ -367,7 +367,7 @@ const MISTAKES: &str = r#"
 "#;
 
 #[test]
-fn mistakes_in_factors_are_answered_with_line_key_and_advice() {
+fn mistakes_in_factors_have_line_key_and_advice() {
     let base = crossed();
     for row in MISTAKES
         .lines()
@@ -376,7 +376,7 @@ fn mistakes_in_factors_are_answered_with_line_key_and_advice() {
     {
         let row = row.replace("\\n", "\n");
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let [old, new, blamed, key, part] = cells[..] else {
+        let [old, new, on_line, key, part] = cells[..] else {
             panic!("five cells are needed: {row}");
         };
         // Trimming a cell takes its line break; a removed line leaves an empty one.
@@ -388,7 +388,7 @@ fn mistakes_in_factors_are_answered_with_line_key_and_advice() {
         }
         assert_eq!(error.key(), Some(key), "{row}: {error}");
         let line = error.line().and_then(|line| text.lines().nth(line - 1));
-        let expected = (blamed != "-").then_some(blamed);
+        let expected = (on_line != "-").then_some(on_line);
         let found = expected.is_none_or(|part| line.is_some_and(|line| line.contains(part)));
         assert!(found, "{row}: line {line:?}: {error}");
         assert!(error.to_string().starts_with(FILE), "{error}");
@@ -400,7 +400,7 @@ fn mistakes_in_factors_are_answered_with_line_key_and_advice() {
 }
 
 #[test]
-fn factors_cannot_ask_for_more_than_memory_allows() {
+fn too_many_combinations_are_rejected() {
     let many: String = (0..20)
         .map(|f| {
             format!(
@@ -415,7 +415,7 @@ fn factors_cannot_ask_for_more_than_memory_allows() {
 }
 
 #[test]
-fn names_that_come_out_alike_are_refused() {
+fn equal_names_of_combinations_are_rejected() {
     let level = |name: &str, bias: &str| {
         format!("{{ name = \"{name}\", set.model.block.bias = \"{bias}\" }}")
     };
@@ -445,7 +445,7 @@ fn names_that_come_out_alike_are_refused() {
 }
 
 #[test]
-fn weights_must_add_up_to_nothing_and_name_arms() {
+fn weights_must_sum_to_zero_and_name_arms() {
     let with = |weights: &str| {
         BASE.replace(
             "treatment = \"no-bias\"\ncontrol = \"bias\"",
@@ -507,7 +507,7 @@ margin = 0.5
 "#;
 
 #[test]
-fn a_figure_of_a_factor_along_another_is_read() {
+fn figure_of_two_factors_is_read() {
     let spec = parse(&(crossed() + FIGURE)).unwrap();
     let figure = spec.figure.as_ref().unwrap();
     let times = vec![When::Epoch(2), When::Epoch(5)];
@@ -519,7 +519,7 @@ fn a_figure_of_a_factor_along_another_is_read() {
 }
 
 #[test]
-fn a_figure_that_cannot_be_drawn_is_refused() {
+fn impossible_figure_is_rejected() {
     for (old, new, part) in [
         (
             "effect = \"position\"",
@@ -545,7 +545,7 @@ fn a_figure_that_cannot_be_drawn_is_refused() {
         (
             "at = [2, 5]",
             "lines = \"activation\"",
-            "has another place already",
+            "which the figure already shows",
         ),
         (
             "at = [2, 5]",

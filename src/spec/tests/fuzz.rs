@@ -1,4 +1,4 @@
-//! No text makes the reading panic or lose its place.
+//! No text makes the reader panic or report a wrong line.
 
 use super::factors::crossed;
 use super::{BASE, FILE, parse};

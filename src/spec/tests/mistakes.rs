@@ -1,34 +1,34 @@
-//! What every kind of mistake is answered.
+//! The error message of every kind of mistake.
 
 use super::{BASE, FILE, parse};
 
-/// Makes each mistake and checks what it is answered. A line of `table` is one mistake: what in
-/// [`BASE`] is replaced | by what | text on the line that is blamed | the key that is blamed | part
-/// of the message. `-` stands for nothing, `\n` for a line break.
+/// Makes each mistake and checks its error. A line of `table` is one mistake: text of [`BASE`] |
+/// replacement | text on the line in the error | key in the error | part of the message. `-` is an
+/// empty cell, `\n` a line break.
 fn assert_all_answered(table: &str) {
     for row in table.lines().map(str::trim).filter(|row| !row.is_empty()) {
         let row = row.replace("\\n", "\n");
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let [old, new, blamed, key, part] = cells[..] else {
+        let [old, new, on_line, key, part] = cells[..] else {
             panic!("five cells are needed: {row}");
         };
         assert!(BASE.contains(old), "{old:?} is not in the base");
         let text = BASE.replacen(old, if new == "-" { "" } else { new }, 1);
         let error = parse(&text).expect_err(&row);
         let mut lines = text.lines();
-        let line = lines.position(|line| blamed != "-" && line.contains(blamed));
+        let line = lines.position(|line| on_line != "-" && line.contains(on_line));
         let line = line.map(|i| i + 1);
         assert_eq!(error.line(), line, "{row}: {error}");
         assert_eq!(error.key(), Some(key), "{row}: {error}");
-        let place = line.map_or_else(|| format!("{FILE}: "), |line| format!("{FILE}:{line}: "));
+        let location = line.map_or_else(|| format!("{FILE}: "), |line| format!("{FILE}:{line}: "));
         let shown = error.to_string();
-        assert!(shown.starts_with(&place), "{shown}");
+        assert!(shown.starts_with(&location), "{shown}");
         assert!(shown.contains(part), "{part:?} is not in: {shown}");
     }
 }
 
 #[test]
-fn unknown_keys_are_named_with_their_path_and_the_nearest_valid_key() {
+fn unknown_keys_get_path_and_nearest_valid_key() {
     assert_all_answered(
         r#"
         title | titel = 1\ntitle | titel | titel | unknown key `titel`; did you mean `title`?
@@ -53,7 +53,7 @@ fn unknown_keys_are_named_with_their_path_and_the_nearest_valid_key() {
 }
 
 #[test]
-fn a_mistyped_key_is_found_even_where_every_arm_replaces_its_table() {
+fn mistyped_key_is_found_in_a_replaced_table() {
     let text = BASE
         .replace("momentum = 0.2", "momentun = 0.2")
         .replace("block.bias = \"on\"", "block.norm.kind = \"none\"")
@@ -63,7 +63,7 @@ fn a_mistyped_key_is_found_even_where_every_arm_replaces_its_table() {
 }
 
 #[test]
-fn wrong_types_name_what_was_expected_and_what_was_found() {
+fn wrong_types_name_expected_and_found_type() {
     assert_all_answered(
         r#"
         epochs = 5 | epochs = "five" | five | train.epochs | must be a whole number, at least 0, not the string `five`
@@ -107,7 +107,7 @@ fn missing_keys_are_named_with_their_table() {
 }
 
 #[test]
-fn unknown_values_are_answered_with_the_nearest_or_all() {
+fn unknown_values_get_the_nearest_or_all_values() {
     assert_all_answered(
         r#"
         name = "digits" | name = "digit" | digit" | data.name | cannot be `digit`; did you mean `digits`?
@@ -141,7 +141,7 @@ fn unknown_values_are_answered_with_the_nearest_or_all() {
 }
 
 #[test]
-fn numbers_out_of_range_are_refused_wherever_they_stand() {
+fn numbers_out_of_range_are_rejected_in_every_table() {
     assert_all_answered(
         r#"
         seeds = 4 | seeds = 0 | seeds | seeds | must be at least 1
@@ -204,7 +204,7 @@ fn numbers_out_of_range_are_refused_wherever_they_stand() {
 }
 
 #[test]
-fn names_that_do_not_fit_together_are_refused_with_advice() {
+fn inconsistent_names_are_rejected_with_advice() {
     assert_all_answered(
         r#"
         treatment = "no-bias" | treatment = "no-bais" | no-bais | contrasts[no-bias-vs-bias].treatment | names `no-bais`, which is no arm; did you mean `no-bias`?
@@ -228,7 +228,7 @@ fn names_that_do_not_fit_together_are_refused_with_advice() {
 }
 
 #[test]
-fn of_two_equal_names_the_second_is_blamed() {
+fn duplicate_name_is_reported_at_its_second_use() {
     let text = BASE.replace("name = \"no-bias\"", "name = \"bias\"");
     let error = parse(&text).unwrap_err();
     let named = text.lines().enumerate();
@@ -249,7 +249,7 @@ fn of_two_equal_names_the_second_is_blamed() {
 }
 
 #[test]
-fn an_arm_without_a_name_is_blamed_by_its_index() {
+fn unnamed_arm_is_reported_by_its_index() {
     let text = BASE.replace("name = \"no-bias\"\n", "");
     let error = parse(&text).unwrap_err();
     assert_eq!(error.key(), Some("arms[1].name"));
@@ -258,7 +258,7 @@ fn an_arm_without_a_name_is_blamed_by_its_index() {
 }
 
 #[test]
-fn a_spec_without_arms_is_refused() {
+fn spec_without_arms_is_rejected() {
     let text = &BASE[..BASE.find("[[arms]]").unwrap()];
     let error = parse(text).unwrap_err();
     assert_eq!(error.key(), Some("arms"));
@@ -267,7 +267,7 @@ fn a_spec_without_arms_is_refused() {
 }
 
 #[test]
-fn more_arms_than_memory_allows_are_refused() {
+fn too_many_arms_are_rejected() {
     let many: String = (0..255)
         .map(|i| format!("[[arms]]\nname = \"a{i}\"\n"))
         .collect();
@@ -277,7 +277,7 @@ fn more_arms_than_memory_allows_are_refused() {
 }
 
 #[test]
-fn a_probe_must_measure_something_in_an_arm_that_asks_for_it() {
+fn probe_without_anything_to_measure_is_rejected() {
     let probe = |name: &str| BASE.replace("[\"train_test_gap\"]", &format!("[\"{name}\"]"));
     for name in [
         "bias_gradient",
@@ -308,8 +308,8 @@ fn a_probe_must_measure_something_in_an_arm_that_asks_for_it() {
         let text = probe(name);
         assert!(text.contains(old), "{old}");
         let error = parse(&text.replace(old, new)).unwrap_err();
-        let place = (error.line(), error.key());
-        assert_eq!(place, (Some(8), Some("probes")), "{error}");
+        let location = (error.line(), error.key());
+        assert_eq!(location, (Some(8), Some("probes")), "{error}");
         let said = error.message();
         assert!(said.contains(name) && said.contains(lack), "{error}");
     }
@@ -319,8 +319,8 @@ fn a_probe_must_measure_something_in_an_arm_that_asks_for_it() {
 }
 
 #[test]
-fn what_is_not_toml_is_refused_with_its_line() {
-    for (old, new, blamed) in [
+fn invalid_toml_is_rejected_with_its_line() {
+    for (old, new, on_line) in [
         ("epochs = 5", "epochs = = 5", "= = 5"),
         ("epochs = 5", "epochs = 5\nepochs = 6", "epochs = 6"),
         ("[train]", "[train", "[train"),
@@ -328,14 +328,14 @@ fn what_is_not_toml_is_refused_with_its_line() {
     ] {
         let text = BASE.replacen(old, new, 1);
         let error = parse(&text).unwrap_err();
-        let line = text.lines().position(|line| line.contains(blamed));
+        let line = text.lines().position(|line| line.contains(on_line));
         assert_eq!(error.line(), line.map(|i| i + 1), "{error}");
         assert!(error.message().starts_with("not valid TOML: "), "{error}");
     }
 }
 
 #[test]
-fn an_identity_that_cannot_be_judged_is_refused_with_advice() {
+fn untestable_identity_is_rejected_with_advice() {
     const IDENTITY: &str = "\n[[identities]]\nnumber = 1\nstatement = \"I.\"\nvalue = \"accuracy_gap\"\n\
                             bound = 1e-9\nholds = [\"bias\"]\nfails = [\"no-bias\"]\nnote = \"Why.\"\n";
     assert!(parse(&format!("{BASE}{IDENTITY}")).is_ok());

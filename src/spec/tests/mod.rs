@@ -1,4 +1,4 @@
-//! Reading whole specs: what a valid file becomes, and what the README says.
+//! Reading whole specs, and the examples of the README.
 
 mod factors;
 mod fuzz;
@@ -96,7 +96,7 @@ fn block(arm: &Arm) -> &ablate_models::block::BlockConfig {
 }
 
 #[test]
-fn a_valid_file_becomes_the_spec_it_says() {
+fn valid_file_becomes_its_spec() {
     let spec = parse(BASE).unwrap();
     assert_eq!(spec.name, "x");
     assert_eq!(spec.claim.as_deref(), Some("C6"));
@@ -136,7 +136,7 @@ fn a_valid_file_becomes_the_spec_it_says() {
 }
 
 #[test]
-fn whole_numbers_serve_as_numbers_and_a_single_rate_as_a_grid_of_one() {
+fn integers_and_single_rates_are_accepted() {
     let text = BASE
         .replace("learning_rate = [0.001, 0.01]", "learning_rate = 1")
         .replace("margin = 0.5", "margin = 1")
@@ -153,7 +153,7 @@ fn seeds_may_be_listed_in_any_order() {
 }
 
 #[test]
-fn with_seeds_replaces_the_seeds_and_checks_the_count() {
+fn with_seeds_replaces_seeds_and_checks_their_count() {
     let spec = parse(&BASE.replace("seeds = 4", "seeds = [7, 5]")).unwrap();
     assert_eq!(spec.clone().with_seeds(3).unwrap().seeds, [0, 1, 2]);
     for count in [0, 10_001, u64::MAX] {
@@ -164,7 +164,7 @@ fn with_seeds_replaces_the_seeds_and_checks_the_count() {
 }
 
 #[test]
-fn an_arm_that_changes_a_kind_leaves_the_old_kinds_keys_behind() {
+fn changing_a_kind_drops_keys_of_the_old_kind() {
     let text = BASE.replace("bias = \"off\"", "norm.kind = \"layer\"");
     let spec = parse(&text).unwrap();
     let default = ablate_models::norm::LayerNormConfig::default();
@@ -173,7 +173,7 @@ fn an_arm_that_changes_a_kind_leaves_the_old_kinds_keys_behind() {
 }
 
 #[test]
-fn arms_that_choose_the_kind_share_the_keys_of_a_base_that_does_not() {
+fn base_without_a_kind_shares_its_keys() {
     let text = BASE
         .replace("kind = \"mlp\"\nhidden = [16, 8]\n", "")
         .replace(
@@ -191,7 +191,7 @@ fn arms_that_choose_the_kind_share_the_keys_of_a_base_that_does_not() {
 }
 
 #[test]
-fn an_override_reaches_every_arm_and_wins_over_what_arms_set() {
+fn override_reaches_every_arm_and_takes_precedence() {
     let text = BASE.replace(
         "bias = \"off\"",
         "bias = \"off\"\n[arms.set.train]\nepochs = 9",
@@ -205,7 +205,7 @@ fn an_override_reaches_every_arm_and_wins_over_what_arms_set() {
 }
 
 #[test]
-fn an_override_of_a_kind_keeps_what_arms_set_beside_it() {
+fn override_of_a_kind_keeps_other_keys() {
     let text = BASE.replace("bias = \"off\"", "norm.center = false");
     let spec = parse_with(&text, &["model.block.norm.kind=layer"]).unwrap();
     let center = |arm: &Arm| match &block(arm).norm {
@@ -219,7 +219,7 @@ fn an_override_of_a_kind_keeps_what_arms_set_beside_it() {
 }
 
 #[test]
-fn a_bad_override_is_reported_as_typed_and_without_a_line() {
+fn bad_override_is_reported_as_typed_without_line() {
     for (set, expected) in [
         (
             "train.epoch=3",
@@ -249,7 +249,7 @@ fn a_bad_override_is_reported_as_typed_and_without_a_line() {
 }
 
 #[test]
-fn an_override_that_removes_a_contrasts_factor_is_refused() {
+fn override_that_removes_a_contrasted_factor_is_rejected() {
     let error = parse_with(BASE, &["model.block.bias=on"])
         .unwrap_err()
         .to_string();
@@ -270,7 +270,7 @@ fn a_file_must_be_valid_without_its_overrides() {
 }
 
 #[test]
-fn every_preset_of_the_zoo_can_be_named_and_adjusted() {
+fn every_preset_can_be_named_and_adjusted() {
     let head = BASE.split_once("[data]").unwrap().0;
     let tail = BASE.split_once("[train]").unwrap().1;
     for preset in ablate_models::zoo::PRESETS {
@@ -326,7 +326,7 @@ fn names_in_code_are_the_names_in_files() {
 }
 
 #[test]
-fn the_last_block_is_the_others_with_its_changes() {
+fn last_block_is_the_others_with_its_changes() {
     let text = BASE.replace(
         "hidden = [16, 8]",
         "hidden = [16, 8]\nlast_block.norm.scale = false\nlast_block.dropout.rate = 0.5",
@@ -344,7 +344,7 @@ fn the_last_block_is_the_others_with_its_changes() {
         (norm(&config.block), norm(last)),
         ((true, 0.2), (false, 0.2))
     );
-    // What an arm sets for all blocks reaches the last one, too.
+    // A key that an arm sets for all blocks also changes the last one.
     assert_eq!((config.block.bias, last.bias), (Bias::Off, Bias::Off));
     assert_eq!((config.block.dropout.rate, last.dropout.rate), (0.0, 0.5));
 }
@@ -382,7 +382,7 @@ fn readme() -> String {
 }
 
 #[test]
-fn the_example_of_the_readme_is_a_valid_spec() {
+fn readme_example_is_a_valid_spec() {
     let readme = readme();
     let example = readme.split("```").nth(1).unwrap();
     let spec = parse(example.strip_prefix("toml\n").unwrap()).unwrap();

@@ -261,13 +261,13 @@ pub(crate) fn comparison() -> DeviceComparison {
 fn found(make: impl Fn(&CellSteps<'_>, &DeviceNet) -> Box<dyn SteppedNet>) -> Vec<Option<String>> {
     let word = |(parity, baseline): (Parity, RoundingBaseline)| {
         let broken = first_violation(&parity, &baseline)?;
-        let place = parity
+        let value = parity
             .forward
             .as_ref()
             .and_then(|forward| forward.value.as_ref());
-        let place = place.map_or(String::new(), |p| format!(", {} of {}", p.point, p.path));
+        let value = value.map_or(String::new(), |p| format!(", {} of {}", p.point, p.path));
         let what = parity.distances.name(broken.quantity);
-        Some(format!("step {}: {what}{place}", broken.step))
+        Some(format!("step {}: {what}{value}", broken.step))
     };
     on_every_device(make).into_iter().map(word).collect()
 }

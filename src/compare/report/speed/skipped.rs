@@ -86,16 +86,16 @@ fn in_sizes(timings: ArmTimings<'_>, sizes: &[TrainingSize]) -> String {
     let mut parts: Vec<String> = Vec::new();
     for along in Axis::ALL {
         let sizes = sizes.iter().filter(|size| axis(**size) == Some(along));
-        let mut places: Vec<f64> = sizes.map(|size| along.of(*size)).collect();
-        places.sort_unstable_by(f64::total_cmp);
-        let most = places.last().copied();
-        let places: Vec<String> = places.into_iter().map(in_digits).collect();
-        let places = places.join(", ");
+        let mut shown: Vec<f64> = sizes.map(|size| along.of(*size)).collect();
+        shown.sort_unstable_by(f64::total_cmp);
+        let most = shown.last().copied();
+        let shown: Vec<String> = shown.into_iter().map(in_digits).collect();
+        let shown = shown.join(", ");
         parts.extend(most.map(|most| match along {
             Axis::Replicas if most == 1.0 => "1 net".to_owned(),
-            Axis::Replicas => format!("{places} nets"),
-            Axis::Width => format!("width ×{}", places.replace(", ", ", ×")),
-            Axis::Batch => format!("batch {places}"),
+            Axis::Replicas => format!("{shown} nets"),
+            Axis::Width => format!("width ×{}", shown.replace(", ", ", ×")),
+            Axis::Batch => format!("batch {shown}"),
         }));
     }
     let others = sizes.iter().filter(|size| axis(**size).is_none());
