@@ -247,7 +247,7 @@ impl Workload {
 
     /// Images of the workload's size: the embedded digits, MNIST, or MNIST tiled or cropped.
     pub(crate) fn dataset(&self) -> Result<Arc<Dataset>, DataError> {
-        let found = data::load(self.data().name)?;
+        let found = data::load(&self.data())?;
         if found.height == self.side && found.width == self.side {
             return Ok(found);
         }

@@ -60,6 +60,7 @@ fn undecided(
     Ok(ContrastSummary {
         contrast: contrast.clone(),
         verdict: contrast.primary.then_some(Verdict::Undecided),
+        withheld: None,
         decision: None,
         improvements,
         left_out,

@@ -1,7 +1,8 @@
 //! A small spec with records computed by a formula, for the tests of analysis, report and plot.
 
 use crate::recipe::{
-    DataConfig, DataName, Evaluate, Length, Optimizer, Scale, Schedule, TestSplit, TrainConfig,
+    Content, DataConfig, DataName, Evaluate, Length, Optimizer, Scale, Schedule, TestSplit,
+    TrainConfig,
 };
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
@@ -22,6 +23,7 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
         levels: Vec::new(),
         data: DataConfig {
             name: DataName::Mnist,
+            content: Content::Published,
             test: TestSplit::Standard,
             folds: 5,
             validation: 0.2,

@@ -8,9 +8,13 @@ use std::cmp::Ordering;
 
 /// Index of the selected learning rate, and a summary of every rate in the order of the spec.
 ///
-/// The rate with the most finished seeds is selected, so a rate at which a seed diverged loses to one
-/// at which all finished. Ties are broken by the highest mean validation accuracy of the last epoch,
-/// then by the lowest mean validation NLL, then by the smallest rate.
+/// Only complete rates are candidates: those at which every seed finished or diverged. A cell that failed
+/// with an error or is missing says nothing about its rate. Without a complete rate, the one with the
+/// fewest such cells is selected.
+///
+/// Of several candidates, the rate with the most finished seeds is selected, so a rate at which a seed
+/// diverged loses to one at which all finished. Ties are broken by the highest mean validation accuracy of
+/// the last epoch, then by the lowest mean validation NLL, then by the smallest rate.
 ///
 /// # Errors
 /// If there are several rates and a finished cell has no validation scores.
@@ -41,9 +45,17 @@ pub(super) fn select(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let chosen = (0..rates.len())
-        .min_by(|&a, &b| preference(&rates[a], &rates[b]))
+        .min_by(|&a, &b| {
+            let by_open = open(&grid[a]).cmp(&open(&grid[b]));
+            by_open.then_with(|| preference(&rates[a], &rates[b]))
+        })
         .unwrap_or(0);
     Ok((chosen, rates))
+}
+
+/// Number of cells that failed or are missing.
+pub(super) fn open(row: &Row<'_>) -> usize {
+    row.missing() + row.count(|outcome| matches!(outcome, Outcome::Failed { .. }))
 }
 
 fn validation(record: &crate::record::CellRecord) -> Option<Scores> {

@@ -20,6 +20,7 @@
 //! | `presentation` | decimals, intervals and words for tables and figures |
 //! | `summary` | the result types, and their JSON format |
 //! | `warnings` | caveats that a reader must know |
+//! | `withheld` | verdicts that are withheld because cells failed or are missing |
 
 mod cells;
 mod claim_status;
@@ -35,6 +36,7 @@ mod power_forecast;
 mod presentation;
 mod summary;
 mod warnings;
+mod withheld;
 
 pub use cells::Cells;
 pub use claim_status::{ClaimStatus, claim_status};
@@ -49,6 +51,7 @@ pub use summary::{
     ArmSummary, ContrastSummary, EvaluationSummary, Improvement, RateSummary, ScoreSummary, Spread,
     Summary,
 };
+pub use withheld::Withheld;
 
 use crate::record::{CellRecord, Outcome, Scores};
 use crate::spec::{Arm, Contrast, Spec, When};
@@ -70,7 +73,10 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         .map(|(a, arm)| summarize_arm(spec, arm, cells.grid(a)))
         .collect::<Result<Vec<_>, _>>()?;
     let scores = PairedScores::new(spec, &cells, &arms);
-    let contrasts = contrast::decide_all(spec, &scores)?;
+    let mut contrasts = contrast::decide_all(spec, &scores)?;
+    for contrast in contrasts.iter_mut().filter(|c| c.contrast.primary) {
+        contrast.withhold(Withheld::of(spec, [&contrast.contrast], &cells));
+    }
     let primary: Vec<Verdict> = contrasts.iter().filter_map(|c| c.verdict).collect();
     let warnings = warnings::collect(spec, &cells, &arms, &contrasts);
     Ok(Summary {
@@ -86,6 +92,11 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         device: cells.device().to_owned(),
         adapter: None,
         seeds: spec.seeds.clone(),
+        withheld: Withheld::of(
+            spec,
+            spec.contrasts.iter().filter(|contrast| contrast.primary),
+            &cells,
+        ),
         verdict: overall_verdict(primary),
         effects: effects::estimate_all(spec, &scores),
         factors: spec.factors.clone(),

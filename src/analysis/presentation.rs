@@ -1,7 +1,7 @@
 //! How tables and figures show results: a contrast's interval and decimals, mean ± SD, and words for
 //! prediction, finding and verdict.
 
-use super::{ContrastSummary, Spread};
+use super::{ContrastSummary, Spread, Summary};
 use crate::spec::{Expect, Metric};
 use crate::stats::{Finding, Interval, Verdict};
 use crate::text::number::{compact_mean_sd, decimals, mean_sd};
@@ -66,8 +66,12 @@ impl ContrastSummary {
             .map_or(Finding::Unclear, |d| d.finding)
     }
 
-    /// The verdict in a word or two: `supported, but too small to matter`, or `exploratory` without one.
+    /// The verdict in a few words: `supported, but too small to matter`, why it is withheld, or
+    /// `exploratory` without one.
     pub fn verdict_words(&self) -> String {
+        if let Some(withheld) = &self.withheld {
+            return withheld.words();
+        }
         let small = match (self.verdict, self.contrast.expect) {
             (Some(Verdict::Supported), Expect::Better | Expect::Worse | Expect::Differs) => {
                 self.finding().is_too_small()
@@ -84,6 +88,16 @@ impl ContrastSummary {
     /// Whether treatment and control are exactly equal at every seed.
     pub fn is_exactly_equal(&self) -> bool {
         !self.improvements.is_empty() && self.improvements.iter().all(|i| i.value == 0.0)
+    }
+}
+
+impl Summary {
+    /// The overall verdict as a word, or why it is withheld; `none` without one.
+    pub fn verdict_words(&self) -> String {
+        match &self.withheld {
+            Some(withheld) => withheld.words(),
+            None => self.verdict.map_or("none", verdict_word).to_owned(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The results of one experiment: the content of `summary.json`.
 
-use super::{EffectSummary, IdentitySummary};
+use super::{EffectSummary, IdentitySummary, Withheld};
 use crate::record::Scores;
 use crate::spec::{Contrast, Factor, Metric, Published, When};
 use crate::stats::{Decision, Sample, Verdict};
@@ -41,6 +41,9 @@ pub struct Summary {
     pub seeds: Vec<u64>,
     /// Overall verdict of the primary contrasts; absent if no contrast is primary.
     pub verdict: Option<Verdict>,
+    /// Why the verdict is withheld, if it is; `verdict` is then not to be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
     /// Contrasts in the order of the spec.
     pub contrasts: Vec<ContrastSummary>,
     /// Factors in the order of the spec.
@@ -168,8 +171,12 @@ pub struct Spread {
 pub struct ContrastSummary {
     /// What is compared, and the prediction.
     pub contrast: Contrast,
-    /// The verdict; absent for an exploratory contrast, `undecided` without a decision.
+    /// The verdict; absent for an exploratory contrast, `undecided` without a decision or if it is
+    /// withheld.
     pub verdict: Option<Verdict>,
+    /// Why the verdict is withheld, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
     /// Estimate, interval and finding; absent with fewer than two improvements.
     pub decision: Option<Decision>,
     /// Improvement per seed, for the seeds at which every arm finished.
@@ -252,6 +259,16 @@ impl ArmSummary {
         }
         let found = self.evaluations.iter().find(|e| e.when == when);
         found.map(|e| &e.test)
+    }
+}
+
+impl ContrastSummary {
+    /// Replaces the verdict if there is a reason to withhold it.
+    pub(super) fn withhold(&mut self, why: Option<Withheld>) {
+        if why.is_some() {
+            self.verdict = Some(Verdict::Undecided);
+        }
+        self.withheld = why;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Caveats about the results, as sentences for the report.
 
+use super::learning_rate::open;
 use super::{ArmSummary, Cells, ContrastSummary};
 use crate::data::tests_on_folds;
 use crate::record::Outcome;
@@ -18,6 +19,7 @@ pub(super) fn collect(
     for (a, arm) in arms.iter().enumerate() {
         out.extend(unfinished(arm));
         out.extend(first_error(cells, a, arm));
+        out.extend(incomplete(cells, a, arm));
     }
     out.extend(contrasts.iter().filter_map(left_out));
     out.extend(too_few_seeds(contrasts));
@@ -72,6 +74,26 @@ fn first_error(cells: &Cells<'_>, index: usize, arm: &ArmSummary) -> Option<Stri
         record.learning_rate,
         error = error.trim_end_matches('.')
     ))
+}
+
+/// Warns of an arm whose learning rate was chosen among incomplete ones, or without some of them.
+fn incomplete(cells: &Cells<'_>, index: usize, arm: &ArmSummary) -> Option<String> {
+    let grid = cells.grid(index);
+    let ignored = grid.iter().filter(|row| open(row) > 0).count();
+    if grid.len() < 2 || ignored == 0 {
+        return None;
+    }
+    let (name, rate) = (&arm.name, arm.learning_rate);
+    Some(match ignored == grid.len() {
+        true => format!(
+            "Arm `{name}` has failed or missing cells at every learning rate; it uses {rate}, the most \
+             complete one."
+        ),
+        false => format!(
+            "Arm `{name}` has failed or missing cells at {}, which cannot be chosen; it uses {rate}.",
+            counted(ignored, "learning rate")
+        ),
+    })
 }
 
 fn left_out(contrast: &ContrastSummary) -> Option<String> {

@@ -1,7 +1,7 @@
 //! Adopting records that were trained by other code and reproduced by this program.
 
 use super::exit::Failure;
-use crate::plan::{Plan, PlannedCell};
+use crate::plan::{Plan, PlannedCell, contents};
 use crate::provenance::{Provenance, Revision, fingerprint};
 use crate::record::CellRecord;
 use crate::run::lock::Lock;
@@ -41,7 +41,7 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
     }
     runs::write_runs(&path, &renamed)?;
     let revision = Revision::of(Path::new("."));
-    let reproduced = provenance.reproduced(revision, verified, checked.until);
+    let reproduced = provenance.reproduced(revision, verified, checked.until, contents(spec));
     reproduced.write(&folder)?;
     Ok(format!(
         "{name}: adopted {} that other code trained",

@@ -15,6 +15,7 @@ use crate::compare::results::{
 };
 use crate::device::DeviceInfo;
 use crate::files::{check_writable, write_atomic};
+use crate::plan::contents;
 use crate::provenance::{Compared, Provenance};
 use crate::run::RunError;
 use crate::run::lock::Lock;
@@ -208,6 +209,7 @@ fn measure(
             started,
             seconds: clock.elapsed().as_secs_f64(),
             trained: bench.trained(),
+            data: contents(&task.spec),
         };
         write(comparison, &task.home, &made)?;
     }

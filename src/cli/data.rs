@@ -4,7 +4,7 @@ use super::arguments::{Format, FormatArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
-use crate::data::{self, ALL, CatalogEntry, DataError, DataStatus};
+use crate::data::{self, ALL, CatalogEntry, CheckedData, DataError, DataStatus};
 use crate::text::wrap::paragraph;
 use clap::Subcommand;
 use serde::Serialize;
@@ -17,7 +17,9 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Verb {
-    /// List the data sets, their folders, and missing files
+    /// List the data sets, their content, their folders, and
+    /// missing files
+    #[command(verbatim_doc_comment)]
     List {
         #[command(flatten)]
         format: FormatArg,
@@ -43,8 +45,12 @@ struct Row {
     name: &'static str,
     title: &'static str,
     source: &'static str,
-    /// `embedded`, `found`, `missing` or `damaged`.
+    /// `embedded`, `found`, `other content`, `missing` or `damaged`.
     state: &'static str,
+    /// Content hash of the files.
+    content: Option<String>,
+    /// Published content hash, if it is known.
+    published_content: Option<String>,
     folder: Option<String>,
     train: Option<usize>,
     test: Option<usize>,
@@ -69,11 +75,21 @@ fn list(format: Format, console: &Console) -> Result<Code, Failure> {
                 (None, _) => String::new(),
             };
             let folder = row.folder.clone().unwrap_or_default();
+            let content = row.content.as_deref().map_or("", short).to_owned();
             let cells = [row.name, row.title, row.state].map(str::to_owned);
-            cells.into_iter().chain([size, folder]).collect()
+            cells.into_iter().chain([size, content, folder]).collect()
         })
         .collect();
     let mut text = plain(&lines, &[]);
+    for row in rows.iter().filter(|row| row.state == OTHER_CONTENT) {
+        let advice = format!(
+            "{0}: the files are not those that were published; `ablate data check {0}` says how they \
+             differ",
+            row.name
+        );
+        text.push('\n');
+        text.push_str(&paragraph(0, &advice));
+    }
     for row in &rows {
         if let Some(error) = &row.error {
             text.push('\n');
@@ -84,19 +100,35 @@ fn list(format: Format, console: &Console) -> Result<Code, Failure> {
     Ok(Code::Done)
 }
 
+/// State of a data set whose content is not the published one.
+const OTHER_CONTENT: &str = "other content";
+
+/// The first digits of a content hash.
+fn short(hash: &str) -> &str {
+    &hash[..12]
+}
+
 fn row(status: DataStatus) -> Row {
     let DataStatus { entry, found } = status;
-    let (state, found, error) = match found {
-        Ok(found) if found.folder.is_none() => ("embedded", Some(found), None),
-        Ok(found) => ("found", Some(found), None),
+    let published = entry.hashes().map(|hashes| hashes.content());
+    let read = found.and_then(|found| Ok((found, data::hashes(entry.name)?.content())));
+    let (state, read, error) = match read {
+        Ok(read) if read.0.folder.is_none() => ("embedded", Some(read), None),
+        Ok(read) if published.as_ref().is_some_and(|hash| *hash != read.1) => {
+            (OTHER_CONTENT, Some(read), None)
+        }
+        Ok(read) => ("found", Some(read), None),
         Err(error @ DataError::Missing { .. }) => ("missing", None, Some(message(error))),
         Err(error) => ("damaged", None, Some(message(error))),
     };
+    let (found, content) = read.unzip();
     Row {
         name: entry.key,
         title: entry.title,
         source: entry.source,
         state,
+        content,
+        published_content: published,
         train: found.as_ref().map(|found| found.train),
         test: found.as_ref().and_then(|found| found.test),
         folder: found.and_then(|found| Some(found.folder?.display().to_string())),
@@ -110,7 +142,7 @@ fn message(error: DataError) -> String {
 
 #[derive(Debug, Serialize)]
 struct CheckedFact {
-    what: &'static str,
+    what: String,
     published: String,
     found: String,
     holds: bool,
@@ -120,6 +152,8 @@ struct CheckedFact {
 struct Checked {
     name: &'static str,
     facts: Vec<CheckedFact>,
+    /// Content hash of the files.
+    content: String,
 }
 
 fn check(name: Option<&str>, format: Format, console: &Console) -> Result<Code, Failure> {
@@ -170,17 +204,17 @@ fn check_all(console: &Console) -> Result<Vec<Checked>, Failure> {
 }
 
 fn check_one(entry: &'static CatalogEntry) -> Result<Checked, Failure> {
-    let facts = data::check(entry.name)?
-        .into_iter()
-        .map(|fact| CheckedFact {
-            holds: fact.holds(),
-            what: fact.what,
-            published: fact.published,
-            found: fact.found,
-        });
+    let CheckedData { facts, content } = data::check(entry.name)?;
+    let facts = facts.into_iter().map(|fact| CheckedFact {
+        holds: fact.holds(),
+        what: fact.what,
+        published: fact.published,
+        found: fact.found,
+    });
     Ok(Checked {
         name: entry.key,
         facts: facts.collect(),
+        content,
     })
 }
 
@@ -194,11 +228,13 @@ fn text(checked: &[Checked]) -> String {
             };
             lines.push(vec![
                 data.name.to_owned(),
-                fact.what.to_owned(),
+                fact.what.clone(),
                 fact.found.clone(),
                 verdict,
             ]);
         }
+        let content = [data.name, "content", &data.content, ""];
+        lines.push(content.map(str::to_owned).to_vec());
     }
     plain(&lines, &[])
 }

@@ -118,7 +118,9 @@ impl From<DataError> for Failure {
             | DataError::Read { .. }
             | DataError::Malformed { .. }
             | DataError::Disagree { .. }
-            | DataError::WrongSet { .. } => Code::Unavailable,
+            | DataError::WrongSet { .. }
+            | DataError::Unpublished { .. }
+            | DataError::OtherContent { .. } => Code::Unavailable,
         };
         Self::of(code, &error)
     }

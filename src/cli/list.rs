@@ -3,12 +3,13 @@
 use super::arguments::{Format, FormatArg, ResultsArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
-use super::folder::summary_of;
+use super::folder::{self, summary_of};
 use super::select::{ALL, Selection};
 use super::table::plain;
-use crate::analysis::verdict_word;
 use crate::spec::Spec;
+use crate::text::counted;
 use serde::Serialize;
+use std::path::Path;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,19 +30,25 @@ struct Row {
     arms: usize,
     seeds: usize,
     cells: usize,
-    /// `supported`, `contradicted` or `undecided`; `none` without a primary contrast; absent
-    /// without results.
-    verdict: Option<&'static str>,
+    /// `supported`, `contradicted`, `undecided`, or why it is withheld; `none` without a primary contrast;
+    /// absent without results.
+    verdict: Option<String>,
+    /// Damaged lines of `runs.jsonl`.
+    damaged: usize,
     title: String,
 }
 
 pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
     let specs = args.selection.specs(ALL)?;
     let results = args.results.folder(&args.selection, &specs, None).folder;
-    let rows: Vec<Row> = (specs.into_iter())
-        .map(|spec| Row {
-            verdict: summary_of(&spec.name, &results)
-                .map(|summary| summary.verdict.map_or("none", verdict_word)),
+    let damaged = specs
+        .iter()
+        .map(|spec| damaged_lines(spec, &results, console));
+    let damaged = damaged.collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<Row> = (specs.into_iter().zip(damaged))
+        .map(|(spec, damaged)| Row {
+            damaged,
+            verdict: summary_of(&spec.name, &results).map(|summary| summary.verdict_words()),
             arms: spec.arms.len(),
             seeds: spec.seeds.len(),
             cells: cells(&spec),
@@ -56,6 +63,21 @@ pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
         Format::Text => console.print(&text(&rows))?,
     }
     Ok(Code::Done)
+}
+
+/// The number of damaged lines in the records of `spec`, with a warning if there are any.
+fn damaged_lines(spec: &Spec, results: &Path, console: &Console) -> Result<usize, Failure> {
+    let lines = folder::damage(&folder::recorded_runs(spec, results)?);
+    if let Some(first) = lines.first() {
+        let name = &spec.name;
+        let more = match lines.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {} more)", counted(more, "line")),
+        };
+        let advice = folder::damage_advice(name);
+        console.warn(&format!("{name}: {first}{more}; {advice}"));
+    }
+    Ok(lines.len())
 }
 
 /// Number of cells of a spec: arms x learning rates x seeds.
@@ -80,7 +102,7 @@ fn text(rows: &[Row]) -> String {
             row.arms.to_string(),
             row.seeds.to_string(),
             row.cells.to_string(),
-            row.verdict.unwrap_or("not run").to_owned(),
+            row.verdict.clone().unwrap_or_else(|| "not run".to_owned()),
         ]
     }));
     plain(&lines, &[3, 4, 5])

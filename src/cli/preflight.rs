@@ -2,7 +2,7 @@
 
 use super::exit::{Code, Failure};
 use crate::data::{self, SplitSizes};
-use crate::recipe::DataName;
+use crate::recipe::{Content, DataName};
 use crate::spec::{Arm, Spec};
 use crate::trainer::Job;
 use ablate_models::zoo::ModelConfig;
@@ -100,13 +100,14 @@ fn check_size(model: &ModelConfig) -> Result<(), String> {
 /// Loads the data set of every job.
 ///
 /// # Errors
-/// If a data set is missing or damaged.
+/// If a data set is missing or damaged, or has another content than its spec asks for.
 pub(crate) fn load_data<'j>(jobs: impl Iterator<Item = &'j Job>) -> Result<(), Failure> {
-    let mut seen: Vec<DataName> = Vec::new();
+    let mut seen: Vec<(DataName, &Content)> = Vec::new();
     for job in jobs {
-        if !seen.contains(&job.data.name) {
-            seen.push(job.data.name);
-            data::load(job.data.name)?;
+        let wanted = (job.data.name, &job.data.content);
+        if !seen.contains(&wanted) {
+            seen.push(wanted);
+            data::load(&job.data)?;
         }
     }
     Ok(())

@@ -6,13 +6,14 @@ use super::exit::{Code, Failure};
 use super::folder::{self, DerivedFile};
 use super::select::{ALL, Selection};
 use crate::analysis::Summary;
+use crate::data;
 use crate::files::FileError;
 use crate::plan::Plan;
 use crate::provenance::{Provenance, fingerprint};
 use crate::record::CellRecord;
 use crate::report::{claims_table, overview_table, splice};
 use crate::run::runs;
-use crate::spec::{Claim, Spec};
+use crate::spec::{Arm, Claim, Spec};
 use crate::text::counted;
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,7 +62,7 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
         damaged.extend(damage(&spec.name, &runs));
         match check_recipe(spec, &results, &runs.records) {
             Recipe::Same => {}
-            Recipe::OtherCode(text) => console.info(&text),
+            Recipe::OtherCode(text) | Recipe::Unknown(text) => console.info(&text),
             Recipe::Other(text) if args.check => stale.push(text),
             Recipe::Other(text) => console.warn(&text),
         }
@@ -195,6 +196,8 @@ fn spliced(
 /// Whether the records belong to the current spec and code.
 enum Recipe {
     Same,
+    /// That depends on the content of data that this machine does not have.
+    Unknown(String),
     /// The recipe is the same, the code is not.
     OtherCode(String),
     /// The recipe has changed.
@@ -217,6 +220,14 @@ fn check_recipe(spec: &Spec, results: &Path, records: &[CellRecord]) -> Recipe {
         return Recipe::Same;
     }
     let name = &spec.name;
+    let unknown = |arm: &&Arm| data::content_hash(&arm.data).is_none();
+    if let Some(arm) = spec.arms.iter().find(unknown) {
+        let data = data::entry(arm.data.name).key;
+        return Recipe::Unknown(format!(
+            "{name}: the files of data set `{data}` are not here, so it is not known whether the records are \
+             those of the current experiment file; see `ablate data list`"
+        ));
+    }
     let other = |cells: usize| {
         format!(
             "{name}: {} of the current experiment file {} no record; train them with \

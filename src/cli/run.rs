@@ -129,7 +129,7 @@ fn train(
     stop: &StopFlag,
 ) -> Result<RunReport, Failure> {
     let jobs = args.settings.jobs().min(work.jobs.len()).max(1);
-    let setting = trainer::setting(device);
+    let setting = trainer::setting(device, &work.plan.spec);
     let options = RunOptions {
         jobs,
         fresh: args.settings.fresh,

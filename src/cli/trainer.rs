@@ -5,7 +5,9 @@ use super::exit::Failure;
 use super::serve;
 use crate::device::{self, DeviceInfo, DeviceKind};
 use crate::machine::{cores, threads_per_job};
+use crate::plan::contents;
 use crate::provenance::{Revision, Setting};
+use crate::spec::Spec;
 use crate::train::BurnTrainer;
 use crate::trainer::{StopFlag, Trainer};
 use crate::worker::{Reply, Request, WorkerError, WorkerTrainer, Workers};
@@ -62,13 +64,14 @@ pub(crate) fn adapter(info: &DeviceInfo) -> Option<String> {
     (info.kind != DeviceKind::Cpu).then(|| info.to_string())
 }
 
-/// Provenance of a run on `info` in this work tree.
-pub(crate) fn setting(info: &DeviceInfo) -> Setting {
+/// Provenance of a run of `spec` on `info` in this work tree.
+pub(crate) fn setting(info: &DeviceInfo, spec: &Spec) -> Setting {
     Setting {
         revision: Revision::of(Path::new(".")),
         device: info.name.clone(),
         adapter: adapter(info),
         threads: cores(),
+        data: contents(spec),
     }
 }
 

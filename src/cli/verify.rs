@@ -9,7 +9,7 @@ use super::{adopt, preflight, signals, trainer};
 use crate::device;
 use crate::files::FileError;
 use crate::plan::{Plan, PlannedCell};
-use crate::provenance::{Provenance, fingerprint};
+use crate::provenance::{Provenance, fingerprint, instructions};
 use crate::record::{CellRecord, Outcome};
 use crate::run::{Reproduction, RunOptions, run_spec, runs};
 use crate::spec::Spec;
@@ -81,6 +81,10 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             differ.push(format!("{name}: not verified, because {lines}; {advice}"));
             continue;
         }
+        let paths = Paths::new(&check.plan, &results);
+        if let Some(text) = paths.told() {
+            console.info(&format!("{name}: {text}"));
+        }
         let found = retrain(check, args.isolate, console, &stop)?;
         let text = super::run::reproduced(&found).unwrap_or_default();
         match found.identical == found.compared && found.only_planned == 0 {
@@ -91,7 +95,10 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
                     console.print(&format!("{adopted}\n"))?;
                 }
             }
-            false => differ.push(format!("{name}: {text}{}", caveat(&check.plan.device))),
+            false => {
+                let (gpu, paths) = (caveat(&check.plan.device), paths.caveat());
+                differ.push(format!("{name}: {text}{gpu}{paths}"));
+            }
         }
     }
     match differ.is_empty() {
@@ -107,6 +114,50 @@ fn caveat(device: &str) -> String {
         false => format!(
             "; `{device}` picks kernels by timing them, so two trainings may differ in their last bits"
         ),
+    }
+}
+
+/// The instruction sets of the CPU kernels that made the records and that verify them.
+struct Paths {
+    /// `None` if it is not recorded.
+    then: Option<String>,
+    /// `None` on a GPU.
+    now: Option<String>,
+}
+
+impl Paths {
+    fn new(plan: &Plan, results: &Path) -> Self {
+        let provenance = Provenance::read(&results.join(&plan.spec.name));
+        Self {
+            then: provenance.and_then(|p| p.instructions().map(str::to_owned)),
+            now: instructions(&plan.device),
+        }
+    }
+
+    /// Which set made the records, and which verifies them; `None` on a GPU.
+    fn told(&self) -> Option<String> {
+        let now = self.now.as_ref()?;
+        Some(match &self.then {
+            Some(then) => format!("records made with `{then}` instructions, verified with `{now}`"),
+            None => format!(
+                "`provenance.json` does not say which instruction set made the records; verified with `{now}`"
+            ),
+        })
+    }
+
+    /// Explains why bits may differ although nothing is wrong; empty if the sets give the same bits.
+    fn caveat(&self) -> String {
+        let (Some(then), Some(now)) = (&self.then, &self.now) else {
+            return String::new();
+        };
+        let is_wide = |set: &str| ["avx2", "avx512"].contains(&set);
+        match then == now || is_wide(then) && is_wide(now) {
+            true => String::new(),
+            false => format!(
+                "; the records were made with `{then}` instructions, and `{now}` rounds differently, so \
+                 numbers may differ in their last bits"
+            ),
+        }
     }
 }
 
@@ -270,6 +321,26 @@ mod tests {
             arm.train.evaluate = evaluate;
         }
         spec
+    }
+
+    #[test]
+    fn only_unlike_rounding_excuses_other_bits() {
+        let paths = |then: Option<&str>, now: Option<&str>| Paths {
+            then: then.map(str::to_owned),
+            now: now.map(str::to_owned),
+        };
+        for (then, now, excused) in [
+            (Some("avx2"), Some("avx512"), false),
+            (Some("scalar"), Some("scalar"), false),
+            (Some("scalar"), Some("avx2"), true),
+            (Some("avx512"), Some("native"), true),
+            (None, Some("avx2"), false),
+            (Some("avx2"), None, false),
+        ] {
+            let paths = paths(then, now);
+            assert_eq!(!paths.caveat().is_empty(), excused, "{then:?} {now:?}");
+            assert_eq!(paths.told().is_some(), now.is_some());
+        }
     }
 
     #[test]

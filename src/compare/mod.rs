@@ -60,7 +60,7 @@ fn recipes(spec: &Spec) -> Vec<Option<String>> {
 }
 
 fn arm(arm: &Arm, recipe: Option<String>) -> Result<ArmComparison, DataError> {
-    let data = data::load(arm.data.name)?;
+    let data = data::load(&arm.data)?;
     let input = [data.height, data.width, data.channels];
     // Arms fit their data; the spec was checked.
     let cost = arm.model.cost(input, data.classes).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Catalogue of the data sets: every published fact that the program uses, and nothing that was
 //! read from a file.
 
+use super::content::FileHashes;
 use crate::recipe::{DataConfig, DataName, TestSplit};
 
 /// All data sets, in the order in which they are listed.
@@ -36,6 +37,10 @@ pub struct CatalogEntry {
     pub test: Option<&'static [usize]>,
     /// First three and last three training labels, if known.
     pub(crate) ends: Option<([u8; 3], [u8; 3])>,
+    /// Published SHA-256 of each file, decompressed, in the order of [`super::content::FILES`], if known.
+    pub(crate) hashes: Option<&'static [&'static str]>,
+    /// Debian's package of the data set, if there is one.
+    pub(crate) package: Option<&'static str>,
 }
 
 impl CatalogEntry {
@@ -57,6 +62,11 @@ impl CatalogEntry {
     /// Number of images in the test file; `None` if the data set has no test file.
     pub fn test_images(&self) -> Option<usize> {
         self.test.map(|counts| counts.iter().sum())
+    }
+
+    /// The published hashes of the files; `None` if they are not known.
+    pub fn hashes(&self) -> Option<FileHashes> {
+        self.hashes.map(FileHashes::published)
     }
 
     /// True if the class counts and the known first and last labels match the published ones.
@@ -118,6 +128,11 @@ const DIGITS: CatalogEntry = CatalogEntry {
     train: &[178, 182, 177, 183, 181, 182, 181, 179, 174, 180],
     test: None,
     ends: Some(([0, 1, 2], [8, 9, 8])),
+    hashes: Some(&[
+        "359cd13f0f514122884198b78a131df597421cbf5e93a76678fa96fc548f0d96",
+        "ce71631c1f31ce56fa54f31d1d498fafacff59b001e6c30c4a5e29508aa277ad",
+    ]),
+    package: None,
 };
 
 const MNIST: CatalogEntry = CatalogEntry {
@@ -132,6 +147,13 @@ const MNIST: CatalogEntry = CatalogEntry {
     train: &[5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
     test: Some(&[980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]),
     ends: Some(([5, 0, 4], [5, 6, 8])),
+    hashes: Some(&[
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ]),
+    package: None,
 };
 
 const FASHION_MNIST: CatalogEntry = CatalogEntry {
@@ -143,6 +165,13 @@ const FASHION_MNIST: CatalogEntry = CatalogEntry {
     train: &[6000; 10],
     test: Some(&[1000; 10]),
     ends: Some(([9, 0, 0], [3, 0, 5])),
+    hashes: Some(&[
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ]),
+    package: Some("dataset-fashion-mnist"),
     ..MNIST
 };
 
@@ -155,6 +184,8 @@ const KMNIST: CatalogEntry = CatalogEntry {
     train: &[6000; 10],
     test: Some(&[1000; 10]),
     ends: None,
+    // No copy of the files was at hand to compute them from.
+    hashes: None,
     ..MNIST
 };
 
@@ -181,6 +212,21 @@ pub(crate) mod tests {
             assert_eq!(entry.test_images(), Some(10_000), "{name:?}");
         }
         assert_eq!(entry(DataName::Digits).train_images(), 1_797);
+    }
+
+    #[test]
+    fn published_hashes_are_those_of_every_file() {
+        for entry in ALL.map(entry) {
+            let files = if entry.test.is_some() { 4 } else { 2 };
+            let Some(hashes) = entry.hashes else {
+                assert_eq!(entry.name, DataName::Kmnist);
+                continue;
+            };
+            assert_eq!(hashes.len(), files, "{}", entry.key);
+            let is_hash =
+                |text: &str| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
+            assert!(hashes.iter().all(|text| is_hash(text)), "{}", entry.key);
+        }
     }
 
     /// Training labels that have the class counts of `name` and start and end with the given

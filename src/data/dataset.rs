@@ -1,16 +1,14 @@
-//! A data set in memory, and loading it by name.
+//! A data set in memory, and reading it from its files.
 
 use super::catalog::{self, CatalogEntry};
-use super::digits::digits;
+use super::content::{FileHashes, hash_of};
 use super::error::DataError;
 use super::idx::{self, IdxError, Images};
-use super::locate::{DataFiles, SearchPath};
+use super::locate::DataFiles;
 use crate::recipe::DataName;
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Labelled images.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +45,24 @@ impl Dataset {
     pub const fn features(&self) -> usize {
         self.height * self.width * self.channels
     }
+
+    /// The hash of each file of the data set.
+    ///
+    /// # Panics
+    /// If there are more than 2^32 examples or pixels.
+    pub fn hashes(&self) -> FileHashes {
+        let image = [self.height, self.width, self.channels];
+        let image = &image[..if self.channels == 1 { 2 } else { 3 }];
+        let parts = [Some(&self.train), self.test.as_ref()];
+        let hashes = parts.into_iter().flatten().flat_map(|part| {
+            let shape = [&[part.len()], image].concat();
+            [
+                hash_of(&shape, &part.pixels),
+                hash_of(&[part.len()], &part.labels),
+            ]
+        });
+        FileHashes::new(hashes.collect())
+    }
 }
 
 impl Examples {
@@ -69,38 +85,14 @@ impl Examples {
     }
 }
 
-/// Returns the data set, which is read from disk once per process.
+/// Reads the four files of a data set. Returns it, and whether its training labels are the published ones.
 ///
 /// # Errors
-/// If files are missing, damaged, or belong to another data set.
-pub fn load(name: DataName) -> Result<Arc<Dataset>, DataError> {
-    static LOADED: Mutex<Option<HashMap<DataName, Arc<Dataset>>>> = Mutex::new(None);
-    // The lock is held while reading, so that several threads read the same files only once. A
-    // poisoned lock is safe to use: the map is only changed after a successful read.
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let loaded = loaded.get_or_insert_default();
-    if let Some(dataset) = loaded.get(&name) {
-        return Ok(Arc::clone(dataset));
-    }
-    let dataset = load_from(name, &SearchPath::from_env())?;
-    loaded.insert(name, Arc::clone(&dataset));
-    Ok(dataset)
-}
-
-/// Reads the data set from the folders of `search_path`.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_from(name: DataName, search_path: &SearchPath) -> Result<Arc<Dataset>, DataError> {
-    let entry = catalog::entry(name);
-    match entry.folder {
-        None => Ok(digits()),
-        Some(folder) => read(entry, &search_path.find(entry, folder)?).map(Arc::new),
-    }
-}
-
-/// Reads the four files of a data set.
-fn read(entry: &'static CatalogEntry, files: &DataFiles) -> Result<Dataset, DataError> {
+/// If a file is damaged, or if the files contradict each other or belong to another data set.
+pub(super) fn read(
+    entry: &'static CatalogEntry,
+    files: &DataFiles,
+) -> Result<(Dataset, bool), DataError> {
     let (train, header) = read_part(entry, &files.train_images, &files.train_labels)?;
     let (test, test_header) = read_part(entry, &files.test_images, &files.test_labels)?;
     let side = |header: idx::ImageHeader| format!("images of {}x{}", header.height, header.width);
@@ -108,15 +100,8 @@ fn read(entry: &'static CatalogEntry, files: &DataFiles) -> Result<Dataset, Data
         (&files.train_images, side(header)),
         (&files.test_images, side(test_header)),
     )?;
-    if !check_identity(entry, files, &train.labels)? {
-        log::warn!(
-            "`{}` is not {} as published; run `ablate data check {}` to see the differences",
-            files.folder.display(),
-            entry.title,
-            entry.key
-        );
-    }
-    Ok(Dataset {
+    let published = check_identity(entry, files, &train.labels)?;
+    let dataset = Dataset {
         name: entry.name,
         height: header.height,
         width: header.width,
@@ -125,7 +110,8 @@ fn read(entry: &'static CatalogEntry, files: &DataFiles) -> Result<Dataset, Data
         max_pixel: f32::from(entry.max_pixel),
         train,
         test: Some(test),
-    })
+    };
+    Ok((dataset, published))
 }
 
 /// Returns true if the training labels are the published ones of `entry`, false if they are
@@ -202,6 +188,7 @@ fn require_equal(left: (&Path, String), right: (&Path, String)) -> Result<(), Da
 pub(crate) mod small {
     use super::*;
     use crate::data::idx::write;
+    use crate::data::locate::SearchPath;
 
     /// The four files of a small data set: 20 training and 10 test images of 2x3 pixels, two and
     /// one per class.
@@ -254,11 +241,14 @@ mod tests {
     use super::*;
     use crate::data::idx::write;
 
-    fn load_small(small: &SmallFiles) -> Result<Arc<Dataset>, (String, String)> {
+    fn load_small(small: &SmallFiles) -> Result<Dataset, (String, String)> {
         let folder = tempfile::tempdir().unwrap();
         let search_path = small.write(folder.path());
-        load_from(DataName::Kmnist, &search_path)
-            .map_err(|e| (e.to_string(), folder.path().display().to_string()))
+        let entry = catalog::entry(DataName::Kmnist);
+        let files = search_path.find(entry, "kmnist").unwrap();
+        let (dataset, _) = read(entry, &files)
+            .map_err(|e| (e.to_string(), folder.path().display().to_string()))?;
+        Ok(dataset)
     }
 
     #[test]
@@ -340,11 +330,5 @@ mod tests {
                  `ABLATE_DATA_DIR` to its parent folder"
             )
         );
-    }
-
-    #[test]
-    fn data_set_is_loaded_once() {
-        let first = load(DataName::Digits).unwrap();
-        assert!(Arc::ptr_eq(&first, &load(DataName::Digits).unwrap()));
     }
 }

@@ -71,6 +71,35 @@ pub enum DataError {
         /// Name of the data set that was found.
         found: &'static str,
     },
+    /// A file has another content than the published one.
+    #[error(
+        "`{}` is not a file of {title} as published: {difference}; download the file again and replace it, \
+         or set `data.content = \"any\"` to use these data on purpose",
+        path.display()
+    )]
+    Unpublished {
+        /// The file.
+        path: PathBuf,
+        /// The data set in prose.
+        title: &'static str,
+        /// How its content differs.
+        difference: String,
+    },
+    /// The content is not the one that a spec or a job names.
+    #[error(
+        "data set `{name}` in {place} has the content {found}, not {wanted}; put the other files back, or \
+         change `data.content` to the content that you want"
+    )]
+    OtherContent {
+        /// Name of the data set.
+        name: &'static str,
+        /// Where it was found.
+        place: String,
+        /// Its content hash.
+        found: String,
+        /// The content hash that was asked for.
+        wanted: String,
+    },
     /// A setting of the spec's `data` table is invalid for this data set.
     #[error("`data.{key}` {message}")]
     Setting {

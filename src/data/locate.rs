@@ -2,7 +2,8 @@
 //!
 //! Folders are searched in this order: `$ABLATE_DATA_DIR/<folder>/`, `$ABLATE_DATA_DIR`,
 //! `$XDG_DATA_HOME/ablate/<folder>/`, `$XDG_CACHE_HOME/ablate/<folder>/` (`~/.cache` if the
-//! variable is unset). The first folder that holds any of the four files must hold all of them.
+//! variable is unset), and `/usr/share/datasets/<folder>/`, where Debian's packages of data sets are. The
+//! first folder that holds any of the four files must hold all of them.
 
 use super::catalog::CatalogEntry;
 use super::error::{DataError, quoted};
@@ -11,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// Environment variable that names the folder of data sets.
 pub const DATA_DIR: &str = "ABLATE_DATA_DIR";
+
+/// Folder of the data sets that Debian's packages install.
+const SYSTEM: &str = "/usr/share/datasets";
 
 /// Names of the four files; `.gz` may follow each.
 const FILES: [&str; 4] = [
@@ -27,6 +31,10 @@ pub struct SearchPath {
     data_dir: Option<PathBuf>,
     /// The `ablate` folders in the XDG base directories.
     xdg_folders: Vec<PathBuf>,
+    /// The folder of the system's data sets.
+    system: Option<PathBuf>,
+    /// The `ablate` folder in the user's cache.
+    cache: Option<PathBuf>,
 }
 
 /// Paths of the four files of a data set.
@@ -47,24 +55,36 @@ pub struct DataFiles {
 impl SearchPath {
     /// Reads the search path from the environment.
     pub fn from_env() -> Self {
-        Self::from_variables(|name| std::env::var_os(name))
+        Self {
+            system: Some(SYSTEM.into()),
+            ..Self::from_variables(|name| std::env::var_os(name))
+        }
     }
 
-    /// Reads the search path from the variables that `get` returns. Empty variables are ignored,
-    /// and so are relative paths in XDG variables (XDG Base Directory Specification 0.8).
+    /// Reads the search path from the variables that `get` returns, without the system's folder. Empty
+    /// variables are ignored, and so are relative paths in XDG variables (XDG Base Directory Specification
+    /// 0.8).
     pub fn from_variables(get: impl Fn(&str) -> Option<OsString>) -> Self {
         let path = |name| get(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let absolute = |name| path(name).filter(|p| p.is_absolute());
         let cache =
             absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        let cache = cache.map(|base| base.join("ablate"));
         Self {
             data_dir: path(DATA_DIR),
             xdg_folders: absolute("XDG_DATA_HOME")
-                .into_iter()
-                .chain(cache)
                 .map(|base| base.join("ablate"))
+                .into_iter()
+                .chain(cache.clone())
                 .collect(),
+            system: None,
+            cache,
         }
+    }
+
+    /// The folder for the program's own cache, if there is one.
+    pub(super) fn cache(&self) -> Option<&Path> {
+        self.cache.as_deref()
     }
 
     /// Finds the files of a data set.
@@ -76,6 +96,7 @@ impl SearchPath {
         let candidates: Vec<PathBuf> = (data_dir.clone().map(|dir| dir.join(folder)))
             .chain(data_dir.cloned())
             .chain(self.xdg_folders.iter().map(|dir| dir.join(folder)))
+            .chain(self.system.iter().map(|dir| dir.join(folder)))
             .collect();
         let complete = candidates
             .iter()
@@ -84,7 +105,7 @@ impl SearchPath {
             return Err(DataError::Missing {
                 name: entry.key,
                 files: FILES.map(str::to_owned).to_vec(),
-                advice: self.advice(folder),
+                advice: self.advice(entry, folder),
                 looked_in: candidates,
             });
         };
@@ -114,9 +135,9 @@ impl SearchPath {
     }
 
     /// Advice for the case that no file was found.
-    fn advice(&self, folder: &str) -> String {
+    fn advice(&self, entry: &CatalogEntry, folder: &str) -> String {
         let set = format!("set `{DATA_DIR}` to the parent folder of `{folder}`");
-        match self.data_dir.iter().chain(&self.xdg_folders).next() {
+        let advice = match self.data_dir.iter().chain(&self.xdg_folders).next() {
             None => set,
             Some(base) => {
                 let target = base.join(folder);
@@ -125,7 +146,25 @@ impl SearchPath {
                     quoted([target.display()].into_iter())
                 )
             }
+        };
+        match (entry.package, &self.system) {
+            (Some(package), Some(_)) => {
+                format!("{advice}, or install Debian's package `{package}`")
+            }
+            _ => advice,
         }
+    }
+}
+
+impl DataFiles {
+    /// The files in the order of [`super::content::FILES`].
+    pub(super) fn paths(&self) -> [&Path; 4] {
+        [
+            &self.train_images,
+            &self.train_labels,
+            &self.test_images,
+            &self.test_labels,
+        ]
     }
 }
 
@@ -181,6 +220,13 @@ mod tests {
         fill(&in_home, "");
         assert!(find(&all).is_err(), "XDG_CACHE_HOME replaces ~/.cache");
         assert_eq!(find(&without_xdg).unwrap().folder, in_home);
+        let system = SearchPath {
+            system: Some(at("system")),
+            ..all.clone()
+        };
+        let in_system = at("system/fashion-mnist");
+        fill(&in_system, ".gz");
+        assert_eq!(find(&system).unwrap().folder, in_system);
         for folder in [
             cache.join("ablate/fashion-mnist"),
             data.join("ablate/fashion-mnist"),
@@ -189,7 +235,25 @@ mod tests {
         ] {
             fill(&folder, "");
             assert_eq!(find(&all).unwrap().folder, folder);
+            assert_eq!(find(&system).unwrap().folder, folder);
         }
+    }
+
+    #[test]
+    fn missing_files_error_names_the_package() {
+        let system = SearchPath {
+            system: Some("/nowhere".into()),
+            ..SearchPath::default()
+        };
+        let message = find(&system).unwrap_err().to_string();
+        assert!(
+            message.contains("searched `/nowhere/fashion-mnist`;"),
+            "{message}"
+        );
+        assert!(
+            message.ends_with("or install Debian's package `dataset-fashion-mnist`"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -259,5 +323,8 @@ mod tests {
         ]);
         assert_eq!(found, search_path(&[("HOME", Path::new("/h"))]));
         assert_eq!(found.xdg_folders, [PathBuf::from("/h/.cache/ablate")]);
+        assert_eq!(found.cache(), Some(Path::new("/h/.cache/ablate")));
+        assert_eq!(SearchPath::from_variables(|_| None).cache(), None);
+        assert_eq!(SearchPath::from_env().system, Some(SYSTEM.into()));
     }
 }

@@ -5,12 +5,16 @@
 //! decides what goes to a device.
 //!
 //! [`locate`] documents where files are searched and [`idx`] how they are read; nothing is
-//! downloaded. [`catalog`] holds the facts about data sets.
+//! downloaded. [`catalog`] holds the facts about data sets, [`content`] defines the hash that identifies
+//! their content.
 
 pub mod catalog;
+pub mod content;
 pub mod dataset;
 pub mod digits;
 pub mod error;
+pub mod found;
+mod hash_cache;
 pub mod idx;
 pub mod locate;
 pub mod scale;
@@ -19,11 +23,13 @@ pub mod status;
 mod stratify;
 
 pub use catalog::{ALL, CatalogEntry, entry, tests_on_folds};
-pub use dataset::{Dataset, Examples, load};
+pub use content::FileHashes;
+pub use dataset::{Dataset, Examples};
 pub use error::DataError;
+pub use found::{content_hash, hashes, load, with_content};
 pub use scale::PixelScaling;
 pub use split::{Split, SplitSizes, TestSource};
-pub use status::{DataStatus, FoundDataset, PublishedFact, check, status};
+pub use status::{CheckedData, DataStatus, FoundDataset, PublishedFact, check, status};
 
 use crate::recipe::DataConfig;
 use std::sync::Arc;
@@ -44,7 +50,7 @@ pub struct Prepared {
 /// # Errors
 /// If the data set cannot be loaded, or if a setting of `config` is invalid for it.
 pub fn prepare(config: &DataConfig, seed: u64) -> Result<Prepared, DataError> {
-    prepare_from(load(config.name)?, config, seed)
+    prepare_from(load(config)?, config, seed)
 }
 
 /// Prepares a loaded data set for `seed`.

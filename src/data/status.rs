@@ -1,8 +1,10 @@
 //! Which data sets are available, and whether they match the published facts.
 
 use super::catalog::{self, CatalogEntry};
-use super::dataset::{Dataset, check_identity, load_from, read_file};
+use super::content::FileHashes;
+use super::dataset::{Dataset, check_identity, read_file};
 use super::error::DataError;
+use super::found::find_in;
 use super::idx;
 use super::locate::SearchPath;
 use crate::recipe::DataName;
@@ -37,7 +39,7 @@ pub struct FoundDataset {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedFact {
     /// The quantity.
-    pub what: &'static str,
+    pub what: String,
     /// The published value.
     pub published: String,
     /// The value that was found.
@@ -48,6 +50,22 @@ impl PublishedFact {
     /// True if the value that was found is the published one.
     pub fn holds(&self) -> bool {
         self.published == self.found
+    }
+}
+
+/// A data set that was read, compared with its published facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedData {
+    /// The facts.
+    pub facts: Vec<PublishedFact>,
+    /// The content hash of its files ([`FileHashes::content`]).
+    pub content: String,
+}
+
+impl CheckedData {
+    /// Whether every fact holds.
+    pub fn holds(&self) -> bool {
+        self.facts.iter().all(PublishedFact::holds)
     }
 }
 
@@ -94,11 +112,11 @@ fn find(
 }
 
 /// Reads a whole data set from the folders that the environment names and compares it with the
-/// published facts.
+/// published facts. Hashes are computed, not taken from the cache.
 ///
 /// # Errors
 /// If it cannot be loaded.
-pub fn check(name: DataName) -> Result<Vec<PublishedFact>, DataError> {
+pub fn check(name: DataName) -> Result<CheckedData, DataError> {
     check_in(name, &SearchPath::from_env())
 }
 
@@ -106,16 +124,40 @@ pub fn check(name: DataName) -> Result<Vec<PublishedFact>, DataError> {
 ///
 /// # Errors
 /// If it cannot be loaded.
-pub fn check_in(name: DataName, search_path: &SearchPath) -> Result<Vec<PublishedFact>, DataError> {
-    Ok(facts(catalog::entry(name), &*load_from(name, search_path)?))
+pub fn check_in(name: DataName, search_path: &SearchPath) -> Result<CheckedData, DataError> {
+    let entry = catalog::entry(name);
+    let dataset = find_in(name, search_path)?.dataset;
+    let hashes = dataset.hashes();
+    let mut facts = facts(entry, &dataset);
+    facts.extend(hash_facts(entry, &hashes));
+    Ok(CheckedData {
+        facts,
+        content: hashes.content(),
+    })
+}
+
+fn fact(what: impl Into<String>, published: String, found: String) -> PublishedFact {
+    PublishedFact {
+        what: what.into(),
+        published,
+        found,
+    }
+}
+
+/// The hash of each file; empty if the published hashes are not known.
+fn hash_facts(entry: &CatalogEntry, found: &FileHashes) -> Vec<PublishedFact> {
+    let Some(published) = entry.hashes() else {
+        return Vec::new();
+    };
+    let both = published.files().zip(found.files());
+    both.map(|((what, published), (_, found))| {
+        let what = format!("SHA-256 of the {what}");
+        fact(what, published.to_owned(), found.to_owned())
+    })
+    .collect()
 }
 
 fn facts(entry: &CatalogEntry, dataset: &Dataset) -> Vec<PublishedFact> {
-    let fact = |what, published: String, found: String| PublishedFact {
-        what,
-        published,
-        found,
-    };
     let size = |height, width| format!("{height}x{width}");
     let counts = |labels| catalog::class_counts(labels, dataset.classes);
     let train = counts(&dataset.train.labels);
@@ -188,9 +230,11 @@ mod tests {
         let status = status_in(DataName::Digits, &SearchPath::default());
         let found = status.found.unwrap();
         assert_eq!((found.folder, found.train, found.test), (None, 1_797, None));
-        let facts = check_in(DataName::Digits, &SearchPath::default()).unwrap();
-        assert_eq!(facts.len(), 8);
-        assert!(facts.iter().all(PublishedFact::holds), "{facts:?}");
+        let checked = check_in(DataName::Digits, &SearchPath::default()).unwrap();
+        assert_eq!(checked.facts.len(), 10);
+        assert!(checked.holds(), "{checked:?}");
+        let published = catalog::entry(DataName::Digits).hashes().unwrap();
+        assert_eq!(checked.content, published.content());
     }
 
     #[test]
@@ -239,9 +283,9 @@ mod tests {
     fn check_lists_the_facts_that_differ() {
         let folder = tempfile::tempdir().unwrap();
         let search_path = SmallFiles::default().write(folder.path());
-        let facts = check_in(DataName::Mnist, &search_path).unwrap();
-        let fails: Vec<_> = facts.iter().filter(|f| !f.holds()).collect();
-        let whats: Vec<_> = fails.iter().map(|fact| fact.what).collect();
+        let checked = check_in(DataName::Mnist, &search_path).unwrap();
+        let fails: Vec<_> = checked.facts.iter().filter(|f| !f.holds()).collect();
+        let whats: Vec<_> = fails.iter().map(|fact| fact.what.as_str()).collect();
         assert_eq!(
             whats,
             [
@@ -251,7 +295,11 @@ mod tests {
                 "training images per class",
                 "test images per class",
                 "first training labels",
-                "last training labels"
+                "last training labels",
+                "SHA-256 of the training images",
+                "SHA-256 of the training labels",
+                "SHA-256 of the test images",
+                "SHA-256 of the test labels"
             ]
         );
         assert_eq!(fails[0].published, "28x28");

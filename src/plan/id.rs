@@ -1,5 +1,7 @@
 //! Id of a cell: a hash of everything that determines its numbers.
 
+use crate::data;
+use crate::recipe::{Content, DataConfig};
 use crate::spec::Arm;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -10,6 +12,8 @@ use std::fmt::Write;
 const DIGITS: usize = 20;
 
 /// The part of an id that all cells of an arm share; without the name and label of the arm.
+///
+/// The content of the data is `null` where it is that of files that this machine does not have.
 pub(super) struct Recipe(Value);
 
 impl Recipe {
@@ -17,8 +21,15 @@ impl Recipe {
         let mut probes = arm.probes.clone();
         probes.sort_unstable();
         probes.dedup();
+        // The content decides, not why it was accepted.
+        let content = data::content_hash(&arm.data);
+        let data = DataConfig {
+            content: Content::default(),
+            ..arm.data.clone()
+        };
         Self(json!({
-            "data": arm.data,
+            "content": content,
+            "data": data,
             "device": device,
             "model": arm.model,
             "numerics": fingerprint,
@@ -67,7 +78,8 @@ mod tests {
         assert_eq!(
             Recipe::new(&arm(), "flex", "f").canonical(0.01, 1),
             concat!(
-                r#"{"data":{"folds":5,"label_noise":0.0,"name":"digits","scale":"standardize","#,
+                r#"{"content":"2c67d1bb39233fcbd1d34a5077a632ab8a1697954a38ed9199264d8184948c3e","#,
+                r#""data":{"folds":5,"label_noise":0.0,"name":"digits","scale":"standardize","#,
                 r#""test":"standard","validation":0.2},"device":"flex","learning_rate":0.01,"#,
                 r#""model":{"block":{"activation":"relu","bias":"auto","dropout":{"conv_rate":0.0,"#,
                 r#""input_rate":0.0,"placement":"end","rate":0.0,"spatial":false},"init":{"bias":0.0,"#,
@@ -83,7 +95,7 @@ mod tests {
     #[test]
     fn ids_are_stable() {
         // python3: hashlib.sha256(text).hexdigest()[:20] of the text in the test above.
-        assert_eq!(id_of(&arm()), "e207c461020a55b53411");
+        assert_eq!(id_of(&arm()), "dd20f6885fcf372fa0ce");
     }
 
     #[test]
@@ -100,6 +112,19 @@ mod tests {
         assert_ne!(id, id_of(&arm()));
         probes.probes = vec![Probe::TrainTestGap, Probe::Saturation, Probe::Saturation];
         assert_eq!(id_of(&probes), id);
+    }
+
+    #[test]
+    fn content_changes_ids_and_its_reason_does_not() {
+        let with = |content| {
+            let mut arm = arm();
+            arm.data.content = content;
+            id_of(&arm)
+        };
+        assert_eq!(with(Content::Any), id_of(&arm()));
+        let published = data::content_hash(&arm().data).unwrap();
+        assert_eq!(with(Content::Exactly(published)), id_of(&arm()));
+        assert_ne!(with(Content::Exactly("0".repeat(64))), id_of(&arm()));
     }
 
     #[test]

@@ -12,9 +12,10 @@ mod warning;
 pub use cost::company;
 pub use warning::{Warning, warnings};
 
+use crate::data;
 use crate::spec::Spec;
 use crate::trainer::{Job, JobCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every cell of a spec on one device, in canonical order: arms in the order of the spec, then
 /// learning rates in the order of the arm's grid, then seeds in the order of the spec.
@@ -98,7 +99,7 @@ impl Plan {
                 stacks(cells, cost::stack(arm, &self.device, self.replicas)).map(|cells| Job {
                     arm: arm.name.clone(),
                     device: self.device.clone(),
-                    data: arm.data.clone(),
+                    data: data::with_content(&arm.data),
                     model: arm.model.clone(),
                     train: arm.train.clone(),
                     probes: arm.probes.clone(),
@@ -108,6 +109,15 @@ impl Plan {
             })
             .collect()
     }
+}
+
+/// The content hash of each data set that the arms of `spec` use, by name, so far as it is known here.
+pub fn contents(spec: &Spec) -> BTreeMap<String, String> {
+    let known = spec.arms.iter().filter_map(|arm| {
+        let name = data::entry(arm.data.name).key.to_owned();
+        Some((name, data::content_hash(&arm.data)?))
+    });
+    known.collect()
 }
 
 /// Splits `cells`, in order, into the fewest groups of at most `most` cells, of nearly equal size.

@@ -13,6 +13,7 @@ use crate::device::{self, DeviceInfo, DeviceKind};
 use crate::files::{FileError, write_atomic};
 use crate::machine::{Machine, cores};
 use crate::run::RunReport;
+use ablate_kernels::InstructionSet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,6 +45,10 @@ pub struct Provenance {
     pub revision: Option<Revision>,
     /// The machine.
     pub machine: Machine,
+    /// Content hash of each data set ([`crate::data::FileHashes::content`]), by its name; empty in files of
+    /// older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
     /// The run.
     pub run: RunDetails,
     /// Code that reproduced the records and adopted them under its own cell ids.
@@ -65,6 +70,12 @@ pub struct Reproduced {
     /// Epoch or step up to which it trained them; absent if to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<usize>,
+    /// Content hash of each data set, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
+    /// Instruction set of the CPU kernels; absent for GPUs and in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
 }
 
 /// Build of the program.
@@ -108,6 +119,8 @@ pub struct Setting {
     pub adapter: Option<String>,
     /// Threads of the CPU backends.
     pub threads: usize,
+    /// Content hash of each data set, by its name.
+    pub data: BTreeMap<String, String>,
 }
 
 /// What ran, and its duration.
@@ -121,6 +134,9 @@ pub struct RunDetails {
     pub adapter: Option<String>,
     /// Threads of the CPU backends.
     pub threads: usize,
+    /// Instruction set of the CPU kernels; absent if only GPUs trained, and in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
     /// Start in UTC, e.g. `2026-01-31T12:00:00Z`.
     pub started: String,
     /// Start in seconds since 1970.
@@ -146,6 +162,13 @@ pub struct Compared {
     pub seconds: f64,
     /// Number of cells trained.
     pub trained: usize,
+    /// Content hash of each data set, by its name.
+    pub data: BTreeMap<String, String>,
+}
+
+/// The instruction set of the CPU kernels in this process and its workers; `None` for a GPU.
+pub fn instructions(device: &str) -> Option<String> {
+    device::is_cpu(device).then(|| InstructionSet::current().name().to_owned())
 }
 
 /// Whole seconds from 1970 on; 0 before.
@@ -162,10 +185,12 @@ impl Provenance {
             build: Build::on(&setting.device),
             revision: setting.revision.clone(),
             machine: Machine::this(),
+            data: setting.data.clone(),
             run: RunDetails {
                 device: setting.device.clone(),
                 adapter: setting.adapter.clone(),
                 threads: setting.threads,
+                instructions: instructions(&setting.device),
                 started: iso_8601(started_unix),
                 started_unix,
                 seconds: report.seconds,
@@ -177,19 +202,23 @@ impl Provenance {
         })
     }
 
-    /// The same records after this program, in the work tree of `revision`, reproduced `cells` of them.
+    /// The same records after this program, in the work tree of `revision`, reproduced `cells` of them from
+    /// `data`.
     #[must_use]
     pub fn reproduced(
         self,
         revision: Option<Revision>,
         cells: usize,
         until: Option<usize>,
+        data: BTreeMap<String, String>,
     ) -> Self {
         let reproduced = Reproduced {
             build: Build::on(&self.run.device),
             revision,
             cells,
             until,
+            data,
+            instructions: instructions(&self.run.device),
         };
         Self {
             reproduced: Some(reproduced),
@@ -203,6 +232,14 @@ impl Provenance {
         &build.unwrap_or(&self.build).fingerprint
     }
 
+    /// The instruction set with which the records were made, or else reproduced; `None` if neither is
+    /// recorded.
+    pub fn instructions(&self) -> Option<&str> {
+        let reproduced = self.reproduced.as_ref();
+        let reproduced = reproduced.and_then(|code| code.instructions.as_deref());
+        self.run.instructions.as_deref().or(reproduced)
+    }
+
     /// The provenance of a comparison of `devices` for which `cells` cells were trained, now or before.
     pub fn of_comparison(devices: &[DeviceInfo], cells: usize, made: &Compared) -> Self {
         let started_unix = unix_seconds(made.started);
@@ -213,6 +250,7 @@ impl Provenance {
             build: Build::on(""),
             revision: made.revision.clone(),
             machine: Machine::this(),
+            data: made.data.clone(),
             run: RunDetails {
                 device: devices
                     .iter()
@@ -221,6 +259,7 @@ impl Provenance {
                     .join(","),
                 adapter: (!adapters.is_empty()).then(|| adapters.join("; ")),
                 threads: cores(),
+                instructions: devices.iter().find_map(|device| instructions(&device.name)),
                 started: iso_8601(started_unix),
                 started_unix,
                 seconds: made.seconds,
@@ -294,6 +333,7 @@ mod tests {
             device: "wgpu".into(),
             adapter: Some("Some GPU (Vulkan)".into()),
             threads: 2,
+            data: [("digits".to_owned(), "2c67".to_owned())].into(),
         }
     }
 
@@ -336,5 +376,26 @@ mod tests {
         assert!(provenance.build.rustc.starts_with("rustc 1."));
         assert_eq!(provenance.build.lock_sha256.len(), 64);
         assert!(provenance.machine.cores > 0);
+        assert_eq!(provenance.data["digits"], "2c67");
+    }
+
+    #[test]
+    fn cpu_run_has_its_instruction_set() {
+        let on = |device: &str| {
+            let setting = Setting {
+                device: device.to_owned(),
+                ..setting()
+            };
+            Provenance::of_run(&setting, &report(1)).unwrap()
+        };
+        assert_eq!(on("wgpu").instructions(), None);
+        let current = InstructionSet::current().name();
+        let made = on("flex");
+        assert_eq!(made.instructions(), Some(current));
+        let mut older = made;
+        older.run.instructions = None;
+        assert_eq!(older.instructions(), None);
+        let reproduced = older.reproduced(None, 3, None, BTreeMap::new());
+        assert_eq!(reproduced.instructions(), Some(current));
     }
 }

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct DataConfig {
     /// The data set.
     pub name: DataName,
+    /// Content that its files must have. Default: `published`. A cell's id has the content in place of
+    /// this setting.
+    #[serde(default, skip_serializing_if = "Content::is_published")]
+    pub content: Content,
     /// Source of the test set. Default: `standard`.
     #[serde(default)]
     pub test: TestSplit,
@@ -51,6 +55,52 @@ pub enum DataName {
     Kmnist,
 }
 
+/// Content that the files of a data set must have: in specs `published`, `any`, or a hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Content {
+    /// The published content, so far as its hash is known.
+    #[default]
+    Published,
+    /// Any content.
+    Any,
+    /// The content with this hash, as [`crate::data::FileHashes::content`] gives it.
+    Exactly(String),
+}
+
+impl Content {
+    fn is_published(&self) -> bool {
+        *self == Self::Published
+    }
+}
+
+impl TryFrom<String> for Content {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+        match text.as_str() {
+            "published" => Ok(Self::Published),
+            "any" => Ok(Self::Any),
+            hash if hash.len() == 64 && hash.chars().all(is_digit) => Ok(Self::Exactly(text)),
+            _ => Err(format!(
+                "must be `published`, `any`, or the 64 digits of a content hash, not `{text}`; `ablate data \
+                 check` prints the hash of the data at hand"
+            )),
+        }
+    }
+}
+
+impl From<Content> for String {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Published => "published".to_owned(),
+            Content::Any => "any".to_owned(),
+            Content::Exactly(hash) => hash,
+        }
+    }
+}
+
 /// Source of the test set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,4 +124,36 @@ pub enum Scale {
     /// Standardize each pixel with its own mean and standard deviation. A constant pixel is only
     /// centered.
     StandardizeFeatures,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_published_any_or_a_hash() {
+        let hash = "0123456789abcdef".repeat(4);
+        for text in ["published", "any", &hash] {
+            let content = Content::try_from(text.to_owned()).unwrap();
+            assert_eq!(String::from(content), text);
+        }
+        for text in ["", "Any", &hash[1..], &hash.to_uppercase()] {
+            let message = Content::try_from(text.to_owned()).unwrap_err();
+            assert!(message.contains("`published`, `any`"), "{message}");
+        }
+    }
+
+    #[test]
+    fn published_content_is_not_written() {
+        let config: DataConfig = serde_json::from_str(r#"{"name": "mnist"}"#).unwrap();
+        assert_eq!(config.content, Content::Published);
+        assert!(!serde_json::to_string(&config).unwrap().contains("content"));
+        let any = DataConfig {
+            content: Content::Any,
+            ..config
+        };
+        let text = serde_json::to_string(&any).unwrap();
+        assert!(text.contains(r#""content":"any""#), "{text}");
+        assert_eq!(serde_json::from_str::<DataConfig>(&text).unwrap(), any);
+    }
 }

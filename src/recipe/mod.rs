@@ -9,7 +9,7 @@ mod planted_fault;
 mod probe;
 mod train;
 
-pub use data::{DataConfig, DataName, Scale, TestSplit};
+pub use data::{Content, DataConfig, DataName, Scale, TestSplit};
 pub use optimizer::{AdamMoments, Optimizer, Schedule};
 pub use planted_fault::{PlantedFault, Repair};
 pub use probe::Probe;

@@ -3,9 +3,7 @@
 use super::finding::{effect, prediction, ruled_out};
 use super::subject::subject;
 
-use crate::analysis::{
-    ArmSummary, ContrastSummary, IdentitySummary, Summary, finding_words, verdict_word,
-};
+use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary, finding_words};
 use crate::text::counted;
 use crate::text::wrap::paragraph;
 
@@ -24,8 +22,8 @@ pub fn answer(summary: &Summary) -> String {
         text.push_str(&paragraph(1, &format!("{verdict}: {compared}")));
         text.push_str(&paragraph(2, &measured(contrast)));
     }
-    if let (true, Some(verdict)) = (primary.len() > 1, summary.verdict) {
-        let verdict = verdict_word(verdict);
+    if primary.len() > 1 {
+        let verdict = summary.verdict_words();
         text.push_str(&paragraph(
             1,
             &format!("all primary contrasts together: {verdict}"),
@@ -96,7 +94,7 @@ fn score(arm: &ArmSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{fixture, summarize};
+    use crate::analysis::{Withheld, fixture, summarize, verdict_word};
     use crate::spec::{Expect, Identity, Spec};
     use crate::stats::{Finding, Verdict};
     use crate::text::markdown::one_line;
@@ -122,6 +120,25 @@ mod tests {
         assert!(text.contains("predicted: equivalent within ±0.25 points"));
         let verdict = verdict_word(summary.verdict.unwrap());
         assert!(text.contains(&format!("all primary contrasts together: {verdict}")));
+    }
+
+    #[test]
+    fn withheld_verdict_says_why() {
+        let mut summary = of(&fixture::spec(3, 10, 2));
+        let withheld = Some(Withheld {
+            failed: 3,
+            missing: 0,
+            cells: 20,
+        });
+        (summary.withheld, summary.contrasts[0].withheld) = (withheld, withheld);
+        let text = one_line(&answer(&summary));
+        let why = "withheld: 3 of 20 cells failed; run again";
+        assert!(
+            text.contains(&format!("{why}: b label against a label")),
+            "{text}"
+        );
+        let together = format!("all primary contrasts together: {why}");
+        assert!(text.contains(&together), "{text}");
     }
 
     #[test]

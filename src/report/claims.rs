@@ -161,14 +161,24 @@ fn answer(claim: &Claim, tests: &[&Summary]) -> String {
         ),
     };
     let answer = format!(
-        "**Answer: {}.** {meaning}{}",
+        "**Answer: {}.** {meaning}{}{}",
         status_words(status),
-        scopes(tests)
+        scopes(tests),
+        withheld(tests)
     );
     match advice {
         Some(advice) => format!("{answer}\n\n**In practice:** {}", one_line(advice)),
         None => answer,
     }
+}
+
+/// The experiments whose verdict is withheld, and why; empty without any.
+fn withheld(tests: &[&Summary]) -> String {
+    let told = tests.iter().filter_map(|summary| {
+        let why = summary.withheld.as_ref()?.words();
+        Some(format!(" The verdict of {} is {why}.", link(summary)))
+    });
+    told.collect()
 }
 
 /// One item per experiment: its verdict, scope and seeds.
@@ -178,7 +188,7 @@ fn verdicts(tests: &[&Summary]) -> String {
         tests.iter().filter(of).map(move |summary| {
             format!(
                 "**{}** in {}: {}; {}{}",
-                verdict_word(verdict),
+                summary.verdict_words(),
                 link(summary),
                 summary.conditions,
                 crate::text::counted(summary.seeds.len(), "seed"),
@@ -227,7 +237,10 @@ fn link(summary: &Summary) -> String {
 
 /// The heading, question, reading and contrasts of one experiment.
 fn experiment(summary: &Summary) -> Vec<String> {
-    let verdict = summary.verdict.map_or("no verdict", verdict_word);
+    let verdict = match summary.verdict {
+        Some(_) => summary.verdict_words(),
+        None => "no verdict".to_owned(),
+    };
     let mut parts = vec![
         format!("### {}: {verdict}", link(summary)),
         one_line(&summary.question),

@@ -136,10 +136,13 @@ fn does_show(shows: bool) -> &'static str {
 }
 
 /// The meaning of a finding for someone who chooses between treatment and control. `None` for
-/// interactions, probes and contrasts without a decision.
+/// interactions, probes, and contrasts without a decision or with a withheld verdict.
 pub fn practice(summary: &Summary, contrast: &ContrastSummary) -> Option<String> {
     let asked = &contrast.contrast;
-    if matches!(asked.metric, Metric::Probe(_)) || asked.comparison.is_interaction() {
+    if matches!(asked.metric, Metric::Probe(_))
+        || asked.comparison.is_interaction()
+        || contrast.withheld.is_some()
+    {
         return None;
     }
     let (ours, theirs) = (

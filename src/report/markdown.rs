@@ -2,7 +2,7 @@
 
 use super::finding::{disagreements, power, practice, sentence};
 use super::{factors, identities, probes, tables};
-use crate::analysis::{ContrastSummary, Summary, verdict_word};
+use crate::analysis::{ContrastSummary, Summary};
 use crate::plot::{FigureKind, Section};
 use crate::stats::Rule;
 use crate::text::capitalized;
@@ -129,13 +129,13 @@ fn primary(summary: &Summary) -> Vec<&ContrastSummary> {
 
 /// The verdict, and a sentence per primary contrast.
 fn answer(summary: &Summary) -> String {
-    let Some(verdict) = summary.verdict else {
+    if summary.verdict.is_none() {
         if !summary.identities.is_empty() {
             return identities::answer(&summary.identities);
         }
         return "**Answer: no verdict.** The experiment has no primary contrast.".to_owned();
-    };
-    let verdict = verdict_word(verdict);
+    }
+    let verdict = summary.verdict_words();
     let tell = |contrast: &ContrastSummary| {
         let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
         format!("{}{power}", sentence(summary, contrast))
@@ -193,8 +193,8 @@ fn grid(summary: &Summary) -> Vec<String> {
     };
     let text = "Validation accuracy (%) after the last epoch, mean ± SD over seeds. **Bold** is the \
                 rate that the arm uses: the one at which most seeds finished, then the one with the \
-                highest mean, then the one with the lowest validation NLL. The choice does not use test \
-                scores.";
+                highest mean, then the one with the lowest validation NLL. A rate at which a cell failed or \
+                is missing is used only if there is no other. The choice does not use test scores.";
     vec!["## Learning rates".to_owned(), text.to_owned(), table]
 }
 

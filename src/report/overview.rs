@@ -3,8 +3,8 @@
 use super::claims_table::claims_table;
 use super::finding::{detectable, margin, short_effect};
 use super::identities;
+use crate::analysis::finding_words;
 use crate::analysis::{ContrastSummary, IdentitySummary, Summary};
-use crate::analysis::{finding_words, verdict_word};
 use crate::spec::Claim;
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{Table, one_line};
@@ -86,7 +86,7 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
             summary.claim.clone().unwrap_or_default(),
             one_line(summary.sentence.as_ref().unwrap_or(&summary.question)),
             format!("[{0}]({prefix}{0}/{1})", summary.name, super::REPORT_FILE),
-            format!("**{}**", summary.verdict.map_or("none", verdict_word)),
+            format!("**{}**", summary.verdict_words()),
             lines(primary().map(|c| effect_cell(c, primary().count() > 1))),
             lines(primary().map(|c| finding_words(c.finding()).to_owned())),
             margins(primary()),

@@ -1,8 +1,8 @@
 //! A fake trainer, for tests of everything around training.
 
 use crate::recipe::{
-    DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, Scale, Schedule,
-    TestSplit, TrainConfig,
+    Content, DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, Scale,
+    Schedule, TestSplit, TrainConfig,
 };
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{Arm, QUANTITIES, Quantity, Spec, Timing};
@@ -204,6 +204,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         levels: Vec::new(),
         data: DataConfig {
             name: DataName::Digits,
+            content: Content::Published,
             test: TestSplit::Standard,
             folds: 5,
             validation: 0.2,

@@ -126,7 +126,7 @@ mod tests {
     use super::super::batch::Batches;
     use super::*;
     use crate::data::{load, prepare_from};
-    use crate::recipe::{DataConfig, DataName, Scale};
+    use crate::recipe::{DataConfig, Scale};
     use crate::train::net::host;
     use std::sync::Arc;
 
@@ -137,7 +137,7 @@ mod tests {
             subset: Some(100),
             ..crate::run::fake::spec(&["a"], 1).arms[0].data.clone()
         };
-        let dataset = load(DataName::Digits).expect("the digits are embedded");
+        let dataset = load(&config).expect("the digits are embedded");
         let replica = |seed| {
             let data = prepare_from(Arc::clone(&dataset), &config, seed)
                 .expect("the digits are large enough");

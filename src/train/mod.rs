@@ -89,7 +89,7 @@ impl Trainer for BurnTrainer {
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
         let mut threads = JobThreads::new(&job.device, self.threads());
-        let begin = || StackedTraining::new(job, &data::load(job.data.name)?);
+        let begin = || StackedTraining::new(job, &data::load(&job.data)?);
         let mut stacked = match threads.install(begin) {
             Ok(stacked) => stacked,
             Err(error) => {

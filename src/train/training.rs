@@ -33,7 +33,7 @@ impl<'a> Training<'a> {
     /// If the device cannot be opened, the data not loaded or the model not built, or if a batch is
     /// larger than the training split.
     pub fn new(job: &'a Job, threads: usize) -> Result<Self, TrainError> {
-        Self::on(&data::load(job.data.name)?, job, threads)
+        Self::on(&data::load(&job.data)?, job, threads)
     }
 
     /// Like [`Self::new`], but trains on `dataset` whatever data set `job` names.

@@ -22,13 +22,15 @@ fn labels(count: u32) -> Vec<u8> {
         .collect()
 }
 
+/// `tiny` on MNIST, with any content.
+fn on_any_mnist() -> String {
+    TINY.replace("\"digits\"", "\"mnist\"\ncontent = \"any\"")
+}
+
 /// A test folder with a spec on MNIST, and data files of 40 training and 20 test images.
 fn bench() -> Bench {
     let bench = Bench::new();
-    bench.write(
-        "experiments/images.toml",
-        TINY.replace("\"digits\"", "\"mnist\""),
-    );
+    bench.write("experiments/images.toml", on_any_mnist());
     bench.write(TRAIN_IMAGES, images(40, 40 * 784));
     bench.write(TRAIN_LABELS, labels(40));
     bench.write(TEST_IMAGES, images(20, 20 * 784));
@@ -98,29 +100,126 @@ fn failed_cells_are_recorded_and_retried() {
     let done = run(&bench, "run images").ends(3);
     let done = done.says("warning: images: a cell of arm `plain` failed: `train.batch_size` is 64");
     let done = done.says("error: 6 cells failed; run the same command again to retry");
-    done.shows("images: Does it run?").shows("0 finished pairs");
+    let done = done.shows("images: Does it run?").shows("0 finished pairs");
+    let why = "withheld: 6 of 6 cells failed; run again";
+    done.shows(why);
+    assert!(bench.text("results/images/report.md").contains(why));
+    run(&bench, "list images").ends(0).shows(why);
     assert!(
         bench
             .text("results/images/runs.jsonl")
             .contains("\"failed\"")
     );
     run(&bench, "run images").ends(3).says("trained 6 cells");
-    let small = TINY
-        .replace("\"digits\"", "\"mnist\"")
-        .replace("= 64", "= 8");
+    let small = on_any_mnist().replace("= 64", "= 8");
     bench.write("experiments/images.toml", small);
     run(&bench, "run images").ends(0).says("trained 6 cells");
 }
 
 #[test]
-fn unpublished_data_warn_and_fail_a_check() {
+fn unpublished_data_fail_run_and_check() {
     let bench = bench();
+    let any = bench.text("experiments/images.toml");
+    bench.write(
+        "experiments/images.toml",
+        any.replace("\ncontent = \"any\"", ""),
+    );
+    let done = run(&bench, "run images").ends(5).with_one_error();
+    done.says("train-images-idx3-ubyte` is not a file of MNIST as published")
+        .says("set `data.content = \"any\"`");
+    assert!(!bench.path("results").exists());
     let done = run(&bench, "data check mnist").ends(4);
     let done = done
         .shows("differs: published 60000")
-        .says("is not MNIST as published");
+        .shows("differs: published ba891046e6505d7a");
     done.says("error: the data differ from the published data set");
-    run(&bench, "data list").ends(0).shows("40 + 20 images");
+    let done = run(&bench, "data list").ends(0);
+    done.shows("other content").shows("40 + 20 images");
     bench.run("data check digits").ends(0).shows("ok");
     bench.run("data check cifar").ends(2).with_one_error();
+    let done = run(&bench, "run images --set data.content=all").ends(2);
+    done.says("must be `published`, `any`, or the 64 digits of a content hash");
+}
+
+/// The training labels of MNIST are 60,000 with these numbers per class, and start and end like this.
+fn mnist_labels() -> Vec<u8> {
+    let mut counts: [usize; 10] = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949];
+    let (first, last) = ([5, 0, 4], [5, 6, 8]);
+    for label in first.iter().chain(&last) {
+        counts[usize::from(*label)] -= 1;
+    }
+    let middle = (0u8..).zip(counts).flat_map(|(class, n)| vec![class; n]);
+    let labels = first.into_iter().chain(middle).chain(last);
+    let header = [0x0801, 60_000u32].map(u32::to_be_bytes).concat();
+    header.into_iter().chain(labels).collect()
+}
+
+#[test]
+fn black_training_images_fail_run_and_check() {
+    let bench = bench();
+    let header = [0x0803, 60_000u32, 28, 28].map(u32::to_be_bytes).concat();
+    bench.write(TRAIN_IMAGES, [header, vec![0; 60_000 * 784]].concat());
+    bench.write(TRAIN_LABELS, mnist_labels());
+    let test = (0..10_000).map(|i| (i % 10) as u8);
+    let header = [0x0801, 10_000u32].map(u32::to_be_bytes).concat();
+    bench.write(
+        TEST_LABELS,
+        header.into_iter().chain(test).collect::<Vec<u8>>(),
+    );
+    bench.write(TEST_IMAGES, images(10_000, 10_000 * 784));
+    let done = run(&bench, "run images --set data.content=published").ends(5);
+    done.with_one_error()
+        .says("the SHA-256 of its training images is")
+        .says("published is ba891046e6505d7a");
+    let done = run(&bench, "data check mnist").ends(4);
+    done.shows("differs: published ba891046e6505d7a");
+}
+
+#[test]
+fn content_is_part_of_cell_ids_and_of_provenance() {
+    let bench = bench();
+    let small = on_any_mnist().replace("= 64", "= 8");
+    bench.write("experiments/images.toml", small);
+    run(&bench, "run images -q").ends(0);
+    let recorded = || {
+        let text = bench.text("results/images/provenance.json");
+        let provenance: serde_json::Value = serde_json::from_str(&text).unwrap();
+        provenance["data"]["mnist"].as_str().unwrap().to_owned()
+    };
+    let first = recorded();
+    let list: serde_json::Value =
+        serde_json::from_str(&run(&bench, "data list --format json").ends(0).out).unwrap();
+    assert_eq!(list[1]["content"], first.as_str());
+    run(&bench, "plan images --no-time")
+        .ends(0)
+        .shows("0 to train");
+    run(&bench, "report images --check").ends(0);
+
+    // Other data: other cells.
+    let mut changed = labels(40);
+    changed[8] = 9;
+    bench.write(TRAIN_LABELS, changed);
+    run(&bench, "plan images --no-time")
+        .ends(0)
+        .shows("6 to train");
+    let done = run(&bench, "report images --check").ends(4);
+    done.says("6 cells of the current experiment file have no record");
+    run(
+        &bench,
+        &format!("plan images --set data.content={first} --no-time"),
+    )
+    .ends(0);
+    let done = run(&bench, &format!("run images --set data.content={first}")).ends(5);
+    done.with_one_error().says("has the content").says(&first);
+    run(&bench, "run images -q").ends(0);
+    assert_ne!(recorded(), first);
+
+    // A machine without the files.
+    std::fs::remove_dir_all(bench.path("data")).unwrap();
+    run(&bench, "plan images").ends(0).says("no time estimate");
+    run(&bench, "list images").ends(0);
+    let done = run(&bench, "report images --check").ends(0);
+    done.says("the files of data set `mnist` are not here");
+    let done = run(&bench, "run images").ends(5).with_one_error();
+    done.says("put them into");
 }

@@ -205,6 +205,11 @@ fn damaged_records_are_named_set_aside_and_trained_again() {
     let damage = || bench.write("results/tiny/runs.jsonl", "{}\n");
     damage();
     bench.run("plan tiny").ends(0).says("line 1");
+    bench
+        .run("list")
+        .ends(0)
+        .says("line 1")
+        .says("train the damaged cells again");
     bench.run("report tiny").ends(5).says("line 1");
     bench.run("verify tiny").ends(5);
     damage();

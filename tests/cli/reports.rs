@@ -197,7 +197,11 @@ fn verify_fails_on_changed_records() {
     let bench = trained();
     let before = bench.files("results");
     let done = bench.run("verify --cells 4").ends(0);
-    done.shows("ok tiny: reproduced 4 of 4 cells bit for bit");
+    let done = done.shows("ok tiny: reproduced 4 of 4 cells bit for bit");
+    let set = ablate_kernels::InstructionSet::current();
+    done.says(&format!(
+        "tiny: records made with `{set}` instructions, verified with `{set}`"
+    ));
     assert_eq!(bench.files("results"), before);
     let text = bench.text("results/tiny/runs.jsonl");
     let changed = without_checksums(&text.replace("\"train_loss\":", "\"train_loss\":1"));

@@ -33,7 +33,7 @@ impl ProbeHooks for BiasTwin {
 
 fn measure(job: &Job, results: &mut [ProbeResults]) -> Result<(), TrainError> {
     let device = crate::device::open(&job.device)?.autodiff();
-    let batches = load(job, &data::load(job.data.name)?, &device, DType::F64)?;
+    let batches = load(job, &data::load(&job.data)?, &device, DType::F64)?;
     let seeds: Vec<u64> = job.cells.iter().map(|cell| cell.seed).collect();
     let train_net = |bias| {
         let start = Start::new(seeds.clone(), &device).double();

@@ -28,7 +28,7 @@ impl<'a> CellSteps<'a> {
     /// The first `steps` steps of the cell of `job`; fewer if the training ends or plants a fault
     /// before.
     pub(crate) fn new(job: &'a Job, steps: usize) -> Result<Self, TrainError> {
-        let dataset = data::load(job.data.name)?;
+        let dataset = data::load(&job.data)?;
         let data = data::prepare_from(dataset, &job.data, job.cells[0].seed)?;
         let (examples, batch) = (data.split.train.len(), job.train.batch_size);
         if batch > examples {

@@ -249,7 +249,7 @@ pub fn measure(request: &TimingRequest) -> Vec<SizeTiming> {
     let failed = |error: &dyn ToString| TimingOutcome::Failed {
         error: error.to_string(),
     };
-    let dataset = match data::load(request.data.name) {
+    let dataset = match data::load(&request.data) {
         Ok(dataset) => dataset,
         Err(error) => {
             let outcome = |device: &String| request.outcome(device, failed(&error));
@@ -418,8 +418,8 @@ mod tests {
 
     #[test]
     fn steps_per_epoch_are_whole_batches() {
-        let dataset = data::load(DataName::Digits).unwrap();
         let mut arm = arm();
+        let dataset = data::load(&arm.data).unwrap();
         arm.train.batch_size = 32;
         // A fifth of 1,797 is the test set and a fifth of the rest validation: 1,151 remain.
         assert_eq!(steps_per_unit(&arm, &dataset).unwrap(), 1150 / 32);

@@ -73,7 +73,7 @@ struct IdentitySetup<'a> {
 impl<'a> IdentitySetup<'a> {
     fn open(job: &'a Job, name: &'static str) -> Result<Self, TrainError> {
         let device = device::open(name)?.autodiff();
-        let batches = load(job, &data::load(job.data.name)?, &device, DType::F64)?;
+        let batches = load(job, &data::load(&job.data)?, &device, DType::F64)?;
         Ok(Self {
             orders: batches.orders(0),
             job,
