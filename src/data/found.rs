@@ -112,8 +112,8 @@ pub(super) fn find_in(name: DataName, search_path: &SearchPath) -> Result<Found,
     let cached = unchanged.as_ref().and(cached(&files, search_path));
     let hashes = cached.unwrap_or_else(|| {
         let hashes = dataset.hashes();
-        let known = hashes.files().map(|(_, hash)| hash.to_owned());
         if let Some(files) = unchanged {
+            let known = hashes.files().map(|(_, hash)| hash.to_owned());
             HashCache::read(search_path.cache()).add(files.into_iter().zip(known));
         }
         hashes
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn accepted_content_becomes_the_one_found() {
         let published = content_hash(&config(Content::Published)).unwrap();
-        let any = with_content_hash(&config(Content::Any));
+        let any = with_content(&config(Content::Any));
         assert_eq!(any.content, Content::Exactly(published));
         let config = config(Content::Published);
         assert_eq!(with_content(&config), config);

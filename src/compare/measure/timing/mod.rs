@@ -340,7 +340,6 @@ fn catch_panic<T>(f: impl FnOnce() -> T) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::DataName;
     use crate::run::fake;
 
     fn arm() -> Arm {
