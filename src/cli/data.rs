@@ -17,9 +17,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Verb {
-    /// List the data sets, their content, their folders, and
-    /// missing files
-    #[command(verbatim_doc_comment)]
+    /// List the data sets, their content and folders
     List {
         #[command(flatten)]
         format: FormatArg,
