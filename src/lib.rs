@@ -9,6 +9,7 @@ pub mod files;
 pub mod machine;
 pub mod plan;
 pub mod plot;
+pub mod program;
 pub mod provenance;
 pub mod recipe;
 pub mod record;

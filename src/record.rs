@@ -13,8 +13,9 @@ pub struct CellRecord {
     pub arm: String,
     /// Seed.
     pub seed: u64,
-    /// Learning rate.
-    pub learning_rate: f64,
+    /// Learning rate; absent for a program without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
     /// Device name, as asked for (`ndarray`, `flex`, `wgpu`, `cuda`).
     pub device: String,
     /// How it ended.
@@ -94,13 +95,19 @@ pub struct EpochRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
     /// Mean loss over the steps since the last evaluation, as trained (with dropout, batch
-    /// statistics), in nats.
-    pub train_loss: f64,
+    /// statistics), in nats; absent for a program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_loss: Option<f64>,
     /// On the validation split, in evaluation mode; absent where there is no validation split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Scores>,
-    /// On the test set, in evaluation mode. Curves and contrasts read it; nothing is chosen by it.
-    pub test: Scores,
+    /// On the test set, in evaluation mode; absent for a program. Curves and contrasts read it; nothing
+    /// is chosen by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Scores>,
+    /// Metrics of a program by name, as it reported them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
 }
 
 impl EpochRecord {

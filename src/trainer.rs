@@ -2,7 +2,7 @@
 //!
 //! Everything around training is tested with a trainer that trains nothing.
 
-use crate::recipe::{DataConfig, Probe, TrainConfig};
+use crate::recipe::{DataConfig, Probe, Recipe, TrainConfig};
 use crate::record::CellRecord;
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
@@ -16,14 +16,8 @@ pub struct Job {
     pub arm: String,
     /// Name of the device.
     pub device: String,
-    /// Data.
-    pub data: DataConfig,
-    /// Model.
-    pub model: ModelConfig,
-    /// Training.
-    pub train: TrainConfig,
-    /// Probes.
-    pub probes: Vec<Probe>,
+    /// What is trained.
+    pub recipe: Recipe,
     /// Cells.
     pub cells: Vec<JobCell>,
     /// Last epoch or step to train, in the unit of the training's length; `None` trains all of it.
@@ -34,16 +28,67 @@ pub struct Job {
 }
 
 impl Job {
-    /// Epochs or steps after which the net is evaluated.
-    pub fn evaluations(&self) -> Vec<usize> {
-        let mut times = self.train.evaluations();
-        times.retain(|time| self.until.is_none_or(|until| *time <= until));
-        times
+    /// The job with the parts of its recipe, if it trains nets.
+    pub fn net(&self) -> Option<NetJob<'_>> {
+        let net = self.recipe.net()?;
+        Some(NetJob {
+            job: self,
+            device: &self.device,
+            data: &net.data,
+            model: &net.model,
+            train: &net.train,
+            probes: &net.probes,
+            cells: &self.cells,
+        })
     }
 
-    /// Whether [`Self::until`] ends it before its training is over.
+    /// Epochs or steps after which it is evaluated; `None` for a program, which decides for itself.
+    pub fn evaluations(&self) -> Option<Vec<usize>> {
+        let mut times = self.recipe.evaluations()?;
+        times.retain(|time| self.until.is_none_or(|until| *time <= until));
+        Some(times)
+    }
+}
+
+/// A job that trains nets, with the parts of its recipe.
+#[derive(Clone, Copy, Debug)]
+pub struct NetJob<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Name of the device.
+    pub device: &'a str,
+    /// Data.
+    pub data: &'a DataConfig,
+    /// Model.
+    pub model: &'a ModelConfig,
+    /// Training.
+    pub train: &'a TrainConfig,
+    /// Probes.
+    pub probes: &'a [Probe],
+    /// Cells.
+    pub cells: &'a [JobCell],
+}
+
+impl NetJob<'_> {
+    /// Epochs or steps after which the nets are evaluated.
+    pub fn evaluations(&self) -> Vec<usize> {
+        self.job.evaluations().unwrap_or_default()
+    }
+
+    /// Whether [`Job::until`] ends it before its training is over.
     pub fn stops_early(&self) -> bool {
         self.evaluations().len() < self.train.evaluations().len()
+    }
+
+    /// The learning rate of each cell.
+    ///
+    /// # Panics
+    /// If a cell has none, which the spec does not allow for nets.
+    pub fn learning_rates(&self) -> Vec<f64> {
+        let rates = self.cells.iter().map(|cell| cell.learning_rate);
+        rates
+            .map(|rate| rate.expect("a net has a learning rate"))
+            .collect()
     }
 }
 
@@ -55,8 +100,8 @@ pub struct JobCell {
     pub id: String,
     /// Seed.
     pub seed: u64,
-    /// Learning rate.
-    pub learning_rate: f64,
+    /// Learning rate; `None` for a program without one.
+    pub learning_rate: Option<f64>,
 }
 
 /// A request to stop at the next safe point.
@@ -96,7 +141,7 @@ pub trait Trainer: Sync {
         let _ = threads;
     }
 
-    /// Seconds that `job` takes on one worker alone, extrapolated from a few steps; `None` if it
-    /// cannot be run.
+    /// Seconds that `job` takes on one worker alone, extrapolated from a few steps or from cells that
+    /// have run; `None` if that is unknown.
     fn estimate(&self, job: &Job) -> Option<f64>;
 }

@@ -104,8 +104,12 @@ fn no_design_has_a_weakness_but_the_smoke_test() {
 fn every_arm_can_be_built_for_its_data() {
     for spec in committed() {
         for arm in &spec.arms {
-            let data = entry(arm.data.name);
-            let cost = arm.model.cost(data.image_shape(), data.classes());
+            let data = entry(arm.net().unwrap().data.name);
+            let cost = arm
+                .net()
+                .unwrap()
+                .model
+                .cost(data.image_shape(), data.classes());
             let cost = cost.unwrap_or_else(|e| panic!("{}: {}: {e}", spec.name, arm.name));
             assert!(cost.parameters > 0 && cost.multiply_adds > 0);
         }
@@ -116,9 +120,13 @@ fn every_arm_can_be_built_for_its_data() {
 fn every_batch_fits_into_the_training_split() {
     for spec in committed() {
         for arm in &spec.arms {
-            let sizes = data::SplitSizes::of_published(&arm.data);
+            let sizes = data::SplitSizes::of_published(&arm.net().unwrap().data);
             let sizes = sizes.unwrap_or_else(|e| panic!("{}: {}: {e}", spec.name, arm.name));
-            assert!(arm.train.batch_size <= sizes.train, "{}", spec.name);
+            assert!(
+                arm.net().unwrap().train.batch_size <= sizes.train,
+                "{}",
+                spec.name
+            );
         }
     }
 }
@@ -127,7 +135,7 @@ fn every_batch_fits_into_the_training_split() {
 fn every_accuracy_margin_of_the_suites_is_more_than_one_test_image() {
     for spec in in_suite("standard").iter().chain(&in_suite("mnist")) {
         for contrast in &spec.contrasts {
-            let data = &arm(spec, &contrast.weights[0].arm).data;
+            let data = &arm(spec, &contrast.weights[0].arm).net().unwrap().data;
             let images = data::SplitSizes::of_published(data).unwrap().test;
             if contrast.metric == Metric::TestAccuracy {
                 let image = 100.0 / images as f64;
@@ -144,15 +152,23 @@ fn the_standard_suite_has_the_design_that_methodology_describes() {
         assert_eq!(spec.seeds, (0..20).collect::<Vec<u64>>(), "{name}");
         assert!(spec.claim.is_some() && spec.sentence.is_some(), "{name}");
         for arm in &spec.arms {
-            let rates = match arm.model {
+            let rates = match arm.net().unwrap().model {
                 ModelConfig::Mlp(_) => [0.0003, 0.001, 0.003, 0.01],
                 ModelConfig::Cnn(_) => [0.001, 0.003, 0.01, 0.03],
             };
             assert_eq!(arm.learning_rates, rates, "{name}");
-            assert_eq!(arm.data, spec.arms[0].data, "{name}");
-            assert_eq!(arm.train, spec.arms[0].train, "{name}");
-            assert_eq!(arm.data.name, DataName::Digits, "{name}");
-            assert_eq!(arm.data.folds, 5, "{name}");
+            assert_eq!(
+                arm.net().unwrap().data,
+                spec.arms[0].net().unwrap().data,
+                "{name}"
+            );
+            assert_eq!(
+                arm.net().unwrap().train,
+                spec.arms[0].net().unwrap().train,
+                "{name}"
+            );
+            assert_eq!(arm.net().unwrap().data.name, DataName::Digits, "{name}");
+            assert_eq!(arm.net().unwrap().data.folds, 5, "{name}");
         }
         assert!(spec.contrasts.iter().any(|c| c.primary), "{name}");
         let primary = spec.contrasts.iter().filter(|c| c.primary).count();
@@ -161,7 +177,7 @@ fn the_standard_suite_has_the_design_that_methodology_describes() {
             let margin = match contrast.metric {
                 Metric::TestAccuracy => DIGITS_ACCURACY_MARGIN,
                 Metric::TestNll => DIGITS_NLL_MARGIN,
-                Metric::TestEce | Metric::Probe(_) => f64::NAN,
+                Metric::TestEce | Metric::Probe(_) | Metric::Program(_) => f64::NAN,
             };
             assert_eq!(contrast.margin, margin, "{name}: {}", contrast.name);
         }
@@ -185,8 +201,14 @@ fn a_dense_net_and_a_convolutional_net_are_asked_the_same() {
         let find = |name: &str| specs.iter().find(|s| s.name == name).unwrap();
         let (dense, conv) = (find(name), find(&format!("{name}-cnn")));
         assert_eq!(dense.sentence, conv.sentence);
-        assert!(matches!(dense.arms[0].model, ModelConfig::Mlp(_)));
-        assert!(matches!(conv.arms[0].model, ModelConfig::Cnn(_)));
+        assert!(matches!(
+            dense.arms[0].net().unwrap().model,
+            ModelConfig::Mlp(_)
+        ));
+        assert!(matches!(
+            conv.arms[0].net().unwrap().model,
+            ModelConfig::Cnn(_)
+        ));
         let asked: Vec<_> = dense.contrasts.iter().map(prediction).collect();
         for contrast in &conv.contrasts {
             assert!(asked.contains(&prediction(contrast)), "{name}");
@@ -207,7 +229,7 @@ fn mnist_is_asked_what_the_digits_are_asked() {
             assert!(asked.contains(&prediction(contrast)), "{name}");
         }
         for arm in &mnist.arms {
-            assert_eq!(arm.data.name, DataName::Mnist, "{name}");
+            assert_eq!(arm.net().unwrap().data.name, DataName::Mnist, "{name}");
             assert_eq!(arm.learning_rates, [0.0003, 0.001, 0.003], "{name}");
         }
     }
@@ -220,9 +242,12 @@ fn the_mnist_checks_train_presets_on_all_training_images_and_choose_nothing() {
         let [arm] = &spec.arms[..] else {
             panic!("{} has one arm", spec.name);
         };
-        assert_eq!(arm.data.validation, 0.0);
+        assert_eq!(arm.net().unwrap().data.validation, 0.0);
         assert_eq!(arm.learning_rates.len(), 1);
-        assert_eq!(arm.model, preset(&arm.name).unwrap().config());
+        assert_eq!(
+            arm.net().unwrap().model,
+            preset(&arm.name).unwrap().config()
+        );
         assert_eq!((&spec.claim, spec.contrasts.len()), (&None, 0));
     }
 }
@@ -234,7 +259,13 @@ fn the_recipes_train_on_all_images_by_one_rate_an_arm_and_lay_published_numbers_
         let spec = spec.expect("it is committed");
         assert_eq!(spec.seeds, (0..seeds).collect::<Vec<u64>>());
         for arm in &spec.arms {
-            assert_eq!((arm.data.validation, arm.data.scale), (0.0, Scale::Unit));
+            assert_eq!(
+                (
+                    arm.net().unwrap().data.validation,
+                    arm.net().unwrap().data.scale
+                ),
+                (0.0, Scale::Unit)
+            );
             assert_eq!(arm.learning_rates.len(), 1, "{}", arm.name);
             assert!(
                 spec.published.iter().any(|p| p.arm == arm.name),
@@ -253,7 +284,7 @@ fn the_pyramid_has_the_published_numbers() {
         .iter()
         .find(|spec| spec.name == "mnist-pyramid-affine");
     for arm in &spec.expect("it is committed").arms {
-        let ModelConfig::Mlp(net) = &arm.model else {
+        let ModelConfig::Mlp(net) = &arm.net().unwrap().model else {
             panic!("a dense net");
         };
         assert_eq!(net.hidden, [200, 100, 60, 30]);
@@ -273,9 +304,18 @@ fn the_pyramid_has_the_published_numbers() {
             other => panic!("{other:?}"),
         };
         assert_eq!(arm.learning_rates, [rate]);
-        assert_eq!(arm.train.schedule, Schedule::Decay { to: 0.0001, tau });
-        assert_eq!(arm.train.length, Length::Steps(10_000));
-        assert_eq!((arm.train.batch_size, arm.train.loss_scale), (100, 100.0));
+        assert_eq!(
+            arm.net().unwrap().train.schedule,
+            Schedule::Decay { to: 0.0001, tau }
+        );
+        assert_eq!(arm.net().unwrap().train.length, Length::Steps(10_000));
+        assert_eq!(
+            (
+                arm.net().unwrap().train.batch_size,
+                arm.net().unwrap().train.loss_scale
+            ),
+            (100, 100.0)
+        );
     }
 }
 
@@ -286,7 +326,7 @@ fn a_report_can_be_made_of_every_experiment() {
         let jobs = plan.jobs(|_| true);
         let records: Vec<_> = jobs.iter().flat_map(FakeTrainer::records).collect();
         let derived =
-            derive(&spec, &records, None).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
+            derive(&spec, &records, None, None).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
         let judged = spec.contrasts.iter().any(|c| c.primary);
         assert_eq!(derived.summary.verdict.is_some(), judged, "{}", spec.name);
         for arm in &spec.arms {

@@ -11,6 +11,7 @@
 use ablate::device;
 use ablate::files::write_atomic;
 use ablate::provenance::Revision;
+use ablate::recipe::{NetRecipe, Recipe};
 use ablate::train::Training;
 use ablate::trainer::{Job, JobCell};
 use burn_cubecl::cubecl::logging::{Duration, LaunchObservation, LaunchObserver};
@@ -126,15 +127,17 @@ fn profile(
     let cell = |seed| JobCell {
         id: String::new(),
         seed,
-        learning_rate: 1e-3,
+        learning_rate: Some(1e-3),
     };
     let job = Job {
         arm: name.to_owned(),
         device: arguments.device.clone(),
-        data: serde_json::from_value(json!({ "name": "mnist" }))?,
-        model: serde_json::from_value(model)?,
-        train: serde_json::from_value(train)?,
-        probes: Vec::new(),
+        recipe: Recipe::Net(NetRecipe {
+            data: serde_json::from_value(json!({ "name": "mnist" }))?,
+            model: serde_json::from_value(model)?,
+            train: serde_json::from_value(train)?,
+            probes: Vec::new(),
+        }),
         cells: (0..u64::from(arguments.nets)).map(cell).collect(),
         until: None,
     };

@@ -1,6 +1,7 @@
 //! Complete training steps of nets of the zoo, on real data.
 
 use super::{devices, group};
+use ablate::recipe::{NetRecipe, Recipe};
 use ablate::train::Training;
 use ablate::trainer::{Job, JobCell};
 use criterion::{Criterion, Throughput};
@@ -27,18 +28,20 @@ pub(crate) fn training_steps(criterion: &mut Criterion) {
             let cell = |seed| JobCell {
                 id: String::new(),
                 seed,
-                learning_rate: 1e-3,
+                learning_rate: Some(1e-3),
             };
             let job = Job {
                 arm: name.to_owned(),
                 device: device.to_owned(),
-                data: serde_json::from_value(json!({ "name": data })).expect("a data set"),
-                model: serde_json::from_value(model.clone()).expect("a model"),
-                train: serde_json::from_value(
-                    json!({ "length": { "epochs": 1 }, "batch_size": batch }),
-                )
-                .expect("a training"),
-                probes: Vec::new(),
+                recipe: Recipe::Net(NetRecipe {
+                    data: serde_json::from_value(json!({ "name": data })).expect("a data set"),
+                    model: serde_json::from_value(model.clone()).expect("a model"),
+                    train: serde_json::from_value(
+                        json!({ "length": { "epochs": 1 }, "batch_size": batch }),
+                    )
+                    .expect("a training"),
+                    probes: Vec::new(),
+                }),
                 cells: (0..replicas as u64).map(cell).collect(),
                 until: None,
             };

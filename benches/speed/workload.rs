@@ -3,6 +3,7 @@
 use ablate::compare::measure::timing::concurrent::split_jobs;
 use ablate::data::{self, DataError, Dataset, Examples, PixelScaling};
 use ablate::recipe::{DataConfig, DataName, Scale};
+use ablate::recipe::{NetRecipe, Recipe};
 use ablate::trainer::{Job, JobCell};
 use ablate_models::Activation;
 use ablate_models::block::{BlockConfig, Position};
@@ -307,15 +308,17 @@ impl Workload {
         let cell = |seed: usize| JobCell {
             id: String::new(),
             seed: seed as u64,
-            learning_rate: LEARNING_RATE,
+            learning_rate: Some(LEARNING_RATE),
         };
         let job = Job {
             arm: self.name(),
             device: device.to_owned(),
-            data: self.data(),
-            model: self.model(),
-            train: serde_json::from_value(train).expect("a training"),
-            probes: Vec::new(),
+            recipe: Recipe::Net(NetRecipe {
+                data: self.data(),
+                model: self.model(),
+                train: serde_json::from_value(train).expect("a training"),
+                probes: Vec::new(),
+            }),
             cells: (0..self.replicas).map(cell).collect(),
             until: None,
         };

@@ -1,7 +1,7 @@
 //! Records grouped by arm, learning rate and seed.
 
 use super::AnalysisError;
-use crate::recipe::Length;
+use crate::recipe::{Length, TrainConfig};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{Arm, Spec};
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 pub struct Cells<'a> {
     device: &'a str,
     unmatched: usize,
-    /// By arm, then by learning rate.
+    /// By arm, then by learning rate; one row for a program without one.
     grids: Vec<Vec<Row<'a>>>,
 }
 
@@ -34,14 +34,14 @@ impl<'a> Cells<'a> {
         let mut grids: Vec<Vec<Row<'a>>> = spec
             .arms
             .iter()
-            .map(|arm| vec![empty.clone(); arm.learning_rates.len()])
+            .map(|arm| vec![empty.clone(); arm.rates().len()])
             .collect();
         let mut device: Option<&str> = None;
         let mut unmatched = 0;
         for record in records {
             let cell = arms.get(record.arm.as_str()).and_then(|&a| {
-                let rates = &spec.arms[a].learning_rates;
-                let rate = rates.iter().position(|&r| r == record.learning_rate)?;
+                let mut rates = spec.arms[a].rates().into_iter();
+                let rate = rates.position(|rate| rate == record.learning_rate)?;
                 Some((a, rate, *seeds.get(&record.seed)?))
             });
             let Some((a, rate, seed)) = cell else {
@@ -152,17 +152,15 @@ fn check_done(arm: &Arm, record: &CellRecord) -> Result<(), AnalysisError> {
     if !is_done(record) {
         return Ok(());
     }
-    let evaluated = record.epochs.iter().map(EpochRecord::place);
-    let in_steps = matches!(arm.train.length, Length::Steps(_));
-    let same_unit = record.epochs.iter().all(|e| e.step.is_some() == in_steps);
-    if !same_unit || !evaluated.eq(arm.train.evaluations()) {
-        return Err(AnalysisError::WrongLength {
-            id: record.id.clone(),
-            arm: record.arm.clone(),
-            found: record.epochs.last().map_or(0, EpochRecord::place),
-            expected: arm.train.length.count(),
-            unit: arm.train.length.unit(),
-        });
+    match arm.net() {
+        Some(net) => check_length(&net.train, record)?,
+        None if record.epochs.is_empty() => {
+            return Err(AnalysisError::NoMetrics {
+                id: record.id.clone(),
+                arm: record.arm.clone(),
+            });
+        }
+        None => {}
     }
     match record.epochs.iter().find(|e| !is_finite(e)) {
         None => Ok(()),
@@ -174,7 +172,26 @@ fn check_done(arm: &Arm, record: &CellRecord) -> Result<(), AnalysisError> {
     }
 }
 
+fn check_length(train: &TrainConfig, record: &CellRecord) -> Result<(), AnalysisError> {
+    let places = record.epochs.iter().map(EpochRecord::place);
+    let in_steps = matches!(train.length, Length::Steps(_));
+    let is_net = |e: &EpochRecord| e.step.is_some() == in_steps && e.test.is_some();
+    if record.epochs.iter().all(is_net) && places.eq(train.evaluations()) {
+        return Ok(());
+    }
+    Err(AnalysisError::WrongLength {
+        id: record.id.clone(),
+        arm: record.arm.clone(),
+        found: record.epochs.last().map_or(0, EpochRecord::place),
+        expected: train.length.count(),
+        unit: train.length.unit(),
+    })
+}
+
 fn is_finite(epoch: &EpochRecord) -> bool {
     let finite = |s: Scores| [s.accuracy, s.nll, s.ece].iter().all(|v| v.is_finite());
-    epoch.train_loss.is_finite() && finite(epoch.test) && epoch.validation.is_none_or(finite)
+    epoch.train_loss.is_none_or(f64::is_finite)
+        && epoch.test.is_none_or(finite)
+        && epoch.validation.is_none_or(finite)
+        && epoch.metrics.values().all(|v| v.is_finite())
 }

@@ -1,6 +1,7 @@
 //! The conditions of an experiment (nets, data, training) in words.
 
 use crate::data::tests_on_folds;
+use crate::recipe::NetRecipe;
 use crate::spec::{Arm, Spec};
 use ablate_models::zoo::ModelConfig;
 use serde::Serialize;
@@ -12,36 +13,39 @@ const MAX_SHAPES: usize = 3;
 ///
 /// What differs between arms is given as "by arm".
 pub(super) fn conditions(spec: &Spec) -> String {
-    let data = shared(spec, |arm| {
-        let subset = arm.data.subset.map_or("training part".to_owned(), |n| {
+    if let Some(program) = program(spec) {
+        return program;
+    }
+    let data = shared(spec, |net| {
+        let subset = net.data.subset.map_or("training part".to_owned(), |n| {
             format!("{n} training examples")
         });
-        let validation = if arm.data.validation > 0.0 {
+        let validation = if net.data.validation > 0.0 {
             format!(
                 " with {} % held out for validation",
-                100.0 * arm.data.validation
+                100.0 * net.data.validation
             )
         } else {
             " without a validation split".to_owned()
         };
-        let folds = match tests_on_folds(&arm.data) {
+        let folds = match tests_on_folds(&net.data) {
             false => String::new(),
-            true => format!("tested on one of {} folds per seed, ", arm.data.folds),
+            true => format!("tested on one of {} folds per seed, ", net.data.folds),
         };
         format!(
             "data `{}`: {folds}{subset}{validation}",
-            tag(&arm.data.name)
+            tag(&net.data.name)
         )
     });
-    let length = shared(spec, |arm| {
-        match (arm.train.length.count(), arm.train.length.unit()) {
+    let length = shared(spec, |net| {
+        match (net.train.length.count(), net.train.length.unit()) {
             (1, unit) => format!("1 {unit}"),
             (n, unit) => format!("{n} {unit}s"),
         }
     });
-    let batch = shared(spec, |arm| format!("batches of {}", arm.train.batch_size));
-    let optimizer = shared(spec, |arm| {
-        format!("optimizer `{}`", tag(&arm.train.optimizer))
+    let batch = shared(spec, |net| format!("batches of {}", net.train.batch_size));
+    let optimizer = shared(spec, |net| {
+        format!("optimizer `{}`", tag(&net.train.optimizer))
     });
     let parts: Vec<String> = [
         (nets(spec), "nets"),
@@ -58,8 +62,11 @@ pub(super) fn conditions(spec: &Spec) -> String {
 
 /// Nets and data in a few words: "dense net 128-128 on `digits`".
 pub(super) fn net_on_data(spec: &Spec) -> String {
+    if let Some(program) = program(spec) {
+        return program;
+    }
     let nets = nets(spec).unwrap_or_else(|| "nets of several sizes".to_owned());
-    let data = shared(spec, |arm| format!("`{}`", tag(&arm.data.name)));
+    let data = shared(spec, |net| format!("`{}`", tag(&net.data.name)));
     let data = data.unwrap_or_else(|| "several data sets".to_owned());
     format!("{nets} on {data}")
 }
@@ -72,8 +79,8 @@ pub(super) fn net_and_data(text: &str) -> (&str, &str) {
 /// The shapes of the nets; `None` for more than [`MAX_SHAPES`].
 fn nets(spec: &Spec) -> Option<String> {
     let mut shapes: Vec<String> = Vec::new();
-    for arm in &spec.arms {
-        let shape = shape(&arm.model);
+    for net in spec.arms.iter().filter_map(Arm::net) {
+        let shape = shape(&net.model);
         if !shapes.contains(&shape) {
             shapes.push(shape);
         }
@@ -102,9 +109,27 @@ fn shape(model: &ModelConfig) -> String {
     }
 }
 
-/// What `describe` gives for every arm; `None` if the arms differ.
-fn shared(spec: &Spec, describe: impl Fn(&Arm) -> String) -> Option<String> {
-    let mut all = spec.arms.iter().map(describe);
+/// The command of the programs, as far as it is the same for all arms; `None` for nets.
+fn program(spec: &Spec) -> Option<String> {
+    let mut commands = (spec.arms.iter()).filter_map(|arm| Some(&arm.recipe.program()?.command));
+    let mut shared = commands.next()?.as_slice();
+    for command in commands {
+        let same = shared
+            .iter()
+            .zip(command)
+            .take_while(|(a, b)| a == b)
+            .count();
+        shared = &shared[..same];
+    }
+    Some(match shared {
+        [] => "programs by arm".to_owned(),
+        words => format!("program `{}`", words.join(" ")),
+    })
+}
+
+/// What `describe` gives for every net; `None` if the nets differ.
+fn shared(spec: &Spec, describe: impl Fn(&NetRecipe) -> String) -> Option<String> {
+    let mut all = spec.arms.iter().filter_map(Arm::net).map(describe);
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
 }
@@ -135,7 +160,7 @@ mod tests {
             net_and_data(&net_on_data(&spec)),
             ("dense net 32", "`mnist`")
         );
-        spec.arms[0].data.name = DataName::Digits;
+        spec.arms[0].net_mut().unwrap().data.name = DataName::Digits;
         let data = "several data sets";
         assert_eq!(net_and_data(&net_on_data(&spec)), ("dense net 32", data));
         assert_eq!(net_and_data("unknown"), ("unknown", ""));

@@ -1,5 +1,6 @@
 //! Paired improvements of each contrast, and the decisions on them.
 
+use super::seed_check::{SeedCheck, is_paired};
 use super::{AnalysisError, ContrastSummary, PairedScores};
 use crate::spec::{Contrast, Expect, Spec};
 use crate::stats::{Hypothesis, Prediction, Rule, Sample, Verdict, decide};
@@ -18,6 +19,7 @@ const MIN_PAIRS: usize = 2;
 pub(super) fn decide_all(
     spec: &Spec,
     scores: &PairedScores<'_>,
+    seed_check: Option<&SeedCheck>,
 ) -> Result<Vec<ContrastSummary>, AnalysisError> {
     let mut contrasts = spec
         .contrasts
@@ -27,7 +29,9 @@ pub(super) fn decide_all(
     let (open, hypotheses): (Vec<&mut ContrastSummary>, Vec<Hypothesis>) = contrasts
         .iter_mut()
         .filter_map(|contrast| {
-            let hypothesis = hypothesis(contrast)?;
+            let design = spec.program.as_ref();
+            contrast.paired = is_paired(design, seed_check, &contrast.contrast.metric);
+            let hypothesis = hypothesis(contrast, scores)?;
             Some((contrast, hypothesis))
         })
         .unzip();
@@ -59,6 +63,7 @@ fn undecided(
         .map_err(unknown)?;
     Ok(ContrastSummary {
         contrast: contrast.clone(),
+        paired: true,
         verdict: contrast.primary.then_some(Verdict::Undecided),
         withheld: None,
         decision: None,
@@ -67,12 +72,16 @@ fn undecided(
     })
 }
 
-fn hypothesis(summary: &ContrastSummary) -> Option<Hypothesis> {
+fn hypothesis(summary: &ContrastSummary, scores: &PairedScores<'_>) -> Option<Hypothesis> {
     if summary.improvements.len() < MIN_PAIRS {
         return None;
     }
     Some(Hypothesis {
         differences: Sample::new(summary.improvements.iter().map(|d| d.value).collect()).ok()?,
+        independent: match summary.paired {
+            true => None,
+            false => Some(scores.independent(&summary.contrast)?),
+        },
         prediction: prediction(summary.contrast.expect),
         margin: summary.contrast.margin,
         primary: summary.contrast.primary,

@@ -24,15 +24,16 @@ pub enum AnalysisError {
     },
     /// A cell has two records.
     #[error(
-        "arm `{arm}`, seed {seed}, learning rate {learning_rate} has two records; keep only the one of the current plan"
+        "arm `{arm}`, seed {seed}{} has two records; keep only the one of the current plan",
+        .learning_rate.map_or(String::new(), |rate| format!(", learning rate {rate}"))
     )]
     Duplicate {
         /// The arm.
         arm: String,
         /// The seed.
         seed: u64,
-        /// The learning rate.
-        learning_rate: f64,
+        /// The learning rate, if it has one.
+        learning_rate: Option<f64>,
     },
     /// A finished cell has other evaluations than the spec asks for.
     #[error(
@@ -50,6 +51,14 @@ pub enum AnalysisError {
         /// `epoch` or `step`.
         unit: &'static str,
     },
+    /// A finished cell of a program has no metrics.
+    #[error("cell `{id}` of arm `{arm}` finished without metrics; run it again")]
+    NoMetrics {
+        /// Id of the cell.
+        id: String,
+        /// Its arm.
+        arm: String,
+    },
     /// A finished cell has a score that is not finite.
     #[error(
         "cell `{id}` of arm `{arm}` has a score that is not finite in epoch {epoch}; run it again"
@@ -64,7 +73,7 @@ pub enum AnalysisError {
     },
     /// An arm has several learning rates but no validation scores to choose one by.
     #[error(
-        "arm `{arm}` has several learning rates, but its cell `{id}` has no validation scores to choose one by; set `data.validation` above 0"
+        "arm `{arm}` has several learning rates, but its cell `{id}` has no validation scores to choose one by; set `data.validation` above 0, or name a metric of the program with `program.validation`"
     )]
     NoValidation {
         /// The arm.

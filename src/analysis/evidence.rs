@@ -16,7 +16,7 @@ pub struct Evidence<'a> {
     /// Its interval, from which the verdict is read.
     pub interval: Interval,
     /// Unit of the estimate, the interval and the margin, such as `points`.
-    pub unit: &'static str,
+    pub unit: &'a str,
     /// Number of seeds with an improvement.
     pub seeds: usize,
     /// The data set, such as `` `digits` ``; `several data sets` where the arms differ in it.

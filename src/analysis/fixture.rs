@@ -1,13 +1,13 @@
 //! A small spec with records computed by a formula, for the tests of analysis, report and plot.
 
 use crate::recipe::{
-    Content, DataConfig, DataName, Evaluate, Length, Optimizer, Scale, Schedule, TestSplit,
-    TrainConfig,
+    Content, DataConfig, DataName, Evaluate, Length, MetricSource, NetRecipe, Optimizer,
+    ProgramRecipe, Recipe, Scale, Schedule, TestSplit, TrainConfig,
 };
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
-    Arm, Between, Contrast, ContrastKind, Expect, Factor, Held, Level, Metric, Published, Spec,
-    When, pair,
+    Arm, Between, Contrast, ContrastKind, Direction, Expect, Factor, Held, Level, Metric, Pairing,
+    ProgramDesign, ProgramMetric, Published, Spec, When, pair,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::zoo::ModelConfig;
@@ -21,37 +21,39 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
         name: name.to_owned(),
         label: format!("{name} label"),
         levels: Vec::new(),
-        data: DataConfig {
-            name: DataName::Mnist,
-            content: Content::Published,
-            test: TestSplit::Standard,
-            folds: 5,
-            validation: 0.2,
-            subset: None,
-            label_noise: 0.0,
-            scale: Scale::Standardize,
-        },
-        model: ModelConfig::Mlp(MlpConfig {
-            hidden: vec![32],
-            block: ablate_models::block::BlockConfig::default(),
-            last_block: None,
+        recipe: Recipe::Net(NetRecipe {
+            data: DataConfig {
+                name: DataName::Mnist,
+                content: Content::Published,
+                test: TestSplit::Standard,
+                folds: 5,
+                validation: 0.2,
+                subset: None,
+                label_noise: 0.0,
+                scale: Scale::Standardize,
+            },
+            model: ModelConfig::Mlp(MlpConfig {
+                hidden: vec![32],
+                block: ablate_models::block::BlockConfig::default(),
+                last_block: None,
+            }),
+            train: TrainConfig {
+                length: Length::Epochs(epochs),
+                evaluate: Evaluate::Usual,
+                batch_size: 64,
+                optimizer: Optimizer::default(),
+                schedule: Schedule::Constant,
+                weight_decay: 0.0,
+                decay_on: Vec::new(),
+                evaluate_by: crate::recipe::Statistics::default(),
+                max_norm: None,
+                fault: None,
+                loss_scale: 1.0,
+                only: None,
+            },
+            probes: Vec::new(),
         }),
-        train: TrainConfig {
-            length: Length::Epochs(epochs),
-            evaluate: Evaluate::Usual,
-            batch_size: 64,
-            optimizer: Optimizer::default(),
-            schedule: Schedule::Constant,
-            weight_decay: 0.0,
-            decay_on: Vec::new(),
-            evaluate_by: crate::recipe::Statistics::default(),
-            max_norm: None,
-            fault: None,
-            loss_scale: 1.0,
-            only: None,
-        },
         learning_rates: vec![0.01],
-        probes: Vec::new(),
     }
 }
 
@@ -105,6 +107,7 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
             when: When::Last,
         }],
         figure: None,
+        program: None,
     }
 }
 
@@ -188,11 +191,12 @@ pub(crate) fn records(spec: &Spec) -> Vec<CellRecord> {
 }
 
 fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
-    let times = arm.train.evaluations();
+    let net = arm.net().expect("the fixture's arms are nets");
+    let times = net.train.evaluations();
     let shared: Vec<f64> = noise(seed, "shared", times.len());
     let own: Vec<f64> = noise(seed, &arm.name, times.len());
-    let validated = arm.data.validation > 0.0;
-    let in_steps = matches!(arm.train.length, Length::Steps(_));
+    let validated = net.data.validation > 0.0;
+    let in_steps = matches!(net.train.length, Length::Steps(_));
     let epochs = (1..=times.len())
         .map(|epoch| {
             let rise = 60.0 * (-1.1 * epoch as f64).exp() * (1.0 + 0.2 * number as f64);
@@ -207,9 +211,10 @@ fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
             EpochRecord {
                 epoch: if in_steps { 0 } else { time },
                 step: in_steps.then_some(time),
-                train_loss: 2.3 / epoch as f64,
+                train_loss: Some(2.3 / epoch as f64),
                 validation: validated.then(|| scores(0.2)),
-                test: scores(0.0),
+                test: Some(scores(0.0)),
+                metrics: BTreeMap::new(),
             }
         })
         .collect();
@@ -217,7 +222,7 @@ fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
         id: format!("{}-{rate}-{seed}", arm.name),
         arm: arm.name.clone(),
         seed,
-        learning_rate: rate,
+        learning_rate: Some(rate),
         device: "ndarray".to_owned(),
         outcome: Outcome::Done,
         epochs,
@@ -238,12 +243,78 @@ fn noise(seed: u64, path: &str, n: usize) -> Vec<f64> {
         .collect()
 }
 
+/// A spec of programs with the metric `score` and no contrasts, and its records: two evaluations per cell.
+pub(crate) fn program(arms: &[&str], seeds: u64) -> (Spec, Vec<CellRecord>) {
+    let mut spec = self::spec(arms.len(), seeds, 1);
+    spec.seeds = (1..=seeds).collect();
+    spec.contrasts.clear();
+    spec.published.clear();
+    let score = Metric::Program(ProgramMetric {
+        program: "score".to_owned(),
+        label: "score".to_owned(),
+        better: Direction::Higher,
+        unit: "units".to_owned(),
+        from_share: false,
+    });
+    spec.program = Some(ProgramDesign {
+        metrics: vec![score],
+        validation: None,
+        paired: Pairing::Auto,
+    });
+    for (arm, name) in spec.arms.iter_mut().zip(arms) {
+        arm.name = (*name).to_owned();
+        arm.learning_rates.clear();
+        arm.recipe = Recipe::Program(ProgramRecipe {
+            command: vec!["train".to_owned(), (*name).to_owned()],
+            env: BTreeMap::new(),
+            directory: PathBuf::new(),
+            set: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            source: MetricSource::JsonLines,
+            metrics: vec!["score".to_owned()],
+            timeout: None,
+        });
+    }
+    let mut records = Vec::new();
+    for arm in &spec.arms {
+        for &seed in &spec.seeds {
+            let noise = noise(seed, &arm.name, 2);
+            let epoch = |epoch: usize| EpochRecord {
+                epoch,
+                step: None,
+                train_loss: None,
+                validation: None,
+                test: None,
+                metrics: [("score".to_owned(), epoch as f64 + noise[epoch - 1])].into(),
+            };
+            records.push(CellRecord {
+                id: format!("{}-{seed}", arm.name),
+                arm: arm.name.clone(),
+                seed,
+                learning_rate: None,
+                device: "cpu".to_owned(),
+                outcome: Outcome::Done,
+                epochs: vec![epoch(1), epoch(2)],
+                probes: BTreeMap::new(),
+                traces: BTreeMap::new(),
+                series: BTreeMap::new(),
+            });
+        }
+    }
+    (spec, records)
+}
+
+/// The test scores of an evaluation of a net.
+pub(crate) fn test_scores(epoch: &mut EpochRecord) -> &mut Scores {
+    epoch.test.as_mut().expect("the scores of a net")
+}
+
 /// Sets the last epoch's test accuracy of one cell.
 pub(crate) fn set_accuracy(records: &mut [CellRecord], arm: &str, seed: u64, accuracy: f64) {
     let cell = records.iter_mut().find(|r| r.arm == arm && r.seed == seed);
     cell.and_then(|r| r.epochs.last_mut())
+        .map(test_scores)
         .expect("a finished cell")
-        .test
         .accuracy = accuracy;
 }
 

@@ -18,6 +18,7 @@
 //! | `conditions` | nets, data and training of an experiment in words |
 //! | `power_forecast` | minimum detectable effects before the run |
 //! | `presentation` | decimals, intervals and words for tables and figures |
+//! | `seed_check` | whether a program uses its seed and is deterministic |
 //! | `summary` | the result types, and their JSON format |
 //! | `warnings` | caveats that a reader must know |
 //! | `withheld` | verdicts that are withheld because cells failed or are missing |
@@ -34,6 +35,7 @@ mod learning_rate;
 mod paired_scores;
 mod power_forecast;
 mod presentation;
+mod seed_check;
 mod summary;
 mod warnings;
 mod withheld;
@@ -47,6 +49,7 @@ pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome}
 pub use paired_scores::PairedScores;
 pub use power_forecast::{PowerForecast, SdSource, power_forecast};
 pub use presentation::{finding_words, metric_decimals, prediction_word, verdict_word};
+pub use seed_check::{CheckedMetric, SeedCheck};
 pub use summary::{
     ArmSummary, ContrastSummary, EvaluationSummary, Improvement, RateSummary, ScoreSummary, Spread,
     Summary,
@@ -54,8 +57,9 @@ pub use summary::{
 pub use withheld::Withheld;
 
 use crate::record::{CellRecord, Outcome, Scores};
-use crate::spec::{Arm, Contrast, Spec, When};
+use crate::spec::{Arm, Contrast, Metric, Spec, When};
 use crate::stats::{Verdict, overall_verdict};
+use paired_scores::last_score;
 use std::collections::BTreeMap;
 
 /// Analyses the records of one experiment on one device.
@@ -65,6 +69,18 @@ use std::collections::BTreeMap;
 /// has too few epochs or a score that is not finite, or if validation scores are missing for the
 /// choice of a learning rate.
 pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, AnalysisError> {
+    summarize_checked(spec, records, None)
+}
+
+/// [`summarize`], with what is known of the seeds of a program.
+///
+/// # Errors
+/// As [`summarize`].
+pub fn summarize_checked(
+    spec: &Spec,
+    records: &[CellRecord],
+    seed_check: Option<&SeedCheck>,
+) -> Result<Summary, AnalysisError> {
     let cells = Cells::new(spec, records)?;
     let arms = spec
         .arms
@@ -73,12 +89,18 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         .map(|(a, arm)| summarize_arm(spec, arm, cells.grid(a)))
         .collect::<Result<Vec<_>, _>>()?;
     let scores = PairedScores::new(spec, &cells, &arms);
-    let mut contrasts = contrast::decide_all(spec, &scores)?;
+    let mut contrasts = contrast::decide_all(spec, &scores, seed_check)?;
     for contrast in contrasts.iter_mut().filter(|c| c.contrast.primary) {
         contrast.withhold(Withheld::of(spec, [&contrast.contrast], &cells));
     }
     let primary: Vec<Verdict> = contrasts.iter().filter_map(|c| c.verdict).collect();
-    let warnings = warnings::collect(spec, &cells, &arms, &contrasts);
+    let mut warnings = warnings::collect(spec, &cells, &arms, &contrasts);
+    let pairing = spec.program.as_ref().map(|program| program.paired);
+    warnings.extend(
+        seed_check
+            .zip(pairing)
+            .and_then(|(check, pairing)| check.caveat(pairing)),
+    );
     Ok(Summary {
         name: spec.name.clone(),
         title: spec.title.clone(),
@@ -100,6 +122,7 @@ pub fn summarize(spec: &Spec, records: &[CellRecord]) -> Result<Summary, Analysi
         verdict: overall_verdict(primary),
         effects: effects::estimate_all(spec, &scores),
         factors: spec.factors.clone(),
+        program_metrics: (spec.program.as_ref()).map_or(Vec::new(), |p| p.metrics.clone()),
         contrasts,
         identities: identities::evaluate(spec, &arms),
         arms,
@@ -113,7 +136,7 @@ fn summarize_arm(
     arm: &Arm,
     grid: &[cells::Row<'_>],
 ) -> Result<ArmSummary, AnalysisError> {
-    let (chosen, rates) = learning_rate::select(arm, grid)?;
+    let (chosen, rates) = learning_rate::select(spec, arm, grid)?;
     let row = &grid[chosen];
     let done: Vec<&CellRecord> = row.done().collect();
     let last = || done.iter().filter_map(|r| r.epochs.last());
@@ -122,20 +145,21 @@ fn summarize_arm(
         name: arm.name.clone(),
         label: arm.label.clone(),
         levels: arm.levels.clone(),
-        learning_rate: arm.learning_rates[chosen],
+        learning_rate: arm.rates()[chosen],
         grid: rates,
         n: done.len(),
         diverged: row.count(|o| matches!(o, Outcome::Diverged { .. })),
         failed: row.count(|o| matches!(o, Outcome::Failed { .. })),
         missing: row.missing(),
-        test: ScoreSummary::of(&last().map(|e| e.test).collect::<Vec<_>>()),
+        test: ScoreSummary::of(&last().filter_map(|e| e.test).collect::<Vec<_>>()),
         evaluations: evaluations(spec, arm, &done),
-        best: (arm.train.says_when())
+        best: (arm.net().is_some_and(|net| net.train.says_when()))
             .then(|| Spread::of(done.iter().filter_map(|r| best(r))))
             .flatten(),
         validation: ScoreSummary::of(&validation),
-        train_loss: Spread::of(last().map(|e| e.train_loss)),
+        train_loss: Spread::of(last().filter_map(|e| e.train_loss)),
         probes: probes(&done),
+        metrics: metrics(spec, &done),
     })
 }
 
@@ -158,7 +182,7 @@ fn evaluations(spec: &Spec, arm: &Arm, done: &[&CellRecord]) -> Vec<EvaluationSu
     let at = |(n, when): (usize, When)| {
         let scores = done.iter().filter_map(|record| {
             let found = record.epochs.iter().find(|e| e.place() == n)?;
-            Some(found.test)
+            found.test
         });
         let test = ScoreSummary::of(&scores.collect::<Vec<_>>())?;
         Some(EvaluationSummary { when, test })
@@ -168,8 +192,18 @@ fn evaluations(spec: &Spec, arm: &Arm, done: &[&CellRecord]) -> Vec<EvaluationSu
 
 /// The best test accuracy over all evaluations.
 fn best(record: &CellRecord) -> Option<f64> {
-    let accuracies = record.epochs.iter().map(|e| e.test.accuracy);
+    let accuracies = record.epochs.iter().filter_map(|e| Some(e.test?.accuracy));
     accuracies.reduce(f64::max)
+}
+
+/// The last reported value of each metric of a program.
+fn metrics(spec: &Spec, done: &[&CellRecord]) -> BTreeMap<String, Spread> {
+    let metrics = spec.program.iter().flat_map(|program| &program.metrics);
+    let spread = |metric: &Metric| {
+        let values = done.iter().filter_map(|record| last_score(metric, record));
+        Some((metric.name().into_owned(), Spread::of(values)?))
+    };
+    metrics.filter_map(spread).collect()
 }
 
 fn probes(done: &[&CellRecord]) -> BTreeMap<String, Spread> {

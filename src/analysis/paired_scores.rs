@@ -1,8 +1,9 @@
 //! Scores by arm and seed, and their weighted sums: the only code that compares arms.
 
 use super::{ArmSummary, Cells, Improvement};
-use crate::record::{CellRecord, EpochRecord};
-use crate::spec::{Metric, Spec, Weight, When};
+use crate::record::{CellRecord, EpochRecord, Scores};
+use crate::spec::{Contrast, Metric, Spec, Weight, When};
+use crate::stats::{Sample, WeightedSamples};
 
 /// Finished records of every arm at its chosen learning rate, by seed.
 #[derive(Debug)]
@@ -17,8 +18,8 @@ impl<'a> PairedScores<'a> {
     pub fn new(spec: &'a Spec, cells: &Cells<'a>, arms: &[ArmSummary]) -> Self {
         let row = |(index, summary): (usize, &ArmSummary)| {
             let arm = &spec.arms[index];
-            let chosen = |rate: &f64| *rate == summary.learning_rate;
-            let rate = arm.learning_rates.iter().position(chosen).unwrap_or(0);
+            let chosen = |rate: &Option<f64>| *rate == summary.learning_rate;
+            let rate = arm.rates().iter().position(chosen).unwrap_or(0);
             (arm.name.as_str(), cells.finished(index, rate))
         };
         Self {
@@ -30,13 +31,9 @@ impl<'a> PairedScores<'a> {
     /// The score of `arm` after the last epoch at every seed of the spec, with `None` for a seed that
     /// did not finish. Returns `None` if there is no such arm.
     pub fn scores(&self, arm: &str, metric: &Metric) -> Option<Vec<Option<f64>>> {
-        let last = |record: &&CellRecord| score(metric, record, record.epochs.len() - 1);
         let records = self.records(arm)?.iter();
-        Some(
-            records
-                .map(|record| record.as_ref().and_then(last))
-                .collect(),
-        )
+        let last = |record: &Option<&CellRecord>| last_score(metric, record.as_ref()?);
+        Some(records.map(last).collect())
     }
 
     fn records(&self, arm: &str) -> Option<&[Option<&'a CellRecord>]> {
@@ -78,16 +75,42 @@ impl<'a> PairedScores<'a> {
     }
 }
 
+impl PairedScores<'_> {
+    /// The scores of each arm of `contrast` over its own finished seeds, with its weight, signed so that
+    /// positive is better; `None` if an arm has none.
+    pub(super) fn independent(&self, contrast: &Contrast) -> Option<WeightedSamples> {
+        let sign = if contrast.metric.higher_is_better() {
+            1.0
+        } else {
+            -1.0
+        };
+        let samples = contrast.weights.iter().map(|term| {
+            let records = self.records(&term.arm)?.iter().flatten();
+            let scores = records.filter_map(|record| {
+                Some(scores_at(&[record], &contrast.metric, contrast.when)?[0])
+            });
+            Some((sign * term.weight, Sample::new(scores.collect()).ok()?))
+        });
+        samples.collect::<Option<_>>().map(WeightedSamples)
+    }
+}
+
 /// The score of each arm at the evaluation `when`; `None` if an arm has none.
 fn scores_at(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f64>> {
     let epochs: Vec<&[EpochRecord]> = arms.iter().map(|arm| arm.epochs.as_slice()).collect();
     let at = |is_it: &dyn Fn(&EpochRecord) -> bool| -> Option<Vec<usize>> {
         epochs.iter().map(|e| e.iter().position(is_it)).collect()
     };
+    let score_of = |read: fn(&Scores) -> f64| {
+        move |epoch: &EpochRecord| epoch.test.as_ref().map_or(f64::NEG_INFINITY, read)
+    };
     let indices = match when {
-        When::Last => epochs.iter().map(|e| e.len().checked_sub(1)).collect(),
-        When::EqualAccuracy => first_reaching_common(&epochs, |epoch| epoch.test.accuracy),
-        When::EqualNll => first_reaching_common(&epochs, |epoch| -epoch.test.nll),
+        When::Last => arms
+            .iter()
+            .map(|arm| last_evaluation(metric, arm))
+            .collect(),
+        When::EqualAccuracy => first_reaching_common(&epochs, score_of(|test| test.accuracy)),
+        When::EqualNll => first_reaching_common(&epochs, score_of(|test| -test.nll)),
         When::Epoch(n) => at(&|e| e.step.is_none() && e.epoch == n),
         When::Step(n) => at(&|e| e.step == Some(n)),
     };
@@ -110,13 +133,31 @@ fn first_reaching_common(
     arms.iter().map(first).collect()
 }
 
+/// Index of the last evaluation of `record`. A program may report a metric at some evaluations only; then
+/// of the last one that has it.
+fn last_evaluation(metric: &Metric, record: &CellRecord) -> Option<usize> {
+    match metric {
+        Metric::Program(metric) => {
+            let has_it = |epoch: &EpochRecord| epoch.metrics.contains_key(&metric.program);
+            record.epochs.iter().rposition(has_it)
+        }
+        _ => record.epochs.len().checked_sub(1),
+    }
+}
+
+/// The score of `record` at its last evaluation; `None` if it has none.
+pub(super) fn last_score(metric: &Metric, record: &CellRecord) -> Option<f64> {
+    score(metric, record, last_evaluation(metric, record)?)
+}
+
 /// The score of `record` at the evaluation with index `at`; `None` if it has none there.
 fn score(metric: &Metric, record: &CellRecord, at: usize) -> Option<f64> {
-    let test = record.epochs.get(at)?.test;
+    let epoch = record.epochs.get(at)?;
     match metric {
-        Metric::TestAccuracy => Some(test.accuracy),
-        Metric::TestNll => Some(test.nll),
-        Metric::TestEce => Some(test.ece),
+        Metric::TestAccuracy => Some(epoch.test?.accuracy),
+        Metric::TestNll => Some(epoch.test?.nll),
+        Metric::TestEce => Some(epoch.test?.ece),
+        Metric::Program(metric) => Some(metric.shown(*epoch.metrics.get(&metric.program)?)),
         Metric::Probe(measure) => {
             let name = measure.name();
             let last = at + 1 == record.epochs.len();
@@ -130,20 +171,20 @@ fn score(metric: &Metric, record: &CellRecord, at: usize) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::analysis::fixture::{records, spec};
-    use crate::record::Scores;
     use crate::spec::Measure;
 
     fn curve(accuracies: &[f64]) -> Vec<EpochRecord> {
         let epoch = |(k, &accuracy): (usize, &f64)| EpochRecord {
             epoch: k + 1,
             step: None,
-            train_loss: 0.0,
+            train_loss: Some(0.0),
             validation: None,
-            test: Scores {
+            test: Some(Scores {
                 accuracy,
                 nll: k as f64,
                 ece: 0.0,
-            },
+            }),
+            metrics: Default::default(),
         };
         accuracies.iter().enumerate().map(epoch).collect()
     }
@@ -151,7 +192,7 @@ mod tests {
     fn matched(curves: &[&[f64]]) -> Option<Vec<usize>> {
         let curves: Vec<Vec<EpochRecord>> = curves.iter().map(|c| curve(c)).collect();
         let slices: Vec<&[EpochRecord]> = curves.iter().map(Vec::as_slice).collect();
-        let found = first_reaching_common(&slices, |epoch| epoch.test.accuracy)?;
+        let found = first_reaching_common(&slices, |epoch| epoch.test.unwrap().accuracy)?;
         Some(found.iter().map(|index| index + 1).collect())
     }
 

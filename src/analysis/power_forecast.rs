@@ -100,13 +100,14 @@ fn standard_deviation(
 ///
 /// Known for training on a full data set with clean labels; else `None`.
 fn typical_sd(arm: &Arm) -> Option<f64> {
-    if arm.data.subset.is_some() || arm.data.label_noise > 0.0 {
+    let net = arm.net()?;
+    if net.data.subset.is_some() || net.data.label_noise > 0.0 {
         return None;
     }
-    let dropout = &arm.model.block().dropout;
+    let dropout = &net.model.block().dropout;
     let drops = [dropout.rate, dropout.conv_rate, dropout.input_rate];
-    let standard = arm.data.test == TestSplit::Standard;
-    match (arm.data.name, &arm.model) {
+    let standard = net.data.test == TestSplit::Standard;
+    match (net.data.name, &net.model) {
         // A fold has 359 images: one is 0.28 points.
         (DataName::Digits, _) => Some(0.4),
         (DataName::Mnist, ModelConfig::Cnn(_)) if standard => Some(0.04),
@@ -154,11 +155,11 @@ mod tests {
     fn typical_deviation_depends_on_dropout_and_data() {
         let mut spec = fixture::spec(2, 20, 1);
         let plain = assumed(&spec).sd;
-        if let ModelConfig::Mlp(mlp) = &mut spec.arms[1].model {
+        if let ModelConfig::Mlp(mlp) = &mut spec.arms[1].net_mut().unwrap().model {
             mlp.block.dropout.rate = 0.5;
         }
         assert!(assumed(&spec).sd > plain);
-        spec.arms[0].data.subset = Some(500);
+        spec.arms[0].net_mut().unwrap().data.subset = Some(500);
         let found = assumed(&spec);
         assert_eq!((found.sd, found.source), (None, SdSource::Unknown));
         assert_eq!((found.difference, found.equivalence_margin), (None, None));

@@ -2,7 +2,7 @@
 //! prediction, finding and verdict.
 
 use super::{ContrastSummary, Spread, Summary};
-use crate::spec::{Expect, Metric};
+use crate::spec::{Expect, Metric, ProgramMetric};
 use crate::stats::{Finding, Interval, Verdict};
 use crate::text::number::{compact_mean_sd, decimals, mean_sd};
 
@@ -43,7 +43,8 @@ pub fn prediction_word(expect: Expect) -> &'static str {
 pub fn metric_decimals(metric: &Metric) -> usize {
     match metric {
         Metric::TestAccuracy | Metric::TestEce => 2,
-        Metric::TestNll | Metric::Probe(_) => 4,
+        Metric::Program(metric) if metric.unit == ProgramMetric::POINTS => 2,
+        Metric::TestNll | Metric::Probe(_) | Metric::Program(_) => 4,
     }
 }
 

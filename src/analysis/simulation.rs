@@ -3,7 +3,7 @@
 //! Scores are drawn from known distributions at fixed seeds, so every rate is a fixed number.
 
 use super::contrast::prediction;
-use super::fixture::{crossed, records};
+use super::fixture::{crossed, records, test_scores};
 use super::{ArmSummary, Cells, EffectSummary, PairedScores, summarize};
 use crate::record::CellRecord;
 use crate::spec::{ContrastKind, Expect, Spec};
@@ -54,7 +54,8 @@ impl SimulatedDesign {
             };
             let own = self.normals.next().expect("streams do not end");
             let last = record.epochs.last_mut().expect("an epoch");
-            last.test.accuracy = means[norm][act] + 2.0 * shared[record.seed as usize] + 0.5 * own;
+            test_scores(last).accuracy =
+                means[norm][act] + 2.0 * shared[record.seed as usize] + 0.5 * own;
         }
         let cells = Cells::new(&self.spec, &self.records).expect("records of one run");
         let scores = PairedScores::new(&self.spec, &cells, &self.arms);
@@ -63,6 +64,7 @@ impl SimulatedDesign {
             .improvements(&contrast.weights, &contrast.metric, contrast.when)
             .expect("arms of the spec");
         let hypothesis = Hypothesis {
+            independent: None,
             differences: Sample::new(improvements.iter().map(|d| d.value).collect()).unwrap(),
             prediction: prediction(contrast.expect),
             margin: contrast.margin,
@@ -163,7 +165,7 @@ fn estimated_effects_have_their_known_sizes() {
         let arm = design.spec.arms.iter().find(|arm| arm.name == record.arm);
         let levels = &arm.expect("an arm").levels;
         let last = record.epochs.last_mut().expect("an epoch");
-        last.test.accuracy =
+        test_scores(last).accuracy =
             means[levels[0]][levels[1]] + levels[2] as f64 + 0.1 * record.seed as f64;
     }
     let summary = summarize(&design.spec, &design.records).unwrap();

@@ -54,6 +54,9 @@ pub struct Summary {
     pub effects: Vec<EffectSummary>,
     /// Arms in the order of the spec.
     pub arms: Vec<ArmSummary>,
+    /// Metrics of a program in the order of their names; empty for nets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub program_metrics: Vec<Metric>,
     /// Identities in the order of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<IdentitySummary>,
@@ -76,8 +79,9 @@ pub struct ArmSummary {
     /// Index of the level of each factor; empty for an arm without factors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<usize>,
-    /// The chosen learning rate.
-    pub learning_rate: f64,
+    /// The chosen learning rate; absent for a program without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
     /// All learning rates that were tried, in the order of the spec.
     pub grid: Vec<RateSummary>,
     /// Number of seeds that finished at the chosen rate.
@@ -105,6 +109,9 @@ pub struct ArmSummary {
     pub train_loss: Option<Spread>,
     /// Probe values by name. Values that are not finite are left out, which shows as a smaller `n`.
     pub probes: BTreeMap<String, Spread>,
+    /// Metrics of a program by name, in their units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, Spread>,
 }
 
 /// Test scores of one arm at an earlier evaluation.
@@ -121,8 +128,9 @@ pub struct EvaluationSummary {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateSummary {
-    /// The learning rate.
-    pub learning_rate: f64,
+    /// The learning rate; absent for a program without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
     /// Number of seeds that finished.
     pub n: usize,
     /// Number of seeds that diverged.
@@ -131,6 +139,9 @@ pub struct RateSummary {
     pub failed: usize,
     /// Validation scores of the last epoch over the finished seeds.
     pub validation: Option<ScoreSummary>,
+    /// The metric of a program that chooses the rate, over the finished seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_metric: Option<Spread>,
 }
 
 /// Accuracy, negative log-likelihood (NLL) and calibration error over seeds.
@@ -171,6 +182,10 @@ pub struct Spread {
 pub struct ContrastSummary {
     /// What is compared, and the prediction.
     pub contrast: Contrast,
+    /// Whether differences are taken seed by seed. Otherwise the seeds of the arms count as independent,
+    /// and mean and interval are those of Welch.
+    #[serde(default = "on", skip_serializing_if = "is_on")]
+    pub paired: bool,
     /// The verdict; absent for an exploratory contrast, `undecided` without a decision or if it is
     /// withheld.
     pub verdict: Option<Verdict>,
@@ -183,6 +198,14 @@ pub struct ContrastSummary {
     pub improvements: Vec<Improvement>,
     /// Seeds without an improvement, because an arm diverged, failed or has no score there.
     pub left_out: Vec<u64>,
+}
+
+const fn on() -> bool {
+    true
+}
+
+const fn is_on(switch: &bool) -> bool {
+    *switch
 }
 
 /// Improvement at one seed.
@@ -235,6 +258,7 @@ impl ArmSummary {
             Metric::TestNll => test.map(|t| &t.nll),
             Metric::TestEce => test.map(|t| &t.ece),
             Metric::Probe(measure) => self.probes.get(&measure.name()),
+            Metric::Program(metric) => self.metrics.get(&metric.program),
         }
     }
 
@@ -248,7 +272,7 @@ impl ArmSummary {
             Metric::TestAccuracy => Some(&test.accuracy),
             Metric::TestNll => Some(&test.nll),
             Metric::TestEce => Some(&test.ece),
-            Metric::Probe(_) => None,
+            Metric::Probe(_) | Metric::Program(_) => None,
         }
     }
 
@@ -273,6 +297,14 @@ impl ContrastSummary {
 }
 
 impl Summary {
+    /// The metrics of the table of arms: the test scores of nets, or what a program reports.
+    pub fn scores(&self) -> Vec<Metric> {
+        match self.program_metrics.is_empty() {
+            true => Metric::SCORES.to_vec(),
+            false => self.program_metrics.clone(),
+        }
+    }
+
     /// The arm called `name`.
     pub fn arm(&self, name: &str) -> Option<&ArmSummary> {
         self.arms.iter().find(|a| a.name == name)

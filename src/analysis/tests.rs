@@ -1,4 +1,4 @@
-use super::fixture::{crossed, diverge, records, set_accuracy, spec};
+use super::fixture::{crossed, diverge, records, set_accuracy, spec, test_scores};
 use super::{AnalysisError, Summary, summarize};
 use crate::record::{CellRecord, Outcome};
 use crate::spec::{Expect, Metric, Spec, When};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 fn validation(records: &mut [CellRecord], rate: f64, seed: u64, accuracy: f64, nll: f64) {
     let cell = records
         .iter_mut()
-        .find(|r| r.learning_rate == rate && r.seed == seed);
+        .find(|r| r.learning_rate == Some(rate) && r.seed == seed);
     let last = cell.and_then(|r| r.epochs.last_mut()).expect("a cell");
     let scores = last.validation.as_mut().expect("a validation split");
     (scores.accuracy, scores.nll) = (accuracy, nll);
@@ -27,14 +27,16 @@ fn grid(scores: [(f64, f64); 3]) -> (Spec, Vec<CellRecord>) {
 }
 
 fn chosen(spec: &Spec, records: &[CellRecord]) -> f64 {
-    summarize(spec, records).expect("records of one run").arms[0].learning_rate
+    let summary = summarize(spec, records).expect("records of one run");
+    summary.arms[0].learning_rate.expect("a net")
 }
 
 #[test]
 fn best_validation_accuracy_selects_the_rate() {
     let (spec, mut records) = grid([(90.0, 0.1), (91.0, 0.9), (89.0, 0.1)]);
     for record in &mut records {
-        record.epochs.last_mut().expect("an epoch").test.accuracy = record.learning_rate * 900.0;
+        let rate = record.learning_rate.expect("a net");
+        test_scores(record.epochs.last_mut().expect("an epoch")).accuracy = rate * 900.0;
     }
     assert_eq!(chosen(&spec, &records), 0.001);
 }
@@ -51,7 +53,7 @@ fn ties_take_lower_nll_then_smaller_rate() {
 fn divergent_rate_loses_to_finished_rate() {
     let (spec, mut records) = grid([(99.0, 0.1), (50.0, 0.9), (40.0, 0.9)]);
     diverge(&mut records, "a", 0);
-    assert_eq!(records[0].learning_rate, 0.1);
+    assert_eq!(records[0].learning_rate, Some(0.1));
     assert_eq!(chosen(&spec, &records), 0.001);
     records.remove(0);
     assert_eq!(
@@ -89,7 +91,7 @@ fn grid_is_reported_and_its_ends_warned_about() {
 #[test]
 fn several_rates_need_validation_scores() {
     let mut spec = spec(1, 2, 2);
-    spec.arms[0].data.validation = 0.0;
+    spec.arms[0].net_mut().unwrap().data.validation = 0.0;
     let one = records(&spec);
     assert_eq!(summarize(&spec, &one).unwrap().arms[0].validation, None);
     spec.arms[0].learning_rates = vec![0.1, 0.01];
@@ -130,7 +132,7 @@ fn lower_nll_is_an_improvement() {
     let (spec, mut records) = two_arms(Expect::Better, Metric::TestNll);
     for record in &mut records {
         let nll = if record.arm == "b" { 0.25 } else { 0.75 };
-        record.epochs.last_mut().unwrap().test.nll = nll;
+        test_scores(record.epochs.last_mut().unwrap()).nll = nll;
     }
     let summary = summarize(&spec, &records).unwrap();
     assert!(
@@ -274,7 +276,7 @@ fn inconsistent_records_are_errors() {
         matches!(error, AnalysisError::WrongLength { found: 1, .. }),
         "{error}"
     );
-    let error = broken(&|r| r[1].epochs[0].test.nll = f64::NAN);
+    let error = broken(&|r| test_scores(&mut r[1].epochs[0]).nll = f64::NAN);
     assert!(
         matches!(error, AnalysisError::NotFinite { epoch: 1, .. }),
         "{error}"
@@ -341,12 +343,12 @@ fn contrast_is_the_weighted_sum_per_seed() {
     let spec = crossed(4, 1);
     let mut records = records(&spec);
     for (k, record) in records.iter_mut().enumerate() {
-        record.epochs[0].test.accuracy = (k * k) as f64 % 37.0;
+        test_scores(&mut record.epochs[0]).accuracy = (k * k) as f64 % 37.0;
     }
     let summary = summarize(&spec, &records).unwrap();
     let score = |arm: &str, seed: u64| {
         let record = records.iter().find(|r| r.arm == arm && r.seed == seed);
-        record.unwrap().epochs[0].test.accuracy
+        record.unwrap().epochs[0].test.unwrap().accuracy
     };
     for contrast in &summary.contrasts {
         for improvement in &contrast.improvements {
@@ -417,7 +419,8 @@ fn equal_accuracy_contrast_matches_each_arm() {
             _ => [(91.0, 0.4), (92.0, 0.6), (95.0, 0.8)],
         };
         for (epoch, (accuracy, nll)) in record.epochs.iter_mut().zip(curve) {
-            (epoch.test.accuracy, epoch.test.nll) = (accuracy, nll);
+            let test = test_scores(epoch);
+            (test.accuracy, test.nll) = (accuracy, nll);
         }
     }
     let value = |spec: &Spec| summarize(spec, &records).unwrap().contrasts[0].improvements[0].value;

@@ -4,7 +4,7 @@ use super::learning_rate::open;
 use super::{ArmSummary, Cells, ContrastSummary};
 use crate::data::tests_on_folds;
 use crate::record::Outcome;
-use crate::spec::Spec;
+use crate::spec::{Arm, Spec};
 use crate::stats::MIN_SIMULATED_SEEDS;
 use crate::text::counted;
 
@@ -50,11 +50,11 @@ fn unfinished(arm: &ArmSummary) -> Option<String> {
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
     Some(format!(
-        "Arm `{}` finished at {} of {total} seeds ({} at learning rate {}); its means are over the finished seeds only.",
+        "Arm `{}` finished at {} of {total} seeds ({}{}); its means are over the finished seeds only.",
         arm.name,
         arm.n,
         reasons.join(", "),
-        arm.learning_rate
+        (arm.learning_rate).map_or(String::new(), |rate| format!(" at learning rate {rate}"))
     ))
 }
 
@@ -68,10 +68,10 @@ fn first_error(cells: &Cells<'_>, index: usize, arm: &ArmSummary) -> Option<Stri
         })
         .next()?;
     Some(format!(
-        "Arm `{}`, seed {}, learning rate {} failed: {error}.",
+        "Arm `{}`, seed {}{} failed: {error}.",
         arm.name,
         record.seed,
-        record.learning_rate,
+        (record.learning_rate).map_or(String::new(), |rate| format!(", learning rate {rate}")),
         error = error.trim_end_matches('.')
     ))
 }
@@ -83,7 +83,7 @@ fn incomplete(cells: &Cells<'_>, index: usize, arm: &ArmSummary) -> Option<Strin
     if grid.len() < 2 || ignored == 0 {
         return None;
     }
-    let (name, rate) = (&arm.name, arm.learning_rate);
+    let (name, rate) = (&arm.name, arm.learning_rate?);
     Some(match ignored == grid.len() {
         true => format!(
             "Arm `{name}` has failed or missing cells at every learning rate; it uses {rate}, the most \
@@ -136,11 +136,11 @@ fn grid_ends(arms: &[ArmSummary]) -> Vec<String> {
     let at = |end: fn(f64, f64) -> f64| -> Vec<String> {
         let tried = arms.iter().filter(|arm| arm.grid.len() > 1);
         let there = tried.filter(|arm| {
-            let rates = arm.grid.iter().map(|r| r.learning_rate);
-            rates.reduce(end) == Some(arm.learning_rate)
+            let rates = arm.grid.iter().filter_map(|r| r.learning_rate);
+            rates.reduce(end) == arm.learning_rate
         });
         there
-            .map(|arm| format!("`{}` ({})", arm.name, arm.learning_rate))
+            .filter_map(|arm| Some(format!("`{}` ({})", arm.name, arm.learning_rate?)))
             .collect()
     };
     let sentence = |names: Vec<String>, extreme: &str, other: &str| {
@@ -157,7 +157,7 @@ fn grid_ends(arms: &[ArmSummary]) -> Vec<String> {
 }
 
 fn folds(spec: &Spec) -> Option<String> {
-    let folded = spec.arms.iter().any(|arm| tests_on_folds(&arm.data));
+    let folded = (spec.arms.iter().filter_map(Arm::net)).any(|net| tests_on_folds(&net.data));
     folded.then(|| {
         "Seeds are test folds of one data set and share most of their training examples, so they are \
          not independent and the intervals are somewhat too narrow (Nadeau and Bengio 2003)."

@@ -80,7 +80,7 @@ mod tests {
         let mut records = fixture::records(&spec);
         for record in &mut records {
             let last = record.epochs.last_mut().unwrap();
-            let shift = if record.learning_rate == 0.1 {
+            let shift = if record.learning_rate == Some(0.1) {
                 1.0
             } else {
                 0.0
@@ -103,12 +103,16 @@ mod tests {
     }
 
     fn at(records: &[CellRecord], arm: &str, rate: f64, seed: u64) -> usize {
-        let cell = |r: &CellRecord| r.arm == arm && r.learning_rate == rate && r.seed == seed;
+        let cell = |r: &CellRecord| r.arm == arm && r.learning_rate == Some(rate) && r.seed == seed;
         records.iter().position(cell).unwrap()
     }
 
     fn rates(summary: &Summary) -> Vec<f64> {
-        summary.arms.iter().map(|arm| arm.learning_rate).collect()
+        summary
+            .arms
+            .iter()
+            .filter_map(|arm| arm.learning_rate)
+            .collect()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::select::Selection;
 use super::trainer::default_jobs;
+use crate::machine::cores;
 use crate::spec::Spec;
 use clap::{Args, ValueEnum};
 use std::fmt;
@@ -17,6 +18,8 @@ pub(crate) fn positive(text: &str) -> Result<NonZeroUsize, String> {
 /// The device on which committed results were made.
 pub(crate) const DEFAULT_DEVICE: &str = "flex";
 
+/// The device of programs, unless another is given.
+const CPU: &str = "cpu";
 /// Folder for results of unchanged experiments from `experiments/`.
 const RESULTS: &str = "results";
 
@@ -106,7 +109,8 @@ impl fmt::Display for Results {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunSettings {
     /// Device to train on; see `ablate devices`. Also set by
-    /// the variable `ABLATE_DEVICE`
+    /// the variable `ABLATE_DEVICE`. A program gets the name
+    /// as `{device}`; its default is `cpu`
     #[arg(
         long,
         value_name = "NAME",
@@ -153,9 +157,20 @@ impl RunSettings {
         }
     }
 
-    /// Number of jobs to train at the same time.
-    pub(crate) fn jobs(&self) -> usize {
-        self.jobs
-            .map_or_else(|| default_jobs(self.device()), usize::from)
+    /// Name of the device for `spec`. Programs get the name as it is given, and by default run on the CPU.
+    pub(crate) fn device_of(&self, spec: &Spec) -> &str {
+        match (&spec.program, self.device()) {
+            (Some(_), DEFAULT_DEVICE) => CPU,
+            (_, device) => device,
+        }
+    }
+
+    /// Number of jobs of `spec` to train at the same time.
+    pub(crate) fn jobs(&self, spec: &Spec) -> usize {
+        let usual = || match self.device_of(spec) {
+            CPU => cores(),
+            device => default_jobs(device),
+        };
+        self.jobs.map_or_else(usual, usize::from)
     }
 }

@@ -146,6 +146,13 @@ struct Task {
 pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
     let specs = args.selection.specs(SMOKE)?;
     for spec in &specs {
+        if spec.program.is_some() {
+            let message = "`ablate compare` compares devices with nets, but this is a program";
+            return Err(Failure::usage(format!(
+                "{}: {message}",
+                spec.path.display()
+            )));
+        }
         preflight::check_arms(spec)?;
     }
     let devices = args.devices(console)?;

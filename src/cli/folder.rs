@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::exit::Failure;
+use super::seeds;
 use crate::analysis::Summary;
 use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
@@ -72,7 +73,16 @@ pub(crate) fn derive(
     let run = Provenance::read(&results.join(&spec.name)).map(|provenance| provenance.run);
     let adapter = run.filter(|run| Some(&run.device) == device);
     let adapter = adapter.and_then(|run| run.adapter);
-    Ok(report::derive(spec, &runs.records, adapter.as_deref())?)
+    let check = spec
+        .program
+        .as_ref()
+        .and_then(|_| seeds::read(&results.join(&spec.name)));
+    Ok(report::derive(
+        spec,
+        &runs.records,
+        adapter.as_deref(),
+        check.as_ref(),
+    )?)
 }
 
 /// Reads the `runs.jsonl` of `spec` in `results` and checks its records against the cells of `spec`; no

@@ -82,7 +82,7 @@ fn damaged_lines(spec: &Spec, results: &Path, console: &Console) -> Result<usize
 
 /// Number of cells of a spec: arms x learning rates x seeds.
 pub(super) fn cells(spec: &Spec) -> usize {
-    let rates: usize = spec.arms.iter().map(|arm| arm.learning_rates.len()).sum();
+    let rates: usize = spec.arms.iter().map(|arm| arm.rates().len()).sum();
     rates * spec.seeds.len()
 }
 

@@ -194,7 +194,7 @@ impl<'a> Bench<'a> {
             let trainer = trainer::trainer(&info.name, false, workers)?;
             let name = format!("{} on {}", self.spec.name, info.name);
             let watch = RunProgress::new(self.console, &name, jobs.len());
-            let setting = trainer::setting(info, self.spec);
+            let setting = trainer::setting(&info.name, Some(info), self.spec);
             let report = accuracy::train(plan, self.home, workers, &*trainer, &watch, self.stop)?;
             if report.stopped {
                 return Err(self.stopped());

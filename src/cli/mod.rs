@@ -20,6 +20,7 @@ mod preflight;
 mod progress;
 mod report;
 mod run;
+mod seeds;
 mod select;
 mod serve;
 mod signals;

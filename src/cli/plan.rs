@@ -16,6 +16,7 @@ use crate::text::wrap::paragraph;
 use crate::trainer::Job;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -61,8 +62,8 @@ struct Warning {
 }
 
 pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
-    trainer::find_device(args.run.settings.device(), console)?;
     let (works, results) = args.run.work()?;
+    run::find_device(&works, &args.run.settings, console)?;
     for text in works.iter().flat_map(|work| &work.damaged) {
         console.warn(&format!("{text}; its cell counts as missing"));
     }
@@ -70,7 +71,7 @@ pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
     for work in &works {
         let seconds = match args.no_time {
             true => None,
-            false => estimate_seconds(work, &args.run.settings, console)?,
+            false => estimate_seconds(work, &args.run.settings, &results.folder, console)?,
         };
         let summary = summary_of(&work.plan.spec.name, &results.folder);
         planned.push(describe(work, summary.as_ref(), seconds));
@@ -110,10 +111,13 @@ fn describe(work: &Work, summary: Option<&Summary>, seconds: Option<f64>) -> Pla
 fn estimate_seconds(
     work: &Work,
     settings: &RunSettings,
+    results: &Path,
     console: &Console,
 ) -> Result<Option<f64>, Failure> {
-    let workers = settings.jobs().min(work.jobs.len()).max(1);
-    let trainer = trainer::trainer(settings.device(), settings.isolate, workers)?;
+    let spec = &work.plan.spec;
+    let workers = settings.jobs(spec).min(work.jobs.len()).max(1);
+    let (device, folder) = (&work.plan.device, results.join(&spec.name));
+    let trainer = trainer::trainer_of(spec, device, settings.isolate, workers, &folder)?;
     let mut firsts: Vec<&Job> = Vec::new();
     for job in &work.jobs {
         if !firsts.iter().any(|first| first.arm == job.arm) {
@@ -137,6 +141,12 @@ fn estimate_seconds(
         }
     });
     let timed = timed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if spec.program.is_some() && timed.values().any(Option::is_none) {
+        console.info(&format!(
+            "{name}: no time estimate before the first run of the program"
+        ));
+        return Ok(None);
+    }
     if let Some((arm, _)) = timed.iter().find(|(_, seconds)| seconds.is_none()) {
         console.info(&format!(
             "{name}: no time estimate, because arm `{arm}` cannot be trained here; see `ablate data list` \

@@ -2,8 +2,8 @@
 
 use super::exit::{Code, Failure};
 use crate::data::{self, SplitSizes};
-use crate::recipe::{Content, DataName};
-use crate::spec::{Arm, Spec};
+use crate::recipe::{Content, DataName, NetRecipe};
+use crate::spec::Spec;
 use crate::trainer::Job;
 use ablate_models::zoo::ModelConfig;
 use std::slice;
@@ -25,7 +25,9 @@ const MAX_DEPTH: usize = 100;
 pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
     let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
     for arm in &spec.arms {
-        let Err(why) = check_arm(arm) else { continue };
+        let Some(Err(why)) = arm.net().map(check_net) else {
+            continue;
+        };
         let name = format!("`{}`", arm.name);
         match reasons.iter_mut().find(|(reason, _)| *reason == why) {
             Some((_, arms)) => arms.push(name),
@@ -44,18 +46,18 @@ pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
     }
 }
 
-fn check_arm(arm: &Arm) -> Result<(), String> {
-    let entry = data::entry(arm.data.name);
-    let sizes = SplitSizes::of_published(&arm.data).map_err(|e| e.to_string())?;
-    if arm.train.batch_size > sizes.train {
+fn check_net(net: &NetRecipe) -> Result<(), String> {
+    let entry = data::entry(net.data.name);
+    let sizes = SplitSizes::of_published(&net.data).map_err(|e| e.to_string())?;
+    if net.train.batch_size > sizes.train {
         return Err(format!(
             "`train.batch_size` is {}, but there are only {} training examples",
-            arm.train.batch_size, sizes.train
+            net.train.batch_size, sizes.train
         ));
     }
-    check_size(&arm.model)?;
+    check_size(&net.model)?;
     let input = entry.image_shape();
-    let cost = (arm.model.cost(input, entry.classes()))
+    let cost = (net.model.cost(input, entry.classes()))
         .map_err(|e| format!("`model.{}` {}", e.key, e.message))?;
     match cost.parameters <= MAX_PARAMETERS {
         true => Ok(()),
@@ -103,11 +105,11 @@ fn check_size(model: &ModelConfig) -> Result<(), String> {
 /// If a data set is missing or damaged, or has another content than its spec asks for.
 pub(crate) fn load_data<'j>(jobs: impl Iterator<Item = &'j Job>) -> Result<(), Failure> {
     let mut seen: Vec<(DataName, &Content)> = Vec::new();
-    for job in jobs {
+    for job in jobs.filter_map(Job::net) {
         let wanted = (job.data.name, &job.data.content);
         if !seen.contains(&wanted) {
             seen.push(wanted);
-            data::load(&job.data)?;
+            data::load(job.data)?;
         }
     }
     Ok(())

@@ -26,7 +26,12 @@ struct State {
 
 /// The size of a job on the progress bar: its epochs or steps times its cells.
 pub(crate) fn units(job: &Job) -> u64 {
-    (job.cells.len() * job.train.length.count()) as u64
+    (job.cells.len() * length(job)) as u64
+}
+
+/// Epochs or steps of a cell; a program counts as one.
+fn length(job: &Job) -> usize {
+    job.net().map_or(1, |net| net.train.length.count())
 }
 
 impl<'a> RunProgress<'a> {
@@ -54,12 +59,12 @@ impl Progress for RunProgress<'_> {
         let before = self.with_state(|state| state.finished_units.insert(key(job), done));
         let more = done.saturating_sub(before.unwrap_or(0)) * job.cells.len();
         self.console.bar().inc(more as u64);
+        let unit = job.net().map_or("cell", |net| net.train.length.unit());
         self.console.detail(&format!(
-            "{}: `{}`: {} {done} of {}, {}",
+            "{}: `{}`: {unit} {done} of {}, {}",
             self.experiment,
             job.arm,
-            job.train.length.unit(),
-            job.train.length.count(),
+            length(job),
             counted(job.cells.len(), "cell"),
         ));
     }
@@ -78,7 +83,7 @@ impl Events for RunProgress<'_> {
             (state.finished_jobs, reached.unwrap_or(0))
         });
         // Cells that diverged or failed skip their remaining epochs.
-        let skipped = job.train.length.count().saturating_sub(reached) * job.cells.len();
+        let skipped = length(job).saturating_sub(reached) * job.cells.len();
         self.console.bar().inc(skipped as u64);
         if self.console.bar().is_hidden() {
             self.console.info(&format!(

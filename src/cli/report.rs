@@ -10,6 +10,7 @@ use crate::data;
 use crate::files::FileError;
 use crate::plan::Plan;
 use crate::provenance::{Provenance, fingerprint};
+use crate::recipe::NetRecipe;
 use crate::record::CellRecord;
 use crate::report::{claims_table, overview_table, splice};
 use crate::run::runs;
@@ -220,9 +221,9 @@ fn check_recipe(spec: &Spec, results: &Path, records: &[CellRecord]) -> Recipe {
         return Recipe::Same;
     }
     let name = &spec.name;
-    let unknown = |arm: &&Arm| data::content_hash(&arm.data).is_none();
-    if let Some(arm) = spec.arms.iter().find(unknown) {
-        let data = data::entry(arm.data.name).key;
+    let unknown = |net: &&NetRecipe| data::content_hash(&net.data).is_none();
+    if let Some(net) = spec.arms.iter().filter_map(Arm::net).find(unknown) {
+        let data = data::entry(net.data.name).key;
         return Recipe::Unknown(format!(
             "{name}: the files of data set `{data}` are not here, so it is not known whether the records are \
              those of the current experiment file; see `ablate data list`"

@@ -6,11 +6,12 @@ use super::exit::{Code, Failure};
 use super::progress::{RunProgress, units};
 use super::select::Selection;
 use super::work::Work;
-use super::{folder, preflight, signals, trainer};
+use super::{folder, preflight, seeds, signals, trainer};
 use crate::analysis::Summary;
 use crate::device::DeviceInfo;
 use crate::files::check_writable;
 use crate::provenance::Provenance;
+use crate::record::CellRecord;
 use crate::report::{Derived, REPORT_FILE, answer, claims_text};
 use crate::run::{Reproduction, RunOptions, RunReport, run_spec, runs};
 use crate::spec::Claim;
@@ -47,18 +48,23 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
-    let device = trainer::find_device(args.settings.device(), console)?;
-    let (works, results) = args.work()?;
+    let (mut works, results) = args.work()?;
+    let device = find_device(&works, &args.settings, console)?;
     check_inputs(&works, &results)?;
     announce(&works, &results, console);
     let claims = Claim::load_all(&args.selection.experiments)?;
     let stop = signals::catch(console)?;
 
+    let mut checked = Vec::new();
+    for work in &mut works {
+        checked.push(check_seeds(work, args, &results.folder, console, &stop)?);
+    }
     console.start_bar(works.iter().flat_map(|w| &w.jobs).map(units).sum());
     let mut summaries = Vec::new();
     let mut failed = 0;
-    for work in &works {
-        let report = train(work, args, &device, &results.folder, console, &stop)?;
+    for (work, records) in works.iter().zip(checked) {
+        let device = device.as_ref();
+        let report = train(work, args, device, records, &results.folder, console, &stop)?;
         if report.stopped {
             return Err(signals::stopped(&work.plan.spec.name));
         }
@@ -120,23 +126,61 @@ fn announce(works: &[Work], results: &Results, console: &Console) {
     }
 }
 
+/// Looks up the device of nets, if there are any.
+pub(super) fn find_device(
+    works: &[Work],
+    settings: &RunSettings,
+    console: &Console,
+) -> Result<Option<DeviceInfo>, Failure> {
+    let nets = works.iter().any(|work| work.plan.spec.program.is_none());
+    let find = || trainer::find_device(settings.device(), console);
+    nets.then(find).transpose()
+}
+
+/// Checks the seeds of a program that still has cells to run. Returns the records of the cells that ran for
+/// it, which are no longer part of the work.
+fn check_seeds(
+    work: &mut Work,
+    args: &Args,
+    results: &Path,
+    console: &Console,
+    stop: &StopFlag,
+) -> Result<Vec<CellRecord>, Failure> {
+    let spec = &work.plan.spec;
+    let Some(design) = spec.program.as_ref().filter(|_| !work.jobs.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let folder = results.join(&spec.name);
+    let jobs = args.settings.jobs(spec);
+    let trainer = trainer::trainer_of(spec, &work.plan.device, false, jobs, &folder)?;
+    let records = seeds::check(&work.plan, design, &folder, &*trainer, jobs, console, stop)?;
+    let ran = |id: &str| records.iter().any(|record| record.id == id);
+    work.jobs
+        .retain(|job| !job.cells.iter().all(|cell| ran(&cell.id)));
+    Ok(records)
+}
+
 fn train(
     work: &Work,
     args: &Args,
-    device: &DeviceInfo,
+    device: Option<&DeviceInfo>,
+    records: Vec<CellRecord>,
     results: &Path,
     console: &Console,
     stop: &StopFlag,
 ) -> Result<RunReport, Failure> {
-    let jobs = args.settings.jobs().min(work.jobs.len()).max(1);
-    let setting = trainer::setting(device, &work.plan.spec);
+    let spec = &work.plan.spec;
+    let jobs = args.settings.jobs(spec).min(work.jobs.len()).max(1);
+    let setting = trainer::setting(&work.plan.device, device, spec);
     let options = RunOptions {
         jobs,
         fresh: args.settings.fresh,
         adopt: args.settings.adopt,
+        records,
         results: results.to_owned(),
     };
-    let trainer = trainer::trainer(&device.name, args.settings.isolate, jobs)?;
+    let (device, isolate) = (&work.plan.device, args.settings.isolate);
+    let trainer = trainer::trainer_of(spec, device, isolate, jobs, &results.join(&spec.name))?;
     let progress = RunProgress::new(console, &work.plan.spec.name, work.jobs.len());
     let report = run_spec(&work.plan, &*trainer, &options, &progress, stop)?;
     if let Some(provenance) = Provenance::of_run(&setting, &report).filter(|_| !report.stopped) {

@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::exit::{Code, Failure};
+use crate::program;
 use crate::trainer::StopFlag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ pub(crate) fn catch(console: &Arc<Console>) -> Result<Arc<StopFlag>, Failure> {
     let before = AtomicBool::new(false);
     ctrlc::set_handler(move || {
         if before.swap(true, Ordering::SeqCst) {
+            program::end_all();
             // The journal is valid at every moment, so an abrupt exit loses no finished cell.
             std::process::exit(Code::Stopped as i32);
         }

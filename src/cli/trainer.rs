@@ -4,9 +4,11 @@ use super::console::Console;
 use super::exit::Failure;
 use super::serve;
 use crate::device::{self, DeviceInfo, DeviceKind};
+use crate::files::FileError;
 use crate::machine::{cores, threads_per_job};
 use crate::plan::contents;
-use crate::provenance::{Revision, Setting};
+use crate::program::ProgramTrainer;
+use crate::provenance::{Provenance, Revision, Setting};
 use crate::spec::Spec;
 use crate::train::BurnTrainer;
 use crate::trainer::{StopFlag, Trainer};
@@ -64,12 +66,13 @@ pub(crate) fn adapter(info: &DeviceInfo) -> Option<String> {
     (info.kind != DeviceKind::Cpu).then(|| info.to_string())
 }
 
-/// Provenance of a run of `spec` on `info` in this work tree.
-pub(crate) fn setting(info: &DeviceInfo, spec: &Spec) -> Setting {
+/// Provenance of a run of `spec` on `device` in this work tree; `info` describes the device of nets.
+pub(crate) fn setting(device: &str, info: Option<&DeviceInfo>, spec: &Spec) -> Setting {
+    let info = info.filter(|_| spec.program.is_none());
     Setting {
         revision: Revision::of(Path::new(".")),
-        device: info.name.clone(),
-        adapter: adapter(info),
+        device: device.to_owned(),
+        adapter: info.and_then(adapter),
         threads: cores(),
         data: contents(spec),
     }
@@ -95,6 +98,30 @@ pub(crate) fn trainer(
         true => Box::new(WorkerTrainer::new(workers()?, threads)),
         false => Box::new(BurnTrainer::new(threads)),
     })
+}
+
+/// Creates a trainer for `jobs` jobs at a time of `spec`, whose results folder is `folder`.
+pub(crate) fn trainer_of(
+    spec: &Spec,
+    device: &str,
+    isolate: bool,
+    jobs: usize,
+    folder: &Path,
+) -> Result<Box<dyn Trainer>, Failure> {
+    if spec.program.is_none() {
+        return trainer(device, isolate, jobs);
+    }
+    let trainer = ProgramTrainer::new(folder, threads_per_job(jobs), seconds_per_cell(folder));
+    Ok(Box::new(
+        trainer.map_err(FileError::of("find the path of", folder))?,
+    ))
+}
+
+/// Seconds of a cell in the last run, in the mean over the arms.
+fn seconds_per_cell(folder: &Path) -> Option<f64> {
+    let run = Provenance::read(folder)?.run;
+    let seconds: f64 = run.arm_seconds.values().sum();
+    (run.trained > 0).then(|| seconds / run.trained as f64)
 }
 
 /// Worker processes that run this program.

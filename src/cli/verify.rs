@@ -8,6 +8,7 @@ use super::select::{ALL, Selection};
 use super::{adopt, preflight, signals, trainer};
 use crate::device;
 use crate::files::FileError;
+use crate::machine::cores;
 use crate::plan::{Plan, PlannedCell};
 use crate::provenance::{Provenance, fingerprint, instructions};
 use crate::record::{CellRecord, Outcome};
@@ -66,7 +67,9 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     }
     let mut seen = BTreeMap::new();
     for check in &checks {
-        check.find_device(&mut seen, &results, console)?;
+        if check.plan.spec.program.is_none() {
+            check.find_device(&mut seen, &results, console)?;
+        }
         preflight::load_data(check.plan.jobs(|_| true).iter())?;
     }
     let stop = signals::catch(console)?;
@@ -96,8 +99,8 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
                 }
             }
             false => {
-                let (gpu, paths) = (caveat(&check.plan.device), paths.caveat());
-                differ.push(format!("{name}: {text}{gpu}{paths}"));
+                let (own, paths) = (caveat(&check.plan), paths.caveat());
+                differ.push(format!("{name}: {text}{own}{paths}"));
             }
         }
     }
@@ -107,9 +110,13 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     }
 }
 
-/// Explains why bits may differ on a GPU although nothing is wrong.
-fn caveat(device: &str) -> String {
+/// Explains why bits may differ although nothing is wrong.
+fn caveat(plan: &Plan) -> String {
+    let device = &plan.device;
     match device::is_cpu(device) {
+        _ if plan.spec.program.is_some() => {
+            "; the program gives other numbers with the same seed".to_owned()
+        }
         true => String::new(),
         false => format!(
             "; `{device}` picks kernels by timing them, so two trainings may differ in their last bits"
@@ -173,7 +180,8 @@ struct Check {
 impl Check {
     /// Text for how far the cells are trained; empty for the whole training.
     fn extent(&self) -> String {
-        let unit = self.plan.spec.arms[0].train.length.unit();
+        let net = self.plan.spec.arms[0].net();
+        let unit = net.map_or("", |net| net.train.length.unit());
         let until = self
             .plan
             .until
@@ -263,7 +271,7 @@ fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failu
 /// at least once from `until` on or at its end; `None` if all are trained to the end.
 fn cut_at(spec: &Spec, until: usize) -> Option<usize> {
     let times: Vec<_> = (spec.arms.iter())
-        .map(|arm| arm.train.evaluations())
+        .filter_map(|arm| arm.recipe.evaluations())
         .collect();
     let first = |times: &Vec<usize>| {
         let found = times.iter().find(|time| **time >= until);
@@ -289,14 +297,20 @@ fn retrain(
     runs::write_runs(&folder.join(runs::NAME), &check.records)?;
     let jobs = check.plan.jobs(|_| true).len();
     let device = &check.plan.device;
-    let workers = trainer::default_jobs(device).min(jobs).max(1);
+    let spec = &check.plan.spec;
+    let usual = match spec.program {
+        Some(_) => cores(),
+        None => trainer::default_jobs(device),
+    };
+    let workers = usual.min(jobs).max(1);
     let options = RunOptions {
         jobs: workers,
         fresh: false,
         adopt: false,
+        records: Vec::new(),
         results: scratch.path().to_owned(),
     };
-    let trainer = trainer::trainer(device, isolate, workers)?;
+    let trainer = trainer::trainer_of(spec, device, isolate, workers, &folder)?;
     let progress = RunProgress::new(console, name, jobs);
     let report = run_spec(&check.plan, &*trainer, &options, &progress, stop)?;
     if report.stopped {
@@ -317,8 +331,8 @@ mod tests {
     fn spec(arms: [(Length, Evaluate); 2]) -> Spec {
         let mut spec = fake::spec(&["a", "b"], 1);
         for (arm, (length, evaluate)) in spec.arms.iter_mut().zip(arms) {
-            arm.train.length = length;
-            arm.train.evaluate = evaluate;
+            let train = &mut arm.net_mut().unwrap().train;
+            (train.length, train.evaluate) = (length, evaluate);
         }
         spec
     }

@@ -38,9 +38,9 @@ impl Work {
     ) -> Result<Self, Failure> {
         let plan = Plan::new(
             spec,
-            settings.device(),
+            settings.device_of(spec),
             settings.replicas.get(),
-            fingerprint(settings.device()),
+            fingerprint(settings.device_of(spec)),
         );
         let folder = results.join(&spec.name);
         let mut damaged: Vec<Damage> = Vec::new();

@@ -12,7 +12,7 @@ use crate::data::{self, DataError};
 use crate::device::DeviceInfo;
 use crate::plan::Plan;
 use crate::provenance::fingerprint;
-use crate::recipe::Optimizer;
+use crate::recipe::{NetRecipe, Optimizer, Recipe};
 use crate::spec::{Arm, Metric, Spec};
 use crate::trainer::{Job, JobCell};
 
@@ -45,7 +45,7 @@ pub fn begin(
         margin,
         timing: None,
         arms: (spec.arms.iter().zip(recipes(spec)))
-            .map(|(one, recipe)| arm(one, recipe))
+            .filter_map(|(arm, recipe)| Some(compared(arm, arm.net()?, recipe)))
             .collect::<Result<_, _>>()?,
     })
 }
@@ -59,25 +59,29 @@ fn recipes(spec: &Spec) -> Vec<Option<String>> {
         .collect()
 }
 
-fn arm(arm: &Arm, recipe: Option<String>) -> Result<ArmComparison, DataError> {
-    let data = data::load(&arm.data)?;
+fn compared(
+    arm: &Arm,
+    net: &NetRecipe,
+    recipe: Option<String>,
+) -> Result<ArmComparison, DataError> {
+    let data = data::load(&net.data)?;
     let input = [data.height, data.width, data.channels];
     // Arms fit their data; the spec was checked.
-    let cost = arm.model.cost(input, data.classes).unwrap_or_default();
+    let cost = net.model.cost(input, data.classes).unwrap_or_default();
     Ok(ArmComparison {
         arm: arm.name.clone(),
         label: arm.label.clone(),
         recipe,
         parameters: cost.parameters,
         multiply_adds: cost.multiply_adds,
-        batch: arm.train.batch_size,
-        optimizer: match arm.train.optimizer {
+        batch: net.train.batch_size,
+        optimizer: match net.train.optimizer {
             Optimizer::Sgd { .. } => "sgd",
             Optimizer::Adam(_) => "adam",
             Optimizer::Adamw(_) => "adamw",
         }
         .to_owned(),
-        steps_per_unit: measure::timing::steps_per_unit(arm, &data)?,
+        steps_per_unit: measure::timing::steps_per_unit(net, &data)?,
         baseline: None,
         parity: Vec::new(),
         accuracy: Vec::new(),
@@ -90,14 +94,17 @@ pub fn cell(spec: &Spec, arm: &Arm, device: &str) -> Job {
     Job {
         arm: arm.name.clone(),
         device: device.to_owned(),
-        data: arm.data.clone(),
-        model: arm.model.clone(),
-        train: arm.train.clone(),
-        probes: Vec::new(),
+        recipe: match &arm.recipe {
+            Recipe::Net(net) => Recipe::Net(NetRecipe {
+                probes: Vec::new(),
+                ..net.clone()
+            }),
+            program @ Recipe::Program(_) => program.clone(),
+        },
         cells: vec![JobCell {
             id: String::new(),
             seed: spec.seeds[0],
-            learning_rate: arm.learning_rates[0],
+            learning_rate: arm.rates()[0],
         }],
         until: None,
     }
@@ -125,7 +132,10 @@ mod tests {
         spec.seeds = vec![7, 3];
         spec.arms[0].learning_rates = vec![0.1, 0.01];
         let job = cell(&spec, &spec.arms[0], "flex");
-        assert_eq!((job.cells.len(), job.probes.len()), (1, 0));
-        assert_eq!((job.cells[0].seed, job.cells[0].learning_rate), (7, 0.1));
+        assert_eq!((job.cells.len(), job.net().unwrap().probes.len()), (1, 0));
+        assert_eq!(
+            (job.cells[0].seed, job.cells[0].learning_rate),
+            (7, Some(0.1))
+        );
     }
 }

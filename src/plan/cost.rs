@@ -2,7 +2,7 @@
 
 use crate::data;
 use crate::device;
-use crate::recipe::{DataConfig, Length};
+use crate::recipe::{DataConfig, Length, NetRecipe};
 use crate::spec::Arm;
 use ablate_models::zoo::Cost;
 
@@ -16,9 +16,13 @@ const RESIDENT: usize = 1 << 19;
 
 /// Number of cells of `arm` per stack on `device`, from 1 to `replicas`. Long cells get smaller
 /// stacks, because a stopped run loses its unfinished jobs.
+/// A program trains one cell at a time.
 pub(super) fn stack(arm: &Arm, device: &str, replicas: usize) -> usize {
-    let cost = cost(arm);
-    let cells = (MOST / multiply_adds(arm, cost)) as usize;
+    let Some(net) = arm.net() else {
+        return 1;
+    };
+    let cost = cost(net);
+    let cells = (MOST / multiply_adds(net, cost)) as usize;
     cells.clamp(1, company(cost, device, replicas))
 }
 
@@ -31,18 +35,18 @@ pub fn company(cost: Cost, device: &str, replicas: usize) -> usize {
     most.clamp(1, replicas.max(1))
 }
 
-/// Cost of one net of `arm`; 0 for a model that cannot be built, which fails at once.
-fn cost(arm: &Arm) -> Cost {
-    let entry = data::entry(arm.data.name);
+/// Cost of one net; 0 for a model that cannot be built, which fails at once.
+fn cost(net: &NetRecipe) -> Cost {
+    let entry = data::entry(net.data.name);
     let (input, classes) = (entry.image_shape(), entry.classes());
-    arm.model.cost(input, classes).unwrap_or_default()
+    net.model.cost(input, classes).unwrap_or_default()
 }
 
 /// Multiply-adds of one cell, at least 1. The backward pass counts twice, evaluations do not count.
-fn multiply_adds(arm: &Arm, cost: Cost) -> f64 {
-    let examples = match arm.train.length {
-        Length::Epochs(epochs) => epochs as f64 * training_examples(&arm.data),
-        Length::Steps(steps) => (steps * arm.train.batch_size) as f64,
+fn multiply_adds(net: &NetRecipe, cost: Cost) -> f64 {
+    let examples = match net.train.length {
+        Length::Epochs(epochs) => epochs as f64 * training_examples(&net.data),
+        Length::Steps(steps) => (steps * net.train.batch_size) as f64,
     };
     (3.0 * cost.multiply_adds as f64 * examples).max(1.0)
 }
@@ -74,8 +78,9 @@ mod tests {
     fn work_is_examples_times_cost_per_example() {
         // 64 x 8 + 8 x 10 multiply-adds, two epochs of 0.8 x 0.8 x 1,797 digits.
         let expected = 3.0 * 592.0 * 2.0 * 0.64 * 1_797.0;
-        assert!((multiply_adds(&arm(), cost(&arm())) / expected - 1.0).abs() < 1e-12);
-        let mut steps = arm();
+        let net = arm().net().expect("a net").clone();
+        assert!((multiply_adds(&net, cost(&net)) / expected - 1.0).abs() < 1e-12);
+        let mut steps = net;
         steps.train.length = Length::Steps(10);
         assert_eq!(multiply_adds(&steps, cost(&steps)), 3.0 * 592.0 * 320.0);
     }
@@ -84,16 +89,18 @@ mod tests {
     fn long_cells_get_smaller_stacks() {
         assert_eq!(stack(&arm(), "flex", 10), 10);
         let mut long = arm();
-        long.data.name = DataName::Mnist;
-        long.data.validation = 0.0;
-        let ModelConfig::Mlp(mlp) = &mut long.model else {
+        let net = long.recipe.net_mut().expect("a net");
+        net.data.name = DataName::Mnist;
+        net.data.validation = 0.0;
+        let ModelConfig::Mlp(mlp) = &mut net.model else {
             unreachable!("the fake's model is an MLP")
         };
         mlp.hidden = vec![1024, 1024];
-        long.train.length = Length::Epochs(50);
+        net.train.length = Length::Epochs(50);
         // 1.86 million multiply-adds, three million images.
         assert_eq!(stack(&long, "wgpu", 10), 3);
-        long.train.length = Length::Epochs(500);
+        let net = long.recipe.net_mut().expect("a net");
+        net.train.length = Length::Epochs(500);
         assert_eq!(stack(&long, "wgpu", 10), 1);
     }
 

@@ -1,7 +1,7 @@
 //! Id of a cell: a hash of everything that determines its numbers.
 
 use crate::data;
-use crate::recipe::{Content, DataConfig};
+use crate::recipe::{Content, DataConfig, NetRecipe, ProgramRecipe, Recipe};
 use crate::spec::Arm;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -14,32 +14,20 @@ const DIGITS: usize = 20;
 /// The part of an id that all cells of an arm share; without the name and label of the arm.
 ///
 /// The content of the data is `null` where it is that of files that this machine does not have.
-pub(super) struct Recipe(Value);
+pub(super) struct SharedPart(Value);
 
-impl Recipe {
+impl SharedPart {
+    /// `fingerprint` identifies the built-in code that computes the numbers of nets. A program has its own
+    /// code, the files that it lists as inputs.
     pub(super) fn new(arm: &Arm, device: &str, fingerprint: &str) -> Self {
-        let mut probes = arm.probes.clone();
-        probes.sort_unstable();
-        probes.dedup();
-        // The content decides, not why it was accepted.
-        let content = data::content_hash(&arm.data);
-        let data = DataConfig {
-            content: Content::default(),
-            ..arm.data.clone()
-        };
-        Self(json!({
-            "content": content,
-            "data": data,
-            "device": device,
-            "model": arm.model,
-            "numerics": fingerprint,
-            "probes": probes,
-            "train": arm.train,
-        }))
+        Self(match &arm.recipe {
+            Recipe::Net(net) => of_net(net, device, fingerprint),
+            Recipe::Program(program) => of_program(program, device),
+        })
     }
 
     /// The first digits of SHA-256 over the canonical JSON of the cell.
-    pub(super) fn id(&self, learning_rate: f64, seed: u64) -> String {
+    pub(super) fn id(&self, learning_rate: Option<f64>, seed: u64) -> String {
         let digest = Sha256::digest(self.canonical(learning_rate, seed));
         let mut id = String::with_capacity(2 * digest.len());
         for byte in digest {
@@ -50,13 +38,50 @@ impl Recipe {
     }
 
     /// JSON with sorted keys, no spaces, and shortest round-trip numbers.
-    fn canonical(&self, learning_rate: f64, seed: u64) -> String {
+    fn canonical(&self, learning_rate: Option<f64>, seed: u64) -> String {
         let mut cell = self.0.clone();
-        cell["learning_rate"] = learning_rate.into();
+        if let Some(rate) = learning_rate {
+            cell["learning_rate"] = rate.into();
+        }
         cell["seed"] = seed.into();
         cell.sort_all_objects();
         cell.to_string()
     }
+}
+
+fn of_net(net: &NetRecipe, device: &str, fingerprint: &str) -> Value {
+    let mut probes = net.probes.clone();
+    probes.sort_unstable();
+    probes.dedup();
+    // The content decides, not why it was accepted.
+    let content = data::content_hash(&net.data);
+    let data = DataConfig {
+        content: Content::default(),
+        ..net.data.clone()
+    };
+    json!({
+        "content": content,
+        "data": data,
+        "device": device,
+        "model": net.model,
+        "numerics": fingerprint,
+        "probes": probes,
+        "train": net.train,
+    })
+}
+
+fn of_program(program: &ProgramRecipe, device: &str) -> Value {
+    let mut metrics = program.metrics.clone();
+    metrics.sort_unstable();
+    json!({
+        "command": program.command,
+        "device": device,
+        "env": program.env,
+        "inputs": program.inputs,
+        "metrics": metrics,
+        "set": program.set,
+        "source": program.source,
+    })
 }
 
 #[cfg(test)]
@@ -69,14 +94,18 @@ mod tests {
         spec(&["a"], 1).arms.remove(0)
     }
 
+    fn net(arm: &mut Arm) -> &mut NetRecipe {
+        arm.recipe.net_mut().expect("the fake's arms are nets")
+    }
+
     fn id_of(arm: &Arm) -> String {
-        Recipe::new(arm, "flex", "f").id(0.01, 1)
+        SharedPart::new(arm, "flex", "f").id(Some(0.01), 1)
     }
 
     #[test]
     fn canonical_text_sorts_keys_and_includes_defaults() {
         assert_eq!(
-            Recipe::new(&arm(), "flex", "f").canonical(0.01, 1),
+            SharedPart::new(&arm(), "flex", "f").canonical(Some(0.01), 1),
             concat!(
                 r#"{"content":"2c67d1bb39233fcbd1d34a5077a632ab8a1697954a38ed9199264d8184948c3e","#,
                 r#""data":{"folds":5,"label_noise":0.0,"name":"digits","scale":"standardize","#,
@@ -107,10 +136,10 @@ mod tests {
         assert_eq!(id_of(&renamed), id_of(&arm()));
 
         let mut probes = arm();
-        probes.probes = vec![Probe::Saturation, Probe::TrainTestGap];
+        net(&mut probes).probes = vec![Probe::Saturation, Probe::TrainTestGap];
         let id = id_of(&probes);
         assert_ne!(id, id_of(&arm()));
-        probes.probes = vec![Probe::TrainTestGap, Probe::Saturation, Probe::Saturation];
+        net(&mut probes).probes = vec![Probe::TrainTestGap, Probe::Saturation, Probe::Saturation];
         assert_eq!(id_of(&probes), id);
     }
 
@@ -118,33 +147,33 @@ mod tests {
     fn content_changes_ids_and_its_reason_does_not() {
         let with = |content| {
             let mut arm = arm();
-            arm.data.content = content;
+            net(&mut arm).data.content = content;
             id_of(&arm)
         };
         assert_eq!(with(Content::Any), id_of(&arm()));
-        let published = data::content_hash(&arm().data).unwrap();
+        let published = data::content_hash(&net(&mut arm()).data).unwrap();
         assert_eq!(with(Content::Exactly(published)), id_of(&arm()));
         assert_ne!(with(Content::Exactly("0".repeat(64))), id_of(&arm()));
     }
 
     #[test]
     fn whatever_determines_numbers_changes_ids() {
-        let base = Recipe::new(&arm(), "flex", "f");
+        let base = SharedPart::new(&arm(), "flex", "f");
         let mut data = arm();
-        data.data.label_noise = 0.1;
+        net(&mut data).data.label_noise = 0.1;
         let mut model = arm();
-        let ablate_models::zoo::ModelConfig::Mlp(mlp) = &mut model.model else {
+        let ablate_models::zoo::ModelConfig::Mlp(mlp) = &mut net(&mut model).model else {
             unreachable!("the fake's model is an MLP")
         };
         mlp.block.dropout.rate = 0.5;
         let mut train = arm();
-        train.train.batch_size += 1;
+        net(&mut train).train.batch_size += 1;
         let ids = [
-            base.id(0.01, 1),
-            base.id(0.02, 1),
-            base.id(0.01, 2),
-            Recipe::new(&arm(), "wgpu", "f").id(0.01, 1),
-            Recipe::new(&arm(), "flex", "g").id(0.01, 1),
+            base.id(Some(0.01), 1),
+            base.id(Some(0.02), 1),
+            base.id(Some(0.01), 2),
+            SharedPart::new(&arm(), "wgpu", "f").id(Some(0.01), 1),
+            SharedPart::new(&arm(), "flex", "g").id(Some(0.01), 1),
             id_of(&data),
             id_of(&model),
             id_of(&train),

@@ -13,7 +13,8 @@ pub use cost::company;
 pub use warning::{Warning, warnings};
 
 use crate::data;
-use crate::spec::Spec;
+use crate::recipe::{NetRecipe, Recipe};
+use crate::spec::{Arm, Spec};
 use crate::trainer::{Job, JobCell};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,8 +42,8 @@ pub struct PlannedCell {
     pub id: String,
     /// Index of its arm in the spec.
     pub arm: usize,
-    /// Learning rate.
-    pub learning_rate: f64,
+    /// Learning rate; `None` for a program without one.
+    pub learning_rate: Option<f64>,
     /// Seed.
     pub seed: u64,
 }
@@ -53,10 +54,10 @@ impl Plan {
     pub fn new(spec: &Spec, device: &str, replicas: usize, fingerprint: &str) -> Self {
         let mut cells = Vec::new();
         for (index, arm) in spec.arms.iter().enumerate() {
-            let recipe = id::Recipe::new(arm, device, fingerprint);
-            for &learning_rate in &arm.learning_rates {
+            let shared = id::SharedPart::new(arm, device, fingerprint);
+            for learning_rate in arm.rates() {
                 cells.extend(spec.seeds.iter().map(|&seed| PlannedCell {
-                    id: recipe.id(learning_rate, seed),
+                    id: shared.id(learning_rate, seed),
                     arm: index,
                     learning_rate,
                     seed,
@@ -99,10 +100,7 @@ impl Plan {
                 stacks(cells, cost::stack(arm, &self.device, self.replicas)).map(|cells| Job {
                     arm: arm.name.clone(),
                     device: self.device.clone(),
-                    data: data::with_content(&arm.data),
-                    model: arm.model.clone(),
-                    train: arm.train.clone(),
-                    probes: arm.probes.clone(),
+                    recipe: with_content(&arm.recipe),
                     cells,
                     until: self.until,
                 })
@@ -113,11 +111,22 @@ impl Plan {
 
 /// The content hash of each data set that the arms of `spec` use, by name, so far as it is known here.
 pub fn contents(spec: &Spec) -> BTreeMap<String, String> {
-    let known = spec.arms.iter().filter_map(|arm| {
-        let name = data::entry(arm.data.name).key.to_owned();
-        Some((name, data::content_hash(&arm.data)?))
+    let known = (spec.arms.iter().filter_map(Arm::net)).filter_map(|net| {
+        let name = data::entry(net.data.name).key.to_owned();
+        Some((name, data::content_hash(&net.data)?))
     });
     known.collect()
+}
+
+/// `recipe` with the content of the data of nets.
+fn with_content(recipe: &Recipe) -> Recipe {
+    match recipe {
+        Recipe::Net(net) => Recipe::Net(NetRecipe {
+            data: data::with_content(&net.data),
+            ..net.clone()
+        }),
+        Recipe::Program(_) => recipe.clone(),
+    }
 }
 
 /// Splits `cells`, in order, into the fewest groups of at most `most` cells, of nearly equal size.
@@ -156,16 +165,16 @@ mod tests {
         let order: Vec<_> = (plan.cells.iter())
             .map(|c| (c.arm, c.learning_rate, c.seed))
             .collect();
-        let first = spec.arms[0].learning_rates[0];
+        let first = Some(spec.arms[0].learning_rates[0]);
         assert_eq!(
             order,
             [
                 (0, first, 7),
                 (0, first, 3),
-                (1, 0.1, 7),
-                (1, 0.1, 3),
-                (1, 0.01, 7),
-                (1, 0.01, 3)
+                (1, Some(0.1), 7),
+                (1, Some(0.1), 3),
+                (1, Some(0.01), 7),
+                (1, Some(0.01), 3)
             ]
         );
         assert_eq!(plan.ids().len(), 6);
@@ -217,7 +226,8 @@ mod tests {
     #[test]
     fn changed_arm_keeps_ids_of_other_arms() {
         let mut changed = spec(&["a", "b"], 5);
-        changed.arms[1].train.length = Length::Epochs(3);
+        let net = changed.arms[1].recipe.net_mut().expect("a net");
+        net.train.length = Length::Epochs(3);
         let (before, after) = (plan(1), Plan::new(&changed, "flex", 1, "f"));
         assert_eq!(before.cells[..5], after.cells[..5]);
         assert!((5..10).all(|i| before.cells[i].id != after.cells[i].id));

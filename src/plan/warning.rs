@@ -130,8 +130,10 @@ fn margin(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
     if contrast.metric != Metric::TestAccuracy {
         return None;
     }
-    let image = |(arm, weight): (&Arm, f64)| 100.0 * weight.abs() / test_images(&arm.data) as f64;
-    let smallest = contrast.arms(&spec.arms).map(image).reduce(f64::min)?;
+    let image = |(arm, weight): (&Arm, f64)| {
+        Some(100.0 * weight.abs() / test_images(&arm.net()?.data) as f64)
+    };
+    let smallest = (contrast.arms(&spec.arms).filter_map(image)).reduce(f64::min)?;
     let step = smallest / spec.seeds.len().max(1) as f64;
     (contrast.margin < step).then(|| Warning::MarginBelowStep {
         contrast: contrast.name.clone(),
@@ -155,9 +157,8 @@ fn pairing(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
         let folds = data::tests_on_folds(d).then_some(d.folds);
         (d.name, folds)
     };
-    let mut sets = contrast
-        .arms(&spec.arms)
-        .map(|(arm, _)| test_set(&arm.data));
+    let nets = contrast.arms(&spec.arms).filter_map(|(arm, _)| arm.net());
+    let mut sets = nets.map(|net| test_set(&net.data));
     let first = sets.next()?;
     sets.any(|set| set != first).then(|| Warning::Unpaired {
         contrast: contrast.name.clone(),
@@ -260,7 +261,8 @@ mod tests {
     fn arms_that_are_tuned_or_tested_differently_are_pointed_out() {
         let mut spec = design(10, vec![contrast("c", Expect::Better, 1.0)]);
         spec.arms[0].learning_rates = vec![0.1, 0.01];
-        spec.arms[1].data.folds = 10;
+        let net = spec.arms[1].recipe.net_mut().expect("a net");
+        net.data.folds = 10;
         let found = warnings(&spec);
         assert!(
             matches!(

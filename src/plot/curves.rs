@@ -41,10 +41,8 @@ pub(super) fn curves(
     summary: &Summary,
 ) -> Result<Option<String>, PlotError> {
     let facets = facets(spec, cells, summary);
-    let unit = spec
-        .arms
-        .first()
-        .map_or("epoch", |arm| arm.train.length.unit());
+    let finished = (0..spec.arms.len()).flat_map(|arm| super::finished(spec, cells, summary, arm));
+    let unit = super::time_unit(finished);
     let Some(axes) = Axes::of(&facets, unit) else {
         return Ok(None);
     };
@@ -65,7 +63,7 @@ fn facets(spec: &Spec, cells: &Cells<'_>, summary: &Summary) -> Vec<SplitCurves>
     let lines = |accuracy: &dyn Fn(&EpochRecord) -> Option<f64>| -> Vec<Line> {
         let arms = (0..spec.arms.len()).filter_map(|arm| {
             let done = super::finished(spec, cells, summary, arm);
-            let positions = spec.arms[arm].train.evaluations().into_iter().enumerate();
+            let positions = spec.arms[arm].recipe.evaluations()?.into_iter().enumerate();
             let sample = |(e, position)| {
                 let values = done.iter().map(|r| accuracy(r.epochs.get(e)?));
                 let values: Option<Vec<f64>> = values.collect();
@@ -78,7 +76,7 @@ fn facets(spec: &Spec, cells: &Cells<'_>, summary: &Summary) -> Vec<SplitCurves>
     };
     let test = SplitCurves {
         title: "Test",
-        lines: lines(&|epoch| Some(epoch.test.accuracy)),
+        lines: lines(&|epoch| epoch.test.map(|test| test.accuracy)),
     };
     let validation = SplitCurves {
         title: "Validation",

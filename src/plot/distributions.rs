@@ -122,12 +122,8 @@ fn figure(
         let lines = names.iter().enumerate();
         let lines = lines.filter_map(|(k, block)| line(k, block, &records, subject));
         let title = &summary.arms[arm].label;
-        facets.extend(facet(
-            title,
-            lines.collect(),
-            columns,
-            spec.arms[arm].train.length.unit(),
-        ));
+        let unit = super::time_unit(records.iter().copied());
+        facets.extend(facet(title, lines.collect(), columns, unit));
     }
     share_vertical_axis(&mut facets);
     let n = summary.arms.iter().map(|arm| arm.n).max().unwrap_or(0);

@@ -149,7 +149,7 @@ fn shown(facets: &[Lines], metric: &Metric) -> Option<(Range, usize)> {
     let (least, most) = match metric {
         Metric::TestAccuracy | Metric::TestEce => (-little, 100.0 + little),
         Metric::TestNll => (-little, f64::INFINITY),
-        Metric::Probe(_) => (f64::NEG_INFINITY, f64::INFINITY),
+        Metric::Probe(_) | Metric::Program(_) => (f64::NEG_INFINITY, f64::INFINITY),
     };
     let range = Range {
         low: padded.low.max(least),

@@ -52,8 +52,10 @@ impl<'a> FactorLayout<'a> {
         let facets = rest().find(|&f| summary.factors[f].levels.len() <= MOST_FACETS);
         Self {
             summary,
-            metric: (summary.contrasts.first())
-                .map_or(Metric::TestAccuracy, |c| c.contrast.metric.clone()),
+            metric: (summary.contrasts.first()).map_or_else(
+                || summary.scores().swap_remove(0),
+                |c| c.contrast.metric.clone(),
+            ),
             x,
             lines,
             facets,

@@ -120,7 +120,10 @@ pub(super) fn matrices(
         let Some(first) = records.iter().min_by_key(|record| record.seed) else {
             continue;
         };
-        if let Some(net) = Net::of(first, &spec.arms[arm].model) {
+        let net = spec.arms[arm]
+            .net()
+            .and_then(|net| Net::of(first, &net.model));
+        if let Some(net) = net {
             seeds.push(first.seed);
             facets.push(MatrixFacet::of(&shown.label, &net));
         }
@@ -310,7 +313,7 @@ mod tests {
     #[test]
     fn layers_keep_the_order_of_the_net_beyond_ten() {
         let spec = crate::analysis::fixture::spec(1, 1, 1);
-        let mut model = spec.arms[0].model.clone();
+        let mut model = spec.arms[0].net().unwrap().model.clone();
         let ModelConfig::Mlp(mlp) = &mut model else {
             unreachable!("the fixture's model is an MLP")
         };

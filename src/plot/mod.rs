@@ -18,6 +18,7 @@ pub(crate) mod legend;
 mod levels;
 mod lines;
 mod matrices;
+mod metric_curves;
 pub(crate) mod page;
 mod small_multiples;
 pub(crate) mod style;
@@ -61,9 +62,10 @@ pub struct FigureKind {
 }
 
 /// File names of all figures that [`figures`] may draw.
-pub const FIGURE_FILES: [&str; 12] = [
+pub const FIGURE_FILES: [&str; 13] = [
     effect::KIND.file,
     curves::KIND.file,
+    metric_curves::KIND.file,
     differences::KIND.file,
     factorial::INTERACTION.file,
     factorial::DOSE_RESPONSE.file,
@@ -90,6 +92,8 @@ pub fn figures(
     let mut add = |kind, svg: Option<String>| figures.extend(svg.map(|svg| (kind, svg)));
     add(effect::KIND, effect::effect(spec, &scores)?);
     add(curves::KIND, curves::curves(spec, cells, summary)?);
+    let metrics = metric_curves::metric_curves(spec, cells, summary)?;
+    add(metric_curves::KIND, metrics);
     add(differences::KIND, differences::differences(summary)?);
     let interaction = factorial::interaction(summary, &scores)?;
     add(factorial::INTERACTION, interaction);
@@ -113,9 +117,18 @@ fn finished<'c>(
     arm: usize,
 ) -> Vec<&'c CellRecord> {
     let chosen = summary.arms[arm].learning_rate;
-    let rates = &spec.arms[arm].learning_rates;
-    let rate = rates.iter().position(|&r| r == chosen).unwrap_or(0);
+    let mut rates = spec.arms[arm].rates().into_iter();
+    let rate = rates.position(|rate| rate == chosen).unwrap_or(0);
     cells.finished(arm, rate).into_iter().flatten().collect()
+}
+
+/// The unit in which evaluations are counted.
+fn time_unit<'r>(records: impl IntoIterator<Item = &'r CellRecord>) -> &'static str {
+    let first = records.into_iter().find_map(|record| record.epochs.first());
+    match first.is_some_and(|epoch| epoch.step.is_some()) {
+        true => "step",
+        false => "epoch",
+    }
 }
 
 #[cfg(test)]

@@ -225,10 +225,7 @@ fn draw(
         .map(|arm| finished(spec, cells, summary, arm))
         .collect();
     let all: Vec<&CellRecord> = of_arms.iter().flatten().copied().collect();
-    let unit = spec
-        .arms
-        .first()
-        .map_or("epoch", |arm| arm.train.length.unit());
+    let unit = super::time_unit(all.iter().copied());
     let mut facets = Vec::new();
     for measure in measures(spec, &all, wanted) {
         for (group, arms) in &arrangement.groups {

@@ -3,8 +3,12 @@
 use super::finding::{effect, prediction, ruled_out};
 use super::subject::subject;
 
-use crate::analysis::{ArmSummary, ContrastSummary, IdentitySummary, Summary, finding_words};
+use crate::analysis::{
+    ArmSummary, ContrastSummary, IdentitySummary, Summary, finding_words, metric_decimals,
+};
+use crate::spec::Metric;
 use crate::text::counted;
+use crate::text::number::decimals;
 use crate::text::wrap::paragraph;
 
 /// Formats the name and question of an experiment, followed by the verdict, effect and interval of
@@ -32,8 +36,9 @@ pub fn answer(summary: &Summary) -> String {
     if !summary.identities.is_empty() {
         text.push_str(&paragraph(1, &identities(&summary.identities)));
     } else if primary.is_empty() {
+        let metric = summary.scores().swap_remove(0);
         for arm in &summary.arms {
-            text.push_str(&paragraph(1, &score(arm)));
+            text.push_str(&paragraph(1, &score(arm, &metric)));
         }
     }
     if !summary.warnings.is_empty() {
@@ -79,12 +84,14 @@ fn identities(all: &[IdentitySummary]) -> String {
     text
 }
 
-fn score(arm: &ArmSummary) -> String {
+fn score(arm: &ArmSummary, metric: &Metric) -> String {
     let name = &arm.name;
-    match &arm.test {
-        Some(test) => format!(
-            "`{name}`: test accuracy {} % ({})",
-            test.accuracy.mean_sd(2),
+    match arm.spread(metric) {
+        Some(spread) => format!(
+            "`{name}`: {} {} {} ({})",
+            metric.label(),
+            spread.mean_sd(decimals(spread.sd, metric_decimals(metric))),
+            metric.scale(),
             counted(arm.n, "seed")
         ),
         None => format!("`{name}`: no seed finished"),

@@ -24,8 +24,13 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
     ));
     parts.extend(links(figures, Section::Results));
     parts.push("## Arms".to_owned());
+    let is_program = !summary.program_metrics.is_empty();
+    let scores = match is_program {
+        true => "Last reported values",
+        false => "Test scores after the last epoch",
+    };
     parts.push(format!(
-        "Test scores after the last epoch, mean ± SD over seeds. {}.",
+        "{scores}, mean ± SD over seeds. {}.",
         capitalized(&summary.conditions)
     ));
     parts.push(tables::arms(summary));
@@ -36,7 +41,12 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
     parts.extend(factors::section(summary));
     if !summary.contrasts.is_empty() {
         parts.push("## Contrasts".to_owned());
-        parts.push(IMPROVEMENT.to_owned());
+        let signs = if is_program {
+            SIGNS_OF_METRICS
+        } else {
+            SIGNS_OF_SCORES
+        };
+        parts.push(IMPROVEMENT.replace("{signs}", signs));
         parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
         parts.push(tables::contrasts(summary));
         parts.push(contrast_notes(&summary.contrasts));
@@ -70,10 +80,15 @@ over the evaluations of each seed. It is chosen on the test scores, so it is too
 shown for comparison with publications that report it; no choice or verdict uses it.";
 
 const IMPROVEMENT: &str = "The improvement is the difference between treatment and control at the same \
-seed. Positive is better for the treatment: treatment minus control for accuracy, control minus \
-treatment for NLL and ECE. The margin is the smallest difference that matters. Finding and verdict are \
+seed. Positive is better for the treatment: {signs}. The margin is the smallest difference that matters. Finding and verdict are \
 read off the t interval alone; the level of primary contrasts allows for their number. Contrasts that are \
 not primary are exploratory: they have a finding and no verdict.";
+
+const SIGNS_OF_SCORES: &str =
+    "treatment minus control for accuracy, control minus treatment for NLL and ECE";
+
+const SIGNS_OF_METRICS: &str = "treatment minus control for metrics where higher is better, control minus \
+treatment for others";
 
 const FACTORIAL: &str = "The effect of a factor is the improvement of one of its levels over another. \
 Per seed, it is the mean over the cells of the other factors. An interaction is the difference between \
@@ -183,7 +198,10 @@ fn contrast_notes(contrasts: &[ContrastSummary]) -> String {
     list(contrasts.iter().map(|contrast| {
         let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
         let asked = &contrast.contrast;
-        format!("`{}`: {}{power}", asked.name, one_line(&asked.note))
+        match asked.note.is_empty() {
+            true => format!("`{}`:{power}", asked.name),
+            false => format!("`{}`: {}{power}", asked.name, one_line(&asked.note)),
+        }
     }))
 }
 
@@ -195,6 +213,15 @@ fn grid(summary: &Summary) -> Vec<String> {
                 rate that the arm uses: the one at which most seeds finished, then the one with the \
                 highest mean, then the one with the lowest validation NLL. A rate at which a cell failed or \
                 is missing is used only if there is no other. The choice does not use test scores.";
+    let chosen =
+        (summary.arms.iter()).any(|arm| arm.grid.iter().any(|r| r.validation_metric.is_some()));
+    let text = match chosen {
+        true => {
+            "The metric that chooses, last reported value, mean ± SD over seeds. **Bold** is the rate that \
+             the arm uses: the one at which most seeds finished, then the one with the best mean."
+        }
+        false => text,
+    };
     vec!["## Learning rates".to_owned(), text.to_owned(), table]
 }
 

@@ -22,7 +22,7 @@ pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
 pub use subject::subject;
 
-use crate::analysis::{AnalysisError, Cells, Summary, summarize};
+use crate::analysis::{AnalysisError, Cells, SeedCheck, Summary, summarize_checked};
 use crate::plot::{self, FigureKind, PlotError};
 use crate::record::CellRecord;
 use crate::spec::Spec;
@@ -77,16 +77,18 @@ pub enum DeriveError {
 }
 
 /// Derives the files of a results folder. Equal input gives equal bytes, whatever the order of the
-/// records. `adapter` is the name of the GPU or driver behind the device, if it is not a CPU.
+/// records. `adapter` is the name of the GPU or driver behind the device, if it is not a CPU;
+/// `seed_check` what is known of the seeds of a program.
 ///
 /// # Errors
-/// If the records do not fit the spec (see [`summarize`]) or a figure cannot be drawn.
+/// If the records do not fit the spec (see [`summarize_checked`]) or a figure cannot be drawn.
 pub fn derive(
     spec: &Spec,
     records: &[CellRecord],
     adapter: Option<&str>,
+    seed_check: Option<&SeedCheck>,
 ) -> Result<Derived, DeriveError> {
-    let mut summary = summarize(spec, records)?;
+    let mut summary = summarize_checked(spec, records, seed_check)?;
     summary.adapter = adapter.map(str::to_owned);
     let cells = Cells::new(spec, records)?;
     let figures = plot::figures(spec, &cells, &summary)?;

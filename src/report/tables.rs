@@ -12,45 +12,47 @@ use crate::text::number::{decimals, fixed, interval, level, p_value, signed};
 pub(super) fn arms(summary: &Summary) -> String {
     let all = |f: fn(&ArmSummary) -> usize| summary.arms.iter().any(|a| f(a) > 0);
     let (failed, missing) = (all(|a| a.failed), all(|a| a.missing));
-    let mut columns = vec![
-        ("arm", Left),
-        ("label", Left),
-        ("accuracy (%)", Right),
-        ("NLL (nats)", Right),
-        ("ECE (%)", Right),
-        ("learning rate", Right),
-        ("seeds", Right),
-        ("diverged", Right),
-    ];
-    let published = Metric::SCORES
-        .into_iter()
-        .filter(|metric| summary.published.iter().any(|p| p.metric == *metric));
-    let published: Vec<(Metric, String)> = published
+    let rates = summary.arms.iter().any(|arm| arm.learning_rate.is_some());
+    let is_net = summary.program_metrics.is_empty();
+    let scores: Vec<(Metric, usize, String)> = (summary.scores().into_iter())
+        .map(|metric| {
+            let decimals = column_decimals(summary, &metric);
+            let heading = score_heading(&metric);
+            (metric, decimals, heading)
+        })
+        .collect();
+    let published: Vec<(Metric, String)> = (summary.scores().into_iter())
+        .filter(|metric| summary.published.iter().any(|p| p.metric == *metric))
         .map(|m| {
             let heading = format!("published {} ({})", m.label(), m.scale());
             (m, heading)
         })
         .collect();
+    let mut columns = vec![("arm", Left), ("label", Left)];
+    columns.extend(
+        scores
+            .iter()
+            .map(|(_, _, heading)| (heading.as_str(), Right)),
+    );
+    columns.extend(rates.then_some(("learning rate", Right)));
+    columns.push(("seeds", Right));
+    columns.extend(is_net.then_some(("diverged", Right)));
     columns.extend(failed.then_some(("failed", Right)));
     columns.extend(missing.then_some(("not run", Right)));
     columns.extend(published.iter().map(|(_, name)| (name.as_str(), Right)));
     let mut table = Table::new(columns);
-    let decimals = Metric::SCORES.map(|m| (column_decimals(summary, &m), m));
     for arm in &summary.arms {
-        let [accuracy, nll, ece] = decimals.each_ref().map(|(decimals, metric)| {
+        let mut row = vec![format!("`{}`", arm.name), arm.label.clone()];
+        row.extend(scores.iter().map(|(metric, decimals, _)| {
             let spread = arm.spread(metric);
             spread.map_or(NO_VALUE.to_owned(), |s| s.mean_sd(*decimals))
-        });
-        let mut row = vec![
-            format!("`{}`", arm.name),
-            arm.label.clone(),
-            accuracy,
-            nll,
-            ece,
-            arm.learning_rate.to_string(),
-            arm.n.to_string(),
-            arm.diverged.to_string(),
-        ];
+        }));
+        let rate = arm
+            .learning_rate
+            .map_or(String::new(), |rate| rate.to_string());
+        row.extend(rates.then_some(rate));
+        row.push(arm.n.to_string());
+        row.extend(is_net.then(|| arm.diverged.to_string()));
         row.extend(failed.then(|| arm.failed.to_string()));
         row.extend(missing.then(|| arm.missing.to_string()));
         row.extend(published.iter().map(|(metric, _)| {
@@ -62,6 +64,15 @@ pub(super) fn arms(summary: &Summary) -> String {
         table.row(row);
     }
     table.render()
+}
+
+fn score_heading(metric: &Metric) -> String {
+    match metric {
+        Metric::TestAccuracy => "accuracy (%)".to_owned(),
+        Metric::TestNll => "NLL (nats)".to_owned(),
+        Metric::TestEce => "ECE (%)".to_owned(),
+        Metric::Probe(_) | Metric::Program(_) => format!("{} ({})", metric.label(), metric.scale()),
+    }
 }
 
 /// One row per contrast: effect, interval, finding and verdict.
@@ -157,27 +168,25 @@ pub(super) fn checks(summary: &Summary) -> String {
     table.render()
 }
 
-/// Mean validation accuracy per learning rate; `None` if no arm has a choice.
+/// Mean validation accuracy, or the program's metric in its place, per learning rate; `None` if no arm has
+/// a choice.
 pub(super) fn grid(summary: &Summary) -> Option<String> {
     if summary.arms.iter().all(|arm| arm.grid.len() < 2) {
         return None;
     }
-    let mut rates: Vec<f64> = summary
-        .arms
-        .iter()
-        .flat_map(|arm| arm.grid.iter().map(|r| r.learning_rate))
+    let mut rates: Vec<f64> = (summary.arms.iter())
+        .flat_map(|arm| arm.grid.iter().filter_map(|r| r.learning_rate))
         .collect();
     rates.sort_by(f64::total_cmp);
     rates.dedup();
     let tried = summary.arms.iter().flat_map(|arm| &arm.grid);
-    let digits =
-        median(tried.filter_map(|r| Some(decimals(r.validation.as_ref()?.accuracy.sd, 2))));
+    let digits = median(tried.filter_map(|r| Some(decimals(validation(r)?.sd, 2))));
     let names: Vec<String> = rates.iter().map(f64::to_string).collect();
     let columns = names.iter().map(|name| (name.as_str(), Right));
     let mut table = Table::new([("arm", Left)].into_iter().chain(columns));
     for arm in &summary.arms {
         let cells = rates.iter().map(|rate| {
-            let tried = arm.grid.iter().find(|r| r.learning_rate == *rate);
+            let tried = arm.grid.iter().find(|r| r.learning_rate == Some(*rate));
             tried.map_or(String::new(), |r| {
                 grid_cell(r, arm, summary.seeds.len(), digits.unwrap_or(2))
             })
@@ -187,8 +196,14 @@ pub(super) fn grid(summary: &Summary) -> Option<String> {
     Some(table.render())
 }
 
+/// What the choice of the rate is based on.
+fn validation(rate: &RateSummary) -> Option<&Spread> {
+    let accuracy = rate.validation.as_ref().map(|scores| &scores.accuracy);
+    rate.validation_metric.as_ref().or(accuracy)
+}
+
 fn grid_cell(rate: &RateSummary, arm: &ArmSummary, seeds: usize, digits: usize) -> String {
-    let score = rate.validation.as_ref().map(|v| v.accuracy.mean_sd(digits));
+    let score = validation(rate).map(|v| v.mean_sd(digits));
     let score = score.unwrap_or_else(|| NO_VALUE.to_owned());
     let finished = if rate.n < seeds {
         format!(" ({} of {seeds})", rate.n)

@@ -1,12 +1,12 @@
 //! A fake trainer, for tests of everything around training.
 
 use crate::recipe::{
-    Content, DataConfig, DataName, Evaluate, Length, Optimizer, ParameterGroup, Probe, Scale,
-    Schedule, TestSplit, TrainConfig,
+    Content, DataConfig, DataName, Evaluate, Length, NetRecipe, Optimizer, ParameterGroup, Probe,
+    Recipe, Scale, Schedule, TestSplit, TrainConfig,
 };
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{Arm, QUANTITIES, Quantity, Spec, Timing};
-use crate::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
+use crate::trainer::{Job, JobCell, NetJob, Progress, StopFlag, Trainer};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::zoo::ModelConfig;
 use ablate_streams::{Purpose, Stream};
@@ -78,7 +78,7 @@ impl Trainer for FakeTrainer {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
-        for done in job.evaluations() {
+        for done in net(job).evaluations() {
             if stop.stopped() {
                 return None;
             }
@@ -102,7 +102,7 @@ impl Trainer for FakeTrainer {
                     record.epochs.clear();
                 }
                 Some(Fault::Panic) => panic!("the fake was told to panic"),
-                Some(Fault::NotFinite) => record.epochs[0].train_loss = f64::NAN,
+                Some(Fault::NotFinite) => record.epochs[0].train_loss = Some(f64::NAN),
                 Some(Fault::Forget) => continue,
                 Some(Fault::Stop) => {
                     stop.stop();
@@ -121,19 +121,25 @@ impl Trainer for FakeTrainer {
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {
-        Some(job.cells.len() as f64 * job.train.length.count() as f64)
+        Some(job.cells.len() as f64 * net(job).train.length.count() as f64)
     }
+}
+
+fn net(job: &Job) -> NetJob<'_> {
+    job.net().expect("the fake trains nets")
 }
 
 /// Test accuracy rises to a plateau. The plateau is a mean per recipe, plus an effect of the seed on all
 /// recipes (removed by pairing), plus an effect of the seed on this recipe.
 fn record(job: &Job, cell: &JobCell) -> CellRecord {
-    let recipe = format!("{:?}{:?}{:?}", job.data, job.model, job.train);
+    let net = net(job);
+    let rate = cell.learning_rate.expect("a net has a learning rate");
+    let recipe = format!("{:?}{:?}{:?}", net.data, net.model, net.train);
     let draw = |seed, path: &str| {
         let mut uniforms = Stream::new(seed, Purpose::Resample, path).uniforms(0);
         uniforms.next().expect("streams do not end")
     };
-    let own = format!("{recipe}{}", cell.learning_rate);
+    let own = format!("{recipe}{rate}");
     let plateau = 92.0
         + 4.0 * draw(0, &own)
         + 2.0 * draw(cell.seed, "all recipes")
@@ -147,25 +153,26 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
             ece: (100.0 - accuracy) / 10.0,
         }
     };
-    let in_steps = matches!(job.train.length, Length::Steps(_));
-    let evaluations = job.train.evaluations().into_iter().zip(1..);
+    let in_steps = matches!(net.train.length, Length::Steps(_));
+    let evaluations = net.train.evaluations().into_iter().zip(1..);
     let epochs = evaluations.map(|(at, epoch)| EpochRecord {
         epoch: if in_steps { 0 } else { at },
         step: in_steps.then_some(at),
-        train_loss: (-0.5 * epoch as f64).exp() + draw(cell.seed, &format!("{own}{epoch}")),
-        validation: (job.data.validation > 0.0).then(|| scores(0.5, epoch)),
-        test: scores(0.0, epoch),
+        train_loss: Some((-0.5 * epoch as f64).exp() + draw(cell.seed, &format!("{own}{epoch}"))),
+        validation: (net.data.validation > 0.0).then(|| scores(0.5, epoch)),
+        test: Some(scores(0.0, epoch)),
+        metrics: BTreeMap::new(),
     });
     let measured = |timing: fn(Timing) -> Option<usize>| {
-        let asked = move |q: &&Quantity| job.probes.contains(&q.probe);
+        let asked = move |q: &&Quantity| net.probes.contains(&q.probe);
         let sized = QUANTITIES.iter().filter(asked);
         sized
-            .filter_map(move |q| Some((q.names(&job.model), timing(q.timing)?)))
+            .filter_map(move |q| Some((q.names(net.model), timing(q.timing)?)))
             .flat_map(|(names, n)| names.into_iter().map(move |name| (name, n)))
     };
     let list = |(name, n): (String, usize)| {
         let n = if n == 0 {
-            job.train.evaluations().len()
+            net.train.evaluations().len()
         } else {
             n
         };
@@ -202,37 +209,39 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         name: (*name).to_owned(),
         label: name.to_uppercase(),
         levels: Vec::new(),
-        data: DataConfig {
-            name: DataName::Digits,
-            content: Content::Published,
-            test: TestSplit::Standard,
-            folds: 5,
-            validation: 0.2,
-            subset: None,
-            label_noise: 0.0,
-            scale: Scale::Standardize,
-        },
-        model: ModelConfig::Mlp(MlpConfig {
-            hidden: vec![8 + index],
-            block: Default::default(),
-            last_block: None,
+        recipe: Recipe::Net(NetRecipe {
+            data: DataConfig {
+                name: DataName::Digits,
+                content: Content::Published,
+                test: TestSplit::Standard,
+                folds: 5,
+                validation: 0.2,
+                subset: None,
+                label_noise: 0.0,
+                scale: Scale::Standardize,
+            },
+            model: ModelConfig::Mlp(MlpConfig {
+                hidden: vec![8 + index],
+                block: Default::default(),
+                last_block: None,
+            }),
+            train: TrainConfig {
+                length: Length::Epochs(2),
+                evaluate: Evaluate::Usual,
+                batch_size: 32,
+                optimizer: Optimizer::default(),
+                schedule: Schedule::default(),
+                weight_decay: 0.0,
+                decay_on: vec![ParameterGroup::Weight],
+                evaluate_by: crate::recipe::Statistics::default(),
+                max_norm: None,
+                fault: None,
+                loss_scale: 1.0,
+                only: None,
+            },
+            probes: vec![Probe::TrainTestGap],
         }),
-        train: TrainConfig {
-            length: Length::Epochs(2),
-            evaluate: Evaluate::Usual,
-            batch_size: 32,
-            optimizer: Optimizer::default(),
-            schedule: Schedule::default(),
-            weight_decay: 0.0,
-            decay_on: vec![ParameterGroup::Weight],
-            evaluate_by: crate::recipe::Statistics::default(),
-            max_norm: None,
-            fault: None,
-            loss_scale: 1.0,
-            only: None,
-        },
         learning_rates: vec![0.01],
-        probes: vec![Probe::TrainTestGap],
     };
     Spec {
         name: "fake".to_owned(),
@@ -251,6 +260,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         identities: Vec::new(),
         published: Vec::new(),
         figure: None,
+        program: None,
     }
 }
 
@@ -277,7 +287,7 @@ mod tests {
         let plan = Plan::new(&spec, "flex", 8, "f");
         let losses: std::collections::BTreeSet<u64> = (plan.jobs(|_| true).iter())
             .flat_map(FakeTrainer::records)
-            .map(|r| r.epochs[1].train_loss.to_bits())
+            .filter_map(|r| Some(r.epochs[1].train_loss?.to_bits()))
             .collect();
         assert_eq!(losses.len(), plan.cells.len());
     }

@@ -199,7 +199,7 @@ mod tests {
             id: id.into(),
             arm: "a".into(),
             seed: 1,
-            learning_rate: 0.1,
+            learning_rate: Some(0.1),
             device: "flex".into(),
             outcome,
             epochs: Vec::new(),

@@ -169,17 +169,19 @@ fn line(record: &CellRecord, bytes: &mut Vec<u8>) -> Result<(), String> {
 /// Checks that all numbers of a record are finite (JSON would turn others into `null`), that scores are
 /// in their ranges, and that its epochs ascend and fit its outcome.
 pub(super) fn check(record: &CellRecord) -> Result<(), String> {
-    finite("learning_rate", record.learning_rate)?;
-    let mut last = 0;
+    if let Some(rate) = record.learning_rate {
+        finite("learning_rate", rate)?;
+    }
+    let mut last = None;
     for epoch in &record.epochs {
         if epoch.step.is_some() != record.epochs[0].step.is_some() {
             return Err("it counts some evaluations in steps and some in epochs".to_owned());
         }
         let place = epoch.place();
-        if place <= last {
+        if let Some(last) = last.filter(|last| place <= *last) {
             return Err(format!("an evaluation at {place} follows one at {last}"));
         }
-        last = place;
+        last = Some(place);
         check_epoch(epoch)?;
     }
     check_probes(record)?;
@@ -235,8 +237,17 @@ fn check_probes(record: &CellRecord) -> Result<(), String> {
 
 fn check_epoch(epoch: &EpochRecord) -> Result<(), String> {
     let at = |name: &str| format!("{name} of epoch {}", epoch.epoch);
-    finite(&at("train_loss"), epoch.train_loss)?;
-    for (set, scores) in [("validation", epoch.validation), ("test", Some(epoch.test))] {
+    if let Some(loss) = epoch.train_loss {
+        finite(&at("train_loss"), loss)?;
+    }
+    if epoch.metrics.len() > MOST_NAMES {
+        let found = epoch.metrics.len();
+        return Err(format!("metrics has {found} names, more than {MOST_NAMES}"));
+    }
+    for (name, &value) in &epoch.metrics {
+        finite(&at(&format!("metrics.{name}")), value)?;
+    }
+    for (set, scores) in [("validation", epoch.validation), ("test", epoch.test)] {
         let Some(scores) = scores else { continue };
         let Scores { accuracy, nll, ece } = scores;
         within(&at(&format!("{set}.accuracy")), accuracy, 100.0)?;
@@ -268,6 +279,7 @@ fn finite(name: &str, value: f64) -> Result<(), String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     fn record() -> CellRecord {
         let test = Scores {
@@ -279,20 +291,25 @@ mod tests {
             id: "0123456789abcdef0123".into(),
             arm: "a".into(),
             seed: u64::MAX,
-            learning_rate: 0.001,
+            learning_rate: Some(0.001),
             device: "flex".into(),
             outcome: Outcome::Done,
             epochs: vec![EpochRecord {
                 epoch: 1,
                 step: None,
-                train_loss: 0.25,
+                train_loss: Some(0.25),
                 validation: Some(test),
-                test,
+                test: Some(test),
+                metrics: BTreeMap::new(),
             }],
             probes: [("train_accuracy".to_owned(), 99.0)].into(),
             traces: [("effective_units".to_owned(), vec![3.0])].into(),
             series: [("ablation_curve".to_owned(), vec![98.0, 50.0, 10.0])].into(),
         }
+    }
+
+    fn test(record: &mut CellRecord) -> &mut Scores {
+        record.epochs[0].test.as_mut().unwrap()
     }
 
     fn read(bytes: &[u8]) -> Lines {
@@ -376,15 +393,15 @@ mod tests {
         type Set = fn(&mut CellRecord);
         let cases: [(Set, &str); 4] = [
             (
-                |r| r.epochs[0].test.accuracy = 975.0,
+                |r| test(r).accuracy = 975.0,
                 "test.accuracy of epoch 1 is 975, not between",
             ),
             (
-                |r| r.epochs[0].test.nll = -0.5,
+                |r| test(r).nll = -0.5,
                 "test.nll of epoch 1 is -0.5, less than 0",
             ),
             (
-                |r| r.epochs[0].test.ece = -1.0,
+                |r| test(r).ece = -1.0,
                 "test.ece of epoch 1 is -1, not between",
             ),
             (
@@ -403,17 +420,22 @@ mod tests {
     #[test]
     fn non_finite_numbers_are_rejected_in_every_field() {
         type SetField = fn(&mut CellRecord, f64);
-        let fields: [(&str, SetField); 9] = [
-            ("learning_rate", |r, x| r.learning_rate = x),
-            ("train_loss of epoch 1", |r, x| r.epochs[0].train_loss = x),
+        let fields: [(&str, SetField); 10] = [
+            ("learning_rate", |r, x| r.learning_rate = Some(x)),
+            ("train_loss of epoch 1", |r, x| {
+                r.epochs[0].train_loss = Some(x);
+            }),
+            ("metrics.m of epoch 1", |r, x| {
+                r.epochs[0].metrics.insert("m".into(), x);
+            }),
             ("validation.nll of epoch 1", |r, x| {
                 r.epochs[0].validation.as_mut().unwrap().nll = x;
             }),
             ("test.accuracy of epoch 1", |r, x| {
-                r.epochs[0].test.accuracy = x
+                test(r).accuracy = x;
             }),
-            ("test.nll of epoch 1", |r, x| r.epochs[0].test.nll = x),
-            ("test.ece of epoch 1", |r, x| r.epochs[0].test.ece = x),
+            ("test.nll of epoch 1", |r, x| test(r).nll = x),
+            ("test.ece of epoch 1", |r, x| test(r).ece = x),
             ("probes.train_accuracy", |r, x| {
                 r.probes.insert("train_accuracy".into(), x);
             }),
@@ -541,9 +563,9 @@ mod tests {
             let value = f64::from_bits(bits);
             prop_assume!(value.is_finite());
             let mut record = record();
-            record.epochs[0].train_loss = value;
+            record.epochs[0].train_loss = Some(value);
             let back = records(&encode([&record]).unwrap()).remove(0);
-            prop_assert_eq!(back.epochs[0].train_loss.to_bits(), bits);
+            prop_assert_eq!(back.epochs[0].train_loss.map(f64::to_bits), Some(bits));
         }
 
         #[test]

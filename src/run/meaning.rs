@@ -32,7 +32,8 @@ fn fits(plan: &Plan, cells: &[&PlannedCell], record: &CellRecord) -> Result<(), 
         return differs("seed", &record.seed, &cell.seed);
     }
     if record.learning_rate != cell.learning_rate {
-        return differs("learning rate", &record.learning_rate, &cell.learning_rate);
+        let [found, planned] = [record.learning_rate, cell.learning_rate].map(rate);
+        return differs("learning rate", &found, &planned);
     }
     if record.device != plan.device {
         return differs("device", &record.device, &plan.device);
@@ -42,15 +43,22 @@ fn fits(plan: &Plan, cells: &[&PlannedCell], record: &CellRecord) -> Result<(), 
     if is_arm(&plan.spec, &record.arm) && !cells.iter().any(|cell| *name(cell) == record.arm) {
         return differs("arm", &record.arm, name(cell));
     }
-    let wanted = plan.spec.arms[cell.arm].train.evaluations();
-    let wanted = wanted
-        .into_iter()
-        .filter(|&at| plan.until.is_none_or(|until| at <= until));
     let found = record.epochs.iter().map(EpochRecord::place);
-    if record.outcome == Outcome::Done && !found.eq(wanted) {
+    let as_planned = match plan.spec.arms[cell.arm].recipe.evaluations() {
+        Some(mut wanted) => {
+            wanted.retain(|at| plan.until.is_none_or(|until| *at <= until));
+            found.eq(wanted)
+        }
+        None => found.count() > 0,
+    };
+    if record.outcome == Outcome::Done && !as_planned {
         return Err("it is finished, but not evaluated at the planned epochs or steps".to_owned());
     }
     Ok(())
+}
+
+fn rate(rate: Option<f64>) -> String {
+    rate.map_or("none".to_owned(), |rate| rate.to_string())
 }
 
 fn is_arm(spec: &Spec, name: &str) -> bool {

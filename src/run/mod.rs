@@ -39,7 +39,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 /// Options of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunOptions {
     /// Number of jobs to train at the same time; 0 counts as 1.
     pub jobs: usize,
@@ -47,6 +47,8 @@ pub struct RunOptions {
     pub fresh: bool,
     /// Copy the records of an existing `runs.jsonl` into the journal instead of training them.
     pub adopt: bool,
+    /// Records of planned cells that were trained just before, to be kept instead of training these cells.
+    pub records: Vec<CellRecord>,
     /// Folder that contains the results folders.
     pub results: PathBuf,
 }
@@ -117,6 +119,7 @@ pub fn run_spec(
         adopt(plan, &mut journal, &runs.records)?;
     }
 
+    let kept = adopt(plan, &mut journal, &options.records)?;
     let jobs = plan.jobs(|id| journal.is_missing(id));
     let wanted: usize = jobs.iter().map(|job| job.cells.len()).sum();
     let done = queue::train_all(&jobs, options.jobs, trainer, &mut journal, events, stop)?;
@@ -127,8 +130,8 @@ pub fn run_spec(
     }
     let (diverged, failed) = count(plan, &journal);
     Ok(RunReport {
-        trained: done.trained.len(),
-        reused: plan.ids().len() - wanted,
+        trained: done.trained.len() + kept,
+        reused: plan.ids().len() - wanted - kept,
         diverged,
         failed,
         stopped,
@@ -183,20 +186,20 @@ fn doubt(plan: &Plan, journal: &mut Journal, committed: &[CellRecord], events: &
         let compared = planned.contains(theirs.id.as_str()) && !failed(ours) && !failed(theirs);
         if compared && !reproduction::identical(ours, theirs) && journal.doubt(&theirs.id) {
             events.notice(&format!(
-                "the journal and `{}` have different numbers for arm {}, seed {}, learning rate {} (id \
-                 {}); training it again",
+                "the journal and `{}` have different numbers for arm {}, seed {}{} (id {}); training it \
+                 again",
                 runs::NAME,
                 theirs.arm,
                 theirs.seed,
-                theirs.learning_rate,
+                (theirs.learning_rate).map_or(String::new(), |rate| format!(", learning rate {rate}")),
                 theirs.id
             ));
         }
     }
 }
 
-/// Appends to the journal those of `records` that are planned and missing from it.
-fn adopt(plan: &Plan, journal: &mut Journal, records: &[CellRecord]) -> Result<(), RunError> {
+/// Appends to the journal those of `records` that are planned and missing from it. Returns their number.
+fn adopt(plan: &Plan, journal: &mut Journal, records: &[CellRecord]) -> Result<usize, RunError> {
     let planned = plan.ids();
     let wanted = |record: &&CellRecord| {
         planned.contains(record.id.as_str())
@@ -204,7 +207,8 @@ fn adopt(plan: &Plan, journal: &mut Journal, records: &[CellRecord]) -> Result<(
             && !matches!(record.outcome, Outcome::Failed { .. })
     };
     let wanted: Vec<CellRecord> = records.iter().filter(wanted).cloned().collect();
-    Ok(journal.append(&wanted)?)
+    journal.append(&wanted)?;
+    Ok(wanted.len())
 }
 
 /// Numbers of planned cells that diverged and that failed.

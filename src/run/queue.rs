@@ -132,8 +132,10 @@ fn check(job: &Job, cell: &JobCell, record: &CellRecord) -> Result<(), String> {
         ));
     }
     let found = record.epochs.iter().map(EpochRecord::place);
-    let wanted = job.evaluations();
-    if record.outcome == Outcome::Done && !found.eq(wanted.iter().copied()) {
+    if record.outcome == Outcome::Done
+        && let Some(wanted) = job.evaluations()
+        && !found.eq(wanted.iter().copied())
+    {
         return Err(format!(
             "the trainer returned {} evaluations instead of {}, or at other epochs or steps",
             record.epochs.len(),

@@ -61,7 +61,7 @@ pub(super) fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
 
 fn difference(ours: &CellRecord, theirs: &CellRecord) -> f64 {
     (ours.epochs.iter().zip(&theirs.epochs))
-        .map(|(a, b)| (a.test.accuracy - b.test.accuracy).abs())
+        .filter_map(|(a, b)| Some((a.test?.accuracy - b.test?.accuracy).abs()))
         .fold(0.0, f64::max)
 }
 
@@ -104,8 +104,8 @@ mod tests {
     fn smallest_bit_counts_as_a_difference() {
         let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 1, "f");
         let mut committed = trained(&plan);
-        committed[0].epochs[0].test.accuracy -= 0.25;
-        let loss = &mut committed[1].epochs[1].train_loss;
+        committed[0].epochs[0].test.as_mut().unwrap().accuracy -= 0.25;
+        let loss = committed[1].epochs[1].train_loss.as_mut().unwrap();
         *loss = loss.next_up();
         let found = compare(&plan, &committed);
         assert_eq!((found.compared, found.identical), (3, 1));

@@ -78,9 +78,9 @@ fn read<'a>(
 /// Moves repeated records of a cell to the damaged lines: all of them if they differ, all but the
 /// first if they are equal.
 fn set_repeats_aside(path: &Path, bytes: &[u8], lines: &mut Lines) {
-    type Cell = (String, String, u64, u64);
+    type Cell = (String, String, u64, Option<u64>);
     let cell = |r: &CellRecord| -> Cell {
-        let rate = r.learning_rate.to_bits();
+        let rate = r.learning_rate.map(f64::to_bits);
         (r.arm.clone(), r.device.clone(), r.seed, rate)
     };
     let mut groups: BTreeMap<Cell, Vec<usize>> = BTreeMap::new();
@@ -96,9 +96,10 @@ fn set_repeats_aside(path: &Path, bytes: &[u8], lines: &mut Lines) {
     let mut index = 0..;
     lines.set_aside(path, bytes, |r| {
         let repeats = index.next().is_some_and(|i| bad.contains(&i));
-        let (arm, seed, rate) = (&r.arm, r.seed, r.learning_rate);
-        repeats
-            .then(|| format!("arm `{arm}` has two records for seed {seed} at learning rate {rate}"))
+        let (arm, seed) = (&r.arm, r.seed);
+        let rate = r.learning_rate;
+        let rate = rate.map_or(String::new(), |rate| format!(" at learning rate {rate}"));
+        repeats.then(|| format!("arm `{arm}` has two records for seed {seed}{rate}"))
     });
 }
 
@@ -195,7 +196,7 @@ mod tests {
 
         // Two records of one cell that contradict each other: neither counts.
         let mut other = records[0].clone();
-        other.epochs[0].test.nll += 0.5;
+        other.epochs[0].test.as_mut().unwrap().nll += 0.5;
         let more = lines::encode([&other]).unwrap();
         fs::write(&path, [&text[..], &more].concat()).unwrap();
         let runs = read_runs(&path).unwrap();

@@ -20,14 +20,13 @@ pub use design::contrast::{Between, ContrastKind, Held, Weight};
 pub use design::factors::{Factor, Level};
 pub use design::figure::{Figure, Panels};
 pub use design::identity::Identity;
-pub use design::metric::{Measure, Metric};
+pub use design::metric::{Measure, Metric, ProgramMetric};
 pub use design::quantities::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use files::{all, find, names};
 pub use parse::error::SpecError;
 pub use parse::overrides::{Override, OverrideError};
 
-use crate::recipe::{DataConfig, Probe, TrainConfig};
-use ablate_models::zoo::ModelConfig;
+use crate::recipe::{NetRecipe, Recipe};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -70,6 +69,31 @@ pub struct Spec {
     pub published: Vec<Published>,
     /// A figure in addition to those of every report.
     pub figure: Option<Figure>,
+    /// What holds for the programs of all arms; `None` for nets.
+    pub program: Option<ProgramDesign>,
+}
+
+/// What holds for the programs of all arms.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProgramDesign {
+    /// The declared metrics, sorted by name.
+    pub metrics: Vec<Metric>,
+    /// The metric that chooses the learning rate.
+    pub validation: Option<Metric>,
+    /// Whether arms are compared seed by seed.
+    pub paired: Pairing,
+}
+
+/// Whether arms are compared seed by seed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Pairing {
+    /// As the check of the seeds before the run says.
+    #[default]
+    Auto,
+    /// Always.
+    Paired,
+    /// Never: the seeds of the arms count as independent.
+    Unpaired,
 }
 
 /// An arm: a complete recipe, after its table was merged onto the base.
@@ -81,16 +105,30 @@ pub struct Arm {
     pub label: String,
     /// Index of the level of each factor; empty for an arm that is written out.
     pub levels: Vec<usize>,
-    /// Data.
-    pub data: DataConfig,
-    /// Model.
-    pub model: ModelConfig,
-    /// Training.
-    pub train: TrainConfig,
-    /// Learning rates to choose from by validation score; one or more.
+    /// What it trains. The arms of a spec are all nets or all programs.
+    pub recipe: Recipe,
+    /// Learning rates to choose from by validation score; none for a program without one.
     pub learning_rates: Vec<f64>,
-    /// Probes.
-    pub probes: Vec<Probe>,
+}
+
+impl Arm {
+    /// The recipe of the net, if it is one.
+    pub const fn net(&self) -> Option<&NetRecipe> {
+        self.recipe.net()
+    }
+
+    /// The same, to change it.
+    pub const fn net_mut(&mut self) -> Option<&mut NetRecipe> {
+        self.recipe.net_mut()
+    }
+
+    /// The learning rate of each row of its grid; one row without a rate for a program without one.
+    pub fn rates(&self) -> Vec<Option<f64>> {
+        match self.learning_rates.is_empty() {
+            true => vec![None],
+            false => self.learning_rates.iter().copied().map(Some).collect(),
+        }
+    }
 }
 
 /// A planned comparison of arms, paired by seed: a weighted sum of their scores.
@@ -197,10 +235,6 @@ pub struct Published {
     #[serde(default)]
     pub n: Option<u32>,
     /// Evaluation of ours to show beside it. Default: the last.
-    #[serde(
-        default,
-        deserialize_with = "schema::when::deserialize",
-        skip_serializing_if = "When::is_last"
-    )]
+    #[serde(default, skip_serializing_if = "When::is_last")]
     pub when: When,
 }

@@ -7,6 +7,7 @@ use super::power::{detectable_difference, detectable_margin};
 use super::sample::Sample;
 use super::signflip::sign_flip_min_p;
 use super::verdict::{Finding, Prediction, Rule, Verdict};
+use super::welch::WeightedSamples;
 use ablate_streams::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub struct Hypothesis {
     /// One difference per seed; positive means that the treatment is better.
     pub differences: Sample,
+    /// The scores of the arms with their weights, if the seeds of different arms are independent. Mean and
+    /// interval are then theirs.
+    pub independent: Option<WeightedSamples>,
     /// What is predicted.
     pub prediction: Prediction,
     /// The smallest difference that matters, in the unit of the differences; positive.
@@ -96,16 +100,26 @@ pub fn decide(
 fn describe(hypothesis: &Hypothesis, confidence: f64, checks: Checks, rule: &Rule) -> Decision {
     let Hypothesis {
         differences,
+        independent,
         prediction,
         margin,
         primary,
     } = hypothesis;
     let (n, sd) = (differences.len(), differences.sd());
-    let interval = decisive_interval(differences, confidence);
+    let welch = independent
+        .as_ref()
+        .and_then(|s| Some((s.mean(), s.interval(confidence)?)));
+    let (mean, interval) = match welch {
+        Some((mean, interval)) => (mean, Some(interval)),
+        None => (
+            differences.mean(),
+            decisive_interval(differences, confidence),
+        ),
+    };
     let minimum = MinimumDetectable::new(n, sd, confidence, rule.power);
     Decision {
         n,
-        mean: differences.mean(),
+        mean,
         sd,
         confidence,
         interval,
@@ -168,6 +182,7 @@ mod tests {
     fn hypothesis(values: &[f64], prediction: Prediction, margin: f64) -> Hypothesis {
         Hypothesis {
             differences: Sample::new(values.to_vec()).unwrap(),
+            independent: None,
             prediction,
             margin,
             primary: true,

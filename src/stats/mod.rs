@@ -21,6 +21,7 @@
 //! | `censored` | median of right-censored times to an event |
 //! | `crossing` | size from which on a ratio stays above one |
 //! | `signflip` | sign-flip (randomization) test of a mean of zero |
+//! | `welch` | t interval of weighted sums of means of independent samples |
 //! | `tost` | equivalence test (TOST) and minimum-effect test |
 //! | `holm` | Holm's adjustment for several hypotheses |
 //! | `effect` | standardized mean difference of paired samples |
@@ -47,6 +48,7 @@ mod signflip;
 mod student;
 mod tost;
 pub mod verdict;
+mod welch;
 
 #[cfg(test)]
 mod simulation;
@@ -70,6 +72,7 @@ pub use sample::{Sample, StatsError};
 pub use signflip::{Alternative, EXACT_LIMIT, sign_flip_min_p, sign_flip_test};
 pub use tost::{equivalence_p, minimum_effect_p};
 pub use verdict::{Finding, Prediction, Rule, Verdict, overall_verdict};
+pub use welch::WeightedSamples;
 
 /// Step of the stream that draws bootstrap resamples.
 const BOOTSTRAP_STEP: u64 = 0;

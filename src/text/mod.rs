@@ -1,8 +1,9 @@
-//! Text for people, used by reports, figures and the command line alike: numbers, counts,
+//! Text, used by reports, figures, specs and the command line alike: numbers, counts, placeholders,
 //! Markdown and wrapped lines.
 
 pub mod markdown;
 pub mod number;
+pub mod placeholder;
 pub mod wrap;
 
 /// `1 pair`, `2 pairs`.

@@ -135,7 +135,11 @@ mod tests {
         let config = DataConfig {
             scale,
             subset: Some(100),
-            ..crate::run::fake::spec(&["a"], 1).arms[0].data.clone()
+            ..crate::run::fake::spec(&["a"], 1).arms[0]
+                .net()
+                .unwrap()
+                .data
+                .clone()
         };
         let dataset = load(&config).expect("the digits are embedded");
         let replica = |seed| {

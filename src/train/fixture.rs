@@ -7,7 +7,7 @@ use crate::data::{Dataset, Examples, PixelScaling, Prepared, Split, TestSource};
 use crate::plan::Plan;
 use crate::recipe::DataName;
 use crate::run::fake;
-use crate::trainer::Job;
+use crate::trainer::NetJob;
 use ablate_models::block::{Bias, BlockConfig};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
@@ -59,23 +59,30 @@ pub(crate) fn batches(images: &[[u8; 2]], labels: &[u8]) -> Batches {
 }
 
 /// A job of one cell with seed 0 that trains `model` with learning rate 0.1 and the given batch
-/// size.
-pub(crate) fn job(model: &ModelConfig, batch: usize) -> Job {
+/// size. It lives as long as the tests.
+pub(crate) fn job(model: &ModelConfig, batch: usize) -> NetJob<'static> {
     let mut spec = fake::spec(&["a"], 1);
     spec.seeds = vec![0];
-    spec.arms[0].model = model.clone();
-    spec.arms[0].train.batch_size = batch;
+    let net = spec.arms[0]
+        .recipe
+        .net_mut()
+        .expect("the fake's arms are nets");
+    net.model = model.clone();
+    net.train.batch_size = batch;
     spec.arms[0].learning_rates = vec![0.1];
-    Plan::new(&spec, "flex", 1, "f").jobs(|_| true).remove(0)
+    let job = Plan::new(&spec, "flex", 1, "f").jobs(|_| true).remove(0);
+    Box::leak(Box::new(job))
+        .net()
+        .expect("the fake's jobs train nets")
 }
 
 /// A net of `job` for images of two pixels and two classes. Parameters are zero except those in
 /// `values`, which are given by path.
-pub(crate) fn net(job: &Job, values: &[(&str, &[f64])]) -> Net {
+pub(crate) fn net(job: &NetJob<'_>, values: &[(&str, &[f64])]) -> Net {
     let start = Start::new([0], &device()).double();
     let model = job.model.init([1, 2, 1], 2, &start);
     let model = set(model.expect("can be built"), values);
-    let optimizer = Optimizer::new(&job.train, &[0.1], &model, &[0]);
+    let optimizer = Optimizer::new(job.train, &[0.1], &model, &[0]);
     Net::new(model, optimizer, 1.0)
 }
 

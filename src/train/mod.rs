@@ -23,7 +23,7 @@ use crate::data::{self, Dataset};
 use crate::device;
 use crate::recipe::{Length, PlantedFault};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
-use crate::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
+use crate::trainer::{Job, JobCell, NetJob, Progress, StopFlag, Trainer};
 use ablate_models::Start;
 use batch::{Batches, SplitPart};
 use burn::tensor::{DType, Device};
@@ -55,6 +55,9 @@ pub enum TrainError {
     /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] ablate_models::ConfigError),
+    /// The job trains a program.
+    #[error("the built-in trainer trains nets, not programs")]
+    Program,
     /// A batch is larger than the training split.
     #[error(
         "`train.batch_size` is {batch}, but the training split has only {examples} examples; lower it"
@@ -89,7 +92,10 @@ impl Trainer for BurnTrainer {
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
         let mut threads = JobThreads::new(&job.device, self.threads());
-        let begin = || StackedTraining::new(job, &data::load(&job.data)?);
+        let begin = || {
+            let net = job.net().ok_or(TrainError::Program)?;
+            StackedTraining::new(net, &data::load(net.data)?)
+        };
         let mut stacked = match threads.install(begin) {
             Ok(stacked) => stacked,
             Err(error) => {
@@ -97,7 +103,7 @@ impl Trainer for BurnTrainer {
                 return Some(job.cells.iter().map(failed).collect());
             }
         };
-        for eval_at in job.evaluations() {
+        for eval_at in stacked.job.evaluations() {
             threads.resize(self.threads());
             if !threads.install(|| stacked.advance(eval_at, progress, stop))? {
                 break;
@@ -140,7 +146,7 @@ fn failed(job: &Job, cell: &JobCell, error: &TrainError) -> CellRecord {
 
 /// All cells of a job, one replica each, trained as one stack.
 pub(crate) struct StackedTraining<'a> {
-    job: &'a Job,
+    job: NetJob<'a>,
     net: Net,
     batches: Batches,
     steps_per_epoch: usize,
@@ -151,17 +157,17 @@ pub(crate) struct StackedTraining<'a> {
 }
 
 impl<'a> StackedTraining<'a> {
-    fn new(job: &'a Job, dataset: &Arc<Dataset>) -> Result<Self, TrainError> {
-        let device = device::open(&job.device)?.autodiff();
-        let batches = load(job, dataset, &device, DType::F32)?;
+    fn new(job: NetJob<'a>, dataset: &Arc<Dataset>) -> Result<Self, TrainError> {
+        let device = device::open(job.device)?.autodiff();
+        let batches = load(&job, dataset, &device, DType::F32)?;
         let examples = batches.len(SplitPart::Train);
         let batch = job.train.batch_size;
         if batch > examples {
             return Err(TrainError::Batch { batch, examples });
         }
-        let done = |cell| record(job, cell, Outcome::Done);
-        let net = build(job, &job.model, &batches, Start::new(seeds(job), &device))?;
-        let context = ProbeContext::new(job, &net, &batches);
+        let done = |cell| record(job.job, cell, Outcome::Done);
+        let net = build(&job, job.model, &batches, Start::new(seeds(&job), &device))?;
+        let context = ProbeContext::new(&job, &net, &batches);
         Ok(Self {
             probes: Probes::begin(&context),
             net,
@@ -189,7 +195,7 @@ impl<'a> StackedTraining<'a> {
         if is_training {
             self.probe_epoch();
         }
-        progress.advanced(self.job, eval_at);
+        progress.advanced(self.job.job, eval_at);
         Some(is_training)
     }
 
@@ -203,7 +209,7 @@ impl<'a> StackedTraining<'a> {
 
     /// Runs the probes on the trained nets and returns the records.
     fn finish(mut self, stop: &StopFlag) -> Option<Vec<CellRecord>> {
-        let context = ProbeContext::new(self.job, &self.net, &self.batches);
+        let context = ProbeContext::new(&self.job, &self.net, &self.batches);
         let results = self.probes.finish(&context, stop)?;
         for (record, result) in self.records.iter_mut().zip(results) {
             if record.outcome == Outcome::Done {
@@ -215,7 +221,7 @@ impl<'a> StackedTraining<'a> {
 
     /// Runs the probes that measure after every epoch.
     fn probe_epoch(&mut self) {
-        let context = ProbeContext::new(self.job, &self.net, &self.batches);
+        let context = ProbeContext::new(&self.job, &self.net, &self.batches);
         self.probes.epoch_done(&context);
     }
 
@@ -243,7 +249,7 @@ impl<'a> StackedTraining<'a> {
             if step % each == 0 && step > range.start {
                 orders = self.batches.orders(step / each);
                 if in_epochs {
-                    progress.advanced(self.job, step / each);
+                    progress.advanced(self.job.job, step / each);
                 }
             }
             let losses = self.step(&orders, step % each);
@@ -266,7 +272,7 @@ impl<'a> StackedTraining<'a> {
         let Some(fault) = train.fault.as_ref().filter(due) else {
             return;
         };
-        let (job, batches) = (self.job, &self.batches);
+        let (job, batches) = (&self.job, &self.batches);
         self.probes
             .before_fault(&ProbeContext::new(job, &self.net, batches));
         self.net.plant(fault, &seeds(job));
@@ -297,7 +303,7 @@ impl<'a> StackedTraining<'a> {
             });
         };
         let losses = self.net.step(pixels, labels, adjustment, inspect).losses;
-        probes.after_step(&ProbeContext::new(self.job, &self.net, &self.batches));
+        probes.after_step(&ProbeContext::new(&self.job, &self.net, &self.batches));
         losses
     }
 
@@ -306,7 +312,7 @@ impl<'a> StackedTraining<'a> {
     fn evaluate(&mut self, step: usize, losses: &[f64]) {
         let each = self.steps_per_epoch;
         let in_steps = matches!(self.job.train.length, Length::Steps(_));
-        let model = statistics::evaluation_model(self.job, self.net.model(), &self.batches);
+        let model = statistics::evaluation_model(&self.job, self.net.model(), &self.batches);
         let score = |part| net::scores(&model, &self.batches, part);
         let validation =
             (self.batches.len(SplitPart::Validation) > 0).then(|| score(SplitPart::Validation));
@@ -320,9 +326,10 @@ impl<'a> StackedTraining<'a> {
                 (true, None | Some(Some(_)), Some(test)) => record.epochs.push(EpochRecord {
                     epoch: step / each,
                     step: in_steps.then_some(step),
-                    train_loss: losses[r],
+                    train_loss: Some(losses[r]),
                     validation: validation.flatten(),
-                    test,
+                    test: Some(test),
+                    metrics: BTreeMap::new(),
                 }),
                 _ => {
                     let epoch = (step - 1) / each + 1;
@@ -333,13 +340,13 @@ impl<'a> StackedTraining<'a> {
     }
 }
 
-fn seeds(job: &Job) -> Vec<u64> {
+fn seeds(job: &NetJob<'_>) -> Vec<u64> {
     job.cells.iter().map(|cell| cell.seed).collect()
 }
 
 /// Loads the data of every cell; cells of one seed share them.
 pub(crate) fn load(
-    job: &Job,
+    job: &NetJob<'_>,
     dataset: &Arc<Dataset>,
     device: &Device,
     dtype: DType,
@@ -349,7 +356,7 @@ pub(crate) fn load(
     for seed in seeds(job) {
         let prepared = match by_seed.get(&seed) {
             Some(prepared) => Arc::clone(prepared),
-            None => Arc::new(data::prepare_from(Arc::clone(dataset), &job.data, seed)?),
+            None => Arc::new(data::prepare_from(Arc::clone(dataset), job.data, seed)?),
         };
         by_seed.insert(seed, Arc::clone(&prepared));
         replicas.push((seed, prepared));
@@ -359,15 +366,15 @@ pub(crate) fn load(
 
 /// Builds a net of `model` (which may differ from the job's model) with its initial weights.
 pub(crate) fn build(
-    job: &Job,
+    job: &NetJob<'_>,
     model: &ablate_models::zoo::ModelConfig,
     batches: &Batches,
     start: Start,
 ) -> Result<Net, TrainError> {
     let (input, classes) = batches.shape();
     let model = model.init(input, classes, &start)?;
-    let rates: Vec<f64> = job.cells.iter().map(|cell| cell.learning_rate).collect();
-    let optimizer = Optimizer::new(&job.train, &rates, &model, &start.seeds);
+    let rates = job.learning_rates();
+    let optimizer = Optimizer::new(job.train, &rates, &model, &start.seeds);
     Ok(Net::new(model, optimizer, job.train.loss_scale))
 }
 
@@ -391,7 +398,7 @@ mod tests {
         assert!(job.evaluations().len() > 1);
         let train = |adds| {
             let trainer = BurnTrainer::new(1);
-            let records = trainer.train(&job, &AddThreads(&trainer, adds), &StopFlag::default());
+            let records = trainer.train(job.job, &AddThreads(&trainer, adds), &StopFlag::default());
             let records = records.expect("the flag is never raised");
             assert_eq!(records[0].outcome, Outcome::Done);
             records

@@ -5,7 +5,7 @@ use super::batch::{Batches, SplitPart};
 use super::net::{for_each_chunk, host_f64};
 use super::parameters::hidden_blocks;
 use crate::recipe::Statistics;
-use crate::trainer::Job;
+use crate::trainer::NetJob;
 use ablate_models::Pass;
 use ablate_models::norm::{BatchNorm, Norm};
 use ablate_models::pass::{Observer, Point};
@@ -132,7 +132,7 @@ pub(crate) fn batch_norms(model: &Model) -> Vec<(&str, &BatchNorm)> {
 
 /// Returns a copy of the model for evaluation, with the batch norm statistics that the recipe of
 /// `job` asks for.
-pub(crate) fn evaluation_model(job: &Job, model: &Model, batches: &Batches) -> Model {
+pub(crate) fn evaluation_model(job: &NetJob<'_>, model: &Model, batches: &Batches) -> Model {
     match job.train.evaluate_by {
         Statistics::Running => model.valid(),
         Statistics::Cumulative => {
@@ -235,11 +235,12 @@ pub(crate) fn over_channels(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::TrainConfig;
     use crate::train::fixture::{self, assert_near};
     use ablate_models::Activation;
 
     /// One unit that doubles the first pixel: its values are 2, 6, 10, 14.
-    fn net() -> (crate::trainer::Job, Batches) {
+    fn net() -> (NetJob<'static>, Batches) {
         let images = [[1, 9], [3, 9], [5, 9], [7, 9]];
         let batches = fixture::batches(&images, &[0, 0, 1, 1]);
         let model = fixture::mlp(&[1], fixture::bare(0.1), Activation::Linear);
@@ -290,13 +291,20 @@ mod tests {
 
     #[test]
     fn recipe_selects_evaluation_statistics() {
-        let (mut job, batches) = net();
+        let (job, batches) = net();
         let net = fixture::net(&job, &[WEIGHTS]);
         for (by, expected) in [
             (Statistics::Running, [0.0, 1.0]),
             (Statistics::Exact, [8.0, 20.0]),
         ] {
-            job.train.evaluate_by = by;
+            let train = TrainConfig {
+                evaluate_by: by,
+                ..job.train.clone()
+            };
+            let job = NetJob {
+                train: &train,
+                ..job
+            };
             let model = evaluation_model(&job, net.model(), &batches);
             let [mean, variance] = running_statistics(batch_norms(&model)[0].1);
             assert_eq!([mean[0], variance[0]], expected, "{by:?}");

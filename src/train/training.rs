@@ -4,7 +4,7 @@ use super::{JobThreads, SplitPart, StackedTraining, TrainError, host_f64};
 use crate::data::{self, Dataset};
 use crate::train::net::scores;
 use crate::train::statistics::evaluation_model;
-use crate::trainer::{Job, StopFlag};
+use crate::trainer::{Job, NetJob, StopFlag};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,10 +30,11 @@ impl<'a> Training<'a> {
     /// Prepares the nets of `job`, with kernels on `threads` threads.
     ///
     /// # Errors
-    /// If the device cannot be opened, the data not loaded or the model not built, or if a batch is
-    /// larger than the training split.
+    /// If the job trains a program, the device cannot be opened, the data not loaded or the model not
+    /// built, or if a batch is larger than the training split.
     pub fn new(job: &'a Job, threads: usize) -> Result<Self, TrainError> {
-        Self::on(&data::load(&job.data)?, job, threads)
+        let net = job.net().ok_or(TrainError::Program)?;
+        Self::of(&data::load(net.data)?, net, threads)
     }
 
     /// Like [`Self::new`], but trains on `dataset` whatever data set `job` names.
@@ -41,7 +42,11 @@ impl<'a> Training<'a> {
     /// # Errors
     /// As for [`Self::new`].
     pub fn on(dataset: &Arc<Dataset>, job: &'a Job, threads: usize) -> Result<Self, TrainError> {
-        let threads = JobThreads::new(&job.device, threads);
+        Self::of(dataset, job.net().ok_or(TrainError::Program)?, threads)
+    }
+
+    fn of(dataset: &Arc<Dataset>, job: NetJob<'a>, threads: usize) -> Result<Self, TrainError> {
+        let threads = JobThreads::new(job.device, threads);
         let stacked = threads.install(|| StackedTraining::new(job, dataset))?;
         Ok(Self {
             orders: stacked.batches.orders(0),
@@ -83,10 +88,10 @@ impl<'a> Training<'a> {
             self.steps(TIMED_STEPS);
         }) / TIMED_STEPS as f64;
         let (stacked, threads) = (&self.stacked, &self.threads);
-        let (net, batches) = (&stacked.net, &stacked.batches);
+        let (job, net, batches) = (&stacked.job, &stacked.net, &stacked.batches);
         let evaluation = median_seconds(|| {
             let _ = threads.install(|| {
-                let model = evaluation_model(stacked.job, net.model(), batches);
+                let model = evaluation_model(job, net.model(), batches);
                 scores(&model, batches, SplitPart::Test)
             });
         });

@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
 
         let mut records = FakeTrainer::records(&jobs[0]);
-        records[0].epochs[0].train_loss = 0.1 + 0.2;
+        records[0].epochs[0].train_loss = Some(0.1 + 0.2);
         let reply = Reply::Records(records);
         let line = serde_json::to_string(&reply).unwrap();
         assert_eq!(serde_json::from_str::<Reply>(&line).unwrap(), reply);

@@ -105,6 +105,16 @@ fn only_figures_use_plotters() {
 }
 
 #[test]
+fn processes_start_in_few_modules() {
+    assert_eq!(rules::processes_elsewhere(&src()), NONE);
+}
+
+#[test]
+fn programs_know_recipes_and_records_only() {
+    assert_eq!(rules::suite_in_programs(&src()), NONE);
+}
+
+#[test]
 fn no_file_is_long() {
     assert_eq!(rules::long_files(&[src(), models()].concat()), NONE);
 }

@@ -181,6 +181,18 @@ fn forbidden_uses_in_the_suite_are_caught() {
             "src/report/a.rs",
             "use plotters::X;",
         ),
+        (
+            rules::processes_elsewhere,
+            "src/worker/a.rs",
+            "src/plan/a.rs",
+            "use std::process::Command;\nfn f() {\n    Command::new(\"sh\");\n}\n",
+        ),
+        (
+            rules::suite_in_programs,
+            "src/cli/a.rs",
+            "src/program/a.rs",
+            "use crate::spec::Spec;",
+        ),
     ] {
         assert_caught(rule, &[(allowed, text)], &[(name, text)], name);
     }

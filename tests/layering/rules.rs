@@ -208,6 +208,27 @@ pub(crate) fn plotters_elsewhere(src: &[Source]) -> Vec<String> {
     })
 }
 
+/// Starting of processes outside `program`, `worker` and `provenance`, which asks git; tests aside.
+pub(crate) fn processes_elsewhere(src: &[Source]) -> Vec<String> {
+    outside(src, &["program", "worker", "provenance"], |source| {
+        source.code.contains("Command::new")
+            && source.names("std")
+            && below(&source.code, "std").contains("process")
+    })
+}
+
+/// Uses of the suite around it in the trainer of programs.
+pub(crate) fn suite_in_programs(src: &[Source]) -> Vec<String> {
+    const MAY_USE: [&str; 5] = ["program", "recipe", "record", "text", "trainer"];
+    let mut found = Vec::new();
+    for source in src.iter().filter(|s| s.top() == "program") {
+        let others = source.modules().into_iter();
+        let others = others.filter(|module| !MAY_USE.contains(&module.as_str()));
+        found.extend(others.map(|m| format!("{} uses crate::{m}", source.name)));
+    }
+    found
+}
+
 /// Files with more code than fits one idea.
 pub(crate) fn long_files(sources: &[Source]) -> Vec<String> {
     let lines = |source: &Source| {

@@ -42,6 +42,7 @@ pub fn paired_differences(comparison: &DeviceComparison) -> Vec<PairedDifference
         .filter(|pair| pair.differences.len() >= FEWEST_PAIRS)
         .filter_map(|pair| {
             let hypothesis = Hypothesis {
+                independent: None,
                 differences: Sample::new(pair.differences.clone()).ok()?,
                 prediction: Prediction::Equivalent,
                 margin: comparison.margin,

@@ -17,7 +17,9 @@ pub fn plan(spec: &Spec, device: &str, replicas: usize) -> Plan {
     spec.name = folder_name(device);
     for arm in &mut spec.arms {
         arm.learning_rates.truncate(1);
-        arm.probes.clear();
+        if let Some(net) = arm.net_mut() {
+            net.probes.clear();
+        }
     }
     Plan::new(&spec, device, replicas, fingerprint(device))
 }
@@ -43,6 +45,7 @@ pub fn train(
         jobs,
         fresh: false,
         adopt: false,
+        records: Vec::new(),
         results: results.to_owned(),
     };
     run_spec(plan, trainer, &options, events, stop)
@@ -74,7 +77,7 @@ pub fn trained(plan: &Plan, results: &Path) -> Result<Vec<Accuracy>, RunError> {
 fn cell(record: &CellRecord) -> TrainedCell {
     TrainedCell {
         seed: record.seed,
-        test_accuracy: record.epochs.iter().map(|e| e.test.accuracy).collect(),
+        test_accuracy: (record.epochs.iter().filter_map(|e| Some(e.test?.accuracy))).collect(),
         evaluated_at: record.epochs.iter().map(EpochRecord::place).collect(),
         error: match &record.outcome {
             Outcome::Done => None,

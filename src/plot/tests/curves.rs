@@ -1,7 +1,7 @@
 //! Accuracy curves.
 
 use super::*;
-use crate::analysis::fixture::diverge;
+use crate::analysis::fixture::{diverge, test_scores};
 use crate::recipe::{Evaluate, Length};
 use std::collections::HashSet;
 
@@ -40,7 +40,7 @@ fn without_validation_there_is_one_facet() {
     let mut spec = spec(2, 3, 3);
     spec.arms
         .iter_mut()
-        .for_each(|arm| arm.data.validation = 0.0);
+        .for_each(|arm| arm.net_mut().unwrap().data.validation = 0.0);
     let svg = curves_of(&spec, &records(&spec));
     assert_eq!(count(&svg, "class=\"series\""), 2);
     assert!(!texts(&svg).contains(&"Validation"));
@@ -70,7 +70,7 @@ fn first_epochs_do_not_flatten_the_rest() {
     let spec = spec(2, 4, 20);
     let mut records = records(&spec);
     for record in &mut records {
-        record.epochs[0].test.accuracy = 3.0;
+        test_scores(&mut record.epochs[0]).accuracy = 3.0;
         record.epochs[0]
             .validation
             .as_mut()
@@ -101,7 +101,7 @@ fn arm_far_below_the_others_is_shown() {
         .filter(|r| r.arm == "c")
         .flat_map(|r| &mut r.epochs)
     {
-        epoch.test.accuracy = 11.35;
+        test_scores(epoch).accuracy = 11.35;
         epoch.validation.as_mut().expect("a split").accuracy = 11.35;
     }
     let svg = curves_of(&spec, &records);
@@ -142,8 +142,9 @@ fn labels_are_escaped() {
 fn curves_by_steps_have_a_step_axis() {
     let mut spec = spec(2, 3, 1);
     for arm in &mut spec.arms {
-        arm.train.length = Length::Steps(250);
-        arm.train.evaluate = Evaluate::Every(100);
+        let net = arm.net_mut().unwrap();
+        net.train.length = Length::Steps(250);
+        net.train.evaluate = Evaluate::Every(100);
     }
     let svg = curves_of(&spec, &records(&spec));
     assert_sound(&svg);

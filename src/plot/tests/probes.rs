@@ -121,7 +121,7 @@ fn distributions_have_a_facet_per_arm() {
 fn matrices_have_a_facet_per_arm() {
     let mut spec = spec(2, 3, 2);
     for arm in &mut spec.arms {
-        let ModelConfig::Mlp(mlp) = &mut arm.model else {
+        let ModelConfig::Mlp(mlp) = &mut arm.net_mut().unwrap().model else {
             unreachable!("the fixture's models are MLPs")
         };
         mlp.hidden = vec![2, 2];

@@ -1,7 +1,7 @@
 //! The answer at the top of a report.
 
 use super::*;
-use crate::analysis::fixture::{crossed, diverge};
+use crate::analysis::fixture::{crossed, diverge, test_scores};
 use crate::report::overview;
 use crate::stats::Verdict;
 
@@ -96,7 +96,7 @@ fn interactions_have_power() {
     let spec = crossed(8, 1);
     let mut records = records(&spec);
     for (k, record) in records.iter_mut().enumerate() {
-        record.epochs[0].test.accuracy = 90.0 + (k * k % 7) as f64;
+        test_scores(&mut record.epochs[0]).accuracy = 90.0 + (k * k % 7) as f64;
     }
     let derived = derived(&spec, &records);
     let undecided = derived

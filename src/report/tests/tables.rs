@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::analysis::ArmSummary;
-use crate::analysis::fixture::{crossed, diverge};
+use crate::analysis::fixture::{crossed, diverge, test_scores};
 use crate::recipe::Evaluate;
 use crate::spec::When;
 use proptest::prelude::*;
@@ -123,13 +123,13 @@ fn requested_evaluations_have_a_table() {
     let plain = derived(&spec, &records(&spec));
     assert!(!plain.report_md.contains("*Best*"));
     for arm in &mut spec.arms {
-        arm.train.evaluate = Evaluate::At(vec![1, 2]);
+        arm.net_mut().unwrap().train.evaluate = Evaluate::At(vec![1, 2]);
     }
     spec.contrasts[0].when = When::Epoch(2);
     spec.published[0].when = When::Epoch(1);
     let mut records = records(&spec);
     for record in records.iter_mut().filter(|r| r.arm == "b") {
-        record.epochs[1].test.accuracy = 99.0;
+        test_scores(&mut record.epochs[1]).accuracy = 99.0;
     }
     let found = derived(&spec, &records);
     let [a, b] = &found.summary.arms[..] else {

@@ -74,7 +74,7 @@ fn records_that_do_not_fit_their_cell_are_trained_again() {
     type Change = fn(&mut CellRecord);
     let changes: [(&str, Change); 5] = [
         ("seed 9, but its cell has seed 1", |r| r.seed = 9),
-        ("learning rate 0.5, but", |r| r.learning_rate = 0.5),
+        ("learning rate 0.5, but", |r| r.learning_rate = Some(0.5)),
         ("device wgpu, but", |r| r.device = "wgpu".into()),
         ("arm b, but its cell has arm a", |r| r.arm = "b".into()),
         ("not evaluated at the planned", |r| {
@@ -105,7 +105,7 @@ fn contradicting_journal_and_runs_train_the_cell_again_once() {
         bench.run(&plan, &FakeTrainer::new());
         let good = bench.bytes(runs::NAME);
         rewrite(&bench, name, |records| {
-            records[3].epochs[1].test.accuracy -= 0.5
+            records[3].epochs[1].test.as_mut().unwrap().accuracy -= 0.5
         });
         let (report, notices) = run_logged(&bench, &plan);
         assert_eq!((report.trained, notices.len()), (1, 1));
@@ -115,7 +115,7 @@ fn contradicting_journal_and_runs_train_the_cell_again_once() {
         );
         assert_eq!(bench.bytes(runs::NAME), good);
         rewrite(&bench, runs::NAME, |records| {
-            records[3].epochs[1].test.nll = 0.5
+            records[3].epochs[1].test.as_mut().unwrap().nll = 0.5
         });
         let (report, notices) = run_logged(&bench, &plan);
         assert_eq!(

@@ -28,6 +28,7 @@ impl TestRun {
             jobs: 1,
             fresh: false,
             adopt: false,
+            records: Vec::new(),
             results: dir.path().to_owned(),
         };
         Self { dir, options }

@@ -26,9 +26,10 @@ fn second_run_trains_nothing() {
 #[test]
 fn run_continues_from_any_cut_of_the_journal() {
     let mut small = spec(&["a"], 3);
-    small.arms[0].train.length = Length::Epochs(1);
-    small.arms[0].data.validation = 0.0;
-    small.arms[0].probes.clear();
+    let net = small.arms[0].net_mut().unwrap();
+    net.train.length = Length::Epochs(1);
+    net.data.validation = 0.0;
+    net.probes.clear();
     let plan = Plan::new(&small, "flex", 2, "f");
     let bench = TestRun::new();
     bench.run(&plan, &FakeTrainer::new());
@@ -167,7 +168,7 @@ fn adopt_trains_only_cells_missing_from_the_file() {
     fs::remove_file(bench.path(".cells.jsonl")).unwrap();
 
     let mut changed = plan.spec.clone();
-    changed.arms[0].train.length = Length::Epochs(3);
+    changed.arms[0].net_mut().unwrap().train.length = Length::Epochs(3);
     let changed = Plan::new(&changed, "flex", 2, "f");
     bench.options.adopt = true;
     let trainer = FakeTrainer::new();
@@ -191,7 +192,7 @@ fn only_a_changed_arm_is_trained_again() {
     bench.run(&before, &FakeTrainer::new());
     let bytes = bench.bytes(runs::NAME);
     let mut changed = before.spec.clone();
-    changed.arms[1].train.batch_size = 64;
+    changed.arms[1].net_mut().unwrap().train.batch_size = 64;
     let changed = Plan::new(&changed, "flex", 2, "f");
     assert_eq!(bench.run(&changed, &FakeTrainer::new()).trained, 5);
     assert_ne!(bench.bytes(runs::NAME), bytes);

@@ -6,10 +6,11 @@ use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::{Node, Origin, Value, brief};
 use crate::spec::parse::overrides::{nest, segments};
 use crate::spec::parse::scalar::{Scalar, ScalarVisitor};
-use crate::spec::schema::tables::SetTable;
+use crate::spec::schema::convert::{below_set, only_nets};
+use crate::spec::schema::program::{SET, is_program};
 use ablate_models::ConfigError;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -42,8 +43,10 @@ struct LevelTable {
     name: Option<String>,
     label: Option<String>,
     value: Option<Scalar>,
+    /// Arguments of a program.
+    args: Option<Vec<String>>,
     #[serde(rename = "set")]
-    _set: Option<SetTable>,
+    _set: Option<IgnoredAny>,
 }
 
 /// A row of `exclude`: a level for each of some factors.
@@ -52,6 +55,7 @@ pub(in crate::spec) type ExcludeTable = BTreeMap<String, Scalar>;
 /// Crossed factors with what each level sets.
 #[derive(Default)]
 pub(in crate::spec) struct Crossing {
+    of_programs: bool,
     pub(in crate::spec) factors: Vec<Factor>,
     /// By factor and level.
     settings: Vec<Vec<Setting>>,
@@ -66,6 +70,7 @@ struct Setting {
     /// Its part of the arm's name.
     name: String,
     nodes: Vec<Node>,
+    args: Vec<String>,
 }
 
 /// One combination of levels.
@@ -75,6 +80,8 @@ pub(in crate::spec) struct Cell<'a> {
     pub(in crate::spec) levels: Vec<usize>,
     /// To be merged onto the base in this order.
     pub(in crate::spec) nodes: Vec<&'a Node>,
+    /// Arguments of a program.
+    pub(in crate::spec) args: Vec<String>,
 }
 
 impl Crossing {
@@ -84,7 +91,10 @@ impl Crossing {
         tables: Vec<FactorTable>,
         exclude: &[ExcludeTable],
     ) -> Result<Self, Diagnostic> {
-        let mut crossing = Self::default();
+        let mut crossing = Self {
+            of_programs: is_program(root),
+            ..Self::default()
+        };
         let written = root.get("factors").map_or(&[][..], Node::items);
         let mut names = HashSet::new();
         for (table, node) in tables.into_iter().zip(written) {
@@ -116,7 +126,8 @@ impl Crossing {
         }
         let key = table.key.as_ref().map(|key| (place("key"), key.clone()));
         if let Some((origin, key)) = &key {
-            check_key(key).map_err(|message| Diagnostic::said(&message).at(origin))?;
+            let checked = check_key(key, self.of_programs);
+            checked.map_err(|message| Diagnostic::said(&message).at(origin))?;
         }
         if table.levels.len() < 2 {
             let message = "needs two levels or more; what does not vary belongs to the base";
@@ -141,9 +152,19 @@ impl Crossing {
             }
             let mut nodes = Vec::new();
             nodes.extend(key.as_ref().map(|key| at_key(key, node)));
-            nodes.extend(node.get("set").cloned());
+            nodes.extend(node.get(SET).map(|set| match self.of_programs {
+                true => below_set(set),
+                false => set.clone(),
+            }));
+            if !self.of_programs {
+                only_nets(node, entry.args.is_some())?;
+            }
             levels.push(level);
-            settings.push(Setting { name: part, nodes });
+            settings.push(Setting {
+                name: part,
+                nodes,
+                args: entry.args.clone().unwrap_or_default(),
+            });
         }
         self.factors.push(Factor {
             label: label.clone(),
@@ -271,6 +292,7 @@ impl Crossing {
                 label: labels.join(", "),
                 levels: levels.clone(),
                 nodes: settings().flat_map(|s| &s.nodes).collect(),
+                args: settings().flat_map(|s| s.args.clone()).collect(),
             }
         })
     }
@@ -365,13 +387,22 @@ fn is_part(text: &str) -> bool {
 }
 
 /// Why `key` cannot be what a factor varies.
-fn check_key(key: &str) -> Result<(), String> {
+fn check_key(key: &str, of_programs: bool) -> Result<(), String> {
     let Some(path) = segments(key) else {
         return Err(format!(
             "must be a dotted key, as in `model.block.position`, not `{}`",
             brief(key)
         ));
     };
+    if of_programs {
+        return match path[0] == SET && path.len() == 2 {
+            true => Ok(()),
+            false => Err(format!(
+                "must be `set.` and the name of a value, as in `set.smoothing`, not `{}`",
+                brief(key)
+            )),
+        };
+    }
     match ROOTS.contains(&path[0]) && (path.len() > 1 || path[0] == "probes") {
         true => Ok(()),
         false => Err(format!(

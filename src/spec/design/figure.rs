@@ -6,7 +6,7 @@ use crate::spec::parse::checks::flaw;
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::Node;
 use crate::spec::parse::scalar::Scalar;
-use crate::spec::{ContrastKind, Held, Metric, Weight, When};
+use crate::spec::{Arm, ContrastKind, Held, Metric, Weight, When};
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ pub(in crate::spec) struct FigureTable {
     lines: Option<String>,
     panels: Option<String>,
     at: Option<Vec<usize>>,
-    metric: Metric,
+    metric: Option<String>,
     margin: f64,
 }
 
@@ -72,10 +72,11 @@ impl Design<'_> {
     ) -> Result<Figure, Diagnostic> {
         let place =
             |error: ConfigError| Diagnostic::said(&error.message).at(&node.locate(&error.key));
-        self.checked(table).map_err(place)
+        let metric = self.metric(table.metric.as_deref(), node)?;
+        self.checked(table, metric).map_err(place)
     }
 
-    fn checked(&self, table: FigureTable) -> Result<Figure, ConfigError> {
+    fn checked(&self, table: FigureTable, metric: Metric) -> Result<Figure, ConfigError> {
         let varied = self.factor("effect", &table.effect)?;
         let (treatment, control) = (table.treatment.name(), table.control.name());
         level("treatment", &treatment, varied)?;
@@ -97,7 +98,7 @@ impl Design<'_> {
             let message = format!("must be positive and finite, not {}", table.margin);
             return flaw("margin", message);
         }
-        if let Metric::Probe(measure) = &table.metric {
+        if let Metric::Probe(measure) = &metric {
             for arm in self.arms.iter().filter(|arm| !arm.levels.is_empty()) {
                 measure.check(arm).map_err(|mut error| {
                     error.key = "metric".to_owned();
@@ -113,7 +114,7 @@ impl Design<'_> {
             control,
             along: table.along,
             lines: table.lines,
-            metric: table.metric,
+            metric,
             margin: table.margin,
         })
     }
@@ -136,14 +137,15 @@ impl Design<'_> {
         }
         let cells = self.arms.iter().filter(|arm| !arm.levels.is_empty());
         for arm in cells {
-            let scored = arm.train.evaluations();
-            if let Some(time) = times.iter().find(|time| !scored.contains(time)) {
+            let scored = arm.recipe.evaluations();
+            let is_scored = |time| scored.as_ref().is_none_or(|all| all.contains(time));
+            if let Some(time) = times.iter().find(|time| !is_scored(time)) {
                 let message = format!("has {time}, at which `{}` is not scored", arm.name);
                 return flaw("at", message);
             }
         }
-        let in_steps =
-            (self.arms.first()).is_some_and(|arm| matches!(arm.train.length, Length::Steps(_)));
+        let net = self.arms.first().and_then(Arm::net);
+        let in_steps = net.is_some_and(|net| matches!(net.train.length, Length::Steps(_)));
         let when = |&time| match in_steps {
             true => When::Step(time),
             false => When::Epoch(time),

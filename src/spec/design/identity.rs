@@ -60,13 +60,13 @@ impl Identity {
                 let key = format!("{key}.{i}");
                 let arm = &arms[known(&key, name, &names, "arm")?];
                 let probe = measure.quantity.probe;
-                if !arm.probes.contains(&probe) {
+                let Some(net) = arm.net().filter(|net| net.probes.contains(&probe)) else {
                     let probe = probe.name();
                     let message =
                         format!("names `{name}`, which does not have the probe `{probe}`");
                     return flaw(&key, message);
-                }
-                let names = measure.quantity.names(&arm.model);
+                };
+                let names = measure.quantity.names(&net.model);
                 if measure.part.is_some() && !names.contains(&self.value) {
                     let message = format!("names `{name}`, which has no `{}`", self.value);
                     return flaw(&key, message);

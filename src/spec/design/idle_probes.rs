@@ -1,6 +1,6 @@
 //! Probes that apply to none of the arms that ask for them.
 
-use crate::recipe::Probe;
+use crate::recipe::{NetRecipe, Probe};
 use crate::spec::Arm;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::ModelConfig;
@@ -8,10 +8,17 @@ use ablate_models::zoo::ModelConfig;
 /// The first arm with a probe that applies to none of the arms that ask for it, and a message that
 /// says what is missing.
 pub(in crate::spec) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
-    for (i, arm) in arms.iter().enumerate() {
-        for &probe in &arm.probes {
-            let asks = |arm: &&Arm| arm.probes.contains(&probe);
-            if !arms.iter().filter(asks).any(|arm| applies(probe, arm)) {
+    let nets = || {
+        arms.iter()
+            .enumerate()
+            .filter_map(|(i, arm)| Some((i, arm.net()?)))
+    };
+    for (i, net) in nets() {
+        for &probe in &net.probes {
+            let asking = nets()
+                .map(|(_, net)| net)
+                .filter(|net| net.probes.contains(&probe));
+            if !asking.into_iter().any(|net| applies(probe, net)) {
                 let lack = lack(probe);
                 let message = format!(
                     "has `{}`, but {lack}; remove the probe or add such an arm",
@@ -24,14 +31,14 @@ pub(in crate::spec) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
     None
 }
 
-fn applies(probe: Probe, arm: &Arm) -> bool {
-    let (block, blocks) = match &arm.model {
+fn applies(probe: Probe, net: &NetRecipe) -> bool {
+    let (block, blocks) = match &net.model {
         ModelConfig::Mlp(config) => (&config.block, config.hidden.len()),
         ModelConfig::Cnn(config) => (&config.block, config.channels.len() + config.dense.len()),
     };
     match probe {
         Probe::TrainTestGap => true,
-        Probe::Roughness => arm.data.validation > 0.0 && arm.train.evaluations().len() > 1,
+        Probe::Roughness => net.data.validation > 0.0 && net.train.evaluations().len() > 1,
         Probe::Saturation | Probe::Homogeneity => blocks > 0,
         Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
         Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
@@ -46,7 +53,7 @@ fn applies(probe: Probe, arm: &Arm) -> bool {
         }
         Probe::PlantedFault => {
             let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
-            arm.train.fault.is_some() && matches!(arm.model, ModelConfig::Mlp(_)) && !own
+            net.train.fault.is_some() && matches!(net.model, ModelConfig::Mlp(_)) && !own
         }
         Probe::CoAdaptation => {
             let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));

@@ -1,7 +1,8 @@
-//! Metrics: test scores, and quantities that probes measure.
+//! Metrics: test scores, quantities that probes measure, and metrics that a program reports.
 
 use crate::spec::design::quantities::{Direction, Quantity, Timing};
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +21,38 @@ pub enum Metric {
     TestEce,
     /// What a probe measures: `probe:NAME`.
     Probe(Measure),
+    /// What a program reports.
+    Program(ProgramMetric),
+}
+
+/// A metric that a program reports, as its table in the spec describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramMetric {
+    /// Name in the program's records.
+    pub program: String,
+    /// Label in tables and figures.
+    pub label: String,
+    /// Direction of improvement.
+    pub better: Direction,
+    /// Unit of a difference; `points` are differences of percentages.
+    pub unit: String,
+    /// Whether the program reports a share from 0 to 1 that is shown in percent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_share: bool,
+}
+
+impl ProgramMetric {
+    /// Unit of differences of percentages.
+    pub const POINTS: &'static str = "points";
+
+    /// A reported value in the unit of the metric.
+    pub fn shown(&self, reported: f64) -> f64 {
+        match self.from_share {
+            true => 100.0 * reported,
+            false => reported,
+        }
+    }
 }
 
 impl Metric {
@@ -33,6 +66,7 @@ impl Metric {
             Self::TestNll => "test_nll".into(),
             Self::TestEce => "test_ece".into(),
             Self::Probe(measure) => format!("{PROBE}{}", measure.name()).into(),
+            Self::Program(metric) => metric.program.clone().into(),
         }
     }
 
@@ -49,24 +83,28 @@ impl Metric {
                 };
                 format!("{} ({better} is better)", measure.label()).into()
             }
+            Self::Program(metric) => metric.label.clone().into(),
         }
     }
 
     /// Unit of a difference.
-    pub const fn unit(&self) -> &'static str {
+    pub fn unit(&self) -> &str {
         match self {
             Self::TestAccuracy | Self::TestEce => "points",
             Self::TestNll => "nats",
             Self::Probe(measure) => measure.quantity.unit.of_differences(),
+            Self::Program(metric) => &metric.unit,
         }
     }
 
     /// Unit of a value.
-    pub const fn scale(&self) -> &'static str {
+    pub fn scale(&self) -> &str {
         match self {
             Self::TestAccuracy | Self::TestEce => "%",
             Self::TestNll => "nats",
             Self::Probe(measure) => measure.quantity.unit.of_values(),
+            Self::Program(metric) if metric.unit == ProgramMetric::POINTS => "%",
+            Self::Program(metric) => &metric.unit,
         }
     }
 
@@ -76,6 +114,7 @@ impl Metric {
             Self::TestAccuracy => true,
             Self::TestNll | Self::TestEce => false,
             Self::Probe(measure) => matches!(measure.quantity.better, Direction::Higher),
+            Self::Program(metric) => matches!(metric.better, Direction::Higher),
         }
     }
 
@@ -84,6 +123,7 @@ impl Metric {
         match self {
             Self::TestAccuracy | Self::TestNll | Self::TestEce => true,
             Self::Probe(measure) => matches!(measure.quantity.timing, Timing::EveryEpoch),
+            Self::Program(_) => true,
         }
     }
 }
@@ -125,21 +165,25 @@ impl Measure {
     }
 }
 
+/// A name, or the description of a program's metric.
 impl Serialize for Metric {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.name())
+        match self {
+            Self::Program(metric) => metric.serialize(serializer),
+            _ => serializer.serialize_str(&self.name()),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Metric {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(MetricVisitor)
+        deserializer.deserialize_any(MetricVisitor)
     }
 }
 
 struct MetricVisitor;
 
-impl Visitor<'_> for MetricVisitor {
+impl<'de> Visitor<'de> for MetricVisitor {
     type Value = Metric;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,6 +203,10 @@ impl Visitor<'_> for MetricVisitor {
         };
         let unknown = || E::custom(crate::spec::design::quantities::advice(name));
         Measure::named(name).map(Metric::Probe).ok_or_else(unknown)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Metric, A::Error> {
+        ProgramMetric::deserialize(MapAccessDeserializer::new(map)).map(Metric::Program)
     }
 }
 

@@ -3,12 +3,14 @@
 //! One row per quantity. Records name it `NAME`, or `NAME.PART` for a part of the net. A test fails
 //! if a probe measures something that is not listed here.
 
+use crate::recipe::Probe;
 use crate::spec::parse::checks::flaw;
 use crate::spec::parse::diagnostic::{list, nearest};
 use crate::spec::parse::node::brief;
-use crate::spec::{Arm, Measure, Probe};
+use crate::spec::{Arm, Measure};
 use ablate_models::ConfigError;
 use ablate_models::zoo::ModelConfig;
+use serde::{Deserialize, Serialize};
 
 /// Something that a probe measures.
 #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,7 +68,8 @@ impl Unit {
 }
 
 /// Direction of improvement. For a mechanism it is the direction that the claims call good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// More is better.
     Higher,
@@ -285,15 +288,16 @@ impl Measure {
                 format!("is `probe:{name}`, a {what}; compare one of the values beside it");
             return flaw("metric", message);
         }
-        if !arm.probes.contains(&quantity.probe) {
+        let net = arm.net().filter(|net| net.probes.contains(&quantity.probe));
+        let Some(net) = net else {
             let probe = quantity.probe.name();
             let message = format!(
                 "is `probe:{name}`, but the arm `{}` does not have `{probe}` among its `probes`",
                 arm.name
             );
             return flaw("metric", message);
-        }
-        let names = quantity.names(&arm.model);
+        };
+        let names = quantity.names(&net.model);
         if names.contains(&name) {
             return Ok(());
         }

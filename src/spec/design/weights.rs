@@ -7,9 +7,11 @@ use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::{Node, brief};
 use crate::spec::parse::scalar::{Scalar, Scalars};
 use crate::spec::schema::when::WhenTable;
-use crate::spec::{Arm, Contrast, Expect, Factor, Metric};
+use crate::spec::{Arm, Contrast, Expect, Factor, Metric, ProgramDesign};
 use ablate_models::ConfigError;
 use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 use std::collections::BTreeMap;
 
 /// Tolerance of the sum of weights, relative to their absolute sum, for thirds written in decimals.
@@ -25,14 +27,14 @@ pub(in crate::spec) struct ContrastTable {
     at: Option<BTreeMap<String, Scalars>>,
     between: Option<BTreeMap<String, Vec<Scalar>>>,
     weights: Option<BTreeMap<String, f64>>,
-    metric: Metric,
+    metric: Option<String>,
     #[serde(default)]
     when: WhenTable,
     expect: Expect,
     margin: f64,
     #[serde(default = "on")]
     primary: bool,
-    note: String,
+    note: Option<String>,
 }
 
 const fn on() -> bool {
@@ -43,6 +45,7 @@ const fn on() -> bool {
 pub(in crate::spec) struct Design<'a> {
     pub(in crate::spec) crossing: &'a Crossing,
     pub(in crate::spec) arms: &'a [Arm],
+    pub(in crate::spec) program: Option<&'a ProgramDesign>,
 }
 
 impl Design<'_> {
@@ -73,19 +76,51 @@ impl Design<'_> {
                 (comparison.map_err(place)?, Vec::new())
             }
         };
+        let metric = self.metric(table.metric.as_deref(), node)?;
+        let note = match (table.note, self.program) {
+            (Some(note), _) => note,
+            (None, Some(_)) => String::new(),
+            (None, None) => return Err(Diagnostic::missing_key("note", &[]).at(&node.origin)),
+        };
         let weights = comparison.weights(&self.crossing.factors, self.arms, &sum);
         let weights = weights.map_err(|gap| place(self.explain(&gap)))?;
         Ok(Contrast {
             name: table.name,
             comparison,
             weights,
-            metric: table.metric,
+            metric,
             when: table.when.0,
             expect: table.expect,
             margin: table.margin,
             primary: table.primary,
-            note: table.note,
+            note,
         })
+    }
+
+    /// The metric called `name` by the table at `node`. A program with a single metric needs no name.
+    pub(in crate::spec) fn metric(
+        &self,
+        name: Option<&str>,
+        node: &Node,
+    ) -> Result<Metric, Diagnostic> {
+        let missing = || Diagnostic::missing_key("metric", &[]).at(&node.origin);
+        let Some(program) = self.program else {
+            let reader: StrDeserializer<'_, Diagnostic> =
+                name.ok_or_else(missing)?.into_deserializer();
+            return Metric::deserialize(reader).map_err(|fault| fault.at(&node.locate("metric")));
+        };
+        match (name, &program.metrics[..]) {
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => Err(missing()),
+            (Some(name), metrics) => {
+                let names: Vec<_> = metrics.iter().map(Metric::name).collect();
+                let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+                match known("metric", name, &names, "metric") {
+                    Ok(found) => Ok(metrics[found].clone()),
+                    Err(error) => Err(Diagnostic::said(&error.message).at(&node.locate("metric"))),
+                }
+            }
+        }
     }
 
     fn pair(

@@ -7,7 +7,9 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Top-level keys that may be overridden.
-const ROOTS: [&str; 5] = ["data", "model", "train", "probes", "seeds"];
+const ROOTS: [&str; 7] = [
+    "data", "model", "train", "probes", "seeds", "program", "set",
+];
 
 /// Largest number of segments of a key.
 const MAX_SEGMENTS: usize = 16;

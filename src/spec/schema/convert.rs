@@ -1,5 +1,6 @@
 //! Conversion of a parsed document to a checked spec.
 
+use crate::recipe::{DataConfig, NetRecipe, Probe, Recipe};
 use crate::spec::design::claims::Claims;
 use crate::spec::design::crossing::{Cell, Crossing};
 use crate::spec::design::idle_probes;
@@ -10,9 +11,13 @@ use crate::spec::parse::merge::merge;
 use crate::spec::parse::node::{Node, Origin, Value};
 use crate::spec::parse::overrides::Override;
 use crate::spec::parse::reader::read;
-use crate::spec::schema::tables::{ArmTable, Document, ModelTable, NormTable, OneOrMany, Recipe};
+use crate::spec::schema::program::{self, PROGRAM, SET};
+use crate::spec::schema::tables::{
+    ArmTable, Document, ModelTable, NetTables, NormTable, OneOrMany, PublishedTable, SetTable,
+    TrainTable,
+};
 use crate::spec::schema::validate;
-use crate::spec::{Arm, CLAIMS_FILE, Probe, Spec, SpecError};
+use crate::spec::{Arm, CLAIMS_FILE, ProgramDesign, Published, Spec, SpecError};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{ModelConfig, PRESETS};
@@ -88,23 +93,40 @@ fn build(
         merge(&mut root, set.node().clone());
     }
     let document: Document = read(&root)?;
-    check_base(&root)?;
+    let program = match program::is_program(&root) {
+        true => Some(program::design(&root)?),
+        false => {
+            check_base(&root)?;
+            None
+        }
+    };
     let seeds = match document.seeds {
         OneOrMany::One(count) => validate::counted_seeds(count),
         OneOrMany::Many(list) => validate::listed_seeds(list),
     };
     let crossing = Crossing::new(&root, document.factors, &document.exclude)?;
-    let arms = arms(&root, &crossing, document.arms, overrides)?;
+    let base = Base {
+        root: &root,
+        folder: path.parent().unwrap_or(Path::new("")),
+        overrides,
+        program: program.as_ref(),
+    };
+    let arms = base.arms(&crossing, document.arms)?;
     validate::arm_names(&arms).map_err(|error| locate(&root, &error))?;
     let design = Design {
         crossing: &crossing,
         arms: &arms,
+        program: program.as_ref(),
     };
     let written = root.get("contrasts").map_or(&[][..], Node::items);
     let names = document.contrasts.iter().map(|table| table.name.as_str());
     validate::contrast_names(names).map_err(|error| locate(&root, &error))?;
     let contrasts = (document.contrasts.into_iter().zip(written))
         .map(|(table, node)| design.contrast(table, node))
+        .collect::<Result<_, _>>()?;
+    let written = root.get("published").map_or(&[][..], Node::items);
+    let published = (document.published.into_iter().zip(written))
+        .map(|(table, node)| published(&design, table, node))
         .collect::<Result<_, _>>()?;
     let figure = match (document.figure, root.get("figure")) {
         (Some(table), Some(node)) => Some(design.figure(table, node)?),
@@ -126,7 +148,8 @@ fn build(
         arms,
         contrasts,
         identities: document.identities,
-        published: document.published,
+        published,
+        program,
     };
     validate::spec(&spec).map_err(|error| locate(&root, &error))?;
     if let Some(claims) = claims {
@@ -136,71 +159,110 @@ fn build(
     Ok(spec)
 }
 
-/// Arms: the combinations of the factors, then those that are written out.
-fn arms(
-    root: &Node,
-    crossing: &Crossing,
-    tables: Vec<ArmTable>,
-    overrides: &[Override],
-) -> Result<Vec<Arm>, Diagnostic> {
-    let cells = crossing.cells().count();
-    validate::arm_count(cells + tables.len()).map_err(|error| locate(root, &error))?;
-    let mut arms = Vec::new();
-    for cell in crossing.cells() {
-        let arm = arm(root, &cell, overrides);
-        arms.push(arm.map_err(|fault| crossing.blame(fault).in_arm(&cell.name))?);
-    }
-    let written = root.get("arms").map_or(&[][..], Node::items);
-    for (table, node) in tables.into_iter().zip(written) {
-        let cell = Cell {
-            label: table.label.unwrap_or_else(|| table.name.clone()),
-            name: table.name,
-            levels: Vec::new(),
-            nodes: node.get("set").into_iter().collect(),
-        };
-        arms.push(arm(root, &cell, overrides).map_err(|fault| fault.in_arm(&cell.name))?);
-    }
-    Ok(arms)
+fn published(
+    design: &Design<'_>,
+    table: PublishedTable,
+    node: &Node,
+) -> Result<Published, Diagnostic> {
+    Ok(Published {
+        metric: design.metric(table.metric.as_deref(), node)?,
+        arm: table.arm,
+        source: table.source,
+        place: table.place,
+        value: table.value,
+        sd: table.sd,
+        n: table.n,
+        when: table.when.0,
+    })
 }
 
-/// Merges, reads and checks one arm.
-fn arm(root: &Node, cell: &Cell<'_>, overrides: &[Override]) -> Result<Arm, Diagnostic> {
-    let recipe_keys = ["data", "model", "train", "probes"];
-    let base = recipe_keys
-        .iter()
-        .filter_map(|&key| Some((key.to_owned(), root.get(key)?.clone())));
-    let mut merged = Node::root(base.collect());
-    for &node in &cell.nodes {
-        merge(&mut merged, node.clone());
+/// What all arms of a file share.
+struct Base<'a> {
+    root: &'a Node,
+    /// Folder of the file.
+    folder: &'a Path,
+    overrides: &'a [Override],
+    program: Option<&'a ProgramDesign>,
+}
+
+impl Base<'_> {
+    /// Arms: the combinations of the factors, then those that are written out.
+    fn arms(&self, crossing: &Crossing, tables: Vec<ArmTable>) -> Result<Vec<Arm>, Diagnostic> {
+        let cells = crossing.cells().count();
+        validate::arm_count(cells + tables.len()).map_err(|error| locate(self.root, &error))?;
+        let mut arms = Vec::new();
+        for cell in crossing.cells() {
+            let arm = self.arm(&cell);
+            arms.push(arm.map_err(|fault| crossing.blame(fault).in_arm(&cell.name))?);
+        }
+        let written = self.root.get("arms").map_or(&[][..], Node::items);
+        for (table, node) in tables.into_iter().zip(written) {
+            if self.program.is_none() {
+                only_nets(node, table.args.is_some())?;
+            }
+            // A program's values stand below `set`, a net's keys beside each other.
+            let own = node.get(SET).map(|set| match self.program {
+                Some(_) => below_set(set),
+                None => set.clone(),
+            });
+            let cell = Cell {
+                label: table.label.unwrap_or_else(|| table.name.clone()),
+                name: table.name,
+                levels: Vec::new(),
+                nodes: own.iter().collect(),
+                args: table.args.unwrap_or_default(),
+            };
+            arms.push(self.arm(&cell).map_err(|fault| fault.in_arm(&cell.name))?);
+        }
+        Ok(arms)
     }
-    for set in overrides {
-        if set.node().get("seeds").is_none() {
-            merge(&mut merged, set.node().clone());
+
+    /// Merges, reads and checks one arm.
+    fn arm(&self, cell: &Cell<'_>) -> Result<Arm, Diagnostic> {
+        let keys = match self.program {
+            Some(_) => &[PROGRAM, SET][..],
+            None => &["data", "model", "train", "probes"],
+        };
+        let base =
+            (keys.iter()).filter_map(|&key| Some((key.to_owned(), self.root.get(key)?.clone())));
+        let mut merged = Node::root(base.collect());
+        for &node in &cell.nodes {
+            merge(&mut merged, node.clone());
+        }
+        for set in self.overrides {
+            if set.node().get("seeds").is_none() {
+                merge(&mut merged, set.node().clone());
+            }
+        }
+        match self.program {
+            Some(design) => program::arm(self.folder, &merged, cell, design),
+            None => net(&merged, cell),
         }
     }
-    let Recipe {
-        data,
-        model,
+}
+
+/// The arm of `cell`, a net whose tables are `merged`.
+fn net(merged: &Node, cell: &Cell<'_>) -> Result<Arm, Diagnostic> {
+    let tables = net_tables(merged)?;
+    let (train, learning_rates) = tables.train.into_config(part(merged, "train")?)?;
+    let net = NetRecipe {
+        data: tables.data,
+        model: tables.model,
         train,
-        probes,
-    } = recipe(&merged)?;
-    let (train, learning_rates) = train.into_config(part(&merged, "train")?)?;
-    let arm = Arm {
+        probes: tables.probes,
+    };
+    validate::net(&net, &learning_rates).map_err(|error| locate(merged, &error))?;
+    Ok(Arm {
         name: cell.name.clone(),
         label: cell.label.clone(),
         levels: cell.levels.clone(),
-        data,
-        model,
-        train,
+        recipe: Recipe::Net(net),
         learning_rates,
-        probes,
-    };
-    validate::recipe(&arm).map_err(|error| locate(&merged, &error))?;
-    Ok(arm)
+    })
 }
 
-fn recipe(merged: &Node) -> Result<Recipe, Diagnostic> {
-    Ok(Recipe {
+fn net_tables(merged: &Node) -> Result<NetTables, Diagnostic> {
+    Ok(NetTables {
         data: read(part(merged, "data")?)?,
         model: model(part(merged, "model")?)?,
         train: read(part(merged, "train")?)?,
@@ -217,10 +279,35 @@ fn check_base(root: &Node) -> Result<(), Diagnostic> {
             _ => Ok(()),
         }
     }
-    unless_missing(part(root, "data").and_then(read::<crate::spec::DataConfig>))?;
+    for key in [SET, "metrics"] {
+        if let Some(node) = root.get(key) {
+            let message = "belongs to programs, but the file has no `[program]`; remove it";
+            return Err(Diagnostic::said(message).at(&node.origin));
+        }
+    }
+    unless_missing(part(root, "data").and_then(read::<DataConfig>))?;
     unless_missing(part(root, "model").and_then(model))?;
-    unless_missing(part(root, "train").and_then(read::<crate::spec::schema::tables::TrainTable>))?;
+    unless_missing(part(root, "train").and_then(read::<TrainTable>))?;
     unless_missing(probes(root))
+}
+
+/// Checks the keys of an arm or a level of nets, at `node`.
+pub(in crate::spec) fn only_nets(node: &Node, has_args: bool) -> Result<(), Diagnostic> {
+    if has_args {
+        let message =
+            "are the arguments of a program, but the file has no `[program]`; remove them";
+        return Err(Diagnostic::said(message).at(&node.locate("args")));
+    }
+    node.get(SET)
+        .map_or(Ok(()), |set| read::<SetTable>(set).map(drop))
+}
+
+/// The table `set` of an arm or a level of programs, below its key.
+pub(in crate::spec) fn below_set(set: &Node) -> Node {
+    Node {
+        origin: set.origin.clone(),
+        value: Value::Table([(SET.to_owned(), set.clone())].into()),
+    }
 }
 
 fn part<'a>(root: &'a Node, key: &str) -> Result<&'a Node, Diagnostic> {

@@ -1,6 +1,9 @@
 //! Schema: the tables of a file, their conversion to domain types, and checks across keys.
 
 pub(in crate::spec) mod convert;
+mod duration;
+mod inputs;
+pub(in crate::spec) mod program;
 pub(in crate::spec) mod ranges;
 pub(in crate::spec) mod tables;
 pub(in crate::spec) mod validate;

@@ -4,12 +4,13 @@ use crate::recipe::{
     AdamMoments, DataConfig, Evaluate, Length, Optimizer, ParameterGroup, PlantedFault, Probe,
     Schedule, Statistics, TrainConfig, Trained,
 };
+use crate::spec::Identity;
 use crate::spec::design::crossing::{ExcludeTable, FactorTable};
 use crate::spec::design::figure::FigureTable;
 use crate::spec::design::weights::ContrastTable;
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::Node;
-use crate::spec::{Identity, Published};
+use crate::spec::schema::when::WhenTable;
 use ablate_models::cnn::CnnConfig;
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::AffineConfig;
@@ -43,6 +44,12 @@ pub(in crate::spec) struct Document {
     _train: Option<IgnoredAny>,
     #[serde(rename = "probes")]
     _probes: Option<IgnoredAny>,
+    #[serde(rename = "program")]
+    _program: Option<IgnoredAny>,
+    #[serde(rename = "metrics")]
+    _metrics: Option<IgnoredAny>,
+    #[serde(rename = "set")]
+    _set: Option<IgnoredAny>,
     #[serde(default)]
     pub(in crate::spec) factors: Vec<FactorTable>,
     #[serde(default)]
@@ -54,7 +61,7 @@ pub(in crate::spec) struct Document {
     #[serde(default)]
     pub(in crate::spec) identities: Vec<Identity>,
     #[serde(default)]
-    pub(in crate::spec) published: Vec<Published>,
+    pub(in crate::spec) published: Vec<PublishedTable>,
     pub(in crate::spec) figure: Option<FigureTable>,
 }
 
@@ -63,11 +70,28 @@ pub(in crate::spec) struct Document {
 pub(in crate::spec) struct ArmTable {
     pub(in crate::spec) name: String,
     pub(in crate::spec) label: Option<String>,
+    /// Arguments of a program.
+    pub(in crate::spec) args: Option<Vec<String>>,
     #[serde(rename = "set")]
-    _set: Option<SetTable>,
+    _set: Option<IgnoredAny>,
 }
 
-/// What an arm or a level may set.
+/// [`Published`] before its metric is known.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::spec) struct PublishedTable {
+    pub(in crate::spec) arm: String,
+    pub(in crate::spec) metric: Option<String>,
+    pub(in crate::spec) source: String,
+    pub(in crate::spec) place: Option<String>,
+    pub(in crate::spec) value: f64,
+    pub(in crate::spec) sd: Option<f64>,
+    pub(in crate::spec) n: Option<u32>,
+    #[serde(default)]
+    pub(in crate::spec) when: WhenTable,
+}
+
+/// What an arm or a level of nets may set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::spec) struct SetTable {
@@ -81,8 +105,8 @@ pub(in crate::spec) struct SetTable {
     _probes: Option<IgnoredAny>,
 }
 
-/// An arm's complete recipe: base, arm and overrides merged.
-pub(in crate::spec) struct Recipe {
+/// The complete recipe of a net: base, arm and overrides merged.
+pub(in crate::spec) struct NetTables {
     pub(in crate::spec) data: DataConfig,
     pub(in crate::spec) model: ModelConfig,
     pub(in crate::spec) train: TrainTable,

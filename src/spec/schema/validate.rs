@@ -3,6 +3,7 @@
 //! Errors carry a dotted key from the root of the checked value (array items by index). The caller
 //! turns it into a location in the file.
 
+use crate::recipe::{NetRecipe, Recipe};
 use crate::spec::parse::checks::{first_repeat, flaw, is_identifier, is_name, known, under};
 use crate::spec::parse::node::brief;
 use crate::spec::schema::ranges;
@@ -57,26 +58,26 @@ pub(in crate::spec) fn arm_count(count: usize) -> Result<(), ConfigError> {
     }
 }
 
-/// Checks the recipe of an arm. Keys start at `data`, `model`, `train` or `probes`.
-pub(in crate::spec) fn recipe(arm: &Arm) -> Result<(), ConfigError> {
-    ranges::data(&arm.data).map_err(|error| under("data", error))?;
-    arm.model.check().map_err(|error| under("model", error))?;
-    ranges::train(&arm.train).map_err(|error| under("train", error))?;
-    if let Some(fault) = &arm.train.fault {
-        ranges::planted_fault(fault, &arm.train, &arm.model)?;
+/// Checks the recipe of a net. Keys start at `data`, `model`, `train` or `probes`.
+pub(in crate::spec) fn net(net: &NetRecipe, learning_rates: &[f64]) -> Result<(), ConfigError> {
+    ranges::data(&net.data).map_err(|error| under("data", error))?;
+    net.model.check().map_err(|error| under("model", error))?;
+    ranges::train(&net.train).map_err(|error| under("train", error))?;
+    if let Some(fault) = &net.train.fault {
+        ranges::planted_fault(fault, &net.train, &net.model)?;
     }
-    ghosts(arm)?;
-    learning_rates(arm)?;
-    if let Some(probe) = first_repeat(&arm.probes) {
+    ghosts(net)?;
+    rates_of_net(net, learning_rates)?;
+    if let Some(probe) = first_repeat(&net.probes) {
         return flaw("probes", format!("names `{}` twice", probe.name()));
     }
     Ok(())
 }
 
 /// Checks that batches consist of whole ghost batches.
-fn ghosts(arm: &Arm) -> Result<(), ConfigError> {
-    let batch = arm.train.batch_size;
-    for block in arm.model.blocks() {
+fn ghosts(net: &NetRecipe) -> Result<(), ConfigError> {
+    let batch = net.train.batch_size;
+    for block in net.model.blocks() {
         if let NormConfig::Batch(norm) = &block.norm
             && let Some(ghost) = norm.ghost
             && !batch.is_multiple_of(ghost)
@@ -88,20 +89,10 @@ fn ghosts(arm: &Arm) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn learning_rates(arm: &Arm) -> Result<(), ConfigError> {
+fn rates_of_net(net: &NetRecipe, rates: &[f64]) -> Result<(), ConfigError> {
     const KEY: &str = "train.learning_rate";
-    let rates = &arm.learning_rates;
-    if rates.is_empty() {
-        return flaw(KEY, "is empty; give at least one");
-    }
-    if let Some(rate) = rates.iter().find(|&&r| !(r > 0.0 && r.is_finite())) {
-        return flaw(KEY, format!("must be positive and finite, not {rate}"));
-    }
-    let bits: Vec<u64> = rates.iter().map(|rate| rate.to_bits()).collect();
-    if let Some(repeat) = first_repeat(&bits) {
-        return flaw(KEY, format!("has {} twice", f64::from_bits(repeat)));
-    }
-    if rates.len() > 1 && arm.data.validation == 0.0 {
+    learning_rates(KEY, rates)?;
+    if rates.len() > 1 && net.data.validation == 0.0 {
         return flaw(
             KEY,
             format!(
@@ -110,6 +101,21 @@ fn learning_rates(arm: &Arm) -> Result<(), ConfigError> {
                 rates.len()
             ),
         );
+    }
+    Ok(())
+}
+
+/// Checks the learning rates at `key`.
+pub(in crate::spec) fn learning_rates(key: &str, rates: &[f64]) -> Result<(), ConfigError> {
+    if rates.is_empty() {
+        return flaw(key, "is empty; give at least one");
+    }
+    if let Some(rate) = rates.iter().find(|&&r| !(r > 0.0 && r.is_finite())) {
+        return flaw(key, format!("must be positive and finite, not {rate}"));
+    }
+    let bits: Vec<u64> = rates.iter().map(|rate| rate.to_bits()).collect();
+    if let Some(repeat) = first_repeat(&bits) {
+        return flaw(key, format!("has {} twice", f64::from_bits(repeat)));
     }
     Ok(())
 }
@@ -206,8 +212,9 @@ fn texts(spec: &Spec) -> Result<(), ConfigError> {
         .filter_map(|(key, text)| Some((key.to_owned(), text?)));
     let labels =
         (written_out(&spec.arms).enumerate()).map(|(i, a)| (format!("arms.{i}.label"), &a.label));
-    let notes =
-        (spec.contrasts.iter().enumerate()).map(|(i, c)| (format!("contrasts.{i}.note"), &c.note));
+    let notes = (spec.contrasts.iter().enumerate())
+        .filter(|(_, c)| spec.program.is_none() || !c.note.is_empty())
+        .map(|(i, c)| (format!("contrasts.{i}.note"), &c.note));
     let sources = (spec.published.iter().enumerate())
         .map(|(i, p)| (format!("published.{i}.source"), &p.source));
     let identities = spec.identities.iter().enumerate();
@@ -262,11 +269,18 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
         When::EqualNll => Some(("equal_nll", Metric::TestNll)),
         When::Last | When::Epoch(_) | When::Step(_) => None,
     };
-    if let Some((name, metric)) = matched.filter(|(_, metric)| *metric == contrast.metric) {
+    let same = matched
+        .as_ref()
+        .filter(|(_, metric)| *metric == contrast.metric);
+    if let Some((name, metric)) = same {
         let metric = metric.name();
         let message = format!(
             "is `{name}`, at which there is no difference in `{metric}`; compare something else"
         );
+        return flaw("when", message);
+    }
+    if let (Some((name, _)), Metric::Program(_)) = (matched, &contrast.metric) {
+        let message = format!("is `{name}`, which needs the test scores of nets; use `last`");
         return flaw("when", message);
     }
     for (arm, _) in contrast.arms(arms) {
@@ -326,30 +340,34 @@ fn same_cells(arms: &[Arm]) -> Result<(), ConfigError> {
 
 /// Checks that all arms have lengths in one unit, because figures have one time axis.
 fn one_unit(arms: &[Arm]) -> Result<(), ConfigError> {
-    let Some(first) = arms.first() else {
+    let nets = || {
+        arms.iter()
+            .filter_map(|arm| Some((&arm.name, arm.net()?.train.length)))
+    };
+    let Some((first, length)) = nets().next() else {
         return Ok(());
     };
-    let other = |arm: &&Arm| !arm.train.length.is_in_the_unit_of(first.train.length);
-    match arms.iter().find(other) {
+    match nets().find(|(_, other)| !other.is_in_the_unit_of(length)) {
         None => Ok(()),
-        Some(arm) => flaw(
+        Some((name, other)) => flaw(
             "arms",
             format!(
-                "count their training in {}s (`{}`) and in {}s (`{}`); use one unit",
-                first.train.length.unit(),
-                first.name,
-                arm.train.length.unit(),
-                arm.name
+                "count their training in {}s (`{first}`) and in {}s (`{name}`); use one unit",
+                length.unit(),
+                other.unit(),
             ),
         ),
     }
 }
 
 fn same_recipe(a: &Arm, b: &Arm) -> bool {
-    a.data == b.data
-        && a.model == b.model
-        && a.train == b.train
-        && a.learning_rates == b.learning_rates
+    let same = match (&a.recipe, &b.recipe) {
+        (Recipe::Net(a), Recipe::Net(b)) => {
+            a.data == b.data && a.model == b.model && a.train == b.train
+        }
+        (a, b) => a == b,
+    };
+    same && a.learning_rates == b.learning_rates
 }
 
 fn published(published: &Published, arms: &[Arm]) -> Result<(), ConfigError> {

@@ -19,21 +19,16 @@ impl<'de> Deserialize<'de> for WhenTable {
     }
 }
 
-/// For fields of [`When`] in files that may be written by hand.
-pub(in crate::spec) fn deserialize<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<When, D::Error> {
-    WhenTable::deserialize(deserializer).map(|table| table.0)
-}
-
-/// Whether `arm` is scored at `when`.
+/// Whether `arm` is scored at `when`. That is not known of a program.
 pub(in crate::spec) fn scored(when: When, arm: &Arm) -> Result<(), ConfigError> {
     let (wanted, unit) = match when {
         When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
         When::Epoch(n) => (n, "epoch"),
         When::Step(n) => (n, "step"),
     };
-    let train = &arm.train;
+    let Some(train) = arm.net().map(|net| &net.train) else {
+        return Ok(());
+    };
     if train.length.unit() == unit && train.evaluations().contains(&wanted) {
         return Ok(());
     }

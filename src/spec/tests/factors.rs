@@ -121,20 +121,8 @@ fn factors_and_written_out_arms_give_equal_recipes() {
     let written = parse(&format!("{head}{written}")).unwrap();
     let (one, other) = (&crossed.arms[5], &written.arms[0]);
     assert_eq!(
-        (
-            &one.data,
-            &one.model,
-            &one.train,
-            &one.learning_rates,
-            &one.probes
-        ),
-        (
-            &other.data,
-            &other.model,
-            &other.train,
-            &other.learning_rates,
-            &other.probes
-        )
+        (&one.recipe, &one.learning_rates,),
+        (&other.recipe, &other.learning_rates,)
     );
 }
 
@@ -275,7 +263,7 @@ fn override_reaches_every_combination_but_cannot_undo_factors() {
     assert!(
         spec.arms
             .iter()
-            .all(|arm| arm.train.length == Length::Epochs(3))
+            .all(|arm| arm.net().unwrap().train.length == Length::Epochs(3))
     );
     let error = parse_with(&crossed(), &["model.block.position=after"]).unwrap_err();
     let shown = error.to_string();

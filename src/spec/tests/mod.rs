@@ -3,11 +3,15 @@
 mod factors;
 mod fuzz;
 mod mistakes;
+mod program;
 
 use super::*;
-use crate::recipe::{DataName, Length, Optimizer, ParameterGroup, Schedule, Trained};
+use crate::recipe::{
+    DataName, Length, Optimizer, ParameterGroup, Probe, Recipe, Schedule, Trained,
+};
 use ablate_models::block::Bias;
 use ablate_models::norm::NormConfig;
+use ablate_models::zoo::ModelConfig;
 use std::path::Path;
 
 const BASE: &str = r#"title = "T"
@@ -89,7 +93,7 @@ fn parse_with(text: &str, sets: &[&str]) -> Result<Spec, SpecError> {
 }
 
 fn block(arm: &Arm) -> &ablate_models::block::BlockConfig {
-    match &arm.model {
+    match &arm.net().unwrap().model {
         ModelConfig::Mlp(config) => &config.block,
         ModelConfig::Cnn(config) => &config.block,
     }
@@ -113,17 +117,21 @@ fn valid_file_becomes_its_spec() {
         (Bias::On, Bias::Off)
     );
     for arm in [bias, no_bias] {
-        assert_eq!(arm.data.name, DataName::Digits);
-        assert_eq!((arm.data.validation, arm.data.folds), (0.25, 5));
+        assert_eq!(arm.net().unwrap().data.name, DataName::Digits);
+        let data = &arm.net().unwrap().data;
+        assert_eq!((data.validation, data.folds), (0.25, 5));
         assert_eq!(arm.learning_rates, [0.001, 0.01]);
-        assert_eq!(arm.probes, [Probe::TrainTestGap]);
-        assert_eq!(arm.train.decay_on, [ParameterGroup::Weight]);
-        assert_eq!(arm.train.schedule, Schedule::Cosine { floor: 0.1 });
+        assert_eq!(arm.net().unwrap().probes, [Probe::TrainTestGap]);
+        assert_eq!(arm.net().unwrap().train.decay_on, [ParameterGroup::Weight]);
+        assert_eq!(
+            arm.net().unwrap().train.schedule,
+            Schedule::Cosine { floor: 0.1 }
+        );
         let sgd = Optimizer::Sgd {
             momentum: 0.9,
             nesterov: false,
         };
-        assert_eq!(arm.train.optimizer, sgd);
+        assert_eq!(arm.net().unwrap().train.optimizer, sgd);
         let NormConfig::Batch(norm) = &block(arm).norm else {
             panic!("{:?}", block(arm).norm);
         };
@@ -185,8 +193,14 @@ fn base_without_a_kind_shares_its_keys() {
             "[arms.set.model]\nkind = \"cnn\"\nchannels = [4]",
         );
     let spec = parse(&text).unwrap();
-    assert!(matches!(spec.arms[0].model, ModelConfig::Mlp(_)));
-    assert!(matches!(spec.arms[1].model, ModelConfig::Cnn(_)));
+    assert!(matches!(
+        spec.arms[0].net().unwrap().model,
+        ModelConfig::Mlp(_)
+    ));
+    assert!(matches!(
+        spec.arms[1].net().unwrap().model,
+        ModelConfig::Cnn(_)
+    ));
     assert_eq!(block(&spec.arms[0]), block(&spec.arms[1]));
 }
 
@@ -199,8 +213,8 @@ fn override_reaches_every_arm_and_takes_precedence() {
     let spec = parse_with(&text, &["train.epochs=3", "seeds=2", "probes=[]"]).unwrap();
     assert_eq!(spec.seeds, [0, 1]);
     for arm in &spec.arms {
-        assert_eq!(arm.train.length, Length::Epochs(3));
-        assert_eq!(arm.probes, []);
+        assert_eq!(arm.net().unwrap().train.length, Length::Epochs(3));
+        assert_eq!(arm.net().unwrap().probes, []);
     }
 }
 
@@ -284,16 +298,21 @@ fn every_preset_can_be_named_and_adjusted() {
             ModelConfig::Mlp(config) => config.block.bias = Bias::Off,
             ModelConfig::Cnn(config) => config.block.bias = Bias::Off,
         }
-        assert_eq!(spec.arms[1].model, expected, "{}", preset.name);
+        assert_eq!(
+            spec.arms[1].net().unwrap().model,
+            expected,
+            "{}",
+            preset.name
+        );
     }
 }
 
 #[test]
 fn a_recipe_survives_json_unchanged() {
     for arm in parse(BASE).unwrap().arms {
-        let text = serde_json::to_string(&(&arm.data, &arm.model, &arm.train)).unwrap();
-        let (data, model, train) = serde_json::from_str(&text).unwrap();
-        assert_eq!((arm.data, arm.model, arm.train), (data, model, train));
+        let text = serde_json::to_string(&arm.recipe).unwrap();
+        let recipe: Recipe = serde_json::from_str(&text).unwrap();
+        assert_eq!(arm.recipe, recipe);
     }
 }
 
@@ -332,7 +351,7 @@ fn last_block_is_the_others_with_its_changes() {
         "hidden = [16, 8]\nlast_block.norm.scale = false\nlast_block.dropout.rate = 0.5",
     );
     let spec = parse(&text).unwrap();
-    let ablate_models::zoo::ModelConfig::Mlp(config) = &spec.arms[1].model else {
+    let ablate_models::zoo::ModelConfig::Mlp(config) = &spec.arms[1].net().unwrap().model else {
         panic!("the base is an MLP");
     };
     let last = config.last_block.as_ref().expect("a last block");
@@ -356,7 +375,7 @@ fn training_is_counted_in_epochs_or_in_steps() {
         .replace("epochs = 5", steps)
         .replace("margin = 0.5", "margin = 0.5\nwhen = { step = 80 }");
     let spec = parse(&text).unwrap();
-    let train = &spec.arms[0].train;
+    let train = &spec.arms[0].net().unwrap().train;
     assert_eq!(train.length, Length::Steps(90));
     assert_eq!(train.evaluations(), [40, 80, 90]);
     assert_eq!(
@@ -367,7 +386,7 @@ fn training_is_counted_in_epochs_or_in_steps() {
     let epochs = BASE.replace("epochs = 5", "epochs = 5\nevaluate_at = [2, 4]");
     let spec = parse(&epochs.replace("margin = 0.5", "margin = 0.5\nwhen = { epoch = 2 }"));
     let spec = spec.unwrap();
-    assert_eq!(spec.arms[0].train.evaluations(), [2, 4, 5]);
+    assert_eq!(spec.arms[0].net().unwrap().train.evaluations(), [2, 4, 5]);
     assert_eq!(spec.contrasts[0].when, When::Epoch(2));
     let json = serde_json::to_string(&spec.contrasts[0]).unwrap();
     assert_eq!(

@@ -10,7 +10,7 @@ use crate::train::batch::SplitPart;
 use crate::train::net::{Net, host_f64};
 use crate::train::schedule::RateAdjustment;
 use crate::train::{TrainError, build, load};
-use crate::trainer::Job;
+use crate::trainer::NetJob;
 use ablate_models::Start;
 use ablate_models::block::Bias;
 use ablate_models::zoo::ModelConfig;
@@ -31,13 +31,13 @@ impl ProbeHooks for BiasTwin {
     }
 }
 
-fn measure(job: &Job, results: &mut [ProbeResults]) -> Result<(), TrainError> {
-    let device = crate::device::open(&job.device)?.autodiff();
-    let batches = load(job, &data::load(&job.data)?, &device, DType::F64)?;
+fn measure(job: &NetJob<'_>, results: &mut [ProbeResults]) -> Result<(), TrainError> {
+    let device = crate::device::open(job.device)?.autodiff();
+    let batches = load(job, &data::load(job.data)?, &device, DType::F64)?;
     let seeds: Vec<u64> = job.cells.iter().map(|cell| cell.seed).collect();
     let train_net = |bias| {
         let start = Start::new(seeds.clone(), &device).double();
-        build(job, &with_bias(&job.model, bias), &batches, start)
+        build(job, &with_bias(job.model, bias), &batches, start)
     };
     let (mut with, mut without) = (train_net(Bias::On)?, train_net(Bias::Off)?);
     let n = job.train.batch_size;

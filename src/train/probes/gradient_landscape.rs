@@ -23,7 +23,7 @@ pub(super) struct GradientLandscape {
 impl ProbeHooks for GradientLandscape {
     fn epoch_done(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
         self.epochs += 1;
-        let rates: Vec<f64> = context.job.cells.iter().map(|c| c.learning_rate).collect();
+        let rates = context.job.learning_rates();
         let orders = context.batches.orders(self.epochs);
         let batch = context
             .batches
@@ -157,7 +157,6 @@ fn distances(a: &[Tensor<2>], b: &[Tensor<2>]) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::train::fixture::{self, assert_near};
-    use crate::trainer::Job;
     use ablate_models::Activation;
     use ablate_models::norm::NormConfig;
     use ablate_models::zoo::ModelConfig;
@@ -169,7 +168,7 @@ mod tests {
 
     fn results(model: &ModelConfig, weights: &[(&str, &[f64])]) -> ProbeResults {
         let batches = fixture::batches(&[[2, 0]], &[0]);
-        let job: Job = fixture::job(model, 1);
+        let job = fixture::job(model, 1);
         let net = fixture::net(&job, weights);
         let mut results = [ProbeResults::default()];
         let context = ProbeContext::new(&job, &net, &batches);

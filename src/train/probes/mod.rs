@@ -30,7 +30,7 @@ pub(crate) use results::ProbeResults;
 use super::batch::Batches;
 use super::net::Net;
 use crate::recipe::Probe;
-use crate::trainer::{Job, StopFlag};
+use crate::trainer::{NetJob, StopFlag};
 use ablate_models::zoo::Model;
 use burn::tensor::{Gradients, Int, Tensor};
 
@@ -40,13 +40,13 @@ mod tests;
 /// What probes can see of a training.
 #[derive(Clone, Copy)]
 pub(crate) struct ProbeContext<'a> {
-    pub(crate) job: &'a Job,
+    pub(crate) job: &'a NetJob<'a>,
     pub(crate) net: &'a Net,
     pub(crate) batches: &'a Batches,
 }
 
 impl<'a> ProbeContext<'a> {
-    pub(crate) const fn new(job: &'a Job, net: &'a Net, batches: &'a Batches) -> Self {
+    pub(crate) const fn new(job: &'a NetJob<'a>, net: &'a Net, batches: &'a Batches) -> Self {
         Self { job, net, batches }
     }
 }

@@ -153,7 +153,7 @@ impl ProbeHooks for PlantedFaultProbe {
         let end = chains(context);
         let gains: Vec<Vec<f64>> = (0..8)
             .map(|coalition| {
-                let nets = self.faulty.iter().zip(&end).zip(&context.job.cells);
+                let nets = self.faulty.iter().zip(&end).zip(context.job.cells);
                 let nets: Vec<HostMlp> = nets
                     .map(|((start, end), cell)| {
                         let width = start.layers()[fault.layer].outputs();

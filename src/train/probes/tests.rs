@@ -36,7 +36,7 @@ fn variants() -> [(Position, Placement); 3] {
 /// Trains a small net with everything that probes measure: two seeds, two epochs.
 fn trained(probes: &[Probe], (position, placement): (Position, Placement)) -> Vec<CellRecord> {
     let mut spec = spec(&["a"], 2);
-    let arm = &mut spec.arms[0];
+    let arm = spec.arms[0].net_mut().unwrap();
     let ModelConfig::Mlp(mlp) = &mut arm.model else {
         unreachable!("the fake's model is an MLP")
     };

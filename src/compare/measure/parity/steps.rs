@@ -7,7 +7,7 @@ use crate::train::optimizer::Optimizer;
 use crate::train::parameters::{gradients, map_parameters, values};
 use crate::train::schedule::{self, RateAdjustment};
 use crate::train::{TrainError, build};
-use crate::trainer::Job;
+use crate::trainer::{Job, NetJob};
 use ablate_models::zoo::Model;
 use ablate_models::{Pass, Start};
 use ablate_streams::{Purpose, Stream};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// A cell and the first steps of its training.
 pub(crate) struct CellSteps<'a> {
     /// The job, with this cell only.
-    pub(crate) job: &'a Job,
+    pub(crate) job: NetJob<'a>,
     data: Arc<Prepared>,
     /// Number of steps.
     pub(crate) steps: usize,
@@ -28,8 +28,9 @@ impl<'a> CellSteps<'a> {
     /// The first `steps` steps of the cell of `job`; fewer if the training ends or plants a fault
     /// before.
     pub(crate) fn new(job: &'a Job, steps: usize) -> Result<Self, TrainError> {
-        let dataset = data::load(&job.data)?;
-        let data = data::prepare_from(dataset, &job.data, job.cells[0].seed)?;
+        let job = job.net().ok_or(TrainError::Program)?;
+        let dataset = data::load(job.data)?;
+        let data = data::prepare_from(dataset, job.data, job.cells[0].seed)?;
         let (examples, batch) = (data.split.train.len(), job.train.batch_size);
         if batch > examples {
             return Err(TrainError::Batch { batch, examples });
@@ -39,7 +40,7 @@ impl<'a> CellSteps<'a> {
             .train
             .fault
             .as_ref()
-            .map(|f| f.step(&job.train, steps_per_epoch));
+            .map(|f| f.step(job.train, steps_per_epoch));
         let end = fault
             .unwrap_or(usize::MAX)
             .min(job.train.length.steps(steps_per_epoch));
@@ -69,8 +70,8 @@ impl<'a> CellSteps<'a> {
         dtype: DType,
     ) -> Result<Net, TrainError> {
         build(
-            self.job,
-            &self.job.model,
+            &self.job,
+            self.job.model,
             batches,
             self.start(device, dtype),
         )
@@ -100,8 +101,8 @@ impl<'a> CellSteps<'a> {
 
     /// An optimizer of `model`.
     pub(super) fn optimizer(&self, model: &Model) -> Optimizer {
-        let rates = [self.job.cells[0].learning_rate];
-        Optimizer::new(&self.job.train, &rates, model, &[self.seed()])
+        let rates = self.job.learning_rates();
+        Optimizer::new(self.job.train, &rates, model, &[self.seed()])
     }
 
     fn start(&self, device: &Device, dtype: DType) -> Start {

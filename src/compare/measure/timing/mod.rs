@@ -7,7 +7,7 @@ use crate::compare::results::{SizeTiming, StepTimes, TimingConfig, TimingOutcome
 use crate::data::{self, DataError, Dataset, SplitSizes};
 use crate::device;
 use crate::machine::cores;
-use crate::recipe::{DataConfig, Length, TrainConfig};
+use crate::recipe::{DataConfig, Length, NetRecipe, Recipe, TrainConfig};
 use crate::run::message;
 use crate::spec::Arm;
 use crate::train::TrainError;
@@ -97,18 +97,24 @@ pub struct TimingRequest {
 }
 
 impl TimingRequest {
-    /// `arm` at `size`, at its lowest learning rate: a step takes the same time at any rate, as long as
+    /// `arm`, which trains `net`, at `size`, at its lowest learning rate: a step takes the same time at any rate, as long as
     /// the loss is finite. A planted fault is removed, because it changes the training.
-    pub fn new(arm: &Arm, devices: Vec<String>, size: TrainingSize, timing: &TimingConfig) -> Self {
+    pub fn new(
+        arm: &Arm,
+        net: &NetRecipe,
+        devices: Vec<String>,
+        size: TrainingSize,
+        timing: &TimingConfig,
+    ) -> Self {
         let rates = arm.learning_rates.iter().copied();
         Self {
             devices,
             arm: arm.name.clone(),
-            data: arm.data.clone(),
-            model: arm.model.clone(),
+            data: net.data.clone(),
+            model: net.model.clone(),
             train: TrainConfig {
                 fault: None,
-                ..arm.train.clone()
+                ..net.train.clone()
             },
             learning_rate: rates.fold(f64::INFINITY, f64::min),
             size,
@@ -122,18 +128,20 @@ impl TimingRequest {
         let cell = |seed: usize| JobCell {
             id: String::new(),
             seed: seed as u64,
-            learning_rate: self.learning_rate,
+            learning_rate: Some(self.learning_rate),
         };
         let job = Job {
             arm: self.arm.clone(),
             device: device.to_owned(),
-            data: self.data.clone(),
-            model: widened(&self.model, self.size.width),
-            train: TrainConfig {
-                batch_size: self.size.batch,
-                ..self.train.clone()
-            },
-            probes: Vec::new(),
+            recipe: Recipe::Net(NetRecipe {
+                data: self.data.clone(),
+                model: widened(&self.model, self.size.width),
+                train: TrainConfig {
+                    batch_size: self.size.batch,
+                    ..self.train.clone()
+                },
+                probes: Vec::new(),
+            }),
             cells: (0..self.size.replicas).map(cell).collect(),
             until: None,
         };
@@ -172,18 +180,18 @@ fn widened(model: &ModelConfig, width: f64) -> ModelConfig {
     model
 }
 
-/// Steps of `arm` per unit of its training length: those of an epoch, or 1 if the length is given in
+/// Steps of `net` per unit of its training length: those of an epoch, or 1 if the length is given in
 /// steps.
 ///
 /// # Errors
-/// If the data cannot be split as the arm requires.
-pub fn steps_per_unit(arm: &Arm, dataset: &Dataset) -> Result<usize, DataError> {
+/// If the data cannot be split as the recipe requires.
+pub fn steps_per_unit(net: &NetRecipe, dataset: &Dataset) -> Result<usize, DataError> {
     let test = dataset.test.as_ref().map(data::Examples::len);
-    Ok(match arm.train.length {
+    Ok(match net.train.length {
         Length::Steps(_) => 1,
         Length::Epochs(_) => {
-            let sizes = SplitSizes::new(&arm.data, dataset.train.len(), test)?;
-            sizes.train / arm.train.batch_size
+            let sizes = SplitSizes::new(&net.data, dataset.train.len(), test)?;
+            sizes.train / net.train.batch_size
         }
     })
 }
@@ -198,8 +206,11 @@ pub fn time_arm(
     mut measure: impl FnMut(&TimingRequest) -> Vec<SizeTiming>,
 ) -> Vec<SizeTiming> {
     let mut all: Vec<SizeTiming> = Vec::new();
-    for size in grid.sizes(arm.train.batch_size) {
-        let mut request = TimingRequest::new(arm, Vec::new(), size, timing);
+    let Some(net) = arm.net() else {
+        return all;
+    };
+    for size in grid.sizes(net.train.batch_size) {
+        let mut request = TimingRequest::new(arm, net, Vec::new(), size, timing);
         for device in devices {
             match skip_outcome(&all, device, size, timing) {
                 Some(outcome) => all.push(request.outcome(device, outcome)),
@@ -395,14 +406,20 @@ mod tests {
         assert_eq!(hidden(&widened(&cnn, 0.5)), [2, 4, 5]);
         assert_eq!(hidden(&widened(&cnn, 0.01)), [1, 1, 1]);
         assert_eq!(widened(&cnn, 1.0), cnn);
-        let [four, one] = [4.0, 1.0].map(|width| widened(&arm().model, width));
+        let [four, one] = [4.0, 1.0].map(|width| widened(&arm().net().unwrap().model, width));
         let four_times: Vec<usize> = hidden(&one).iter().map(|units| 4 * units).collect();
         assert_eq!(hidden(&four), four_times);
     }
 
     #[test]
     fn replicas_split_on_cpus_and_stack_on_gpus() {
-        let request = TimingRequest::new(&arm(), Vec::new(), size(64, 2.0, 16), &hasty());
+        let request = TimingRequest::new(
+            &arm(),
+            arm().net().unwrap(),
+            Vec::new(),
+            size(64, 2.0, 16),
+            &hasty(),
+        );
         for (device, jobs) in [("flex", cores().min(64)), ("wgpu", 1), ("wgpu:cpu", 1)] {
             let found = request.jobs(device, Cost::default());
             assert_eq!(found.len(), jobs, "{device}");
@@ -411,19 +428,23 @@ mod tests {
                 .collect();
             seeds.sort_unstable();
             assert_eq!(seeds, (0..64).collect::<Vec<_>>());
-            assert!(found.iter().all(|job| job.train.batch_size == 16));
+            assert!(
+                found
+                    .iter()
+                    .all(|job| job.net().unwrap().train.batch_size == 16)
+            );
         }
     }
 
     #[test]
     fn steps_per_epoch_are_whole_batches() {
-        let mut arm = arm();
-        let dataset = data::load(&arm.data).unwrap();
-        arm.train.batch_size = 32;
+        let mut net = arm().net().unwrap().clone();
+        let dataset = data::load(&net.data).unwrap();
+        net.train.batch_size = 32;
         // A fifth of 1,797 is the test set and a fifth of the rest validation: 1,151 remain.
-        assert_eq!(steps_per_unit(&arm, &dataset).unwrap(), 1150 / 32);
-        arm.train.length = Length::Steps(100);
-        assert_eq!(steps_per_unit(&arm, &dataset).unwrap(), 1);
+        assert_eq!(steps_per_unit(&net, &dataset).unwrap(), 1150 / 32);
+        net.train.length = Length::Steps(100);
+        assert_eq!(steps_per_unit(&net, &dataset).unwrap(), 1);
     }
 
     #[test]
@@ -505,7 +526,7 @@ mod tests {
 
     fn request(devices: &[&str], size: TrainingSize) -> TimingRequest {
         let devices = devices.iter().map(|&device| device.to_owned()).collect();
-        TimingRequest::new(&arm(), devices, size, &hasty())
+        TimingRequest::new(&arm(), arm().net().unwrap(), devices, size, &hasty())
     }
 
     #[test]

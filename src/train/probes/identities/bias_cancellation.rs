@@ -20,7 +20,7 @@ pub(super) fn measure(
     if !setup.job.model.block().norm.is_some() {
         return Ok(());
     }
-    let train_net = |bias| setup.net(&with_bias(&setup.job.model, bias));
+    let train_net = |bias| setup.net(&with_bias(setup.job.model, bias));
     let (mut with, mut without) = (train_net(Bias::On)?, train_net(Bias::Off)?);
     let (mut outputs, mut slope) = (
         vec![0.0f64; setup.replicas()],

@@ -22,7 +22,7 @@ pub(super) fn measure(
     setup: &IdentitySetup<'_>,
     out: &mut DeviceResults<'_>,
 ) -> Result<(), TrainError> {
-    let mut net = setup.net(&setup.job.model)?;
+    let mut net = setup.net(setup.job.model)?;
     if blocks_with_dropout(net.model()).next().is_none() {
         return Ok(());
     }

@@ -19,7 +19,7 @@ use crate::train::batch::{Batches, SplitPart};
 use crate::train::net::{Net, host_f64};
 use crate::train::schedule::RateAdjustment;
 use crate::train::{TrainError, build, load};
-use crate::trainer::Job;
+use crate::trainer::NetJob;
 use ablate_models::zoo::{Model, ModelConfig};
 use ablate_models::{Pass, Start};
 use burn::module::Module;
@@ -48,7 +48,7 @@ fn measure(setup: &IdentitySetup<'_>, results: &mut [ProbeResults]) -> Result<()
         results,
         device: setup.name,
     };
-    let mut net = setup.net(&setup.job.model)?;
+    let mut net = setup.net(setup.job.model)?;
     setup.train(&mut net, STEPS);
     bias_cancellation::measure(setup, &mut out)?;
     folding::measure(setup, &net, &mut out);
@@ -62,7 +62,7 @@ fn measure(setup: &IdentitySetup<'_>, results: &mut [ProbeResults]) -> Result<()
 
 /// Data and recipe of a job on one device, in double precision.
 struct IdentitySetup<'a> {
-    job: &'a Job,
+    job: &'a NetJob<'a>,
     name: &'static str,
     device: Device,
     batches: Batches,
@@ -71,9 +71,9 @@ struct IdentitySetup<'a> {
 }
 
 impl<'a> IdentitySetup<'a> {
-    fn open(job: &'a Job, name: &'static str) -> Result<Self, TrainError> {
+    fn open(job: &'a NetJob<'a>, name: &'static str) -> Result<Self, TrainError> {
         let device = device::open(name)?.autodiff();
-        let batches = load(job, &data::load(&job.data)?, &device, DType::F64)?;
+        let batches = load(job, &data::load(job.data)?, &device, DType::F64)?;
         Ok(Self {
             orders: batches.orders(0),
             job,

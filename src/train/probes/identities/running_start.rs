@@ -25,8 +25,8 @@ pub(super) fn measure(
     net: &Net,
     out: &mut DeviceResults<'_>,
 ) -> Result<(), TrainError> {
-    let model = fresh(setup, net, &setup.job.model)?;
-    let Some(with_momentum_one) = with_momentum_one(&setup.job.model) else {
+    let model = fresh(setup, net, setup.job.model)?;
+    let Some(with_momentum_one) = with_momentum_one(setup.job.model) else {
         return Ok(());
     };
     let with_momentum_one = fresh(setup, net, &with_momentum_one)?;

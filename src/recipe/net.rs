@@ -1,0 +1,19 @@
+//! The recipe of a net of the zoo.
+
+use super::{DataConfig, Probe, TrainConfig};
+use ablate_models::zoo::ModelConfig;
+use serde::{Deserialize, Serialize};
+
+/// A net of the zoo, its data and its training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetRecipe {
+    /// Data.
+    pub data: DataConfig,
+    /// Model.
+    pub model: ModelConfig,
+    /// Training.
+    pub train: TrainConfig,
+    /// Probes.
+    pub probes: Vec<Probe>,
+}
