@@ -1,5 +1,9 @@
 //! The record of a cell: every raw number, one JSON line per cell, no clock times.
 
+mod misclassified;
+
+pub use misclassified::Misclassified;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +35,10 @@ pub struct CellRecord {
     /// Curves and histograms of the probes, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub series: BTreeMap<String, Vec<f64>>,
+    /// Test images that the trained net misclassifies, by the last evaluation. Absent in records of
+    /// older versions, and for cells that did not complete their training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misclassified: Option<Misclassified>,
 }
 
 /// Largest number of names in each of `probes`, `traces` and `series`.
@@ -57,6 +65,7 @@ impl CellRecord {
             self.probes.clear();
             self.traces.clear();
             self.series.clear();
+            self.misclassified = None;
         }
         self.epochs.retain(|epoch| epoch.place() <= until);
     }

@@ -67,6 +67,7 @@ fn undecided(
         verdict: contrast.primary.then_some(Verdict::Undecided),
         withheld: None,
         decision: None,
+        new_data: None,
         improvements,
         left_out,
     })

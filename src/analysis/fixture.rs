@@ -233,6 +233,7 @@ fn record(arm: &Arm, number: usize, rate: f64, seed: u64) -> CellRecord {
         ]),
         traces: BTreeMap::new(),
         series: BTreeMap::new(),
+        misclassified: None,
     }
 }
 

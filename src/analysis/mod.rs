@@ -12,6 +12,7 @@
 //! | `learning_rate` | selection of each arm's learning rate |
 //! | `paired_scores` | scores by arm and seed, and their weighted sums |
 //! | `contrast` | paired improvements of each contrast, and the decisions on them |
+//! | `new_data` | what a contrast shows for new data of the same kind |
 //! | `effects` | main effects and interactions of factors, without a finding |
 //! | `identities` | whether each identity holds as stated |
 //! | `claim_status`, `evidence` | overall answer to a claim, and the contrast that shows it best |
@@ -32,6 +33,7 @@ mod error;
 mod evidence;
 mod identities;
 mod learning_rate;
+mod new_data;
 mod paired_scores;
 mod power_forecast;
 mod presentation;
@@ -46,6 +48,7 @@ pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use evidence::{Evidence, evidence};
 pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome};
+pub use new_data::{NewData, NewDataMethod};
 pub use paired_scores::PairedScores;
 pub use power_forecast::{PowerForecast, SdSource, power_forecast};
 pub use presentation::{finding_words, metric_decimals, prediction_word, verdict_word};
@@ -94,7 +97,7 @@ pub fn summarize_checked(
         contrast.withhold(Withheld::of(spec, [&contrast.contrast], &cells));
     }
     let primary: Vec<Verdict> = contrasts.iter().filter_map(|c| c.verdict).collect();
-    let mut warnings = warnings::collect(spec, &cells, &arms, &contrasts);
+    let mut warnings = warnings::collect(&cells, &arms, &contrasts);
     let pairing = spec.program.as_ref().map(|program| program.paired);
     warnings.extend(
         seed_check

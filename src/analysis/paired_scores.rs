@@ -1,7 +1,7 @@
 //! Scores by arm and seed, and their weighted sums: the only code that compares arms.
 
 use super::{ArmSummary, Cells, Improvement};
-use crate::record::{CellRecord, EpochRecord, Scores};
+use crate::record::{CellRecord, EpochRecord, Misclassified, Scores};
 use crate::spec::{Contrast, Metric, Spec, Weight, When};
 use crate::stats::{Sample, WeightedSamples};
 
@@ -73,6 +73,39 @@ impl<'a> PairedScores<'a> {
         }
         Ok((improvements, left_out))
     }
+
+    /// The improvement in accuracy on each image of the test file, in percent: one row per seed of
+    /// `seeds`, whose mean is the improvement of that seed after the last epoch. `None` unless every
+    /// cell was tested on the whole file and its record lists the misclassified images.
+    pub(super) fn per_image(&self, weights: &[Weight], seeds: &[u64]) -> Option<Vec<Vec<f64>>> {
+        let row = |seed: &u64| {
+            let index = self.seeds.iter().position(|other| other == seed)?;
+            let lists = weights.iter().map(|term| {
+                let record = self.records(&term.arm)?[index]?;
+                let list = record.misclassified.as_ref()?;
+                (list.tested() == list.file()).then_some(list)
+            });
+            let lists = lists.collect::<Option<Vec<&Misclassified>>>()?;
+            let file = lists.first()?.file();
+            let same = lists.iter().all(|list| list.file() == file);
+            same.then(|| image_sums(weights, &lists))
+        };
+        let rows = seeds.iter().map(row).collect::<Option<Vec<_>>>()?;
+        let images = rows.first()?.len();
+        rows.iter().all(|row| row.len() == images).then_some(rows)
+    }
+}
+
+/// The weighted sum of what the arms get right on each test image, in percent.
+fn image_sums(weights: &[Weight], lists: &[&Misclassified]) -> Vec<f64> {
+    let right = 100.0 * weights.iter().map(|term| term.weight).sum::<f64>();
+    let mut sums = vec![right; lists[0].file() as usize];
+    for (term, list) in weights.iter().zip(lists) {
+        for &image in list.indices() {
+            sums[image as usize] -= 100.0 * term.weight;
+        }
+    }
+    sums
 }
 
 impl PairedScores<'_> {
@@ -266,6 +299,43 @@ mod tests {
         );
         // The first arm matches before its last epoch, where this probe has no value.
         assert_eq!(scores_at(&arms, &end, When::EqualAccuracy), None);
+    }
+
+    #[test]
+    fn rows_of_images_have_the_improvements_as_means() {
+        let spec = spec(3, 4, 1);
+        let mut records = records(&spec);
+        for (k, record) in (0..).zip(&mut records) {
+            let wrong = (0..40)
+                .filter(|i| (i * 7 + k * 3) % 11 < 2 + k % 2)
+                .collect();
+            let list = Misclassified::new(40, 40, wrong).unwrap();
+            record.epochs[0].test.accuracy = list.accuracy();
+            record.misclassified = Some(list);
+        }
+        let weights = [("a", -0.5), ("b", -0.5), ("c", 1.0)].map(|(arm, weight)| Weight {
+            arm: arm.to_owned(),
+            weight,
+        });
+        let rows = |records: &[CellRecord], seeds: &[u64]| {
+            let cells = Cells::new(&spec, records).unwrap();
+            let arms = crate::analysis::summarize(&spec, records).unwrap().arms;
+            let scores = PairedScores::new(&spec, &cells, &arms);
+            let found = scores.improvements(&weights, &Metric::TestAccuracy, When::Last);
+            (scores.per_image(&weights, seeds), found.unwrap().0)
+        };
+        let (table, improvements) = rows(&records, &[0, 1, 2, 3]);
+        for (row, improvement) in table.unwrap().iter().zip(&improvements) {
+            assert_eq!(row.len(), 40);
+            let mean = row.iter().sum::<f64>() / 40.0;
+            assert!((mean - improvement.value).abs() < 1e-9);
+        }
+        assert_eq!(rows(&records, &[0, 9]).0, None, "no such seed");
+        records[5].misclassified = Misclassified::new(40, 200, Vec::new()).ok();
+        assert_eq!(rows(&records, &[0, 1]).0, None, "a fold");
+        assert!(rows(&records, &[0, 3]).0.is_some());
+        records[0].misclassified = None;
+        assert_eq!(rows(&records, &[0, 3]).0, None, "an older record");
     }
 
     #[test]

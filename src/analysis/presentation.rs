@@ -3,7 +3,7 @@
 
 use super::{ContrastSummary, Spread, Summary};
 use crate::spec::{Expect, Metric, ProgramMetric};
-use crate::stats::{Finding, Interval, Verdict};
+use crate::stats::{Finding, Interval, Verdict, overall_verdict};
 use crate::text::number::{compact_mean_sd, decimals, mean_sd};
 
 /// The verdict as a word.
@@ -67,23 +67,31 @@ impl ContrastSummary {
             .map_or(Finding::Unclear, |d| d.finding)
     }
 
-    /// The verdict in a few words: `supported, but too small to matter`, why it is withheld, or
-    /// `exploratory` without one.
+    /// The verdict and its population in words: `supported on this data set, but too small to matter`.
+    /// Why it is withheld, or `exploratory` without one; an undecided verdict has no population.
     pub fn verdict_words(&self) -> String {
         if let Some(withheld) = &self.withheld {
             return withheld.words();
         }
-        let small = match (self.verdict, self.contrast.expect) {
-            (Some(Verdict::Supported), Expect::Better | Expect::Worse | Expect::Differs) => {
-                self.finding().is_too_small()
-            }
-            _ => false,
-        };
         let word = self.verdict.map_or("exploratory", verdict_word);
-        match small {
-            true => format!("{word}, but too small to matter"),
-            false => word.to_owned(),
+        let population = population(self.verdict, self.holds_for_new_data());
+        match self.is_supported_but_small() {
+            true => format!("{word}{population}, but too small to matter"),
+            false => format!("{word}{population}"),
         }
+    }
+
+    /// Whether the verdict is also that for new data of the same kind.
+    pub fn holds_for_new_data(&self) -> bool {
+        self.new_data.as_ref().is_some_and(|new| {
+            let small = self.is_supported_but_small();
+            new.verdict == self.verdict && (!small || new.finding.is_too_small())
+        })
+    }
+
+    fn is_supported_but_small(&self) -> bool {
+        let (expect, supported) = (self.contrast.expect, Some(Verdict::Supported));
+        self.verdict == supported && expect != Expect::Equivalent && self.finding().is_too_small()
     }
 
     /// Whether treatment and control are exactly equal at every seed.
@@ -93,12 +101,31 @@ impl ContrastSummary {
 }
 
 impl Summary {
-    /// The overall verdict as a word, or why it is withheld; `none` without one.
+    /// The overall verdict and its population in words, or why it is withheld; `none` without one.
     pub fn verdict_words(&self) -> String {
-        match &self.withheld {
-            Some(withheld) => withheld.words(),
-            None => self.verdict.map_or("none", verdict_word).to_owned(),
+        if let Some(withheld) = &self.withheld {
+            return withheld.words();
         }
+        let Some(verdict) = self.verdict else {
+            return "none".to_owned();
+        };
+        let primary = self.contrasts.iter().filter(|c| c.contrast.primary);
+        let new_data = overall_verdict(primary.map(|contrast| {
+            let new = contrast.new_data.as_ref();
+            new.and_then(|new| new.verdict)
+                .unwrap_or(Verdict::Undecided)
+        }));
+        let population = population(Some(verdict), new_data == Some(verdict));
+        format!("{}{population}", verdict_word(verdict))
+    }
+}
+
+/// What to say after `verdict` about its population.
+fn population(verdict: Option<Verdict>, holds_for_new_data: bool) -> &'static str {
+    match (verdict, holds_for_new_data) {
+        (None | Some(Verdict::Undecided), _) => "",
+        (_, true) => ", also for new data of this kind",
+        (_, false) => " on this data set",
     }
 }
 

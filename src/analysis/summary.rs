@@ -1,6 +1,6 @@
 //! The results of one experiment: the content of `summary.json`.
 
-use super::{EffectSummary, IdentitySummary, Withheld};
+use super::{EffectSummary, IdentitySummary, NewData, Withheld};
 use crate::record::Scores;
 use crate::spec::{Contrast, Factor, Metric, Published, When};
 use crate::stats::{Decision, Sample, Verdict};
@@ -192,8 +192,12 @@ pub struct ContrastSummary {
     /// Why the verdict is withheld, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<Withheld>,
-    /// Estimate, interval and finding; absent with fewer than two improvements.
+    /// Estimate, interval and finding for training again on this data; absent with fewer than two
+    /// improvements.
     pub decision: Option<Decision>,
+    /// The same for new data of the same kind, where it is known; it decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_data: Option<NewData>,
     /// Improvement per seed, for the seeds at which every arm finished.
     pub improvements: Vec<Improvement>,
     /// Seeds without an improvement, because an arm diverged, failed or has no score there.

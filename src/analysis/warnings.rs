@@ -2,15 +2,12 @@
 
 use super::learning_rate::open;
 use super::{ArmSummary, Cells, ContrastSummary};
-use crate::data::tests_on_folds;
 use crate::record::Outcome;
-use crate::spec::{Arm, Spec};
 use crate::stats::MIN_SIMULATED_SEEDS;
 use crate::text::counted;
 
 /// All warnings, the most serious first.
 pub(super) fn collect(
-    spec: &Spec,
     cells: &Cells<'_>,
     arms: &[ArmSummary],
     contrasts: &[ContrastSummary],
@@ -24,7 +21,6 @@ pub(super) fn collect(
     out.extend(contrasts.iter().filter_map(left_out));
     out.extend(too_few_seeds(contrasts));
     out.extend(grid_ends(arms));
-    out.extend(folds(spec));
     match cells.unmatched() {
         0 => {}
         1 => out.push("1 record matches no cell of the spec and was left out.".to_owned()),
@@ -154,13 +150,4 @@ fn grid_ends(arms: &[ArmSummary]) -> Vec<String> {
     let smallest = sentence(at(f64::min), "smallest", "smaller");
     let largest = sentence(at(f64::max), "largest", "larger");
     smallest.into_iter().chain(largest).collect()
-}
-
-fn folds(spec: &Spec) -> Option<String> {
-    let folded = (spec.arms.iter().filter_map(Arm::net)).any(|net| tests_on_folds(&net.data));
-    folded.then(|| {
-        "Seeds are test folds of one data set and share most of their training examples, so they are \
-         not independent and the intervals are somewhat too narrow (Nadeau and Bengio 2003)."
-            .to_owned()
-    })
 }

@@ -1,6 +1,6 @@
 //! The answer of one experiment, as a short block of text for the terminal.
 
-use super::finding::{effect, prediction, ruled_out};
+use super::finding::{effect, new_data, prediction, ruled_out};
 use super::subject::subject;
 
 use crate::analysis::{
@@ -66,10 +66,11 @@ fn measured(contrast: &ContrastSummary) -> String {
     }
     let effect = effect.trim_end_matches(')');
     format!(
-        "{metric}: {effect}, {pairs}): {}; predicted: {}{}",
+        "{metric}: {effect}, {pairs}): {}; predicted: {}{}.{}",
         finding_words(contrast.finding()),
         prediction(contrast),
-        ruled_out(contrast)
+        ruled_out(contrast),
+        new_data(contrast)
     )
 }
 
@@ -125,7 +126,7 @@ mod tests {
             assert!(text.contains(&format!("{effect}, 10 pairs):")), "{text}");
         }
         assert!(text.contains("predicted: equivalent within ±0.25 points"));
-        let verdict = verdict_word(summary.verdict.unwrap());
+        let verdict = summary.verdict_words();
         assert!(text.contains(&format!("all primary contrasts together: {verdict}")));
     }
 
@@ -223,11 +224,14 @@ mod tests {
         contrast.verdict = Some(Verdict::Supported);
         let text = one_line(&answer(&summary));
         assert!(
-            text.contains("supported, but too small to matter: b label"),
+            text.contains("supported on this data set, but too small to matter: b label"),
             "{text}"
         );
         assert!(
-            text.contains("): better, but too small to matter; predicted: better"),
+            text.contains(
+                "): better, but too small to matter; predicted: better. Finding for new data of this \
+                 kind: not known."
+            ),
             "{text}"
         );
     }

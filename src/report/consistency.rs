@@ -30,6 +30,33 @@ fn acceptable(finding: &str, predicted: &str) -> &'static [&'static str] {
     }
 }
 
+/// The populations that a verdict can name.
+const HERE: &str = " on this data set";
+const NEW_DATA: &str = ", also for new data of this kind";
+
+/// Whether the population that `verdict` names fits what `rest`, the text after the prediction, finds for
+/// new data.
+fn population_fits(verdict: &str, predicted: &str, rest: &str) -> bool {
+    let plain = without_population(verdict);
+    let first = |text: &str, end: char| text.split(end).next().unwrap_or_default().to_owned();
+    let new = rest.split_once("Finding for new data of this kind");
+    let new = new.and_then(|(_, text)| text.split_once(": "));
+    let holds = new.is_some_and(|(_, text)| {
+        let sentence = first(text, '.');
+        let finding = first(&sentence, ';');
+        let predicted = first(predicted, ';') + &sentence[finding.len()..];
+        acceptable(&finding, &predicted).contains(&plain.as_str())
+    });
+    match plain == "undecided" {
+        true => plain == verdict,
+        false => verdict.contains(NEW_DATA) == holds && verdict.contains(HERE) != holds,
+    }
+}
+
+fn without_population(verdict: &str) -> String {
+    verdict.replace(HERE, "").replace(NEW_DATA, "")
+}
+
 /// What "in practice" may say about a finding.
 fn practice_fits(finding: &str, practice: &str) -> bool {
     let prefers = practice.contains(" gives better ") && !practice.contains("do not show whether");
@@ -80,7 +107,11 @@ fn contradictions(report: &str) -> (Vec<String>, usize) {
             .unwrap_or_default()
             .trim_end_matches('.');
         read += 1;
-        if !acceptable(finding, predicted).contains(&verdict) {
+        if !population_fits(verdict, predicted, rest) {
+            wrong.push(format!("{verdict}: {rest}"));
+        }
+        let plain = without_population(verdict);
+        if !acceptable(finding, predicted).contains(&plain.as_str()) {
             wrong.push(format!("{verdict}: {finding}, predicted {predicted}"));
         }
         let name = before.split('`').next().unwrap_or_default();
@@ -143,6 +174,57 @@ fn committed_reports_agree_with_their_verdicts() {
 }
 
 #[test]
+fn populations_that_do_not_fit_are_noticed() {
+    let wrong = |verdict: &str, finding: &str, predicted: &str, new: &str| {
+        let text = format!(
+            "**Answer: {verdict}.** a against b: +1. Finding: {finding}. Predicted: {predicted}. Finding for \
+             new data of this kind{new}. At this spread more.\n"
+        );
+        contradictions(&text).0.len()
+    };
+    let (here, also) = (
+        "supported on this data set",
+        "supported, also for new data of this kind",
+    );
+    let (sure, open) = (
+        " (+0.1 to +0.9 points): better",
+        " (-0.1 to +1.9 points): unclear",
+    );
+    for (verdict, new, expected) in [
+        (also, sure, 0),
+        (here, open, 0),
+        (here, ": not known", 0),
+        (here, sure, 1),
+        (also, open, 1),
+        (also, ": not known", 1),
+        ("supported", sure, 1),
+        ("supported", open, 1),
+    ] {
+        assert_eq!(
+            wrong(verdict, "better", "better", new),
+            expected,
+            "{verdict}{new}"
+        );
+    }
+    assert_eq!(wrong("undecided", "unclear", "better", open), 0);
+    assert_eq!(
+        wrong("undecided on this data set", "unclear", "better", open),
+        1
+    );
+    let ruled_out = "; a gain as large as the margin is ruled out";
+    let predicted = format!("better{ruled_out}");
+    for (new, verdict) in [
+        (
+            format!("{open}{ruled_out}"),
+            "contradicted, also for new data of this kind",
+        ),
+        (open.to_owned(), "contradicted on this data set"),
+    ] {
+        assert_eq!(wrong(verdict, "unclear", &predicted, &new), 0, "{new}");
+    }
+}
+
+#[test]
 fn committed_verdicts_follow_from_their_intervals() {
     for (_, summary) in committed() {
         let primary = summary
@@ -172,8 +254,9 @@ fn committed_verdicts_follow_from_their_intervals() {
 #[test]
 fn contradicting_sentences_are_noticed() {
     let report = |verdict: &str, finding: &str, predicted: &str, practice: &str| {
+        let population = if verdict == "undecided" { "" } else { HERE };
         let text = format!(
-            "**Answer: {verdict}.** a against b: +1. Finding: {finding}. Predicted: {predicted}.\n\n\
+            "**Answer: {verdict}{population}.** a against b: +1. Finding: {finding}. Predicted: {predicted}.\n\n\
              **In practice:** {practice}\n"
         );
         contradictions(&text).0.len()

@@ -51,7 +51,7 @@ fn effect_with(contrast: &ContrastSummary, separator: &str) -> Option<String> {
 }
 
 /// One sentence each on a contrast: what is compared, the effect with interval, pairs and margin; the
-/// finding; the prediction.
+/// finding; the prediction; the finding for new data.
 pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
     let asked = &contrast.contrast;
     let compared = subject(summary, &asked.comparison, &asked.weights);
@@ -74,18 +74,43 @@ pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
         format!("{what} in {metric} {effect}, {pairs}, margin {margin})")
     };
     format!(
-        "{compared}: {measured}. Finding: {}. Predicted: {}{}.",
+        "{compared}: {measured}. Finding: {}. Predicted: {}{}.{}",
         finding_words(contrast.finding()),
         prediction(contrast),
-        ruled_out(contrast)
+        ruled_out(contrast),
+        new_data(contrast)
     )
 }
 
 /// Why a prediction of a direction is contradicted although the other direction is not shown; else empty.
 pub(super) fn ruled_out(contrast: &ContrastSummary) -> &'static str {
-    let finding = contrast.finding();
-    if contrast.verdict != Some(Verdict::Contradicted) || finding.is_better() || finding.is_worse()
-    {
+    without_direction(contrast, contrast.verdict, contrast.finding())
+}
+
+/// What a contrast shows for new data: ` Finding for new data of this kind (-0.2 to +0.9 points):
+/// unclear.` Empty without a decision, and if it is not known for an undecided contrast.
+pub(super) fn new_data(contrast: &ContrastSummary) -> String {
+    let decided = contrast.verdict != Some(Verdict::Undecided);
+    match (&contrast.new_data, contrast.interval()) {
+        (Some(new), _) => format!(
+            " Finding for new data of this kind ({} {}): {}{}.",
+            interval(new.interval, contrast.decimals()),
+            contrast.contrast.metric.unit(),
+            finding_words(new.finding),
+            without_direction(contrast, new.verdict, new.finding)
+        ),
+        (None, Some(_)) if decided => " Finding for new data of this kind: not known.".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What `verdict` rests on if it contradicts a direction and `finding` has none; else empty.
+fn without_direction(
+    contrast: &ContrastSummary,
+    verdict: Option<Verdict>,
+    finding: Finding,
+) -> &'static str {
+    if verdict != Some(Verdict::Contradicted) || finding.is_better() || finding.is_worse() {
         return "";
     }
     match contrast.contrast.expect {

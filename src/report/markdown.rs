@@ -2,7 +2,7 @@
 
 use super::finding::{disagreements, power, practice, sentence};
 use super::{factors, identities, probes, tables};
-use crate::analysis::{ContrastSummary, Summary};
+use crate::analysis::{ContrastSummary, NewDataMethod, Summary};
 use crate::plot::{FigureKind, Section};
 use crate::stats::Rule;
 use crate::text::capitalized;
@@ -47,6 +47,7 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
             SIGNS_OF_SCORES
         };
         parts.push(IMPROVEMENT.replace("{signs}", signs));
+        parts.extend((!is_program).then(|| populations(summary)));
         parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
         parts.push(tables::contrasts(summary));
         parts.push(contrast_notes(&summary.contrasts));
@@ -80,9 +81,22 @@ over the evaluations of each seed. It is chosen on the test scores, so it is too
 shown for comparison with publications that report it; no choice or verdict uses it.";
 
 const IMPROVEMENT: &str = "The improvement is the difference between treatment and control at the same \
-seed. Positive is better for the treatment: {signs}. The margin is the smallest difference that matters. Finding and verdict are \
-read off the t interval alone; the level of primary contrasts allows for their number. Contrasts that are \
-not primary are exploratory: they have a finding and no verdict.";
+seed. Positive is better for the treatment: {signs}. The margin is the smallest difference that matters. \
+Finding and verdict are read off the t interval for training again; the level of primary contrasts allows \
+for their number. Contrasts that are not primary are exploratory: they have a finding and no verdict.";
+
+const AGAIN: &str = "*Training again* means other seeds on this data set; this interval decides. *New \
+data* means other images of the same kind; this interval, at the same level, decides nothing, but a \
+verdict says whether it agrees.";
+
+const FROM_FOLDS: &str = "It comes from the test folds, whose differences are correlated because they share \
+training images (Nadeau and Bengio 2003).";
+
+const FROM_IMAGES: &str =
+    "It comes from seeds and test images together; the training images stay the same.";
+
+const NOT_KNOWN: &str = "It is *not known* without test folds, except for accuracy after the last epoch \
+from records that list the misclassified images.";
 
 const SIGNS_OF_SCORES: &str =
     "treatment minus control for accuracy, control minus treatment for NLL and ECE";
@@ -127,6 +141,27 @@ fn checks(summary: &Summary) -> [String; 2] {
              {table}\n</details>"
         ),
     ]
+}
+
+/// What the two intervals of each contrast are about, and where the second one comes from.
+fn populations(summary: &Summary) -> String {
+    let methods = || {
+        let new = summary.contrasts.iter().map(|c| c.new_data.as_ref());
+        new.map(|new| new.map(|new| new.method))
+    };
+    let sources = [
+        (Some(NewDataMethod::Folds), FROM_FOLDS),
+        (Some(NewDataMethod::TestImages), FROM_IMAGES),
+        (None, NOT_KNOWN),
+    ];
+    let used = sources
+        .into_iter()
+        .filter(|(method, _)| methods().any(|m| m == *method));
+    let texts: Vec<&str> = [AGAIN]
+        .into_iter()
+        .chain(used.map(|(_, text)| text))
+        .collect();
+    texts.join(" ")
 }
 
 fn claim(summary: &Summary) -> Option<String> {

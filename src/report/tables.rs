@@ -8,6 +8,9 @@ use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 use crate::text::number::{decimals, fixed, interval, level, p_value, signed};
 
+/// In place of an interval for new data, where there is none.
+const NOT_KNOWN: &str = "not known";
+
 /// One row per arm: scores, chosen learning rate and finished seeds.
 pub(super) fn arms(summary: &Summary) -> String {
     let all = |f: fn(&ArmSummary) -> usize| summary.arms.iter().any(|a| f(a) > 0);
@@ -75,7 +78,7 @@ fn score_heading(metric: &Metric) -> String {
     }
 }
 
-/// One row per contrast: effect, interval, finding and verdict.
+/// One row per contrast: effect, interval and finding for both populations, and verdict.
 pub(super) fn contrasts(summary: &Summary) -> String {
     let mut table = Table::new([
         ("contrast", Left),
@@ -84,8 +87,10 @@ pub(super) fn contrasts(summary: &Summary) -> String {
         ("predicted", Left),
         ("margin", Right),
         ("improvement", Right),
-        ("t interval", Right),
-        ("finding", Left),
+        ("interval, training again", Right),
+        ("finding, training again", Left),
+        ("interval, new data", Right),
+        ("finding, new data", Left),
         ("verdict", Left),
     ]);
     for contrast in &summary.contrasts {
@@ -105,6 +110,11 @@ pub(super) fn contrasts(summary: &Summary) -> String {
             mean.unwrap_or_else(|| NO_VALUE.to_owned()),
             bounds.unwrap_or_else(|| NO_VALUE.to_owned()),
             finding_words(contrast.finding()).to_owned(),
+            (contrast.new_data.as_ref())
+                .map_or(NOT_KNOWN.to_owned(), |new| interval(new.interval, d)),
+            (contrast.new_data.as_ref())
+                .map_or(NO_VALUE, |new| finding_words(new.finding))
+                .to_owned(),
             verdict_cell(contrast),
         ]);
     }

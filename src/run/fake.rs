@@ -199,6 +199,7 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
             .collect(),
         traces: measured(every_epoch).map(list).collect(),
         series: measured(series).map(list).collect(),
+        misclassified: None,
     }
 }
 

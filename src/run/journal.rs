@@ -206,6 +206,7 @@ mod tests {
             probes: BTreeMap::new(),
             traces: BTreeMap::new(),
             series: BTreeMap::new(),
+            misclassified: None,
         }
     }
 

@@ -13,6 +13,8 @@ use std::path::Path;
 /// Longest line in bytes, enough for about 50,000 epochs.
 const MAX_LINE: usize = 16 << 20;
 
+/// Largest rounding error of an accuracy in percent, and of another score.
+const ROUNDING: f64 = 1e-6;
 /// Start of the last field of a line.
 const FIELD: &[u8] = br#","checksum":""#;
 /// Hexadecimal digits of a checksum: 64 bits of SHA-256.
@@ -185,6 +187,7 @@ pub(super) fn check(record: &CellRecord) -> Result<(), String> {
         check_epoch(epoch)?;
     }
     check_probes(record)?;
+    check_misclassified(record)?;
     match record.outcome {
         Outcome::Diverged { epoch } if record.epochs.last().is_some_and(|e| e.epoch >= epoch) => {
             Err(format!(
@@ -235,6 +238,26 @@ fn check_probes(record: &CellRecord) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks that the misclassified images are those of a finished cell, and as many as its accuracy says.
+fn check_misclassified(record: &CellRecord) -> Result<(), String> {
+    let Some(list) = &record.misclassified else {
+        return Ok(());
+    };
+    let last = record.epochs.last().map(|epoch| epoch.test.accuracy);
+    let Some(accuracy) = last.filter(|_| record.outcome == Outcome::Done) else {
+        return Err("it is not finished, but lists misclassified images".to_owned());
+    };
+    let counted = list.accuracy();
+    if (counted - accuracy).abs() > ROUNDING {
+        return Err(format!(
+            "its last test accuracy is {accuracy}, but {} of {} images misclassified give {counted}",
+            list.indices().len(),
+            list.tested()
+        ));
+    }
+    Ok(())
+}
+
 fn check_epoch(epoch: &EpochRecord) -> Result<(), String> {
     let at = |name: &str| format!("{name} of epoch {}", epoch.epoch);
     if let Some(loss) = epoch.train_loss {
@@ -259,7 +282,6 @@ fn check_epoch(epoch: &EpochRecord) -> Result<(), String> {
 
 /// Checks that a score is finite and between 0 and `most`, except for rounding.
 fn within(name: &str, value: f64, most: f64) -> Result<(), String> {
-    const ROUNDING: f64 = 1e-6;
     finite(name, value)?;
     match (-ROUNDING..=most + ROUNDING).contains(&value) {
         true => Ok(()),
@@ -278,6 +300,7 @@ fn finite(name: &str, value: f64) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Misclassified;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -305,6 +328,7 @@ mod tests {
             probes: [("train_accuracy".to_owned(), 99.0)].into(),
             traces: [("effective_units".to_owned(), vec![3.0])].into(),
             series: [("ablation_curve".to_owned(), vec![98.0, 50.0, 10.0])].into(),
+            misclassified: None,
         }
     }
 
@@ -415,6 +439,29 @@ mod tests {
             let text = damage(old(&bad).as_bytes());
             assert!(text.contains(why), "{text}");
         }
+    }
+
+    #[test]
+    fn misclassified_images_must_fit_the_accuracy() {
+        let list = |n: u32| Misclassified::new(40, 100, (0..n).map(|i| 3 * i).collect()).ok();
+        let mut good = record();
+        good.misclassified = list(1);
+        let line = encode([&good]).unwrap();
+        assert_eq!(records(&line), [good.clone()]);
+        assert!(line.len() < encode([&record()]).unwrap().len() + 60);
+        let mut more = good.clone();
+        more.misclassified = list(2);
+        let why = check(&more).unwrap_err();
+        assert!(
+            why.contains("2 of 40 images misclassified give 95"),
+            "{why}"
+        );
+        let mut cut = good.clone();
+        cut.outcome = Outcome::Diverged { epoch: 2 };
+        assert!(check(&cut).unwrap_err().contains("not finished"));
+        let bad = old(&good).replace(r#""tested":40"#, r#""tested":400"#);
+        let why = damage(bad.as_bytes());
+        assert!(why.contains("400 test images of a file with 100"), "{why}");
     }
 
     #[test]

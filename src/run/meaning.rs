@@ -1,8 +1,10 @@
 //! Whether a record fits the cell that it names.
 
 use super::lines::Lines;
+use crate::data::{entry, tests_on_folds};
 use crate::plan::{Plan, PlannedCell};
-use crate::record::{CellRecord, EpochRecord, Outcome};
+use crate::recipe::DataConfig;
+use crate::record::{CellRecord, EpochRecord, Misclassified, Outcome};
 use crate::spec::Spec;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -54,7 +56,27 @@ fn fits(plan: &Plan, cells: &[&PlannedCell], record: &CellRecord) -> Result<(), 
     if record.outcome == Outcome::Done && !as_planned {
         return Err("it is finished, but not evaluated at the planned epochs or steps".to_owned());
     }
-    Ok(())
+    match &record.misclassified {
+        Some(list) => check_images(&plan.spec.arms[cell.arm].data, list),
+        None => Ok(()),
+    }
+}
+
+/// Checks that the number of test images is the one that the data of an arm give.
+fn check_images(data: &DataConfig, list: &Misclassified) -> Result<(), String> {
+    let (tested, file) = (list.tested() as usize, list.file() as usize);
+    let embedded = entry(data.name).folder.is_none();
+    let planned = match tests_on_folds(data) {
+        true if embedded => entry(data.name).train_images() / data.folds.max(1),
+        true => file / data.folds.max(1),
+        false => file,
+    };
+    match tested == planned {
+        true => Ok(()),
+        false => Err(format!(
+            "it has {tested} test images of a file with {file}, but its cell has {planned}"
+        )),
+    }
 }
 
 fn rate(rate: Option<f64>) -> String {
@@ -63,4 +85,26 @@ fn rate(rate: Option<f64>) -> String {
 
 fn is_arm(spec: &Spec, name: &str) -> bool {
     spec.arms.iter().any(|arm| arm.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{DataName, TestSplit};
+    use crate::run::fake;
+
+    #[test]
+    fn test_images_must_be_those_of_the_arm() {
+        let mut data = fake::spec(&["a"], 1).arms[0].data.clone();
+        let images = |tested, file| Misclassified::new(tested, file, Vec::new()).unwrap();
+        assert_eq!(check_images(&data, &images(359, 1_797)), Ok(()));
+        let why = check_images(&data, &images(360, 1_797)).unwrap_err();
+        assert!(why.contains("but its cell has 359"), "{why}");
+        assert!(check_images(&data, &images(200, 1_000)).is_err());
+        data.name = DataName::Mnist;
+        assert_eq!(check_images(&data, &images(10_000, 10_000)), Ok(()));
+        assert!(check_images(&data, &images(10_000, 60_000)).is_err());
+        data.test = TestSplit::Folds;
+        assert_eq!(check_images(&data, &images(12_000, 60_000)), Ok(()));
+    }
 }

@@ -159,6 +159,7 @@ fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
         probes: BTreeMap::new(),
         traces: BTreeMap::new(),
         series: BTreeMap::new(),
+        misclassified: None,
     }
 }
 

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Reproduction {
     /// Cells that were trained now and are in the file.
     pub compared: usize,
-    /// Compared cells whose records are equal bit for bit, except for the name of the arm.
+    /// Compared cells whose records are equal bit for bit, except for the name of the arm, and for
+    /// misclassified images that only one of them lists.
     pub identical: usize,
     /// Largest absolute difference of test accuracy in points, over all epochs that both records
     /// have.
@@ -52,11 +53,15 @@ impl Reproduction {
     }
 }
 
-/// Whether two records are equal bit for bit, except for the name of the arm.
+/// Whether two records are equal bit for bit, except for the name of the arm. Records of older versions
+/// do not list the misclassified images; then these are not compared.
 pub(super) fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
-    let mut renamed = ours.clone();
-    renamed.arm.clone_from(&theirs.arm);
-    matches!((lines::encode([&renamed]), lines::encode([theirs])), (Ok(a), Ok(b)) if a == b)
+    let (mut ours, mut theirs) = (ours.clone(), theirs.clone());
+    ours.arm.clone_from(&theirs.arm);
+    if ours.misclassified.is_none() || theirs.misclassified.is_none() {
+        (ours.misclassified, theirs.misclassified) = (None, None);
+    }
+    matches!((lines::encode([&ours]), lines::encode([&theirs])), (Ok(a), Ok(b)) if a == b)
 }
 
 fn difference(ours: &CellRecord, theirs: &CellRecord) -> f64 {
@@ -68,6 +73,7 @@ fn difference(ours: &CellRecord, theirs: &CellRecord) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Misclassified;
     use crate::run::fake::{self, FakeTrainer};
 
     fn trained(plan: &Plan) -> Vec<CellRecord> {
@@ -110,6 +116,24 @@ mod tests {
         let found = compare(&plan, &committed);
         assert_eq!((found.compared, found.identical), (3, 1));
         assert!((found.largest_difference - 0.25).abs() < 1e-9);
+    }
+
+    #[test]
+    fn misclassified_images_count_where_both_records_list_them() {
+        let plan = Plan::new(&fake::spec(&["a"], 1), "flex", 1, "f");
+        let old = trained(&plan).remove(0);
+        let listed = |first: u32| {
+            let mut record = old.clone();
+            record.epochs[1].test.accuracy = 99.0;
+            let images = Misclassified::new(100, 100, vec![first]);
+            record.misclassified = images.ok();
+            record
+        };
+        assert!(identical(&listed(3), &listed(3)));
+        assert!(!identical(&listed(3), &listed(4)));
+        let mut older = listed(3);
+        older.misclassified = None;
+        assert!(identical(&older, &listed(4)) && identical(&listed(4), &older));
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `sample` | a non-empty list of finite values, its moments and quantiles |
 //! | `interval`, `bca` | t interval and BCa bootstrap interval of a mean |
+//! | `folds`, `two_way` | intervals for new data: from test folds; from seeds and test images |
 //! | `median` | order-statistic interval of a median, ratio of medians |
 //! | `censored` | median of right-censored times to an event |
 //! | `crossing` | size from which on a ratio stays above one |
@@ -38,6 +39,7 @@ mod crossing;
 mod decision;
 mod effect;
 mod error_rates;
+mod folds;
 mod holm;
 mod interval;
 mod median;
@@ -47,9 +49,12 @@ mod sample;
 mod signflip;
 mod student;
 mod tost;
+mod two_way;
 pub mod verdict;
 mod welch;
 
+#[cfg(test)]
+mod new_data_simulation;
 #[cfg(test)]
 mod simulation;
 
@@ -60,6 +65,7 @@ pub use crossing::{Crossing, crossing};
 pub use decision::{Decision, Hypothesis, MinimumDetectable, decide, decisive_interval};
 pub use effect::paired_effect_size;
 pub use error_rates::{Distribution, ErrorRates, MIN_SIMULATED_SEEDS, error_rates};
+pub use folds::corrected_t_interval;
 pub use holm::holm;
 pub use interval::{Interval, t_interval};
 pub use median::{Estimate, median_interval};
@@ -71,6 +77,7 @@ pub use power::{
 pub use sample::{Sample, StatsError};
 pub use signflip::{Alternative, EXACT_LIMIT, sign_flip_min_p, sign_flip_test};
 pub use tost::{equivalence_p, minimum_effect_p};
+pub use two_way::two_way_interval;
 pub use verdict::{Finding, Prediction, Rule, Verdict, overall_verdict};
 pub use welch::WeightedSamples;
 

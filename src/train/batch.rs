@@ -3,6 +3,7 @@
 use super::device_images::DeviceImages;
 use super::prefetch::prefetch;
 use crate::data::{Examples, Prepared, Split, TestSource};
+use crate::record::Misclassified;
 use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use std::sync::Arc;
@@ -127,6 +128,17 @@ impl Batches {
     /// Returns the label at position `i` of `part` for replica `r`.
     pub(crate) fn label(&self, part: SplitPart, r: usize, i: usize) -> usize {
         usize::from(self.replicas[r].label(part, i))
+    }
+
+    /// The test images at the ascending positions `wrong` of the test split of replica `r`, as
+    /// positions in their file, so that seeds with other folds name an image alike.
+    pub(crate) fn misclassified(&self, r: usize, wrong: &[u32]) -> Misclassified {
+        let replica = &self.replicas[r];
+        let test = replica.indices(SplitPart::Test);
+        let indices = wrong.iter().map(|&i| test[i as usize]).collect();
+        let file = replica.examples(SplitPart::Test).len();
+        Misclassified::new(test.len() as u32, file as u32, indices)
+            .expect("a split has ascending images of its file")
     }
 
     fn gather(

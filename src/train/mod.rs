@@ -5,6 +5,8 @@ mod device_images;
 mod fault;
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod misclassified;
 pub(crate) mod net;
 pub mod optimizer;
 pub(crate) mod parameters;
@@ -136,6 +138,7 @@ fn record(job: &Job, cell: &JobCell, outcome: Outcome) -> CellRecord {
         probes: BTreeMap::new(),
         traces: BTreeMap::new(),
         series: BTreeMap::new(),
+        misclassified: None,
     }
 }
 
@@ -316,21 +319,26 @@ impl<'a> StackedTraining<'a> {
         let score = |part| net::scores(&model, &self.batches, part);
         let validation =
             (self.batches.len(SplitPart::Validation) > 0).then(|| score(SplitPart::Validation));
-        let test = score(SplitPart::Test);
+        let test = net::evaluate(&model, &self.batches, SplitPart::Test);
+        let is_end = step == self.job.train.length.steps(each);
         for (r, record) in self.records.iter_mut().enumerate() {
             if record.outcome != Outcome::Done {
                 continue;
             }
             let validation: Option<Option<Scores>> = validation.as_ref().map(|scores| scores[r]);
-            match (losses[r].is_finite(), validation, test[r]) {
-                (true, None | Some(Some(_)), Some(test)) => record.epochs.push(EpochRecord {
-                    epoch: step / each,
-                    step: in_steps.then_some(step),
-                    train_loss: Some(losses[r]),
-                    validation: validation.flatten(),
-                    test: Some(test),
-                    metrics: BTreeMap::new(),
-                }),
+            match (losses[r].is_finite(), validation, test[r].scores()) {
+                (true, None | Some(Some(_)), Some(scores)) => {
+                    record.epochs.push(EpochRecord {
+                        epoch: step / each,
+                        step: in_steps.then_some(step),
+                        train_loss: Some(losses[r]),
+                        validation: validation.flatten(),
+                        test: Some(scores),
+                        metrics: BTreeMap::new(),
+                    });
+                    record.misclassified =
+                        is_end.then(|| self.batches.misclassified(r, test[r].wrong()));
+                }
                 _ => {
                     let epoch = (step - 1) / each + 1;
                     record.outcome = Outcome::Diverged { epoch };

@@ -107,6 +107,13 @@ impl Net {
 /// Returns the scores per replica of `model` (without gradients) on `part` in evaluation mode, or
 /// `None` for scores that are not finite.
 pub(crate) fn scores(model: &Model, batches: &Batches, part: SplitPart) -> Vec<Option<Scores>> {
+    let accumulators = evaluate(model, batches, part);
+    accumulators.iter().map(ScoreAccumulator::scores).collect()
+}
+
+/// Evaluates `model` (without gradients) on the examples of `part` in the order of the split, per
+/// replica.
+pub(crate) fn evaluate(model: &Model, batches: &Batches, part: SplitPart) -> Vec<ScoreAccumulator> {
     let mut accumulators: Vec<ScoreAccumulator> = Vec::new();
     for_each_chunk(batches, part, usize::MAX, |from, pixels| {
         let logits = model.forward(pixels, &Pass::evaluate());
@@ -118,7 +125,7 @@ pub(crate) fn scores(model: &Model, batches: &Batches, part: SplitPart) -> Vec<O
             accumulators[r].add(row, batches.label(part, r, example));
         }
     });
-    accumulators.iter().map(ScoreAccumulator::scores).collect()
+    accumulators
 }
 
 /// Calls `f` for chunks of up to [`CHUNK`] examples among the first `limit` examples of `part`,

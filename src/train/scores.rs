@@ -14,6 +14,7 @@ pub struct ScoreAccumulator {
     correct: usize,
     nll: f64,
     bins: [Bin; BINS],
+    wrong: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +36,9 @@ impl ScoreAccumulator {
         let sum: f64 = logits.iter().map(|&l| (f64::from(l) - largest).exp()).sum();
         let correct = best == label;
         let confidence = 1.0 / sum;
+        if !correct {
+            self.wrong.push(self.examples as u32);
+        }
         self.examples += 1;
         self.correct += usize::from(correct);
         self.nll += sum.ln() - (f64::from(logits[label]) - largest);
@@ -43,6 +47,11 @@ impl ScoreAccumulator {
         bin.examples += 1;
         bin.correct += usize::from(correct);
         bin.confidence += confidence;
+    }
+
+    /// Positions of the misclassified examples in the order in which they were added, from 0.
+    pub fn wrong(&self) -> &[u32] {
+        &self.wrong
     }
 
     /// Returns the scores, or `None` if they are not finite or no example was added.
