@@ -96,6 +96,9 @@ pub fn summarize_checked(
     for contrast in contrasts.iter_mut().filter(|c| c.contrast.primary) {
         contrast.withhold(Withheld::of(spec, [&contrast.contrast], &cells));
     }
+    for contrast in &mut contrasts {
+        contrast.new_data = NewData::of(spec, &scores, contrast);
+    }
     let primary: Vec<Verdict> = contrasts.iter().filter_map(|c| c.verdict).collect();
     let mut warnings = warnings::collect(&cells, &arms, &contrasts);
     let pairing = spec.program.as_ref().map(|program| program.paired);

@@ -4,14 +4,12 @@
 //! too. With test folds their part is estimated from the overlap of the folds, with a fixed test set
 //! from the images that each net misclassifies.
 
-use super::PairedScores;
+use super::contrast::prediction;
+use super::{ContrastSummary, PairedScores};
 use crate::data::{SplitSizes, tests_on_folds};
 use crate::recipe::DataConfig;
-use crate::spec::{Arm, Contrast, Metric, Spec, When};
-use crate::stats::{
-    Decision, Finding, Interval, Prediction, Sample, Verdict, corrected_t_interval,
-    two_way_interval,
-};
+use crate::spec::{Arm, Metric, Spec, When};
+use crate::stats::{Finding, Interval, Sample, Verdict, corrected_t_interval, two_way_interval};
 use serde::{Deserialize, Serialize};
 
 /// How the interval for new data was computed.
@@ -36,59 +34,80 @@ pub struct NewData {
     pub interval: Interval,
     /// What it shows.
     pub finding: Finding,
-    /// What it would mean for the prediction; absent for an exploratory contrast.
+    /// What it would mean for the prediction; absent for an exploratory contrast, `undecided` if the
+    /// verdict of the contrast is withheld.
     pub verdict: Option<Verdict>,
 }
 
 impl NewData {
-    /// What `contrast` shows for new data, given the decision for training again on this data and the
-    /// differences at `seeds`. `None` if that is not known: without an interval for training again; for
-    /// arms that are not all tested in the same way; and on a fixed test set for another metric than
-    /// the last accuracy, and without the misclassified images of every cell.
+    /// What `contrast` shows for new data. `None` if that is not known: without an interval for training
+    /// again; for arms that are not all tested in the same way; and on a fixed test set for another
+    /// metric than the last accuracy, and without the misclassified images of every cell.
     pub(super) fn of(
         spec: &Spec,
         scores: &PairedScores<'_>,
-        contrast: &Contrast,
-        prediction: Prediction,
-        decision: &Decision,
-        differences: &[super::Improvement],
+        contrast: &ContrastSummary,
     ) -> Option<Self> {
-        decision.interval?;
-        let arms = || {
-            let named = |arm: &&Arm| contrast.weights.iter().any(|term| term.arm == arm.name);
-            spec.arms.iter().filter(named)
+        let asked = &contrast.contrast;
+        let confidence = contrast.decision.as_ref()?.confidence;
+        contrast.interval()?;
+        let named = |arm: &&Arm| asked.weights.iter().any(|term| term.arm == arm.name);
+        let data: Vec<&DataConfig> = spec
+            .arms
+            .iter()
+            .filter(named)
+            .map(|arm| &arm.data)
+            .collect();
+        let (method, interval) = match data.iter().all(|data| tests_on_folds(data)) {
+            true => (
+                NewDataMethod::Folds,
+                from_folds(contrast, &data, confidence)?,
+            ),
+            false => (
+                NewDataMethod::TestImages,
+                from_images(scores, contrast, &data, confidence)?,
+            ),
         };
-        let folded = arms().filter(|arm| tests_on_folds(&arm.data)).count();
-        let (method, interval) = if folded == arms().count() {
-            let ratios = arms().map(|arm| test_to_train(&arm.data));
-            let ratio = ratios.collect::<Option<Vec<f64>>>()?;
-            let ratio = ratio.into_iter().reduce(f64::max)?;
-            let values = differences.iter().map(|d| d.value).collect();
-            let sample = Sample::new(values).ok()?;
-            let interval = corrected_t_interval(&sample, ratio, decision.confidence);
-            (NewDataMethod::Folds, interval?)
-        } else {
-            let same_images = arms().all(|arm| {
-                let data = &arm.data;
-                !tests_on_folds(data) && arms().all(|other| other.data.name == data.name)
-            });
-            let of_images = contrast.metric == Metric::TestAccuracy && contrast.when == When::Last;
-            if !same_images || !of_images {
-                return None;
-            }
-            let seeds: Vec<u64> = differences.iter().map(|d| d.seed).collect();
-            let rows = scores.per_image(&contrast.weights, &seeds)?;
-            let interval = two_way_interval(&rows, decision.confidence);
-            (NewDataMethod::TestImages, interval?)
-        };
-        let (found, margin) = (Some(interval), contrast.margin);
+        let (found, margin) = (Some(interval), asked.margin);
+        let predicted = prediction(asked.expect);
         Some(Self {
             method,
             interval,
             finding: Finding::of(found, margin),
-            verdict: (contrast.primary).then(|| Verdict::of(prediction, found, margin)),
+            verdict: (asked.primary).then(|| match contrast.withheld {
+                Some(_) => Verdict::Undecided,
+                None => Verdict::of(predicted, found, margin),
+            }),
         })
     }
+}
+
+fn from_folds(
+    contrast: &ContrastSummary,
+    data: &[&DataConfig],
+    confidence: f64,
+) -> Option<Interval> {
+    let ratios = data.iter().map(|data| test_to_train(data));
+    let ratios = ratios.collect::<Option<Vec<f64>>>()?;
+    let values = contrast.improvements.iter().map(|d| d.value).collect();
+    let largest = ratios.into_iter().reduce(f64::max)?;
+    corrected_t_interval(&Sample::new(values).ok()?, largest, confidence)
+}
+
+fn from_images(
+    scores: &PairedScores<'_>,
+    contrast: &ContrastSummary,
+    data: &[&DataConfig],
+    confidence: f64,
+) -> Option<Interval> {
+    let asked = &contrast.contrast;
+    let same_images = (data.iter()).all(|d| !tests_on_folds(d) && d.name == data[0].name);
+    let of_images = asked.metric == Metric::TestAccuracy && asked.when == When::Last;
+    if !same_images || !of_images {
+        return None;
+    }
+    let seeds: Vec<u64> = contrast.improvements.iter().map(|d| d.seed).collect();
+    two_way_interval(&scores.per_image(&asked.weights, &seeds)?, confidence)
 }
 
 /// Test images of a fold per image that its nets may train on.
@@ -107,7 +126,7 @@ fn test_to_train(data: &DataConfig) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{ContrastSummary, fixture, summarize};
+    use crate::analysis::{fixture, summarize};
     use crate::recipe::DataName;
     use crate::record::{CellRecord, Misclassified};
     use crate::spec::Expect;
