@@ -101,7 +101,10 @@ fn from_images(
     confidence: f64,
 ) -> Option<Interval> {
     let asked = &contrast.contrast;
-    let same_images = (data.iter()).all(|d| !tests_on_folds(d) && d.name == data[0].name);
+    let same_images = (data.iter()).all(|d| {
+        let same = (d.name, &d.content) == (data[0].name, &data[0].content);
+        same && !tests_on_folds(d)
+    });
     let of_images = asked.metric == Metric::TestAccuracy && asked.when == When::Last;
     if !same_images || !of_images {
         return None;
