@@ -299,6 +299,7 @@ pub(crate) fn program(arms: &[&str], seeds: u64) -> (Spec, Vec<CellRecord>) {
                 probes: BTreeMap::new(),
                 traces: BTreeMap::new(),
                 series: BTreeMap::new(),
+                misclassified: None,
             });
         }
     }

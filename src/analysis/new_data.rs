@@ -52,12 +52,8 @@ impl NewData {
         let confidence = contrast.decision.as_ref()?.confidence;
         contrast.interval()?;
         let named = |arm: &&Arm| asked.weights.iter().any(|term| term.arm == arm.name);
-        let data: Vec<&DataConfig> = spec
-            .arms
-            .iter()
-            .filter(named)
-            .map(|arm| &arm.data)
-            .collect();
+        let nets = spec.arms.iter().filter(named).map(Arm::net);
+        let data: Vec<&DataConfig> = nets.map(|net| Some(&net?.data)).collect::<Option<_>>()?;
         let (method, interval) = match data.iter().all(|data| tests_on_folds(data)) {
             true => (
                 NewDataMethod::Folds,
@@ -147,9 +143,10 @@ mod tests {
             let wrong = (0..20 - better).map(|k| 7 * k).collect();
             let list = Misclassified::new(IMAGES, IMAGES, wrong).unwrap();
             let epoch = record.epochs.last_mut().expect("an epoch");
+            let scores = fixture::test_scores(epoch);
             // Equal differences at every seed would have no spread.
             let spread = 0.001 * (record.seed * u64::from(better)) as f64;
-            epoch.test.accuracy = list.accuracy() + spread;
+            scores.accuracy = list.accuracy() + spread;
             record.misclassified = Some(list);
         }
         change(&mut spec, &mut records);
@@ -157,10 +154,14 @@ mod tests {
         summary.contrasts.into_iter().next().expect("a contrast")
     }
 
+    fn data(arm: &mut Arm) -> &mut DataConfig {
+        &mut arm.net_mut().expect("a net").data
+    }
+
     fn on_digits(spec: &mut Spec, _: &mut Vec<CellRecord>) {
         spec.arms
             .iter_mut()
-            .for_each(|arm| arm.data.name = DataName::Digits);
+            .for_each(|arm| data(arm).name = DataName::Digits);
     }
 
     fn width(interval: Interval) -> f64 {
@@ -174,7 +175,7 @@ mod tests {
                 on_digits(spec, records);
                 spec.contrasts[0].metric = metric.clone();
                 // The ratio is that of the whole training part.
-                spec.arms[0].data.subset = Some(100);
+                data(&mut spec.arms[0]).subset = Some(100);
             });
             let new = found.new_data.as_ref().expect("known");
             assert_eq!(new.method, NewDataMethod::Folds);
@@ -206,7 +207,7 @@ mod tests {
                 spec.contrasts[0].when = When::Epoch(1)
             }),
             ("another test set", |spec, _| {
-                spec.arms[1].data.name = DataName::Digits
+                data(&mut spec.arms[1]).name = DataName::Digits
             }),
             ("one pair", |_, records| records.retain(|r| r.seed == 0)),
         ];

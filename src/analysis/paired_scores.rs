@@ -203,7 +203,7 @@ fn score(metric: &Metric, record: &CellRecord, at: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::fixture::{records, spec};
+    use crate::analysis::fixture::{records, spec, test_scores};
     use crate::spec::Measure;
 
     fn curve(accuracies: &[f64]) -> Vec<EpochRecord> {
@@ -310,7 +310,7 @@ mod tests {
                 .filter(|i| (i * 7 + k * 3) % 11 < 2 + k % 2)
                 .collect();
             let list = Misclassified::new(40, 40, wrong).unwrap();
-            record.epochs[0].test.accuracy = list.accuracy();
+            test_scores(&mut record.epochs[0]).accuracy = list.accuracy();
             record.misclassified = Some(list);
         }
         let weights = [("a", -0.5), ("b", -0.5), ("c", 1.0)].map(|(arm, weight)| Weight {

@@ -68,13 +68,17 @@ impl ContrastSummary {
     }
 
     /// The verdict and its population in words: `supported on this data set, but too small to matter`.
-    /// Why it is withheld, or `exploratory` without one; an undecided verdict has no population.
+    /// Why it is withheld, or `exploratory` without one; an undecided verdict and that on a program, which
+    /// may have no data set, have no population.
     pub fn verdict_words(&self) -> String {
         if let Some(withheld) = &self.withheld {
             return withheld.words();
         }
         let word = self.verdict.map_or("exploratory", verdict_word);
-        let population = population(self.verdict, self.holds_for_new_data());
+        let population = match self.contrast.metric {
+            Metric::Program(_) => "",
+            _ => population(self.verdict, self.holds_for_new_data()),
+        };
         match self.is_supported_but_small() {
             true => format!("{word}{population}, but too small to matter"),
             false => format!("{word}{population}"),
@@ -115,7 +119,10 @@ impl Summary {
             new.and_then(|new| new.verdict)
                 .unwrap_or(Verdict::Undecided)
         }));
-        let population = population(Some(verdict), new_data == Some(verdict));
+        let population = match self.program_metrics.is_empty() {
+            true => population(Some(verdict), new_data == Some(verdict)),
+            false => "",
+        };
         format!("{}{population}", verdict_word(verdict))
     }
 }

@@ -68,6 +68,7 @@ impl ProgramTrainer {
             probes: BTreeMap::new(),
             traces: BTreeMap::new(),
             series: BTreeMap::new(),
+            misclassified: None,
         })
     }
 

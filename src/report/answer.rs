@@ -102,7 +102,7 @@ fn score(arm: &ArmSummary, metric: &Metric) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Withheld, fixture, summarize, verdict_word};
+    use crate::analysis::{Withheld, fixture, summarize};
     use crate::spec::{Expect, Identity, Spec};
     use crate::stats::{Finding, Verdict};
     use crate::text::markdown::one_line;

@@ -88,9 +88,10 @@ pub(super) fn ruled_out(contrast: &ContrastSummary) -> &'static str {
 }
 
 /// What a contrast shows for new data: ` Finding for new data of this kind (-0.2 to +0.9 points):
-/// unclear.` Empty without a decision, and if it is not known for an undecided contrast.
+/// unclear.` Empty without a decision, for a program, and if it is not known for an undecided contrast.
 pub(super) fn new_data(contrast: &ContrastSummary) -> String {
-    let decided = contrast.verdict != Some(Verdict::Undecided);
+    let of_net = !matches!(contrast.contrast.metric, Metric::Program(_));
+    let decided = of_net && contrast.verdict != Some(Verdict::Undecided);
     match (&contrast.new_data, contrast.interval()) {
         (Some(new), _) => format!(
             " Finding for new data of this kind ({} {}): {}{}.",

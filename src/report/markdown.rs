@@ -82,7 +82,7 @@ shown for comparison with publications that report it; no choice or verdict uses
 
 const IMPROVEMENT: &str = "The improvement is the difference between treatment and control at the same \
 seed. Positive is better for the treatment: {signs}. The margin is the smallest difference that matters. \
-Finding and verdict are read off the t interval for training again; the level of primary contrasts allows \
+Finding and verdict are read off the t interval over seeds; the level of primary contrasts allows \
 for their number. Contrasts that are not primary are exploratory: they have a finding and no verdict.";
 
 const AGAIN: &str = "*Training again* means other seeds on this data set; this interval decides. *New \

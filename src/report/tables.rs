@@ -78,21 +78,30 @@ fn score_heading(metric: &Metric) -> String {
     }
 }
 
-/// One row per contrast: effect, interval and finding for both populations, and verdict.
+/// One row per contrast: effect, interval and finding for both populations, and verdict. Programs may have
+/// no data set, so they have one population.
 pub(super) fn contrasts(summary: &Summary) -> String {
-    let mut table = Table::new([
+    let of_nets = summary.program_metrics.is_empty();
+    let (first, second) = match of_nets {
+        true => (
+            ["interval, training again", "finding, training again"],
+            &[("interval, new data", Right), ("finding, new data", Left)][..],
+        ),
+        false => (["t interval", "finding"], &[][..]),
+    };
+    let mut columns = vec![
         ("contrast", Left),
         ("compared", Left),
         ("improvement in", Left),
         ("predicted", Left),
         ("margin", Right),
         ("improvement", Right),
-        ("interval, training again", Right),
-        ("finding, training again", Left),
-        ("interval, new data", Right),
-        ("finding, new data", Left),
-        ("verdict", Left),
-    ]);
+        (first[0], Right),
+        (first[1], Left),
+    ];
+    columns.extend(second);
+    columns.push(("verdict", Left));
+    let mut table = Table::new(columns);
     for contrast in &summary.contrasts {
         let d = contrast.decimals();
         let mean = contrast.decision.as_ref().map(|r| signed(r.mean, d));
@@ -101,7 +110,7 @@ pub(super) fn contrasts(summary: &Summary) -> String {
             Some(format!("{bounds} ({} %)", level(r.confidence)))
         });
         let asked = &contrast.contrast;
-        table.row([
+        let mut row = vec![
             format!("`{}`", asked.name),
             short(&asked.comparison, &asked.weights),
             format!("{} ({})", asked.quantity(), asked.metric.unit()),
@@ -110,15 +119,28 @@ pub(super) fn contrasts(summary: &Summary) -> String {
             mean.unwrap_or_else(|| NO_VALUE.to_owned()),
             bounds.unwrap_or_else(|| NO_VALUE.to_owned()),
             finding_words(contrast.finding()).to_owned(),
-            (contrast.new_data.as_ref())
-                .map_or(NOT_KNOWN.to_owned(), |new| interval(new.interval, d)),
-            (contrast.new_data.as_ref())
-                .map_or(NO_VALUE, |new| finding_words(new.finding))
-                .to_owned(),
-            verdict_cell(contrast),
-        ]);
+        ];
+        row.extend(
+            of_nets
+                .then(|| new_data_cells(contrast))
+                .into_iter()
+                .flatten(),
+        );
+        row.push(verdict_cell(contrast));
+        table.row(row);
     }
     table.render()
+}
+
+/// Interval and finding for new data.
+fn new_data_cells(contrast: &ContrastSummary) -> [String; 2] {
+    match &contrast.new_data {
+        Some(new) => [
+            interval(new.interval, contrast.decimals()),
+            finding_words(new.finding).to_owned(),
+        ],
+        None => [NOT_KNOWN, NO_VALUE].map(str::to_owned),
+    }
 }
 
 /// The verdict in bold; an exploratory contrast has none.

@@ -243,8 +243,8 @@ fn check_misclassified(record: &CellRecord) -> Result<(), String> {
     let Some(list) = &record.misclassified else {
         return Ok(());
     };
-    let last = record.epochs.last().map(|epoch| epoch.test.accuracy);
-    let Some(accuracy) = last.filter(|_| record.outcome == Outcome::Done) else {
+    let last = record.epochs.last().and_then(|epoch| epoch.test);
+    let Some(Scores { accuracy, .. }) = last.filter(|_| record.outcome == Outcome::Done) else {
         return Err("it is not finished, but lists misclassified images".to_owned());
     };
     let counted = list.accuracy();

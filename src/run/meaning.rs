@@ -56,9 +56,10 @@ fn fits(plan: &Plan, cells: &[&PlannedCell], record: &CellRecord) -> Result<(), 
     if record.outcome == Outcome::Done && !as_planned {
         return Err("it is finished, but not evaluated at the planned epochs or steps".to_owned());
     }
-    match &record.misclassified {
-        Some(list) => check_images(&plan.spec.arms[cell.arm].data, list),
-        None => Ok(()),
+    match (&record.misclassified, plan.spec.arms[cell.arm].net()) {
+        (Some(list), Some(net)) => check_images(&net.data, list),
+        (Some(_), None) => Err("it lists misclassified images, but is a program".to_owned()),
+        (None, _) => Ok(()),
     }
 }
 
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn test_images_must_be_those_of_the_arm() {
-        let mut data = fake::spec(&["a"], 1).arms[0].data.clone();
+        let mut data = fake::spec(&["a"], 1).arms[0].net().unwrap().data.clone();
         let images = |tested, file| Misclassified::new(tested, file, Vec::new()).unwrap();
         assert_eq!(check_images(&data, &images(359, 1_797)), Ok(()));
         let why = check_images(&data, &images(360, 1_797)).unwrap_err();

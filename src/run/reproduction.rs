@@ -124,7 +124,7 @@ mod tests {
         let old = trained(&plan).remove(0);
         let listed = |first: u32| {
             let mut record = old.clone();
-            record.epochs[1].test.accuracy = 99.0;
+            record.epochs[1].test.as_mut().unwrap().accuracy = 99.0;
             let images = Misclassified::new(100, 100, vec![first]);
             record.misclassified = images.ok();
             record

@@ -12,12 +12,12 @@ use ablate_models::zoo::ModelConfig;
 /// A job on the digits with the seeds 0 to `seeds - 1`.
 fn job(seeds: u64) -> Job {
     let model: MlpConfig = serde_json::from_str(r#"{"hidden": [16]}"#).unwrap();
-    let mut job = fixture::job(&ModelConfig::Mlp(model), 64);
+    let mut job = fixture::job(&ModelConfig::Mlp(model), 64).job.clone();
     job.cells = (0..seeds)
         .map(|seed| JobCell {
             id: format!("cell {seed}"),
             seed,
-            learning_rate: 0.01,
+            learning_rate: Some(0.01),
         })
         .collect();
     job
@@ -34,9 +34,9 @@ fn misclassified_images_give_the_recorded_accuracy() {
     for (cell, record) in job.cells.iter().zip(train(&job, 1)) {
         let list = record.misclassified.expect("a finished cell");
         let last = record.epochs.last().expect("an epoch");
-        assert_eq!(list.accuracy(), last.test.accuracy);
+        assert_eq!(Some(list.accuracy()), last.test.map(|test| test.accuracy));
         assert!(!list.indices().is_empty());
-        let split = prepare(&job.data, cell.seed).unwrap().split;
+        let split = prepare(job.net().unwrap().data, cell.seed).unwrap().split;
         let tested = (split.test.len(), 1_797);
         assert_eq!((list.tested() as usize, list.file()), tested);
         let in_fold = |index: &u32| split.test.binary_search(index).is_ok();
@@ -68,7 +68,7 @@ fn training_that_stops_early_lists_no_images() {
 #[test]
 fn images_of_a_test_file_are_counted_there() {
     let mut job = job(1);
-    job.data.test = TestSplit::Standard;
+    job.recipe.net_mut().unwrap().data.test = TestSplit::Standard;
     let mut dataset = (*crate::data::digits::digits()).clone();
     let label = dataset.train.labels[0];
     dataset.test = Some(Examples {
@@ -76,7 +76,8 @@ fn images_of_a_test_file_are_counted_there() {
         labels: vec![label; 5],
     });
     let device = fixture::device();
-    let batches: Batches = load(&job, &Arc::new(dataset), &device, DType::F32).unwrap();
+    let batches: Batches =
+        load(&job.net().unwrap(), &Arc::new(dataset), &device, DType::F32).unwrap();
     assert_eq!(batches.len(SplitPart::Test), 5);
     let list = batches.misclassified(0, &[1, 4]);
     assert_eq!((list.tested(), list.file()), (5, 5));
