@@ -126,6 +126,7 @@ pub(crate) fn figure(curves: &[Curve]) -> Result<String, Failure> {
     for curve in curves {
         if facets.iter().all(|facet| facet.axis != curve.axis) {
             facets.push(CostFacet {
+                title: format!("n = {ROUNDS} measurements per point"),
                 axis: curve.axis.clone(),
                 ..CostFacet::default()
             });

@@ -20,6 +20,7 @@
 //! | `power_forecast` | minimum detectable effects before the run |
 //! | `presentation` | decimals, intervals and words for tables and figures |
 //! | `seed_check` | whether a program uses its seed and is deterministic |
+//! | `subject` | arms, contrasts and effects in words |
 //! | `summary` | the result types, and their JSON format |
 //! | `warnings` | caveats that a reader must know |
 //! | `withheld` | verdicts that are withheld because cells failed or are missing |
@@ -38,6 +39,7 @@ mod paired_scores;
 mod power_forecast;
 mod presentation;
 mod seed_check;
+pub mod subject;
 mod summary;
 mod warnings;
 mod withheld;

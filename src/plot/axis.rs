@@ -1,6 +1,6 @@
 //! Ranges, ticks, and frames that map values to pixels.
 
-use super::canvas::{Anchor, Canvas, Type, shorten};
+use super::canvas::{Anchor, BOLD, Canvas, Type, shorten};
 use super::style::{GRID, INK, LABEL, SMALL};
 use crate::stats::Interval;
 use plotters::style::RGBColor;
@@ -126,7 +126,7 @@ impl Frame {
 
     /// Draws a title above the frame.
     pub(super) fn title(&self, canvas: &mut Canvas<'_>, title: &str) {
-        let title = shorten(title, LABEL * 1.08, self.right - self.left);
+        let title = shorten(title, LABEL * BOLD, self.right - self.left);
         let kind = Type::new(LABEL, INK, Anchor::Middle).bold();
         canvas.text(&title, (self.middle(), self.top - 13.0), kind);
     }
@@ -135,13 +135,6 @@ impl Frame {
     pub(super) fn x_name(&self, canvas: &mut Canvas<'_>, name: &str, below: f64) {
         let at = (self.middle(), self.bottom + below);
         canvas.text(name, at, Type::new(LABEL, INK, Anchor::Middle));
-    }
-
-    /// Draws the name of the vertical axis at the left edge of the figure.
-    pub(super) fn y_name(&self, canvas: &mut Canvas<'_>, name: &str) {
-        let name = shorten(name, LABEL, self.bottom - self.top + 60.0);
-        let at = (20.0, (self.top + self.bottom) / 2.0);
-        canvas.text(&name, at, Type::new(LABEL, INK, Anchor::Middle).upright());
     }
 
     /// Draws a vertical bar at pixel `x`, with a cap at each end inside the frame.

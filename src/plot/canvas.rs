@@ -8,12 +8,12 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::fmt::Display;
 
+pub(crate) use super::text_size::{BOLD, shorten, text_width, wrap, wrap_to};
+
 /// Units per pixel. The backend rounds to whole units, and two per pixel keep curves smooth.
 const UNITS: f64 = 2.0;
 /// The backend divides font sizes by this.
 const FONT_FACTOR: f64 = 1.24;
-/// Mean width of a character divided by the font size; rather too wide for sans-serif fonts.
-const CHARACTER: f64 = 0.56;
 
 /// The point of a text that is placed at the given position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,36 +240,6 @@ fn printable(text: &str) -> String {
 /// Pixels as units of the backend.
 fn to_units((x, y): (f64, f64)) -> (i32, i32) {
     ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
-}
-
-/// Estimated width of a text in pixels; the backend cannot measure it.
-pub(crate) fn text_width(text: &str, size: f64) -> f64 {
-    text.chars().count() as f64 * size * CHARACTER
-}
-
-/// `text` cut to a width of about `width`, with an ellipsis if something is cut.
-pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
-    if text_width(text, size) <= width {
-        return text.to_owned();
-    }
-    let room = (width / (size * CHARACTER)) as usize;
-    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
-    kept.trim_end().to_owned() + "…"
-}
-
-/// `text` broken between words into lines of at most about `width`.
-pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if text_width(&format!("{line} {word}"), size) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// Scales the SVG to pixels and adds its title and the attributes of the polylines.

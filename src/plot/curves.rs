@@ -1,37 +1,24 @@
-//! Accuracy against epoch, with a line and a band per arm.
+//! Test accuracy against epoch, with a line and a band per arm.
+//!
+//! Curves of the validation split look the same and are left out.
 
-use super::axis::{Frame, Range, epoch_ticks, labelled};
-use super::canvas::Canvas;
-use super::legend::Legend;
-use super::lines::{Line, draw_lines};
-use super::page::{Page, facet_in_row};
-use super::{FigureKind, PlotError, Section};
+use super::arrangement::Arrangement;
+use super::axis::Range;
+use super::lines::Line;
+use super::small_multiples::{Facet, SmallMultiples, Ticks};
+use super::{FigureKind, PlotError, Section, finished, time_unit};
 use crate::analysis::{Cells, Summary};
-use crate::record::EpochRecord;
 use crate::spec::Spec;
 use crate::stats::Sample;
-use crate::text::counted;
 
 pub(super) const KIND: FigureKind = FigureKind {
     file: "curves.svg",
-    alt: "Accuracy against epoch, a line per arm",
+    alt: "Test accuracy during training, a line per arm",
     section: Section::Results,
 };
 
-const FACET_HEIGHT: f64 = 300.0;
-/// Space above a facet for its title.
-const ABOVE: f64 = 22.0;
-/// Space below a facet for ticks and the name of the axis.
-const BELOW: f64 = 62.0;
-
-/// The lines of one split.
-struct SplitCurves {
-    title: &'static str,
-    lines: Vec<Line>,
-}
-
-/// Draws accuracy against epoch at the chosen learning rates: one facet for the test set, and one
-/// for the validation split if every arm has one. `None` if no cell finished.
+/// Draws test accuracy against epoch at the chosen learning rates. `None` if no cell finished, or if
+/// no arm is evaluated more than once.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -40,60 +27,73 @@ pub(super) fn curves(
     cells: &Cells<'_>,
     summary: &Summary,
 ) -> Result<Option<String>, PlotError> {
-    let facets = facets(spec, cells, summary);
-    let finished = (0..spec.arms.len()).flat_map(|arm| super::finished(spec, cells, summary, arm));
-    let unit = super::time_unit(finished);
-    let Some(axes) = Axes::of(&facets, unit) else {
+    let arrangement = Arrangement::of(spec, summary);
+    let groups: Vec<(String, Vec<Line>)> = (arrangement.groups.iter())
+        .map(|group| {
+            let lines = group.lines.iter();
+            let lines = lines.filter_map(|&(style, arm)| line(spec, cells, summary, style, arm));
+            (group.name.clone(), lines.collect())
+        })
+        .filter(|(_, lines): &(String, Vec<Line>)| !lines.is_empty())
+        .collect();
+    let all: Vec<&Line> = groups.iter().flat_map(|(_, lines)| lines).collect();
+    let Some(axes) = Axes::of(&all) else {
         return Ok(None);
     };
-    let legend = Legend::of(&summary.arms);
-    let page = Page::new(&summary.title, Some(legend), &caption(summary, &axes));
-    let title = format!("{}: accuracy against {unit}", summary.title);
-    let svg = page.draw(&title, ABOVE + FACET_HEIGHT + BELOW, |canvas, top| {
-        let (top, bottom) = (top + ABOVE, top + ABOVE + FACET_HEIGHT);
-        for (k, facet) in facets.iter().enumerate() {
-            let frame = facet_in_row(k, facets.len(), (top, bottom), axes.x(), axes.y);
-            draw_facet(canvas, facet, &frame, k == 0, &axes);
-        }
-    })?;
-    Ok(Some(svg))
+    let records = (0..spec.arms.len()).flat_map(|arm| finished(spec, cells, summary, arm));
+    let unit = time_unit(records);
+    let caption = caption(summary, &axes);
+    let facets: Vec<Facet> = groups
+        .into_iter()
+        .map(|(title, lines)| Facet {
+            section: String::new(),
+            title,
+            axis: unit,
+            lines,
+            x: axes.x,
+            y: axes.y,
+            ticks: Ticks::Epochs,
+        })
+        .collect();
+    let figure = SmallMultiples {
+        heading: &summary.title,
+        name: &format!("test accuracy (%) against {unit}"),
+        columns: match facets.len() {
+            1 => 1,
+            2..=4 => 2,
+            _ => 3,
+        },
+        labels: arrangement.labels,
+        caption,
+    };
+    figure.draw(facets)
 }
 
-fn facets(spec: &Spec, cells: &Cells<'_>, summary: &Summary) -> Vec<SplitCurves> {
-    let lines = |accuracy: &dyn Fn(&EpochRecord) -> Option<f64>| -> Vec<Line> {
-        let arms = (0..spec.arms.len()).filter_map(|arm| {
-            let done = super::finished(spec, cells, summary, arm);
-            let positions = spec.arms[arm].recipe.evaluations()?.into_iter().enumerate();
-            let sample = |(e, position)| {
-                let values = done.iter().map(|r| accuracy(r.epochs.get(e)?));
-                let values: Option<Vec<f64>> = values.collect();
-                Some((position as f64, Sample::new(values?).ok()?))
-            };
-            let samples: Option<Vec<_>> = positions.map(sample).collect();
-            Some(Line::through(arm, &samples?))
-        });
-        arms.collect()
-    };
-    let test = SplitCurves {
-        title: "Test",
-        lines: lines(&|epoch| epoch.test.map(|test| test.accuracy)),
-    };
-    let validation = SplitCurves {
-        title: "Validation",
-        lines: lines(&|epoch| epoch.validation.map(|v| v.accuracy)),
-    };
-    match validation.lines.len() == test.lines.len() {
-        true => vec![validation, test],
-        false => vec![test],
+/// The mean test accuracy of an arm. `None` if no cell finished or it is evaluated only once.
+fn line(
+    spec: &Spec,
+    cells: &Cells<'_>,
+    summary: &Summary,
+    style: usize,
+    arm: usize,
+) -> Option<Line> {
+    let done = finished(spec, cells, summary, arm);
+    let evaluations = spec.arms[arm].recipe.evaluations()?;
+    if evaluations.len() < 2 {
+        return None;
     }
+    let sample = |(e, at): (usize, usize)| {
+        let values = done.iter().map(|r| Some(r.epochs.get(e)?.test?.accuracy));
+        let values: Option<Vec<f64>> = values.collect();
+        Some((at as f64, Sample::new(values?).ok()?))
+    };
+    let samples: Option<Vec<_>> = evaluations.into_iter().enumerate().map(sample).collect();
+    Some(Line::through(style, &samples?))
 }
 
 /// The axes that all facets share.
 struct Axes {
-    /// The first evaluation and the end.
-    span: [usize; 2],
-    /// The unit of the horizontal axis.
-    unit: &'static str,
+    x: Range,
     y: Range,
     /// Whether means of early epochs lie below the axis.
     cut: bool,
@@ -102,9 +102,8 @@ struct Axes {
 impl Axes {
     /// The first fifth of the epochs does not set the accuracy axis, because it would flatten the
     /// rest.
-    fn of(facets: &[SplitCurves], unit: &'static str) -> Option<Self> {
-        let lines = || facets.iter().flat_map(|facet| &facet.lines);
-        let span = Range::of(lines().flat_map(|line| line.means.iter().map(|p| p.0)))?;
+    fn of(lines: &[&Line]) -> Option<Self> {
+        let x = Range::of(lines.iter().flat_map(|line| line.means.iter().map(|p| p.0)))?;
         let early = |line: &Line| match line.means.len() {
             0..4 => 0,
             n => n.div_ceil(5),
@@ -112,9 +111,11 @@ impl Axes {
         let means = |line: &'_ Line, from: usize| -> Vec<f64> {
             line.means[from..].iter().map(|p| p.1).collect()
         };
-        let all = Range::of(lines().flat_map(|line| means(line, 0)))?;
-        let late = Range::of(lines().flat_map(|line| means(line, early(line))))?;
-        let bands = lines().flat_map(|line| line.bands[early(line)..].iter().flatten());
+        let all = Range::of(lines.iter().flat_map(|line| means(line, 0)))?;
+        let late = Range::of(lines.iter().flat_map(|line| means(line, early(line))))?;
+        let bands = lines
+            .iter()
+            .flat_map(|line| line.bands[early(line)..].iter().flatten());
         let bands = Range::of(bands.flat_map(|b| [b.low, b.high])).unwrap_or(late);
         let low = bands.low.max(late.low - late.span().max(0.5));
         let high = bands
@@ -129,38 +130,11 @@ impl Axes {
             high: padded.high.min(100.0 + 0.01 * padded.span()),
         };
         Some(Self {
-            span: [span.low as usize, span.high as usize],
-            unit,
+            x: x.padded(0.02, 0.5),
             y,
             cut: all.low < y.low,
         })
     }
-
-    fn x(&self) -> Range {
-        let [low, high] = self.span.map(|end| end as f64);
-        Range { low, high }.padded(0.02, 0.5)
-    }
-}
-
-fn draw_facet(
-    canvas: &mut Canvas<'_>,
-    facet: &SplitCurves,
-    frame: &Frame,
-    is_first: bool,
-    axes: &Axes,
-) {
-    let [start, end] = axes.span;
-    let marked = epoch_ticks(end, 7).into_iter().filter(|&at| at >= start);
-    let x: Vec<_> = marked.map(|at| (at as f64, at.to_string())).collect();
-    frame.y_ticks(canvas, &labelled(frame.y, 6), is_first);
-    frame.x_ticks(canvas, &x);
-    frame.title(canvas, facet.title);
-    frame.x_name(canvas, axes.unit, 32.0);
-    if is_first {
-        frame.y_name(canvas, "accuracy (%)");
-    }
-    draw_lines(canvas, &facet.lines, frame, 2.0);
-    frame.edges(canvas);
 }
 
 fn caption(summary: &Summary, axes: &Axes) -> String {
@@ -177,5 +151,5 @@ fn caption(summary: &Summary, axes: &Axes) -> String {
         true => " The axis leaves out lower accuracies of the first epochs.",
         false => "",
     };
-    format!("Line: mean over {}{band}.{chosen}{cut}", counted(n, "seed"))
+    format!("Line: mean over n seeds{band}.{chosen}{cut}")
 }

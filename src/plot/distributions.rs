@@ -1,18 +1,16 @@
 //! Distributions over units along training: one facet per arm, one line and one band per block.
 
+use super::arrangement::Arrangement;
 use super::axis::Range;
-use super::canvas::wrap;
 use super::finished;
 use super::lines::Line;
-use super::small_multiples::{Facet, SmallMultiples, facet_width};
-use super::style::SMALL;
-use super::traces::{self, Arrangement};
+use super::small_multiples::{Facet, SmallMultiples, Ticks};
+use super::traces;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
-use crate::spec::{Measure, Quantity, Spec, Timing};
+use crate::spec::{Measure, Quantity, Spec, Timing, part_words};
 use crate::stats::Interval;
-use crate::text::counted;
 use std::collections::BTreeSet;
 
 /// Most facets in a row.
@@ -96,49 +94,45 @@ fn figure(
     summary: &Summary,
     subject: &Subject,
 ) -> Result<Option<String>, PlotError> {
-    let measured = |arm: &usize| !blocks(&finished(spec, cells, summary, *arm), subject).is_empty();
-    let groups = Arrangement::of(spec, summary).groups.into_iter();
-    let groups: Vec<Vec<usize>> = groups
-        .map(|(_, arms)| arms.into_iter().filter(measured).collect())
-        .filter(|arms: &Vec<usize>| !arms.is_empty())
+    let arrangement = Arrangement::of(spec, summary);
+    let records: Vec<Vec<&CellRecord>> = (0..spec.arms.len())
+        .map(|arm| finished(spec, cells, summary, arm))
         .collect();
-    let Some(most) = groups.iter().map(Vec::len).max() else {
-        return Ok(None);
-    };
-    // The arms of a group are compared with each other, so they share a row if they fit.
-    let columns = if most <= COLUMNS {
-        most.max(2)
-    } else {
-        COLUMNS - 1
-    };
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for arm in groups.iter().flatten() {
-        names.extend(blocks(&finished(spec, cells, summary, *arm), subject));
-    }
+    let names: BTreeSet<String> = records.iter().flat_map(|r| blocks(r, subject)).collect();
     let names: Vec<String> = names.into_iter().collect();
     let mut facets: Vec<Facet> = Vec::new();
-    for &arm in groups.iter().flatten() {
-        let records = finished(spec, cells, summary, arm);
-        let lines = names.iter().enumerate();
-        let lines = lines.filter_map(|(k, block)| line(k, block, &records, subject));
-        let title = &summary.arms[arm].label;
-        let unit = super::time_unit(records.iter().copied());
-        facets.extend(facet(title, lines.collect(), columns, unit));
+    for group in &arrangement.groups {
+        for &(style, arm) in &group.lines {
+            let lines = names.iter().enumerate();
+            let lines = lines.filter_map(|(k, block)| line(k, block, &records[arm], subject));
+            let title = match arrangement.varied {
+                Some(_) => &arrangement.labels[style],
+                None => &summary.arms[arm].label,
+            };
+            let unit = super::time_unit(records[arm].iter().copied());
+            facets.extend(facet(&group.name, title, lines.collect(), unit));
+        }
     }
+    // The arms of a group are compared with each other, so they share a row if they fit.
+    let rows = facets.chunk_by(|a, b| a.section == b.section);
+    let Some(most) = rows.map(<[Facet]>::len).max() else {
+        return Ok(None);
+    };
+    let columns = match most <= COLUMNS {
+        true => most.max(2),
+        false => COLUMNS - 1,
+    };
     share_vertical_axis(&mut facets);
-    let n = summary.arms.iter().map(|arm| arm.n).max().unwrap_or(0);
     let caption = format!(
         "Line: median of the {} over the {} of a block. Band: from the 5 % to the 95 % quantile. Both \
-         are means over {}. All facets have the same vertical axis.",
-        subject.name,
-        subject.over,
-        counted(n, "seed")
+         are means over n seeds. All panels have the same vertical axis.",
+        subject.name, subject.over,
     );
     let figure = SmallMultiples {
         heading: &summary.title,
-        name: subject.name,
+        name: &format!("{} in each block, against {}", subject.name, facets[0].axis),
         columns,
-        labels: names,
+        labels: names.iter().map(|block| part_words(block)).collect(),
         caption,
     };
     figure.draw(facets)
@@ -173,16 +167,17 @@ fn line(style: usize, block: &str, records: &[&CellRecord], subject: &Subject) -
     })
 }
 
-fn facet(title: &str, lines: Vec<Line>, columns: usize, axis: &'static str) -> Option<Facet> {
+fn facet(section: &str, title: &str, lines: Vec<Line>, axis: &'static str) -> Option<Facet> {
     let positions = lines.iter().flat_map(|line| &line.means).map(|p| p.0);
     let bands = lines.iter().flat_map(|line| line.bands.iter().flatten());
     let values = bands.flat_map(|band| [band.low, band.high]);
     Some(Facet {
         x: Range::of(positions)?.padded(0.02, 0.5),
         y: Range::of(values)?,
-        title: wrap(title, SMALL, facet_width(columns) - 4.0),
+        section: section.to_owned(),
+        title: title.to_owned(),
         axis,
-        logarithmic: false,
+        ticks: Ticks::Epochs,
         lines,
     })
 }

@@ -4,7 +4,7 @@ use super::axis::{Frame, Range, ticks};
 use super::canvas::Canvas;
 use super::legend::Legend;
 use super::levels::{LevelAxis, LevelPoint, draw_line};
-use super::page::{Page, facet_in_row, mean_over, seed_range};
+use super::page::{Page, facet_in_row, mean_over, row_facet_width, seed_range};
 use super::style::{INK, SHADE};
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::PairedScores;
@@ -19,12 +19,10 @@ pub(super) const KIND: FigureKind = FigureKind {
 };
 
 const FACET_HEIGHT: f64 = 300.0;
-/// Space below a facet for labels and the name of the axis.
-const BELOW: f64 = 62.0;
+/// Space above a facet for its title.
+const ABOVE: f64 = 26.0;
 /// Pixels between two lines at one level.
 const STEP: f64 = 9.0;
-/// Levels with a larger ratio get a logarithmic scale.
-const LOG_RATIO: f64 = 4.0;
 
 /// A title, and the number and points of every line.
 struct EffectFacet {
@@ -49,22 +47,38 @@ pub(super) fn effect(spec: &Spec, scores: &PairedScores<'_>) -> Result<Option<St
     let Some(y) = range(&facets, asked.margin) else {
         return Ok(None);
     };
-    let axis = LevelAxis::of(along, LOG_RATIO);
+    let axis = LevelAxis::of(along);
     let legend = lines.map(|lines| {
         let labels = lines.levels.iter().map(|level| level.label.clone());
         Legend::new(labels.collect())
     });
-    let page = Page::new(&asked.title, legend, &caption(spec, asked, effect, &facets));
-    let titled = facets.iter().any(|facet| facet.title.is_some());
-    let above = if titled { 26.0 } else { 6.0 };
-    let svg = page.draw(&asked.title, above + FACET_HEIGHT + BELOW, |canvas, top| {
-        let ends = (top + above, top + above + FACET_HEIGHT);
+    let (metric, unit) = (asked.metric.label(), asked.metric.unit());
+    let [below, above] = sides(asked, effect);
+    let showing = format!(
+        "difference in {metric} ({unit}): above 0, {above} is better; below 0, {below} is better"
+    );
+    let page = Page::new(&asked.title, legend, &caption(spec, asked, effect)).showing(&showing);
+    let height = FACET_HEIGHT + axis.height(row_facet_width(facets.len()));
+    let svg = page.draw(&asked.title, ABOVE + height, |canvas, top| {
+        let ends = (top + ABOVE, top + ABOVE + FACET_HEIGHT);
         for (k, facet) in facets.iter().enumerate() {
             let frame = facet_in_row(k, facets.len(), ends, axis.range, y);
             draw_facet(canvas, asked, facet, &axis, &frame, k == 0);
         }
     })?;
     Ok(Some(svg))
+}
+
+/// The labels of control and treatment, with the factor where they do not name it.
+fn sides(asked: &Figure, effect: &Factor) -> [String; 2] {
+    [&asked.control, &asked.treatment].map(|name| {
+        let level = effect.level(name).map(|k| effect.levels[k].label.as_str());
+        let level = level.unwrap_or(name);
+        match level.contains(&effect.label) {
+            true => level.to_owned(),
+            false => format!("{level} ({})", effect.label),
+        }
+    })
 }
 
 /// The facets, each with a line per level of `lines`. Points without a seed are left out.
@@ -149,13 +163,13 @@ fn draw_facet(
     let zero = frame.py(0.0);
     let ends = [(frame.left, zero), (frame.right, zero)];
     canvas.line(&ends, INK, 1.5, &[], "zero");
-    if let Some(title) = &facet.title {
-        frame.title(canvas, title);
-    }
-    if is_first {
-        let (metric, unit) = (asked.metric.label(), asked.metric.unit());
-        frame.y_name(canvas, &format!("improvement in {metric} ({unit})"));
-    }
+    let points = facet.lines.iter().flat_map(|(_, points)| points);
+    let n = seed_range(points.map(|point| point.values.len()));
+    let title = match &facet.title {
+        Some(title) => format!("{title} ({n})"),
+        None => n,
+    };
+    frame.title(canvas, &title);
     let lines = facet.lines.len();
     for (line, points) in &facet.lines {
         let shift = (*line as f64 - (lines - 1) as f64 / 2.0) * STEP;
@@ -164,12 +178,7 @@ fn draw_facet(
     frame.edges(canvas);
 }
 
-fn caption(spec: &Spec, asked: &Figure, effect: &Factor, facets: &[EffectFacet]) -> String {
-    let label = |name: &str| {
-        let level = effect.level(name).map(|k| effect.levels[k].label.as_str());
-        level.unwrap_or(name).to_owned()
-    };
-    let seeds = seed_range(points(facets).map(|point| point.values.len()));
+fn caption(spec: &Spec, asked: &Figure, effect: &Factor) -> String {
     let shown = [
         Some(&asked.along),
         asked.lines.as_ref(),
@@ -183,13 +192,12 @@ fn caption(spec: &Spec, asked: &Figure, effect: &Factor, facets: &[EffectFacet])
         .filter(|f| Some(&f.name) != of_facets && !shown.contains(&Some(&f.name)))
         .map(|f| f.label.as_str())
         .collect();
+    let [control, treatment] = sides(asked, effect);
     format!(
-        "{} against {}, paired by seed; above zero the former is better. Dot and bar: mean and its \
-         95 % t interval over {seeds}.{} Shaded: differences too small to matter (±{} {}). The \
-         intervals are not adjusted for the number of points; findings are in the table of \
-         contrasts.",
-        capitalized(&label(&asked.treatment)),
-        label(&asked.control),
+        "{} against {control}, paired by seed. Dot and bar: mean over n seeds and its 95 % t interval.{} \
+         Shaded: differences too small to matter (±{} {}). The intervals are not adjusted for the \
+         number of points; findings are in the table of contrasts.",
+        capitalized(&treatment),
         mean_over(&averaged),
         asked.margin,
         asked.metric.unit(),

@@ -4,12 +4,13 @@
 //! dose-response plot has a factor with numbers for levels on its axis. Parallel lines mean that the
 //! two factors do not interact.
 
+use super::arrangement::level_name;
 use super::axis::{Frame, Range, labelled};
 use super::canvas::Canvas;
 use super::layout::FactorLayout;
 use super::legend::Legend;
 use super::levels::{LevelAxis, LevelPoint, draw_line};
-use super::page::{Page, facet_in_row, mean_over, seed_range};
+use super::page::{Page, facet_in_row, mean_over, row_facet_width, seed_range};
 use super::style::series;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{PairedScores, Summary};
@@ -26,23 +27,21 @@ pub(super) const DOSE_RESPONSE: FigureKind = FigureKind {
     section: Section::Results,
 };
 
-const FACET_HEIGHT: f64 = 320.0;
 /// Space above a facet for its title.
 const ABOVE: f64 = 26.0;
-/// Space below a facet for labels and the name of the axis.
-const BELOW: f64 = 66.0;
-/// Most pixels between two lines at one level that is not a number.
+/// Most pixels between two lines at one level.
 const STEP: f64 = 22.0;
-/// Pixels between two lines at one number.
-const NUMERIC_STEP: f64 = 5.0;
-/// Levels with a larger ratio get a logarithmic scale.
-const LOG_RATIO: f64 = 20.0;
+/// Most pixels between two lines at one number.
+const NUMERIC_STEP: f64 = 9.0;
+/// Most facets in a row.
+const MOST_COLUMNS: usize = 4;
 
 /// The lines of one facet: the number of each and its points.
 type Lines = Vec<(usize, Vec<LevelPoint>)>;
 
 /// Draws the interaction plot of the first planned interaction, or else of the first two factors.
-/// `None` without two factors, without results, or if the factor on the axis is numeric.
+/// `None` without two factors, without results, if the factor on the axis has doses, or if a
+/// dose-response plot shows the same two factors.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -50,14 +49,17 @@ pub(super) fn interaction(
     summary: &Summary,
     scores: &PairedScores<'_>,
 ) -> Result<Option<String>, PlotError> {
+    let doses = FactorLayout::of_dose(summary);
     match FactorLayout::of_interaction(summary) {
-        Some(layout) => draw(summary, scores, &layout),
-        None => Ok(None),
+        Some(layout) if !doses.is_some_and(|doses| doses.shows_the_same_as(&layout)) => {
+            draw(summary, scores, &layout)
+        }
+        _ => Ok(None),
     }
 }
 
-/// Draws the score against the values of a numeric factor. `None` without such a factor or without
-/// results.
+/// Draws the score against the values of a numeric factor. `None` without a factor of at least three
+/// values or without results.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -88,34 +90,59 @@ fn draw(
     let Some((y, hidden)) = shown(&facets, &layout.metric) else {
         return Ok(None);
     };
-    let axis = LevelAxis::of(layout.factor(layout.x), LOG_RATIO);
+    let axis = LevelAxis::of(layout.factor(layout.x));
+    let columns = columns(&axis, facets.len());
     let legend = Legend::new(line_names(layout));
-    let caption = caption(layout, &facets, hidden);
-    let page = Page::new(&summary.title, Some(legend), &caption);
-    let title = format!(
-        "{}: {} by {}",
-        summary.title,
+    let caption = caption(layout, hidden);
+    let x = &layout.factor(layout.x).label;
+    let showing = format!(
+        "{} ({}) by {x}",
         layout.metric.label(),
-        layout.factor(layout.x).label
+        layout.metric.scale()
     );
-    let svg = page.draw(&title, ABOVE + FACET_HEIGHT + BELOW, |canvas, top| {
-        let ends = (top + ABOVE, top + ABOVE + FACET_HEIGHT);
+    let page = Page::new(&summary.title, Some(legend), &caption).showing(&showing);
+    let title = format!("{}: {showing}", summary.title);
+    let height = facet_height(columns);
+    let row = ABOVE + height + axis.height(row_facet_width(columns));
+    let rows = facets.len().div_ceil(columns) as f64;
+    let svg = page.draw(&title, row * rows, |canvas, top| {
         for (k, (level, lines)) in levels.iter().zip(&facets).enumerate() {
-            let frame = facet_in_row(k, facets.len(), ends, axis.range, y);
-            frame.y_ticks(canvas, &labelled(frame.y, 6), k == 0);
+            let top = top + row * (k / columns) as f64 + ABOVE;
+            let column = k % columns;
+            let ends = (top, top + height);
+            let frame = facet_in_row(column, columns, ends, axis.range, y);
+            frame.y_ticks(canvas, &labelled(frame.y, 6), column == 0);
             axis.draw(canvas, &frame);
-            if k == 0 {
-                let (metric, unit) = (layout.metric.label(), layout.metric.scale());
-                frame.y_name(canvas, &format!("{metric} ({unit})"));
-            }
-            if let Some((factor, level)) = layout.facets.zip(*level) {
-                frame.title(canvas, &layout.factor(factor).levels[level].label);
-            }
+            let points = lines.iter().flat_map(|(_, points)| points);
+            let n = seed_range(points.map(|point| point.values.len()));
+            let title = match layout.facets.zip(*level) {
+                Some((factor, level)) => {
+                    format!("{} ({n})", level_name(layout.factor(factor), level))
+                }
+                None => n,
+            };
+            frame.title(canvas, &title);
             draw_cells(canvas, lines, layout, &axis, &frame);
             frame.edges(canvas);
         }
     })?;
     Ok(Some(svg))
+}
+
+/// Facets per row: all in one row if the labels of the axis fit, or else one.
+fn columns(axis: &LevelAxis, facets: usize) -> usize {
+    let all = facets.clamp(1, MOST_COLUMNS);
+    match axis.fits(row_facet_width(all)) {
+        true => all,
+        false => 1,
+    }
+}
+
+fn facet_height(columns: usize) -> f64 {
+    match columns {
+        1 => 260.0,
+        _ => 320.0,
+    }
 }
 
 fn line_names(layout: &FactorLayout<'_>) -> Vec<String> {
@@ -168,11 +195,12 @@ fn draw_cells(
     axis: &LevelAxis,
     frame: &Frame,
 ) {
-    let count = layout.levels(layout.lines).len() as f64;
+    let count = layout.levels(layout.lines).len();
     let step = match axis.is_numeric {
-        true => NUMERIC_STEP,
-        false => (3.0 * STEP / count).min(STEP),
+        true => axis.step(frame, count, NUMERIC_STEP),
+        false => axis.step(frame, count, STEP),
     };
+    let count = count as f64;
     for (line, points) in lines {
         let (color, _) = series(*line);
         let shift = (*line as f64 - (count - 1.0) / 2.0) * step;
@@ -191,9 +219,7 @@ fn draw_cells(
     }
 }
 
-fn caption(layout: &FactorLayout<'_>, facets: &[Lines], hidden: usize) -> String {
-    let points = facets.iter().flatten().flat_map(|(_, points)| points);
-    let seeds = seed_range(points.map(|point| point.values.len()));
+fn caption(layout: &FactorLayout<'_>, hidden: usize) -> String {
     let averaged = layout.averaged.iter();
     let averaged: Vec<&str> = averaged.map(|&f| layout.factor(f).label.as_str()).collect();
     let hidden = match hidden {
@@ -206,7 +232,7 @@ fn caption(layout: &FactorLayout<'_>, facets: &[Lines], hidden: usize) -> String
         None => "",
     };
     format!(
-        "Faint dot: one seed. Large dot and bar: mean and its 95 % t interval over {seeds}.{}\
+        "Faint dot: one seed. Large dot and bar: mean and its 95 % t interval over n seeds.{}\
          {parallel} All cells share their seeds, so judge differences by the contrasts, not by whether \
          bars overlap.{hidden}",
         mean_over(&averaged)

@@ -1,8 +1,8 @@
 //! Errors of identities, per arm, against their bounds.
 
 use super::axis::{Frame, Range};
-use super::canvas::{Anchor, Canvas, Type, wrap};
-use super::page::Page;
+use super::canvas::{Anchor, Canvas, Type, shorten, wrap};
+use super::page::{Page, seed_range};
 use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{IdentityInArm, IdentityOutcome, IdentitySummary, Summary};
@@ -15,9 +15,11 @@ pub(super) const KIND: FigureKind = FigureKind {
 
 const TEXT_ROW: f64 = 16.0;
 /// Space above the first and below the last mark of an identity.
-const EDGE_OF_STRIP: f64 = 7.0;
+const EDGE_OF_STRIP: f64 = 9.0;
 /// Distance between the marks of two arms.
-const MARK_ROW: f64 = 7.0;
+const MARK_ROW: f64 = 16.0;
+/// Size of the arms' names beside the marks.
+const NAME: f64 = 11.0;
 const GAP: f64 = 12.0;
 /// Space below the last strip for ticks, the axis label and the key.
 const FOOT: f64 = 76.0;
@@ -27,8 +29,8 @@ const AXIS: Range = Range {
     high: 1.0,
 };
 
-const CAPTION: &str = "Mark: one arm. Line: from the smallest to the largest error over its seeds \
-and devices, in double precision. Shaded: above the bound, where an identity counts as failing. An \
+const CAPTION: &str = "Mark: one arm. Line: from the smallest to the largest error over its n seeds \
+and the devices, in double precision. Shaded: above the bound, where an identity counts as failing. An \
 error of 0 is drawn at the left end.";
 
 /// Draws the errors of every measured identity. `None` without any.
@@ -39,7 +41,7 @@ pub(super) fn identities(summary: &Summary) -> Result<Option<String>, PlotError>
     let rows: Vec<IdentityRow<'_>> = summary
         .identities
         .iter()
-        .filter_map(IdentityRow::of)
+        .filter_map(|found| IdentityRow::of(summary, found))
         .collect();
     if rows.is_empty() {
         return Ok(None);
@@ -63,16 +65,56 @@ pub(super) fn identities(summary: &Summary) -> Result<Option<String>, PlotError>
 struct IdentityRow<'a> {
     statement: Vec<String>,
     bound: f64,
-    arms: Vec<(&'a IdentityInArm, f64, f64)>,
+    arms: Vec<InArm<'a>>,
+}
+
+/// The label of an arm, the outcome that it must have, and its smallest and largest error.
+struct InArm<'a> {
+    label: &'a str,
+    holds: bool,
+    ends: [f64; 2],
+}
+
+impl<'a> InArm<'a> {
+    /// `None` if nothing was measured.
+    fn of(summary: &'a Summary, found: &'a IdentityInArm) -> Option<Self> {
+        let arm = summary.arm(&found.arm);
+        Some(Self {
+            label: arm.map_or(found.arm.as_str(), |arm| arm.label.as_str()),
+            holds: found.expected == IdentityOutcome::Holds,
+            ends: [found.smallest?, found.largest?],
+        })
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, frame: &Frame, y: f64) {
+        let color = if self.holds { BLUE } else { VERMILLION };
+        let ends = self.ends.map(|value| (frame.px(position(value)), y));
+        canvas.line(&ends, color, 2.0, &[], "range");
+        // The end that decides is marked: the largest error if the identity must hold.
+        match self.holds {
+            true => canvas.dot(ends[1], 3.0, color, 1.0),
+            false => canvas.ring(ends[0], 3.0, color),
+        }
+        // The name is on the side with more space.
+        let [left, right] = [ends[0].0 - 8.0, ends[1].0 + 8.0];
+        let (x, anchor, room) = match right - frame.left < frame.right - left {
+            true => (right, Anchor::Start, frame.right - right),
+            false => (left, Anchor::End, left - frame.left),
+        };
+        let label = shorten(self.label, NAME, room);
+        canvas.text(&label, (x, y), Type::new(NAME, INK, anchor));
+    }
 }
 
 impl<'a> IdentityRow<'a> {
-    fn of(found: &'a IdentitySummary) -> Option<Self> {
-        let measured = |arm: &'a IdentityInArm| Some((arm, arm.smallest?, arm.largest?));
-        let arms: Vec<_> = found.arms.iter().filter_map(measured).collect();
+    fn of(summary: &'a Summary, found: &'a IdentitySummary) -> Option<Self> {
+        let arms = found.arms.iter();
+        let arms: Vec<_> = arms.filter_map(|arm| InArm::of(summary, arm)).collect();
         let identity = &found.identity;
+        let n = seed_range(found.arms.iter().map(|arm| arm.seeds));
+        let statement = format!("Identity {}: {} ({n})", identity.number, identity.statement);
         // Backquotes mean nothing in a figure.
-        let statement = format!("{}: {}", identity.number, identity.statement).replace('`', "");
+        let statement = statement.replace('`', "");
         (!arms.is_empty()).then(|| Self {
             statement: wrap(&statement, SMALL, WIDTH - 2.0 * EDGE),
             bound: identity.bound,
@@ -97,17 +139,12 @@ impl<'a> IdentityRow<'a> {
         let bound = (frame.px(position(self.bound)), frame.top);
         canvas.rectangle(bound, (frame.right, frame.bottom), SHADE);
         grid(canvas, &frame);
-        for (k, (arm, smallest, largest)) in self.arms.iter().enumerate() {
-            let y = frame.top + EDGE_OF_STRIP + MARK_ROW * k as f64;
-            let holds = arm.expected == IdentityOutcome::Holds;
-            let color = if holds { BLUE } else { VERMILLION };
-            let ends = [*smallest, *largest].map(|value| (frame.px(position(value)), y));
-            canvas.line(&ends, color, 2.0, &[], "range");
-            // The end that decides is marked: the largest error if the identity must hold.
-            match holds {
-                true => canvas.dot(ends[1], 3.0, color, 1.0),
-                false => canvas.ring(ends[0], 3.0, color),
-            }
+        for (k, arm) in self.arms.iter().enumerate() {
+            arm.draw(
+                canvas,
+                &frame,
+                frame.top + EDGE_OF_STRIP + MARK_ROW * k as f64,
+            );
         }
         frame.edges(canvas);
     }
@@ -115,7 +152,7 @@ impl<'a> IdentityRow<'a> {
 
 fn frame(top: f64, height: f64) -> Frame {
     Frame {
-        left: EDGE + 8.0,
+        left: EDGE + 12.0,
         top,
         right: WIDTH - EDGE - 8.0,
         bottom: top + height,

@@ -1,11 +1,15 @@
 //! Assignment of the factors of a crossed design to axis, lines and facets of a figure.
 
 use super::levels::LevelPoint;
+use super::style::MOST_LINES;
 use crate::analysis::{PairedScores, Summary};
 use crate::spec::{ContrastKind, Factor, Metric};
 
 /// Most facets side by side; a factor with more levels is averaged over.
 const MOST_FACETS: usize = 4;
+
+/// Fewest values of a factor in a dose-response plot. Two are compared like levels without numbers.
+const FEWEST_DOSES: usize = 3;
 
 /// Factors by index.
 pub(super) struct FactorLayout<'a> {
@@ -23,28 +27,32 @@ pub(super) struct FactorLayout<'a> {
 
 impl<'a> FactorLayout<'a> {
     /// The layout of an interaction plot: the first interaction among the contrasts, or else the first
-    /// two factors. `None` if the factor on the axis is numeric; a dose-response plot shows it better.
+    /// two factors. `None` if the factor on the axis has doses; a dose-response plot shows it better.
     pub(super) fn of_interaction(summary: &'a Summary) -> Option<Self> {
         let (x, lines) = match planned(summary).next() {
             Some((x, Some(lines))) => (x, lines),
             _ if summary.factors.len() > 1 => (0, 1),
             _ => return None,
         };
-        let numeric = summary.factors[x].values().is_some();
-        (!numeric).then(|| Self::new(summary, x, Some(lines)))
+        let crowded = summary.factors[lines].levels.len() > MOST_LINES;
+        let (x, lines) = if crowded { (lines, x) } else { (x, lines) };
+        (!has_doses(summary, x)).then(|| Self::new(summary, x, Some(lines)))
     }
 
-    /// The layout of a dose-response plot: the first numeric factor that a contrast varies, or else the
-    /// first numeric factor.
+    /// The layout of a dose-response plot: the first factor with doses that a contrast varies, or else
+    /// the first one.
     pub(super) fn of_dose(summary: &'a Summary) -> Option<Self> {
-        let numeric = |x: usize| summary.factors[x].values().is_some();
-        let wanted = planned(summary).find(|(x, _)| numeric(*x));
+        let wanted = planned(summary).find(|(x, _)| has_doses(summary, *x));
         let (x, lines) = match wanted {
             Some(found) => found,
-            None => ((0..summary.factors.len()).find(|&x| numeric(x))?, None),
+            None => (
+                (0..summary.factors.len()).find(|&x| has_doses(summary, x))?,
+                None,
+            ),
         };
-        let other = (0..summary.factors.len()).find(|&f| f != x);
-        Some(Self::new(summary, x, lines.or(other)))
+        let fits = |f: &usize| *f != x && summary.factors[*f].levels.len() <= MOST_LINES;
+        let other = (0..summary.factors.len()).find(fits);
+        Some(Self::new(summary, x, lines.filter(fits).or(other)))
     }
 
     fn new(summary: &'a Summary, x: usize, lines: Option<usize>) -> Self {
@@ -61,6 +69,16 @@ impl<'a> FactorLayout<'a> {
             facets,
             averaged: rest().filter(|&f| Some(f) != facets).collect(),
         }
+    }
+
+    /// Whether both show the same factors, on the axis or as lines.
+    pub(super) fn shows_the_same_as(&self, other: &Self) -> bool {
+        let shown = |layout: &Self| {
+            let mut factors = [Some(layout.x), layout.lines];
+            factors.sort_unstable();
+            factors
+        };
+        shown(self) == shown(other)
     }
 
     pub(super) fn factor(&self, index: usize) -> &'a Factor {
@@ -116,6 +134,12 @@ impl<'a> FactorLayout<'a> {
         };
         Some((0..seeds).filter_map(at_seed).collect())
     }
+}
+
+/// Whether the levels of a factor are enough numbers for a dose-response plot.
+fn has_doses(summary: &Summary, factor: usize) -> bool {
+    let values = summary.factors[factor].values();
+    values.is_some_and(|values| values.len() >= FEWEST_DOSES)
 }
 
 /// The factors that contrasts vary, each with the first factor it is planned to interact with.

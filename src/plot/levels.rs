@@ -1,10 +1,17 @@
 //! A horizontal axis of the levels of a factor, and points with intervals on it.
 
 use super::axis::{Frame, Range};
-use super::canvas::{Anchor, Canvas, Type, shorten};
+use super::canvas::{Anchor, Canvas, Type, shorten, text_width, wrap, wrap_to};
 use super::style::{GRID, INK, LABEL, series};
 use crate::spec::Factor;
 use crate::stats::{Interval, Rule, Sample, t_interval};
+
+/// Levels with a larger ratio get a logarithmic scale.
+const LOG_RATIO: f64 = 4.0;
+/// Most lines of a level's label.
+const MOST_LABEL_LINES: usize = 3;
+/// From one line of a label to the next.
+const LABEL_ROW: f64 = 15.0;
 
 /// The levels of a factor: numbers at their values, others evenly spaced.
 pub(super) struct LevelAxis {
@@ -16,9 +23,9 @@ pub(super) struct LevelAxis {
 }
 
 impl LevelAxis {
-    /// Positive levels whose largest is more than `log_ratio` times the smallest get a logarithmic
+    /// Positive levels whose largest is more than [`LOG_RATIO`] times the smallest get a logarithmic
     /// scale.
-    pub(super) fn of(factor: &Factor, log_ratio: f64) -> Self {
+    pub(super) fn of(factor: &Factor) -> Self {
         let numbers = factor.values();
         let numbers = numbers.and_then(|v| Some((Range::of(v.iter().copied())?, v)));
         let Some((all, values)) = numbers else {
@@ -34,17 +41,13 @@ impl LevelAxis {
                 name: factor.label.clone(),
             };
         };
-        let logarithmic = all.low > 0.0 && all.high / all.low > log_ratio;
+        let logarithmic = all.low > 0.0 && all.high / all.low > LOG_RATIO;
         let at: Vec<f64> = match logarithmic {
             true => values.iter().map(|value| value.ln()).collect(),
             false => values.clone(),
         };
         let range = Range::of(at.iter().copied()).unwrap_or(all);
-        let scale = if logarithmic {
-            ", logarithmic scale"
-        } else {
-            ""
-        };
+        let scale = if logarithmic { " (log scale)" } else { "" };
         Self {
             range: range.padded(0.12, 0.5),
             labels: values.iter().map(f64::to_string).collect(),
@@ -54,18 +57,58 @@ impl LevelAxis {
         }
     }
 
+    /// Space for a label in a facet of `width` pixels.
+    fn room(&self, width: f64) -> f64 {
+        let levels = self.at.len().max(1) as f64;
+        (width / levels - 6.0).max(30.0)
+    }
+
+    /// Lines of the longest label in a facet of `width` pixels.
+    fn label_lines(&self, width: f64) -> usize {
+        let lines = |label: &String| wrap(label, LABEL, self.room(width)).len();
+        self.labels.iter().map(lines).max().unwrap_or(1)
+    }
+
+    /// Whether every label is readable in a facet of `width` pixels.
+    pub(super) fn fits(&self, width: f64) -> bool {
+        let words = self
+            .labels
+            .iter()
+            .flat_map(|label| label.split_whitespace());
+        let widest = words
+            .map(|word| text_width(word, LABEL))
+            .fold(0.0, f64::max);
+        widest <= self.room(width) && self.label_lines(width) <= MOST_LABEL_LINES
+    }
+
+    /// Space for labels and the name of the axis below a facet of `width` pixels.
+    pub(super) fn height(&self, width: f64) -> f64 {
+        47.0 + LABEL_ROW * self.label_lines(width).min(MOST_LABEL_LINES) as f64
+    }
+
     /// Draws a grid line and a label per level, and the name of the axis.
     pub(super) fn draw(&self, canvas: &mut Canvas<'_>, frame: &Frame) {
         let width = frame.right - frame.left;
-        let room = width / self.at.len() as f64 - 6.0;
+        let kind = Type::new(LABEL, INK, Anchor::Middle);
         for (at, label) in self.at.iter().zip(&self.labels) {
             let x = frame.px(*at);
             canvas.line(&[(x, frame.top), (x, frame.bottom)], GRID, 1.0, &[], "grid");
-            let label = shorten(label, LABEL, room.max(30.0));
-            let kind = Type::new(LABEL, INK, Anchor::Middle);
-            canvas.text(&label, (x, frame.bottom + 14.0), kind);
+            let lines = wrap_to(label, LABEL, self.room(width), MOST_LABEL_LINES);
+            for (k, line) in lines.iter().enumerate() {
+                canvas.text(line, (x, frame.bottom + 14.0 + LABEL_ROW * k as f64), kind);
+            }
         }
-        frame.x_name(canvas, &shorten(&self.name, LABEL, width + 22.0), 37.0);
+        let name = shorten(&self.name, LABEL, width + 22.0);
+        frame.x_name(canvas, &name, self.height(width) - 25.0);
+    }
+
+    /// Pixels between neighbouring lines of `count` at one level, so that levels stay apart.
+    pub(super) fn step(&self, frame: &Frame, count: usize, most: f64) -> f64 {
+        let mut at: Vec<f64> = self.at.iter().map(|x| frame.px(*x)).collect();
+        at.sort_by(f64::total_cmp);
+        let gaps = at.windows(2).map(|pair| pair[1] - pair[0]);
+        let nearest = gaps.fold(frame.right - frame.left, f64::min);
+        (0.7 * nearest / count.max(1) as f64).min(most)
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Line {
     /// Number of its color and dash pattern.
     pub(super) style: usize,
     pub(super) means: Vec<(f64, f64)>,
+    /// Fewest and most seeds behind a mean.
+    pub(super) seeds: [usize; 2],
     pub(super) bands: Vec<Option<Interval>>,
 }
 
@@ -19,8 +21,10 @@ impl Line {
     pub(super) fn through(style: usize, samples: &[(f64, Sample)]) -> Self {
         let confidence = Rule::default().confidence(1);
         let interval = |(_, sample): &(f64, Sample)| t_interval(sample, confidence);
+        let counts = || samples.iter().map(|(_, sample)| sample.len());
         Self {
             style,
+            seeds: [counts().min().unwrap_or(0), counts().max().unwrap_or(0)],
             means: samples.iter().map(|(x, s)| (*x, s.mean())).collect(),
             bands: samples.iter().map(interval).collect(),
         }

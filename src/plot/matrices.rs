@@ -7,7 +7,7 @@ use super::style::{BLUE, EDGE, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH};
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
-use crate::spec::{Quantity, Spec};
+use crate::spec::{Quantity, Spec, part_words};
 use crate::stats::Sample;
 use ablate_models::zoo::ModelConfig;
 use plotters::style::RGBColor;
@@ -156,8 +156,8 @@ struct MatrixFacet {
 impl MatrixFacet {
     fn of(label: &str, net: &Net) -> Self {
         Self {
-            title: wrap(label, SMALL, side()),
-            layers: net.layers.clone(),
+            title: wrap(&format!("{label} (n = 1 net)"), SMALL, side()),
+            layers: net.layers.iter().map(|path| part_words(path)).collect(),
             units: net.units,
             pairs: net.pairs(),
         }
@@ -191,8 +191,7 @@ impl MatrixFacet {
         }
         rule((left, top), (left + side(), top + side()));
         for (layer, name) in self.layers.iter().enumerate() {
-            // The estimate of a text's width is rather too wide.
-            let name = shorten(name, SMALL, 1.15 * side() / layers as f64);
+            let name = shorten(name, SMALL, side() / layers as f64);
             let middle = (at(layer) + at(layer + 1)) / 2.0;
             let kind = Type::new(SMALL, SOFT, Anchor::Middle);
             canvas.text(&name, (left + middle, top + side() + 12.0), kind);
@@ -250,14 +249,19 @@ fn draw(heading: &str, facets: &[MatrixFacet], caption: &str) -> Result<String, 
     let row = above + side() + FOOT;
     let matrices = row * facets.len().div_ceil(COLUMNS) as f64 + 8.0;
     let title = format!("{heading}: interactions of units");
-    Page::new(heading, None, caption).draw(&title, matrices + 40.0, |canvas, top| {
-        for (k, facet) in facets.iter().enumerate() {
-            let left = EDGE + LEFT + (k % COLUMNS) as f64 * (side() + LEFT + GAP);
-            let top = top + row * (k / COLUMNS) as f64;
-            facet.draw(canvas, left, top + above, full);
-        }
-        key(canvas, top + matrices, full);
-    })
+    let showing = "interaction of pairs of units (nats)";
+    Page::new(heading, None, caption).showing(showing).draw(
+        &title,
+        matrices + 40.0,
+        |canvas, top| {
+            for (k, facet) in facets.iter().enumerate() {
+                let left = EDGE + LEFT + (k % COLUMNS) as f64 * (side() + LEFT + GAP);
+                let top = top + row * (k / COLUMNS) as f64;
+                facet.draw(canvas, left, top + above, full);
+            }
+            key(canvas, top + matrices, full);
+        },
+    )
 }
 
 fn key(canvas: &mut Canvas<'_>, top: f64, full: f64) {

@@ -1,16 +1,14 @@
 //! Metrics of a program against step or epoch: one facet per metric, one line per arm.
 
+use super::arrangement::Arrangement;
 use super::axis::Range;
-use super::canvas::wrap;
 use super::lines::Line;
-use super::small_multiples::{Facet, SmallMultiples, facet_width};
-use super::style::SMALL;
+use super::small_multiples::{Facet, SmallMultiples, Ticks};
 use super::{FigureKind, PlotError, Section, finished, time_unit};
 use crate::analysis::{Cells, Summary};
 use crate::record::{CellRecord, EpochRecord};
 use crate::spec::{Metric, Spec};
 use crate::stats::Sample;
-use crate::text::counted;
 use std::collections::BTreeSet;
 
 pub(super) const KIND: FigureKind = FigureKind {
@@ -32,25 +30,21 @@ pub(super) fn metric_curves(
         .map(|arm| finished(spec, cells, summary, arm))
         .collect();
     let unit = time_unit(arms.iter().flatten().copied());
-    let columns = summary.program_metrics.len().clamp(1, 2);
-    let facets = summary.program_metrics.iter().filter_map(|metric| {
-        let lines = arms.iter().enumerate();
-        let lines: Vec<Line> = lines
-            .filter_map(|(k, records)| line(k, metric, records))
-            .collect();
-        facet(metric, lines, columns, unit)
-    });
-    let facets: Vec<Facet> = facets.collect();
-    let n = summary.arms.iter().map(|arm| arm.n).max().unwrap_or(0);
+    let arrangement = Arrangement::of(spec, summary);
+    let mut facets = Vec::new();
+    for metric in &summary.program_metrics {
+        for group in &arrangement.groups {
+            let lines = group.lines.iter();
+            let lines = lines.filter_map(|&(style, arm)| line(style, metric, &arms[arm]));
+            facets.extend(facet(metric, &group.name, lines.collect(), unit));
+        }
+    }
     let figure = SmallMultiples {
         heading: &summary.title,
-        name: "metrics",
-        columns,
-        labels: summary.arms.iter().map(|arm| arm.label.clone()).collect(),
-        caption: format!(
-            "Line: mean over {}; band: 95 % t interval of the mean.",
-            counted(n, "seed")
-        ),
+        name: &format!("metrics of the program against {unit}"),
+        columns: facets.len().clamp(1, 2),
+        labels: arrangement.labels,
+        caption: "Line: mean over n seeds; band: 95 % t interval of the mean.".to_owned(),
     };
     figure.draw(facets)
 }
@@ -87,7 +81,9 @@ fn line(style: usize, metric: &Metric, records: &[&CellRecord]) -> Option<Line> 
         .map(|samples| Line::through(style, &samples))
 }
 
-fn facet(metric: &Metric, lines: Vec<Line>, columns: usize, unit: &'static str) -> Option<Facet> {
+/// A facet of `lines`; `None` without any. Without a group the metric is the title, else it heads the
+/// section of the groups.
+fn facet(metric: &Metric, group: &str, lines: Vec<Line>, unit: &'static str) -> Option<Facet> {
     let points = || lines.iter().flat_map(|line| &line.means);
     let bands = lines.iter().flat_map(|line| line.bands.iter().flatten());
     let means = Range::of(points().map(|point| point.1))?;
@@ -98,16 +94,18 @@ fn facet(metric: &Metric, lines: Vec<Line>, columns: usize, unit: &'static str) 
         low: bands.low.max(means.low - room).min(means.low),
         high: bands.high.min(means.high + room).max(means.high),
     };
+    let words = format!("{} ({})", metric.label(), metric.scale());
+    let (section, title) = match group.is_empty() {
+        true => (String::new(), words),
+        false => (words, group.to_owned()),
+    };
     Some(Facet {
-        title: wrap(
-            &format!("{} ({})", metric.label(), metric.scale()),
-            SMALL,
-            facet_width(columns) - 4.0,
-        ),
+        section,
+        title,
         axis: unit,
         x: Range::of(points().map(|point| point.0))?.padded(0.02, 0.5),
         y: y.padded(0.04, 0.5),
-        logarithmic: false,
+        ticks: Ticks::Epochs,
         lines,
     })
 }
@@ -130,7 +128,7 @@ mod tests {
     fn every_metric_has_a_facet_with_a_line_per_arm() {
         let svg = drawn(|_| ()).unwrap();
         assert!(
-            svg.contains("score (units)") && svg.contains(">epoch<"),
+            svg.contains("score (units) (n = 3)") && svg.contains(">epoch<"),
             "{svg}"
         );
     }

@@ -4,6 +4,7 @@
 //! Equal input gives equal bytes. Colors are from the palette of Okabe and Ito ("Color universal
 //! design", 2008), and every line has a dash pattern as well as a color.
 
+mod arrangement;
 pub(crate) mod axis;
 pub(crate) mod canvas;
 mod clip;
@@ -12,6 +13,7 @@ mod differences;
 mod distributions;
 mod effect;
 mod factorial;
+pub(crate) mod findings;
 mod identities;
 mod layout;
 pub(crate) mod legend;
@@ -23,6 +25,7 @@ pub(crate) mod page;
 mod small_multiples;
 pub(crate) mod style;
 mod swarm;
+pub(crate) mod text_size;
 mod traces;
 
 use crate::analysis::{Cells, PairedScores, Summary};

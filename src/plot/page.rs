@@ -3,18 +3,22 @@
 
 use super::PlotError;
 use super::axis::{Frame, Range};
-use super::canvas::{Canvas, figure, wrap};
+use super::canvas::{Anchor, BOLD, Canvas, Type, figure, wrap};
 use super::legend::Legend;
-use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, SMALL, WIDTH};
+use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH};
 
 /// Space for tick labels at the left of a row of facets.
-const LEFT: f64 = 74.0;
+const LEFT: f64 = 66.0;
 /// Space between two facets of a row.
 const GAP: f64 = 24.0;
+
+/// From one line of a subtitle to the next.
+const SUBTITLE_ROW: f64 = 18.0;
 
 /// Heading, legend and caption around the content of a figure.
 pub(crate) struct Page {
     heading: Vec<String>,
+    subtitle: Vec<String>,
     legend: Option<Legend>,
     caption: Vec<String>,
 }
@@ -22,10 +26,17 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn new(heading: &str, legend: Option<Legend>, caption: &str) -> Self {
         Self {
-            heading: wrap(heading, HEADING, WIDTH - 2.0 * EDGE),
+            heading: wrap(heading, HEADING * BOLD, WIDTH - 2.0 * EDGE),
+            subtitle: Vec::new(),
             legend,
             caption: wrap(caption, SMALL, WIDTH - 2.0 * EDGE),
         }
+    }
+
+    /// The same page with a line below the heading that says what the vertical axis shows.
+    pub(crate) fn showing(mut self, text: &str) -> Self {
+        self.subtitle = wrap(text, LABEL, WIDTH - 2.0 * EDGE);
+        self
     }
 
     /// Draws the page around content of the given height. `draw` receives the top of the content;
@@ -39,12 +50,17 @@ impl Page {
         height: f64,
         draw: impl FnOnce(&mut Canvas<'_>, f64),
     ) -> Result<String, PlotError> {
-        let top = 18.0 + HEADING_ROW * self.heading.len() as f64;
+        let subtitle = 20.0 + HEADING_ROW * self.heading.len() as f64;
+        let top = subtitle - 2.0 + SUBTITLE_ROW * self.subtitle.len() as f64;
         let below = top + height;
         let caption = below + self.legend.as_ref().map_or(0.0, Legend::height);
         let bottom = caption + CAPTION_ROW * self.caption.len() as f64 + 16.0;
         figure(bottom, title, |canvas| {
             canvas.heading(&self.heading);
+            for (k, line) in self.subtitle.iter().enumerate() {
+                let at = (EDGE, subtitle + SUBTITLE_ROW * k as f64);
+                canvas.text(line, at, Type::new(LABEL, INK, Anchor::Start));
+            }
             draw(canvas, top);
             if let Some(legend) = &self.legend {
                 legend.draw(canvas, below);
@@ -52,6 +68,11 @@ impl Page {
             canvas.caption(&self.caption, caption + 6.0);
         })
     }
+}
+
+/// Width of each of `count` facets side by side.
+pub(super) fn row_facet_width(count: usize) -> f64 {
+    (WIDTH - LEFT - EDGE - GAP * (count - 1) as f64) / count as f64
 }
 
 /// Facet number `k` of `count` side by side, which share the vertical axis.
@@ -62,8 +83,7 @@ pub(super) fn facet_in_row(
     x: Range,
     y: Range,
 ) -> Frame {
-    let room = WIDTH - LEFT - EDGE - GAP * (count - 1) as f64;
-    let width = room / count as f64;
+    let width = row_facet_width(count);
     let left = LEFT + k as f64 * (width + GAP);
     Frame {
         left,
@@ -75,14 +95,12 @@ pub(super) fn facet_in_row(
     }
 }
 
-/// `8 seeds`, or `5 to 8 seeds` where counts differ.
-pub(super) fn seed_range(counts: impl Iterator<Item = usize> + Clone) -> String {
+/// `n = 8`, or `n = 5 to 8` where the numbers of seeds differ.
+pub(crate) fn seed_range(counts: impl Iterator<Item = usize> + Clone) -> String {
     let fewest = counts.clone().min().unwrap_or(0);
-    let most = counts.max().unwrap_or(0);
-    let all = crate::text::counted(most, "seed");
-    match fewest == most {
-        true => all,
-        false => format!("{fewest} to {all}"),
+    match counts.max().unwrap_or(0) {
+        most if most == fewest => format!("n = {most}"),
+        most => format!("n = {fewest} to {most}"),
     }
 }
 

@@ -21,13 +21,14 @@ pub(crate) const CAPTION_ROW: f64 = 16.0;
 /// From one line of a facet's title to the next.
 pub(crate) const TITLE_ROW: f64 = 15.0;
 
+pub(crate) const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 pub(crate) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 pub(crate) const SOFT: RGBColor = RGBColor(0x55, 0x55, 0x55);
 pub(crate) const GRID: RGBColor = RGBColor(0xd4, 0xd4, 0xd4);
 pub(crate) const SHADE: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 pub(crate) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 pub(crate) const VERMILLION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
-pub(crate) const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
+const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
 
 /// The palette of Okabe and Ito without yellow, which is hard to see on white.
 const PALETTE: [RGBColor; 7] = [
@@ -42,6 +43,9 @@ const PALETTE: [RGBColor; 7] = [
 
 /// Dash patterns: lengths of strokes and gaps; empty for a solid line.
 const DASHES: [&[u32]; 5] = [&[], &[8, 3], &[2, 3], &[10, 3, 2, 3], &[15, 5]];
+
+/// Most lines in one panel; figures of more have several panels.
+pub(crate) const MOST_LINES: usize = 7;
 
 /// Color and dash pattern of line number `k`. Seven colors and five patterns give 35 different
 /// lines.

@@ -12,13 +12,23 @@ const SWARM: f64 = STRIP - 24.0;
 
 /// Draws a dot at each pixel of `positions`. Dots that would overlap are stacked vertically; a stack too
 /// high for the strip is compressed and labelled with its count.
-pub(super) fn draw_swarm(canvas: &mut Canvas<'_>, positions: &[f64], middle: f64, color: RGBColor) {
+pub(super) fn draw_swarm(
+    canvas: &mut Canvas<'_>,
+    positions: &[f64],
+    middle: f64,
+    color: RGBColor,
+    is_open: bool,
+) {
     let stacks = stacks(positions);
     for (k, stack) in stacks.iter().enumerate() {
         let step = (SWARM / (stack.len().max(2) - 1) as f64).min(2.0 * DOT);
         let top = middle - step * (stack.len() - 1) as f64 / 2.0;
         for (j, x) in stack.iter().enumerate() {
-            canvas.dot((*x, top + step * j as f64), DOT, color, 0.55);
+            let at = (*x, top + step * j as f64);
+            match is_open {
+                true => canvas.ring(at, DOT, color),
+                false => canvas.dot(at, DOT, color, 0.55),
+            }
         }
         let right = stack.iter().copied().fold(f64::NEG_INFINITY, f64::max) + DOT;
         let free = stacks.get(k + 1).map_or(WIDTH, |next| next[0] - DOT) - right;

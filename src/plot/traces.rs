@@ -1,22 +1,17 @@
 //! Probe values along training and probe curves of the trained nets: one facet per quantity, one line
-//! per arm.
-//!
-//! In a crossed design with too many arms for one line each, the lines are the levels of the factor
-//! that the contrasts vary, and every combination of the other factors has facets of its own.
+//! per arm. Where the arms need several panels, every quantity has a section of them.
 
+use super::arrangement::Arrangement;
 use super::axis::Range;
-use super::canvas::wrap;
 use super::distributions::is_point;
 use super::finished;
 use super::lines::Line;
-use super::small_multiples::{Facet, SmallMultiples, facet_width};
-use super::style::SMALL;
+use super::small_multiples::{Facet, SmallMultiples, Ticks};
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
-use crate::spec::{Axis, ContrastKind, Factor, Measure, Metric, Spec, Timing};
+use crate::spec::{Axis, Measure, Metric, Spec, Timing};
 use crate::stats::Sample;
-use crate::text::counted;
 use std::collections::BTreeSet;
 
 pub(super) const TRACES: FigureKind = FigureKind {
@@ -30,8 +25,6 @@ pub(super) const SERIES: FigureKind = FigureKind {
     section: Section::Probes,
 };
 
-/// Designs with more arms are grouped by their factors.
-const MOST_LINES: usize = 7;
 const COLUMNS: usize = 3;
 
 /// Draws every probe value that is measured after every epoch. `None` without any.
@@ -60,72 +53,20 @@ pub(super) fn probe_series(
     draw(spec, cells, summary, "probes of the trained nets", wanted)
 }
 
-/// The arms that share a facet.
-pub(super) struct Arrangement {
-    /// Names of the lines.
-    labels: Vec<String>,
-    /// The name of each group, and the arm of each of its lines.
-    pub(super) groups: Vec<(String, Vec<usize>)>,
-}
-
-impl Arrangement {
-    pub(super) fn of(spec: &Spec, summary: &Summary) -> Self {
-        let crossed = spec.arms.iter().filter(|arm| !arm.levels.is_empty());
-        if summary.arms.len() <= MOST_LINES || crossed.count() != spec.arms.len() {
-            return Self {
-                labels: spec.arms.iter().map(|arm| arm.label.clone()).collect(),
-                groups: vec![(String::new(), (0..spec.arms.len()).collect())],
-            };
-        }
-        let varied = spec.contrasts.iter().find_map(|c| match &c.comparison {
-            ContrastKind::Effect { factor, .. } => {
-                spec.factors.iter().position(|f| f.name == *factor)
-            }
-            ContrastKind::Arms { .. } | ContrastKind::Sum => None,
-        });
-        let varied = varied.unwrap_or(0);
-        let mut groups: Vec<(Vec<usize>, String, Vec<usize>)> = Vec::new();
-        for (a, arm) in spec.arms.iter().enumerate() {
-            let mut rest = arm.levels.clone();
-            rest[varied] = 0;
-            let others = spec.factors.iter().zip(&arm.levels).enumerate();
-            let others = others.filter(|(f, _)| *f != varied);
-            let names: Vec<String> = others
-                .map(|(_, (factor, level))| level_name(factor, *level))
-                .collect();
-            match groups.iter_mut().find(|(levels, _, _)| *levels == rest) {
-                Some((_, _, arms)) => arms.push(a),
-                None => groups.push((rest, names.join(", "), vec![a])),
-            }
-        }
-        let levels = spec.factors[varied].levels.iter();
-        Self {
-            labels: levels.map(|level| level.label.clone()).collect(),
-            groups: groups
-                .into_iter()
-                .map(|(_, name, arms)| (name, arms))
-                .collect(),
-        }
-    }
-}
-
-/// The label of a level; a bare number is followed by its factor.
-fn level_name(factor: &Factor, level: usize) -> String {
-    let label = &factor.levels[level].label;
-    match label.parse::<f64>() {
-        Ok(_) => format!("{label} {}", factor.label),
-        Err(_) => label.clone(),
-    }
-}
-
 /// Number `k` of the steps 1, 2, 5, 10, 20, 50, ...
 fn step_of(k: usize) -> f64 {
     [1.0, 2.0, 5.0][k % 3] * 10f64.powi((k / 3) as i32)
 }
 
 /// The measured quantities of the wanted timing: first those that contrasts compare, then those of the
-/// whole net. Parts of the net are left out if the whole net was measured too.
-fn measures(spec: &Spec, records: &[&CellRecord], wanted: fn(Timing) -> bool) -> Vec<Measure> {
+/// whole net. Parts of the net are left out if the whole net was measured too. With `several` panels
+/// per quantity, only those that contrasts compare are shown, if there are any.
+fn measures(
+    spec: &Spec,
+    records: &[&CellRecord],
+    wanted: fn(Timing) -> bool,
+    several: bool,
+) -> Vec<Measure> {
     let names = records
         .iter()
         .flat_map(|r| r.traces.keys().chain(r.series.keys()));
@@ -145,11 +86,14 @@ fn measures(spec: &Spec, records: &[&CellRecord], wanted: fn(Timing) -> bool) ->
         .filter(wanted)
         .filter(|m| m.part.is_none() || !whole(m));
     let mut shown: Vec<Measure> = shown.cloned().collect();
-    let asked = |m: &Measure| {
+    let compared = |m: &Measure| {
         let metric = Metric::Probe(m.clone());
         spec.contrasts.iter().any(|c| c.metric == metric)
     };
-    shown.sort_by_key(|m| (!asked(m), m.part.is_some()));
+    if several && shown.iter().any(compared) {
+        shown.retain(compared);
+    }
+    shown.sort_by_key(|m| (!compared(m), m.part.is_some()));
     shown
 }
 
@@ -176,6 +120,8 @@ pub(super) fn line(style: usize, measure: &Measure, records: &[&CellRecord]) -> 
     Some(Line::through(style, &samples?))
 }
 
+/// A facet of `lines`; `None` without any. Without a group the quantity is the title, else it heads
+/// the section of the groups.
 fn facet(
     measure: &Measure,
     group: &str,
@@ -193,20 +139,27 @@ fn facet(
         low: all.low.max(means.low - room),
         high: all.high.min(means.high + room),
     };
-    let axis = match measure.quantity.timing {
-        Timing::Series(Axis::Share(name) | Axis::Rank(name)) => name,
-        Timing::Series(Axis::Steps) => "step",
-        Timing::Series(Axis::Looks) => "step, logarithmic",
-        Timing::AtEnd | Timing::EveryEpoch | Timing::Matrix => unit_of_training,
+    let (axis, ticks) = match measure.quantity.timing {
+        Timing::Series(Axis::Share(name)) => (name, Ticks::Numbers),
+        Timing::Series(Axis::Rank(name)) => (name, Ticks::Epochs),
+        Timing::Series(Axis::Steps) => ("step", Ticks::Epochs),
+        Timing::Series(Axis::Looks) => ("step (log scale)", Ticks::Decades),
+        Timing::AtEnd | Timing::EveryEpoch | Timing::Matrix => (unit_of_training, Ticks::Epochs),
     };
-    let unit = measure.quantity.unit.of_values();
-    let title = format!("{} ({unit})", measure.label());
-    let mut title = wrap(&title, SMALL, facet_width(COLUMNS) - 4.0);
-    title.extend((!group.is_empty()).then(|| group.to_owned()));
+    let quantity = format!(
+        "{} ({})",
+        measure.label(),
+        measure.quantity.unit.of_values()
+    );
+    let (section, title) = match group.is_empty() {
+        true => (String::new(), quantity),
+        false => (quantity, group.to_owned()),
+    };
     Some(Facet {
+        section,
         title,
         axis,
-        logarithmic: measure.quantity.timing == Timing::Series(Axis::Looks),
+        ticks,
         x: Range::of(points().map(|p| p.0))?.padded(0.02, 0.5),
         y: y.padded(0.06, 0.5 * y.high.abs().max(1e-9)),
         lines,
@@ -226,24 +179,28 @@ fn draw(
         .collect();
     let all: Vec<&CellRecord> = of_arms.iter().flatten().copied().collect();
     let unit = super::time_unit(all.iter().copied());
+    let several = arrangement.groups.len() > 1;
     let mut facets = Vec::new();
-    for measure in measures(spec, &all, wanted) {
-        for (group, arms) in &arrangement.groups {
-            let lines = arms.iter().enumerate();
-            let lines = lines.filter_map(|(k, &arm)| line(k, &measure, &of_arms[arm]));
-            facets.extend(facet(&measure, group, lines.collect(), unit));
+    for measure in measures(spec, &all, wanted, several) {
+        for group in &arrangement.groups {
+            let lines = group.lines.iter();
+            let lines = lines.filter_map(|&(k, arm)| line(k, &measure, &of_arms[arm]));
+            facets.extend(facet(&measure, &group.name, lines.collect(), unit));
         }
     }
-    let n = summary.arms.iter().map(|arm| arm.n).max().unwrap_or(0);
     let figure = SmallMultiples {
         heading: &summary.title,
         name,
-        columns: COLUMNS,
+        columns: match facets.len() {
+            1 => 1,
+            2 | 4 => 2,
+            _ => COLUMNS,
+        },
         labels: arrangement.labels,
-        caption: format!(
-            "Line: mean over {}; band: 95 % t interval of the mean. Every facet has its own axes.",
-            counted(n, "seed")
-        ),
+        caption:
+            "Line: mean over n seeds; band: 95 % t interval of the mean. Every panel has its own \
+                  axes."
+                .to_owned(),
     };
     figure.draw(facets)
 }

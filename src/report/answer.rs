@@ -1,7 +1,7 @@
 //! The answer of one experiment, as a short block of text for the terminal.
 
 use super::finding::{effect, new_data, prediction, ruled_out};
-use super::subject::subject;
+use crate::analysis::subject::subject;
 
 use crate::analysis::{
     ArmSummary, ContrastSummary, IdentitySummary, Summary, finding_words, metric_decimals,

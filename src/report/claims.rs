@@ -3,8 +3,8 @@
 use super::finding::{detectable, short_effect};
 use super::identities;
 use super::overview::by_claim;
-use super::subject::short;
 use super::tables::verdict_cell;
+use crate::analysis::subject::short;
 use crate::analysis::{
     ArmSummary, ClaimStatus, ContrastSummary, IdentitySummary, Spread, Summary, claim_status,
 };

@@ -2,7 +2,7 @@
 
 use super::claims::{CLAIMS_FOLDER, claim_file, status_words};
 use super::finding::{ruled_out, short_effect};
-use super::subject::subject;
+use crate::analysis::subject::subject;
 use crate::analysis::{
     ClaimStatus, Evidence, Summary, claim_status, evidence, finding_words, verdict_word,
 };

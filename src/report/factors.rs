@@ -1,8 +1,8 @@
 //! The section on a crossed design: means of its cells, and effects of its factors.
 
-use super::subject::short;
 use crate::analysis::Summary;
 use crate::analysis::metric_decimals;
+use crate::analysis::subject::short;
 use crate::spec::{Factor, Metric};
 use crate::text::capitalized;
 use crate::text::markdown::Align::{Left, Right};

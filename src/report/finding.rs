@@ -1,6 +1,6 @@
 //! Results of contrasts in plain sentences.
 
-use super::subject::{control, subject, treatment};
+use crate::analysis::subject::{control, subject, treatment};
 use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word};
 use crate::spec::{Expect, Metric};
 use crate::stats::{Disagreement, Finding, Rule, Verdict};

@@ -11,7 +11,6 @@ mod markdown;
 mod overview;
 mod probes;
 mod splice;
-mod subject;
 mod tables;
 
 pub use answer::answer;
@@ -20,7 +19,6 @@ pub use claims_table::{claims_table, claims_text};
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
-pub use subject::subject;
 
 use crate::analysis::{AnalysisError, Cells, SeedCheck, Summary, summarize_checked};
 use crate::plot::{self, FigureKind, PlotError};

@@ -1,6 +1,6 @@
 //! The tables of a report.
 
-use super::subject::short;
+use crate::analysis::subject::short;
 use crate::analysis::{ArmSummary, ContrastSummary, RateSummary, Spread, Summary};
 use crate::analysis::{finding_words, metric_decimals, prediction_word};
 use crate::spec::{Metric, Published, When};

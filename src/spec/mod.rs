@@ -20,7 +20,7 @@ pub use design::contrast::{Between, ContrastKind, Held, Weight};
 pub use design::factors::{Factor, Level};
 pub use design::figure::{Figure, Panels};
 pub use design::identity::Identity;
-pub use design::metric::{Measure, Metric, ProgramMetric};
+pub use design::metric::{Measure, Metric, ProgramMetric, part_words};
 pub use design::quantities::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use files::{all, find, names};
 pub use parse::error::SpecError;

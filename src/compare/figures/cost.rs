@@ -2,7 +2,7 @@
 
 use crate::plot::PlotError;
 use crate::plot::axis::{Frame, Range};
-use crate::plot::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
+use crate::plot::canvas::{Anchor, BOLD, Canvas, Type, figure, shorten, text_width, wrap};
 use crate::plot::legend::Legend;
 use crate::plot::style::{
     CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, RGBColor, SMALL, SOFT, WIDTH, series,
@@ -88,7 +88,7 @@ pub fn cost_figure(of: &CostFigure<'_>) -> Result<String, PlotError> {
     let facets = &of.facets;
     let names = names(facets);
     let legend = Legend::new(names.clone());
-    let heading = wrap(of.heading, HEADING * 1.08, WIDTH - 2.0 * EDGE);
+    let heading = wrap(of.heading, HEADING * BOLD, WIDTH - 2.0 * EDGE);
     let caption = wrap(of.caption, SMALL, WIDTH - 2.0 * EDGE);
     let title_row = match facets.iter().all(|facet| facet.title.is_empty()) {
         true => 0.0,
@@ -171,7 +171,7 @@ fn draw_facet(
     names: &[String],
     cost_axis: &str,
 ) {
-    let title = shorten(&facet.title, LABEL * 1.08, frame.right - frame.left);
+    let title = shorten(&facet.title, LABEL * BOLD, frame.right - frame.left);
     let bold = Type::new(LABEL, INK, Anchor::Start).bold();
     canvas.text(&title, (frame.left, frame.top - 12.0), bold);
     frame.y_ticks(canvas, &cost_ticks(frame.y), true);

@@ -42,7 +42,7 @@ pub fn parity(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
      Right: each step compared with double precision from the same weights; the loss, gradient or \
      value closest to its bound. Shaded: beyond the bound.";
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
-    let top = 40.0 + HEADING_ROW * heading.len() as f64;
+    let top = 48.0 + HEADING_ROW * heading.len() as f64;
     let below = top + ROW * facets.len().div_ceil(2) as f64 - 16.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let svg = figure(height, &title, |canvas| {
@@ -58,7 +58,7 @@ pub fn parity(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
 
 /// Lines of all devices on one arm.
 struct ParityFacet<'a> {
-    title: String,
+    title: [String; 2],
     /// One list per device, in the order of the comparison; empty if it was not measured.
     devices: Vec<Vec<f64>>,
     /// The baseline; empty for none.
@@ -79,13 +79,16 @@ fn facets(arm: &ArmComparison) -> Vec<ParityFacet<'_>> {
         arm.parity.iter().map(one).collect()
     };
     let drift = ParityFacet {
-        title: format!("{}: drift of the loss", arm.label),
+        title: [arm.label.clone(), "drift of the loss".to_owned()],
         devices: each(&|parity| running_maximum(&parity.drift)),
         reference: &baseline.drift,
         most: None,
     };
     let step = ParityFacet {
-        title: format!("{}: distance per step, relative to the bound", arm.label),
+        title: [
+            arm.label.clone(),
+            "distance per step, relative to the bound".to_owned(),
+        ],
         devices: each(&|parity| shares(parity, baseline)),
         reference: &[],
         most: Some(1.0),
@@ -177,9 +180,12 @@ impl ParityFacet<'_> {
         let steps = decades(frame.x, |power| 10f64.powi(power).to_string());
         frame.x_ticks(canvas, &steps);
         let middle = (frame.left + frame.right) / 2.0;
-        let title = shorten(&self.title, SMALL, frame.right - frame.left + LEFT / 2.0);
-        let above = (middle, frame.top - 11.0);
-        canvas.text(&title, above, Type::new(SMALL, INK, Anchor::Middle));
+        let [arm, quantity] = &self.title;
+        let steps = self.devices.iter().map(Vec::len).max().unwrap_or(0);
+        let title = [arm, &format!("{quantity} (n = {steps} steps)")];
+        let room = frame.right - frame.left + LEFT / 2.0;
+        let title = title.map(|line| shorten(line, SMALL, room));
+        canvas.title(&title, middle, frame.top);
         let label = Type::new(LABEL, INK, Anchor::Middle);
         canvas.text("step", (middle, frame.bottom + 30.0), label);
         let pixels = |values: &[f64]| -> Vec<(f64, f64)> {

@@ -4,9 +4,10 @@
 use super::cost::{Cost, CostFacet, CostFigure, CostSeries, Mark, cost_figure};
 use super::step_time::{ArmTimes, DeviceTime, step_time};
 use crate::compare::analysis::{ArmTimings, Axis, device_pairs};
-use crate::compare::results::{ArmComparison, DeviceComparison, TrainingSize};
+use crate::compare::results::{ArmComparison, DeviceComparison, TimingOutcome, TrainingSize};
 use crate::device::DeviceInfo;
 use crate::plot::PlotError;
+use crate::plot::page::seed_range;
 use crate::stats::{Crossing, Estimate};
 use crate::text::number::fixed;
 
@@ -26,7 +27,7 @@ pub const SPEED_FILES: [(&str, &str); 3] = [
     ),
 ];
 
-const INTERVALS: &str = "Points: medians over windows. Bars: intervals of the median (at least 95 %, \
+const INTERVALS: &str = "Points: medians over n windows of steps. Bars: intervals of the median (at least 95 %, \
  order statistics), often smaller than the point.";
 
 /// The figures of the step times, with their file names.
@@ -52,6 +53,15 @@ fn heading(comparison: &DeviceComparison, what: &str) -> String {
         true => format!("{title} {what}"),
         false => format!("{title}. {what}"),
     }
+}
+
+/// The label of an arm, and the number of windows behind each point.
+fn titled(arm: &ArmComparison) -> String {
+    let windows = arm.speed.iter().filter_map(|timed| match &timed.outcome {
+        TimingOutcome::Done(times) => Some(times.step.len()),
+        _ => None,
+    });
+    format!("{} ({})", arm.label, seed_range(windows))
 }
 
 /// One line per device along `axis`.
@@ -85,7 +95,7 @@ fn throughput(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
         let timings = ArmTimings(arm);
         let rate = |device: &DeviceInfo, size| timings.rate(&device.name, size);
         let facet = CostFacet {
-            title: arm.label.clone(),
+            title: titled(arm),
             axis: "number of nets".to_owned(),
             series: lines(comparison, timings, Axis::Replicas, rate),
             marks: Vec::new(),
@@ -120,7 +130,7 @@ fn cost(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
             Axis::Batch | Axis::Replicas => "batch size (examples)",
         };
         (most > Some(1)).then(|| CostFacet {
-            title: arm.label.clone(),
+            title: titled(arm),
             axis: words.to_owned(),
             marks: marks(comparison, timings, axis, &series),
             series,
@@ -204,7 +214,7 @@ fn steps(comparison: &DeviceComparison) -> Result<Option<String>, PlotError> {
             .filter_map(row)
             .collect();
         (!rows.is_empty()).then(|| ArmTimes {
-            title: arm.label.clone(),
+            title: titled(arm),
             rows,
         })
     };

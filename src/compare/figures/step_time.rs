@@ -4,7 +4,7 @@
 use super::cost::cost_ticks;
 use crate::plot::PlotError;
 use crate::plot::axis::{Frame, Range};
-use crate::plot::canvas::{Anchor, Canvas, Type, figure, shorten, text_width, wrap};
+use crate::plot::canvas::{Anchor, BOLD, Canvas, Type, figure, shorten, text_width, wrap};
 use crate::plot::style::{
     CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH, series,
 };
@@ -42,7 +42,7 @@ pub(super) fn step_time(
     caption: &str,
     arms: &[ArmTimes],
 ) -> Result<String, PlotError> {
-    let lines = wrap(heading, HEADING * 1.08, WIDTH - 2.0 * EDGE);
+    let lines = wrap(heading, HEADING * BOLD, WIDTH - 2.0 * EDGE);
     let caption = wrap(caption, SMALL, WIDTH - 2.0 * EDGE);
     let rows = || arms.iter().flat_map(|arm| &arm.rows);
     let heights = arms
@@ -103,7 +103,7 @@ fn draw_arm(
     y: f64,
 ) -> f64 {
     let bold = Type::new(LABEL, INK, Anchor::Start).bold();
-    let title = shorten(&arm.title, LABEL * 1.08, WIDTH - 2.0 * EDGE);
+    let title = shorten(&arm.title, LABEL * BOLD, WIDTH - 2.0 * EDGE);
     canvas.text(&title, (EDGE, y + TITLE_ROW / 2.0 + 2.0), bold);
     let frame = Frame {
         top: y + TITLE_ROW,

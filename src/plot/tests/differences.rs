@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::analysis::fixture::{crossed, set_accuracy};
-use crate::spec::{Expect, Metric};
+use crate::spec::{Expect, Metric, When};
 
 #[test]
 fn contrasts_have_a_dot_per_pair_and_numbers() {
@@ -10,14 +10,14 @@ fn contrasts_have_a_dot_per_pair_and_numbers() {
     spec.contrasts[1].expect = Expect::Better;
     let svg = differences_of(&spec, &records(&spec));
     assert_sound(&svg);
-    assert_eq!(count(&svg, "<circle"), 12);
+    assert_eq!(count(&svg, "<circle"), 12 + 2, "seeds and signs");
     assert_eq!(count(&svg, "class=\"zero\""), 2);
     let texts = texts(&svg);
     for label in [
-        "b-vs-a",
-        "c-vs-a",
-        "improvement (points)",
-        "treatment better →",
+        "← a label better",
+        "b label better →",
+        "c label better →",
+        "difference (points)",
     ] {
         assert!(texts.contains(&label), "{label}: {texts:?}");
     }
@@ -38,14 +38,14 @@ fn metrics_and_sizes_have_their_own_axes() {
     let svg = differences_of(&spec, &records);
     let axes: Vec<&str> = texts(&svg)
         .into_iter()
-        .filter(|t| t.starts_with("improvement ("))
+        .filter(|t| t.starts_with("difference ("))
         .collect();
     assert_eq!(
         axes,
         [
-            "improvement (points)",
-            "improvement (points)",
-            "improvement (nats)"
+            "difference (points)",
+            "difference (points)",
+            "difference (nats)"
         ]
     );
 }
@@ -60,8 +60,13 @@ fn equal_pairs_are_counted_at_zero() {
     }
     let svg = differences_of(&spec, &records);
     assert_sound(&svg);
-    assert_eq!(count(&svg, "<circle"), 20);
-    assert!(texts(&svg).contains(&"×20") && texts(&svg).contains(&"exactly equal in all pairs"));
+    assert_eq!(count(&svg, "<circle"), 20 + 1);
+    let texts = texts(&svg);
+    assert!(texts.contains(&"×20"), "{texts:?}");
+    assert!(
+        texts.contains(&"exactly equal in all pairs, n = 20"),
+        "{texts:?}"
+    );
 }
 
 #[test]
@@ -71,11 +76,30 @@ fn interactions_have_their_own_axis() {
     assert_sound(&svg);
     let texts = texts(&svg);
     for label in [
-        "Improvement in test accuracy",
+        "Test accuracy",
         "Interaction in test accuracy",
-        "difference of improvements (points)",
-        "gains more at the first level →",
+        "difference of differences (points)",
+        "norm factor: batch label against none label, with relu label, mean over width factor",
     ] {
         assert!(texts.contains(&label), "{label}: {texts:?}");
     }
+}
+
+#[test]
+fn secondary_contrasts_are_exploratory_without_a_prediction() {
+    let mut spec = spec(3, 6, 2);
+    spec.contrasts[1].primary = false;
+    let svg = differences_of(&spec, &records(&spec));
+    let texts = texts(&svg);
+    let predicted = texts.iter().filter(|t| t.starts_with("(predicted "));
+    assert_eq!(predicted.count(), 1, "{texts:?}");
+    assert!(texts.contains(&"(exploratory)"), "{texts:?}");
+}
+
+#[test]
+fn earlier_evaluation_is_named() {
+    let mut spec = spec(2, 6, 3);
+    spec.contrasts[0].when = When::Epoch(2);
+    let svg = differences_of(&spec, &records(&spec));
+    assert!(texts(&svg).contains(&"After 2 epochs"));
 }

@@ -5,7 +5,7 @@ use super::super::factorial::{dose_response, interaction};
 use super::*;
 use crate::analysis::PairedScores;
 use crate::analysis::fixture::{crossed, diverge, set_accuracy};
-use crate::spec::{Figure, Metric, Panels, When};
+use crate::spec::{ContrastKind, Figure, Metric, Panels, When};
 
 fn factorial(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>) {
     let summary = summarize(spec, records).expect("records of one run");
@@ -33,33 +33,85 @@ fn interaction_plot_has_lines_facets_and_dots() {
         "batch label",
         "relu label",
         "tanh label",
-        "8 label",
-        "32 label",
-        "test accuracy (%)",
+        "8 label (n = 5)",
+        "32 label (n = 5)",
+        "test accuracy (%) by norm factor",
     ] {
         assert!(texts.contains(&label), "{label}: {texts:?}");
     }
     let caption = texts.join(" ");
     assert!(
-        caption.contains("95 % t interval over 5 seeds"),
+        caption.contains("95 % t interval over n seeds"),
         "{caption}"
     );
 }
 
+/// [`crossed`] with the widths 8, 32 and `last`.
+fn three_widths(last: f64) -> Spec {
+    let mut spec = crossed(5, 1);
+    let mut level = spec.factors[2].levels[0].clone();
+    (level.name, level.value) = ("last".to_owned(), Some(last));
+    spec.factors[2].levels.push(level);
+    let mut arms: Vec<_> = spec
+        .arms
+        .iter()
+        .filter(|arm| arm.levels[2] == 0)
+        .cloned()
+        .collect();
+    for arm in &mut arms {
+        arm.levels[2] = 2;
+        arm.name = arm.name.replace("-8", "-last");
+    }
+    spec.arms.extend(arms);
+    spec
+}
+
 #[test]
 fn wide_doses_get_a_logarithmic_axis() {
-    let mut spec = crossed(5, 1);
+    let spec = three_widths(16.0);
     let svg = factorial(&spec, &records(&spec)).1.expect("a width");
     assert_sound(&svg);
     assert!(texts(&svg).contains(&"width factor"));
-    spec.factors[2].levels[1].value = Some(800.0);
+    let spec = three_widths(128.0);
     let svg = factorial(&spec, &records(&spec)).1.expect("a width");
     let texts = texts(&svg);
-    assert!(
-        texts.contains(&"width factor, logarithmic scale"),
-        "{texts:?}"
-    );
-    assert!(texts.contains(&"8") && texts.contains(&"800"), "{texts:?}");
+    assert!(texts.contains(&"width factor (log scale)"), "{texts:?}");
+    assert!(texts.contains(&"8") && texts.contains(&"128"), "{texts:?}");
+}
+
+#[test]
+fn two_doses_are_compared_like_other_levels() {
+    let spec = crossed(5, 1);
+    assert_eq!(factorial(&spec, &records(&spec)).1, None);
+}
+
+#[test]
+fn same_two_factors_are_drawn_once() {
+    let mut spec = three_widths(128.0);
+    // The planned interaction is that of norm and width.
+    for contrast in &mut spec.contrasts {
+        if let ContrastKind::Effect { between, .. } = &mut contrast.comparison {
+            for pair in between {
+                pair.factor = "width".to_owned();
+                (pair.first, pair.second) = ("8".to_owned(), "32".to_owned());
+            }
+        }
+    }
+    spec.contrasts.retain(|c| c.comparison.is_interaction());
+    let (interaction, dose_response) = factorial(&spec, &records(&spec));
+    assert!(interaction.is_none() && dose_response.is_some());
+}
+
+#[test]
+fn long_labels_are_wrapped_not_cut() {
+    let mut spec = crossed(3, 1);
+    for level in &mut spec.factors[0].levels {
+        level.label = "only the layer behind the corrupted units is trained".to_owned();
+    }
+    let svg = factorial(&spec, &records(&spec)).0.expect("two factors");
+    assert_sound(&svg);
+    let texts = texts(&svg);
+    assert!(!texts.iter().any(|t| t.ends_with('…')), "{texts:?}");
 }
 
 #[test]
@@ -141,8 +193,8 @@ fn effect_figure_has_facets_lines_and_intervals() {
     assert_eq!(count(&svg, "class=\"key\""), 2);
     let texts = texts(&svg);
     for text in [
-        "after 1 epoch",
-        "after 3 epochs",
+        "after 1 epoch (n = 5)",
+        "after 3 epochs (n = 5)",
         "relu label",
         "tanh label",
         "8",
@@ -152,10 +204,13 @@ fn effect_figure_has_facets_lines_and_intervals() {
     }
     let caption = texts.join(" ");
     assert!(
-        caption.contains("Batch label against none label"),
+        caption.contains("Batch label (norm factor) against none label (norm factor)"),
         "{caption}"
     );
-    assert!(caption.contains("over 5 seeds"), "{caption}");
+    assert!(
+        caption.contains("above 0, batch label (norm factor) is better"),
+        "{caption}"
+    );
 }
 
 #[test]
@@ -167,7 +222,7 @@ fn effect_figure_averages_unused_factors() {
     let svg = effect_of(&spec, &records(&spec)).expect("a figure");
     assert_eq!(count(&svg, "class=\"series\""), 2);
     assert_eq!(count(&svg, "class=\"key\""), 0);
-    assert!(texts(&svg).contains(&"tanh label"));
+    assert!(texts(&svg).contains(&"tanh label (n = 4)"));
     figure.panels = Panels::One;
     spec.figure = Some(figure);
     let svg = effect_of(&spec, &records(&spec)).expect("a figure");

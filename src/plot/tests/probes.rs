@@ -5,6 +5,7 @@ use super::super::matrices::matrices;
 use super::super::traces::{probe_series, traces};
 use super::*;
 use crate::analysis::fixture::crossed;
+use crate::spec::{Measure, Metric};
 use ablate_models::zoo::ModelConfig;
 
 /// The traces and the series of a figure of probes.
@@ -51,7 +52,7 @@ fn probe_figures_have_a_facet_per_quantity() {
         assert!(
             texts(svg)
                 .iter()
-                .any(|t| t.starts_with("Line: mean over 4 seeds"))
+                .any(|t| t.starts_with("Line: mean over n seeds"))
         );
     }
     assert_eq!(texts(&along).iter().filter(|t| **t == "epoch").count(), 2);
@@ -68,8 +69,16 @@ fn many_crossed_arms_are_grouped_by_factors() {
     // The norm is varied; two activations and two widths make four facets per quantity.
     assert_eq!(count(&along, "class=\"series\""), 2 * 4 * 2);
     assert_eq!(count(&along, "class=\"key\""), 2);
-    let group = "relu label, 8 label";
+    let group = "relu label, 8 label (n = 3)";
     assert_eq!(texts(&along).iter().filter(|t| **t == group).count(), 2);
+}
+
+#[test]
+fn several_panels_show_only_compared_quantities() {
+    let mut spec = crossed(3, 2);
+    spec.contrasts[0].metric = Metric::Probe(Measure::named("update_gini").expect("a quantity"));
+    let [along, _] = probed(&spec, &with_probes(&spec)).map(|svg| svg.expect("probes"));
+    assert_eq!(count(&along, "class=\"series\""), 4 * 2);
 }
 
 #[test]
@@ -101,10 +110,10 @@ fn distributions_have_a_facet_per_arm() {
     assert_eq!(count(svg, "class=\"series\""), 2 * 2);
     assert_eq!(count(svg, "class=\"key\""), 2);
     let texts = texts(svg);
-    for arm in ["a label", "b label"] {
+    for arm in ["a label (n = 4)", "b label (n = 4)"] {
         assert_eq!(texts.iter().filter(|t| **t == arm).count(), 1, "{arm}");
     }
-    assert!(!texts.contains(&"c label"));
+    assert!(!texts.contains(&"c label (n = 4)"));
     let caption =
         "Line: median of the learned scales over the units of a block. Band: from the 5 %";
     assert!(texts.iter().any(|t| t.starts_with(caption)), "{texts:?}");
@@ -144,7 +153,7 @@ fn matrices_have_a_facet_per_arm() {
     assert_sound(&svg);
     let named = |name: &str| texts(&svg).iter().filter(|t| **t == name).count();
     // At the left of each matrix and below it.
-    assert_eq!([named("blocks.0"), named("blocks.1")], [4, 4]);
+    assert_eq!([named("1st block"), named("2nd block")], [4, 4]);
     let first = records.iter().map(|r| r.seed).min().expect("records");
     let caption = format!("of the net of seed {first}");
     let words = texts(&svg).join(" ");

@@ -23,7 +23,7 @@ fn summary(claim: Option<&str>, name: &str) -> Summary {
 
 /// The report of two arms with the improvement `values` per seed.
 fn improved(expect: Expect, values: &[f64]) -> String {
-    let mut spec = spec(2, values.len() as u64, 1);
+    let mut spec = spec(2, values.len() as u64, 2);
     spec.contrasts[0].expect = expect;
     let mut records = records(&spec);
     for (seed, value) in (0..).zip(values) {

@@ -14,7 +14,6 @@ fn factors_have_cell_means_effects_and_figures() {
     let report = &derived.report_md;
     for part in [
         "](interaction.svg)",
-        "](dose-response.svg)",
         "| norm factor | act factor |",
         "norm: `batch` against `none`, act: `tanh` minus `relu`",
         "norm factor: batch label against none label, with tanh label rather than relu label, mean \
@@ -79,7 +78,7 @@ fn table_rows_are_as_wide_as_their_header() {
 
 #[test]
 fn spec_without_contrasts_has_a_report() {
-    let mut spec = spec(1, 1, 1);
+    let mut spec = spec(1, 1, 2);
     (spec.claim, spec.sentence) = (None, None);
     let derived = derived(&spec, &records(&spec));
     assert!(derived.report_md.contains("**Answer: no verdict.**"));

@@ -158,11 +158,44 @@ impl Measure {
 
     /// Words for it.
     pub fn label(&self) -> String {
+        let label = self.quantity.label;
         match &self.part {
-            Some(part) => format!("{} of {part}", self.quantity.label),
-            None => self.quantity.label.to_owned(),
+            None => label.to_owned(),
+            Some(part) => match path_words(part) {
+                Some(path) => format!("{label} of the {path}"),
+                None => format!("{label}, {}", part_words(part)),
+            },
         }
     }
+}
+
+/// A part of a net in words: `1st block` for `blocks.0`, `step 10` for `step_10`.
+pub fn part_words(part: &str) -> String {
+    path_words(part).unwrap_or_else(|| part.replace(['_', '-'], " "))
+}
+
+/// `2nd stage, 1st block` for `stages.1.blocks.0`; `None` if `part` is no path of a block.
+fn path_words(part: &str) -> Option<String> {
+    let segments: Vec<&str> = part.split('.').collect();
+    let words = segments.chunks(2).map(|pair| {
+        let [list, index] = pair else { return None };
+        let number = index.parse::<usize>().ok()? + 1;
+        let word = match *list {
+            "blocks" => "block",
+            "stages" => "stage",
+            "dense" => "dense layer",
+            _ => return None,
+        };
+        let ending = match (number % 10, number % 100) {
+            (_, 11..=13) => "th",
+            (1, _) => "st",
+            (2, _) => "nd",
+            (3, _) => "rd",
+            _ => "th",
+        };
+        Some(format!("{number}{ending} {word}"))
+    });
+    Some(words.collect::<Option<Vec<_>>>()?.join(", "))
 }
 
 /// A name, or the description of a program's metric.
@@ -237,11 +270,31 @@ mod tests {
         let dead = read("probe:dead.blocks.1").unwrap();
         assert_eq!(
             dead.label(),
-            "share of dead units of blocks.1 (lower is better)"
+            "share of dead units of the 2nd block (lower is better)"
         );
         assert_eq!((dead.unit(), dead.scale()), ("share", "share"));
         assert!(!dead.higher_is_better() && !dead.at_every_epoch());
         assert!(read("probe:train_accuracy").unwrap().higher_is_better());
+    }
+
+    #[test]
+    fn parts_of_a_net_are_counted_from_one() {
+        let words = [
+            "blocks.0",
+            "stages.1.blocks.2",
+            "dense.10",
+            "step_50",
+            "batch-of-one",
+        ];
+        let words = words.map(part_words);
+        let expected = [
+            "1st block",
+            "2nd stage, 3rd block",
+            "11th dense layer",
+            "step 50",
+            "batch of one",
+        ];
+        assert_eq!(words, expected);
     }
 
     #[test]

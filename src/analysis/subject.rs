@@ -1,6 +1,6 @@
 //! The subject of a contrast or an effect, in words.
 
-use crate::analysis::Summary;
+use super::Summary;
 use crate::spec::{Between, ContrastKind, Factor, Held, Weight};
 use crate::text::markdown::one_line;
 use crate::text::number::fixed;
@@ -12,7 +12,7 @@ pub fn subject(summary: &Summary, comparison: &ContrastKind, weights: &[Weight])
             let label = |name: &str| arm_label(summary, name);
             format!("{} against {}", label(treatment), label(control))
         }
-        ContrastKind::Sum => weighted_sum(weights),
+        ContrastKind::Sum => weighted_sum(weights, |name| arm_label(summary, name)),
         ContrastKind::Effect {
             factor,
             treatment,
@@ -37,7 +37,7 @@ pub fn subject(summary: &Summary, comparison: &ContrastKind, weights: &[Weight])
 }
 
 /// The label of the treatment; `None` for a sum of arms.
-pub(super) fn treatment(summary: &Summary, comparison: &ContrastKind) -> Option<String> {
+pub fn treatment(summary: &Summary, comparison: &ContrastKind) -> Option<String> {
     match comparison {
         ContrastKind::Arms { treatment, .. } => Some(arm_label(summary, treatment)),
         ContrastKind::Effect {
@@ -48,7 +48,7 @@ pub(super) fn treatment(summary: &Summary, comparison: &ContrastKind) -> Option<
 }
 
 /// The label of the control; `None` for a sum of arms.
-pub(super) fn control(summary: &Summary, comparison: &ContrastKind) -> Option<String> {
+pub fn control(summary: &Summary, comparison: &ContrastKind) -> Option<String> {
     match comparison {
         ContrastKind::Arms { control, .. } => Some(arm_label(summary, control)),
         ContrastKind::Effect {
@@ -58,13 +58,45 @@ pub(super) fn control(summary: &Summary, comparison: &ContrastKind) -> Option<St
     }
 }
 
+/// The two ends of an axis of improvements: the meaning of values below and above 0.
+pub fn ends(summary: &Summary, comparison: &ContrastKind) -> [String; 2] {
+    let words = Words(&summary.factors);
+    match comparison {
+        ContrastKind::Arms { treatment, control } => {
+            [control, treatment].map(|arm| format!("{} better", arm_label(summary, arm)))
+        }
+        ContrastKind::Effect {
+            factor,
+            treatment,
+            control,
+            between,
+            ..
+        } => match &between[..] {
+            [] => [control, treatment].map(|l| format!("{} better", words.named_level(factor, l))),
+            [pair] => {
+                let gains = words.named_level(factor, treatment);
+                [&pair.second, &pair.first].map(|l| {
+                    format!(
+                        "{gains} gains more with {}",
+                        words.named_level(&pair.factor, l)
+                    )
+                })
+            }
+            _ => ["smaller", "larger"].map(|size| format!("{size} interaction")),
+        },
+        ContrastKind::Sum => {
+            ["negative", "positive"].map(|sign| format!("arms with {sign} weights better"))
+        }
+    }
+}
+
 fn arm_label(summary: &Summary, name: &str) -> String {
     let arm = summary.arm(name);
     one_line(arm.map_or(name, |arm| arm.label.as_str()))
 }
 
-/// `+1 × a − 0.5 × b − 0.5 × c`.
-fn weighted_sum(weights: &[Weight]) -> String {
+/// `1 × a − 0.5 × b − 0.5 × c`.
+fn weighted_sum(weights: &[Weight], name: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     for (k, term) in weights.iter().enumerate() {
         let size = fixed(term.weight.abs(), 3);
@@ -78,7 +110,7 @@ fn weighted_sum(weights: &[Weight]) -> String {
             (_, false) => " + ",
             (_, true) => " \u{2212} ",
         };
-        text.push_str(&format!("{sign}{size} × `{}`", term.arm));
+        text.push_str(&format!("{sign}{size} × {}", name(&term.arm)));
     }
     text
 }
@@ -145,10 +177,10 @@ impl Words<'_> {
 }
 
 /// Treatment against control by their names, for tables: `before` against `after`.
-pub(super) fn short(comparison: &ContrastKind, weights: &[Weight]) -> String {
+pub fn short(comparison: &ContrastKind, weights: &[Weight]) -> String {
     match comparison {
         ContrastKind::Arms { treatment, control } => format!("`{treatment}` against `{control}`"),
-        ContrastKind::Sum => weighted_sum(weights),
+        ContrastKind::Sum => weighted_sum(weights, |name| format!("`{name}`")),
         ContrastKind::Effect {
             factor,
             treatment,
