@@ -89,14 +89,13 @@ const AGAIN: &str = "*Training again* means other seeds on this data set; this i
 data* means other images of the same kind; this interval, at the same level, decides nothing, but a \
 verdict says whether it agrees.";
 
-const FROM_FOLDS: &str = "It comes from the test folds, whose differences are correlated because they share \
-training images (Nadeau and Bengio 2003).";
+const FROM_FOLDS: &str = "The interval for new data comes from the test folds, whose differences are \
+correlated because they share training images (Nadeau and Bengio 2003).";
 
-const FROM_IMAGES: &str =
-    "It comes from seeds and test images together; the training images stay the same.";
+const FROM_IMAGES: &str = "The interval for new data comes from seeds and test images together; the training images stay the same.";
 
-const NOT_KNOWN: &str = "It is *not known* without test folds, except for accuracy after the last epoch \
-from records that list the misclassified images.";
+const NOT_KNOWN: &str = "The interval for new data is *not known* without test folds, except for accuracy \
+after the last epoch from records that list the misclassified images.";
 
 const SIGNS_OF_SCORES: &str =
     "treatment minus control for accuracy, control minus treatment for NLL and ECE";
