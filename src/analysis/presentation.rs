@@ -71,14 +71,22 @@ impl ContrastSummary {
     /// Why it is withheld, or `exploratory` without one; an undecided verdict and that on a program, which
     /// may have no data set, have no population.
     pub fn verdict_words(&self) -> String {
+        self.words_with(match self.contrast.metric {
+            Metric::Program(_) => "",
+            _ => population(self.verdict, self.holds_for_new_data()),
+        })
+    }
+
+    /// The verdict without its population, for figures.
+    pub fn short_verdict_words(&self) -> String {
+        self.words_with("")
+    }
+
+    fn words_with(&self, population: &str) -> String {
         if let Some(withheld) = &self.withheld {
             return withheld.words();
         }
         let word = self.verdict.map_or("exploratory", verdict_word);
-        let population = match self.contrast.metric {
-            Metric::Program(_) => "",
-            _ => population(self.verdict, self.holds_for_new_data()),
-        };
         match self.is_supported_but_small() {
             true => format!("{word}{population}, but too small to matter"),
             false => format!("{word}{population}"),
@@ -107,11 +115,9 @@ impl ContrastSummary {
 impl Summary {
     /// The overall verdict and its population in words, or why it is withheld; `none` without one.
     pub fn verdict_words(&self) -> String {
-        if let Some(withheld) = &self.withheld {
-            return withheld.words();
-        }
-        let Some(verdict) = self.verdict else {
-            return "none".to_owned();
+        let word = self.short_verdict_words();
+        let (None, Some(verdict)) = (&self.withheld, self.verdict) else {
+            return word;
         };
         let primary = self.contrasts.iter().filter(|c| c.contrast.primary);
         let new_data = overall_verdict(primary.map(|contrast| {
@@ -123,7 +129,16 @@ impl Summary {
             true => population(Some(verdict), new_data == Some(verdict)),
             false => "",
         };
-        format!("{}{population}", verdict_word(verdict))
+        format!("{word}{population}")
+    }
+
+    /// The overall verdict without its population, for programs that read it, or why it is withheld; `none`
+    /// without one.
+    pub fn short_verdict_words(&self) -> String {
+        match &self.withheld {
+            Some(withheld) => withheld.words(),
+            None => self.verdict.map_or("none", verdict_word).to_owned(),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
     let rows: Vec<Row> = (specs.into_iter().zip(damaged))
         .map(|(spec, damaged)| Row {
             damaged,
-            verdict: summary_of(&spec.name, &results).map(|summary| summary.verdict_words()),
+            verdict: summary_of(&spec.name, &results).map(|summary| summary.short_verdict_words()),
             arms: spec.arms.len(),
             seeds: spec.seeds.len(),
             cells: cells(&spec),

@@ -271,7 +271,7 @@ fn draw_finding(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, y: f64) {
         Some(_) => format!(
             "(predicted {}: {})",
             prediction_word(contrast.contrast.expect),
-            contrast.verdict_words()
+            contrast.short_verdict_words()
         ),
         None => "(exploratory)".to_owned(),
     };
