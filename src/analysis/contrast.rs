@@ -36,7 +36,11 @@ pub(super) fn decide_all(
         })
         .unzip();
     let stream = Stream::new(0, Purpose::Resample, &spec.name);
-    let decisions = decide(&hypotheses, primary_count(spec), &Rule::default(), &stream);
+    let rule = Rule {
+        looks: spec.looks.clone(),
+        ..Rule::default()
+    };
+    let decisions = decide(&hypotheses, primary_count(spec), &rule, &stream);
     for (contrast, decision) in open.into_iter().zip(decisions) {
         contrast.verdict = decision.verdict;
         contrast.decision = Some(decision);

@@ -88,6 +88,7 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
         reading: "Equivalent within the margin supports the claim.".to_owned(),
         suites: vec!["standard".to_owned()],
         seeds: (0..seeds).collect(),
+        looks: None,
         factors: Vec::new(),
         arms: names.iter().map(|name| arm(name, epochs)).collect(),
         contrasts: names

@@ -17,7 +17,8 @@
 //! | `identities` | whether each identity holds as stated |
 //! | `claim_status`, `evidence` | overall answer to a claim, and the contrast that shows it best |
 //! | `conditions` | nets, data and training of an experiment in words |
-//! | `power_forecast` | minimum detectable effects before the run |
+//! | `power_forecast` | what an experiment can decide, before the run |
+//! | `experience` | spread of differences in the committed results, for the forecast |
 //! | `presentation` | decimals, intervals and words for tables and figures |
 //! | `seed_check` | whether a program uses its seed and is deterministic |
 //! | `subject` | arms, contrasts and effects in words |
@@ -32,6 +33,7 @@ mod contrast;
 mod effects;
 mod error;
 mod evidence;
+mod experience;
 mod identities;
 mod learning_rate;
 mod new_data;
@@ -49,10 +51,11 @@ pub use claim_status::{ClaimStatus, claim_status};
 pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use evidence::{Evidence, evidence};
+pub use experience::{Experience, Factor, NetExperience, NetKind, SdPrediction};
 pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome};
 pub use new_data::{NewData, NewDataMethod};
 pub use paired_scores::PairedScores;
-pub use power_forecast::{PowerForecast, SdSource, power_forecast};
+pub use power_forecast::{PowerForecast, SdSource, WeakContrast, power_forecast, weak_contrasts};
 pub use presentation::{finding_words, metric_decimals, prediction_word, verdict_word};
 pub use seed_check::{CheckedMetric, SeedCheck};
 pub use summary::{
@@ -122,6 +125,7 @@ pub fn summarize_checked(
         device: cells.device().to_owned(),
         adapter: None,
         seeds: spec.seeds.clone(),
+        looks: spec.looks.clone(),
         withheld: Withheld::of(
             spec,
             spec.contrasts.iter().filter(|contrast| contrast.primary),

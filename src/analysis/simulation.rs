@@ -1,13 +1,20 @@
-//! Simulated error rates, power and coverage of contrasts of crossed factors, from records to verdicts.
+//! Simulated error rates, power and coverage, from records to verdicts: of contrasts of crossed factors, and
+//! of the pipeline from cells to verdicts. `cargo run --example error_rates -- pipeline` has more of the
+//! latter.
 //!
 //! Scores are drawn from known distributions at fixed seeds, so every rate is a fixed number.
 
 use super::contrast::prediction;
-use super::fixture::{crossed, records, test_scores};
+use super::fixture::{self, crossed, records, test_scores};
 use super::{ArmSummary, Cells, EffectSummary, PairedScores, summarize};
+use crate::plan::Plan;
 use crate::record::CellRecord;
+use crate::run::events::Silent;
+use crate::run::fake;
+use crate::run::planted::{Noise, PlantedTrainer};
 use crate::spec::{ContrastKind, Expect, Spec};
 use crate::stats::{Decision, Hypothesis, MinimumDetectable, Rule, Sample, Verdict, decide};
+use crate::trainer::{Job, StopFlag, Trainer};
 use ablate_streams::{Purpose, Stream};
 
 const ROUNDS: usize = 500;
@@ -193,4 +200,48 @@ fn estimated_effects_have_their_known_sizes() {
         panic!("effects of factors");
     };
     assert_eq!(treatment, "batch", "against the first level");
+}
+
+/// Verdicts of `rounds` experiments with the true difference `truth`, from planned cells to verdicts.
+fn planted(expect: Expect, truth: f64, noise: Noise, rounds: u64) -> [usize; 3] {
+    let mut spec = fake::spec(&["control", "treatment"], 20);
+    spec.arms
+        .iter_mut()
+        .for_each(|arm| arm.learning_rates = vec![0.001, 0.01]);
+    let mut contrast = fixture::contrast("treatment", "control", expect);
+    contrast.margin = 0.5;
+    spec.contrasts = vec![contrast];
+    let plan = Plan::new(&spec, "flex", 40, "planted");
+    let mut counts = [0; 3];
+    for repetition in 0..rounds {
+        let trainer = PlantedTrainer {
+            repetition,
+            effects: [("treatment".to_owned(), truth)].into(),
+            noise,
+        };
+        let train = |job: &Job| trainer.train(job, &Silent, &StopFlag::default());
+        let jobs = plan.jobs(|_| true);
+        let records: Vec<CellRecord> = jobs.iter().filter_map(train).flatten().collect();
+        let summary = summarize(&spec, &records).unwrap();
+        counts[match summary.verdict.unwrap() {
+            Verdict::Supported => 0,
+            Verdict::Contradicted => 1,
+            Verdict::Undecided => 2,
+        }] += 1;
+    }
+    counts
+}
+
+#[test]
+fn planted_truth_is_found_and_rarely_missed() {
+    let rounds = 60;
+    // 2.5 % of 60 are 1.5; seven have a probability of 0.1 %.
+    for noise in [Noise::Normal, Noise::Skewed, Noise::Images] {
+        let [supported, contradicted, _] = planted(Expect::Better, 0.0, noise, rounds);
+        assert!(supported < 7, "{noise:?}: {supported}");
+        assert!(contradicted > 10, "{noise:?}: {contradicted}");
+        let [supported, contradicted, _] = planted(Expect::Better, 1.0, noise, rounds);
+        assert!(supported > 45, "{noise:?}: {supported}");
+        assert!(contradicted < 2, "{noise:?}: {contradicted}");
+    }
 }

@@ -3,7 +3,7 @@
 use super::{EffectSummary, IdentitySummary, NewData, Withheld};
 use crate::record::Scores;
 use crate::spec::{Contrast, Factor, Metric, Published, When};
-use crate::stats::{Decision, Sample, Verdict};
+use crate::stats::{Decision, Looks, Sample, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,9 @@ pub struct Summary {
     pub adapter: Option<String>,
     /// Seeds of the spec.
     pub seeds: Vec<u64>,
+    /// Looks at the results, if seeds were added after a look; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks: Option<Looks>,
     /// Overall verdict of the primary contrasts; absent if no contrast is primary.
     pub verdict: Option<Verdict>,
     /// Why the verdict is withheld, if it is; `verdict` is then not to be shown.

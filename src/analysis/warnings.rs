@@ -2,9 +2,10 @@
 
 use super::learning_rate::open;
 use super::{ArmSummary, Cells, ContrastSummary};
+use crate::plan::Warning;
 use crate::record::Outcome;
 use crate::stats::MIN_SIMULATED_SEEDS;
-use crate::text::counted;
+use crate::text::{capitalized, counted};
 
 /// All warnings, the most serious first.
 pub(super) fn collect(
@@ -119,11 +120,8 @@ fn too_few_seeds(contrasts: &[ContrastSummary]) -> Option<String> {
     let fewest = decided.min_by_key(|c| c.improvements.len())?;
     let n = fewest.improvements.len();
     (n < MIN_SIMULATED_SEEDS).then(|| {
-        format!(
-            "With {} a t interval rests on the assumption of normal differences, which so few cannot \
-             check; use at least {MIN_SIMULATED_SEEDS} seeds.",
-            counted(n, fewest.contrast.comparison.unit())
-        )
+        let warning = Warning::UncheckedSeeds { seeds: n };
+        capitalized(&format!("{warning}; {}.", warning.advice()))
     })
 }
 

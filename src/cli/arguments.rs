@@ -21,7 +21,7 @@ pub(crate) const DEFAULT_DEVICE: &str = "flex";
 /// The device of programs, unless another is given.
 const CPU: &str = "cpu";
 /// Folder for results of unchanged experiments from `experiments/`.
-const RESULTS: &str = "results";
+pub(crate) const RESULTS: &str = "results";
 
 /// Folder for all other results.
 const OTHER_RESULTS: &str = "ablate-results";
@@ -99,6 +99,19 @@ impl ResultsArg {
     }
 }
 
+impl Results {
+    /// The folder for results that `reason` keeps out of the committed ones, unless `given` names one.
+    pub(crate) fn changed(self, given: &ResultsArg, reason: &'static str) -> Self {
+        match given.given.is_some() || self.reason.is_some() {
+            true => self,
+            false => Self {
+                folder: OTHER_RESULTS.into(),
+                reason: Some(reason),
+            },
+        }
+    }
+}
+
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.folder.display())
@@ -154,6 +167,14 @@ impl RunSettings {
         match self.device.as_str() {
             "" => DEFAULT_DEVICE,
             name => name,
+        }
+    }
+
+    /// The same settings for going on with a run that these started.
+    pub(crate) fn going_on(&self) -> Self {
+        Self {
+            fresh: false,
+            ..self.clone()
         }
     }
 

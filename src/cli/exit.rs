@@ -7,6 +7,7 @@ use crate::files::FileError;
 use crate::plot::PlotError;
 use crate::report::{DeriveError, SpliceError};
 use crate::run::lock::LockError;
+use crate::run::looks::LooksError;
 use crate::run::{RecordError, RunError};
 use crate::spec::SpecError;
 use std::error::Error;
@@ -128,6 +129,12 @@ impl From<DataError> for Failure {
 
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
+        Self::of(Code::Unavailable, &error)
+    }
+}
+
+impl From<LooksError> for Failure {
+    fn from(error: LooksError) -> Self {
         Self::of(Code::Unavailable, &error)
     }
 }

@@ -13,6 +13,7 @@ mod folder;
 mod instructions;
 mod list;
 mod logging;
+mod looks;
 mod measure;
 mod models;
 mod plan;
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn no_verb_means_run() {
-        assert_eq!(default_run().unwrap().selection.names, [""; 0]);
+        assert_eq!(default_run().unwrap().common.selection.names, [""; 0]);
         assert!(Cli::try_parse_from(["ablate"]).unwrap().verb.is_none());
     }
 

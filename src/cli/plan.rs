@@ -7,9 +7,9 @@ use super::folder::summary_of;
 use super::run;
 use super::trainer;
 use super::work::Work;
-use crate::analysis::{PowerForecast, SdSource, Summary, power_forecast};
+use crate::analysis::{PowerForecast, power_forecast};
 use crate::plan::warnings;
-use crate::spec::{Contrast, Expect};
+use crate::spec::{Contrast, Expect, Metric};
 use crate::text::counted;
 use crate::text::number::{decimals, fixed};
 use crate::text::wrap::paragraph;
@@ -24,12 +24,28 @@ use std::thread;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    run: run::Args,
+    run: run::Common,
     /// Skip the time estimate, which trains a few steps
     #[arg(long)]
     no_time: bool,
+    /// Expected test error in percent, for the power of
+    /// contrasts whose arms have no recorded results
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        value_parser = percent,
+        verbatim_doc_comment
+    )]
+    expected_error: Option<f64>,
     #[command(flatten)]
     format: FormatArg,
+}
+
+/// Parses an error rate in percent.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches(['%', ' ']).parse::<f64>().ok();
+    let inside = number.filter(|x| *x > 0.0 && *x < 100.0);
+    inside.ok_or_else(|| "it must be a number between 0 and 100".to_owned())
 }
 
 /// The preview of one experiment.
@@ -52,6 +68,7 @@ struct Planned {
     /// Estimated seconds of the run; absent if not estimated.
     seconds: Option<f64>,
     contrasts: Vec<PowerForecast>,
+    /// Contrasts that may stay undecided, then other weaknesses of the design.
     warnings: Vec<Warning>,
 }
 
@@ -74,7 +91,8 @@ pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
             false => estimate_seconds(work, &args.run.settings, &results.folder, console)?,
         };
         let summary = summary_of(&work.plan.spec.name, &results.folder);
-        planned.push(describe(work, summary.as_ref(), seconds));
+        let contrasts = power_forecast(&work.plan.spec, summary.as_ref(), args.expected_error);
+        planned.push(describe(work, contrasts, seconds));
     }
     match args.format.format {
         Format::Json => console.print_json(&planned)?,
@@ -83,12 +101,19 @@ pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
     Ok(Code::Done)
 }
 
-fn describe(work: &Work, summary: Option<&Summary>, seconds: Option<f64>) -> Planned {
+fn describe(work: &Work, contrasts: Vec<PowerForecast>, seconds: Option<f64>) -> Planned {
     let spec = &work.plan.spec;
+    let to_run = contrasts.iter().filter(|_| !work.jobs.is_empty());
+    let weak = to_run.filter_map(PowerForecast::weak);
+    let weak = weak.map(|weak| Warning {
+        what: weak.to_string(),
+        advice: weak.advice(),
+    });
     let found = warnings(spec).into_iter().map(|warning| Warning {
         what: warning.to_string(),
         advice: warning.advice(),
     });
+    let warnings = weak.chain(found).collect();
     Planned {
         name: spec.name.clone(),
         title: spec.title.clone(),
@@ -100,8 +125,8 @@ fn describe(work: &Work, summary: Option<&Summary>, seconds: Option<f64>) -> Pla
         to_train: work.to_train(),
         jobs: work.jobs.len(),
         seconds,
-        contrasts: power_forecast(spec, summary),
-        warnings: found.collect(),
+        contrasts,
+        warnings,
     }
 }
 
@@ -176,14 +201,14 @@ fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
     let mut out = String::new();
     for (work, plan) in works.iter().zip(planned) {
         out.push_str(&format!("{}: {}\n", plan.name, plan.title));
+        for warning in &plan.warnings {
+            out.push_str(&paragraph(1, &format!("warning: {}", warning.what)));
+            out.push_str(&paragraph(2, &format!("advice: {}", warning.advice)));
+        }
         out.push_str(&paragraph(1, &cells(plan, results)));
         out.push_str(&committed(plan));
         for (contrast, forecast) in work.plan.spec.contrasts.iter().zip(&plan.contrasts) {
             out.push_str(&paragraph(1, &power(contrast, forecast)));
-        }
-        for warning in &plan.warnings {
-            out.push_str(&paragraph(1, &format!("warning: {}", warning.what)));
-            out.push_str(&paragraph(2, &format!("advice: {}", warning.advice)));
         }
         out.push('\n');
     }
@@ -226,7 +251,12 @@ fn power(contrast: &Contrast, forecast: &PowerForecast) -> String {
     let unit = contrast.metric.unit();
     let start = format!("`{}` ({})", contrast.name, contrast.metric.label());
     let Some(sd) = forecast.sd else {
-        return format!("{start}: its power is unknown before the first results");
+        let predictable = matches!(contrast.metric, Metric::TestAccuracy | Metric::TestNll);
+        let advice = match predictable {
+            true => "; `--expected-error PERCENT` predicts it",
+            false => "",
+        };
+        return format!("{start}: its power is unknown before the first results{advice}");
     };
     if sd == 0.0 {
         return format!("{start}: all recorded differences are equal");
@@ -243,14 +273,31 @@ fn power(contrast: &Contrast, forecast: &PowerForecast) -> String {
     let Some(shown) = shown else {
         return format!("{start}: cannot show a difference of any size");
     };
-    let known = match forecast.source {
-        SdSource::Recorded => "recorded",
-        SdSource::Assumed | SdSource::Unknown => "assumed",
+    format!(
+        "{start}: can show {shown} with 80 % power (margin {}, {})",
+        contrast.margin,
+        deviation(forecast, &fixed(sd, d))
+    )
+}
+
+/// The standard deviation `sd` of a forecast, and what it rests on.
+fn deviation(forecast: &PowerForecast, sd: &str) -> String {
+    let Some(expected) = forecast.expected else {
+        return format!("recorded SD of differences {sd}");
+    };
+    let factor = expected.factor;
+    let unit = match forecast.metric {
+        Metric::TestNll => " nats",
+        _ => "",
     };
     format!(
-        "{start}: can show {shown} with 80 % power (margin {}, {known} SD of differences {})",
-        contrast.margin,
-        fixed(sd, d)
+        "expected SD of differences {sd}: {}{unit} times the binomial SD of {} test images at {} % \
+         error; the factor is the median of {} with a spread of {}",
+        fixed(factor.median, 2),
+        expected.images,
+        fixed(expected.error, 1),
+        counted(factor.contrasts, "recorded contrast"),
+        fixed(factor.spread, 1),
     )
 }
 
@@ -273,6 +320,15 @@ mod tests {
         assert_eq!(makespan([1.0, 1.0, 5.0].into_iter(), 2), 6.0);
         assert_eq!(makespan([1.0, 2.0].into_iter(), 1), 3.0);
         assert_eq!(makespan([].into_iter(), 2), 0.0);
+    }
+
+    #[test]
+    fn error_rates_are_percentages() {
+        assert_eq!(percent("2.5"), Ok(2.5));
+        assert_eq!(percent("3 %"), Ok(3.0));
+        for text in ["0", "100", "-1", "nan", "much"] {
+            assert!(percent(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::arguments::ResultsArg;
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::folder::{self, DerivedFile};
+use super::looks;
 use super::select::{ALL, Selection};
 use crate::analysis::Summary;
 use crate::data;
@@ -42,6 +43,10 @@ pub(crate) struct Args {
 pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     let specs = args.selection.specs(ALL)?;
     let results = args.results.folder(&args.selection, &specs, None).folder;
+    let given = args.selection.gives_seeds();
+    let specs = (specs.into_iter())
+        .map(|spec| looks::recorded(spec, &results, given))
+        .collect::<Result<Vec<_>, _>>()?;
     let compared = compared(args, &specs, &results);
     let specs = match (compared.is_empty(), args.selection.names.is_empty()) {
         // A device comparison can be reported without any trained experiment.

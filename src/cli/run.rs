@@ -3,18 +3,19 @@
 use super::arguments::{Results, ResultsArg, RunSettings};
 use super::console::Console;
 use super::exit::{Code, Failure};
+use super::looks::{self, Next, UntilDecided};
 use super::progress::{RunProgress, units};
 use super::select::Selection;
 use super::work::Work;
 use super::{folder, preflight, seeds, signals, trainer};
-use crate::analysis::Summary;
+use crate::analysis::{Summary, power_forecast, weak_contrasts};
 use crate::device::DeviceInfo;
 use crate::files::check_writable;
 use crate::provenance::Provenance;
 use crate::record::CellRecord;
 use crate::report::{Derived, REPORT_FILE, answer, claims_text};
-use crate::run::{Reproduction, RunOptions, RunReport, run_spec, runs};
-use crate::spec::Claim;
+use crate::run::{Reproduction, RunOptions, RunReport, looks as looks_file, run_spec, runs};
+use crate::spec::{Claim, Spec};
 use crate::text::counted;
 use crate::trainer::StopFlag;
 use std::path::Path;
@@ -23,6 +24,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    until: UntilDecided,
+}
+
+/// The arguments that `run` and `plan` share.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) settings: RunSettings,
@@ -30,53 +40,91 @@ pub(crate) struct Args {
     pub(crate) results: ResultsArg,
 }
 
-impl Args {
+impl Common {
     /// Returns the work on every selected experiment, and the results folder.
     pub(crate) fn work(&self) -> Result<(Vec<Work>, Results), Failure> {
+        let (specs, results) = self.specs(false, |results| results)?;
+        Ok((self.work_on(&specs, &results)?, results))
+    }
+
+    /// Returns the selected experiments with the looks that their results folders record, and the results
+    /// folder, which `change` may replace. `more` says whether seeds will follow.
+    fn specs(
+        &self,
+        more: bool,
+        change: impl FnOnce(Results) -> Results,
+    ) -> Result<(Vec<Spec>, Results), Failure> {
         let specs = self.selection.to_run()?;
         for spec in &specs {
             preflight::check_arms(spec)?;
         }
         let device = Some(self.settings.device());
-        let results = self.results.folder(&self.selection, &specs, device);
-        let work = specs
-            .iter()
-            .map(|spec| Work::new(spec, &self.settings, &results.folder))
+        let results = change(self.results.folder(&self.selection, &specs, device));
+        let given = self.selection.gives_seeds();
+        let specs = (specs.into_iter())
+            .map(|spec| looks::before_run(spec, &results.folder, given, more))
             .collect::<Result<_, _>>()?;
-        Ok((work, results))
+        Ok((specs, results))
+    }
+
+    fn work_on(&self, specs: &[Spec], results: &Results) -> Result<Vec<Work>, Failure> {
+        let work = |spec| Work::new(spec, &self.settings, &results.folder);
+        specs.iter().map(work).collect()
+    }
+}
+
+impl Args {
+    /// As [`Common::work`], for the first look where seeds are added until there is a verdict.
+    fn work(&self) -> Result<(Vec<Work>, Results), Failure> {
+        if !self.until.until_decided {
+            return self.common.work();
+        }
+        let reason = "`--until-decided` changes the number of seeds";
+        let change = |results: Results| results.changed(&self.common.results, reason);
+        let (specs, results) = self.common.specs(true, change)?;
+        let specs = (specs.into_iter())
+            .map(|spec| self.until.begin(spec))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok((self.common.work_on(&specs, &results)?, results))
     }
 }
 
 pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
     let (mut works, results) = args.work()?;
-    let device = find_device(&works, &args.settings, console)?;
+    let device = find_device(&works, &args.common.settings, console)?;
     check_inputs(&works, &results)?;
     announce(&works, &results, console);
-    let claims = Claim::load_all(&args.selection.experiments)?;
-    let stop = signals::catch(console)?;
+    for work in works.iter().filter(|work| !work.jobs.is_empty()) {
+        warn_of_weak_contrasts(work, args, &results.folder, console);
+    }
+    let run = Run {
+        args,
+        device,
+        results: &results.folder,
+        claims: Claim::load_all(&args.common.selection.experiments)?,
+        stop: signals::catch(console)?,
+        console,
+    };
 
     let mut checked = Vec::new();
     for work in &mut works {
-        checked.push(check_seeds(work, args, &results.folder, console, &stop)?);
+        checked.push(check_seeds(
+            work,
+            args,
+            &results.folder,
+            console,
+            &run.stop,
+        )?);
     }
     console.start_bar(works.iter().flat_map(|w| &w.jobs).map(units).sum());
     let mut summaries = Vec::new();
     let mut failed = 0;
-    for (work, records) in works.iter().zip(checked) {
-        let device = device.as_ref();
-        let report = train(work, args, device, records, &results.folder, console, &stop)?;
-        if report.stopped {
-            return Err(signals::stopped(&work.plan.spec.name));
-        }
-        failed += report.failed;
-        report_training(&work.plan.spec.name, &report, console);
-        let spec = &work.plan.spec;
-        let runs = folder::recorded_runs(spec, &results.folder)?;
-        let derived = folder::derive(spec, &runs, &results.folder, console)?;
-        console.print(&format!("{}\n", answer(&derived.summary)))?;
-        write_files(&derived, &claims, &results.folder, console)?;
-        summaries.push(derived.summary);
+    for (work, records) in works.into_iter().zip(checked) {
+        let (summary, failures) = run.experiment(work, records)?;
+        failed += failures;
+        summaries.push(summary);
     }
+    let claims = run.claims;
     conclude(&claims, &summaries, console)?;
     if failed > 0 {
         let cells = counted(failed, "cell");
@@ -151,7 +199,7 @@ fn check_seeds(
         return Ok(Vec::new());
     };
     let folder = results.join(&spec.name);
-    let jobs = args.settings.jobs(spec);
+    let jobs = args.common.settings.jobs(spec);
     let trainer = trainer::trainer_of(spec, &work.plan.device, false, jobs, &folder)?;
     let records = seeds::check(&work.plan, design, &folder, &*trainer, jobs, console, stop)?;
     let ran = |id: &str| records.iter().any(|record| record.id == id);
@@ -160,33 +208,112 @@ fn check_seeds(
     Ok(records)
 }
 
-fn train(
-    work: &Work,
-    args: &Args,
-    device: Option<&DeviceInfo>,
-    records: Vec<CellRecord>,
-    results: &Path,
-    console: &Console,
-    stop: &StopFlag,
-) -> Result<RunReport, Failure> {
-    let spec = &work.plan.spec;
-    let jobs = args.settings.jobs(spec).min(work.jobs.len()).max(1);
-    let setting = trainer::setting(&work.plan.device, device, spec);
-    let options = RunOptions {
-        jobs,
-        fresh: args.settings.fresh,
-        adopt: args.settings.adopt,
-        records,
-        results: results.to_owned(),
+/// Warns of primary contrasts that may well stay undecided, before cells are trained for them.
+fn warn_of_weak_contrasts(work: &Work, args: &Args, results: &Path, console: &Console) {
+    let (spec, option) = match args.until.until_decided {
+        true => (looks::at_most_seeds(&work.plan.spec), "--max-seeds"),
+        false => (work.plan.spec.clone(), "--seeds"),
     };
-    let (device, isolate) = (&work.plan.device, args.settings.isolate);
-    let trainer = trainer::trainer_of(spec, device, isolate, jobs, &results.join(&spec.name))?;
-    let progress = RunProgress::new(console, &work.plan.spec.name, work.jobs.len());
-    let report = run_spec(&work.plan, &*trainer, &options, &progress, stop)?;
-    if let Some(provenance) = Provenance::of_run(&setting, &report).filter(|_| !report.stopped) {
-        provenance.write(&results.join(&work.plan.spec.name))?;
+    let recorded = folder::summary_of(&spec.name, results);
+    let forecasts = power_forecast(&spec, recorded.as_ref(), None);
+    if let Some(text) = weak_contrasts(&forecasts, option) {
+        console.warn(&format!("{}: {text}", spec.name));
     }
-    Ok(report)
+}
+
+/// What all experiments of a run share.
+struct Run<'a> {
+    args: &'a Args,
+    device: Option<DeviceInfo>,
+    results: &'a Path,
+    claims: Vec<Claim>,
+    stop: Arc<StopFlag>,
+    console: &'a Console,
+}
+
+impl Run<'_> {
+    /// Trains one experiment and writes its files, with more seeds until it is decided if that was asked
+    /// for. `records` are those of the check of its seeds. Returns the summary and the number of failed cells.
+    fn experiment(
+        &self,
+        mut work: Work,
+        mut records: Vec<CellRecord>,
+    ) -> Result<(Summary, usize), Failure> {
+        let mut settings = self.args.common.settings.clone();
+        loop {
+            let (summary, failed) = self.look(&work, &settings, std::mem::take(&mut records))?;
+            let spec = &work.plan.spec;
+            if !self.args.until.until_decided {
+                return Ok((summary, failed));
+            }
+            match self.args.until.next(spec, &summary, failed) {
+                Next::Stop(why) => {
+                    self.console.info(&format!("{}: {why}", spec.name));
+                    return Ok((summary, failed));
+                }
+                Next::More(spec) => {
+                    let seeds = spec.seeds.len();
+                    self.console
+                        .info(&format!("{}: going on to {seeds} seeds", spec.name));
+                    settings = settings.going_on();
+                    work = Work::new(&spec, &settings, self.results)?;
+                    let more = work.jobs.iter().map(units).sum();
+                    self.console.bar().inc_length(more);
+                }
+            }
+        }
+    }
+
+    /// Trains the missing cells of one experiment, and writes and prints its results.
+    fn look(
+        &self,
+        work: &Work,
+        settings: &RunSettings,
+        records: Vec<CellRecord>,
+    ) -> Result<(Summary, usize), Failure> {
+        let spec = &work.plan.spec;
+        let report = self.train(work, settings, records)?;
+        if report.stopped {
+            return Err(signals::stopped(&spec.name));
+        }
+        report_training(&spec.name, &report, self.console);
+        if let Some(looks) = &spec.looks {
+            looks_file::write(&self.results.join(&spec.name), looks)?;
+        }
+        let runs = folder::recorded_runs(spec, self.results)?;
+        let derived = folder::derive(spec, &runs, self.results, self.console)?;
+        let text = answer(&derived.summary);
+        self.console.print(&format!("{text}\n"))?;
+        write_files(&derived, &self.claims, self.results, self.console)?;
+        Ok((derived.summary, report.failed))
+    }
+
+    fn train(
+        &self,
+        work: &Work,
+        settings: &RunSettings,
+        records: Vec<CellRecord>,
+    ) -> Result<RunReport, Failure> {
+        let spec = &work.plan.spec;
+        let jobs = settings.jobs(spec).min(work.jobs.len()).max(1);
+        let setting = trainer::setting(&work.plan.device, self.device.as_ref(), spec);
+        let options = RunOptions {
+            jobs,
+            fresh: settings.fresh,
+            adopt: settings.adopt,
+            records,
+            results: self.results.to_owned(),
+        };
+        let (device, folder) = (&work.plan.device, self.results.join(&spec.name));
+        let trainer = trainer::trainer_of(spec, device, settings.isolate, jobs, &folder)?;
+        let progress = RunProgress::new(self.console, &spec.name, work.jobs.len());
+        let report = run_spec(&work.plan, &*trainer, &options, &progress, &self.stop)?;
+        if let Some(provenance) = Provenance::of_run(&setting, &report).filter(|_| !report.stopped)
+        {
+            provenance.write(&folder)?;
+        }
+        Ok(report)
+    }
 }
 
 /// Writes the derived files of an experiment, the overview and the pages of the claims.

@@ -156,6 +156,12 @@ impl Selection {
         !self.set.is_empty() || self.seeds.is_some()
     }
 
+    /// Whether the command line names the number of seeds.
+    pub(crate) fn gives_seeds(&self) -> bool {
+        let sets = |change: &Override| change.to_string().trim_start().starts_with("seeds");
+        self.seeds.is_some() || self.set.iter().any(sets)
+    }
+
     /// Whether `spec` is in the experiments folder.
     pub(crate) fn is_among(&self, spec: &Spec) -> bool {
         let folder = spec.path.parent().map(Path::canonicalize);

@@ -5,7 +5,7 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{RunProgress, units};
 use super::select::{ALL, Selection};
-use super::{adopt, preflight, signals, trainer};
+use super::{adopt, looks, preflight, signals, trainer};
 use crate::device;
 use crate::files::FileError;
 use crate::machine::cores;
@@ -56,6 +56,10 @@ pub(crate) struct Args {
 pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
     let specs = args.selection.specs(ALL)?;
     let results = args.results.folder(&args.selection, &specs, None).folder;
+    let given = args.selection.gives_seeds();
+    let specs = (specs.into_iter())
+        .map(|spec| looks::recorded(spec, &results, given))
+        .collect::<Result<Vec<_>, _>>()?;
     let specs = match args.selection.names.is_empty() {
         true => super::report::recorded(specs, &results)?,
         false => specs,

@@ -10,7 +10,7 @@ mod id;
 mod warning;
 
 pub use cost::company;
-pub use warning::{Warning, warnings};
+pub use warning::{Warning, test_images, warnings};
 
 use crate::data;
 use crate::recipe::{NetRecipe, Recipe};

@@ -165,8 +165,8 @@ fn pairing(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
     })
 }
 
-/// Number of test images per seed.
-fn test_images(config: &DataConfig) -> usize {
+/// Number of test images per seed; at least 1.
+pub fn test_images(config: &DataConfig) -> usize {
     let entry = data::entry(config.name);
     let images = match entry.test_images() {
         Some(test) if !data::tests_on_folds(config) => test,

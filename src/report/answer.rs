@@ -1,6 +1,7 @@
 //! The answer of one experiment, as a short block of text for the terminal.
 
 use super::finding::{effect, new_data, prediction, ruled_out};
+use super::looks;
 use crate::analysis::subject::subject;
 
 use crate::analysis::{
@@ -32,6 +33,9 @@ pub fn answer(summary: &Summary) -> String {
             1,
             &format!("all primary contrasts together: {verdict}"),
         ));
+    }
+    if let Some(looks) = looks::sentence(summary) {
+        text.push_str(&paragraph(1, &looks));
     }
     if !summary.identities.is_empty() {
         text.push_str(&paragraph(1, &identities(&summary.identities)));

@@ -1,7 +1,7 @@
 //! `report.md`: one experiment, for a reader who has only this page.
 
 use super::finding::{disagreements, power, practice, sentence};
-use super::{factors, identities, probes, tables};
+use super::{factors, identities, looks, probes, tables};
 use crate::analysis::{ContrastSummary, NewDataMethod, Summary};
 use crate::plot::{FigureKind, Section};
 use crate::stats::Rule;
@@ -49,6 +49,7 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
         parts.push(IMPROVEMENT.replace("{signs}", signs));
         parts.extend((!is_program).then(|| populations(summary)));
         parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
+        parts.extend(looks::section(summary));
         parts.push(tables::contrasts(summary));
         parts.push(contrast_notes(&summary.contrasts));
         parts.extend(checks(summary));

@@ -7,6 +7,7 @@ mod claims_table;
 mod factors;
 pub mod finding;
 mod identities;
+mod looks;
 mod markdown;
 mod overview;
 mod probes;

@@ -255,6 +255,7 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         reading: String::new(),
         suites: Vec::new(),
         seeds: (1..=seeds as u64).collect(),
+        looks: None,
         factors: Vec::new(),
         arms: arms.iter().enumerate().map(arm).collect(),
         contrasts: Vec::new(),

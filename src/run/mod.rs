@@ -15,7 +15,10 @@ pub mod fake;
 pub mod journal;
 mod lines;
 pub mod lock;
+pub mod looks;
 mod meaning;
+#[doc(hidden)]
+pub mod planted;
 mod queue;
 mod reproduction;
 pub mod runs;

@@ -27,6 +27,7 @@ pub use parse::error::SpecError;
 pub use parse::overrides::{Override, OverrideError};
 
 use crate::recipe::{NetRecipe, Recipe};
+use crate::stats::Looks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -56,6 +57,10 @@ pub struct Spec {
     pub suites: Vec<String>,
     /// Seeds, without repeats, in the order of the file.
     pub seeds: Vec<u64>,
+    /// Looks at the results after which seeds were added. A file has none; they are read from the results
+    /// folder (`run::looks`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks: Option<Looks>,
     /// Factors in the order of the file; empty if every arm is written out.
     pub factors: Vec<Factor>,
     /// Arms: first the combinations of the factors, the last factor varying fastest, then the arms

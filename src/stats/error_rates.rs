@@ -42,7 +42,7 @@ impl Distribution {
     const MARGIN: f64 = 1.8;
 
     /// `count` differences with mean `mean`, in images or standard deviations.
-    fn draw(self, mean: f64, count: usize, random: &mut Random) -> Vec<f64> {
+    pub(super) fn draw(self, mean: f64, count: usize, random: &mut Random) -> Vec<f64> {
         let images =
             |each: f64, random: &mut Random| random.poisson(each + mean) - random.poisson(each);
         let one = |_| match self {
@@ -95,13 +95,13 @@ pub fn error_rates(
 }
 
 /// Random numbers that do not end.
-struct Random {
+pub(super) struct Random {
     normals: Box<dyn Iterator<Item = f64>>,
     uniforms: Box<dyn Iterator<Item = f64>>,
 }
 
 impl Random {
-    fn new(stream: &Stream) -> Self {
+    pub(super) fn new(stream: &Stream) -> Self {
         let uniform = |word: u32| (f64::from(word) + 0.5) / 4_294_967_296.0;
         Self {
             normals: Box::new(stream.normals(0)),

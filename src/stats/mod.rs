@@ -31,6 +31,8 @@
 //! | `decision` | finding and verdict together with estimate, interval and detectable sizes |
 //! | `checks` | bootstrap interval and p-values beside the interval; they decide nothing |
 //! | `error_rates` | simulated error rates of the rule |
+//! | `verdict_power` | power of the rule to support and to contradict a prediction |
+//! | `looks`, `look_rates` | levels of intervals when seeds are added after looking; their simulated error rates |
 
 mod bca;
 mod censored;
@@ -42,6 +44,8 @@ mod error_rates;
 mod folds;
 mod holm;
 mod interval;
+mod look_rates;
+mod looks;
 mod median;
 mod noncentral;
 pub mod power;
@@ -51,6 +55,7 @@ mod student;
 mod tost;
 mod two_way;
 pub mod verdict;
+mod verdict_power;
 mod welch;
 
 #[cfg(test)]
@@ -68,17 +73,20 @@ pub use error_rates::{Distribution, ErrorRates, MIN_SIMULATED_SEEDS, error_rates
 pub use folds::corrected_t_interval;
 pub use holm::holm;
 pub use interval::{Interval, t_interval};
+pub use look_rates::{LookPlan, LookRates, look_rates};
+pub use looks::{Look, Looks, Spending};
 pub use median::{Estimate, median_interval};
 pub use noncentral::noncentral_t_cdf;
 pub use power::{
     MAX_SEEDS, detectable_difference, detectable_margin, equivalence_power, power_of_difference,
-    seeds_needed,
+    power_of_direction, seeds_needed,
 };
 pub use sample::{Sample, StatsError};
 pub use signflip::{Alternative, EXACT_LIMIT, sign_flip_min_p, sign_flip_test};
 pub use tost::{equivalence_p, minimum_effect_p};
 pub use two_way::two_way_interval;
 pub use verdict::{Finding, Prediction, Rule, Verdict, overall_verdict};
+pub use verdict_power::{VerdictPower, seeds_for_verdicts};
 pub use welch::WeightedSamples;
 
 /// Step of the stream that draws bootstrap resamples.

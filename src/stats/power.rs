@@ -19,6 +19,13 @@ pub fn power_of_difference(delta: f64, sd: f64, n: usize, alpha: f64) -> Option<
     delta.is_finite().then(|| design.power(delta / sd))
 }
 
+/// Power of a two-sided t interval at level `1 - alpha` to lie above zero, for a true mean difference of
+/// `delta`: one direction of [`power_of_difference`].
+pub fn power_of_direction(delta: f64, sd: f64, n: usize, alpha: f64) -> Option<f64> {
+    let design = PairedDesign::new(sd, n, alpha)?;
+    delta.is_finite().then(|| design.above(delta / sd))
+}
+
 /// Minimum detectable difference: the smallest mean difference for which [`power_of_difference`] is
 /// at least `power`.
 pub fn detectable_difference(sd: f64, n: usize, alpha: f64, power: f64) -> Option<f64> {
@@ -92,10 +99,12 @@ impl PairedDesign {
     }
 
     fn power(&self, effect: f64) -> f64 {
+        self.above(effect) + self.above(-effect)
+    }
+
+    fn above(&self, effect: f64) -> f64 {
         let critical = t_critical(self.alpha / 2.0, self.df);
-        let shift = effect * self.root_n;
-        expected_normal_cdf(self.df, -critical, shift)
-            + expected_normal_cdf(self.df, -critical, -shift)
+        expected_normal_cdf(self.df, -critical, effect * self.root_n)
     }
 
     /// Let `S` be the estimated over the true standard deviation. Equivalence is shown if the

@@ -17,11 +17,13 @@
 //!
 //! **Error rates.** A wrong finding or verdict needs an interval that misses the true difference. That
 //! happens for any of the primary contrasts with a probability of at most `alpha`, if the differences
-//! are normal; [`error_rates`](super::error_rates()) simulates other distributions.
+//! are normal; [`error_rates`](super::error_rates()) simulates other distributions. Where seeds were added
+//! after looking at the results, [`Looks`] keep that probability.
 //!
 //! **Undecided** and **unclear** never mean "no difference".
 
 use super::interval::Interval;
+use super::looks::Looks;
 use serde::{Deserialize, Serialize};
 
 /// What the data say about a prediction.
@@ -72,8 +74,8 @@ pub enum Prediction {
     Differs,
 }
 
-/// Error rate, power and number of resamples.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Error rate, power, number of resamples, and looks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Largest probability that the interval of any primary contrast of an experiment misses the true
@@ -84,6 +86,8 @@ pub struct Rule {
     /// Number of resamples of the checks: bootstrap samples, and random sign patterns where not all
     /// are counted; at least 1.
     pub resamples: usize,
+    /// Looks at the results so far, if seeds were added after a look; they make the intervals longer.
+    pub looks: Option<Looks>,
 }
 
 impl Default for Rule {
@@ -92,13 +96,15 @@ impl Default for Rule {
             alpha: 0.05,
             power: 0.8,
             resamples: 10_000,
+            looks: None,
         }
     }
 }
 
 impl Rule {
     /// Confidence level of the interval of each of `primary` contrasts; `1 - alpha` for one contrast, and
-    /// for everything that is estimated without a verdict.
+    /// for everything that is estimated without a verdict. After several looks it is the level at the
+    /// last one.
     ///
     /// # Panics
     /// If `alpha` is not in `(0, 0.5)`.
@@ -108,7 +114,11 @@ impl Rule {
             "`alpha` must be in (0, 0.5), not {}",
             self.alpha
         );
-        1.0 - self.alpha / primary.max(1) as f64
+        let alpha = self.alpha / primary.max(1) as f64;
+        1.0 - self
+            .looks
+            .as_ref()
+            .map_or(alpha, |looks| looks.level(alpha))
     }
 }
 

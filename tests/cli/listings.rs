@@ -16,13 +16,14 @@ fn plan_prints_missing_cells_time_and_power() {
         done.shows("6 cells (2 arms, 3 seeds): 0 recorded in `results`, 6 to train in 2 jobs");
     let done = done
         .shows("can show a difference of ")
+        .shows("warning: contrast `dropout-vs-plain` may stay undecided: with 3 seeds")
         .shows("use at least 5 seeds");
     done.shows("total: 6 cells to train, about ");
     assert!(!bench.path("results").exists());
 
     let plan = &json(&bench, "plan tiny --seeds 20 --format json")[0];
     assert!(plan["seconds"].as_f64().unwrap() > 0.0);
-    assert_eq!(plan["contrasts"][0]["source"], "assumed");
+    assert_eq!(plan["contrasts"][0]["source"], "expected");
     assert!(plan["contrasts"][0]["difference"].as_f64().unwrap() > 0.1);
 
     bench.run("run tiny -q").ends(0);

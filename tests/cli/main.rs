@@ -7,6 +7,7 @@ mod errors;
 mod gpu;
 mod isolation;
 mod listings;
+mod looks;
 mod program;
 mod reports;
 mod runs;

@@ -56,7 +56,7 @@ fn undecided_and_equivalent_contrasts_have_power() {
         "{equivalent}"
     );
     let few = improved(Expect::Better, &[1.0, 1.1, 1.2]);
-    assert!(few.contains("With 3 pairs a t interval rests on"), "{few}");
+    assert!(few.contains("With 3 seeds an interval rests on"), "{few}");
 }
 
 #[test]

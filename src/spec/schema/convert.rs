@@ -68,6 +68,15 @@ impl Spec {
         })?;
         Ok(self)
     }
+
+    /// The same spec with at least `count` seeds: those after the last one are one larger each.
+    #[must_use]
+    pub fn with_more_seeds(mut self, count: usize) -> Self {
+        let first = self.seeds.iter().max().map_or(0, |largest| largest + 1);
+        let missing = count.saturating_sub(self.seeds.len()) as u64;
+        self.seeds.extend(first..first + missing);
+        self
+    }
 }
 
 fn build(
@@ -144,6 +153,7 @@ fn build(
         reading: document.reading,
         suites: document.suites,
         seeds: seeds.map_err(|error| locate(&root, &error))?,
+        looks: None,
         factors: crossing.factors,
         arms,
         contrasts,
