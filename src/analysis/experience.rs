@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 /// Fewest pairs of a contrast from which a standard deviation is learned.
 const MIN_PAIRS: usize = 8;
 /// Fewest contrasts behind a factor.
-const MIN_CONTRASTS: usize = 3;
+const MIN_CONTRASTS: usize = 4;
 
 /// A standard deviation as a multiple of the binomial one, over recorded contrasts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -371,7 +371,7 @@ mod tests {
             }
         }
         assert!(all > 40, "{all}");
-        assert!(within as f64 > 0.66 * f64::from(all), "{within} of {all}");
+        assert!(within as f64 > 0.6 * f64::from(all), "{within} of {all}");
     }
 
     #[test]
@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn few_pairs_and_equal_pairs_teach_nothing() {
         for seeds in [7, 8] {
-            let spec = fixture::spec(4, seeds, 1);
+            let spec = fixture::spec(5, seeds, 1);
             let summary = summarize(&spec, &fixture::records(&spec)).unwrap();
             let learned = Experience::learn([(&spec, &summary)]);
             assert_eq!(learned.nets.len(), 1);

@@ -125,7 +125,12 @@ mod tests {
             text.contains("O'Brien-Fleming") && text.contains("at most 5 %"),
             "{text}"
         );
-        assert!(text.contains("| 1 | 20 |") || text.contains("20"), "{text}");
+        let levels = text.lines().filter(|line| line.starts_with("| "));
+        assert_eq!(
+            levels.count(),
+            4,
+            "a header of two lines and two looks: {text}"
+        );
         let terminal = one_line(&answer(&corrected));
         assert!(terminal.contains("look 2 at these results, after 30 of at most 40 seeds"));
     }
@@ -146,7 +151,7 @@ mod tests {
     fn report_and_summary_state_the_looks() {
         let mut spec = fixture::spec(2, 30, 1);
         spec.looks = Some(Looks::planned(40).at(20, 0.05).at(30, 0.05));
-        let derived = derive(&spec, &fixture::records(&spec), None).unwrap();
+        let derived = derive(&spec, &fixture::records(&spec), None, None).unwrap();
         assert!(
             derived
                 .report_md
