@@ -181,7 +181,7 @@ fn unfinished_seeds_are_left_out_of_both_arms() {
         "out of memory",
         "leaves out 2 seeds",
         "is based on 4 pairs",
-        "With 4 pairs",
+        "With 4 seeds",
     ] {
         assert!(
             summary.warnings.iter().any(|w| w.contains(part)),
@@ -196,9 +196,9 @@ fn too_few_seeds_are_warned_about() {
     let warned = |seeds: u64| {
         let spec = spec(3, seeds, 1);
         let warnings = summarize(&spec, &records(&spec)).unwrap().warnings;
-        warnings.into_iter().find(|w| w.contains("t interval"))
+        warnings.into_iter().find(|w| w.contains("interval rests on"))
     };
-    assert!(warned(4).unwrap().starts_with("With 4 pairs a t interval"));
+    assert!(warned(4).unwrap().starts_with("With 4 seeds an interval"));
     assert_eq!(warned(5), None);
 }
 
