@@ -196,7 +196,9 @@ fn too_few_seeds_are_warned_about() {
     let warned = |seeds: u64| {
         let spec = spec(3, seeds, 1);
         let warnings = summarize(&spec, &records(&spec)).unwrap().warnings;
-        warnings.into_iter().find(|w| w.contains("interval rests on"))
+        warnings
+            .into_iter()
+            .find(|w| w.contains("interval rests on"))
     };
     assert!(warned(4).unwrap().starts_with("With 4 seeds an interval"));
     assert_eq!(warned(5), None);
