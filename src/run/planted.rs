@@ -96,6 +96,7 @@ impl PlantedTrainer {
             probes: BTreeMap::new(),
             traces: BTreeMap::new(),
             series: BTreeMap::new(),
+            misclassified: None,
         }
     }
 }
