@@ -107,6 +107,12 @@ impl<'a> Row<'a> {
         self.0.iter().flatten().copied()
     }
 
+    /// What `read` gives for the finished record of each seed of the spec; `None` without one.
+    pub(super) fn per_seed(&self, read: impl Fn(&CellRecord) -> Option<f64>) -> Vec<Option<f64>> {
+        let done = |cell: &Option<&'a CellRecord>| cell.filter(|record| is_done(record));
+        self.0.iter().map(|cell| read(done(cell)?)).collect()
+    }
+
     /// Number of records with an outcome that satisfies `which`.
     pub(super) fn count(&self, which: impl Fn(&Outcome) -> bool) -> usize {
         self.records().filter(|r| which(&r.outcome)).count()

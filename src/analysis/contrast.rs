@@ -1,7 +1,9 @@
 //! Paired improvements of each contrast, and the decisions on them.
 
 use super::seed_check::{SeedCheck, is_paired};
-use super::{AnalysisError, ContrastSummary, PairedScores};
+use super::{
+    AnalysisError, ArmSummary, Cells, ContrastSummary, PairedScores, settling, shared_rates,
+};
 use crate::spec::{Contrast, Expect, Spec};
 use crate::stats::{Hypothesis, Prediction, Rule, Sample, Verdict, decide};
 use ablate_streams::{Purpose, Stream};
@@ -48,6 +50,23 @@ pub(super) fn decide_all(
     Ok(contrasts)
 }
 
+/// Adds to `contrasts` whether they have settled, and their differences at shared learning rates.
+pub(super) fn describe_all(
+    spec: &Spec,
+    cells: &Cells<'_>,
+    arms: &[ArmSummary],
+    scores: &PairedScores<'_>,
+    contrasts: &mut [ContrastSummary],
+) {
+    for found in contrasts {
+        let contrast = &found.contrast;
+        found.settling = settling::judge(scores, contrast);
+        let level = found.decision.as_ref().map(|decision| decision.confidence);
+        let confidence = level.unwrap_or_else(|| Rule::default().confidence(primary_count(spec)));
+        found.by_rate = shared_rates::differences(spec, cells, arms, contrast, confidence);
+    }
+}
+
 /// Number of contrasts that share the error rate of an experiment.
 pub(super) fn primary_count(spec: &Spec) -> usize {
     spec.contrasts.iter().filter(|c| c.primary).count()
@@ -74,6 +93,8 @@ fn undecided(
         new_data: None,
         improvements,
         left_out,
+        settling: None,
+        by_rate: Vec::new(),
     })
 }
 

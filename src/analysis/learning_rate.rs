@@ -1,4 +1,4 @@
-//! Selection of an arm's learning rate by validation scores.
+//! The learning rate with the best validation scores. `tied_rates` settles ties.
 
 use super::cells::Row;
 use super::paired_scores::last_score;
@@ -7,7 +7,7 @@ use crate::record::{CellRecord, Outcome, Scores};
 use crate::spec::{Arm, Metric, Spec};
 use std::cmp::Ordering;
 
-/// Index of the selected learning rate, and a summary of every rate in the order of the spec.
+/// Index of the best learning rate, and a summary of every rate in the order of the spec.
 ///
 /// Only complete rates are candidates: those at which every seed finished or diverged. A cell that failed
 /// with an error or is missing says nothing about its rate. Without a complete rate, the one with the
@@ -51,6 +51,7 @@ pub(super) fn select(
                 validation: ScoreSummary::of(&scores),
                 validation_metric: metric
                     .and_then(|m| Spread::of(row.done().filter_map(|r| last_score(m, r)))),
+                tied: false,
             })
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -1,18 +1,21 @@
 //! From records to a summary: chosen learning rates, effects and verdicts.
 //!
-//! The learning rate of each arm is chosen by validation scores alone. Contrasts compare test scores
-//! at the chosen rates, paired by seed; by default those of the last epoch. Values are not rounded,
-//! and the order of the records does not matter.
+//! The learning rate of each arm is chosen by validation scores alone; ties go to the rate that the
+//! compared arms share. Contrasts compare test scores at the chosen rates, paired by seed; by default those
+//! of the last epoch. Values are not rounded, and the order of the records does not matter.
 //!
 //! # Files
 //!
 //! | file | content |
 //! |---|---|
 //! | `cells` | records by arm, learning rate and seed, checked against the spec |
-//! | `learning_rate` | selection of each arm's learning rate |
+//! | `learning_rate` | the best learning rate of each arm |
+//! | `tied_rates` | learning rates as good as the best, and the one that the arms share |
 //! | `paired_scores` | scores by arm and seed, and their weighted sums |
 //! | `contrast` | paired improvements of each contrast, and the decisions on them |
 //! | `new_data` | what a contrast shows for new data of the same kind |
+//! | `course`, `settling` | the difference along training, and whether it has settled |
+//! | `shared_rates` | differences with the same learning rate in all arms |
 //! | `effects` | main effects and interactions of factors, without a finding |
 //! | `identities` | whether each identity holds as stated |
 //! | `claim_status`, `evidence` | overall answer to a claim, and the contrast that shows it best |
@@ -30,6 +33,7 @@ mod cells;
 mod claim_status;
 mod conditions;
 mod contrast;
+mod course;
 mod effects;
 mod error;
 mod evidence;
@@ -41,13 +45,17 @@ mod paired_scores;
 mod power_forecast;
 mod presentation;
 mod seed_check;
+mod settling;
+mod shared_rates;
 pub mod subject;
 mod summary;
+mod tied_rates;
 mod warnings;
 mod withheld;
 
 pub use cells::Cells;
 pub use claim_status::{ClaimStatus, claim_status};
+pub use course::{Course, Unjudged};
 pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use evidence::{Evidence, evidence};
@@ -58,6 +66,8 @@ pub use paired_scores::PairedScores;
 pub use power_forecast::{PowerForecast, SdSource, WeakContrast, power_forecast, weak_contrasts};
 pub use presentation::{finding_words, metric_decimals, prediction_word, verdict_word};
 pub use seed_check::{CheckedMetric, SeedCheck};
+pub use settling::{FittedChange, Settling, claim_moves_after};
+pub use shared_rates::{RateDifference, Robustness, USABLE_ERROR};
 pub use summary::{
     ArmSummary, ContrastSummary, EvaluationSummary, Improvement, RateSummary, ScoreSummary, Spread,
     Summary,
@@ -90,12 +100,13 @@ pub fn summarize_checked(
     seed_check: Option<&SeedCheck>,
 ) -> Result<Summary, AnalysisError> {
     let cells = Cells::new(spec, records)?;
-    let arms = spec
-        .arms
-        .iter()
-        .enumerate()
-        .map(|(a, arm)| summarize_arm(spec, arm, cells.grid(a)))
+    let mut selections = (spec.arms.iter().enumerate())
+        .map(|(a, arm)| learning_rate::select(spec, arm, cells.grid(a)))
         .collect::<Result<Vec<_>, _>>()?;
+    tied_rates::share(spec, &cells, &mut selections);
+    let arms: Vec<ArmSummary> = (spec.arms.iter().zip(selections).enumerate())
+        .map(|(a, (arm, selection))| summarize_arm(spec, arm, cells.grid(a), selection))
+        .collect();
     let scores = PairedScores::new(spec, &cells, &arms);
     let mut contrasts = contrast::decide_all(spec, &scores, seed_check)?;
     for contrast in contrasts.iter_mut().filter(|c| c.contrast.primary) {
@@ -104,6 +115,7 @@ pub fn summarize_checked(
     for contrast in &mut contrasts {
         contrast.new_data = NewData::of(spec, &scores, contrast);
     }
+    contrast::describe_all(spec, &cells, &arms, &scores, &mut contrasts);
     let primary: Vec<Verdict> = contrasts.iter().filter_map(|c| c.verdict).collect();
     let mut warnings = warnings::collect(&cells, &arms, &contrasts);
     let pairing = spec.program.as_ref().map(|program| program.paired);
@@ -147,13 +159,13 @@ fn summarize_arm(
     spec: &Spec,
     arm: &Arm,
     grid: &[cells::Row<'_>],
-) -> Result<ArmSummary, AnalysisError> {
-    let (chosen, rates) = learning_rate::select(spec, arm, grid)?;
+    (chosen, rates): tied_rates::Selection,
+) -> ArmSummary {
     let row = &grid[chosen];
     let done: Vec<&CellRecord> = row.done().collect();
     let last = || done.iter().filter_map(|r| r.epochs.last());
     let validation: Vec<Scores> = last().filter_map(|e| e.validation).collect();
-    Ok(ArmSummary {
+    ArmSummary {
         name: arm.name.clone(),
         label: arm.label.clone(),
         levels: arm.levels.clone(),
@@ -172,7 +184,7 @@ fn summarize_arm(
         train_loss: Spread::of(last().filter_map(|e| e.train_loss)),
         probes: probes(&done),
         metrics: metrics(spec, &done),
-    })
+    }
 }
 
 /// Test scores of `arm` at the earlier evaluations that a contrast or a published result refers to.

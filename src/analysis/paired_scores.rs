@@ -2,10 +2,10 @@
 
 use super::{ArmSummary, Cells, Improvement};
 use crate::record::{CellRecord, EpochRecord, Misclassified, Scores};
-use crate::spec::{Contrast, Metric, Spec, Weight, When};
+use crate::spec::{Arm, Contrast, Metric, Spec, Weight, When};
 use crate::stats::{Sample, WeightedSamples};
 
-/// Finished records of every arm at its chosen learning rate, by seed.
+/// Finished records of every arm at one learning rate each, by seed.
 #[derive(Debug)]
 pub struct PairedScores<'a> {
     seeds: &'a [u64],
@@ -28,12 +28,45 @@ impl<'a> PairedScores<'a> {
         }
     }
 
+    /// Takes the finished records at the learning rate `rate` in every arm. An arm without that rate has
+    /// none.
+    pub fn at_rate(spec: &'a Spec, cells: &Cells<'a>, rate: f64) -> Self {
+        let row = |(index, arm): (usize, &'a Arm)| {
+            let rate = arm.learning_rates.iter().position(|r| *r == rate);
+            let records = match rate {
+                Some(rate) => cells.finished(index, rate),
+                None => vec![None; spec.seeds.len()],
+            };
+            (arm.name.as_str(), records)
+        };
+        Self {
+            seeds: &spec.seeds,
+            arms: spec.arms.iter().enumerate().map(row).collect(),
+        }
+    }
+
     /// The score of `arm` after the last epoch at every seed of the spec, with `None` for a seed that
     /// did not finish. Returns `None` if there is no such arm.
     pub fn scores(&self, arm: &str, metric: &Metric) -> Option<Vec<Option<f64>>> {
         let records = self.records(arm)?.iter();
         let last = |record: &Option<&CellRecord>| last_score(metric, record.as_ref()?);
         Some(records.map(last).collect())
+    }
+
+    /// Per finished record of the arms in `weights`, the evaluations at which it has `metric`.
+    pub(super) fn evaluations(&self, weights: &[Weight], metric: &Metric) -> Vec<Vec<When>> {
+        let arms = weights.iter().filter_map(|term| self.records(&term.arm));
+        let scored = |record: &&CellRecord| {
+            let all = record.epochs.iter().enumerate();
+            let scored = all.filter(|(at, _)| score(metric, record, *at).is_some());
+            let when = |epoch: &EpochRecord| match epoch.step {
+                Some(step) => When::Step(step),
+                None => When::Epoch(epoch.epoch),
+            };
+            scored.map(|(_, epoch)| when(epoch)).collect()
+        };
+        arms.flat_map(|row| row.iter().flatten().map(scored))
+            .collect()
     }
 
     fn records(&self, arm: &str) -> Option<&[Option<&'a CellRecord>]> {
@@ -134,16 +167,13 @@ fn scores_at(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f6
     let at = |is_it: &dyn Fn(&EpochRecord) -> bool| -> Option<Vec<usize>> {
         epochs.iter().map(|e| e.iter().position(is_it)).collect()
     };
-    let score_of = |read: fn(&Scores) -> f64| {
-        move |epoch: &EpochRecord| epoch.test.as_ref().map_or(f64::NEG_INFINITY, read)
-    };
     let indices = match when {
         When::Last => arms
             .iter()
             .map(|arm| last_evaluation(metric, arm))
             .collect(),
-        When::EqualAccuracy => first_reaching_common(&epochs, score_of(|test| test.accuracy)),
-        When::EqualNll => first_reaching_common(&epochs, score_of(|test| -test.nll)),
+        When::EqualAccuracy => first_reaching_common(&epochs, |scores| scores.accuracy),
+        When::EqualNll => first_reaching_common(&epochs, |scores| -scores.nll),
         When::Epoch(n) => at(&|e| e.step.is_none() && e.epoch == n),
         When::Step(n) => at(&|e| e.step == Some(n)),
     };
@@ -151,19 +181,25 @@ fn scores_at(arms: &[&CellRecord], metric: &Metric, when: When) -> Option<Vec<f6
     scores.map(|(arm, at)| score(metric, arm, at)).collect()
 }
 
-/// Index of the first evaluation of each arm with a `score` that all arms reach.
+/// Index of the first evaluation of each arm with a validation score that all arms reach.
 ///
-/// That score is the smallest of the arms' largest scores. Returns `None` if an arm has no evaluations.
-/// The match is only as close as the evaluations are: an arm may overshoot the common score.
+/// That score is the smallest of the arms' largest scores. Returns `None` if an arm has no evaluations, or
+/// one without validation scores. The match is only as close as the evaluations are: an arm may overshoot
+/// the common score. Test scores do not enter, so that they can be compared at the matched evaluations.
 fn first_reaching_common(
     arms: &[&[EpochRecord]],
-    score: impl Fn(&EpochRecord) -> f64,
+    score: impl Fn(Scores) -> f64,
 ) -> Option<Vec<usize>> {
-    let best = |epochs: &&[EpochRecord]| epochs.iter().map(&score).reduce(f64::max);
-    let reached = arms.iter().map(best).collect::<Option<Vec<f64>>>()?;
+    let validated = |epochs: &&[EpochRecord]| -> Option<Vec<f64>> {
+        let scores = epochs.iter().map(|epoch| epoch.validation.map(&score));
+        scores.collect()
+    };
+    let curves = arms.iter().map(validated).collect::<Option<Vec<_>>>()?;
+    let best = |curve: &Vec<f64>| curve.iter().copied().reduce(f64::max);
+    let reached = curves.iter().map(best).collect::<Option<Vec<f64>>>()?;
     let target = reached.into_iter().reduce(f64::min)?;
-    let first = |epochs: &&[EpochRecord]| epochs.iter().position(|e| score(e) >= target);
-    arms.iter().map(first).collect()
+    let first = |curve: &Vec<f64>| curve.iter().position(|&score| score >= target);
+    curves.iter().map(first).collect()
 }
 
 /// Index of the last evaluation of `record`. A program may report a metric at some evaluations only; then
@@ -211,13 +247,17 @@ mod tests {
             epoch: k + 1,
             step: None,
             train_loss: Some(0.0),
-            validation: None,
-            test: Some(Scores {
+            validation: Some(Scores {
                 accuracy,
                 nll: k as f64,
                 ece: 0.0,
             }),
             metrics: Default::default(),
+            test: Some(Scores {
+                accuracy: accuracy - 30.0,
+                nll: 1.0,
+                ece: 0.0,
+            }),
         };
         accuracies.iter().enumerate().map(epoch).collect()
     }
@@ -225,7 +265,7 @@ mod tests {
     fn matched(curves: &[&[f64]]) -> Option<Vec<usize>> {
         let curves: Vec<Vec<EpochRecord>> = curves.iter().map(|c| curve(c)).collect();
         let slices: Vec<&[EpochRecord]> = curves.iter().map(Vec::as_slice).collect();
-        let found = first_reaching_common(&slices, |epoch| epoch.test.unwrap().accuracy)?;
+        let found = first_reaching_common(&slices, |scores| scores.accuracy)?;
         Some(found.iter().map(|index| index + 1).collect())
     }
 
@@ -261,10 +301,10 @@ mod tests {
             let second = record(&[51.0, 61.0, 71.0], in_steps);
             scores_at(&[&first, &second], &Metric::TestAccuracy, when)
         };
-        assert_eq!(accuracies(false, When::Epoch(2)), Some(vec![60.0, 61.0]));
-        assert_eq!(accuracies(false, When::Last), Some(vec![70.0, 71.0]));
+        assert_eq!(accuracies(false, When::Epoch(2)), Some(vec![30.0, 31.0]));
+        assert_eq!(accuracies(false, When::Last), Some(vec![40.0, 41.0]));
         assert_eq!(accuracies(false, When::Step(200)), None);
-        assert_eq!(accuracies(true, When::Step(200)), Some(vec![60.0, 61.0]));
+        assert_eq!(accuracies(true, When::Step(200)), Some(vec![30.0, 31.0]));
         assert_eq!(accuracies(true, When::Epoch(2)), None);
     }
 
@@ -336,6 +376,15 @@ mod tests {
         assert!(rows(&records, &[0, 3]).0.is_some());
         records[0].misclassified = None;
         assert_eq!(rows(&records, &[0, 3]).0, None, "an older record");
+    }
+
+    #[test]
+    fn arms_without_validation_scores_do_not_match() {
+        let with = curve(&[80.0, 90.0]);
+        let mut without = curve(&[80.0, 90.0]);
+        without[0].validation = None;
+        let found = first_reaching_common(&[&with, &without], |scores| scores.accuracy);
+        assert_eq!(found, None);
     }
 
     #[test]

@@ -67,9 +67,10 @@ impl ContrastSummary {
             .map_or(Finding::Unclear, |d| d.finding)
     }
 
-    /// The verdict and its population in words: `supported on this data set, but too small to matter`.
-    /// Why it is withheld, or `exploratory` without one; an undecided verdict and that on a program, which
-    /// may have no data set, have no population.
+    /// The verdict and its population in words: `supported on this data set, but too small to matter`. A
+    /// difference that still moves adds the length of the training: `supported after 20 epochs on this data
+    /// set`. Why it is withheld, or `exploratory` without one; an undecided verdict and that on a program,
+    /// which may have no data set, have no population.
     pub fn verdict_words(&self) -> String {
         self.words_with(match self.contrast.metric {
             Metric::Program(_) => "",
@@ -86,7 +87,14 @@ impl ContrastSummary {
         if let Some(withheld) = &self.withheld {
             return withheld.words();
         }
-        let word = self.verdict.map_or("exploratory", verdict_word);
+        let mut word = self.verdict.map_or("exploratory", verdict_word).to_owned();
+        let decided = matches!(
+            self.verdict,
+            Some(Verdict::Supported | Verdict::Contradicted)
+        );
+        if let Some(length) = self.moves_after().filter(|_| decided) {
+            word = format!("{word} after {length}");
+        }
         match self.is_supported_but_small() {
             true => format!("{word}{population}, but too small to matter"),
             false => format!("{word}{population}"),
@@ -113,7 +121,8 @@ impl ContrastSummary {
 }
 
 impl Summary {
-    /// The overall verdict and its population in words, or why it is withheld; `none` without one.
+    /// The overall verdict and its population in words, or why it is withheld; `none` without one. If it
+    /// rests on a difference that still moves, it names the length of the training.
     pub fn verdict_words(&self) -> String {
         let word = self.short_verdict_words();
         let (None, Some(verdict)) = (&self.withheld, self.verdict) else {
@@ -129,11 +138,13 @@ impl Summary {
             true => population(Some(verdict), new_data == Some(verdict)),
             false => "",
         };
-        format!("{word}{population}")
+        let length = self.moves_after();
+        let length = length.map_or(String::new(), |length| format!(" after {length}"));
+        format!("{word}{length}{population}")
     }
 
-    /// The overall verdict without its population, for programs that read it, or why it is withheld; `none`
-    /// without one.
+    /// The overall verdict without population and length, for programs that read it, or why it is withheld;
+    /// `none` without one.
     pub fn short_verdict_words(&self) -> String {
         match &self.withheld {
             Some(withheld) => withheld.words(),

@@ -1,6 +1,6 @@
 //! The results of one experiment: the content of `summary.json`.
 
-use super::{EffectSummary, IdentitySummary, NewData, Withheld};
+use super::{EffectSummary, IdentitySummary, NewData, RateDifference, Settling, Withheld};
 use crate::record::Scores;
 use crate::spec::{Contrast, Factor, Metric, Published, When};
 use crate::stats::{Decision, Looks, Sample, Verdict};
@@ -145,6 +145,9 @@ pub struct RateSummary {
     /// The metric of a program that chooses the rate, over the finished seeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_metric: Option<Spread>,
+    /// Whether its validation accuracy is within one standard error of the arm's best.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tied: bool,
 }
 
 /// Accuracy, negative log-likelihood (NLL) and calibration error over seeds.
@@ -205,6 +208,13 @@ pub struct ContrastSummary {
     pub improvements: Vec<Improvement>,
     /// Seeds without an improvement, because an arm diverged, failed or has no score there.
     pub left_out: Vec<u64>,
+    /// Whether the difference has settled; absent for a contrast that is not read at the last evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling: Option<Settling>,
+    /// The difference with the same learning rate in all arms, for each rate that they share; empty if no
+    /// arm has a choice of rates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_rate: Vec<RateDifference>,
 }
 
 const fn on() -> bool {

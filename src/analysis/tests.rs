@@ -89,6 +89,43 @@ fn grid_is_reported_and_its_ends_warned_about() {
 }
 
 #[test]
+fn primary_arms_at_the_edge_of_the_grid_are_named() {
+    let mut spec = spec(3, 4, 1);
+    spec.contrasts[1].primary = false;
+    for arm in &mut spec.arms {
+        arm.learning_rates = vec![0.1, 0.01, 0.001];
+    }
+    let mut records = records(&spec);
+    for record in &mut records {
+        let last = record.epochs.last_mut().expect("an epoch");
+        let scores = last.validation.as_mut().expect("a split");
+        let best = if record.arm == "a" { 0.01 } else { 0.1 };
+        scores.accuracy = if record.learning_rate == Some(best) {
+            97.0
+        } else {
+            90.0
+        };
+    }
+    let warnings = summarize(&spec, &records).unwrap().warnings;
+    let edges: Vec<&String> = warnings
+        .iter()
+        .filter(|w| w.contains("of its grid"))
+        .collect();
+    let [primary, other] = edges[..] else {
+        panic!("two warnings: {warnings:?}");
+    };
+    assert!(
+        primary.contains("the largest of its grid in arms of primary contrasts, `b` (0.1);"),
+        "{primary}"
+    );
+    assert!(primary.ends_with("and the verdict another."), "{primary}");
+    assert!(
+        other.contains("the largest of its grid in `c` (0.1);"),
+        "{other}"
+    );
+}
+
+#[test]
 fn several_rates_need_validation_scores() {
     let mut spec = spec(1, 2, 2);
     spec.arms[0].net_mut().unwrap().data.validation = 0.0;
@@ -421,8 +458,8 @@ fn equal_accuracy_contrast_matches_each_arm() {
             _ => [(91.0, 0.4), (92.0, 0.6), (95.0, 0.8)],
         };
         for (epoch, (accuracy, nll)) in record.epochs.iter_mut().zip(curve) {
-            let test = test_scores(epoch);
-            (test.accuracy, test.nll) = (accuracy, nll);
+            epoch.validation.as_mut().expect("a split").accuracy = accuracy;
+            test_scores(epoch).nll = nll;
         }
     }
     let value = |spec: &Spec| summarize(spec, &records).unwrap().contrasts[0].improvements[0].value;

@@ -21,7 +21,7 @@ pub(super) fn collect(
     }
     out.extend(contrasts.iter().filter_map(left_out));
     out.extend(too_few_seeds(contrasts));
-    out.extend(grid_ends(arms));
+    out.extend(grid_ends(arms, contrasts));
     match cells.unmatched() {
         0 => {}
         1 => out.push("1 record matches no cell of the spec and was left out.".to_owned()),
@@ -125,10 +125,16 @@ fn too_few_seeds(contrasts: &[ContrastSummary]) -> Option<String> {
     })
 }
 
-/// Warns of arms with a chosen learning rate at either end of their grid.
-fn grid_ends(arms: &[ArmSummary]) -> Vec<String> {
-    let at = |end: fn(f64, f64) -> f64| -> Vec<String> {
+/// Warns of arms with a chosen learning rate at either end of their grid, first of those with a verdict.
+fn grid_ends(arms: &[ArmSummary], contrasts: &[ContrastSummary]) -> Vec<String> {
+    let primary = |arm: &ArmSummary| {
+        let mut terms = (contrasts.iter().filter(|c| c.contrast.primary))
+            .flat_map(|contrast| &contrast.contrast.weights);
+        terms.any(|term| term.arm == arm.name)
+    };
+    let at = |end: fn(f64, f64) -> f64, wanted: bool| -> Vec<String> {
         let tried = arms.iter().filter(|arm| arm.grid.len() > 1);
+        let tried = tried.filter(|arm| primary(arm) == wanted);
         let there = tried.filter(|arm| {
             let rates = arm.grid.iter().filter_map(|r| r.learning_rate);
             rates.reduce(end) == arm.learning_rate
@@ -137,15 +143,25 @@ fn grid_ends(arms: &[ArmSummary]) -> Vec<String> {
             .filter_map(|arm| Some(format!("`{}` ({})", arm.name, arm.learning_rate?)))
             .collect()
     };
-    let sentence = |names: Vec<String>, extreme: &str, other: &str| {
+    let ends: [(fn(f64, f64) -> f64, &str, &str); 2] = [
+        (f64::min, "smallest", "smaller"),
+        (f64::max, "largest", "larger"),
+    ];
+    let sentence = |wanted: bool, (end, extreme, other): (fn(f64, f64) -> f64, &str, &str)| {
+        let names = at(end, wanted).join(", ");
+        let (whose, so) = match wanted {
+            true => ("arms of primary contrasts, ", ", and the verdict another"),
+            false => ("", ""),
+        };
         (!names.is_empty()).then(|| {
             format!(
-                "The chosen learning rate is the {extreme} of its grid in {}; a {other} rate may be better.",
-                names.join(", ")
+                "The chosen learning rate is the {extreme} of its grid in {whose}{names}; a {other} rate \
+                 may be better{so}."
             )
         })
     };
-    let smallest = sentence(at(f64::min), "smallest", "smaller");
-    let largest = sentence(at(f64::max), "largest", "larger");
-    smallest.into_iter().chain(largest).collect()
+    let both = [true, false].into_iter();
+    both.flat_map(|wanted| ends.map(|end| sentence(wanted, end)))
+        .flatten()
+        .collect()
 }

@@ -1,5 +1,6 @@
-//! Figures as SVG: accuracy curves, the paired improvements behind each verdict, the cells of a crossed
-//! design, the figure that a spec asks for, probe values, and errors of identities.
+//! Figures as SVG: accuracy curves, the paired improvements behind each verdict and their course along
+//! training, the cells of a crossed design, the figure that a spec asks for, probe values, and errors of
+//! identities.
 //!
 //! Equal input gives equal bytes. Colors are from the palette of Okabe and Ito ("Color universal
 //! design", 2008), and every line has a dash pattern as well as a color.
@@ -22,6 +23,7 @@ mod lines;
 mod matrices;
 mod metric_curves;
 pub(crate) mod page;
+mod settling;
 mod small_multiples;
 pub(crate) mod style;
 mod swarm;
@@ -65,11 +67,12 @@ pub struct FigureKind {
 }
 
 /// File names of all figures that [`figures`] may draw.
-pub const FIGURE_FILES: [&str; 13] = [
+pub const FIGURE_FILES: [&str; 14] = [
     effect::KIND.file,
     curves::KIND.file,
     metric_curves::KIND.file,
     differences::KIND.file,
+    settling::KIND.file,
     factorial::INTERACTION.file,
     factorial::DOSE_RESPONSE.file,
     traces::TRACES.file,
@@ -98,6 +101,7 @@ pub fn figures(
     let metrics = metric_curves::metric_curves(spec, cells, summary)?;
     add(metric_curves::KIND, metrics);
     add(differences::KIND, differences::differences(summary)?);
+    add(settling::KIND, settling::settling(&scores, summary)?);
     let interaction = factorial::interaction(summary, &scores)?;
     add(factorial::INTERACTION, interaction);
     let dose_response = factorial::dose_response(summary, &scores)?;

@@ -2,6 +2,7 @@
 
 use super::finding::{effect, new_data, prediction, ruled_out};
 use super::looks;
+use super::settling;
 use crate::analysis::subject::subject;
 
 use crate::analysis::{
@@ -26,6 +27,9 @@ pub fn answer(summary: &Summary) -> String {
         let compared = subject(summary, &asked.comparison, &asked.weights);
         text.push_str(&paragraph(1, &format!("{verdict}: {compared}")));
         text.push_str(&paragraph(2, &measured(contrast)));
+        if let Some(clause) = settling::clause(summary, contrast) {
+            text.push_str(&paragraph(2, &clause));
+        }
     }
     if primary.len() > 1 {
         let verdict = summary.verdict_words();
@@ -238,6 +242,28 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn moving_difference_is_named_with_the_length() {
+        let mut spec = fixture::spec(2, 10, 20);
+        spec.contrasts[0].expect = Expect::Better;
+        let mut records = fixture::records(&spec);
+        for record in records.iter_mut().filter(|record| record.arm == "b") {
+            for (k, epoch) in record.epochs.iter_mut().enumerate() {
+                fixture::test_scores(epoch).accuracy += 0.2 * k as f64;
+            }
+        }
+        let text = one_line(&answer(&summarize(&spec, &records).unwrap()));
+        assert!(
+            text.contains("supported after 20 epochs on this data set: b label"),
+            "{text}"
+        );
+        assert!(
+            text.contains("the difference still moves: over epochs 15 to 20"),
+            "{text}"
+        );
+        assert!(text.contains("in favor of b label"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::claims::{CLAIMS_FOLDER, claim_file, status_words};
 use super::finding::{ruled_out, short_effect};
 use crate::analysis::subject::subject;
 use crate::analysis::{
-    ClaimStatus, Evidence, Summary, claim_status, evidence, finding_words, verdict_word,
+    ClaimStatus, ContrastSummary, Evidence, Summary, claim_moves_after, claim_status, evidence,
+    finding_words, verdict_word,
 };
 use crate::spec::Claim;
 use crate::stats::Verdict;
@@ -29,10 +30,9 @@ const _: () = assert!(WIDTHS[0] + WIDTHS[1] + WIDTHS[2] + WIDTHS[3] + 3 * GAP <=
 pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> String {
     let mut table = Table::new(HEADINGS.map(|heading| (heading, Left)));
     for claim in claims {
-        let status = claim_status(&claim.name, summaries);
         let answer = match votes(claim, summaries) {
-            Some(votes) => format!("**{}**<br>{votes}", status_words(status)),
-            None => format!("**{}**", status_words(status)),
+            Some(votes) => format!("**{}**<br>{votes}", answer_words(claim, summaries)),
+            None => format!("**{}**", answer_words(claim, summaries)),
         };
         let found = evidence(&claim.name, summaries);
         let depends = found.len() > 1;
@@ -51,7 +51,7 @@ pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> St
             ),
             answer,
             effects.collect::<Vec<_>>().join("<br>"),
-            one_line(advice(claim, status)),
+            one_line(advice(claim, claim_status(&claim.name, summaries))),
         ]);
     }
     table.render()
@@ -85,18 +85,19 @@ fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
     let effects = found.iter().map(|evidence| {
         let effect = short_effect(evidence.contrast).unwrap_or_default();
         format!(
-            "{}{} {}: {}; {} ({})",
+            "{}{} {}: {}{}; {} ({})",
             lead(evidence, depends),
             effect,
             evidence.contrast.contrast.metric.label(),
             finding_words(evidence.contrast.finding()),
+            still_moving(evidence.contrast),
             counted(evidence.seeds, "seed"),
             evidence.experiment,
         )
     });
     [
         format!("{} {}", claim.name, claim.short),
-        status_words(status).to_owned(),
+        answer_words(claim, summaries),
         effects.collect::<Vec<_>>().join("\n"),
         advice(claim, status).to_owned(),
     ]
@@ -120,6 +121,16 @@ fn text_lines(cells: &[String; 4]) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The answer in words, with the length of training if it rests on a difference that still moves:
+/// `supported after 20 epochs`.
+fn answer_words(claim: &Claim, summaries: &[Summary]) -> String {
+    let words = status_words(claim_status(&claim.name, summaries));
+    match claim_moves_after(&claim.name, summaries) {
+        Some(lengths) => format!("{words} after {lengths}"),
+        None => words.to_owned(),
+    }
 }
 
 /// `4 experiments: 1 supported, 3 undecided`; `None` without a verdict.
@@ -153,16 +164,25 @@ fn votes(claim: &Claim, summaries: &[Summary]) -> Option<String> {
 fn described(evidence: &Evidence, summary: &Summary) -> String {
     let asked = &evidence.contrast.contrast;
     format!(
-        "{}: {}, {}: {}{}; {} on {}, {}",
+        "{}: {}, {}: {}{}{}; {} on {}, {}",
         subject(summary, &asked.comparison, &asked.weights),
         short_effect(evidence.contrast).unwrap_or_default(),
         asked.quantity(),
         finding_words(evidence.contrast.finding()),
         ruled_out(evidence.contrast),
+        still_moving(evidence.contrast),
         evidence.net,
         evidence.data,
         counted(evidence.seeds, asked.comparison.unit()),
     )
+}
+
+/// `, still moving after 20 epochs`; empty for a difference that has settled or cannot be judged.
+fn still_moving(contrast: &ContrastSummary) -> String {
+    let length = contrast.moves_after();
+    length.map_or(String::new(), |length| {
+        format!(", still moving after {length}")
+    })
 }
 
 /// Says which side a piece of evidence is on, where there is evidence on both.

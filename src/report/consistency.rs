@@ -2,7 +2,7 @@
 
 use crate::analysis::Summary;
 use crate::spec::Expect;
-use crate::stats::Verdict;
+use crate::stats::{Interval, Movement, Verdict};
 use std::path::PathBuf;
 
 /// The verdicts that a reader accepts for a finding and a prediction, both in the words of a report.
@@ -37,7 +37,7 @@ const NEW_DATA: &str = ", also for new data of this kind";
 /// Whether the population that `verdict` names fits what `rest`, the text after the prediction, finds for
 /// new data.
 fn population_fits(verdict: &str, predicted: &str, rest: &str) -> bool {
-    let plain = without_population(verdict);
+    let plain = plain(verdict);
     let first = |text: &str, end: char| text.split(end).next().unwrap_or_default().to_owned();
     let new = rest.split_once("Finding for new data of this kind");
     let new = new.and_then(|(_, text)| text.split_once(": "));
@@ -48,13 +48,32 @@ fn population_fits(verdict: &str, predicted: &str, rest: &str) -> bool {
         acceptable(&finding, &predicted).contains(&plain.as_str())
     });
     match plain == "undecided" {
-        true => plain == verdict,
+        true => plain == without_length(verdict),
         false => verdict.contains(NEW_DATA) == holds && verdict.contains(HERE) != holds,
     }
 }
 
 fn without_population(verdict: &str) -> String {
     verdict.replace(HERE, "").replace(NEW_DATA, "")
+}
+
+/// The length of training in a verdict on a difference that still moves: `20 epochs`.
+fn length_of(verdict: &str) -> Option<String> {
+    let verdict = without_population(verdict);
+    let (_, rest) = verdict.split_once(" after ")?;
+    Some(rest.split(',').next().unwrap_or_default().to_owned())
+}
+
+fn without_length(verdict: &str) -> String {
+    match length_of(verdict) {
+        Some(length) => verdict.replacen(&format!(" after {length}"), "", 1),
+        None => verdict.to_owned(),
+    }
+}
+
+/// The verdict without its population and length of training.
+fn plain(verdict: &str) -> String {
+    without_length(&without_population(verdict))
 }
 
 /// What "in practice" may say about a finding.
@@ -110,9 +129,14 @@ fn contradictions(report: &str) -> (Vec<String>, usize) {
         if !population_fits(verdict, predicted, rest) {
             wrong.push(format!("{verdict}: {rest}"));
         }
-        let plain = without_population(verdict);
+        let plain = plain(verdict);
         if !acceptable(finding, predicted).contains(&plain.as_str()) {
             wrong.push(format!("{verdict}: {finding}, predicted {predicted}"));
+        }
+        let moves = rest.contains("The difference still moves: ");
+        let decided = verdict.starts_with("supported") || verdict.starts_with("contradicted");
+        if length_of(verdict).is_some() != (moves && decided) {
+            wrong.push(format!("{verdict}, but moving: {moves}"));
         }
         let name = before.split('`').next().unwrap_or_default();
         let meaning = practice
@@ -249,6 +273,64 @@ fn committed_verdicts_follow_from_their_intervals() {
             assert_eq!(contrast.verdict, asked.primary.then_some(verdict), "{name}");
         }
     }
+}
+
+#[test]
+fn committed_movements_follow_from_their_intervals() {
+    for (_, summary) in committed() {
+        for contrast in &summary.contrasts {
+            let Some(fitted) = contrast.fitted_change() else {
+                continue;
+            };
+            let name = format!("{}: {}", summary.name, contrast.contrast.name);
+            assert_eq!(fitted.limit, contrast.contrast.margin / 2.0, "{name}");
+            let Some(Interval { low, high }) = fitted.interval else {
+                assert_eq!(fitted.movement, Movement::Unclear, "{name}");
+                continue;
+            };
+            let differs = low > 0.0 || high < 0.0;
+            let expected = match fitted.change.abs() > fitted.limit && differs {
+                true => Movement::Moves,
+                false if low.abs().max(high.abs()) < fitted.limit => Movement::Settled,
+                false => Movement::Unclear,
+            };
+            assert_eq!(fitted.movement, expected, "{name}");
+            let words = contrast.verdict_words();
+            let decided = matches!(
+                contrast.verdict,
+                Some(Verdict::Supported | Verdict::Contradicted)
+            );
+            let worded = length_of(&words).is_some();
+            assert_eq!(worded, decided && expected == Movement::Moves, "{name}");
+        }
+    }
+}
+
+#[test]
+fn moving_differences_without_a_length_are_noticed() {
+    let report = |verdict: &str, moving: &str| {
+        let text = format!(
+            "**Answer: {verdict}.** a against b: +1. Finding: better. Predicted: better. {moving}\n"
+        );
+        contradictions(&text).0.len()
+    };
+    let moving = "The difference still moves: over epochs 8 to 10 it changed by +0.4 points.";
+    for (verdict, moving, wrong) in [
+        ("supported after 10 epochs on this data set", moving, 0),
+        ("supported on this data set", moving, 1),
+        ("supported after 10 epochs on this data set", "", 1),
+        (
+            "supported on this data set",
+            "The difference has settled.",
+            0,
+        ),
+        ("undecided after 10 epochs", moving, 2),
+    ] {
+        assert_eq!(report(verdict, moving), wrong, "{verdict} {moving}");
+    }
+    let small = "supported after 10 epochs on this data set, but too small to matter";
+    assert_eq!(length_of(small).as_deref(), Some("10 epochs"));
+    assert_eq!(plain(small), "supported, but too small to matter");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `report.md`: one experiment, for a reader who has only this page.
 
 use super::finding::{disagreements, power, practice, sentence};
-use super::{factors, identities, looks, probes, tables};
+use super::{factors, identities, looks, probes, settling, shared_rates, tables};
 use crate::analysis::{ContrastSummary, NewDataMethod, Summary};
 use crate::plot::{FigureKind, Section};
 use crate::stats::Rule;
@@ -52,6 +52,8 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
         parts.extend(looks::section(summary));
         parts.push(tables::contrasts(summary));
         parts.push(contrast_notes(&summary.contrasts));
+        parts.extend(settled(summary));
+        parts.extend(shared_rates::section(summary));
         parts.extend(checks(summary));
     }
     parts.extend(grid(summary));
@@ -122,6 +124,14 @@ spread.
 - Detectable margin: the smallest margin inside which the interval would lie with 80 % power if there is \
 no true difference.";
 
+/// A collapsed table of the changes at the end of training; `None` if no contrast is read there.
+fn settled(summary: &Summary) -> Option<String> {
+    let (text, table) = (settling::SETTLING, settling::table(summary)?);
+    Some(format!(
+        "<details>\n<summary>Have the differences settled?</summary>\n\n{text}\n\n{table}\n</details>"
+    ))
+}
+
 /// The methods that disagree with the intervals, and a collapsed table of all of them.
 fn checks(summary: &Summary) -> [String; 2] {
     let found: Vec<String> = summary.contrasts.iter().filter_map(disagreements).collect();
@@ -187,8 +197,13 @@ fn answer(summary: &Summary) -> String {
     }
     let verdict = summary.verdict_words();
     let tell = |contrast: &ContrastSummary| {
-        let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
-        format!("{}{power}", sentence(summary, contrast))
+        let more = [settling::sentence(summary, contrast), power(contrast)];
+        let more = more.into_iter().flatten().map(|text| format!(" {text}"));
+        format!(
+            "{}{}",
+            sentence(summary, contrast),
+            more.collect::<String>()
+        )
     };
     match primary(summary).as_slice() {
         [one] => format!("**Answer: {}.** {}", one.verdict_words(), tell(one)),
@@ -245,15 +260,18 @@ fn grid(summary: &Summary) -> Vec<String> {
         return Vec::new();
     };
     let text = "Validation accuracy (%) after the last epoch, mean ± SD over seeds. **Bold** is the \
-                rate that the arm uses: the one at which most seeds finished, then the one with the \
-                highest mean, then the one with the lowest validation NLL. A rate at which a cell failed or \
-                is missing is used only if there is no other. The choice does not use test scores.";
+                rate that the arm uses. *Italic* rates are tied with the best: their mean is within one \
+                standard error of it, paired over seeds. Of its tied rates an arm uses the one that is tied \
+                in most arms of the primary contrasts, so that arms are compared at one rate where that \
+                costs nothing. A rate at which a cell failed or is missing is used only if there is no other. The \
+                choice does not use test scores.";
     let chosen =
         (summary.arms.iter()).any(|arm| arm.grid.iter().any(|r| r.validation_metric.is_some()));
     let text = match chosen {
         true => {
             "The metric that chooses, last reported value, mean ± SD over seeds. **Bold** is the rate that \
-             the arm uses: the one at which most seeds finished, then the one with the best mean."
+             the arm uses: the one at which most seeds finished, then the one with the best mean. *Italic* rates are tied \
+             with it; of its tied rates an arm uses the one that is tied in most arms."
         }
         false => text,
     };

@@ -11,6 +11,8 @@ mod looks;
 mod markdown;
 mod overview;
 mod probes;
+mod settling;
+mod shared_rates;
 mod splice;
 mod tables;
 

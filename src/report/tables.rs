@@ -244,6 +244,8 @@ fn grid_cell(rate: &RateSummary, arm: &ArmSummary, seeds: usize, digits: usize) 
     };
     if rate.learning_rate == arm.learning_rate {
         format!("**{score}**{finished}")
+    } else if rate.tied {
+        format!("*{score}*{finished}")
     } else {
         format!("{score}{finished}")
     }

@@ -175,9 +175,9 @@ pub enum When {
     /// The last one.
     #[default]
     Last,
-    /// Per seed, the first at which each arm reaches the test accuracy that all arms reach.
+    /// Per seed, the first at which each arm reaches the validation accuracy that all arms reach.
     EqualAccuracy,
-    /// Per seed, the first at which each arm reaches the test NLL that all arms reach.
+    /// Per seed, the first at which each arm reaches the validation NLL that all arms reach.
     EqualNll,
     /// The one after this epoch.
     Epoch(usize),
@@ -194,8 +194,8 @@ impl When {
     pub fn read(self, quantity: &str) -> String {
         match self {
             Self::Last => quantity.to_owned(),
-            Self::EqualAccuracy => format!("{quantity} at equal test accuracy"),
-            Self::EqualNll => format!("{quantity} at equal test NLL"),
+            Self::EqualAccuracy => format!("{quantity} at equal validation accuracy"),
+            Self::EqualNll => format!("{quantity} at equal validation NLL"),
             Self::Epoch(1) => format!("{quantity} after 1 epoch"),
             Self::Epoch(n) => format!("{quantity} after {n} epochs"),
             Self::Step(1) => format!("{quantity} after 1 step"),

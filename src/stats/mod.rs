@@ -33,6 +33,7 @@
 //! | `error_rates` | simulated error rates of the rule |
 //! | `verdict_power` | power of the rule to support and to contradict a prediction |
 //! | `looks`, `look_rates` | levels of intervals when seeds are added after looking; their simulated error rates |
+//! | `trend` | whether a difference still moves at the end of training |
 
 mod bca;
 mod censored;
@@ -53,6 +54,7 @@ mod sample;
 mod signflip;
 mod student;
 mod tost;
+mod trend;
 mod two_way;
 pub mod verdict;
 mod verdict_power;
@@ -84,6 +86,7 @@ pub use power::{
 pub use sample::{Sample, StatsError};
 pub use signflip::{Alternative, EXACT_LIMIT, sign_flip_min_p, sign_flip_test};
 pub use tost::{equivalence_p, minimum_effect_p};
+pub use trend::{Movement, Trend, fitted_change};
 pub use two_way::two_way_interval;
 pub use verdict::{Finding, Prediction, Rule, Verdict, overall_verdict};
 pub use verdict_power::{VerdictPower, seeds_for_verdicts};

@@ -96,7 +96,13 @@ fn summary_file_is_not_rounded() {
     let names: Vec<&str> = derived.files().map(|(name, _)| name).collect();
     assert_eq!(
         names,
-        ["summary.json", "report.md", "curves.svg", "differences.svg"]
+        [
+            "summary.json",
+            "report.md",
+            "curves.svg",
+            "differences.svg",
+            "settling.svg"
+        ]
     );
 }
 

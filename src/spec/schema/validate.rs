@@ -275,7 +275,7 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     if let Some((name, metric)) = same {
         let metric = metric.name();
         let message = format!(
-            "is `{name}`, at which there is no difference in `{metric}`; compare something else"
+            "is `{name}`, which makes arms about equal in `{metric}`, too; compare something else"
         );
         return flaw("when", message);
     }

@@ -19,10 +19,21 @@ impl<'de> Deserialize<'de> for WhenTable {
     }
 }
 
-/// Whether `arm` is scored at `when`. That is not known of a program.
+/// Whether `arm` has the scores that `when` needs. The evaluations of a program are not known.
 pub(in crate::spec) fn scored(when: When, arm: &Arm) -> Result<(), ConfigError> {
     let (wanted, unit) = match when {
-        When::Last | When::EqualAccuracy | When::EqualNll => return Ok(()),
+        When::Last => return Ok(()),
+        When::EqualAccuracy | When::EqualNll => {
+            if arm.net().is_some_and(|net| net.data.validation > 0.0) {
+                return Ok(());
+            }
+            let message = format!(
+                "matches arms by their validation scores, and `{}` has no validation split; set \
+                 `data.validation` above 0",
+                arm.name
+            );
+            return flaw("when", message);
+        }
         When::Epoch(n) => (n, "epoch"),
         When::Step(n) => (n, "step"),
     };

@@ -53,6 +53,21 @@ fn unknown_keys_get_path_and_nearest_valid_key() {
 }
 
 #[test]
+fn equal_scores_need_a_validation_split() {
+    let text = BASE.replace("margin = 0.5", "margin = 0.5\nwhen = \"equal_nll\"");
+    assert!(parse(&text).is_ok());
+    let text = text
+        .replace("validation = 0.25", "validation = 0.0")
+        .replace("[0.001, 0.01]", "0.01");
+    let error = parse(&text).expect_err("nothing to match by");
+    assert_eq!(error.key(), Some("contrasts[no-bias-vs-bias].when"));
+    let message = error.to_string();
+    for part in ["no validation split", "set `data.validation` above 0"] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
 fn mistyped_key_is_found_in_a_replaced_table() {
     let text = BASE
         .replace("momentum = 0.2", "momentun = 0.2")
@@ -126,7 +141,7 @@ fn unknown_values_get_the_nearest_or_all_values() {
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 1, step = 2 } | when | contrasts[no-bias-vs-bias].when | not both
         set.model.block.bias = "on" | set.train.steps = 9 | train.steps | arms[bias].set.train.steps | conflicts with `train.epochs`; remove one of them
         epochs = 5 | epochs = 5\nevaluate_every = 1\nevaluate_at = [2] | evaluate_at | train.evaluate_at | conflicts with `train.evaluate_every`
-        margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | at which there is no difference
+        margin = 0.5 | margin = 0.5\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | makes arms about equal in `test_accuracy`
         metric = "test_accuracy" | metric = "probe:acuracy_gap" | acuracy | contrasts[no-bias-vs-bias].metric | cannot be `probe:acuracy_gap`; did you mean `probe:accuracy_gap`?
         metric = "test_accuracy" | metric = "probe:x" | probe:x | contrasts[no-bias-vs-bias].metric | probes measure `probe:train_accuracy`
         metric = "test_accuracy" | metric = "probe:dead.blocks.0" | probe:dead | contrasts[no-bias-vs-bias].metric | the arm `no-bias` does not have `saturation` among its `probes`
