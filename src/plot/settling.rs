@@ -108,7 +108,7 @@ impl<'a> Panel<'a> {
         let line = Line {
             style: 0,
             means: samples.iter().map(|(x, s)| (*x, s.mean())).collect(),
-            seeds: course.seeds.len(),
+            seeds: [course.seeds.len(); 2],
             bands: (samples.iter().map(|(_, s)| t_interval(s, confidence))).collect(),
         };
         let fitted = contrast.fitted_change();
@@ -365,7 +365,7 @@ mod tests {
     fn fitted_line_ends_at_the_ends_of_the_window() {
         let line = Line {
             style: 0,
-            seeds: 4,
+            seeds: [4; 2],
             means: (1..=5)
                 .map(|x| (f64::from(x), 10.0 + 2.0 * f64::from(x)))
                 .collect(),
