@@ -230,6 +230,10 @@ fn measure(arguments: &Arguments) -> Result<SpeedRecord, Failure> {
         );
         return Err(Failure(message));
     }
+    // Missing data must not end a benchmark half way.
+    for compared in &wanted {
+        (compared.workload.dataset()).map_err(|error| Failure(error.to_string()))?;
+    }
     record.libraries = libraries(arguments)?;
     if arguments.includes(Part::Compared) {
         for compared in wanted {
