@@ -180,7 +180,8 @@ impl CnnConfig {
             width = units;
         }
         Ok(Cnn {
-            input_dropout: Dropout::new(
+            input_dropout: Dropout::of_kind(
+                self.block.dropout.kind,
                 self.block.dropout.input_rate,
                 false,
                 "input_dropout",

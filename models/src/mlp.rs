@@ -78,7 +78,8 @@ impl MlpConfig {
             width = units;
         }
         Ok(Mlp {
-            input_dropout: Dropout::new(
+            input_dropout: Dropout::of_kind(
+                self.block.dropout.kind,
                 self.block.dropout.input_rate,
                 false,
                 "input_dropout",

@@ -9,7 +9,7 @@ use ablate_models::Pass;
 use ablate_models::Start;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
-use ablate_models::dropout::{DropoutConfig, Placement};
+use ablate_models::dropout::{DropoutConfig, DropoutKind, Placement};
 use ablate_models::inspect::{Fill, HostMlp, Unit, UnitRemoval};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::AffineConfig;
@@ -51,8 +51,9 @@ fn norms() -> Vec<NormConfig> {
     ]
 }
 
-fn dropouts() -> [DropoutConfig; 3] {
+fn dropouts() -> [DropoutConfig; 4] {
     let of = |rate, placement, spatial| DropoutConfig {
+        kind: DropoutKind::Bernoulli,
         rate,
         conv_rate: rate,
         input_rate: rate / 2.0,
@@ -63,6 +64,10 @@ fn dropouts() -> [DropoutConfig; 3] {
         of(0.0, Placement::End, false),
         of(0.2, Placement::End, true),
         of(0.2, Placement::BeforeNorm, false),
+        DropoutConfig {
+            kind: DropoutKind::Gaussian,
+            ..of(0.2, Placement::End, true)
+        },
     ]
 }
 

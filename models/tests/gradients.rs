@@ -7,7 +7,7 @@ use ablate_kernels::{Geometry, Padding};
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::conv::Conv2dConfig;
-use ablate_models::dropout::{Dropout, DropoutConfig, Placement};
+use ablate_models::dropout::{Dropout, DropoutConfig, DropoutKind, Placement};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
 use ablate_models::norm::AffineConfig;
@@ -282,11 +282,14 @@ fn norms_in_every_mode() {
 fn dropout_at_a_fixed_step() {
     for_each_device(|device| {
         let start = pair(device);
-        for spatial in [false, true] {
-            let dropout = Dropout::new(0.4, spatial, "dropout", &start).expect("it drops");
-            check_module(&start, &dropout, [2, 6, 3], |dropout, x| {
-                dropout.forward(x, 2, &Pass::train(5))
-            });
+        for kind in [DropoutKind::Bernoulli, DropoutKind::Gaussian] {
+            for spatial in [false, true] {
+                let dropout = Dropout::of_kind(kind, 0.4, spatial, "dropout", &start);
+                let dropout = dropout.expect("it drops");
+                check_module(&start, &dropout, [2, 6, 3], |dropout, x| {
+                    dropout.forward(x, 2, &Pass::train(5))
+                });
+            }
         }
     });
 }
@@ -312,6 +315,7 @@ fn blocks() -> Vec<BlockConfig> {
                     position,
                     bias: Bias::Auto,
                     dropout: DropoutConfig {
+                        kind: DropoutKind::Bernoulli,
                         rate: 0.3,
                         conv_rate: 0.2,
                         input_rate: 0.1,
@@ -448,6 +452,28 @@ proptest! {
             };
             let block = block.dense("block", inputs, outputs, &start).expect("can be built");
             check_module(&start, &block, [1, rows, inputs], |b, x| b.forward(x, &Pass::train(0)));
+        });
+    }
+
+    #[test]
+    fn gaussian_noise_of_any_shape(
+        [rows, inputs, outputs] in [3usize..9, 1..6, 1..6],
+        early in any::<bool>(),
+        rate in 0.05f64..0.9,
+    ) {
+        for_each_device(|device| {
+            let start = pair(device);
+            let block = BlockConfig {
+                dropout: DropoutConfig {
+                    kind: DropoutKind::Gaussian,
+                    rate,
+                    placement: if early { Placement::BeforeNorm } else { Placement::End },
+                    ..DropoutConfig::default()
+                },
+                ..normed(Activation::Tanh, true, true)
+            };
+            let block = block.dense("block", inputs, outputs, &start).expect("can be built");
+            check_module(&start, &block, [2, rows, inputs], |b, x| b.forward(x, &Pass::train(0)));
         });
     }
 }

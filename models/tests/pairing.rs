@@ -7,7 +7,7 @@ mod support;
 use ablate_kernels::Padding;
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
-use ablate_models::dropout::{Dropout, DropoutConfig};
+use ablate_models::dropout::{Dropout, DropoutConfig, DropoutKind};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{LayerNormConfig, NormConfig};
 use ablate_models::zoo::{Model, ModelConfig};
@@ -173,27 +173,29 @@ fn arms_of_one_seed_have_the_same_masks() {
 
 #[test]
 fn masks_depend_only_on_seed_path_step_and_index() {
-    let seen = std::cell::RefCell::new(Vec::new());
-    for_each_device(|device| {
-        let single = Start::new([3], device);
-        let mask = |start: &Start, path: &str, rows: usize, step: u64| {
-            let dropout = Dropout::new(0.5, false, path, start).expect("it drops");
-            let ones = vec![1.0; start.replicas() * rows * 10];
-            let ones = start.tensor(ones, [start.replicas(), rows, 10]);
-            values(dropout.forward(ones, 1, &Pass::train(step)))
-        };
-        let base = mask(&single, "a", 30, 7);
-        assert_eq!(mask(&single, "a", 30, 7), base);
-        assert_eq!(mask(&single.clone().double(), "a", 30, 7), base);
-        assert_eq!(mask(&single, "a", 20, 7), base[..200]);
-        assert_eq!(mask(&Start::new([9, 3], device), "a", 30, 7)[300..], base);
-        assert_ne!(mask(&Start::new([4], device), "a", 30, 7), base);
-        assert_ne!(mask(&single, "b", 30, 7), base);
-        assert_ne!(mask(&single, "a", 30, 8), base);
-        seen.borrow_mut().push(base);
-    });
-    let seen = seen.into_inner();
-    assert!(seen.iter().all(|mask| *mask == seen[0]));
+    for kind in [DropoutKind::Bernoulli, DropoutKind::Gaussian] {
+        let seen = std::cell::RefCell::new(Vec::new());
+        for_each_device(|device| {
+            let single = Start::new([3], device);
+            let mask = |start: &Start, path: &str, rows: usize, step: u64| {
+                let dropout = Dropout::of_kind(kind, 0.5, false, path, start).expect("it drops");
+                let ones = vec![1.0; start.replicas() * rows * 10];
+                let ones = start.tensor(ones, [start.replicas(), rows, 10]);
+                values(dropout.forward(ones, 1, &Pass::train(step)))
+            };
+            let base = mask(&single, "a", 30, 7);
+            assert_eq!(mask(&single, "a", 30, 7), base);
+            assert_eq!(mask(&single.clone().double(), "a", 30, 7), base);
+            assert_eq!(mask(&single, "a", 20, 7), base[..200]);
+            assert_eq!(mask(&Start::new([9, 3], device), "a", 30, 7)[300..], base);
+            assert_ne!(mask(&Start::new([4], device), "a", 30, 7), base);
+            assert_ne!(mask(&single, "b", 30, 7), base);
+            assert_ne!(mask(&single, "a", 30, 8), base);
+            seen.borrow_mut().push(base);
+        });
+        let seen = seen.into_inner();
+        assert!(seen.iter().all(|mask| *mask == seen[0]));
+    }
 }
 
 /// MLPs and convolutional nets with batch norm and dropout, each with a batch size. The last two are
@@ -220,8 +222,16 @@ fn stacked_models() -> Vec<(ModelConfig, usize)> {
         block: block.clone(),
         last_block: None,
     });
+    let noisy = BlockConfig {
+        dropout: DropoutConfig {
+            kind: DropoutKind::Gaussian,
+            ..dropping()
+        },
+        ..block.clone()
+    };
     vec![
         (mlp(block.clone()), ROWS),
+        (mlp(noisy), ROWS),
         (cnn(Pool::Max, block.clone()), ROWS),
         (convolutions(&[4], Pool::Average, 2), ROWS),
         (wide, 96),

@@ -22,15 +22,18 @@ pub(super) fn units(fault: &PlantedFault, seed: u64, width: usize) -> Vec<usize>
         .collect()
 }
 
-/// Plants the fault: replaces the incoming weights of the chosen units of each replica by random
-/// ones of the same norm.
-pub(super) fn plant(mut model: Model, fault: &PlantedFault, seeds: &[u64]) -> Model {
+/// Plants the fault in the replicas with a seed in `seeds`: replaces the incoming weights of the
+/// chosen units by random ones of the same norm.
+pub(super) fn plant(mut model: Model, fault: &PlantedFault, seeds: &[Option<u64>]) -> Model {
     let block = &mut blocks(&mut model)[fault.layer];
     block.linear.weight = block.linear.weight.clone().map(|weight| {
         let weight = weight.inner();
         let [replicas, inputs, width] = weight.dims();
         let mut values = host_f64(weight.clone());
-        for (values, &seed) in values.chunks_exact_mut(inputs * width).zip(seeds) {
+        for (values, seed) in values.chunks_exact_mut(inputs * width).zip(seeds) {
+            let Some(seed) = *seed else {
+                continue;
+            };
             let mut normals = stream(seed).normals(1);
             for unit in units(fault, seed, width) {
                 let drawn: Vec<f64> = normals.by_ref().take(inputs).collect();
@@ -93,15 +96,19 @@ mod tests {
         let model = Model::Mlp(config.init(4, 3, &start).unwrap());
         let fault = PlantedFault {
             after: 1,
+            at_nll: None,
             layer: 0,
             units: 2,
             repair: Repair::Next,
         };
         assert_eq!(repairing_layer(&fault, &model).as_deref(), Some("blocks.1"));
         let (before, second) = (weights(&model, 0), weights(&model, 1));
-        let model = plant(model, &fault, &[3, 4]);
+        let untouched = plant(model.clone(), &fault, &[None, Some(4)]);
+        let model = plant(model, &fault, &[Some(3), Some(4)]);
         let after = weights(&model, 0);
         assert_eq!(weights(&model, 1), second);
+        let one = weights(&untouched, 0);
+        assert_eq!((&one[..24], &one[24..]), (&before[..24], &after[24..]));
         for (r, seed) in [3, 4].into_iter().enumerate() {
             let chosen = units(&fault, seed, 6);
             let column = |all: &[f64], unit: usize| -> Vec<f64> {

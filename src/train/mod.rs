@@ -157,6 +157,8 @@ pub(crate) struct StackedTraining<'a> {
     evaluated: usize,
     probes: Probes,
     records: Vec<CellRecord>,
+    /// Whether each cell has its fault already.
+    has_fault: Vec<bool>,
 }
 
 impl<'a> StackedTraining<'a> {
@@ -177,6 +179,7 @@ impl<'a> StackedTraining<'a> {
             steps_per_epoch: examples / batch,
             evaluated: 0,
             records: job.cells.iter().map(done).collect(),
+            has_fault: vec![false; job.cells.len()],
             batches,
             job,
         })
@@ -266,21 +269,41 @@ impl<'a> StackedTraining<'a> {
         Some(total.into_iter().map(|loss| loss / steps).collect())
     }
 
-    /// Plants the fault of the recipe in every net, if this is the step for it.
+    /// Plants the fault of the recipe in every net for which this is the step.
     fn plant_fault(&mut self) {
-        let train = &self.job.train;
-        let due = |fault: &&PlantedFault| {
-            fault.step(train, self.steps_per_epoch) as u64 == self.net.steps()
-        };
-        let Some(fault) = train.fault.as_ref().filter(due) else {
+        let Some(fault) = &self.job.train.fault else {
             return;
         };
+        let due = self.due(fault);
+        if !due.contains(&true) {
+            return;
+        }
         let (job, batches) = (&self.job, &self.batches);
         self.probes
-            .before_fault(&ProbeContext::new(job, &self.net, batches));
-        self.net.plant(fault, &seeds(job));
+            .before_fault(&ProbeContext::new(job, &self.net, batches), &due);
+        let seeds = seeds(job).into_iter().zip(&due);
+        let seeds: Vec<Option<u64>> = seeds.map(|(seed, due)| due.then_some(seed)).collect();
+        self.net.plant(fault, &seeds);
         self.probes
-            .after_fault(&ProbeContext::new(job, &self.net, batches));
+            .after_fault(&ProbeContext::new(job, &self.net, batches), &due);
+        for (has_fault, due) in self.has_fault.iter_mut().zip(due) {
+            *has_fault |= due;
+        }
+    }
+
+    /// The cells whose fault is planted before the next step.
+    fn due(&self, fault: &PlantedFault) -> Vec<bool> {
+        let latest = fault.step(self.job.train, self.steps_per_epoch) as u64;
+        let is_late = self.net.steps() >= latest;
+        let reached = |record: &CellRecord| {
+            let validation = record.epochs.last().and_then(|epoch| epoch.validation);
+            let bound = fault.at_nll.zip(validation);
+            bound.is_some_and(|(bound, validation)| validation.nll <= bound)
+        };
+        let cells = self.records.iter().zip(&self.has_fault);
+        cells
+            .map(|(record, has_fault)| !has_fault && (is_late || reached(record)))
+            .collect()
     }
 
     fn step(&mut self, orders: &[Vec<u32>], i: usize) -> burn::tensor::Tensor<1> {
@@ -302,7 +325,7 @@ impl<'a> StackedTraining<'a> {
                 gradients,
                 pixels: &batch.0,
                 labels: &batch.1,
-                step,
+                adjustment,
             });
         };
         let losses = self.net.step(pixels, labels, adjustment, inspect).losses;

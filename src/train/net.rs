@@ -9,6 +9,7 @@ use crate::recipe::PlantedFault;
 use crate::record::Scores;
 use ablate_models::Pass;
 use ablate_models::zoo::Model;
+use burn::module::Module;
 use burn::tensor::{DType, Gradients, Int, Tensor};
 
 /// Examples per forward pass in evaluation.
@@ -89,18 +90,33 @@ impl Net {
         }
     }
 
-    /// Plants `fault` in the replicas, given their seeds, and freezes the layers that may not
+    /// Plants `fault` in the replicas with a seed in `seeds`, and freezes the layers that may not
     /// repair it.
-    pub(crate) fn plant(&mut self, fault: &PlantedFault, seeds: &[u64]) {
+    pub(crate) fn plant(&mut self, fault: &PlantedFault, seeds: &[Option<u64>]) {
         let model = self
             .model
             .take()
             .expect("the model is only absent during a step");
-        let model = fault::plant(model, fault, seeds);
-        if let Some(path) = fault::repairing_layer(fault, &model) {
+        self.model = Some(fault::plant(model, fault, seeds));
+        self.freeze(fault);
+    }
+
+    /// Freezes the layers that may not repair `fault`, without planting it.
+    pub(crate) fn freeze(&mut self, fault: &PlantedFault) {
+        if let Some(path) = fault::repairing_layer(fault, self.model()) {
             self.optimizer.train_only(path);
         }
-        self.model = Some(model);
+    }
+
+    /// A copy that trains on from here on its own. A clone of the model alone would share the running
+    /// averages.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            model: Some(self.model().valid().train()),
+            optimizer: self.optimizer.clone(),
+            loss_scale: self.loss_scale,
+            step: self.step,
+        }
     }
 }
 
@@ -163,5 +179,87 @@ pub(crate) fn host_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
             values.into_iter().map(f64::from).collect()
         }
         _ => (data.try_into_vec_as::<f64>()).expect("float tensors convert to double precision"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::fixture;
+    use crate::train::parameters;
+    use ablate_models::Activation;
+    use ablate_models::norm::{BatchNormConfig, NormConfig};
+    use ablate_models::zoo::ModelConfig;
+
+    const STEPS: usize = 6;
+
+    /// Trains a net with batch norm, dropout and Adam. `meddle` may change it after half of the steps.
+    fn trained(mut meddle: impl FnMut(&mut Net) -> Option<Net>) -> (Net, Option<Net>) {
+        let norm = NormConfig::Batch(BatchNormConfig::default());
+        let mut model = fixture::mlp(&[3, 2], norm, Activation::Tanh);
+        if let ModelConfig::Mlp(mlp) = &mut model {
+            mlp.block.dropout.rate = 0.3;
+        }
+        let images = [[1, 0], [0, 1], [3, 2], [2, 5]];
+        let batches = fixture::batches(&images, &[0, 1, 1, 0]);
+        let job = fixture::job(&model, 4);
+        let mut net = fixture::net(
+            &job,
+            &[
+                ("blocks.0.linear.weight", &[0.3, -0.2, 0.5, 0.1, 0.4, -0.6]),
+                (
+                    "blocks.1.linear.weight",
+                    &[0.2, 0.7, -0.5, 0.4, 0.9, -0.3],
+                ),
+                ("blocks.0.epilogue.norm.affine.scale", &[1.0; 3]),
+                ("head.weight", &[0.8, -0.1, 0.3, 0.6]),
+            ],
+        );
+        let mut fork = None;
+        for step in 0..STEPS {
+            if step == STEPS / 2 {
+                fork = meddle(&mut net);
+            }
+            for net in [Some(&mut net), fork.as_mut()].into_iter().flatten() {
+                let (pixels, labels) = batches.train(&batches.orders(step), 0, 4);
+                net.step(pixels, labels, RateAdjustment::UNCHANGED, |_, _| ());
+            }
+        }
+        (net, fork)
+    }
+
+    /// Parameters, and logits in evaluation mode, which depend on the running averages.
+    fn state(net: &Net) -> Vec<Vec<f64>> {
+        let model = net.model().valid();
+        let device = fixture::device().inner();
+        let images: Tensor<3> = Tensor::ones([1, 2, 2], (&device, DType::F64));
+        let logits = host_f64(model.forward(images, &Pass::evaluate()));
+        let values = parameters::values(net.model()).into_iter();
+        let values = values.map(|(_, value)| host_f64(value.inner()));
+        values.chain([logits]).collect()
+    }
+
+    #[test]
+    fn a_fork_trains_as_if_it_were_alone() {
+        let (plain, _) = trained(|_| None);
+        let fault = PlantedFault {
+            after: 1,
+            at_nll: None,
+            layer: 0,
+            units: 1,
+            repair: crate::recipe::Repair::All,
+        };
+        let (faulty, fork) = trained(|net| {
+            let fork = net.fork();
+            net.plant(&fault, &[Some(0)]);
+            Some(fork)
+        });
+        assert_eq!(state(&fork.expect("a fork")), state(&plain));
+        assert_ne!(state(&faulty), state(&plain));
+        let (alone, _) = trained(|net| {
+            net.plant(&fault, &[Some(0)]);
+            None
+        });
+        assert_eq!(state(&faulty), state(&alone));
     }
 }

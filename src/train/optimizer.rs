@@ -10,7 +10,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
 
 /// An optimizer and its state per parameter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Optimizer {
     config: Config,
     weight_decay: f64,

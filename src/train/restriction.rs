@@ -8,7 +8,7 @@ use ablate_streams::{Purpose, Stream};
 use burn::tensor::{Tensor, TensorData};
 
 /// Parameters that may be trained.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Restriction {
     /// Groups that may be trained; `None` for all.
     only: Option<Vec<Trained>>,

@@ -27,6 +27,7 @@ mod testing;
 
 pub use activation::Activation;
 pub use cpu::max_abs::max_abs;
+pub use cpu::variants::{NextLayer, VariantLosses, padded_columns};
 pub use geometry::{Geometry, Padding};
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 pub use gpu::{NormSpec, conv2d, has_gpu_kernels, linear, max_pool2d};

@@ -43,7 +43,13 @@ impl Epilogue {
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             norm: config.norm.init(channels, config.init.center, start)?,
-            dropout: Dropout::new(rate, spatial, &format!("{path}.dropout"), start),
+            dropout: Dropout::of_kind(
+                config.dropout.kind,
+                rate,
+                spatial,
+                &format!("{path}.dropout"),
+                start,
+            ),
             activation: config.activation,
             position: config.position,
             placement: config.dropout.placement,
@@ -96,8 +102,8 @@ impl Epilogue {
     /// operation by operation.
     ///
     /// That is so if there is no kernel for the device, the activation or the kind of norm, if the
-    /// pass is observed, with ghost batches or early dropout, and for gradients through running
-    /// averages.
+    /// pass is observed, in training with ghost batches, early dropout or Gaussian noise, and for
+    /// gradients through running averages.
     pub(super) fn fused(
         &self,
         device: &Device,
@@ -110,9 +116,11 @@ impl Epilogue {
             Some(_) => return None,
         };
         let differentiates = pass.mode() == Mode::Evaluate && device.is_autodiff();
-        let ghosts = norm.is_some_and(|norm| norm.config.ghost.is_some())
-            && matches!(pass.mode(), Mode::Train { .. });
-        let plain = pass.is_observed() || self.drops_early() || ghosts || differentiates;
+        let trains = matches!(pass.mode(), Mode::Train { .. });
+        let ghosts = trains && norm.is_some_and(|norm| norm.config.ghost.is_some());
+        let unmasked = |dropout: &Dropout| !dropout.kind.is_bernoulli();
+        let noise = trains && self.dropout.as_ref().is_some_and(unmasked);
+        let plain = pass.is_observed() || self.drops_early() || ghosts || noise || differentiates;
         let has_kernel =
             || ablate_kernels::has_kernels(device) && EpilogueSpec::has_kernel(self.activation);
         if plain || !has_kernel() {

@@ -2,6 +2,7 @@
 
 mod fold;
 mod host_mlp;
+mod pairs;
 mod removal;
 
 pub use fold::{FoldError, fold_centers_after, fold_scales, fold_scales_after};

@@ -37,14 +37,14 @@ pub struct Score {
 /// A net and examples, with all intermediate values, from which units can be removed.
 #[derive(Clone, Debug)]
 pub struct UnitRemoval<'a> {
-    net: &'a HostMlp,
-    labels: &'a [usize],
+    pub(super) net: &'a HostMlp,
+    pub(super) labels: &'a [usize],
     /// Number of units that feed each layer. For images, the units of the first layer are channels.
-    units: Vec<usize>,
+    pub(super) units: Vec<usize>,
     /// Inputs of each layer, `[examples, inputs]`.
-    inputs: Vec<Vec<f64>>,
+    pub(super) inputs: Vec<Vec<f64>>,
     /// Preactivations of each layer, `[examples, outputs]`.
-    preactivations: Vec<Vec<f64>>,
+    pub(super) preactivations: Vec<Vec<f64>>,
     /// Mean of each input over the examples.
     means: Vec<Vec<f64>>,
 }
@@ -77,6 +77,11 @@ impl<'a> UnitRemoval<'a> {
             inputs,
             preactivations,
         }
+    }
+
+    /// Number of examples.
+    pub fn examples(&self) -> usize {
+        self.labels.len()
     }
 
     /// All units that feed layer `feeds`.
@@ -127,7 +132,7 @@ impl<'a> UnitRemoval<'a> {
         }
     }
 
-    fn replacement(&self, feeds: usize, i: usize, fill: Fill) -> f64 {
+    pub(super) fn replacement(&self, feeds: usize, i: usize, fill: Fill) -> f64 {
         match fill {
             Fill::Zero => 0.0,
             Fill::Mean => self.means[feeds][i],

@@ -9,6 +9,8 @@ pub enum Purpose {
     Order,
     /// Dropout masks; the path is the layer's, the step is the training step.
     Mask,
+    /// Gaussian noise in place of dropout masks; path and step as for masks.
+    Noise,
     /// Choice of the examples of a subset, a fold or a validation split.
     Split,
     /// Label noise: choice of the labels to replace, and the new labels.
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Init => "init",
             Self::Order => "order",
             Self::Mask => "mask",
+            Self::Noise => "noise",
             Self::Split => "split",
             Self::LabelNoise => "label-noise",
             Self::Trained => "trained",

@@ -4,7 +4,7 @@
 //! records stale.
 
 use crate::recipe::{
-    DataConfig, Evaluate, Length, Optimizer, PlantedFault, Schedule, TrainConfig, Trained,
+    DataConfig, Evaluate, Length, Optimizer, PlantedFault, Repair, Schedule, TrainConfig, Trained,
 };
 use crate::spec::parse::checks::{first_repeat, flaw};
 use ablate_models::ConfigError;
@@ -160,6 +160,7 @@ fn schedule(schedule: &Schedule) -> Result<(), ConfigError> {
 /// If it does not. The key is relative to the recipe.
 pub(in crate::spec) fn planted_fault(
     fault: &PlantedFault,
+    data: &DataConfig,
     train: &TrainConfig,
     model: &ModelConfig,
 ) -> Result<(), ConfigError> {
@@ -179,6 +180,19 @@ pub(in crate::spec) fn planted_fault(
     if !(1..=width).contains(&fault.units) {
         let message = format!("must be from 1 to {width}, the units of the block");
         return flaw("train.fault.units", message);
+    }
+    let Some(nll) = fault.at_nll else {
+        return Ok(());
+    };
+    positive("train.fault.at_nll", nll)?;
+    if data.validation == 0.0 {
+        let message = "needs validation scores; set `data.validation` above 0";
+        return flaw("train.fault.at_nll", message.to_owned());
+    }
+    if fault.repair != Repair::All {
+        // The cells of a job get their faults at different steps, but share the frozen layers.
+        let message = "needs `repair = \"all\"`";
+        return flaw("train.fault.at_nll", message.to_owned());
     }
     Ok(())
 }

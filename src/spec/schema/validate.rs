@@ -64,7 +64,7 @@ pub(in crate::spec) fn net(net: &NetRecipe, learning_rates: &[f64]) -> Result<()
     net.model.check().map_err(|error| under("model", error))?;
     ranges::train(&net.train).map_err(|error| under("train", error))?;
     if let Some(fault) = &net.train.fault {
-        ranges::planted_fault(fault, &net.train, &net.model)?;
+        ranges::planted_fault(fault, &net.data, &net.train, &net.model)?;
     }
     ghosts(net)?;
     rates_of_net(net, learning_rates)?;

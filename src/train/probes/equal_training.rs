@@ -1,7 +1,8 @@
 //! How evenly the units of a layer are trained.
 //!
 //! The *update* of a unit is the path length of its incoming weights: the sum over steps of the
-//! norm of their change. The *strength* of a unit is the norm of its incoming weights times the
+//! norm of their change. Its *displacement* is the distance of these weights from their start, so
+//! steps back and forth count in the update and cancel in the displacement. The *strength* of a unit is the norm of its incoming weights times the
 //! norm of its outgoing weights. Rescaling a ReLU unit (incoming weights times `a`, outgoing
 //! weights divided by `a`) does not change its strength.
 
@@ -22,6 +23,8 @@ pub(super) struct EqualTraining {
 /// Path lengths of the units of one layer.
 struct UpdateLengths {
     path: String,
+    /// Weights before the first step, `[replicas, inputs, units]`.
+    start: Tensor<3>,
     /// Weights after the last step, `[replicas, inputs, units]`.
     before: Tensor<3>,
     /// Path length so far, `[replicas, units]`.
@@ -34,6 +37,7 @@ impl UpdateLengths {
         Self {
             path,
             length: Tensor::zeros([replicas, units], (&weight.device(), weight.dtype())),
+            start: weight.clone(),
             before: weight,
         }
     }
@@ -41,6 +45,11 @@ impl UpdateLengths {
     fn step(&mut self, weight: Tensor<3>) {
         let change = weight.clone() - std::mem::replace(&mut self.before, weight);
         self.length = self.length.clone() + norms(change, 1);
+    }
+
+    /// Displacement of every unit so far, `[replicas, units]`.
+    fn displacement(&self) -> Tensor<2> {
+        norms(self.before.clone() - self.start.clone(), 1)
     }
 }
 
@@ -101,19 +110,26 @@ impl ProbeHooks for EqualTraining {
             };
             strengths(incoming.clone(), outgoing.clone())
         });
-        let updates = self.layers.iter().map(|updates| updates.length.clone());
-        let paths: Vec<&str> = self
-            .layers
-            .iter()
+        let paths: Vec<&str> = (self.layers.iter())
             .map(|updates| updates.path.as_str())
             .collect();
-        trace("update_gini", &paths, &updates.collect::<Vec<_>>(), results);
+        let updates = self.layers.iter().map(|updates| updates.length.clone());
+        let updates = host_sizes(updates);
+        let displacements = host_sizes(self.layers.iter().map(UpdateLengths::displacement));
+        let inequality = |sizes: &[f64]| gini(sizes).unwrap_or(f64::NAN);
+        let mean = |sizes: &[f64]| sizes.iter().sum::<f64>() / sizes.len() as f64;
+        trace("update_gini", &paths, &updates, inequality, results);
+        trace("update_length", &paths, &updates, mean, results);
         trace(
-            "strength_gini",
+            "displacement_gini",
             &paths,
-            &strengths.collect::<Vec<_>>(),
+            &displacements,
+            inequality,
             results,
         );
+        trace("displacement", &paths, &displacements, mean, results);
+        let strengths = host_sizes(strengths);
+        trace("strength_gini", &paths, &strengths, inequality, results);
     }
 
     fn finish(&mut self, _context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
@@ -128,17 +144,27 @@ impl ProbeHooks for EqualTraining {
     }
 }
 
-/// Appends the Gini coefficient of each layer and its mean over the layers to the traces. It is NaN
-/// if no unit was updated.
-fn trace(name: &str, paths: &[&str], layers: &[Tensor<2>], results: &mut [ProbeResults]) {
-    let layers: Vec<Vec<Vec<f64>>> = layers.iter().map(by_replica).collect();
+/// Sizes of the units of one layer, per replica.
+type LayerSizes = Vec<Vec<f64>>;
+
+fn host_sizes(layers: impl Iterator<Item = Tensor<2>>) -> Vec<LayerSizes> {
+    layers.map(|sizes| by_replica(&sizes)).collect()
+}
+
+/// Appends `summary` of the sizes of each layer and its mean over the layers to the traces.
+fn trace(
+    name: &str,
+    paths: &[&str],
+    layers: &[LayerSizes],
+    summary: impl Fn(&[f64]) -> f64,
+    results: &mut [ProbeResults],
+) {
     for (r, result) in results.iter_mut().enumerate() {
-        let of_layer = |sizes: &Vec<Vec<f64>>| gini(&sizes[r]).unwrap_or(f64::NAN);
-        let ginis: Vec<f64> = layers.iter().map(of_layer).collect();
-        for (path, gini) in paths.iter().zip(&ginis) {
-            result.push_trace(&format!("{name}.{path}"), *gini);
+        let values: Vec<f64> = layers.iter().map(|sizes| summary(&sizes[r])).collect();
+        for (path, value) in paths.iter().zip(&values) {
+            result.push_trace(&format!("{name}.{path}"), *value);
         }
-        result.push_trace(name, ginis.iter().sum::<f64>() / ginis.len() as f64);
+        result.push_trace(name, values.iter().sum::<f64>() / values.len() as f64);
     }
 }
 
@@ -177,8 +203,11 @@ mod tests {
     fn single_updated_unit_has_maximal_gini() {
         let mut updates = UpdateLengths::new("blocks.0".into(), weight([[1.0; 4]; 2]));
         updates.step(weight([[1.0, 1.0, 4.0, 1.0], [1.0, 1.0, 5.0, 1.0]]));
+        let moved = by_replica(&updates.displacement());
+        assert_eq!(moved[0], [0.0, 0.0, 5.0, 0.0]);
         // Moving there and back counts twice, although the weights end where they started.
         updates.step(weight([[1.0; 4]; 2]));
+        assert_eq!(by_replica(&updates.displacement())[0], [0.0; 4]);
         assert_eq!(by_replica(&updates.length)[0], [0.0, 0.0, 10.0, 0.0]);
         assert!((gini_of(&updates.length) - 0.75).abs() < 1e-12);
     }

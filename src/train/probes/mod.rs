@@ -29,6 +29,7 @@ pub(crate) use results::ProbeResults;
 
 use super::batch::Batches;
 use super::net::Net;
+use super::schedule::RateAdjustment;
 use crate::recipe::Probe;
 use crate::trainer::{NetJob, StopFlag};
 use ablate_models::zoo::Model;
@@ -53,7 +54,6 @@ impl<'a> ProbeContext<'a> {
 
 /// A training step between the backward pass and the update.
 #[derive(Clone, Copy)]
-#[expect(dead_code, reason = "part of what a probe of single steps can see")]
 pub(crate) struct StepContext<'a> {
     pub(crate) model: &'a Model,
     pub(crate) gradients: &'a Gradients,
@@ -61,8 +61,8 @@ pub(crate) struct StepContext<'a> {
     pub(crate) pixels: &'a Tensor<3>,
     /// `[replicas, batch]`.
     pub(crate) labels: &'a Tensor<2, Int>,
-    /// Steps taken before this one.
-    pub(crate) step: u64,
+    /// Learning rate of the step.
+    pub(crate) adjustment: RateAdjustment,
 }
 
 /// Hooks of a probe into training. A hook that a probe does not implement costs nothing.
@@ -73,11 +73,11 @@ pub(crate) trait ProbeHooks {
     /// Called after every step.
     fn after_step(&mut self, _context: &ProbeContext<'_>) {}
 
-    /// Called before a fault is planted.
-    fn before_fault(&mut self, _context: &ProbeContext<'_>) {}
+    /// Called before a fault is planted in the replicas that are true in `due`.
+    fn before_fault(&mut self, _context: &ProbeContext<'_>, _due: &[bool]) {}
 
-    /// Called after a fault was planted, before training continues.
-    fn after_fault(&mut self, _context: &ProbeContext<'_>) {}
+    /// Called after a fault was planted in these replicas, before training continues.
+    fn after_fault(&mut self, _context: &ProbeContext<'_>, _due: &[bool]) {}
 
     /// Called after every evaluation. Results are traces: one value per epoch.
     fn epoch_done(&mut self, _context: &ProbeContext<'_>, _found: &mut [ProbeResults]) {}
@@ -142,15 +142,15 @@ impl Probes {
         }
     }
 
-    pub(crate) fn before_fault(&mut self, context: &ProbeContext<'_>) {
+    pub(crate) fn before_fault(&mut self, context: &ProbeContext<'_>, due: &[bool]) {
         for probe in &mut self.probes {
-            probe.before_fault(context);
+            probe.before_fault(context, due);
         }
     }
 
-    pub(crate) fn after_fault(&mut self, context: &ProbeContext<'_>) {
+    pub(crate) fn after_fault(&mut self, context: &ProbeContext<'_>, due: &[bool]) {
         for probe in &mut self.probes {
-            probe.after_fault(context);
+            probe.after_fault(context, due);
         }
     }
 

@@ -4,12 +4,17 @@
 //! Each part gets its Shapley value (Shapley 1953, "A value for n-person games"): the mean decrease
 //! of the loss when this part switches from its state right after the fault to its trained state,
 //! over all orders in which the three parts can switch.
+//!
+//! The control is the same net without the fault: a copy from right before it that takes the same
+//! steps with the same batches and masks. Damage that is left is the loss above that of the control.
+//! What the parts of the control gain in the same time is not repair, so the controlled shares
+//! subtract it part by part.
 
 use super::results::put_values;
-use super::{ProbeContext, ProbeHooks, ProbeResults};
+use super::{ProbeContext, ProbeHooks, ProbeResults, StepContext};
 use crate::train::batch::SplitPart;
 use crate::train::fault::units;
-use crate::train::net::{for_each_chunk, host_f64};
+use crate::train::net::{Net, for_each_chunk, host_f64};
 use ablate_models::inspect::UnitRemoval;
 use ablate_models::inspect::{HostLayer, HostMlp};
 use burn::module::Module;
@@ -21,26 +26,58 @@ const LOSS_INTERVAL: u64 = 4;
 /// A net has recovered when at most this share of the damage remains.
 const REMAINING_DAMAGE: f64 = 0.1;
 
-/// Quantity of each part, in the order of the bits of a coalition.
+/// Quantities of each part, in the order of the bits of a coalition.
 const PARTS: [&str; 3] = ["repair_by_offender", "repair_by_next", "repair_by_rest"];
+const CONTROLLED_PARTS: [&str; 3] = [
+    "controlled_repair_by_offender",
+    "controlled_repair_by_next",
+    "controlled_repair_by_rest",
+];
 
 #[derive(Default)]
 pub(super) struct PlantedFaultProbe {
-    healthy: Vec<f64>,
-    broken: Vec<f64>,
-    /// The nets right after the fault.
-    faulty: Vec<HostMlp>,
-    /// Steps that each net took to recover.
-    recovered: Vec<Option<u64>>,
+    /// The nets without a fault, from the first fault on.
+    control: Option<Net>,
+    /// What is known of the fault in each net, from the first fault on.
+    faults: Vec<Option<Fault>>,
+}
+
+/// A fault in one net, and its repair.
+struct Fault {
     planted_at: u64,
+    healthy_loss: f64,
+    broken_loss: f64,
+    /// The net right before and right after the fault.
+    healthy: HostMlp,
+    broken: HostMlp,
+    /// Steps until the loss was near that before the fault, and near that of the control.
+    recovered: Option<u64>,
+    recovered_to_control: Option<u64>,
+    /// The net and its control at the end of the time for repair.
+    end: Option<[HostMlp; 2]>,
 }
 
-/// The current nets on the host; empty for models that the host implementation does not support.
-fn chains(context: &ProbeContext<'_>) -> Vec<HostMlp> {
-    HostMlp::replicas_of(&context.net.model().valid()).unwrap_or_default()
+impl Fault {
+    fn damage(&self) -> f64 {
+        self.broken_loss - self.healthy_loss
+    }
 }
 
-/// Loss of each net on held-out examples.
+/// The nets of `net` on the host; empty for models that the host implementation does not support.
+fn chains(net: &Net) -> Vec<HostMlp> {
+    HostMlp::replicas_of(&net.model().valid()).unwrap_or_default()
+}
+
+/// Steps that every net has for the repair: those of a net that gets its fault at the latest time.
+fn time_for_repair(context: &ProbeContext<'_>) -> Option<u64> {
+    let train = context.job.train;
+    let steps_per_epoch = context.batches.len(SplitPart::Train) / train.batch_size;
+    let fault = train.fault.as_ref()?;
+    let latest = fault.step(train, steps_per_epoch);
+    Some((train.length.steps(steps_per_epoch) - latest) as u64)
+}
+
+/// Loss of the net of each replica on held-out examples.
 fn losses(context: &ProbeContext<'_>, chains: &[HostMlp]) -> Vec<f64> {
     let part: SplitPart = context.batches.held_out();
     let mut out = Vec::new();
@@ -107,75 +144,183 @@ fn shapley_shares(gains: &[f64; 8]) -> Option<[f64; 3]> {
     (gains[7] > 0.0).then(|| [0, 1, 2].map(share))
 }
 
-impl ProbeHooks for PlantedFaultProbe {
-    fn before_fault(&mut self, context: &ProbeContext<'_>) {
-        self.healthy = losses(context, &chains(context));
-    }
-
-    fn after_fault(&mut self, context: &ProbeContext<'_>) {
-        self.faulty = chains(context);
-        self.broken = losses(context, &self.faulty);
-        self.recovered = vec![None; self.broken.len()];
-        self.planted_at = context.net.steps();
-    }
-
-    fn after_step(&mut self, context: &ProbeContext<'_>) {
-        let taken = context.net.steps() - self.planted_at;
-        let unrecovered = self.recovered.iter().any(Option::is_none);
-        if !unrecovered || !taken.is_multiple_of(LOSS_INTERVAL) {
-            return;
+/// The gain of every coalition when its parts of `start` get their state in `end`, for each net.
+fn gains(
+    context: &ProbeContext<'_>,
+    pairs: &[(&HostMlp, &HostMlp)],
+    layer: usize,
+    units: &[Vec<usize>],
+) -> Vec<[f64; 8]> {
+    let mut gains = vec![[0.0; 8]; pairs.len()];
+    let mut before = Vec::new();
+    for coalition in 0..8 {
+        let nets: Vec<HostMlp> = (pairs.iter().zip(units))
+            .map(|((start, end), units)| mix(start, end, layer, units, coalition))
+            .collect();
+        let losses = losses(context, &nets);
+        if coalition == 0 {
+            before.clone_from(&losses);
         }
-        let now = losses(context, &chains(context));
-        for (r, now) in now.into_iter().enumerate() {
-            let bound = self.healthy[r] + REMAINING_DAMAGE * (self.broken[r] - self.healthy[r]);
-            if now <= bound {
-                self.recovered[r].get_or_insert(taken);
+        for (gains, (before, now)) in gains.iter_mut().zip(before.iter().zip(losses)) {
+            gains[coalition] = before - now;
+        }
+    }
+    gains
+}
+
+impl PlantedFaultProbe {
+    /// The faults at this step, with the number of steps since each.
+    fn running(&mut self, step: u64) -> impl Iterator<Item = (usize, u64, &mut Fault)> {
+        let faults = self.faults.iter_mut().enumerate();
+        faults.filter_map(move |(r, fault)| {
+            let fault = fault.as_mut()?;
+            Some((r, step - fault.planted_at, fault))
+        })
+    }
+
+    /// Looks for recovered nets.
+    fn measure_recovery(&mut self, context: &ProbeContext<'_>, time: u64) {
+        let Some(control) = &self.control else {
+            return;
+        };
+        let (nets, controls) = (chains(context.net), chains(control));
+        let (losses, control) = (losses(context, &nets), losses(context, &controls));
+        for (r, taken, fault) in self.running(context.net.steps()) {
+            if taken > time || !taken.is_multiple_of(LOSS_INTERVAL) {
+                continue;
+            }
+            let remaining = REMAINING_DAMAGE * fault.damage();
+            if losses[r] <= fault.healthy_loss + remaining {
+                fault.recovered.get_or_insert(taken);
+            }
+            if losses[r] <= control[r] + remaining {
+                fault.recovered_to_control.get_or_insert(taken);
             }
         }
     }
 
+    /// Keeps the nets whose time for repair ends.
+    fn keep_ends(&mut self, context: &ProbeContext<'_>, time: u64) {
+        let Some(control) = &self.control else {
+            return;
+        };
+        let (nets, controls) = (chains(context.net), chains(control));
+        let pairs = nets.into_iter().zip(controls);
+        let mut pairs: Vec<Option<[HostMlp; 2]>> = pairs.map(|(a, b)| Some([a, b])).collect();
+        for (r, taken, fault) in self.running(context.net.steps()) {
+            if taken == time {
+                fault.end = pairs[r].take();
+            }
+        }
+    }
+}
+
+impl ProbeHooks for PlantedFaultProbe {
+    fn before_fault(&mut self, context: &ProbeContext<'_>, due: &[bool]) {
+        let nets = chains(context.net);
+        let Some(fault) = context.job.train.fault.as_ref().filter(|_| !nets.is_empty()) else {
+            return;
+        };
+        self.control.get_or_insert_with(|| {
+            let mut control = context.net.fork();
+            control.freeze(fault);
+            control
+        });
+        self.faults.resize_with(nets.len(), || None);
+        let losses = losses(context, &nets);
+        for (r, (net, loss)) in nets.into_iter().zip(losses).enumerate() {
+            if due[r] {
+                self.faults[r] = Some(Fault {
+                    planted_at: context.net.steps(),
+                    healthy_loss: loss,
+                    broken_loss: loss,
+                    healthy: net.clone(),
+                    broken: net,
+                    recovered: None,
+                    recovered_to_control: None,
+                    end: None,
+                });
+            }
+        }
+    }
+
+    fn after_fault(&mut self, context: &ProbeContext<'_>, due: &[bool]) {
+        let nets = chains(context.net);
+        let losses = losses(context, &nets);
+        for (r, (net, loss)) in nets.into_iter().zip(losses).enumerate() {
+            if let Some(fault) = self.faults[r].as_mut().filter(|_| due[r]) {
+                fault.broken_loss = loss;
+                fault.broken = net;
+            }
+        }
+    }
+
+    fn after_backward(&mut self, moment: &StepContext<'_>) {
+        if let Some(control) = &mut self.control {
+            let (pixels, labels) = (moment.pixels.clone(), moment.labels.clone());
+            control.step(pixels, labels, moment.adjustment, |_, _| ());
+        }
+    }
+
+    fn after_step(&mut self, context: &ProbeContext<'_>) {
+        let Some(time) = time_for_repair(context) else {
+            return;
+        };
+        let (mut is_recovering, mut ends) = (false, false);
+        for (_, taken, fault) in self.running(context.net.steps()) {
+            let recovered = fault.recovered.is_some() && fault.recovered_to_control.is_some();
+            is_recovering |= !recovered && taken <= time && taken.is_multiple_of(LOSS_INTERVAL);
+            ends |= taken == time;
+        }
+        if is_recovering {
+            self.measure_recovery(context, time);
+        }
+        if ends {
+            self.keep_ends(context, time);
+        }
+    }
+
     fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
-        let Some(fault) = context
-            .job
-            .train
-            .fault
-            .as_ref()
-            .filter(|_| !self.faulty.is_empty())
+        let (Some(settings), Some(time)) = (&context.job.train.fault, time_for_repair(context))
         else {
             return;
         };
-        let taken = context.net.steps() - self.planted_at;
-        put_values(results, "fault_damage", |r| {
-            self.broken[r] - self.healthy[r]
+        // All nets of a job have their faults and ends, or none has.
+        let faults: Option<Vec<(&Fault, &[HostMlp; 2])>> = (self.faults.iter())
+            .map(|fault| fault.as_ref().and_then(|f| Some((f, f.end.as_ref()?))))
+            .collect();
+        let Some(faults) = faults.filter(|faults| !faults.is_empty()) else {
+            return;
+        };
+        put_values(results, "fault_step", |r| faults[r].0.planted_at as f64);
+        put_values(results, "fault_nll", |r| faults[r].0.healthy_loss);
+        put_values(results, "fault_damage", |r| faults[r].0.damage());
+        let steps = |recovered: Option<u64>| recovered.unwrap_or(time) as f64;
+        put_values(results, "recovery_steps", |r| steps(faults[r].0.recovered));
+        put_values(results, "controlled_recovery_steps", |r| {
+            steps(faults[r].0.recovered_to_control)
         });
-        let steps = |r: usize| self.recovered[r].unwrap_or(taken) as f64;
-        put_values(results, "recovery_steps", steps);
-        let end = chains(context);
-        let gains: Vec<Vec<f64>> = (0..8)
-            .map(|coalition| {
-                let nets = self.faulty.iter().zip(&end).zip(context.job.cells);
-                let nets: Vec<HostMlp> = nets
-                    .map(|((start, end), cell)| {
-                        let width = start.layers()[fault.layer].outputs();
-                        let units = units(fault, cell.seed, width);
-                        mix(start, end, fault.layer, &units, coalition)
-                    })
-                    .collect();
-                let losses = losses(context, &nets);
-                losses
-                    .iter()
-                    .zip(&self.broken)
-                    .map(|(now, before)| before - now)
-                    .collect()
+        let cells = context.job.cells.iter().zip(&faults);
+        let units: Vec<Vec<usize>> = cells
+            .map(|(cell, (fault, _))| {
+                let width = fault.broken.layers()[settings.layer].outputs();
+                units(settings, cell.seed, width)
             })
             .collect();
-        for (r, result) in results.iter_mut().enumerate() {
-            let gains = std::array::from_fn(|coalition| gains[coalition][r]);
-            for (name, share) in PARTS
-                .iter()
-                .zip(shapley_shares(&gains).into_iter().flatten())
-            {
-                result.put_value(name, share);
+        let repaired: Vec<_> = faults.iter().map(|(f, end)| (&f.broken, &end[0])).collect();
+        let learned: Vec<_> = faults.iter().map(|(f, end)| (&f.healthy, &end[1])).collect();
+        let repaired = gains(context, &repaired, settings.layer, &units);
+        let learned = gains(context, &learned, settings.layer, &units);
+        put_values(results, "lasting_damage", |r| {
+            faults[r].0.damage() - (repaired[r][7] - learned[r][7])
+        });
+        for (result, (repaired, learned)) in results.iter_mut().zip(repaired.iter().zip(&learned)) {
+            let excess = std::array::from_fn(|coalition| repaired[coalition] - learned[coalition]);
+            for (names, gains) in [(PARTS, repaired), (CONTROLLED_PARTS, &excess)] {
+                let shares = shapley_shares(gains).into_iter().flatten();
+                for (name, share) in names.iter().zip(shares) {
+                    result.put_value(name, share);
+                }
             }
         }
     }

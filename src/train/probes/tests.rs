@@ -1,8 +1,8 @@
 //! Tests that hold for every probe.
 
 use crate::plan::Plan;
-use crate::recipe::{PlantedFault, Probe, Repair};
-use crate::record::CellRecord;
+use crate::recipe::{Length, PlantedFault, Probe, Repair};
+use crate::record::{CellRecord, EpochRecord};
 use crate::run::fake::spec;
 use crate::spec::{Measure, QUANTITIES, Timing};
 use crate::train::BurnTrainer;
@@ -49,6 +49,7 @@ fn trained(probes: &[Probe], (position, placement): (Position, Placement)) -> Ve
     arm.data.subset = Some(128);
     arm.train.fault = Some(PlantedFault {
         after: 1,
+        at_nll: None,
         layer: 0,
         units: 3,
         repair: Repair::All,
@@ -100,5 +101,44 @@ fn probes_do_not_change_training() {
         for (probed, plain) in trained(&every_probe(), variant).iter().zip(&plain) {
             assert_eq!(probed.epochs, plain.epochs);
         }
+    }
+}
+
+/// Trains cells whose faults are planted at equal loss, with at most `replicas` cells per stack.
+fn trained_at_loss(replicas: usize) -> Vec<CellRecord> {
+    let mut spec = spec(&["a"], 3);
+    let arm = spec.arms[0].net_mut().unwrap();
+    arm.data.subset = Some(256);
+    arm.data.validation = 0.2;
+    arm.train.length = Length::Epochs(6);
+    arm.train.fault = Some(PlantedFault {
+        after: 4,
+        at_nll: Some(2.0),
+        layer: 0,
+        units: 2,
+        repair: Repair::All,
+    });
+    arm.probes = vec![Probe::PlantedFault];
+    let jobs = Plan::new(&spec, "flex", replicas, "f").jobs(|_| true);
+    let train = |job: &Job| BurnTrainer::new(1).train(job, &Silent, &StopFlag::default());
+    let mut records: Vec<CellRecord> = jobs.iter().flat_map(|job| train(job).unwrap()).collect();
+    records.sort_by_key(|record| record.seed);
+    records
+}
+
+#[test]
+fn faults_at_equal_loss_follow_the_validation_loss_of_each_cell() {
+    let records = trained_at_loss(3);
+    assert_eq!(records, trained_at_loss(1));
+    let epochs = records.iter().map(|record| {
+        let reached = |epoch: &EpochRecord| epoch.validation.is_some_and(|v| v.nll <= 2.0);
+        let first = record.epochs.iter().position(reached);
+        first.map_or(4, |epoch| (epoch + 1).min(4))
+    });
+    let epochs: Vec<usize> = epochs.collect();
+    assert!(epochs.iter().any(|epoch| *epoch != epochs[0]), "{epochs:?}");
+    for (record, epoch) in records.iter().zip(&epochs) {
+        let steps_per_epoch = record.probes["fault_step"] / *epoch as f64;
+        assert_eq!(steps_per_epoch, records[0].probes["fault_step"] / epochs[0] as f64);
     }
 }

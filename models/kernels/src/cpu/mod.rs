@@ -19,3 +19,4 @@ pub(crate) mod sgd;
 mod simd;
 pub(crate) mod tensors;
 mod transpose;
+pub(crate) mod variants;

@@ -2,12 +2,13 @@
 //! removed, in evaluation mode on held-out examples.
 //!
 //! The units are those of the dense blocks and, for a convolutional net, the channels that enter
-//! the first dense block. Pairs and orders of removal are drawn once per seed, so that arms of
-//! equal width remove the same units after every epoch.
+//! the first dense block. Interactions are measured for all pairs ([`all_pairs`]) and for a few drawn
+//! pairs. Drawn pairs and orders of removal are the same after every epoch and in arms of equal width.
 //!
 //! Curves of cumulative removal, with units set to zero or to their mean, follow Morcos et al.
 //! 2018, "On the importance of single directions for generalization".
 
+mod all_pairs;
 mod matrices;
 
 use super::{ProbeContext, ProbeHooks, ProbeResults};
@@ -216,6 +217,7 @@ impl UnitSample {
             all.extend(across);
             out.push((format!("negative_share{suffix}"), share(&all)));
             out.push((format!("interaction{suffix}"), mean(all.into_iter())));
+            out.extend(all_pairs::of(self, subject, fill, suffix));
             let areas = self.curves(subject, fill);
             let areas = areas.iter().map(|curve| area(curve));
             out.push((format!("ablation_area{suffix}"), mean(areas)));

@@ -48,10 +48,12 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// The dense blocks with dropout at their end.
+/// The dense blocks that drop units at their end.
 fn blocks_with_dropout(model: &Model) -> impl Iterator<Item = &DenseBlock> {
-    let drops =
-        |b: &&DenseBlock| b.epilogue.dropout.is_some() && b.epilogue.placement == Placement::End;
+    let drops = |b: &&DenseBlock| {
+        let dropout = b.epilogue.dropout.as_ref();
+        dropout.is_some_and(|d| d.kind.is_bernoulli()) && b.epilogue.placement == Placement::End
+    };
     model.dense_blocks().iter().filter(drops)
 }
 

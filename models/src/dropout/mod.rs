@@ -1,4 +1,9 @@
-//! Inverted dropout (Srivastava et al. 2014) with masks from named random streams.
+//! Inverted dropout (Srivastava et al. 2014) with masks from named random streams, and Gaussian noise
+//! of the same variance.
+
+mod noise;
+
+pub use noise::DropoutKind;
 
 use crate::error::ConfigError;
 use crate::init::Start;
@@ -11,10 +16,14 @@ use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-/// Dropout rates and placement. All rates default to 0, which means no dropout.
+/// Kind, rates and placement of dropout. All rates default to 0, which means no dropout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DropoutConfig {
+    /// Distribution of the noise. Gaussian noise drops nothing; each rate then gives its variance,
+    /// `rate / (1 - rate)`. Default: `bernoulli`.
+    #[serde(skip_serializing_if = "DropoutKind::is_bernoulli")]
+    pub kind: DropoutKind,
     /// Probability of dropping a unit of a hidden dense block, in `[0, 1)`.
     pub rate: f64,
     /// Probability of dropping a unit of a convolution block, in `[0, 1)`.
@@ -41,6 +50,7 @@ pub enum Placement {
 impl Default for DropoutConfig {
     fn default() -> Self {
         Self {
+            kind: DropoutKind::Bernoulli,
             rate: 0.0,
             conv_rate: 0.0,
             input_rate: 0.0,
@@ -88,8 +98,16 @@ fn threshold(rate: f64) -> u32 {
 /// In training, kept values are divided by the probability of keeping them; in evaluation, dropout is
 /// the identity. Element `i` of a mask is dropped if the `i`-th 16-bit number of the layer's stream at
 /// the training step ([`Stream::half_words`]) is below `round(rate * 65536)`.
+///
+/// With [`DropoutKind::Gaussian`] the mask holds normal factors of mean 1 and variance
+/// `rate / (1 - rate)` instead, from [`Stream::normals`] of a stream of its own. No fused kernel draws
+/// them: on every device a block with Gaussian noise trains operation by operation, and the factors
+/// are drawn on the host.
 #[derive(Module, Debug)]
 pub struct Dropout {
+    /// Distribution of the factors.
+    #[module(skip)]
+    pub kind: DropoutKind,
     /// Probability of dropping, rounded to a multiple of `2^-16`.
     pub rate: f64,
     #[module(skip)]
@@ -101,14 +119,30 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Builds dropout; `None` for rate 0. `path` is its module path, which names the random stream of
-    /// its masks.
+    /// Builds dropout with Bernoulli noise; `None` for rate 0. `path` is its module path, which names
+    /// the random stream of its masks.
     pub fn new(rate: f64, spatial: bool, path: &str, start: &Start) -> Option<Self> {
+        Self::of_kind(DropoutKind::Bernoulli, rate, spatial, path, start)
+    }
+
+    /// Builds dropout with noise of `kind`; otherwise as [`Self::new`].
+    pub fn of_kind(
+        kind: DropoutKind,
+        rate: f64,
+        spatial: bool,
+        path: &str,
+        start: &Start,
+    ) -> Option<Self> {
         let threshold = threshold(rate);
+        let purpose = match kind {
+            DropoutKind::Bernoulli => Purpose::Mask,
+            DropoutKind::Gaussian => Purpose::Noise,
+        };
         (threshold > 0).then(|| Self {
+            kind,
             rate: f64::from(threshold) / 65536.0,
             threshold,
-            streams: start.streams(Purpose::Mask, path),
+            streams: start.streams(purpose, path),
             spatial,
         })
     }
@@ -133,7 +167,7 @@ impl Dropout {
         x * mask
     }
 
-    /// The masks of `step`, for a fused kernel.
+    /// The masks of `step`, for a fused kernel. Kernels draw Bernoulli masks only.
     pub(crate) fn masks(&self, positions: usize, step: u64) -> Masks {
         Masks {
             streams: self.streams.clone(),
@@ -143,12 +177,12 @@ impl Dropout {
         }
     }
 
-    /// The mask of `step`, `[replicas, n]`, with the factors 0 and `1 / (1 - rate)`, on the device and
-    /// in the precision of `x`.
+    /// The mask of `step`, `[replicas, n]`: the factors of all elements, on the device and in the
+    /// precision of `x`.
     fn mask(&self, step: u64, n: usize, x: &Tensor<3>) -> Tensor<2> {
         let (device, dtype) = (x.device(), x.dtype());
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        if !has_kernels(&device) {
+        if self.kind.is_bernoulli() && !has_kernels(&device) {
             let draw = gpu::MaskDraw {
                 step,
                 threshold: self.threshold,
@@ -157,7 +191,11 @@ impl Dropout {
             };
             return gpu::mask(&self.streams, draw, device).cast(dtype);
         }
-        let mask = self.mask_on_host(step, n).convert_dtype(dtype);
+        let mask = match self.kind {
+            DropoutKind::Bernoulli => self.mask_on_host(step, n),
+            DropoutKind::Gaussian => noise::gaussian_factors(&self.streams, step, self.rate, n),
+        };
+        let mask = mask.convert_dtype(dtype);
         Tensor::from_data(mask, (&device, dtype))
     }
 
@@ -166,7 +204,7 @@ impl Dropout {
         (1.0 / (1.0 - self.rate)) as f32
     }
 
-    /// The mask drawn on the host, for devices without a kernel. Kernels draw the same mask.
+    /// The Bernoulli mask drawn on the host, for devices without a kernel. Kernels draw the same mask.
     fn mask_on_host(&self, step: u64, n: usize) -> TensorData {
         let keep = self.kept();
         let mut values: Vec<f32> = Vec::with_capacity(self.streams.len() * n);
