@@ -207,10 +207,7 @@ mod tests {
             &job,
             &[
                 ("blocks.0.linear.weight", &[0.3, -0.2, 0.5, 0.1, 0.4, -0.6]),
-                (
-                    "blocks.1.linear.weight",
-                    &[0.2, 0.7, -0.5, 0.4, 0.9, -0.3],
-                ),
+                ("blocks.1.linear.weight", &[0.2, 0.7, -0.5, 0.4, 0.9, -0.3]),
                 ("blocks.0.epilogue.norm.affine.scale", &[1.0; 3]),
                 ("head.weight", &[0.8, -0.1, 0.3, 0.6]),
             ],

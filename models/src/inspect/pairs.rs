@@ -26,12 +26,7 @@ struct Changes {
 
 impl Changes {
     /// Adds unit `unit`, whose removal changes the inputs of `layer` by `(input, change)`.
-    fn push(
-        &mut self,
-        unit: usize,
-        layer: &HostLayer,
-        inputs: impl Iterator<Item = (usize, f64)>,
-    ) {
+    fn push(&mut self, unit: usize, layer: &HostLayer, inputs: impl Iterator<Item = (usize, f64)>) {
         let from = self.rows.len();
         for (input, change) in inputs.filter(|(_, change)| *change != 0.0) {
             if self.rows.len() == from {
@@ -290,7 +285,10 @@ mod tests {
     fn assert_near(found: &[f64], expected: &[f64]) {
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+            assert!(
+                (found - expected).abs() < 1e-12,
+                "{found} is not {expected}"
+            );
         }
     }
 

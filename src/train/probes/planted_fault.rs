@@ -218,7 +218,13 @@ impl PlantedFaultProbe {
 impl ProbeHooks for PlantedFaultProbe {
     fn before_fault(&mut self, context: &ProbeContext<'_>, due: &[bool]) {
         let nets = chains(context.net);
-        let Some(fault) = context.job.train.fault.as_ref().filter(|_| !nets.is_empty()) else {
+        let Some(fault) = context
+            .job
+            .train
+            .fault
+            .as_ref()
+            .filter(|_| !nets.is_empty())
+        else {
             return;
         };
         self.control.get_or_insert_with(|| {
@@ -308,7 +314,10 @@ impl ProbeHooks for PlantedFaultProbe {
             })
             .collect();
         let repaired: Vec<_> = faults.iter().map(|(f, end)| (&f.broken, &end[0])).collect();
-        let learned: Vec<_> = faults.iter().map(|(f, end)| (&f.healthy, &end[1])).collect();
+        let learned: Vec<_> = faults
+            .iter()
+            .map(|(f, end)| (&f.healthy, &end[1]))
+            .collect();
         let repaired = gains(context, &repaired, settings.layer, &units);
         let learned = gains(context, &learned, settings.layer, &units);
         put_values(results, "lasting_damage", |r| {

@@ -139,6 +139,9 @@ fn faults_at_equal_loss_follow_the_validation_loss_of_each_cell() {
     assert!(epochs.iter().any(|epoch| *epoch != epochs[0]), "{epochs:?}");
     for (record, epoch) in records.iter().zip(&epochs) {
         let steps_per_epoch = record.probes["fault_step"] / *epoch as f64;
-        assert_eq!(steps_per_epoch, records[0].probes["fault_step"] / epochs[0] as f64);
+        assert_eq!(
+            steps_per_epoch,
+            records[0].probes["fault_step"] / epochs[0] as f64
+        );
     }
 }
