@@ -178,6 +178,8 @@ fn cross_entropy(logits: &[Lanes], label: usize) -> Lanes {
 /// function is not vectorized.
 #[inline(always)]
 fn exp_of_negative(x: f64) -> f64 {
+    /// `1 / n!` from `n` = 13 down to 0.
+    const INVERSE_FACTORIALS: [f64; 14] = inverse_factorials();
     const SHIFT: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52: adding it rounds to an integer, in the low bits.
     const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
@@ -185,14 +187,22 @@ fn exp_of_negative(x: f64) -> f64 {
     let shifted = x * std::f64::consts::LOG2_E + SHIFT;
     let k = shifted - SHIFT;
     let r = x - k * LN_2_HIGH - k * LN_2_LOW;
-    let mut p = 1.0;
-    let mut term = 13.0;
-    while term >= 1.0 {
-        p = 1.0 + p * r * (1.0 / term);
-        term -= 1.0;
+    let mut p = INVERSE_FACTORIALS[0];
+    for coefficient in &INVERSE_FACTORIALS[1..] {
+        p = p * r + coefficient;
     }
     let scale = (shifted.to_bits() << 52).wrapping_add(1023 << 52);
     p * f64::from_bits(scale)
+}
+
+const fn inverse_factorials() -> [f64; 14] {
+    let (mut out, mut n, mut factorial) = ([1.0; 14], 1, 1.0);
+    while n < out.len() {
+        factorial *= n as f64;
+        out[out.len() - 1 - n] = 1.0 / factorial;
+        n += 1;
+    }
+    out
 }
 
 #[cfg(test)]
