@@ -6,7 +6,7 @@ use ablate::plan::{Plan, warnings};
 use ablate::recipe::{DataName, Length, Scale, Schedule};
 use ablate::report::derive;
 use ablate::run::fake::FakeTrainer;
-use ablate::spec::{self, Arm, Contrast, Expect, Metric, Spec};
+use ablate::spec::{self, Arm, Contrast, ContrastKind, Expect, Metric, Spec};
 use ablate_models::init::WeightInit;
 use ablate_models::norm::{Averaging, NormConfig};
 use ablate_models::zoo::{ModelConfig, preset};
@@ -98,6 +98,45 @@ fn no_design_has_a_weakness_but_the_smoke_test() {
             assert!(said.is_empty(), "{}: {said:?}", spec.name);
         }
     }
+}
+
+#[test]
+fn every_experiment_says_when_it_was_designed() {
+    for spec in committed() {
+        assert!(spec.designed.is_some(), "{}", spec.name);
+    }
+}
+
+/// An average over a factor may hide an interaction, so it must not decide a claim.
+#[test]
+fn contrasts_that_decide_claims_average_over_nothing() {
+    let mut decide = 0;
+    for spec in committed() {
+        for contrast in spec
+            .contrasts
+            .iter()
+            .filter(|c| c.primary && c.claim.is_some())
+        {
+            decide += 1;
+            let ContrastKind::Effect { factor, at, .. } = &contrast.comparison else {
+                continue;
+            };
+            let others = spec.factors.iter().filter(|other| other.name != *factor);
+            for other in others {
+                let held = at.iter().find(|held| held.factor == other.name);
+                let levels = held.map(|held| held.levels.len());
+                assert_eq!(
+                    levels,
+                    Some(1),
+                    "{}: {}: {}",
+                    spec.name,
+                    contrast.name,
+                    other.name
+                );
+            }
+        }
+    }
+    assert!(decide > 40, "{decide}");
 }
 
 #[test]
@@ -325,8 +364,8 @@ fn a_report_can_be_made_of_every_experiment() {
         let plan = Plan::new(&spec, "flex", 8, "fake");
         let jobs = plan.jobs(|_| true);
         let records: Vec<_> = jobs.iter().flat_map(FakeTrainer::records).collect();
-        let derived =
-            derive(&spec, &records, None, None).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
+        let derived = derive(&spec, &records, None, None, Vec::new())
+            .unwrap_or_else(|e| panic!("{}: {e}", spec.name));
         let judged = spec.contrasts.iter().any(|c| c.primary);
         assert_eq!(derived.summary.verdict.is_some(), judged, "{}", spec.name);
         for arm in &spec.arms {
@@ -388,13 +427,29 @@ fn links_in_the_documentation_lead_somewhere() {
 }
 
 #[test]
-fn committed_claims_are_seven_with_eight_identities() {
+fn committed_claims_are_nine_with_eight_identities() {
     // Loading a spec checks that what it names is declared.
     let claims = spec::Claims::load(&root().join("experiments"))
         .unwrap_or_else(|e| panic!("{e}"))
         .expect("the file is there");
     let names: Vec<&str> = claims.claims.iter().map(|claim| &*claim.name).collect();
-    assert_eq!(names, ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]);
+    assert_eq!(
+        names,
+        ["C1a", "C1b", "C2", "C3", "C4", "C5", "C6", "C7a", "C7b"]
+    );
+    // Only C7b goes beyond what its sentence states.
+    let suggested = claims.claims.iter().filter(|claim| !claim.stated);
+    assert_eq!(
+        suggested.map(|claim| &*claim.name).collect::<Vec<_>>(),
+        ["C7b"]
+    );
+    for claim in &claims.claims {
+        assert!(
+            claim.axis.is_some() && !claim.strata.is_empty(),
+            "{}",
+            claim.name
+        );
+    }
     let numbers: Vec<usize> = claims.identities.iter().map(|i| i.number).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
     committed();

@@ -13,10 +13,11 @@ const MAX_SHAPES: usize = 3;
 ///
 /// What differs between arms is given as "by arm".
 pub(super) fn conditions(spec: &Spec) -> String {
-    if let Some(program) = program(spec) {
+    let arms: Vec<&Arm> = spec.arms.iter().collect();
+    if let Some(program) = program(&arms) {
         return program;
     }
-    let data = shared(spec, |net| {
+    let data = shared(&arms, |net| {
         let subset = net.data.subset.map_or("training part".to_owned(), |n| {
             format!("{n} training examples")
         });
@@ -37,18 +38,18 @@ pub(super) fn conditions(spec: &Spec) -> String {
             tag(&net.data.name)
         )
     });
-    let length = shared(spec, |net| {
+    let length = shared(&arms, |net| {
         match (net.train.length.count(), net.train.length.unit()) {
             (1, unit) => format!("1 {unit}"),
             (n, unit) => format!("{n} {unit}s"),
         }
     });
-    let batch = shared(spec, |net| format!("batches of {}", net.train.batch_size));
-    let optimizer = shared(spec, |net| {
+    let batch = shared(&arms, |net| format!("batches of {}", net.train.batch_size));
+    let optimizer = shared(&arms, |net| {
         format!("optimizer `{}`", tag(&net.train.optimizer))
     });
     let parts: Vec<String> = [
-        (nets(spec), "nets"),
+        (net_words(&arms), "nets"),
         (data, "data"),
         (length, "length of training"),
         (batch, "batch size"),
@@ -62,24 +63,20 @@ pub(super) fn conditions(spec: &Spec) -> String {
 
 /// Nets and data in a few words: "dense net 128-128 on `digits`".
 pub(super) fn net_on_data(spec: &Spec) -> String {
-    if let Some(program) = program(spec) {
+    let arms: Vec<&Arm> = spec.arms.iter().collect();
+    if let Some(program) = program(&arms) {
         return program;
     }
-    let nets = nets(spec).unwrap_or_else(|| "nets of several sizes".to_owned());
-    let data = shared(spec, |net| format!("`{}`", tag(&net.data.name)));
+    let nets = net_words(&arms).unwrap_or_else(|| "nets of several sizes".to_owned());
+    let data = shared(&arms, |net| format!("`{}`", tag(&net.data.name)));
     let data = data.unwrap_or_else(|| "several data sets".to_owned());
     format!("{nets} on {data}")
 }
 
-/// Splits the text of [`net_on_data`] into the nets and the data.
-pub(super) fn net_and_data(text: &str) -> (&str, &str) {
-    text.rsplit_once(" on ").unwrap_or((text, ""))
-}
-
 /// The shapes of the nets; `None` for more than [`MAX_SHAPES`].
-fn nets(spec: &Spec) -> Option<String> {
+pub(super) fn net_words(arms: &[&Arm]) -> Option<String> {
     let mut shapes: Vec<String> = Vec::new();
-    for net in spec.arms.iter().filter_map(Arm::net) {
+    for net in arms.iter().filter_map(|arm| arm.net()) {
         let shape = shape(&net.model);
         if !shapes.contains(&shape) {
             shapes.push(shape);
@@ -110,8 +107,8 @@ fn shape(model: &ModelConfig) -> String {
 }
 
 /// The command of the programs, as far as it is the same for all arms; `None` for nets.
-fn program(spec: &Spec) -> Option<String> {
-    let mut commands = (spec.arms.iter()).filter_map(|arm| Some(&arm.recipe.program()?.command));
+pub(super) fn program(arms: &[&Arm]) -> Option<String> {
+    let mut commands = (arms.iter()).filter_map(|arm| Some(&arm.recipe.program()?.command));
     let mut shared = commands.next()?.as_slice();
     for command in commands {
         let same = shared
@@ -128,8 +125,8 @@ fn program(spec: &Spec) -> Option<String> {
 }
 
 /// What `describe` gives for every net; `None` if the nets differ.
-fn shared(spec: &Spec, describe: impl Fn(&NetRecipe) -> String) -> Option<String> {
-    let mut all = spec.arms.iter().filter_map(Arm::net).map(describe);
+pub(super) fn shared(arms: &[&Arm], describe: impl Fn(&NetRecipe) -> String) -> Option<String> {
+    let mut all = arms.iter().filter_map(|arm| arm.net()).map(describe);
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
 }
@@ -154,15 +151,10 @@ mod tests {
     use crate::recipe::DataName;
 
     #[test]
-    fn net_on_data_splits_into_its_parts() {
+    fn net_on_data_names_what_arms_share() {
         let mut spec = fixture::spec(2, 1, 1);
-        assert_eq!(
-            net_and_data(&net_on_data(&spec)),
-            ("dense net 32", "`mnist`")
-        );
+        assert_eq!(net_on_data(&spec), "dense net 32 on `mnist`");
         spec.arms[0].net_mut().unwrap().data.name = DataName::Digits;
-        let data = "several data sets";
-        assert_eq!(net_and_data(&net_on_data(&spec)), ("dense net 32", data));
-        assert_eq!(net_and_data("unknown"), ("unknown", ""));
+        assert_eq!(net_on_data(&spec), "dense net 32 on several data sets");
     }
 }

@@ -1,8 +1,10 @@
 //! Paired improvements of each contrast, and the decisions on them.
 
+use super::condition::condition;
 use super::seed_check::{SeedCheck, is_paired};
 use super::{
-    AnalysisError, ArmSummary, Cells, ContrastSummary, PairedScores, settling, shared_rates,
+    AnalysisError, ArmSummary, Cells, ContrastSummary, PairedScores, effects, settling,
+    shared_rates,
 };
 use crate::spec::{Contrast, Expect, Spec};
 use crate::stats::{Hypothesis, Prediction, Rule, Sample, Verdict, decide};
@@ -26,7 +28,7 @@ pub(super) fn decide_all(
     let mut contrasts = spec
         .contrasts
         .iter()
-        .map(|contrast| undecided(contrast, scores))
+        .map(|contrast| undecided(spec, contrast, scores))
         .collect::<Result<Vec<_>, _>>()?;
     let (open, hypotheses): (Vec<&mut ContrastSummary>, Vec<Hypothesis>) = contrasts
         .iter_mut()
@@ -74,6 +76,7 @@ pub(super) fn primary_count(spec: &Spec) -> usize {
 
 /// The contrast with its improvements, without a decision.
 fn undecided(
+    spec: &Spec,
     contrast: &Contrast,
     scores: &PairedScores<'_>,
 ) -> Result<ContrastSummary, AnalysisError> {
@@ -86,6 +89,14 @@ fn undecided(
         .map_err(unknown)?;
     Ok(ContrastSummary {
         contrast: contrast.clone(),
+        condition: condition(spec, contrast),
+        mixed_over: effects::mixed_over(
+            spec,
+            scores,
+            &contrast.comparison,
+            (&contrast.metric, contrast.when),
+            Some(contrast.margin),
+        ),
         paired: true,
         verdict: contrast.primary.then_some(Verdict::Undecided),
         withheld: None,

@@ -1,7 +1,7 @@
 //! The best single piece of evidence for the overall answer to a claim.
 
-use super::conditions::net_and_data;
-use super::{ClaimStatus, ContrastSummary, Summary, claim_status};
+use super::{ClaimStatus, ContrastSummary, Summary, claim_answer};
+use crate::spec::Claim;
 use crate::stats::{Interval, Verdict};
 
 /// One primary contrast of one experiment, with everything that a table row about it needs.
@@ -9,7 +9,7 @@ use crate::stats::{Interval, Verdict};
 /// The estimate and the interval are improvements, as in [`ContrastSummary`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence<'a> {
-    /// The verdict of the contrast and of its experiment.
+    /// The verdict of the contrast, and of its experiment on the contrast's stratum.
     pub verdict: Verdict,
     /// Mean improvement over seeds.
     pub estimate: f64,
@@ -19,68 +19,67 @@ pub struct Evidence<'a> {
     pub unit: &'a str,
     /// Number of seeds with an improvement.
     pub seeds: usize,
-    /// The data set, such as `` `digits` ``; `several data sets` where the arms differ in it.
-    pub data: &'a str,
-    /// The net in a few words, such as `dense net 128-128`.
-    pub net: &'a str,
     /// Name of the experiment.
     pub experiment: &'a str,
     /// The contrast: what is compared, its metric and its margin.
     pub contrast: &'a ContrastSummary,
 }
 
-/// The contrasts that best show the overall answer to `claim`.
+/// The contrasts that best show the answer to `claim`.
 ///
-/// Candidates are the primary contrasts with an interval whose verdict, and whose experiment's
-/// verdict, equals the answer. Of these the one with the most seeds is taken; of several, the one
-/// with the narrowest interval relative to its margin; of several, the first by name of the
-/// experiment and then by order in its spec. So the order of `summaries` does not matter.
+/// Candidates are the primary contrasts on the claim with an interval whose verdict, and whose
+/// experiment's verdict on their stratum, is one that the answer names. Of these the one with the most
+/// seeds is taken; of several, the one with the narrowest interval relative to its margin; of several, the
+/// first by name of the experiment and then by order in its spec. So the order of `summaries` does not
+/// matter.
 ///
-/// Returns one contrast for a claim that is supported, contradicted or undecided; a supporting and
-/// then a contradicting one for a claim that depends on the conditions; none for an untested claim.
-/// A contrast with fewer than two pairs has no interval. Where no other is left, it is left out.
-pub fn evidence<'a>(claim: &str, summaries: &'a [Summary]) -> Vec<Evidence<'a>> {
-    let verdicts: &[Verdict] = match claim_status(claim, summaries) {
+/// Returns one contrast per verdict that the answer names: two for a claim that depends on the conditions
+/// or is answered in part, none for an untested claim. A contrast with fewer than two pairs has no
+/// interval. Where no other is left, it is left out.
+pub fn evidence<'a>(claim: &Claim, summaries: &'a [Summary]) -> Vec<Evidence<'a>> {
+    let verdicts: &[Verdict] = match claim_answer(&claim.name, &claim.strata, summaries).status {
         ClaimStatus::Untested => &[],
         ClaimStatus::Supported => &[Verdict::Supported],
         ClaimStatus::Contradicted => &[Verdict::Contradicted],
         ClaimStatus::Depends => &[Verdict::Supported, Verdict::Contradicted],
+        ClaimStatus::SupportedInPart => &[Verdict::Supported, Verdict::Undecided],
+        ClaimStatus::ContradictedInPart => &[Verdict::Contradicted, Verdict::Undecided],
         ClaimStatus::Undecided => &[Verdict::Undecided],
     };
-    let best = |&verdict: &Verdict| strongest(candidates(claim, verdict, summaries));
+    let best = |&verdict: &Verdict| strongest(candidates(&claim.name, verdict, summaries));
     verdicts.iter().filter_map(best).collect()
 }
 
-/// The primary contrasts with `verdict` in the experiments on `claim` with `verdict`, by experiment.
+/// The primary contrasts on `claim` with `verdict` in the experiments that have it on their stratum, by
+/// experiment.
 fn candidates<'a>(
     claim: &str,
     verdict: Verdict,
     summaries: &'a [Summary],
 ) -> impl Iterator<Item = Evidence<'a>> {
-    let tests = |summary: &&Summary| {
-        summary.claim.as_deref() == Some(claim) && summary.verdict == Some(verdict)
-    };
-    let mut tests: Vec<&Summary> = summaries.iter().filter(tests).collect();
-    tests.sort_by(|a, b| a.name.cmp(&b.name));
-    tests.into_iter().flat_map(move |summary| {
-        let contrasts = summary.contrasts.iter();
-        contrasts
-            .filter(move |contrast| contrast.verdict == Some(verdict))
-            .filter_map(|contrast| of_contrast(summary, contrast))
+    let mut sorted: Vec<&Summary> = summaries.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    sorted.into_iter().flat_map(move |summary| {
+        let agrees = move |contrast: &&ContrastSummary| {
+            let stratum = contrast.contrast.stratum.as_deref();
+            contrast.tests(claim)
+                && contrast.counts()
+                && contrast.verdict == Some(verdict)
+                && summary.verdict_on(claim, stratum) == Some(verdict)
+        };
+        let contrasts = summary.contrasts.iter().filter(agrees);
+        contrasts.filter_map(|contrast| of_contrast(summary, contrast))
     })
 }
 
 fn of_contrast<'a>(summary: &'a Summary, contrast: &'a ContrastSummary) -> Option<Evidence<'a>> {
     let decision = contrast.decision.as_ref()?;
-    let (net, data) = net_and_data(&summary.net_on_data);
     Some(Evidence {
         verdict: contrast.verdict?,
         estimate: decision.mean,
         interval: decision.interval?,
         unit: contrast.contrast.metric.unit(),
         seeds: decision.n,
-        data,
-        net,
         experiment: &summary.name,
         contrast,
     })
@@ -107,12 +106,11 @@ mod tests {
     use crate::analysis::{fixture, summarize};
 
     /// An experiment on C6 with one primary contrast per triple of verdict, seeds and width of the
-    /// interval; the margin is 0.25. The experiment has the verdict of the first contrast.
+    /// interval; the margin is 0.25.
     fn experiment(name: &str, contrasts: &[(Verdict, usize, f64)]) -> Summary {
         let spec = fixture::spec(1 + contrasts.len(), 3, 1);
         let mut summary = summarize(&spec, &fixture::records(&spec)).unwrap();
         summary.name = name.to_owned();
-        summary.verdict = Some(contrasts[0].0);
         for (contrast, &(verdict, seeds, width)) in summary.contrasts.iter_mut().zip(contrasts) {
             contrast.verdict = Some(verdict);
             let decision = contrast.decision.as_mut().unwrap();
@@ -128,7 +126,8 @@ mod tests {
     /// Experiment and contrast of the evidence on C6.
     fn found<'a>(summaries: &'a [Summary]) -> Vec<(&'a str, &'a str)> {
         let names = |e: Evidence<'a>| (e.experiment, e.contrast.contrast.name.as_str());
-        evidence("C6", summaries).into_iter().map(names).collect()
+        let claim = fixture::claim("C6", &[]);
+        evidence(&claim, summaries).into_iter().map(names).collect()
     }
 
     use Verdict::{Contradicted, Supported, Undecided};
@@ -177,8 +176,7 @@ mod tests {
         let mut a = experiment("a", &[(Supported, 5, 1.0), (Supported, 50, 0.1)]);
         a.contrasts[1].verdict = None;
         let mut b = experiment("b", &[(Supported, 50, 0.1)]);
-        b.claim = Some("C7".to_owned());
-        b.bears_on = vec!["C6".to_owned()];
+        b.contrasts[0].contrast.claim = Some("C7".to_owned());
         assert_eq!(found(&[a, b]), [("a", "b-vs-a")]);
     }
 
@@ -190,28 +188,37 @@ mod tests {
             experiment("b", &[(Supported, 10, 0.1)]),
         ];
         assert_eq!(found(&summaries), [("b", "b-vs-a"), ("a", "b-vs-a")]);
-        let verdicts = evidence("C6", &summaries).into_iter().map(|e| e.verdict);
+        let claim = fixture::claim("C6", &[]);
+        let verdicts = evidence(&claim, &summaries).into_iter().map(|e| e.verdict);
         assert_eq!(verdicts.collect::<Vec<_>>(), [Supported, Contradicted]);
     }
 
     #[test]
+    fn strata_are_separate_experiments() {
+        // Contradicted with Adam, which does not touch the support with SGD.
+        let mut one = experiment("a", &[(Contradicted, 50, 0.1), (Supported, 10, 0.1)]);
+        one.contrasts[0].contrast.stratum = Some("Adam".to_owned());
+        one.contrasts[1].contrast.stratum = Some("SGD".to_owned());
+        assert_eq!(found(&[one]), [("a", "c-vs-a"), ("a", "b-vs-a")]);
+    }
+
+    #[test]
     fn untested_claims_and_missing_intervals_give_none() {
-        assert_eq!(evidence("C6", &[]), []);
+        assert_eq!(found(&[]), []);
         let mut undecided = experiment("a", &[(Undecided, 1, 0.0)]);
         undecided.contrasts[0].decision = None;
-        assert_eq!(evidence("C6", &[undecided]), []);
+        assert_eq!(found(&[undecided]), []);
     }
 
     #[test]
     fn evidence_carries_what_a_table_row_needs() {
         let summaries = [experiment("a", &[(Supported, 20, 0.2)])];
-        let [found] = evidence("C6", &summaries)[..] else {
+        let [found] = evidence(&fixture::claim("C6", &[]), &summaries)[..] else {
             panic!("one contrast");
         };
         let decision = summaries[0].contrasts[0].decision.as_ref().unwrap();
         assert_eq!(found.estimate, decision.mean);
         assert_eq!(found.interval, decision.interval.unwrap());
-        assert_eq!((found.net, found.data), ("dense net 32", "`mnist`"));
         assert_eq!((found.unit, found.seeds), ("points", 20));
         assert_eq!(found.experiment, "a");
     }

@@ -6,8 +6,8 @@ use crate::recipe::{
 };
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{
-    Arm, Between, Contrast, ContrastKind, Direction, Expect, Factor, Held, Level, Metric, Pairing,
-    ProgramDesign, ProgramMetric, Published, Spec, When, pair,
+    Arm, Between, Claim, Contrast, ContrastKind, Direction, Expect, Factor, Held, InPractice,
+    Level, Metric, Pairing, ProgramDesign, ProgramMetric, Published, Spec, When, pair,
 };
 use ablate_models::mlp::MlpConfig;
 use ablate_models::zoo::ModelConfig;
@@ -61,6 +61,8 @@ pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
 pub(crate) fn contrast(treatment: &str, control: &str, expect: Expect) -> Contrast {
     Contrast {
         name: format!("{treatment}-vs-{control}"),
+        claim: Some("C6".to_owned()),
+        stratum: None,
         comparison: ContrastKind::arms(treatment, control),
         weights: pair(treatment, control),
         metric: Metric::TestAccuracy,
@@ -69,6 +71,30 @@ pub(crate) fn contrast(treatment: &str, control: &str, expect: Expect) -> Contra
         margin: 0.25,
         primary: true,
         note: "The claim in one comparison.".to_owned(),
+    }
+}
+
+/// A claim with the given strata.
+pub(crate) fn claim(name: &str, strata: &[&str]) -> Claim {
+    Claim {
+        name: name.to_owned(),
+        short: "A short sentence".to_owned(),
+        sentence: "A sentence with a | in it.".to_owned(),
+        stated: true,
+        strata: strata.iter().map(|s| (*s).to_owned()).collect(),
+        axis: None,
+        kind: "accuracy".to_owned(),
+        supports: "A gain.".to_owned(),
+        contradicts: "A loss.".to_owned(),
+        identities: vec![1, 4],
+        probes: vec!["saturated".to_owned()],
+        limits: vec!["Whether it holds for you.".to_owned()],
+        in_practice: InPractice {
+            supported: "Do.".to_owned(),
+            contradicted: "Do not.".to_owned(),
+            depends: "Compare.".to_owned(),
+            undecided: "Wait.".to_owned(),
+        },
     }
 }
 
@@ -86,6 +112,8 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
         bears_on: Vec::new(),
         sentence: Some("With `center=True` the layer needs no bias".to_owned()),
         reading: "Equivalent within the margin supports the claim.".to_owned(),
+        designed: None,
+        designed_reason: None,
         suites: vec!["standard".to_owned()],
         seeds: (0..seeds).collect(),
         looks: None,

@@ -18,8 +18,9 @@
 //! | `shared_rates` | differences with the same learning rate in all arms |
 //! | `effects` | main effects and interactions of factors, without a finding |
 //! | `identities` | whether each identity holds as stated |
-//! | `claim_status`, `evidence` | overall answer to a claim, and the contrast that shows it best |
-//! | `conditions` | nets, data and training of an experiment in words |
+//! | `claim_answer`, `evidence` | answer to a claim by stratum, and the contrasts that show it best |
+//! | `conditions`, `condition` | nets, data and training of an experiment or of a contrast in words |
+//! | `fragile` | verdicts that change if one seed is left out |
 //! | `power_forecast` | what an experiment can decide, before the run |
 //! | `experience` | spread of differences in the committed results, for the forecast |
 //! | `presentation` | decimals, intervals and words for tables and figures |
@@ -30,7 +31,8 @@
 //! | `withheld` | verdicts that are withheld because cells failed or are missing |
 
 mod cells;
-mod claim_status;
+mod claim_answer;
+mod condition;
 mod conditions;
 mod contrast;
 mod course;
@@ -38,6 +40,7 @@ mod effects;
 mod error;
 mod evidence;
 mod experience;
+mod fragile;
 mod identities;
 mod learning_rate;
 mod new_data;
@@ -54,29 +57,30 @@ mod warnings;
 mod withheld;
 
 pub use cells::Cells;
-pub use claim_status::{ClaimStatus, claim_status};
+pub use claim_answer::{ClaimAnswer, ClaimStatus, StratumAnswer, claim_answer};
 pub use course::{Course, Unjudged};
 pub use effects::EffectSummary;
 pub use error::AnalysisError;
 pub use evidence::{Evidence, evidence};
 pub use experience::{Experience, Factor, NetExperience, NetKind, SdPrediction};
+pub use fragile::WithoutSeed;
 pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome};
 pub use new_data::{NewData, NewDataMethod};
 pub use paired_scores::PairedScores;
 pub use power_forecast::{PowerForecast, SdSource, WeakContrast, power_forecast, weak_contrasts};
 pub use presentation::{finding_words, metric_decimals, prediction_word, verdict_word};
 pub use seed_check::{CheckedMetric, SeedCheck};
-pub use settling::{FittedChange, Settling, claim_moves_after};
+pub use settling::{FittedChange, Settling};
 pub use shared_rates::{RateDifference, Robustness, USABLE_ERROR};
 pub use summary::{
-    ArmSummary, ContrastSummary, EvaluationSummary, Improvement, RateSummary, ScoreSummary, Spread,
-    Summary,
+    ArmSummary, Condition, ContrastSummary, EvaluationSummary, Improvement, RateSummary,
+    ScoreSummary, SharedCells, Spread, Summary,
 };
 pub use withheld::Withheld;
 
 use crate::record::{CellRecord, Outcome, Scores};
 use crate::spec::{Arm, Contrast, Metric, Spec, When};
-use crate::stats::{Verdict, overall_verdict};
+use crate::stats::overall_verdict;
 use paired_scores::last_score;
 use std::collections::BTreeMap;
 
@@ -116,7 +120,8 @@ pub fn summarize_checked(
         contrast.new_data = NewData::of(spec, &scores, contrast);
     }
     contrast::describe_all(spec, &cells, &arms, &scores, &mut contrasts);
-    let primary: Vec<Verdict> = contrasts.iter().filter_map(|c| c.verdict).collect();
+    let own = contrasts.iter().filter(|c| c.contrast.claim == spec.claim);
+    let verdict = overall_verdict(own.filter_map(|c| c.verdict));
     let mut warnings = warnings::collect(&cells, &arms, &contrasts);
     let pairing = spec.program.as_ref().map(|program| program.paired);
     warnings.extend(
@@ -132,6 +137,9 @@ pub fn summarize_checked(
         sentence: spec.sentence.clone(),
         question: spec.question.clone(),
         reading: spec.reading.clone(),
+        designed: spec.designed,
+        designed_reason: spec.designed_reason.clone(),
+        shared: Vec::new(),
         conditions: conditions::conditions(spec),
         net_on_data: conditions::net_on_data(spec),
         device: cells.device().to_owned(),
@@ -143,7 +151,7 @@ pub fn summarize_checked(
             spec.contrasts.iter().filter(|contrast| contrast.primary),
             &cells,
         ),
-        verdict: overall_verdict(primary),
+        verdict,
         effects: effects::estimate_all(spec, &scores),
         factors: spec.factors.clone(),
         program_metrics: (spec.program.as_ref()).map_or(Vec::new(), |p| p.metrics.clone()),

@@ -69,8 +69,9 @@ impl ContrastSummary {
 
     /// The verdict and its population in words: `supported on this data set, but too small to matter`. A
     /// difference that still moves adds the length of the training: `supported after 20 epochs on this data
-    /// set`. Why it is withheld, or `exploratory` without one; an undecided verdict and that on a program,
-    /// which may have no data set, have no population.
+    /// set`; `(fragile)` follows if leaving out one seed changes the verdict. Why it is withheld, or
+    /// `exploratory` without one; an undecided verdict and that on a program, which may have no data set,
+    /// have no population.
     pub fn verdict_words(&self) -> String {
         self.words_with(match self.contrast.metric {
             Metric::Program(_) => "",
@@ -95,9 +96,13 @@ impl ContrastSummary {
         if let Some(length) = self.moves_after().filter(|_| decided) {
             word = format!("{word} after {length}");
         }
+        let mark = match self.fragile().is_empty() {
+            true => "",
+            false => " (fragile)",
+        };
         match self.is_supported_but_small() {
-            true => format!("{word}{population}, but too small to matter"),
-            false => format!("{word}{population}"),
+            true => format!("{word}{population}, but too small to matter{mark}"),
+            false => format!("{word}{population}{mark}"),
         }
     }
 

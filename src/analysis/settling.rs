@@ -8,7 +8,7 @@
 //! Three evaluations are the fewest with which a line is more than the difference of two scores. Where
 //! evaluations are unevenly spaced, the line is fitted against epochs or steps.
 
-use super::{ClaimStatus, ContrastSummary, Course, PairedScores, Summary, Unjudged, claim_status};
+use super::{ContrastSummary, Course, PairedScores, Summary, Unjudged};
 use crate::recipe::Length;
 use crate::spec::{Contrast, When};
 use crate::stats::{Interval, Movement, Rule, Sample, Trend, Verdict, fitted_change};
@@ -115,24 +115,34 @@ impl Summary {
     }
 }
 
-/// The lengths after which the differences behind the answer to `claim` still move, such as `20 epochs`.
-/// `None` if it does not rest on any, and for an answer other than supported and contradicted.
-pub fn claim_moves_after(claim: &str, summaries: &[Summary]) -> Option<String> {
-    let verdict = match claim_status(claim, summaries) {
-        ClaimStatus::Supported => Verdict::Supported,
-        ClaimStatus::Contradicted => Verdict::Contradicted,
-        ClaimStatus::Depends | ClaimStatus::Undecided | ClaimStatus::Untested => return None,
-    };
-    let tests = summaries
+/// The lengths after which the differences behind `verdict`, the answer to a stratum of `claim`, still move,
+/// such as `20 epochs`. `None` if it does not rest on any.
+pub(super) fn stratum_moves_after(
+    claim: &str,
+    stratum: Option<&str>,
+    verdict: Verdict,
+    summaries: &[Summary],
+) -> Option<String> {
+    let same = summaries
         .iter()
-        .filter(|s| s.claim.as_deref() == Some(claim));
-    let same = tests.filter(|summary| summary.verdict == Some(verdict));
-    combined(verdict, same.map(Summary::moves_after))
+        .filter(|s| s.verdict_on(claim, stratum) == Some(verdict));
+    let parts = same.map(|summary| {
+        let own = summary
+            .contrasts
+            .iter()
+            .filter(|c| c.tests(claim) && c.counts() && c.contrast.stratum.as_deref() == stratum);
+        let own = own.filter(|c| c.verdict == Some(verdict));
+        combined(verdict, own.map(ContrastSummary::moves_after))
+    });
+    combined(verdict, parts)
 }
 
 /// The lengths that qualify `verdict`, from those of all parts that have it. Support rests on every part,
 /// so one moving part qualifies it. A contradiction rests on any part, so one settled part is enough.
-fn combined(verdict: Verdict, parts: impl Iterator<Item = Option<String>>) -> Option<String> {
+pub(super) fn combined(
+    verdict: Verdict,
+    parts: impl Iterator<Item = Option<String>>,
+) -> Option<String> {
     let parts: Vec<Option<String>> = parts.collect();
     let settled = parts.iter().any(Option::is_none);
     let mut lengths: Vec<String> = parts.into_iter().flatten().collect();

@@ -36,6 +36,27 @@ pub fn subject(summary: &Summary, comparison: &ContrastKind, weights: &[Weight])
     }
 }
 
+/// [`subject`] with treatment and control exchanged.
+pub fn reversed_subject(
+    summary: &Summary,
+    comparison: &ContrastKind,
+    weights: &[Weight],
+) -> String {
+    let mut reversed = comparison.clone();
+    match &mut reversed {
+        ContrastKind::Arms { treatment, control }
+        | ContrastKind::Effect {
+            treatment, control, ..
+        } => std::mem::swap(treatment, control),
+        ContrastKind::Sum => {}
+    }
+    let mut weights = weights.to_vec();
+    for term in &mut weights {
+        term.weight = -term.weight;
+    }
+    subject(summary, &reversed, &weights)
+}
+
 /// The label of the treatment; `None` for a sum of arms.
 pub fn treatment(summary: &Summary, comparison: &ContrastKind) -> Option<String> {
     match comparison {

@@ -2,8 +2,8 @@
 
 use super::{EffectSummary, IdentitySummary, NewData, RateDifference, Settling, Withheld};
 use crate::record::Scores;
-use crate::spec::{Contrast, Factor, Metric, Published, When};
-use crate::stats::{Decision, Looks, Sample, Verdict};
+use crate::spec::{Contrast, Designed, Factor, Metric, Published, When};
+use crate::stats::{Decision, Looks, Sample, Verdict, overall_verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct Summary {
     pub name: String,
     /// Title of the report.
     pub title: String,
-    /// Name of the claim that it tests, if any.
+    /// Name of the claim of the spec, which its contrasts test unless they name another one.
     pub claim: Option<String>,
     /// Names of other claims that it informs without testing them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -24,8 +24,18 @@ pub struct Summary {
     pub sentence: Option<String>,
     /// The question that it answers.
     pub question: String,
-    /// How to interpret each outcome, written before the run.
+    /// How to interpret each outcome.
     pub reading: String,
+    /// When predictions, margins, reading and primary contrasts were fixed, if the spec says so. Only
+    /// [`Designed::Before`] means that the reading was written before the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub designed: Option<Designed>,
+    /// What a trial changed in the design.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub designed_reason: Option<String>,
+    /// Other experiments of the folder with some of the same cells, which are not independent of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<SharedCells>,
     /// Nets, data and training in words.
     #[serde(rename = "scope")]
     pub conditions: String,
@@ -42,7 +52,8 @@ pub struct Summary {
     /// Looks at the results, if seeds were added after a look; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looks: Option<Looks>,
-    /// Overall verdict of the primary contrasts; absent if no contrast is primary.
+    /// Overall verdict of the primary contrasts on the claim of the spec (without a claim: of those
+    /// without one); absent if there is none.
     pub verdict: Option<Verdict>,
     /// Why the verdict is withheld, if it is; `verdict` is then not to be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,6 +199,12 @@ pub struct Spread {
 pub struct ContrastSummary {
     /// What is compared, and the prediction.
     pub contrast: Contrast,
+    /// Data set, net and training length of the compared arms.
+    #[serde(default)]
+    pub condition: Condition,
+    /// Factors that it averages over although an interaction with them is not excluded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mixed_over: Vec<String>,
     /// Whether differences are taken seed by seed. Otherwise the seeds of the arms count as independent,
     /// and mean and interval are those of Welch.
     #[serde(default = "on", skip_serializing_if = "is_on")]
@@ -223,6 +240,37 @@ const fn on() -> bool {
 
 const fn is_on(switch: &bool) -> bool {
     *switch
+}
+
+/// Data set, net and training length under which arms are compared, in plain words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// The data set, such as `digits, 100 training examples`; empty for a program.
+    pub data: String,
+    /// The net, such as `dense net 128-128`, or the command of a program.
+    pub net: String,
+    /// The training length, such as `20 epochs`; empty for a program.
+    pub length: String,
+}
+
+impl std::fmt::Display for Condition {
+    /// Its parts, separated by commas.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [&*self.data, &*self.net, &*self.length];
+        let there: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        f.write_str(&there.join(", "))
+    }
+}
+
+/// Cells that an experiment has in common with another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedCells {
+    /// The other experiment.
+    pub experiment: String,
+    /// Number of common cells.
+    pub cells: usize,
 }
 
 /// Improvement at one seed.
@@ -311,6 +359,17 @@ impl ContrastSummary {
         }
         self.withheld = why;
     }
+
+    /// Whether its verdict counts for its claim: it is primary, and it averages over no factor whose
+    /// interaction is not excluded.
+    pub fn counts(&self) -> bool {
+        self.contrast.primary && self.mixed_over.is_empty()
+    }
+
+    /// Whether it is a primary contrast on `claim`.
+    pub fn tests(&self, claim: &str) -> bool {
+        self.contrast.primary && self.contrast.claim.as_deref() == Some(claim)
+    }
 }
 
 impl Summary {
@@ -325,5 +384,52 @@ impl Summary {
     /// The arm called `name`.
     pub fn arm(&self, name: &str) -> Option<&ArmSummary> {
         self.arms.iter().find(|a| a.name == name)
+    }
+
+    /// The primary contrasts, in the order of the spec.
+    pub fn primary(&self) -> impl Iterator<Item = &ContrastSummary> {
+        self.contrasts.iter().filter(|c| c.contrast.primary)
+    }
+
+    /// Whether one of its primary contrasts tests `claim`.
+    pub fn tests(&self, claim: &str) -> bool {
+        self.contrasts.iter().any(|c| c.tests(claim))
+    }
+
+    /// The claims of the primary contrasts (`None`: no claim), in the order of their first contrast, each
+    /// with the verdict of its contrasts together.
+    pub fn verdicts(&self) -> Vec<(Option<&str>, Verdict)> {
+        let mut claims: Vec<Option<&str>> = Vec::new();
+        for contrast in self.primary() {
+            let claim = contrast.contrast.claim.as_deref();
+            if !claims.contains(&claim) {
+                claims.push(claim);
+            }
+        }
+        let of = |claim: Option<&str>| {
+            let own = self
+                .primary()
+                .filter(|c| c.contrast.claim.as_deref() == claim);
+            overall_verdict(own.filter_map(|c| c.verdict))
+        };
+        let verdicts = claims
+            .into_iter()
+            .filter_map(|claim| Some((claim, of(claim)?)));
+        verdicts.collect()
+    }
+
+    /// The strata of `claim` to which its contrasts belong, with repeats.
+    pub fn strata_of(&self, claim: &str) -> impl Iterator<Item = Option<&str>> {
+        let own = self.contrasts.iter().filter(move |c| c.tests(claim));
+        own.map(|c| c.contrast.stratum.as_deref())
+    }
+
+    /// The verdict of the contrasts on one stratum of `claim` together; `None` without any that counts.
+    pub fn verdict_on(&self, claim: &str, stratum: Option<&str>) -> Option<Verdict> {
+        let own = self
+            .contrasts
+            .iter()
+            .filter(|c| c.tests(claim) && c.counts() && c.contrast.stratum.as_deref() == stratum);
+        overall_verdict(own.filter_map(|c| c.verdict))
     }
 }

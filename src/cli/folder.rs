@@ -3,20 +3,21 @@
 use super::console::Console;
 use super::exit::Failure;
 use super::seeds;
-use crate::analysis::Summary;
+use crate::analysis::{SharedCells, Summary};
 use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
 use crate::files::{FileError, write_atomic};
-use crate::plan::Plan;
+use crate::plan::{Plan, shared_cells};
 use crate::plot::FIGURE_FILES;
 use crate::provenance::{Provenance, fingerprint};
 use crate::report::{
-    self, CLAIMS_FOLDER, Derived, REPORT_FILE, SUMMARY_FILE, claim_file, claim_page, overview,
+    self, CLAIM_FOOTER, CLAIMS_FOLDER, DeriveError, Derived, REPORT_FILE, SUMMARY_FILE,
+    claim_figure, claim_figure_file, claim_file, claim_page, overview,
 };
 use crate::run::{RecordError, runs};
-use crate::spec::{Claim, Spec};
+use crate::spec::{self, Claim, Spec};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,12 +59,27 @@ impl DerivedFile {
     }
 }
 
+/// The valid experiments in the folders of `specs`, which may share cells with them.
+pub(crate) fn neighbours(specs: &[Spec]) -> Vec<Spec> {
+    let folders: BTreeSet<&Path> = specs.iter().filter_map(|s| s.path.parent()).collect();
+    let paths = folders.into_iter().flat_map(|folder| {
+        let names = spec::names(folder).unwrap_or_default();
+        names
+            .into_iter()
+            .map(move |name| folder.join(name + ".toml"))
+    });
+    paths
+        .filter_map(|path| Spec::load(&path, &[]).ok())
+        .collect()
+}
+
 /// Derives summary, report and figures from `runs`, the `runs.jsonl` of `spec` in `results`. The
-/// adapter's name is read from `provenance.json`.
+/// adapter's name is read from `provenance.json`; cells in common with `neighbours` are named.
 pub(crate) fn derive(
     spec: &Spec,
     runs: &runs::Runs,
     results: &Path,
+    neighbours: &[Spec],
     console: &Console,
 ) -> Result<Derived, Failure> {
     for text in damage(runs) {
@@ -77,11 +93,15 @@ pub(crate) fn derive(
         .program
         .as_ref()
         .and_then(|_| seeds::read(&results.join(&spec.name)));
+    let shared: Vec<SharedCells> = (shared_cells(spec, neighbours).into_iter())
+        .map(|(experiment, cells)| SharedCells { experiment, cells })
+        .collect();
     Ok(report::derive(
         spec,
         &runs.records,
         adapter.as_deref(),
         check.as_ref(),
+        shared,
     )?)
 }
 
@@ -126,26 +146,58 @@ pub(crate) fn files(derived: &Derived, results: &Path) -> Vec<DerivedFile> {
         .collect()
 }
 
-/// The overview page and the pages of the claims. There are no pages of claims if no experiment tests
-/// or bears on a claim.
+/// The overview page, and the pages and figures of the claims. There are no pages of claims if no
+/// experiment tests or bears on a claim; pages of claims that are no longer declared must not exist.
 pub(crate) fn overview_files(
     claims: &[Claim],
     summaries: &[Summary],
     results: &Path,
-) -> Vec<DerivedFile> {
-    let any = summaries
-        .iter()
-        .any(|s| s.claim.is_some() || !s.bears_on.is_empty());
+) -> Result<Vec<DerivedFile>, Failure> {
+    let tests = |s: &Summary| s.claim.is_some() || s.primary().any(|c| c.contrast.claim.is_some());
+    let any = (summaries.iter()).any(|s| tests(s) || !s.bears_on.is_empty());
     let claims = if any { claims } else { &[] };
     let mut targets = vec![DerivedFile {
         path: results.join(OVERVIEW_FILE),
         content: Some(overview(claims, summaries)),
     }];
-    targets.extend(claims.iter().map(|claim| DerivedFile {
-        path: results.join(CLAIMS_FOLDER).join(claim_file(&claim.name)),
-        content: Some(claim_page(claim, summaries)),
-    }));
-    targets
+    let folder = results.join(CLAIMS_FOLDER);
+    for claim in claims {
+        targets.push(DerivedFile {
+            path: folder.join(claim_file(&claim.name)),
+            content: Some(claim_page(claim, summaries)),
+        });
+        targets.push(DerivedFile {
+            path: folder.join(claim_figure_file(&claim.name)),
+            content: claim_figure(claim, summaries).map_err(DeriveError::from)?,
+        });
+    }
+    targets.extend(stale_claims(claims, &folder));
+    Ok(targets)
+}
+
+/// The pages in `folder`, with their figures, of claims that are no longer declared. They must not exist.
+/// Files that the program did not write stay.
+fn stale_claims(claims: &[Claim], folder: &Path) -> Vec<DerivedFile> {
+    let declared = |path: &Path| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        claims.iter().any(|claim| Some(&*claim.name) == stem)
+    };
+    let is_ours = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.trim_end().ends_with(CLAIM_FOOTER)
+    };
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let pages = entries.map(|entry| entry.path()).filter(|path| {
+        path.extension().is_some_and(|e| e == "md") && !declared(path) && is_ours(path)
+    });
+    let files = pages.flat_map(|page| [page.with_extension("svg"), page]);
+    let gone = |path| DerivedFile {
+        path,
+        content: None,
+    };
+    let mut stale: Vec<DerivedFile> = files.map(gone).collect();
+    stale.sort_by(|a, b| a.path.cmp(&b.path));
+    stale
 }
 
 /// Reads every summary in `results`, except those replaced by `fresh`. A summary that cannot be read

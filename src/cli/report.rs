@@ -60,9 +60,10 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     }
     let (mut stale, mut damaged) = (Vec::new(), Vec::new());
     let mut summaries = Vec::new();
+    let neighbours = folder::neighbours(&specs);
     for spec in &specs {
         let runs = folder::recorded_runs(spec, &results)?;
-        let derived = folder::derive(spec, &runs, &results, console)?;
+        let derived = folder::derive(spec, &runs, &results, &neighbours, console)?;
         targets.extend(folder::files(&derived, &results));
         summaries.push(derived.summary);
         damaged.extend(damage(&spec.name, &runs));
@@ -76,7 +77,7 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     let summaries = folder::summaries(&results, &summaries, console);
     let claims = Claim::load_all(&args.selection.experiments)?;
     if !summaries.is_empty() {
-        targets.extend(folder::overview_files(&claims, &summaries, &results));
+        targets.extend(folder::overview_files(&claims, &summaries, &results)?);
     }
     for page in &args.splice {
         targets.push(spliced(page, &claims, &summaries, &results)?);

@@ -97,9 +97,11 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
     for work in works.iter().filter(|work| !work.jobs.is_empty()) {
         warn_of_weak_contrasts(work, args, &results.folder, console);
     }
+    let specs: Vec<Spec> = works.iter().map(|work| work.plan.spec.clone()).collect();
     let run = Run {
         args,
         device,
+        neighbours: folder::neighbours(&specs),
         results: &results.folder,
         claims: Claim::load_all(&args.common.selection.experiments)?,
         stop: signals::catch(console)?,
@@ -225,6 +227,8 @@ fn warn_of_weak_contrasts(work: &Work, args: &Args, results: &Path, console: &Co
 struct Run<'a> {
     args: &'a Args,
     device: Option<DeviceInfo>,
+    /// The experiments of the folder, which may share cells.
+    neighbours: Vec<Spec>,
     results: &'a Path,
     claims: Vec<Claim>,
     stop: Arc<StopFlag>,
@@ -281,7 +285,7 @@ impl Run<'_> {
             looks_file::write(&self.results.join(&spec.name), looks)?;
         }
         let runs = folder::recorded_runs(spec, self.results)?;
-        let derived = folder::derive(spec, &runs, self.results, self.console)?;
+        let derived = folder::derive(spec, &runs, self.results, &self.neighbours, self.console)?;
         let text = answer(&derived.summary);
         self.console.print(&format!("{text}\n"))?;
         write_files(&derived, &self.claims, self.results, self.console)?;
@@ -327,7 +331,7 @@ fn write_files(
         file.write()?;
     }
     let summaries = folder::summaries(results, std::slice::from_ref(&derived.summary), console);
-    for file in folder::overview_files(claims, &summaries, results) {
+    for file in folder::overview_files(claims, &summaries, results)? {
         file.write()?;
     }
     let folder = results.join(&derived.summary.name);

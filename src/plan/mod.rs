@@ -7,9 +7,11 @@
 
 mod cost;
 mod id;
+mod shared;
 mod warning;
 
 pub use cost::company;
+pub use shared::shared_cells;
 pub use warning::{Warning, test_images, warnings};
 
 use crate::data;

@@ -195,6 +195,8 @@ mod tests {
     fn contrast(name: &str, expect: Expect, margin: f64) -> Contrast {
         Contrast {
             name: name.into(),
+            claim: None,
+            stratum: None,
             comparison: ContrastKind::arms("a", "b"),
             weights: pair("a", "b"),
             metric: Metric::TestAccuracy,

@@ -1,6 +1,6 @@
 //! Figures as SVG: accuracy curves, the paired improvements behind each verdict and their course along
-//! training, the cells of a crossed design, the figure that a spec asks for, probe values, and errors of
-//! identities.
+//! training, the cells of a crossed design, the figure that a spec asks for, probe values, errors of
+//! identities, and the forest plot of a claim.
 //!
 //! Equal input gives equal bytes. Colors are from the palette of Okabe and Ito ("Color universal
 //! design", 2008), and every line has a dash pattern as well as a color.
@@ -15,6 +15,7 @@ mod distributions;
 mod effect;
 mod factorial;
 pub(crate) mod findings;
+mod forest;
 mod identities;
 mod layout;
 pub(crate) mod legend;
@@ -29,6 +30,8 @@ pub(crate) mod style;
 mod swarm;
 pub(crate) mod text_size;
 mod traces;
+
+pub use forest::{ForestRow, forest};
 
 use crate::analysis::{Cells, PairedScores, Summary};
 use crate::record::CellRecord;

@@ -2,6 +2,7 @@
 
 use super::finding::{effect, new_data, prediction, ruled_out};
 use super::looks;
+use super::markdown::verdicts_text;
 use super::settling;
 use crate::analysis::subject::subject;
 
@@ -18,9 +19,7 @@ use crate::text::wrap::paragraph;
 /// scores of the arms follow. Lines have at most 80 characters, unless a single word is longer.
 pub fn answer(summary: &Summary) -> String {
     let mut text = paragraph(0, &format!("{}: {}", summary.name, summary.question));
-    let primary: Vec<&ContrastSummary> = (summary.contrasts.iter())
-        .filter(|contrast| contrast.contrast.primary)
-        .collect();
+    let primary: Vec<&ContrastSummary> = summary.primary().collect();
     for contrast in &primary {
         let verdict = contrast.verdict_words();
         let asked = &contrast.contrast;
@@ -32,10 +31,10 @@ pub fn answer(summary: &Summary) -> String {
         }
     }
     if primary.len() > 1 {
-        let verdict = summary.verdict_words();
+        let verdicts = verdicts_text(summary);
         text.push_str(&paragraph(
             1,
-            &format!("all primary contrasts together: {verdict}"),
+            &format!("all primary contrasts together: {verdicts}"),
         ));
     }
     if let Some(looks) = looks::sentence(summary) {

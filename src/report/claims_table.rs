@@ -1,14 +1,13 @@
 //! The answers to all claims in one table: claim, answer, evidence, in practice.
 
-use super::claims::{CLAIMS_FOLDER, claim_file, status_words};
+use super::claim_words::{advice, answer_words, votes};
+use super::claims::{CLAIMS_FOLDER, claim_file};
 use super::finding::{ruled_out, short_effect};
 use crate::analysis::subject::subject;
 use crate::analysis::{
-    ClaimStatus, ContrastSummary, Evidence, Summary, claim_moves_after, claim_status, evidence,
-    finding_words, verdict_word,
+    ContrastSummary, Evidence, Summary, claim_answer, evidence, finding_words, verdict_word,
 };
 use crate::spec::Claim;
-use crate::stats::Verdict;
 use crate::text::counted;
 use crate::text::markdown::Align::Left;
 use crate::text::markdown::{Table, one_line};
@@ -16,6 +15,9 @@ use crate::text::wrap::{TERMINAL_WIDTH, wrap_cell};
 
 /// Headings of the columns.
 const HEADINGS: [&str; 4] = ["claim", "answer", "effect (interval)", "in practice"];
+
+/// Stands in the place of advice for a claim without an answer.
+const UNTESTED: &str = "Not tested yet.";
 
 /// Widths of the columns on a terminal, in characters.
 const WIDTHS: [usize; 4] = [18, 12, 26, 18];
@@ -30,11 +32,12 @@ const _: () = assert!(WIDTHS[0] + WIDTHS[1] + WIDTHS[2] + WIDTHS[3] + 3 * GAP <=
 pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> String {
     let mut table = Table::new(HEADINGS.map(|heading| (heading, Left)));
     for claim in claims {
+        let found = evidence(claim, summaries);
+        let found_answer = claim_answer(&claim.name, &claim.strata, summaries);
         let answer = match votes(claim, summaries) {
-            Some(votes) => format!("**{}**<br>{votes}", answer_words(claim, summaries)),
-            None => format!("**{}**", answer_words(claim, summaries)),
+            Some(votes) => format!("**{}**<br>{votes}", answer_words(&found_answer)),
+            None => format!("**{}**", answer_words(&found_answer)),
         };
-        let found = evidence(&claim.name, summaries);
         let depends = found.len() > 1;
         let effects = found.iter().filter_map(|evidence| {
             let summary = experiment(evidence, summaries)?;
@@ -44,14 +47,15 @@ pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> St
         });
         table.row([
             format!(
-                "[{}]({prefix}{CLAIMS_FOLDER}/{}) {}",
+                "[{}]({prefix}{CLAIMS_FOLDER}/{}) {}{}",
                 claim.name,
                 claim_file(&claim.name),
-                one_line(&claim.short)
+                one_line(&claim.short),
+                suggested(claim)
             ),
             answer,
             effects.collect::<Vec<_>>().join("<br>"),
-            one_line(advice(claim, claim_status(&claim.name, summaries))),
+            one_line(advice(claim, found_answer.status).unwrap_or(UNTESTED)),
         ]);
     }
     table.render()
@@ -60,7 +64,7 @@ pub fn claims_table(claims: &[Claim], summaries: &[Summary], prefix: &str) -> St
 /// The table for a terminal of 80 columns, with the claims that `summaries` test; `None` if they test
 /// none.
 pub fn claims_text(claims: &[Claim], summaries: &[Summary]) -> Option<String> {
-    let tested = |claim: &&Claim| claim_status(&claim.name, summaries) != ClaimStatus::Untested;
+    let tested = |claim: &&Claim| summaries.iter().any(|s| s.tests(&claim.name));
     let rows: Vec<[String; 4]> = (claims.iter().filter(tested))
         .map(|claim| text_row(claim, summaries))
         .collect();
@@ -79,8 +83,8 @@ pub fn claims_text(claims: &[Claim], summaries: &[Summary]) -> Option<String> {
 }
 
 fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
-    let status = claim_status(&claim.name, summaries);
-    let found = evidence(&claim.name, summaries);
+    let answer = claim_answer(&claim.name, &claim.strata, summaries);
+    let found = evidence(claim, summaries);
     let depends = found.len() > 1;
     let effects = found.iter().map(|evidence| {
         let effect = short_effect(evidence.contrast).unwrap_or_default();
@@ -96,11 +100,19 @@ fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
         )
     });
     [
-        format!("{} {}", claim.name, claim.short),
-        answer_words(claim, summaries),
+        format!("{} {}{}", claim.name, claim.short, suggested(claim)),
+        answer_words(&answer),
         effects.collect::<Vec<_>>().join("\n"),
-        advice(claim, status).to_owned(),
+        advice(claim, answer.status).unwrap_or(UNTESTED).to_owned(),
     ]
+}
+
+/// Marks a claim that its sentence does not state.
+fn suggested(claim: &Claim) -> &'static str {
+    match claim.stated {
+        true => "",
+        false => " (suggested, not stated)",
+    }
 }
 
 /// The cells of one row side by side, each wrapped to the width of its column. A line break in a cell
@@ -123,56 +135,18 @@ fn text_lines(cells: &[String; 4]) -> String {
     out
 }
 
-/// The answer in words, with the length of training if it rests on a difference that still moves:
-/// `supported after 20 epochs`.
-fn answer_words(claim: &Claim, summaries: &[Summary]) -> String {
-    let words = status_words(claim_status(&claim.name, summaries));
-    match claim_moves_after(&claim.name, summaries) {
-        Some(lengths) => format!("{words} after {lengths}"),
-        None => words.to_owned(),
-    }
-}
-
-/// `4 experiments: 1 supported, 3 undecided`; `None` without a verdict.
-fn votes(claim: &Claim, summaries: &[Summary]) -> Option<String> {
-    let verdicts: Vec<Verdict> = (summaries.iter())
-        .filter(|summary| summary.claim.as_deref() == Some(&claim.name))
-        .filter_map(|summary| summary.verdict)
-        .collect();
-    let count = |verdict| verdicts.iter().filter(|v| **v == verdict).count();
-    let words = [
-        Verdict::Supported,
-        Verdict::Contradicted,
-        Verdict::Undecided,
-    ];
-    let parts = words.into_iter().filter(|v| count(*v) > 0);
-    let parts: Vec<String> = parts
-        .map(|verdict| format!("{} {}", count(verdict), verdict_word(verdict)))
-        .collect();
-    match verdicts.len() {
-        0 => None,
-        1 => Some("1 experiment".to_owned()),
-        n => Some(format!(
-            "{}: {}",
-            counted(n, "experiment"),
-            parts.join(", ")
-        )),
-    }
-}
-
 /// What is compared, the effect with its interval, the finding, and the condition.
 fn described(evidence: &Evidence, summary: &Summary) -> String {
     let asked = &evidence.contrast.contrast;
     format!(
-        "{}: {}, {}: {}{}{}; {} on {}, {}",
+        "{}: {}, {}: {}{}{}; {}, {}",
         subject(summary, &asked.comparison, &asked.weights),
         short_effect(evidence.contrast).unwrap_or_default(),
         asked.quantity(),
         finding_words(evidence.contrast.finding()),
         ruled_out(evidence.contrast),
         still_moving(evidence.contrast),
-        evidence.net,
-        evidence.data,
+        evidence.contrast.condition,
         counted(evidence.seeds, asked.comparison.unit()),
     )
 }
@@ -195,15 +169,4 @@ fn lead(evidence: &Evidence, depends: bool) -> String {
 
 fn experiment<'a>(evidence: &Evidence, summaries: &'a [Summary]) -> Option<&'a Summary> {
     summaries.iter().find(|s| s.name == evidence.experiment)
-}
-
-fn advice(claim: &Claim, status: ClaimStatus) -> &str {
-    let advice = &claim.in_practice;
-    match status {
-        ClaimStatus::Supported => &advice.supported,
-        ClaimStatus::Contradicted => &advice.contradicted,
-        ClaimStatus::Depends => &advice.depends,
-        ClaimStatus::Undecided => &advice.undecided,
-        ClaimStatus::Untested => "Not tested yet.",
-    }
 }

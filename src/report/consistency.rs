@@ -126,6 +126,7 @@ fn contradictions(report: &str) -> (Vec<String>, usize) {
             .unwrap_or_default()
             .trim_end_matches('.');
         read += 1;
+        let verdict = verdict.trim_end_matches(" (fragile)");
         if !population_fits(verdict, predicted, rest) {
             wrong.push(format!("{verdict}: {rest}"));
         }

@@ -1,5 +1,6 @@
 //! The section on a crossed design: means of its cells, and effects of its factors.
 
+use super::finding::mixed;
 use crate::analysis::Summary;
 use crate::analysis::metric_decimals;
 use crate::analysis::subject::short;
@@ -11,8 +12,10 @@ use crate::text::number::{decimals, interval, signed};
 
 const EFFECTS: &str = "Main effects compare each level with the first level of its factor, averaged over \
 the other factors. Interactions compare such an effect between a level of another factor and its first \
-level. Positive is better for the level named first. These effects are descriptive: they are not tested, \
-and the intervals are not adjusted for their number. The planned tests are under *Contrasts*.";
+level. Positive is better for the level named first. A main effect is an average. Read it only where the \
+interactions with the other factors are excluded, which means that their 95 % intervals lie inside the \
+margin. These effects are descriptive: they are not tested, and the intervals are not adjusted for their \
+number. The planned tests are under *Contrasts*.";
 
 /// The section; empty without factors.
 pub(super) fn section(summary: &Summary) -> Vec<String> {
@@ -90,6 +93,7 @@ fn effects(summary: &Summary) -> String {
         ("mean", Right),
         ("95 % t interval", Right),
         ("seeds", Right),
+        ("remark", Left),
     ]);
     for effect in &summary.effects {
         let d = decimals(effect.sd, metric_decimals(&effect.metric));
@@ -101,6 +105,7 @@ fn effects(summary: &Summary) -> String {
                 .interval
                 .map_or(NO_VALUE.to_owned(), |i| interval(i, d)),
             effect.n.to_string(),
+            mixed(summary, &effect.mixed_over).unwrap_or_default(),
         ]);
     }
     match summary.effects.is_empty() {

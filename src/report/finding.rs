@@ -1,11 +1,14 @@
 //! Results of contrasts in plain sentences.
 
 use crate::analysis::subject::{control, subject, treatment};
-use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word};
+use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word, verdict_word};
 use crate::spec::{Expect, Metric};
-use crate::stats::{Disagreement, Finding, Rule, Verdict};
+use crate::stats::{Disagreement, Finding, Interval, Rule, Verdict};
 use crate::text::counted;
 use crate::text::number::{fixed, interval, level, p_value, signed};
+
+/// Largest number of seeds that are named one by one.
+const MOST_NAMED_SEEDS: usize = 3;
 
 /// The prediction, with the margin if it is an equivalence.
 pub fn prediction(contrast: &ContrastSummary) -> String {
@@ -48,6 +51,56 @@ fn effect_with(contrast: &ContrastSummary, separator: &str) -> Option<String> {
         signed(decision.mean, d),
         contrast.contrast.metric.unit()
     ))
+}
+
+/// `+0.42 (+0.31 to +0.53)`, for figures.
+pub(super) fn effect_numbers(estimate: f64, bounds: Interval, decimals: usize) -> String {
+    format!(
+        "{} ({})",
+        signed(estimate, decimals),
+        interval(bounds, decimals)
+    )
+}
+
+/// Which seeds a fragile verdict rests on: `leaving out seed 7 alone makes it undecided`. `None` for a
+/// verdict that is not fragile.
+pub(super) fn fragile(contrast: &ContrastSummary) -> Option<String> {
+    let found = contrast.fragile();
+    let mut verdicts: Vec<Verdict> = found.iter().map(|other| other.verdict).collect();
+    verdicts.dedup();
+    let parts = verdicts.into_iter().map(|verdict| {
+        let seeds = found.iter().filter(|other| other.verdict == verdict);
+        let seeds: Vec<String> = seeds.map(|other| other.seed.to_string()).collect();
+        let left_out = match seeds.as_slice() {
+            [one] => format!("seed {one} alone"),
+            [some @ .., last] if seeds.len() <= MOST_NAMED_SEEDS => {
+                format!("any one of the seeds {} and {last}", some.join(", "))
+            }
+            many => format!(
+                "any one of {} of the {} seeds",
+                many.len(),
+                contrast.improvements.len()
+            ),
+        };
+        format!("leaving out {left_out} makes it {}", verdict_word(verdict))
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What forbids reading an average over factors; `None` where nothing does.
+pub(super) fn mixed(summary: &Summary, mixed_over: &[String]) -> Option<String> {
+    let label = |name: &String| {
+        let factor = summary.factors.iter().find(|f| f.name == *name);
+        factor.map_or(name.clone(), |f| f.label.clone())
+    };
+    let labels: Vec<String> = mixed_over.iter().map(label).collect();
+    (!labels.is_empty()).then(|| {
+        format!(
+            "do not read this average: an interaction with {} is not excluded",
+            labels.join(" and ")
+        )
+    })
 }
 
 /// One sentence each on a contrast: what is compared, the effect with interval, pairs and margin; the

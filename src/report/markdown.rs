@@ -1,8 +1,8 @@
 //! `report.md`: one experiment, for a reader who has only this page.
 
-use super::finding::{disagreements, power, practice, sentence};
-use super::{factors, identities, looks, probes, settling, shared_rates, tables};
-use crate::analysis::{ContrastSummary, NewDataMethod, Summary};
+use super::finding::{disagreements, fragile, mixed, power, practice, sentence};
+use super::{design, factors, identities, looks, probes, settling, shared_rates, tables};
+use crate::analysis::{ContrastSummary, NewDataMethod, Summary, verdict_word};
 use crate::plot::{FigureKind, Section};
 use crate::stats::Rule;
 use crate::text::capitalized;
@@ -18,10 +18,8 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
     parts.extend(claim(summary));
     parts.push(answer(summary));
     parts.extend(in_practice(summary));
-    parts.push(format!(
-        "**How to read it** (written before the run): {}",
-        summary.reading.trim()
-    ));
+    parts.push(design::reading(summary));
+    parts.extend(design::after_trial(summary));
     parts.extend(links(figures, Section::Results));
     parts.push("## Arms".to_owned());
     let is_program = !summary.program_metrics.is_empty();
@@ -51,7 +49,7 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
         parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
         parts.extend(looks::section(summary));
         parts.push(tables::contrasts(summary));
-        parts.push(contrast_notes(&summary.contrasts));
+        parts.push(contrast_notes(summary));
         parts.extend(settled(summary));
         parts.extend(shared_rates::section(summary));
         parts.extend(checks(summary));
@@ -71,6 +69,7 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
     }
     parts.push("## How this was made".to_owned());
     parts.push(made(summary));
+    parts.extend(design::shared(summary));
     let parts: Vec<&str> = parts
         .iter()
         .map(|p| p.trim_end())
@@ -183,21 +182,18 @@ fn claim(summary: &Summary) -> Option<String> {
 }
 
 fn primary(summary: &Summary) -> Vec<&ContrastSummary> {
-    let contrasts = summary.contrasts.iter();
-    contrasts.filter(|c| c.contrast.primary).collect()
+    summary.primary().collect()
 }
 
 /// The verdict, and a sentence per primary contrast.
 fn answer(summary: &Summary) -> String {
-    if summary.verdict.is_none() {
-        if !summary.identities.is_empty() {
-            return identities::answer(&summary.identities);
-        }
-        return "**Answer: no verdict.** The experiment has no primary contrast.".to_owned();
-    }
-    let verdict = summary.verdict_words();
     let tell = |contrast: &ContrastSummary| {
-        let more = [settling::sentence(summary, contrast), power(contrast)];
+        let more = [
+            settling::sentence(summary, contrast),
+            power(contrast),
+            fragile(contrast).map(|f| format!("Fragile: {f}.")),
+            mixed(summary, &contrast.mixed_over).map(|m| format!("But {m}.")),
+        ];
         let more = more.into_iter().flatten().map(|text| format!(" {text}"));
         format!(
             "{}{}",
@@ -206,19 +202,52 @@ fn answer(summary: &Summary) -> String {
         )
     };
     match primary(summary).as_slice() {
+        [] if !summary.identities.is_empty() => identities::answer(&summary.identities),
+        [] => "**Answer: no verdict.** The experiment has no primary contrast.".to_owned(),
         [one] => format!("**Answer: {}.** {}", one.verdict_words(), tell(one)),
         several => {
             let items = several.iter().map(|c| {
                 let verdict = c.verdict_words();
-                format!("**{verdict}** (`{}`): {}", c.contrast.name, tell(c))
+                let part = part(summary, c);
+                format!("**{verdict}** (`{}`{part}): {}", c.contrast.name, tell(c))
             });
             let count = several.len();
             format!(
-                "**Answer: {verdict}**, from {count} primary contrasts together:\n\n{}",
+                "**Answer: {}**, from {count} primary contrasts together:\n\n{}",
+                verdicts_text(summary),
                 list(items)
             )
         }
     }
+}
+
+/// The verdict on each claim that the experiment tests: `supported`, or `C7a supported, C7b undecided`;
+/// or why they are withheld.
+pub(super) fn verdicts_text(summary: &Summary) -> String {
+    let verdicts = summary.verdicts();
+    if summary.withheld.is_some() || verdicts.len() < 2 {
+        return summary.verdict_words();
+    }
+    let parts: Vec<String> = (verdicts.iter())
+        .map(|(claim, verdict)| {
+            let claim = claim.unwrap_or("the question beside the claims");
+            format!("{claim} {}", verdict_word(*verdict))
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// The claim and stratum of a primary contrast, where the file has several: `, C7b with sigmoid`.
+fn part(summary: &Summary, contrast: &ContrastSummary) -> String {
+    let asked = &contrast.contrast;
+    let claim = asked
+        .claim
+        .as_ref()
+        .filter(|_| summary.verdicts().len() > 1);
+    let claim = claim.map_or(String::new(), |claim| format!(", {claim}"));
+    let stratum = asked.stratum.as_ref();
+    let stratum = stratum.map_or(String::new(), |stratum| format!(", with {stratum}"));
+    format!("{claim}{stratum}")
 }
 
 /// The meaning of every primary contrast for a user; `None` if no contrast has one.
@@ -244,13 +273,15 @@ fn links(figures: &[FigureKind], section: Section) -> impl Iterator<Item = Strin
     shown.map(|kind| format!("![{}]({})", kind.alt, kind.file))
 }
 
-fn contrast_notes(contrasts: &[ContrastSummary]) -> String {
-    list(contrasts.iter().map(|contrast| {
+fn contrast_notes(summary: &Summary) -> String {
+    list(summary.contrasts.iter().map(|contrast| {
         let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
         let asked = &contrast.contrast;
+        let mixed = mixed(summary, &contrast.mixed_over);
+        let mixed = mixed.map_or(String::new(), |m| format!(" {}.", capitalized(&m)));
         match asked.note.is_empty() {
-            true => format!("`{}`:{power}", asked.name),
-            false => format!("`{}`: {}{power}", asked.name, one_line(&asked.note)),
+            true => format!("`{}`:{power}{mixed}", asked.name),
+            false => format!("`{}`: {}{power}{mixed}", asked.name, one_line(&asked.note)),
         }
     }))
 }

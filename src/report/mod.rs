@@ -2,8 +2,12 @@
 //! caller writes the files or compares them with those on disk.
 
 mod answer;
+mod claim_details;
+mod claim_figure;
+mod claim_words;
 mod claims;
 mod claims_table;
+mod design;
 mod factors;
 pub mod finding;
 mod identities;
@@ -17,13 +21,14 @@ mod splice;
 mod tables;
 
 pub use answer::answer;
-pub use claims::{CLAIMS_FOLDER, claim_file, claim_page};
+pub use claim_figure::{claim_figure, claim_figure_file};
+pub use claims::{CLAIM_FOOTER, CLAIMS_FOLDER, claim_file, claim_page};
 pub use claims_table::{claims_table, claims_text};
 pub use markdown::report;
 pub use overview::{overview, overview_table};
 pub use splice::{SpliceError, splice};
 
-use crate::analysis::{AnalysisError, Cells, SeedCheck, Summary, summarize_checked};
+use crate::analysis::{AnalysisError, Cells, SeedCheck, SharedCells, Summary, summarize_checked};
 use crate::plot::{self, FigureKind, PlotError};
 use crate::record::CellRecord;
 use crate::spec::Spec;
@@ -79,7 +84,8 @@ pub enum DeriveError {
 
 /// Derives the files of a results folder. Equal input gives equal bytes, whatever the order of the
 /// records. `adapter` is the name of the GPU or driver behind the device, if it is not a CPU;
-/// `seed_check` what is known of the seeds of a program.
+/// `seed_check` what is known of the seeds of a program; `shared` lists the cells in common with other
+/// experiments.
 ///
 /// # Errors
 /// If the records do not fit the spec (see [`summarize_checked`]) or a figure cannot be drawn.
@@ -88,9 +94,11 @@ pub fn derive(
     records: &[CellRecord],
     adapter: Option<&str>,
     seed_check: Option<&SeedCheck>,
+    shared: Vec<SharedCells>,
 ) -> Result<Derived, DeriveError> {
     let mut summary = summarize_checked(spec, records, seed_check)?;
     summary.adapter = adapter.map(str::to_owned);
+    summary.shared = shared;
     let cells = Cells::new(spec, records)?;
     let figures = plot::figures(spec, &cells, &summary)?;
     let kinds: Vec<FigureKind> = figures.iter().map(|(kind, _)| *kind).collect();

@@ -3,6 +3,7 @@
 use super::claims_table::claims_table;
 use super::finding::{detectable, margin, short_effect};
 use super::identities;
+use super::markdown::verdicts_text;
 use crate::analysis::finding_words;
 use crate::analysis::{ContrastSummary, IdentitySummary, Summary};
 use crate::spec::Claim;
@@ -17,10 +18,12 @@ pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
         true => String::new(),
         false => format!(
             "## Claims\n\n\
-             A claim is *supported* if every experiment on it supports it, *contradicted* if one \
-             contradicts it and none supports it, and *depends on the conditions* if experiments \
-             disagree. The evidence is the primary contrast with the most seeds that gives this answer. \
-             Positive is better for the first of the two. The page behind each link has all of it.\n\n\
+             A claim is answered by stratum, such as activation or optimizer. In a stratum it is \
+             *supported* if every experiment supports it, *contradicted* if one contradicts it and none \
+             supports it, and *depends on the conditions* if experiments disagree. One answer for all \
+             strata is given only where they agree. The evidence is the primary contrast with the most \
+             seeds for each verdict of the answer. Positive is better for the first of the two. The page \
+             behind each link has all of it.\n\n\
              {}\n",
             claims_table(claims, summaries, "")
         ),
@@ -81,12 +84,12 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
     let mut sorted: Vec<&Summary> = summaries.iter().collect();
     sorted.sort_by(|a, b| by_claim(a, b));
     for summary in sorted {
-        let primary = || summary.contrasts.iter().filter(|c| c.contrast.primary);
+        let primary = || summary.primary();
         table.row([
             summary.claim.clone().unwrap_or_default(),
             one_line(summary.sentence.as_ref().unwrap_or(&summary.question)),
             format!("[{0}]({prefix}{0}/{1})", summary.name, super::REPORT_FILE),
-            format!("**{}**", summary.verdict_words()),
+            verdict(summary),
             lines(primary().map(|c| effect_cell(c, primary().count() > 1))),
             lines(primary().map(|c| finding_words(c.finding()).to_owned())),
             margins(primary()),
@@ -100,14 +103,23 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
 /// Orders by claim, then by name; experiments without a claim come last.
 pub(super) fn by_claim(a: &Summary, b: &Summary) -> Ordering {
     let key = |s: &Summary| {
-        let number = s
-            .claim
-            .as_deref()
-            .map(|c| c.trim_start_matches('C').parse::<u32>());
+        let number = s.claim.as_deref().map(|claim| {
+            let digits = claim.trim_start_matches(|c: char| !c.is_ascii_digit());
+            let end = digits.find(|c: char| !c.is_ascii_digit());
+            digits[..end.unwrap_or(digits.len())].parse::<u32>()
+        });
         let number = number.map_or(u32::MAX, |n| n.unwrap_or(u32::MAX - 1));
         (number, s.claim.clone(), s.name.clone())
     };
     key(a).cmp(&key(b))
+}
+
+/// The verdict, or one per claim that the experiment tests.
+fn verdict(summary: &Summary) -> String {
+    match summary.verdicts().is_empty() {
+        true => "**none**".to_owned(),
+        false => format!("**{}**", verdicts_text(summary)),
+    }
 }
 
 fn effect_cell(contrast: &ContrastSummary, named: bool) -> String {

@@ -253,6 +253,8 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         bears_on: Vec::new(),
         sentence: None,
         reading: String::new(),
+        designed: None,
+        designed_reason: None,
         suites: Vec::new(),
         seeds: (1..=seeds as u64).collect(),
         looks: None,

@@ -45,14 +45,18 @@ pub struct Spec {
     pub title: String,
     /// Question.
     pub question: String,
-    /// Name of the claim that it tests, if any.
+    /// Name of the claim that its contrasts test unless they name another one.
     pub claim: Option<String>,
     /// Names of further claims on which its results bear without testing them.
     pub bears_on: Vec<String>,
     /// Sentence of the claim.
     pub sentence: Option<String>,
-    /// Meaning of each outcome, written before the run.
+    /// Meaning of each outcome.
     pub reading: String,
+    /// When predictions, margins, readings and the choice of primary contrasts were fixed, if known.
+    pub designed: Option<Designed>,
+    /// What a trial changed in the design; present exactly for [`Designed::AfterTrial`].
+    pub designed_reason: Option<String>,
     /// Suites that include it (`standard`, `smoke`, `mnist`, ...).
     pub suites: Vec<String>,
     /// Seeds, without repeats, in the order of the file.
@@ -101,6 +105,16 @@ pub enum Pairing {
     Unpaired,
 }
 
+/// When the design of an experiment was fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Designed {
+    /// Before any result of it was known.
+    Before,
+    /// After results were known: of a trial, or of an earlier form of it.
+    AfterTrial,
+}
+
 /// An arm: a complete recipe, after its table was merged onto the base.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Arm {
@@ -142,6 +156,12 @@ impl Arm {
 pub struct Contrast {
     /// Name; unique in the spec; `[a-z0-9-]+`.
     pub name: String,
+    /// Name of the claim that it tests if it is primary; the spec's unless it names its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+    /// The stratum of the claim to which its verdict belongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stratum: Option<String>,
     /// The compared arms or levels.
     pub comparison: ContrastKind,
     /// Weights of the arms that follow from it.
@@ -155,7 +175,7 @@ pub struct Contrast {
     pub expect: Expect,
     /// Smallest difference that matters, positive, in the unit of the metric (points for accuracies).
     pub margin: f64,
-    /// Whether it decides the verdict on the claim.
+    /// Whether it has a verdict, which counts for its claim.
     pub primary: bool,
     /// Reason for it, in one sentence.
     pub note: String,

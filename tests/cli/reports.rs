@@ -254,6 +254,19 @@ fn check_covers_the_pages_of_claims() {
     bench.run("report").ends(0);
     assert_eq!(bench.text("results/claims/C1.md"), page);
     bench.run("check all").ends(0).shows("tiny.toml");
+    let svg = bench.text("results/claims/C1.svg");
+    assert!(svg.contains("class=\"interval\""), "{svg}");
+    assert!(!bench.path("results/claims/C2.svg").exists());
+    // The page and the figure of a claim that is gone go, too; other files stay.
+    bench.write(
+        "experiments/claims.toml",
+        CLAIMS.replace("\"C2\"", "\"C3\""),
+    );
+    bench.write("results/claims/C4.md", "my notes");
+    bench.run("report --check").ends(4).says("claims/C2.md");
+    bench.run("report").ends(0);
+    assert!(!bench.path("results/claims/C2.md").exists());
+    assert_eq!(bench.text("results/claims/C4.md"), "my notes");
     bench.write("experiments/claims.toml", CLAIMS.replace("kind", "kinds"));
     bench.run("report").ends(2).says("claims[0].kinds");
 }

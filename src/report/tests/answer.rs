@@ -164,3 +164,45 @@ fn too_few_pairs_are_undecided() {
         "{report}"
     );
 }
+
+#[test]
+fn fragile_verdict_names_the_seed() {
+    let report = improved(Expect::Better, &[1.0, 1.5, 2.0, -3.0, 1.5, 2.0, 1.0, 1.5]);
+    assert!(
+        report.contains("**Answer: undecided (fragile).**"),
+        "{report}"
+    );
+    assert!(
+        report.contains("Fragile: leaving out seed 3 alone makes it supported."),
+        "{report}"
+    );
+    let clear = improved(Expect::Better, &[1.0, 2.0, 1.5, 2.5, 1.0, 2.0, 1.5, 2.5]);
+    assert!(!clear.to_lowercase().contains("fragile"), "{clear}");
+}
+
+#[test]
+fn averages_are_read_only_without_an_interaction() {
+    let spec = crossed(6, 1);
+    let mut records = records(&spec);
+    for record in &mut records {
+        // The norm gains two points with tanh and none with ReLU, whatever the width.
+        let gain = if record.arm.starts_with("batch-tanh") {
+            2.0
+        } else {
+            0.0
+        };
+        record.epochs[0].test.as_mut().unwrap().accuracy = 90.0 + gain + 0.001 * record.seed as f64;
+    }
+    let derived = derived(&spec, &records);
+    let over = |k: usize| derived.summary.contrasts[k].mixed_over.clone();
+    assert_eq!(over(0), ["act"]);
+    assert!(over(1).is_empty() && over(2).is_empty());
+    let report = &derived.report_md;
+    let said = "o not read this average: an interaction with act factor is not excluded";
+    // In the notes on the contrast, in its answer, and in the table of effects.
+    assert_eq!(report.matches(said).count(), 3, "{report}");
+    assert!(
+        !report.contains("with width factor is not excluded"),
+        "{report}"
+    );
+}

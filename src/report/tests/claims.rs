@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::analysis::IdentitySummary;
-use crate::report::{claim_page, claims_text, overview, overview_table};
-use crate::spec::{Claim, Identity, InPractice};
+use crate::report::{claim_page, claims_table, claims_text, overview, overview_table, report};
+use crate::spec::{Claim, Identity};
 use crate::stats::Verdict;
 
 #[test]
@@ -30,57 +30,52 @@ fn overview_is_ordered_by_claim() {
 }
 
 fn claim(name: &str) -> Claim {
-    Claim {
-        name: name.to_owned(),
-        short: "A short sentence".to_owned(),
-        in_practice: InPractice {
-            supported: "Do.".to_owned(),
-            contradicted: "Do not.".to_owned(),
-            depends: "Compare.".to_owned(),
-            undecided: "Wait.".to_owned(),
-        },
-        sentence: "A sentence with a | in it.".to_owned(),
-        kind: "accuracy".to_owned(),
-        supports: "A gain.".to_owned(),
-        contradicts: "A loss.".to_owned(),
-        identities: vec![1, 4],
-        probes: vec!["saturated".to_owned()],
-        limits: vec!["Whether it holds for you.".to_owned()],
-    }
+    crate::analysis::fixture::claim(name, &[])
+}
+
+/// An experiment whose only primary contrast tests `claim` with this outcome.
+fn decided(claim: &str, name: &str, verdict: Verdict) -> Summary {
+    let mut summary = summary(Some(claim), name);
+    let contrast = &mut summary.contrasts[0];
+    contrast.contrast.claim = Some(claim.to_owned());
+    contrast.verdict = Some(verdict);
+    summary
 }
 
 #[test]
-fn claim_page_has_answer_evidence_and_limits() {
-    let mut bears = summary(Some("C1"), "other");
+fn claim_page_opens_with_answer_advice_and_figure() {
+    let mut bears = decided("C1", "other", Verdict::Supported);
     bears.bears_on = vec!["C6".to_owned()];
-    let mut against = summary(Some("C6"), "against");
-    against.verdict = Some(Verdict::Contradicted);
-    let mut summaries = vec![bears, summary(Some("C6"), "for"), against];
-    summaries[1].verdict = Some(Verdict::Supported);
+    let mut summaries = vec![
+        bears,
+        decided("C6", "for", Verdict::Supported),
+        decided("C6", "against", Verdict::Contradicted),
+    ];
     let page = claim_page(&claim("C6"), &summaries);
     let order = [
-        "# C6",
+        "# C6: A short sentence",
         "> A sentence with a | in it.",
-        "**Answer: depends on the conditions.**",
-        " Supported for dense net 32 on `mnist` (`for`); contradicted for dense net 32 on `mnist` (`against`).",
-        "**In practice:** Compare.",
-        "- **supported on this data set** in [for](../for/report.md): dense net 32; data `mnist`",
-        "- **contradicted on this data set** in [against](../against/report.md)",
+        "**Answer: depends on the conditions.** 2 contrasts: 1 supported, 1 contradicted; on these data sets.",
+        "**What to do:** Compare.",
+        "](C6.svg)",
         "## What would decide it",
         "- Support: A gain.",
         "- Contradiction: A loss.",
-        "have not been measured yet",
-        "## Experiments that test it",
-        "### [against](../against/report.md): contradicted",
-        "How to read it (written before the run): Equivalent within the margin",
-        "`b-vs-a`",
-        "### [for](../for/report.md): supported",
-        "## Other experiments that bear on it",
-        "### [other](../other/report.md)",
-        "## Probes",
-        "| `saturated` ",
         "## What the suite cannot say",
         "- Whether it holds for you.",
+        "## Evidence",
+        "<summary>Every condition in numbers</summary>",
+        "[against](../against/report.md)",
+        "MNIST, dense net 32, 1 epoch",
+        "[for](../for/report.md)",
+        "<summary>Exploratory contrasts",
+        "[other](../other/report.md)",
+        "### [against](../against/report.md): ",
+        "**How to read it**: Equivalent within the margin",
+        "### [other](../other/report.md)",
+        "have not been measured yet",
+        "<summary>Probes</summary>",
+        "| `saturated` ",
     ];
     let places: Vec<Option<usize>> = order.iter().map(|part| page.find(part)).collect();
     assert!(
@@ -96,12 +91,99 @@ fn claim_page_has_answer_evidence_and_limits() {
 }
 
 #[test]
+fn claim_page_answers_by_stratum() {
+    let claim = crate::analysis::fixture::claim("C6", &["SGD", "Adam", "RMSprop"]);
+    let mut summaries = [
+        decided("C6", "for", Verdict::Supported),
+        decided("C6", "against", Verdict::Contradicted),
+    ];
+    summaries[0].contrasts[0].contrast.stratum = Some("SGD".to_owned());
+    summaries[1].contrasts[0].contrast.stratum = Some("Adam".to_owned());
+    let page = claim_page(&claim, &summaries);
+    for part in [
+        "**Answer: depends: supported with SGD, contradicted with Adam.**",
+        "| SGD     | **supported**    | [for](../for/report.md)",
+        "| Adam    | **contradicted** | [against](../against/report.md)",
+        "| RMSprop | not tested yet   |",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+}
+
+#[test]
+fn suggested_claims_say_that_they_are_not_stated() {
+    let mut suggested = claim("C6");
+    suggested.stated = false;
+    let summaries = [decided("C6", "for", Verdict::Supported)];
+    let page = claim_page(&suggested, &summaries);
+    assert!(
+        page.contains("suggests this and does not state it"),
+        "{page}"
+    );
+    let table = claims_table(&[suggested], &summaries, "");
+    assert!(table.contains("(suggested, not stated)"), "{table}");
+}
+
+#[test]
+fn committed_claim_pages_are_short_above_the_fold() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("results/claims");
+    let pages = std::fs::read_dir(folder).expect("pages").flatten();
+    let pages: Vec<_> = (pages.map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
+        .collect();
+    assert!(pages.len() > 6);
+    for path in pages {
+        let words = words_above_the_fold(&std::fs::read_to_string(&path).expect("a page"));
+        assert!(words <= 1500, "{}: {words} words", path.display());
+    }
+}
+
+/// Number of words of a page outside its collapsed parts.
+fn words_above_the_fold(page: &str) -> usize {
+    let mut parts = page.split("<details>");
+    let first = parts.next().unwrap_or_default();
+    let after = parts.filter_map(|part| Some(part.split_once("</details>")?.1));
+    let texts = std::iter::once(first).chain(after);
+    texts.map(|text| text.split_whitespace().count()).sum()
+}
+
+#[test]
+fn words_in_collapsed_parts_do_not_count() {
+    let page = "one two\n<details>\nthree\n</details>\nfour <details>five</details> six";
+    assert_eq!(words_above_the_fold(page), 4);
+}
+
+#[test]
 fn untested_claim_is_named() {
     let page = claim_page(&claim("C2"), &[summary(Some("C6"), "bias")]);
     assert!(page.contains("**Answer: not tested yet.**"), "{page}");
     assert!(
-        !page.contains("## Experiments") && !page.contains("## Probes"),
+        !page.contains("in numbers") && !page.contains("Probes") && !page.contains(".svg"),
         "{page}"
+    );
+}
+
+#[test]
+fn experiment_on_two_claims_has_a_verdict_on_each() {
+    let mut spec = spec(3, 6, 1);
+    spec.contrasts[1].claim = Some("C7".to_owned());
+    spec.contrasts[1].stratum = Some("sigmoid".to_owned());
+    let mut derived = derived(&spec, &records(&spec));
+    let summary = &mut derived.summary;
+    summary.contrasts[0].verdict = Some(Verdict::Supported);
+    summary.contrasts[1].verdict = Some(Verdict::Contradicted);
+    let report = report(summary, &[]);
+    assert!(
+        report.contains("**Answer: C6 supported, C7 contradicted**, from 2 primary contrasts"),
+        "{report}"
+    );
+    assert!(
+        report.contains("(`c-vs-a`, C7, with sigmoid): "),
+        "{report}"
+    );
+    assert!(
+        overview_table(std::slice::from_ref(summary), "")
+            .contains("**C6 supported, C7 contradicted**")
     );
 }
 
@@ -141,25 +223,22 @@ fn claim_page_has_its_identities() {
 
 #[test]
 fn overview_has_every_claim() {
-    let mut bias = summary(Some("C6"), "bias");
-    bias.verdict = Some(Verdict::Supported);
-    bias.contrasts[0].verdict = Some(Verdict::Supported);
+    let bias = decided("C6", "bias", Verdict::Supported);
     let page = overview(&[claim("C2"), claim("C6")], &[bias]);
     assert!(page.contains("| [C2](claims/C2.md) "), "{page}");
     assert!(page.contains("**not tested yet** "), "{page}");
-    assert!(page.contains("**supported**<br>1 experiment "), "{page}");
+    assert!(
+        page.contains("**supported**<br>1 contrast: 1 supported; on these data sets "),
+        "{page}"
+    );
     assert!(page.contains("([bias](bias/report.md))"), "{page}");
     assert!(!page.contains("## Identities"), "{page}");
 }
 
 #[test]
 fn terminal_table_of_claims_fits_80_columns() {
-    let mut better = summary(Some("C6"), "better");
-    better.verdict = Some(Verdict::Supported);
-    better.contrasts[0].verdict = Some(Verdict::Supported);
-    let mut worse = summary(Some("C6"), "worse");
-    worse.verdict = Some(Verdict::Contradicted);
-    worse.contrasts[0].verdict = Some(Verdict::Contradicted);
+    let better = decided("C6", "better", Verdict::Supported);
+    let worse = decided("C6", "worse", Verdict::Contradicted);
     let claims = [claim("C2"), claim("C6")];
     let table = claims_text(&claims, &[better, worse]).expect("a claim is tested");
     assert!(

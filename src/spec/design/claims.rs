@@ -6,13 +6,16 @@ use crate::spec::parse::checks::{flaw, is_identifier, known, under};
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::Node;
 use crate::spec::parse::reader::read;
-use crate::spec::{CLAIMS_FILE, Spec, SpecError};
+use crate::spec::{CLAIMS_FILE, Contrast, Spec, SpecError};
 use ablate_models::ConfigError;
 use serde::Deserialize;
 use std::path::Path;
 
 /// Longest `short` of a claim, in characters: it is one cell of a table that fits a terminal.
 const MAX_SHORT: usize = 60;
+
+/// Longest side of `axis`, in characters: both must fit above the axis of a figure.
+const MAX_SIDE: usize = 24;
 
 /// A claim: its sentence, what would decide it, and what to do with the answer.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -24,6 +27,16 @@ pub struct Claim {
     pub short: String,
     /// The sentence under test, as its authors wrote it.
     pub sentence: String,
+    /// Whether the sentence states it. A claim that the sentence only suggests has an answer of its own
+    /// and never counts for another one.
+    #[serde(default = "stated")]
+    pub stated: bool,
+    /// Strata by which it is answered, such as activations, in the order of its page. Empty if one answer
+    /// covers all conditions.
+    #[serde(default)]
+    pub strata: Vec<String>,
+    /// What a negative and a positive difference mean, as labels of an axis.
+    pub axis: Option<[String; 2]>,
     /// Kind of claim, in a few words.
     pub kind: String,
     /// Observations that would support the sentence.
@@ -46,11 +59,11 @@ pub struct Claim {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InPractice {
-    /// All experiments support the claim.
+    /// The claim is supported in every stratum.
     pub supported: String,
-    /// Some experiments contradict the claim and none supports it.
+    /// The claim is contradicted in every stratum.
     pub contradicted: String,
-    /// Some experiments support the claim and others contradict it.
+    /// The answers of the strata, or of the conditions of a stratum, differ.
     pub depends: String,
     /// The data decide nothing yet.
     pub undecided: String,
@@ -76,6 +89,10 @@ pub struct Claims {
     /// The identities, in the order of the file.
     #[serde(default)]
     pub identities: Vec<DeclaredIdentity>,
+}
+
+const fn stated() -> bool {
+    true
 }
 
 impl Claim {
@@ -122,10 +139,38 @@ impl Claims {
         for (i, name) in spec.bears_on.iter().enumerate() {
             declared(&format!("bears_on.{i}"), name, &names)?;
         }
+        for (i, contrast) in spec.contrasts.iter().enumerate() {
+            self.check_contrast(contrast, &names)
+                .map_err(|error| under(&format!("contrasts.{i}"), error))?;
+        }
         for (i, identity) in spec.identities.iter().enumerate() {
             self.check_number(&format!("identities.{i}.number"), identity.number)?;
         }
         Ok(())
+    }
+
+    /// Checks that the claim of `contrast` is declared, and that its stratum is one of that claim.
+    fn check_contrast(&self, contrast: &Contrast, names: &[&str]) -> Result<(), ConfigError> {
+        let Some(name) = &contrast.claim else {
+            return Ok(());
+        };
+        let claim = &self.claims[declared("claim", name, names)?];
+        let strata: Vec<&str> = claim.strata.iter().map(|s| &**s).collect();
+        let listed = strata.join("`, `");
+        let message = match &contrast.stratum {
+            Some(stratum) if strata.is_empty() => format!(
+                "names `{stratum}`, but `{name}` has no strata in `{CLAIMS_FILE}`; remove it, or \
+                 declare `strata` there"
+            ),
+            Some(stratum) if !strata.contains(&stratum.as_str()) => format!(
+                "names `{stratum}`, which is no stratum of `{name}`; its strata are `{listed}`"
+            ),
+            None if contrast.primary && !strata.is_empty() => format!(
+                "is missing; a primary contrast on `{name}` names one of its strata: `{listed}`"
+            ),
+            Some(_) | None => return Ok(()),
+        };
+        flaw("stratum", message)
     }
 
     fn check_number(&self, key: &str, number: usize) -> Result<(), ConfigError> {
@@ -146,13 +191,13 @@ impl Claims {
     }
 }
 
-/// Checks that `name` is one of the claims called `names`.
-fn declared(key: &str, name: &str, names: &[&str]) -> Result<(), ConfigError> {
+/// The index of `name` in `names`, the names of all claims.
+fn declared(key: &str, name: &str, names: &[&str]) -> Result<usize, ConfigError> {
     if names.is_empty() {
         let message = format!("names `{name}`, but `{CLAIMS_FILE}` declares no `[[claims]]`");
         return flaw(key, message);
     }
-    known(key, name, names, &format!("claim in `{CLAIMS_FILE}`")).map(drop)
+    known(key, name, names, &format!("claim in `{CLAIMS_FILE}`"))
 }
 
 fn parse(text: &str) -> Result<Claims, Diagnostic> {
@@ -210,7 +255,24 @@ fn check_claim(file: &Claims, claim: &Claim, earlier: &[Claim]) -> Result<(), Co
     ] {
         not_empty(key, text)?;
     }
-    for (key, list) in [("probes", &claim.probes), ("limits", &claim.limits)] {
+    for (i, stratum) in claim.strata.iter().enumerate() {
+        if claim.strata[..i].contains(stratum) {
+            return flaw(&format!("strata.{i}"), format!("repeats `{stratum}`"));
+        }
+    }
+    for (i, side) in claim.axis.iter().flatten().enumerate() {
+        let length = side.chars().count();
+        if length > MAX_SIDE {
+            let message = format!("has {length} characters; at most {MAX_SIDE} fit the figure");
+            return flaw(&format!("axis.{i}"), message);
+        }
+        not_empty(&format!("axis.{i}"), side)?;
+    }
+    for (key, list) in [
+        ("strata", &claim.strata),
+        ("probes", &claim.probes),
+        ("limits", &claim.limits),
+    ] {
         for (i, text) in list.iter().enumerate() {
             not_empty(&format!("{key}.{i}"), text)?;
         }
@@ -299,6 +361,20 @@ statement = "8 = 8"
             ("\"B.\"", "\"\"", 7, "claims[0].contradicts", "is empty"),
             ("\"N.\"", "\"\"", 24, "claims[my-claim].limits[1]", "empty"),
             ("[\"L.\"]", "[]", 8, "claims[0].limits", "at least one"),
+            (
+                "kind = \"K\"",
+                "kind = \"K\"\nstrata = [\"a\", \"b\", \"a\"]",
+                6,
+                "claims[0].strata[2]",
+                "repeats `a`",
+            ),
+            (
+                "kind = \"K\"",
+                "kind = \"K\"\naxis = [\"worse\", \"much better than all the others\"]",
+                6,
+                "claims[0].axis[1]",
+                "at most 24",
+            ),
             ("\"It helps\"", &long, 3, "claims[0].short", "61 characters"),
             (
                 "depends = \"Compare.\"\n",
@@ -325,6 +401,48 @@ statement = "8 = 8"
             let error = parse(&TEXT.replacen(old, new, 1)).expect_err(new);
             let found = (error.line(), error.key());
             assert_eq!(found, (Some(line), Some(key)), "{error}");
+            assert!(error.message().contains(part), "{error}");
+        }
+    }
+
+    /// A small experiment on `C1` with `contrast` added to its contrast.
+    fn with_contrast(contrast: &str, strata: &str) -> Result<Spec, SpecError> {
+        let smoke = include_str!("../../../experiments/smoke.toml");
+        let spec = smoke.replace("margin = 1.0", &format!("margin = 1.0\n{contrast}"));
+        let declared = TEXT.replacen("kind = \"K\"", &format!("kind = \"K\"\n{strata}"), 1);
+        let claims = parse(&declared).unwrap();
+        Spec::parse_beside(Some(&claims), "x", Path::new("x.toml"), &spec, &[])
+    }
+
+    #[test]
+    fn contrasts_name_declared_claims_and_strata() {
+        let strata = "strata = [\"SGD\", \"Adam\"]";
+        let spec = with_contrast("claim = \"C1\"\nstratum = \"Adam\"", strata).unwrap();
+        let contrast = &spec.contrasts[0];
+        assert_eq!(contrast.claim.as_deref(), Some("C1"));
+        assert_eq!(contrast.stratum.as_deref(), Some("Adam"));
+        assert!(with_contrast("claim = \"C1\"", "").is_ok());
+        assert!(with_contrast("claim = \"C1\"\nprimary = false", strata).is_ok());
+        for (contrast, strata, key, part) in [
+            ("claim = \"C9\"", "", "claim", "no claim in `claims.toml`"),
+            ("claim = \"C1\"", strata, "stratum", "is missing"),
+            ("stratum = \"Adam\"", "", "stratum", "needs a `claim`"),
+            (
+                "claim = \"C1\"\nstratum = \"adam\"",
+                strata,
+                "stratum",
+                "its strata are `SGD`, `Adam`",
+            ),
+            (
+                "claim = \"C1\"\nstratum = \"Adam\"",
+                "",
+                "stratum",
+                "has no strata",
+            ),
+        ] {
+            let error = with_contrast(contrast, strata).expect_err(contrast);
+            let expected = format!("contrasts[dropout-vs-none].{key}");
+            assert_eq!(error.key(), Some(&*expected), "{error}");
             assert!(error.message().contains(part), "{error}");
         }
     }

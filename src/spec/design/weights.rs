@@ -21,6 +21,8 @@ const SLACK: f64 = 1e-6;
 #[serde(deny_unknown_fields)]
 pub(in crate::spec) struct ContrastTable {
     pub(in crate::spec) name: String,
+    claim: Option<String>,
+    stratum: Option<String>,
     treatment: Option<Scalar>,
     control: Option<Scalar>,
     effect: Option<String>,
@@ -46,6 +48,8 @@ pub(in crate::spec) struct Design<'a> {
     pub(in crate::spec) crossing: &'a Crossing,
     pub(in crate::spec) arms: &'a [Arm],
     pub(in crate::spec) program: Option<&'a ProgramDesign>,
+    /// The claim of the spec.
+    pub(in crate::spec) claim: Option<&'a str>,
 }
 
 impl Design<'_> {
@@ -86,6 +90,8 @@ impl Design<'_> {
         let weights = weights.map_err(|gap| place(self.explain(&gap)))?;
         Ok(Contrast {
             name: table.name,
+            claim: table.claim.or_else(|| self.claim.map(str::to_owned)),
+            stratum: table.stratum,
             comparison,
             weights,
             metric,

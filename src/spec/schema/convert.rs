@@ -126,6 +126,7 @@ fn build(
         crossing: &crossing,
         arms: &arms,
         program: program.as_ref(),
+        claim: document.claim.as_deref(),
     };
     let written = root.get("contrasts").map_or(&[][..], Node::items);
     let names = document.contrasts.iter().map(|table| table.name.as_str());
@@ -151,6 +152,8 @@ fn build(
         bears_on: document.bears_on,
         sentence: document.sentence,
         reading: document.reading,
+        designed: document.designed,
+        designed_reason: document.designed_reason,
         suites: document.suites,
         seeds: seeds.map_err(|error| locate(&root, &error))?,
         looks: None,

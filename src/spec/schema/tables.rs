@@ -4,6 +4,7 @@ use crate::recipe::{
     AdamMoments, DataConfig, Evaluate, Length, Optimizer, ParameterGroup, PlantedFault, Probe,
     Schedule, Statistics, TrainConfig, Trained,
 };
+use crate::spec::Designed;
 use crate::spec::Identity;
 use crate::spec::design::crossing::{ExcludeTable, FactorTable};
 use crate::spec::design::figure::FigureTable;
@@ -33,6 +34,8 @@ pub(in crate::spec) struct Document {
     pub(in crate::spec) bears_on: Vec<String>,
     pub(in crate::spec) sentence: Option<String>,
     pub(in crate::spec) reading: String,
+    pub(in crate::spec) designed: Option<Designed>,
+    pub(in crate::spec) designed_reason: Option<String>,
     #[serde(default)]
     pub(in crate::spec) suites: Vec<String>,
     pub(in crate::spec) seeds: OneOrMany<u64>,

@@ -8,7 +8,7 @@ use crate::spec::parse::checks::{first_repeat, flaw, is_identifier, is_name, kno
 use crate::spec::parse::node::brief;
 use crate::spec::schema::ranges;
 use crate::spec::schema::when;
-use crate::spec::{Arm, Contrast, ContrastKind, Metric, Published, Spec, When};
+use crate::spec::{Arm, Contrast, ContrastKind, Designed, Metric, Published, Spec, When};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use std::collections::HashSet;
@@ -123,10 +123,13 @@ pub(in crate::spec) fn learning_rates(key: &str, rates: &[f64]) -> Result<(), Co
 /// Checks everything except the recipes and the names of arms and contrasts.
 pub(in crate::spec) fn spec(spec: &Spec) -> Result<(), ConfigError> {
     texts(spec)?;
+    designed(spec)?;
     let bears_on =
         (spec.bears_on.iter().enumerate()).map(|(i, name)| (format!("bears_on.{i}"), name));
     let claim = spec.claim.iter().map(|name| ("claim".to_owned(), name));
-    for (key, name) in claim.chain(bears_on) {
+    let own = (spec.contrasts.iter().enumerate())
+        .filter_map(|(i, c)| Some((format!("contrasts.{i}.claim"), c.claim.as_ref()?)));
+    for (key, name) in claim.chain(bears_on).chain(own) {
         if !is_identifier(name) {
             let message = "must be letters, digits and `-`, as in `C1`, not";
             return flaw(&key, format!("{message} `{}`", brief(name)));
@@ -150,6 +153,15 @@ pub(in crate::spec) fn spec(spec: &Spec) -> Result<(), ConfigError> {
         .position(|claim| Some(claim) == spec.claim.as_ref());
     if let Some(i) = own {
         let message = "is the `claim` itself; remove it";
+        return flaw(&format!("bears_on.{i}"), message);
+    }
+    let tested = |name: &String| {
+        let tests = |c: &&Contrast| c.primary && c.claim.as_ref() == Some(name);
+        spec.contrasts.iter().find(tests)
+    };
+    let found = (spec.bears_on.iter().enumerate()).find_map(|(i, name)| Some((i, tested(name)?)));
+    if let Some((i, contrast)) = found {
+        let message = format!("is tested by the contrast `{}`; remove it", contrast.name);
         return flaw(&format!("bears_on.{i}"), message);
     }
     names(&spec.suites, |i| format!("suites.{i}"))?;
@@ -200,12 +212,28 @@ pub(in crate::spec) fn contrast_names<'a>(
     })
 }
 
+/// Checks that a reason stands exactly where a design was fixed after a trial.
+fn designed(spec: &Spec) -> Result<(), ConfigError> {
+    match (spec.designed, &spec.designed_reason) {
+        (Some(Designed::AfterTrial), None) => flaw(
+            "designed_reason",
+            "is missing; say in a sentence what the trial changed",
+        ),
+        (None | Some(Designed::Before), Some(_)) => flaw(
+            "designed_reason",
+            "needs `designed = \"after_trial\"`; add that, or remove the reason",
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn texts(spec: &Spec) -> Result<(), ConfigError> {
     let top = [
         ("title", Some(&spec.title)),
         ("question", Some(&spec.question)),
         ("sentence", spec.sentence.as_ref()),
         ("reading", Some(&spec.reading)),
+        ("designed_reason", spec.designed_reason.as_ref()),
     ];
     let top = top
         .into_iter()
@@ -282,6 +310,9 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
     if let (Some((name, _)), Metric::Program(_)) = (matched, &contrast.metric) {
         let message = format!("is `{name}`, which needs the test scores of nets; use `last`");
         return flaw("when", message);
+    }
+    if contrast.stratum.is_some() && contrast.claim.is_none() {
+        return flaw("stratum", "needs a `claim`, whose stratum it names");
     }
     for (arm, _) in contrast.arms(arms) {
         when::scored(contrast.when, arm)?;

@@ -230,6 +230,10 @@ fn inconsistent_names_are_rejected_with_advice() {
         name = "bias" | name = "Bias" | Bias | arms[0].name | lower-case letters, digits and `-`, not `Bias`
         name = "no-bias-vs-bias" | name = "a b" | a b | contrasts[0].name | not `a b`
         claim = "C6" | claim = "C6"\nbears_on = ["C6"] | bears_on | bears_on[0] | is the `claim` itself
+        margin = 0.5 | margin = 0.5\nclaim = "C 1" | claim = "C 1" | contrasts[no-bias-vs-bias].claim | must be letters, digits and `-`
+        reading = "R." | reading = "R."\ndesigned = "after_trial" | - | designed_reason | say in a sentence what the trial changed
+        reading = "R." | reading = "R."\ndesigned_reason = "A." | designed_reason | designed_reason | needs `designed = "after_trial"`
+        reading = "R." | reading = "R."\ndesigned = "later" | later | designed | valid values are `before`, `after_trial`
         claim = "C6" | claim = "C6"\nbears_on = ["C1", "C1"] | bears_on | bears_on[1] | repeats `C1`
         place = "table 1" | place = " " | place | published[0].place | is empty
         suites = ["standard"] | suites = ["a", "a"] | suites | suites[1] | repeats `a`
