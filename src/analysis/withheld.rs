@@ -186,9 +186,9 @@ mod tests {
 
     #[test]
     fn failed_cells_withhold_the_verdicts_of_their_arm_only() {
-        let mut spec = fixture::spec(3, 6, 2);
+        let mut spec = fixture::spec(3, 10, 2);
         let mut records = fixture::records(&spec);
-        for seed in 0..6 {
+        for seed in 0..10 {
             for arm in ["a", "b", "c"] {
                 fixture::set_accuracy(&mut records, arm, seed, 90.0);
             }
@@ -203,13 +203,13 @@ mod tests {
             .iter()
             .map(|c| c.verdict_words())
             .collect();
-        let why = "withheld: 1 of 12 cells failed; run again";
+        let why = "withheld: 1 of 20 cells failed; run again";
         assert_eq!(words, ["supported on this data set", why]);
         assert_eq!(summary.contrasts[1].verdict, Some(Verdict::Undecided));
         assert_eq!(summary.verdict, Some(Verdict::Undecided));
         assert_eq!(
             summary.verdict_words(),
-            "withheld: 1 of 18 cells failed; run again"
+            "withheld: 1 of 30 cells failed; run again"
         );
         // Exploratory contrasts have no verdict to withhold.
         spec.contrasts[1].primary = false;
