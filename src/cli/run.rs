@@ -163,6 +163,15 @@ fn announce(works: &[Work], results: &Results, console: &Console) {
         ));
     }
     for work in works {
+        let spec = &work.plan.spec;
+        let mut programs = spec.arms.iter().filter_map(|arm| arm.recipe.program());
+        if programs.any(|program| program.inputs.is_empty()) && work.to_train() > 0 {
+            console.info(&format!(
+                "{}: `program.inputs` lists no files, so changes of the program go unnoticed; list its \
+                 files, as in `inputs = [\"train.py\"]`",
+                spec.name
+            ));
+        }
         let again = work.committed.min(work.to_train());
         if again > 0 && work.recorded == 0 {
             let name = &work.plan.spec.name;
@@ -379,10 +388,12 @@ pub(super) fn reproduced(found: &Reproduction) -> Option<String> {
         found.identical,
         counted(found.compared, "cell")
     );
-    if found.identical < found.compared {
+    let largest = found
+        .largest_difference
+        .filter(|_| found.identical < found.compared);
+    if let Some(points) = largest {
         text.push_str(&format!(
-            "; the largest difference in test accuracy is {} points",
-            found.largest_difference
+            "; the largest difference in test accuracy is {points} points"
         ));
     }
     Some(text)

@@ -15,8 +15,8 @@ pub struct Reproduction {
     /// misclassified images that only one of them lists.
     pub identical: usize,
     /// Largest absolute difference of test accuracy in points, over all epochs that both records
-    /// have.
-    pub largest_difference: f64,
+    /// have; `None` without such scores.
+    pub largest_difference: Option<f64>,
     /// Planned cells that are not in the file.
     pub only_planned: usize,
     /// Cells in the file that are not planned.
@@ -47,7 +47,11 @@ impl Reproduction {
             };
             found.compared += 1;
             found.identical += usize::from(identical(ours, theirs));
-            found.largest_difference = found.largest_difference.max(difference(ours, theirs));
+            let differences = found
+                .largest_difference
+                .into_iter()
+                .chain(difference(ours, theirs));
+            found.largest_difference = differences.reduce(f64::max);
         }
         found
     }
@@ -64,10 +68,10 @@ pub(super) fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
     matches!((lines::encode([&ours]), lines::encode([&theirs])), (Ok(a), Ok(b)) if a == b)
 }
 
-fn difference(ours: &CellRecord, theirs: &CellRecord) -> f64 {
+fn difference(ours: &CellRecord, theirs: &CellRecord) -> Option<f64> {
     (ours.epochs.iter().zip(&theirs.epochs))
         .filter_map(|(a, b)| Some((a.test?.accuracy - b.test?.accuracy).abs()))
-        .fold(0.0, f64::max)
+        .reduce(f64::max)
 }
 
 #[cfg(test)]
@@ -101,6 +105,7 @@ mod tests {
             Reproduction {
                 compared: 3,
                 identical: 3,
+                largest_difference: Some(0.0),
                 ..Reproduction::default()
             }
         );
@@ -115,7 +120,7 @@ mod tests {
         *loss = loss.next_up();
         let found = compare(&plan, &committed);
         assert_eq!((found.compared, found.identical), (3, 1));
-        assert!((found.largest_difference - 0.25).abs() < 1e-9);
+        assert!((found.largest_difference.unwrap() - 0.25).abs() < 1e-9);
     }
 
     #[test]

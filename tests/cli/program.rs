@@ -92,7 +92,7 @@ fn two_arms_get_a_verdict_and_a_report() {
     let report = bench.text("results/program/report.md");
     assert!(report.contains("| score (units) |"), "{report}");
     assert!(!report.contains("learning rate"), "{report}");
-    assert!(report.contains("program `sh train.sh {seed}`"), "{report}");
+    assert!(report.contains("Program `sh train.sh {seed}`"), "{report}");
     assert!(bench.path("results/program/metrics.svg").exists());
     let records = bench.text("results/program/runs.jsonl");
     let first: serde_json::Value = serde_json::from_str(records.lines().next().unwrap()).unwrap();
@@ -108,6 +108,8 @@ fn two_arms_get_a_verdict_and_a_report() {
         .ends(0)
         .shows("reproduced 3 of 3 cells bit for bit");
     bench.run("plan program").ends(0).shows("16 recorded");
+    let done = bench.run("compare program").ends(2).with_one_error();
+    done.says("`ablate compare` compares devices with nets, but this is a program");
 }
 
 #[test]
@@ -140,9 +142,9 @@ fn failing_cell_is_recorded_and_retried() {
 #[test]
 fn hanging_cell_is_stopped_with_its_children() {
     let hang = for_one_cell("sleep 600 & echo $! > \"$ABLATE_OUT/child\"; wait");
-    let bench = changed(&hang, "30s", "1s");
+    let bench = changed(&hang, "30s", "3s");
     let done = bench.run("run program").ends(3);
-    done.says("the program was stopped after 1 s, the limit `program.timeout`");
+    done.says("the program was stopped after 3 s, the limit `program.timeout`");
     let child = fs::read_to_string(left(&bench, "child")).unwrap();
     assert!(!is_alive(&child));
 }

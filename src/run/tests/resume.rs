@@ -147,6 +147,7 @@ fn fresh_clone_trains_everything_and_compares() {
         Some(Reproduction {
             compared: 10,
             identical: 10,
+            largest_difference: Some(0.0),
             ..Reproduction::default()
         })
     );

@@ -1,19 +1,17 @@
 //! Crossing of factors: from their tables to combinations, each of which is an arm.
 
 use crate::spec::design::factors::{Factor, Level, combinations};
+use crate::spec::design::level_entry::{LevelEntry, LevelTable};
 use crate::spec::parse::checks::{flaw, is_name, known};
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::{Node, Origin, Value, brief};
 use crate::spec::parse::overrides::{nest, segments};
-use crate::spec::parse::scalar::{Scalar, ScalarVisitor};
+use crate::spec::parse::scalar::Scalar;
 use crate::spec::schema::convert::{below_set, only_nets};
 use crate::spec::schema::program::{SET, is_program};
 use ablate_models::ConfigError;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 
 /// Largest number of combinations, the same as of arms. It keeps a short file from asking for memory
 /// in proportion to the product of its levels.
@@ -29,24 +27,6 @@ pub(in crate::spec) struct FactorTable {
     label: Option<String>,
     key: Option<String>,
     levels: Vec<LevelEntry>,
-}
-
-/// A value for the factor's key, or a table.
-enum LevelEntry {
-    Value(Scalar),
-    Table(LevelTable),
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LevelTable {
-    name: Option<String>,
-    label: Option<String>,
-    value: Option<Scalar>,
-    /// Arguments of a program.
-    args: Option<Vec<String>>,
-    #[serde(rename = "set")]
-    _set: Option<IgnoredAny>,
 }
 
 /// A row of `exclude`: a level for each of some factors.
@@ -137,10 +117,7 @@ impl Crossing {
         let (mut levels, mut settings) = (Vec::<Level>::new(), Vec::<Setting>::new());
         for (entry, node) in table.levels.iter().zip(written) {
             let entry = match entry {
-                LevelEntry::Value(value) => &LevelTable {
-                    value: Some(value.clone()),
-                    ..LevelTable::default()
-                },
+                LevelEntry::Value(value) => &LevelTable::from(value.clone()),
                 LevelEntry::Table(table) => table,
             };
             let (level, part) = level(entry, node, &table.name, label, key.is_some())?;
@@ -436,45 +413,5 @@ fn leaves(node: &Node, path: &str, out: &mut Vec<(String, Origin)>) {
             }
         }
         _ => out.push((path.to_owned(), node.origin.clone())),
-    }
-}
-
-impl<'de> Deserialize<'de> for LevelEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LevelVisitor)
-    }
-}
-
-struct LevelVisitor;
-
-impl<'de> Visitor<'de> for LevelVisitor {
-    type Value = LevelEntry;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string, a number, `true` or `false`, or a table such as `{ name = \"a\" }`")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<LevelEntry, E> {
-        ScalarVisitor.visit_str(text).map(LevelEntry::Value)
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<LevelEntry, E> {
-        ScalarVisitor.visit_bool(on).map(LevelEntry::Value)
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<LevelEntry, E> {
-        ScalarVisitor.visit_u64(number).map(LevelEntry::Value)
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<LevelEntry, E> {
-        ScalarVisitor.visit_i64(number).map(LevelEntry::Value)
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<LevelEntry, E> {
-        ScalarVisitor.visit_f64(number).map(LevelEntry::Value)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LevelEntry, A::Error> {
-        LevelTable::deserialize(MapAccessDeserializer::new(map)).map(LevelEntry::Table)
     }
 }

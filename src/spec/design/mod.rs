@@ -7,6 +7,7 @@ pub(in crate::spec) mod factors;
 pub(in crate::spec) mod figure;
 pub(in crate::spec) mod identity;
 pub(in crate::spec) mod idle_probes;
+pub(in crate::spec) mod level_entry;
 pub(in crate::spec) mod metric;
 pub(in crate::spec) mod quantities;
 pub(in crate::spec) mod weights;
