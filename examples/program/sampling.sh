@@ -2,7 +2,7 @@
 # Estimates the mean of x^2 on [0, 1] from N draws: sampling.sh SEED N plain|strata
 # Prints the error of the estimate as text.
 exec awk -v seed="$1" -v n="$2" -v kind="$3" 'BEGIN {
-  srand(seed)
+  srand(1000 * seed + 1)
   for (i = 0; i < n; i++) {
     x = kind == "strata" ? (i + rand()) / n : rand()
     sum += x * x
