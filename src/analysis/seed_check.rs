@@ -189,7 +189,7 @@ mod tests {
         assert!(!little.deterministic && little.pairs(&metric));
         let text = little.caveat(Pairing::Auto).unwrap();
         assert!(
-            text.contains("1 and 1.01 with seed 1, 2 with seed 2"),
+            text.contains("1.00 and 1.01 with seed 1, 2.00 with seed 2"),
             "{text}"
         );
         assert!(text.contains("seed by seed"), "{text}");

@@ -210,6 +210,7 @@ fn planted(expect: Expect, truth: f64, noise: Noise, rounds: u64) -> [usize; 3] 
         .for_each(|arm| arm.learning_rates = vec![0.001, 0.01]);
     let mut contrast = fixture::contrast("treatment", "control", expect);
     contrast.margin = 0.5;
+    contrast.claim = spec.claim.clone();
     spec.contrasts = vec![contrast];
     let plan = Plan::new(&spec, "flex", 40, "planted");
     let mut counts = [0; 3];

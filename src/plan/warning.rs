@@ -4,6 +4,7 @@ use crate::data;
 use crate::recipe::DataConfig;
 use crate::spec::{Arm, Contrast, Metric, Spec};
 use crate::stats::MIN_SIMULATED_SEEDS;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Fewest seeds of an experiment of the standard suite.
@@ -142,10 +143,20 @@ fn margin(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
     })
 }
 
+/// Compares the grids on the two sides of a contrast. Both sides of an interaction may have arms with
+/// larger grids than others.
 fn tuning(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
-    let rates = || (contrast.arms(&spec.arms)).map(|(arm, _)| arm.learning_rates.len());
-    let (fewest, most) = (rates().min()?, rates().max()?);
-    (fewest != most).then(|| Warning::UnequalTuning {
+    let grids = |positive: bool| {
+        let side = (contrast.arms(&spec.arms)).filter(|(_, weight)| (*weight > 0.0) == positive);
+        let mut sizes: Vec<usize> = side.map(|(arm, _)| arm.learning_rates.len()).collect();
+        sizes.sort_unstable();
+        sizes
+    };
+    let (treated, control) = (grids(true), grids(false));
+    let sizes = || treated.iter().chain(&control).copied();
+    let (fewest, most) = (sizes().min()?, sizes().max()?);
+    let set = |sizes: &[usize]| sizes.iter().copied().collect::<BTreeSet<_>>();
+    (set(&treated) != set(&control)).then(|| Warning::UnequalTuning {
         contrast: contrast.name.clone(),
         fewest,
         most,

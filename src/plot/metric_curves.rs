@@ -128,7 +128,7 @@ mod tests {
     fn every_metric_has_a_facet_with_a_line_per_arm() {
         let svg = drawn(|_| ()).unwrap();
         assert!(
-            svg.contains("score (units) (n = 3)") && svg.contains(">epoch<"),
+            svg.contains("score (units) (n = 3)") && svg.contains(">\nepoch\n<"),
             "{svg}"
         );
     }
@@ -148,6 +148,6 @@ mod tests {
             extra.step = Some(100 + record.seed as usize);
             record.epochs.push(extra);
         };
-        assert!(drawn(step).unwrap().contains(">step<"));
+        assert!(drawn(step).unwrap().contains(">\nstep\n<"));
     }
 }

@@ -504,8 +504,8 @@ mod tests {
     }
 
     #[test]
-    fn null_and_overflow_are_rejected() {
-        for number in ["null", "1e999", "NaN"] {
+    fn overflow_and_nan_are_rejected() {
+        for number in ["1e999", "NaN"] {
             let bad = old(&record()).replace("0.25", number);
             let text = damage(bad.as_bytes());
             assert!(text.starts_with("`x.jsonl` line 1 "), "{text}");

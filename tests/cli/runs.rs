@@ -4,13 +4,14 @@ use crate::bench::Bench;
 use crate::reports::without_checksums;
 use std::process::Stdio;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "README.md",
     "tiny/curves.svg",
     "tiny/differences.svg",
     "tiny/provenance.json",
     "tiny/report.md",
     "tiny/runs.jsonl",
+    "tiny/settling.svg",
     "tiny/summary.json",
 ];
 

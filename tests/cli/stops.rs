@@ -79,8 +79,8 @@ fn second_process_in_one_folder_is_rejected() {
     let folder = bench.path("results/tiny");
     std::fs::create_dir_all(&folder).unwrap();
     let lock = ablate::run::lock::Lock::acquire(&folder).unwrap();
-    let done = bench.run("run tiny").ends(75).with_one_error();
-    done.says("another process is using the results folder `results/tiny`");
+    let done = bench.run("run tiny").ends(75);
+    done.says("error: another process is using the results folder `results/tiny`");
     drop(lock);
     bench.run("run tiny").ends(0);
 }

@@ -146,7 +146,7 @@ fn unknown_values_get_the_nearest_or_all_values() {
         metric = "test_accuracy" | metric = "probe:x" | probe:x | contrasts[no-bias-vs-bias].metric | probes measure `probe:train_accuracy`
         metric = "test_accuracy" | metric = "probe:dead.blocks.0" | probe:dead | contrasts[no-bias-vs-bias].metric | the arm `no-bias` does not have `saturation` among its `probes`
         metric = "test_accuracy" | metric = "probe:accuracy_gap.blocks.0" | probe:acc | contrasts[no-bias-vs-bias].metric | does not have; it has `probe:accuracy_gap`
-        metric = "test_accuracy" | metric = "probe:accuracy_gap"\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | `probe:accuracy_gap` is measured after the last epoch only
+        metric = "test_accuracy" | metric = "probe:accuracy_gap"\nwhen = "equal_accuracy" | when | contrasts[no-bias-vs-bias].when | `probe:accuracy_gap` is measured only after the last epoch
         expect = "equivalent" | expect = "same" | same | contrasts[no-bias-vs-bias].expect | valid values are `better`, `worse`, `equivalent`, `differs`
         claim = "C6" | claim = "C 6" | C 6 | claim | must be letters, digits and `-`, as in `C1`, not `C 6`
         claim = "C6" | claim = "C6"\nbears_on = ["../x"] | ../x | bears_on[0] | must be letters, digits and `-`
