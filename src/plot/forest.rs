@@ -6,7 +6,7 @@ use super::canvas::{Anchor, Canvas, Type};
 use super::page::Page;
 use super::style::RGBColor;
 use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WHITE, WIDTH};
-use super::text_size::{text_width, wrap};
+use super::text_size::{BOLD, text_width, wrap};
 use crate::spec::Metric;
 use crate::stats::{Interval, Verdict};
 use crate::text::capitalized;
@@ -109,6 +109,8 @@ struct RowText {
     /// Number of lines of `left` that are the condition.
     condition: usize,
     right: Vec<String>,
+    /// The lines of `right` that are the verdict.
+    verdict: std::ops::Range<usize>,
 }
 
 impl RowText {
@@ -117,13 +119,15 @@ impl RowText {
         let mut left = wrap(&row.condition, SMALL, room);
         let condition = left.len();
         left.extend(wrap(&row.compared, SMALL, room));
-        let verdict = format!("{}, n = {}", row.words, row.seeds);
         let mut right = vec![row.numbers.clone()];
-        right.extend(wrap(&verdict, SMALL, WIDTH - EDGE - NUMBERS));
+        right.extend(wrap(&row.words, SMALL * BOLD, WIDTH - EDGE - NUMBERS));
+        let verdict = 1..right.len();
+        right.push(format!("n = {}", row.seeds));
         Self {
             left,
             condition,
             right,
+            verdict,
         }
     }
 
@@ -262,9 +266,9 @@ fn draw_row(canvas: &mut Canvas<'_>, row: &ForestRow, axis: &Frame, (from, to): 
         canvas.text(words, (EDGE, line(k)), Type::new(SMALL, ink, Anchor::Start));
     }
     for (k, words) in text.right.iter().enumerate() {
-        let kind = match k {
-            0 => Type::new(SMALL, INK, Anchor::Start),
-            _ => Type::new(SMALL, color, Anchor::Start).bold(),
+        let kind = match text.verdict.contains(&k) {
+            true => Type::new(SMALL, color, Anchor::Start).bold(),
+            false => Type::new(SMALL, INK, Anchor::Start),
         };
         canvas.text(words, (NUMBERS, line(k)), kind);
     }
@@ -364,7 +368,8 @@ mod tests {
         let svg = drawn(&rows);
         assert_eq!(svg.matches("class=\"interval\"").count(), 3);
         assert_eq!(svg.matches("class=\"cap\"").count(), 6);
-        assert_eq!(svg.matches("some verdict, n = 20").count(), 3);
+        assert_eq!(svg.matches("\nsome verdict\n").count(), 3);
+        assert_eq!(svg.matches("\nn = 20\n").count(), 3);
         assert_eq!(svg.matches("With ReLU").count(), 1);
         assert_eq!(svg.matches("With sigmoid").count(), 1);
         for text in ["0.1 to 0.4", "← worse", "better →", "difference (points)"] {
@@ -404,6 +409,7 @@ mod tests {
         assert_eq!(whole, long.compared);
         assert!(text.right.len() > 2);
         let fits = |lines: &[String], room: f64| lines.iter().all(|l| text_width(l, SMALL) <= room);
-        assert!(fits(&text.left, AXIS[0] - EDGE) && fits(&text.right, WIDTH - EDGE - NUMBERS));
+        let room = (WIDTH - EDGE - NUMBERS) / BOLD;
+        assert!(fits(&text.left, AXIS[0] - EDGE) && fits(&text.right, room));
     }
 }

@@ -66,12 +66,16 @@ pub(super) fn effect_numbers(estimate: f64, bounds: Interval, decimals: usize) -
 /// verdict that is not fragile.
 pub(super) fn fragile(contrast: &ContrastSummary) -> Option<String> {
     let found = contrast.fragile();
-    let mut verdicts: Vec<Verdict> = found.iter().map(|other| other.verdict).collect();
-    verdicts.dedup();
-    let parts = verdicts.into_iter().map(|verdict| {
+    let verdicts = [
+        Verdict::Supported,
+        Verdict::Contradicted,
+        Verdict::Undecided,
+    ];
+    let parts = verdicts.into_iter().filter_map(|verdict| {
         let seeds = found.iter().filter(|other| other.verdict == verdict);
         let seeds: Vec<String> = seeds.map(|other| other.seed.to_string()).collect();
         let left_out = match seeds.as_slice() {
+            [] => return None,
             [one] => format!("seed {one} alone"),
             [some @ .., last] if seeds.len() <= MOST_NAMED_SEEDS => {
                 format!("any one of the seeds {} and {last}", some.join(", "))
@@ -82,7 +86,10 @@ pub(super) fn fragile(contrast: &ContrastSummary) -> Option<String> {
                 contrast.improvements.len()
             ),
         };
-        format!("leaving out {left_out} makes it {}", verdict_word(verdict))
+        Some(format!(
+            "leaving out {left_out} makes it {}",
+            verdict_word(verdict)
+        ))
     });
     let parts: Vec<String> = parts.collect();
     (!parts.is_empty()).then(|| parts.join("; "))
