@@ -84,8 +84,8 @@ impl TryFrom<String> for Content {
             "any" => Ok(Self::Any),
             hash if hash.len() == 64 && hash.chars().all(is_digit) => Ok(Self::Exactly(text)),
             _ => Err(format!(
-                "has the content `{text}`; it must be `published`, `any`, or the 64 digits of a content hash, \
-                 which `ablate data check` prints"
+                "must be `published`, `any`, or the 64 digits of a content hash, not `{text}`; `ablate data \
+                 check` prints the hash of the data at hand"
             )),
         }
     }

@@ -356,7 +356,11 @@ case $rate in 0.1) echo "{\"val\": $1, \"score\": $2}";; *) echo "{\"val\": -9, 
         .lines()
         .find(|line| line.starts_with("| `high` |"))
         .unwrap();
-    assert!(row.contains("| 5") && row.contains("| 0.1 |"), "{row}");
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    assert!(
+        cells.contains(&"0.1") && cells.contains(&"5.0000 ± 0.0000"),
+        "{row}"
+    );
 }
 
 #[test]
