@@ -229,7 +229,7 @@ fn vertical(line: &Line, margin: f64) -> Option<(Range, bool)> {
 fn title(summary: &Summary, contrast: &ContrastSummary, n: usize, width: f64) -> Vec<String> {
     let asked = &contrast.contrast;
     let compared = subject(summary, &asked.comparison, &asked.weights);
-    let mut lines = wrap(&compared.replace('`', ""), SMALL * 1.08, width + LEFT - 8.0);
+    let mut lines = wrap(&compared.replace('`', ""), SMALL * 1.16, width + EDGE);
     if lines.len() >= MOST_TITLE_LINES {
         lines.truncate(MOST_TITLE_LINES - 1);
         lines
