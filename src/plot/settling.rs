@@ -11,7 +11,7 @@ use super::{FigureKind, PlotError, Section};
 use crate::analysis::subject::subject;
 use crate::analysis::{ContrastSummary, Course, FittedChange, PairedScores, Summary};
 use crate::spec::When;
-use crate::stats::{Movement, Rule, Sample, t_interval};
+use crate::stats::{Movement, Sample, t_interval};
 use crate::text::counted;
 use crate::text::number::level;
 
@@ -28,12 +28,13 @@ const GAP: f64 = 18.0;
 const PANEL_HEIGHT: f64 = 190.0;
 /// Space below a panel for ticks and the name of the axis.
 const BELOW: f64 = 56.0;
-/// Most lines of a panel's title, the one with metric and `n` included.
-const MOST_TITLE_LINES: usize = 4;
+/// Most lines that say what a panel compares.
+const MOST_SUBJECT_LINES: usize = 3;
 
 /// A contrast with its course.
 struct Panel<'a> {
-    title: Vec<String>,
+    /// Lines of the title, and whether each is bold.
+    title: Vec<(String, bool)>,
     line: Line,
     margin: f64,
     fitted: Option<&'a FittedChange>,
@@ -156,14 +157,10 @@ impl<'a> Panel<'a> {
         }
         frame.edges(canvas);
         let kind = Type::new(SMALL, INK, Anchor::Middle);
-        for (k, line) in self.title.iter().enumerate() {
+        for (k, (line, bold)) in self.title.iter().enumerate() {
             let from_the_last = (self.title.len() - 1 - k) as f64;
             let at = (frame.middle(), top - 10.0 - TITLE_ROW * from_the_last);
-            let kind = if k + 1 < self.title.len() {
-                kind.bold()
-            } else {
-                kind
-            };
+            let kind = if *bold { kind.bold() } else { kind };
             canvas.text(line, at, kind);
         }
         let below = (frame.middle(), frame.bottom + 30.0);
@@ -225,13 +222,19 @@ fn vertical(line: &Line, margin: f64) -> Option<(Range, bool)> {
     Some((y, cut))
 }
 
-/// What is compared, and in the last line the metric, the number of seeds and the result.
-fn title(summary: &Summary, contrast: &ContrastSummary, n: usize, width: f64) -> Vec<String> {
+/// What is compared, and below it the metric, the number of seeds and the result. The lines are centered
+/// over the panel and stay inside the figure.
+fn title(
+    summary: &Summary,
+    contrast: &ContrastSummary,
+    n: usize,
+    width: f64,
+) -> Vec<(String, bool)> {
     let asked = &contrast.contrast;
     let compared = subject(summary, &asked.comparison, &asked.weights);
     let mut lines = wrap(&compared.replace('`', ""), SMALL * 1.16, width + EDGE);
-    if lines.len() >= MOST_TITLE_LINES {
-        lines.truncate(MOST_TITLE_LINES - 1);
+    if lines.len() > MOST_SUBJECT_LINES {
+        lines.truncate(MOST_SUBJECT_LINES);
         lines
             .iter_mut()
             .last()
@@ -244,17 +247,20 @@ fn title(summary: &Summary, contrast: &ContrastSummary, n: usize, width: f64) ->
         Some(Movement::Unclear) => "settled or not: unclear",
         None => "not judged",
     };
-    lines.push(format!(
+    let measured = format!(
         "{} ({}), n = {n}: {result}",
         asked.metric.label(),
         asked.metric.unit()
-    ));
-    lines
+    );
+    let measured = wrap(&measured, SMALL, width + EDGE).into_iter();
+    let lines = lines.into_iter().map(|line| (line, true));
+    lines.chain(measured.map(|line| (line, false))).collect()
 }
 
 fn caption(summary: &Summary, panels: &[Panel<'_>]) -> String {
-    let primary = summary.contrasts.iter().filter(|c| c.contrast.primary);
-    let level = level(Rule::default().confidence(primary.count()));
+    let mut primary = summary.contrasts.iter().filter(|c| c.contrast.primary);
+    let decision = primary.find_map(|contrast| contrast.decision.as_ref());
+    let level = decision.map_or(String::new(), |decision| level(decision.confidence));
     let n = panels.len();
     let cut = match panels.iter().any(|panel| panel.cut) {
         true => " An axis may leave out the differences of the first evaluations.",
