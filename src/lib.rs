@@ -11,6 +11,10 @@ pub mod plan;
 pub mod plot;
 pub mod program;
 pub mod provenance;
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an experiment has few recipes, and nets are the usual case"
+)]
 pub mod recipe;
 pub mod record;
 pub mod report;

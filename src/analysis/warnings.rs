@@ -125,6 +125,9 @@ fn too_few_seeds(contrasts: &[ContrastSummary]) -> Option<String> {
     })
 }
 
+/// The end of two rates, its name, and the direction beyond it.
+type End = (fn(f64, f64) -> f64, &'static str, &'static str);
+
 /// Warns of arms with a chosen learning rate at either end of their grid, first of those with a verdict.
 fn grid_ends(arms: &[ArmSummary], contrasts: &[ContrastSummary]) -> Vec<String> {
     let primary = |arm: &ArmSummary| {
@@ -143,11 +146,11 @@ fn grid_ends(arms: &[ArmSummary], contrasts: &[ContrastSummary]) -> Vec<String> 
             .filter_map(|arm| Some(format!("`{}` ({})", arm.name, arm.learning_rate?)))
             .collect()
     };
-    let ends: [(fn(f64, f64) -> f64, &str, &str); 2] = [
+    let ends: [End; 2] = [
         (f64::min, "smallest", "smaller"),
         (f64::max, "largest", "larger"),
     ];
-    let sentence = |wanted: bool, (end, extreme, other): (fn(f64, f64) -> f64, &str, &str)| {
+    let sentence = |wanted: bool, (end, extreme, other): End| {
         let names = at(end, wanted).join(", ");
         let (whose, so) = match wanted {
             true => ("arms of primary contrasts, ", ", and the verdict another"),

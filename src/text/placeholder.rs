@@ -74,10 +74,7 @@ pub fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
 ///
 /// # Errors
 /// The name of the first placeholder without a value.
-pub fn expand<'t>(
-    template: &'t str,
-    value: impl Fn(&str) -> Option<String>,
-) -> Result<String, &'t str> {
+pub fn expand(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, &str> {
     let text = |part| match part {
         Part::Text(text) | Part::Brace(text) => Ok(text.to_owned()),
         Part::Name(name) => value(name).ok_or(name),
