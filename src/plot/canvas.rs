@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::fmt::Display;
 
-pub(crate) use super::text_size::{BOLD, shorten, text_width, wrap, wrap_to};
+pub(crate) use super::text_size::{BOLD, NO_BREAK, shorten, text_width, wrap, wrap_to};
 
 /// Units per pixel. The backend rounds to whole units, and two per pixel keep curves smooth.
 const UNITS: f64 = 2.0;
@@ -232,9 +232,10 @@ impl Canvas<'_> {
     }
 }
 
-/// `text` without control characters, which XML forbids.
+/// `text` without control characters, which XML forbids, and with usual spaces.
 fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+    let shown = text.chars().filter(|c| !c.is_control());
+    shown.map(|c| if c == NO_BREAK { ' ' } else { c }).collect()
 }
 
 /// Pixels as units of the backend.

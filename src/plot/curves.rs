@@ -60,7 +60,7 @@ pub(super) fn curves(
         name: &format!("test accuracy (%) against {unit}"),
         columns: match facets.len() {
             1 => 1,
-            2..=4 => 2,
+            2 | 4 => 2,
             _ => 3,
         },
         labels: arrangement.labels,

@@ -9,6 +9,7 @@ mod arrangement;
 pub(crate) mod axis;
 pub(crate) mod canvas;
 mod clip;
+mod contrast_row;
 mod curves;
 mod differences;
 mod distributions;

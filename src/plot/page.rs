@@ -95,12 +95,12 @@ pub(super) fn facet_in_row(
     }
 }
 
-/// `n = 8`, or `n = 5 to 8` where the numbers of seeds differ.
+/// `n = 8`, or `n = 5 to 8` where the numbers of seeds differ, with no-break spaces.
 pub(crate) fn seed_range(counts: impl Iterator<Item = usize> + Clone) -> String {
     let fewest = counts.clone().min().unwrap_or(0);
     match counts.max().unwrap_or(0) {
-        most if most == fewest => format!("n = {most}"),
-        most => format!("n = {fewest} to {most}"),
+        most if most == fewest => format!("n\u{a0}=\u{a0}{most}"),
+        most => format!("n\u{a0}=\u{a0}{fewest}\u{a0}to\u{a0}{most}"),
     }
 }
 

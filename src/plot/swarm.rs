@@ -1,10 +1,11 @@
 //! Dots of seeds that do not hide each other.
 
 use super::canvas::{Anchor, Canvas, Type};
-use super::differences::STRIP;
 use super::style::{SMALL, SOFT, WIDTH};
 use plotters::style::RGBColor;
 
+/// Height of a strip of dots.
+pub(super) const STRIP: f64 = 46.0;
 /// Radius of a dot.
 const DOT: f64 = 3.0;
 /// Largest distance between the highest and the lowest dot of a strip.

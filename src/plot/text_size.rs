@@ -3,6 +3,9 @@
 /// Width of bold text divided by that of regular text.
 pub(crate) const BOLD: f64 = 1.13;
 
+/// A space at which no line is broken.
+pub(crate) const NO_BREAK: char = '\u{a0}';
+
 /// Estimated width of a text in pixels.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
@@ -13,7 +16,7 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
 fn em(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | 'I' | 'J' | '\'' => 0.29,
-        ' ' | ',' | '.' | '/' | ':' | ';' | '|' => 0.34,
+        ' ' | NO_BREAK | ',' | '.' | '/' | ':' | ';' | '|' => 0.34,
         'f' | 'r' | 't' | '(' | ')' | '[' | ']' | '-' | '!' => 0.41,
         'c' | 'k' | 's' | 'v' | 'x' | 'y' | 'z' | 'F' | 'L' | '*' | '_' | '?' | '"' => 0.58,
         'm' | 'M' | 'W' | '%' | '@' | '\u{2026}' => 1.0,
@@ -40,10 +43,12 @@ pub(crate) fn shorten(text: &str, size: f64, width: f64) -> String {
     kept.trim_end().to_owned() + "\u{2026}"
 }
 
-/// `text` broken between words into lines of at most about `width`. Longer words are shortened.
+/// `text` broken between words into lines of at most about `width`. Longer words are shortened. A
+/// no-break space keeps words on one line.
 pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    let breaks = |c: char| c.is_whitespace() && c != NO_BREAK;
+    for word in text.split(breaks).filter(|word| !word.is_empty()) {
         match lines.last_mut() {
             Some(line) if text_width(&format!("{line} {word}"), size) <= width => {
                 line.push(' ');
@@ -91,6 +96,12 @@ mod tests {
         assert_eq!(lines.join(" "), text);
         let two = wrap_to(text, 13.0, 150.0, 2);
         assert!(two.len() == 2 && two[0] == lines[0] && two[1].ends_with('\u{2026}'));
+    }
+
+    #[test]
+    fn no_line_is_broken_at_a_no_break_space() {
+        let lines = wrap("width 32 (n\u{a0}=\u{a0}12)", 12.0, 60.0);
+        assert_eq!(lines, ["width 32", "(n\u{a0}=\u{a0}12)"]);
     }
 
     #[test]

@@ -1,0 +1,227 @@
+//! A contrast in the figure of differences: its texts, and a strip with seeds, mean, interval and
+//! margin.
+
+use super::axis::Frame;
+use super::canvas::{Anchor, BOLD, Canvas, Type, shorten, text_width, wrap_to};
+use super::findings::{DISC, color, draw_sign, is_open};
+use super::style::{EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, WIDTH};
+use super::swarm::{STRIP, draw_swarm};
+use crate::analysis::subject::{ends, subject};
+use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word};
+use crate::spec::ContrastKind;
+use crate::text::capitalized;
+use crate::text::number::{interval, level, signed};
+
+/// From one line of a row's title to the next.
+const TITLE_ROW: f64 = 18.0;
+/// Height of the line with finding and numbers.
+const FINDING_ROW: f64 = 22.0;
+/// From one line of the texts at the ends of an axis to the next.
+const END_ROW: f64 = 16.0;
+const GAP: f64 = 18.0;
+pub(super) const LEFT: f64 = EDGE + 8.0;
+pub(super) const RIGHT: f64 = WIDTH - EDGE - 8.0;
+
+/// A contrast and the texts above its strip.
+pub(super) struct Row<'a> {
+    pub(super) contrast: &'a ContrastSummary,
+    words: FindingWords,
+    /// What is compared, where the ends of the axis do not say it.
+    title: Vec<String>,
+    /// The meaning of values below and above 0.
+    ends: [Vec<String>; 2],
+}
+
+/// The values that the strip of a contrast shows.
+pub(super) fn extent(contrast: &ContrastSummary) -> impl Iterator<Item = f64> {
+    let interval = contrast.interval();
+    let bounds = interval.into_iter().flat_map(|i| [i.low, i.high]);
+    let margin = [-contrast.contrast.margin, contrast.contrast.margin];
+    contrast
+        .improvements
+        .iter()
+        .map(|i| i.value)
+        .chain(bounds)
+        .chain(margin)
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn of(summary: &Summary, contrast: &'a ContrastSummary) -> Self {
+        let asked = &contrast.contrast;
+        let when = asked.when.read("").trim().to_owned();
+        let title = match (&asked.comparison, when.is_empty()) {
+            (ContrastKind::Arms { .. }, _) => capitalized(&when),
+            (comparison, true) => subject(summary, comparison, &asked.weights),
+            (comparison, false) => {
+                format!("{}, {when}", subject(summary, comparison, &asked.weights))
+            }
+        };
+        let [left, right] = ends(summary, &asked.comparison);
+        let room = (RIGHT - LEFT) / 2.0 - 12.0;
+        let end = |text: String| wrap_to(&text, SMALL, room, 2);
+        Self {
+            contrast,
+            words: FindingWords::of(contrast),
+            title: wrap_to(&title, LABEL, RIGHT - LEFT, 2),
+            ends: [
+                end(format!("\u{2190} {left}")),
+                end(format!("{right} \u{2192}")),
+            ],
+        }
+    }
+
+    /// Height of the texts above the strip.
+    pub(super) fn above(&self) -> f64 {
+        let ends = self.ends.iter().map(Vec::len).max().unwrap_or(1);
+        let title = TITLE_ROW * self.title.len() as f64;
+        title + self.words.height() + END_ROW * ends as f64
+    }
+
+    pub(super) fn height(&self) -> f64 {
+        self.above() + STRIP + GAP
+    }
+
+    /// Draws the texts from `top` on, and the strip in `frame` with grid lines at `grid`.
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, frame: &Frame, grid: &[f64], top: f64) {
+        self.draw_texts(canvas, top);
+        strip(canvas, self.contrast, frame, grid);
+    }
+
+    fn draw_texts(&self, canvas: &mut Canvas<'_>, top: f64) {
+        let mut y = top + 6.0;
+        for line in &self.title {
+            canvas.text(line, (LEFT, y), Type::new(LABEL, INK, Anchor::Start));
+            y += TITLE_ROW;
+        }
+        draw_sign(canvas, self.contrast.finding(), (LEFT + DISC, y + 1.0));
+        self.words.draw(canvas, y + 1.0);
+        y += self.words.height();
+        let sides = [(LEFT, Anchor::Start), (RIGHT, Anchor::End)];
+        for (end, (x, anchor)) in self.ends.iter().zip(sides) {
+            for (k, line) in end.iter().enumerate() {
+                let at = (x, y + END_ROW * k as f64);
+                canvas.text(line, at, Type::new(SMALL, SOFT, anchor));
+            }
+        }
+    }
+}
+
+/// The finding, what was predicted, and the numbers.
+struct FindingWords {
+    finding: &'static str,
+    prediction: String,
+    numbers: String,
+}
+
+impl FindingWords {
+    /// Left edge of the finding, beside its sign.
+    const START: f64 = LEFT + 2.0 * DISC + 7.0;
+
+    fn of(contrast: &ContrastSummary) -> Self {
+        let d = contrast.decimals();
+        let n = contrast.improvements.len();
+        let numbers = match contrast.decision.as_ref().zip(contrast.interval()) {
+            _ if contrast.is_exactly_equal() => format!("exactly equal in all pairs, n = {n}"),
+            Some((decision, bounds)) => format!(
+                "{} ({} %: {}), n = {n}",
+                signed(decision.mean, d),
+                level(decision.confidence),
+                interval(bounds, d)
+            ),
+            None => format!("too few pairs, n = {n}"),
+        };
+        let prediction = match contrast.verdict {
+            Some(_) => format!(
+                "(predicted {}: {})",
+                prediction_word(contrast.contrast.expect),
+                contrast.short_verdict_words()
+            ),
+            None => "(exploratory)".to_owned(),
+        };
+        Self {
+            finding: finding_words(contrast.finding()),
+            prediction,
+            numbers,
+        }
+    }
+
+    fn end_of_finding(&self) -> f64 {
+        Self::START + text_width(self.finding, SMALL * BOLD)
+    }
+
+    /// Whether everything fits on one line; otherwise the prediction is on a second one.
+    fn is_one_line(&self) -> bool {
+        let prediction = self.end_of_finding() + 8.0 + text_width(&self.prediction, SMALL);
+        prediction + 14.0 + text_width(&self.numbers, SMALL) <= RIGHT
+    }
+
+    fn height(&self) -> f64 {
+        match self.is_one_line() {
+            true => FINDING_ROW,
+            false => FINDING_ROW + END_ROW,
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, y: f64) {
+        let kind = Type::new(SMALL, INK, Anchor::Start);
+        canvas.text(self.finding, (Self::START, y), kind.bold());
+        let numbers = Type::new(SMALL, INK, Anchor::End);
+        canvas.text(&self.numbers, (RIGHT, y), numbers);
+        let at = match self.is_one_line() {
+            true => (self.end_of_finding() + 8.0, y),
+            false => (Self::START, y + END_ROW),
+        };
+        let prediction = shorten(&self.prediction, SMALL, RIGHT - at.0);
+        canvas.text(&prediction, at, kind);
+    }
+}
+
+fn strip(canvas: &mut Canvas<'_>, contrast: &ContrastSummary, frame: &Frame, grid: &[f64]) {
+    let (low, high) = (
+        frame.px(-contrast.contrast.margin),
+        frame.px(contrast.contrast.margin),
+    );
+    canvas.rectangle((low, frame.top), (high, frame.bottom), SHADE);
+    for value in grid {
+        let x = frame.px(*value);
+        canvas.line(&[(x, frame.top), (x, frame.bottom)], GRID, 1.0, &[], "grid");
+    }
+    let zero = frame.px(0.0);
+    canvas.line(
+        &[(zero, frame.top), (zero, frame.bottom)],
+        INK,
+        1.0,
+        &[],
+        "zero",
+    );
+    let edge = [(frame.left, frame.bottom), (frame.right, frame.bottom)];
+    canvas.line(&edge, INK, 1.0, &[], "axis");
+    let values: Vec<f64> = contrast
+        .improvements
+        .iter()
+        .map(|i| frame.px(i.value))
+        .collect();
+    let finding = contrast.finding();
+    let middle = frame.top + (STRIP - 18.0) / 2.0;
+    draw_swarm(canvas, &values, middle, color(finding), is_open(finding));
+    let (Some(decision), Some(interval)) = (&contrast.decision, contrast.interval()) else {
+        return;
+    };
+    let y = frame.bottom - 9.0;
+    let (low, high, mean) = (
+        frame.px(interval.low),
+        frame.px(interval.high),
+        frame.px(decision.mean),
+    );
+    canvas.line(&[(low, y), (high, y)], INK, 2.0, &[], "interval");
+    for end in [low, high] {
+        canvas.line(&[(end, y - 4.0), (end, y + 4.0)], INK, 2.0, &[], "interval");
+    }
+    let diamond = [
+        (mean - 5.0, y),
+        (mean, y - 5.0),
+        (mean + 5.0, y),
+        (mean, y + 5.0),
+    ];
+    canvas.shape(&diamond, INK, 1.0);
+}
