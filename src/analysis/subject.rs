@@ -93,15 +93,11 @@ pub fn ends(summary: &Summary, comparison: &ContrastKind) -> [String; 2] {
             between,
             ..
         } => match &between[..] {
-            [] => [control, treatment].map(|l| format!("{} better", words.named_level(factor, l))),
+            [] => [control, treatment].map(|l| format!("{} better", words.clear_level(factor, l))),
             [pair] => {
-                let gains = words.named_level(factor, treatment);
-                [&pair.second, &pair.first].map(|l| {
-                    format!(
-                        "{gains} gains more with {}",
-                        words.named_level(&pair.factor, l)
-                    )
-                })
+                let gains = words.clear_level(factor, treatment);
+                [&pair.second, &pair.first]
+                    .map(|l| format!("{gains} gains more with {}", words.level(&pair.factor, l)))
             }
             _ => ["smaller", "larger"].map(|size| format!("{size} interaction")),
         },
@@ -160,6 +156,15 @@ impl Words<'_> {
         match level.contains(&name) {
             true => level,
             false => format!("{level} ({name})"),
+        }
+    }
+
+    /// The label of a level, with that of the factor if the former is a single word.
+    fn clear_level(&self, factor: &str, level: &str) -> String {
+        let label = self.level(factor, level);
+        match label.contains(' ') {
+            true => label,
+            false => self.named_level(factor, level),
         }
     }
 

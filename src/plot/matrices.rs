@@ -1,6 +1,6 @@
 //! Interactions of pairs of units: one matrix per arm, of one trained net.
 
-use super::canvas::{Anchor, Canvas, Type, shorten, wrap};
+use super::canvas::{Anchor, Canvas, Type, shorten, text_width, wrap};
 use super::finished;
 use super::page::Page;
 use super::style::{BLUE, EDGE, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH};
@@ -31,6 +31,8 @@ const FOOT: f64 = 26.0;
 const SHADES: i32 = 8;
 /// The darkest shade starts at this quantile of the absolute values.
 const FULL: f64 = 0.98;
+/// Smallest size of the names of the layers.
+const SMALLEST: f64 = 10.0;
 /// Width and height of a field of the key.
 const KEY: (f64, f64) = (18.0, 12.0);
 
@@ -191,9 +193,12 @@ impl MatrixFacet {
         }
         rule((left, top), (left + side(), top + side()));
         for (layer, name) in self.layers.iter().enumerate() {
-            let name = shorten(name, SMALL, side() / layers as f64);
+            let room = side() / layers as f64;
+            // Long names are smaller before they are cut.
+            let size = (SMALL * room / text_width(name, SMALL)).clamp(SMALLEST, SMALL);
+            let name = shorten(name, size, room);
             let middle = (at(layer) + at(layer + 1)) / 2.0;
-            let kind = Type::new(SMALL, SOFT, Anchor::Middle);
+            let kind = Type::new(size, SOFT, Anchor::Middle);
             canvas.text(&name, (left + middle, top + side() + 12.0), kind);
             canvas.text(&name, (left - 10.0, top + middle), kind.upright());
         }
