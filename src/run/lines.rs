@@ -260,6 +260,13 @@ fn check_misclassified(record: &CellRecord) -> Result<(), String> {
 
 fn check_epoch(epoch: &EpochRecord) -> Result<(), String> {
     let at = |name: &str| format!("{name} of epoch {}", epoch.epoch);
+    // A program reports metrics; a net has a training loss and test scores.
+    if epoch.metrics.is_empty() && (epoch.train_loss.is_none() || epoch.test.is_none()) {
+        return Err(format!(
+            "{} must have `metrics`, or `train_loss` and `test`",
+            at("the evaluation")
+        ));
+    }
     if let Some(loss) = epoch.train_loss {
         finite(&at("train_loss"), loss)?;
     }
@@ -504,7 +511,15 @@ mod tests {
     }
 
     #[test]
-    fn overflow_and_nan_are_rejected() {
+    fn null_and_overflow_are_rejected() {
+        let null = old(&record()).replace("0.25", "null");
+        let text = damage(null.as_bytes());
+        assert!(text.starts_with("`x.jsonl` line 1 "), "{text}");
+        assert!(
+            text.contains("must have `metrics`, or `train_loss` and `test`"),
+            "{text}"
+        );
+
         for number in ["1e999", "NaN"] {
             let bad = old(&record()).replace("0.25", number);
             let text = damage(bad.as_bytes());
