@@ -146,20 +146,16 @@ fn margin(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
 /// Compares the grids on the two sides of a contrast. Both sides of an interaction may have arms with
 /// larger grids than others.
 fn tuning(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
-    let grids = |positive: bool| {
+    let sizes = |positive: bool| -> BTreeSet<usize> {
         let side = (contrast.arms(&spec.arms)).filter(|(_, weight)| (*weight > 0.0) == positive);
-        let mut sizes: Vec<usize> = side.map(|(arm, _)| arm.learning_rates.len()).collect();
-        sizes.sort_unstable();
-        sizes
+        side.map(|(arm, _)| arm.learning_rates.len()).collect()
     };
-    let (treated, control) = (grids(true), grids(false));
-    let sizes = || treated.iter().chain(&control).copied();
-    let (fewest, most) = (sizes().min()?, sizes().max()?);
-    let set = |sizes: &[usize]| sizes.iter().copied().collect::<BTreeSet<_>>();
-    (set(&treated) != set(&control)).then(|| Warning::UnequalTuning {
+    let (treatment, control) = (sizes(true), sizes(false));
+    let all = &treatment | &control;
+    (treatment != control).then_some(Warning::UnequalTuning {
         contrast: contrast.name.clone(),
-        fewest,
-        most,
+        fewest: *all.first()?,
+        most: *all.last()?,
     })
 }
 
