@@ -32,7 +32,7 @@ pub enum Unjudged {
 }
 
 impl Course {
-    /// The course of `contrast`, whatever the evaluation at which it is read.
+    /// The course of `contrast` over all evaluations, also if it is read at an earlier one.
     ///
     /// # Errors
     /// If the metric is not known at every evaluation, if the arms train for different lengths, or if there

@@ -325,8 +325,8 @@ mod tests {
         let known = committed();
         let learned = Experience::learn(known.iter().map(|(spec, summary)| (spec, summary)));
         let table = Experience::committed();
-        let advice = "make it again: cargo run --example error_rates -- experience > \
-                      src/analysis/experience.toml";
+        let advice = "make it again: cargo run --example error_rates -- experience > experience.new \
+                      && mv experience.new src/analysis/experience.toml";
         assert!(
             near(learned.accuracy, table.accuracy),
             "{advice}\n{learned:#?}"

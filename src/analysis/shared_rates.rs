@@ -107,8 +107,8 @@ impl ContrastSummary {
     /// Whether the finding at the chosen rates is also that at the usable shared rates; `None` where the
     /// arms share no choice of rates.
     ///
-    /// Findings agree if both are *better*, *worse*, *no difference that matters* or *unclear*, whatever
-    /// their distance from the margin.
+    /// Findings agree if both are *better*, *worse*, *no difference that matters* or *unclear*; their
+    /// distance from the margin does not count.
     pub fn robustness(&self) -> Option<Robustness> {
         if self.by_rate.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! Content of a data set: SHA-256 of its decoded pixels and labels, whatever the compression of its files.
+//! Content of a data set: SHA-256 of its decoded pixels and labels. Compressed files have the same content as plain ones.
 //!
 //! The hash of a file is that of its IDX bytes: a header with the shape, then the pixels or labels. So
 //! `zcat FILE | sha256sum` prints the same hash. The content of a data set is one hash over the hashes of

@@ -89,7 +89,7 @@ fn find(name: DataName) -> Result<Found, DataError> {
     Ok(new)
 }
 
-/// Reads the data set from the folders of `search_path`, whatever its content.
+/// Reads the data set from the folders of `search_path`. Its content is not checked.
 ///
 /// # Errors
 /// If files are missing, damaged, or belong to another data set.

@@ -185,7 +185,7 @@ fn averages_are_read_only_without_an_interaction() {
     let spec = crossed(6, 1);
     let mut records = records(&spec);
     for record in &mut records {
-        // The norm gains two points with tanh and none with ReLU, whatever the width.
+        // The norm gains two points with tanh and none with ReLU, at either width.
         let gain = if record.arm.starts_with("batch-tanh") {
             2.0
         } else {

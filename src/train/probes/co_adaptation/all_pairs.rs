@@ -7,7 +7,7 @@ use ablate_models::inspect::{Fill, UnitRemoval};
 /// Largest number of multiply-adds per layer (or pair of layers), fill and evaluation, if no unit is
 /// inactive. Wide or deep nets use fewer examples, the first ones, so that they stay below it.
 const WORK: usize = 1_500_000_000;
-/// Smallest number of examples, whatever the work.
+/// Smallest number of examples, even if they exceed the limit of work.
 const FEWEST_EXAMPLES: usize = 8;
 
 /// Number of examples of `available` that are used if each takes `work` multiply-adds.
