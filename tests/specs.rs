@@ -461,3 +461,43 @@ fn committed_claims_are_nine_with_eight_identities() {
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
     committed();
 }
+
+/// What `spec.resolved.toml` holds gives the same experiment, from whatever folder it is read.
+#[test]
+fn resolved_experiments_give_the_same_cells() {
+    let change = |text: &str| text.parse::<ablate::spec::Override>().unwrap();
+    let ids = |spec: &Spec| Plan::new(spec, "flex", 1, "code").cells;
+    for spec in committed() {
+        let changed = [
+            "train.batch_size=16",
+            "model.block.activation=tanh",
+            "seeds=2",
+        ];
+        let changed = Spec::load(&spec.path, &changed.map(change));
+        for ran in [Ok(spec.clone()), changed] {
+            let Ok(ran) = ran else {
+                panic!("{}: {}", spec.name, ran.unwrap_err());
+            };
+            let text = ran.resolved("../../experiments/some.toml");
+            let path = Path::new("elsewhere/spec.resolved.toml");
+            let read = Spec::parse("spec.resolved", path, &text, &[]);
+            let read = read.unwrap_or_else(|error| panic!("{error}\n{text}"));
+            assert_eq!(read.name, ran.name);
+            assert_eq!(read.seeds, ran.seeds, "{}", ran.name);
+            assert_eq!(read.changes, ran.changes, "{}", ran.name);
+            assert_eq!(ids(&read), ids(&ran), "{}", ran.name);
+            assert_eq!(
+                read.file(),
+                Path::new("elsewhere/../../experiments/some.toml")
+            );
+            let without = |spec: &Spec| Spec {
+                path: Default::default(),
+                source: Default::default(),
+                ..spec.clone()
+            };
+            assert_eq!(without(&read), without(&ran), "{}", ran.name);
+            // Written again it is the same text.
+            assert_eq!(read.resolved("../../experiments/some.toml"), text);
+        }
+    }
+}

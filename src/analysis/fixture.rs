@@ -137,6 +137,8 @@ pub(crate) fn spec(arms: usize, seeds: u64, epochs: usize) -> Spec {
         }],
         figure: None,
         program: None,
+        changes: Default::default(),
+        source: Default::default(),
     }
 }
 

@@ -24,6 +24,7 @@
 //! | `power_forecast` | what an experiment can decide, before the run |
 //! | `experience` | spread of differences in the committed results, for the forecast |
 //! | `presentation` | decimals, intervals and words for tables and figures |
+//! | `result_diff` | the difference between two results of one arm |
 //! | `seed_check` | whether a program uses its seed and is deterministic |
 //! | `subject` | arms, contrasts and effects in words |
 //! | `summary` | the result types, and their JSON format |
@@ -47,6 +48,7 @@ mod new_data;
 mod paired_scores;
 mod power_forecast;
 mod presentation;
+mod result_diff;
 mod seed_check;
 mod settling;
 mod shared_rates;
@@ -69,6 +71,7 @@ pub use new_data::{NewData, NewDataMethod};
 pub use paired_scores::PairedScores;
 pub use power_forecast::{PowerForecast, SdSource, WeakContrast, power_forecast, weak_contrasts};
 pub use presentation::{finding_words, metric_decimals, prediction_word, verdict_word};
+pub use result_diff::{ArmDiff, DIFF_CONFIDENCE, DiffMethod, diff_arm, scores_of_arm};
 pub use seed_check::{CheckedMetric, SeedCheck};
 pub use settling::{FittedChange, Settling};
 pub use shared_rates::{RateDifference, Robustness, USABLE_ERROR};
@@ -140,6 +143,7 @@ pub fn summarize_checked(
         designed: spec.designed,
         designed_reason: spec.designed_reason.clone(),
         shared: Vec::new(),
+        changes: spec.changes.clone(),
         conditions: conditions::conditions(spec),
         net_on_data: conditions::net_on_data(spec),
         device: cells.device().to_owned(),

@@ -2,7 +2,7 @@
 
 use super::{EffectSummary, IdentitySummary, NewData, RateDifference, Settling, Withheld};
 use crate::record::Scores;
-use crate::spec::{Contrast, Designed, Factor, Metric, Published, When};
+use crate::spec::{Changes, Contrast, Designed, Factor, Metric, Published, When};
 use crate::stats::{Decision, Looks, Sample, Verdict, overall_verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +36,9 @@ pub struct Summary {
     /// Other experiments of the folder with some of the same cells, which are not independent of this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared: Vec<SharedCells>,
+    /// How the command line changed it, and where its file is.
+    #[serde(default, skip_serializing_if = "Changes::is_empty")]
+    pub changes: Changes,
     /// Nets, data and training in words.
     #[serde(rename = "scope")]
     pub conditions: String,
@@ -384,6 +387,12 @@ impl Summary {
     /// The arm called `name`.
     pub fn arm(&self, name: &str) -> Option<&ArmSummary> {
         self.arms.iter().find(|a| a.name == name)
+    }
+
+    /// Whether it is a variant of an experiment. Its verdict is no evidence on a claim, because the
+    /// experiment was designed with other settings.
+    pub const fn is_variant(&self) -> bool {
+        self.changes.variant_of.is_some()
     }
 
     /// The primary contrasts, in the order of the spec.

@@ -2,12 +2,13 @@
 
 use super::select::Selection;
 use super::trainer::default_jobs;
+use super::{root, variant};
 use crate::machine::cores;
 use crate::spec::Spec;
 use clap::{Args, ValueEnum};
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Parses a count of at least 1.
 pub(crate) fn positive(text: &str) -> Result<NonZeroUsize, String> {
@@ -18,13 +19,11 @@ pub(crate) fn positive(text: &str) -> Result<NonZeroUsize, String> {
 /// The device on which committed results were made.
 pub(crate) const DEFAULT_DEVICE: &str = "flex";
 
-/// The device of programs, unless another is given.
-const CPU: &str = "cpu";
 /// Folder for results of unchanged experiments from `experiments/`.
 pub(crate) const RESULTS: &str = "results";
 
 /// Folder for all other results.
-const OTHER_RESULTS: &str = "ablate-results";
+pub(crate) const OTHER_RESULTS: &str = "ablate-results";
 
 /// Format of output on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -65,17 +64,41 @@ pub(crate) struct Results {
 }
 
 impl ResultsArg {
+    /// Whether the command line names the folder.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.given.is_some()
+    }
+
+    /// The folder that the command line names.
+    pub(crate) fn given(&self) -> Option<&Path> {
+        self.given.as_deref()
+    }
+
     /// Chooses the folder for the results of `specs`. Changed experiments, and a `device` other than
-    /// the default, do not overwrite committed results unless `--results` names their folder.
+    /// the default, do not overwrite committed results unless `--results` names their folder. Experiments
+    /// that were read from a results folder stay in it.
     pub(crate) fn folder(
         &self,
         selection: &Selection,
         specs: &[Spec],
         device: Option<&str>,
     ) -> Results {
-        let reason = if selection.has_overrides() {
+        let mut homes = specs.iter().map(variant::home);
+        if let (None, Some(Some(home))) = (&self.given, homes.next())
+            && homes.all(|other| other.as_ref() == Some(&home))
+        {
+            return Results {
+                folder: home,
+                reason: None,
+            };
+        }
+        let changed =
+            |spec: &Spec| !spec.changes.set.is_empty() || spec.changes.seeds_in_file.is_some();
+        let reason = if specs.iter().any(changed) {
             Some("`--set` or `--seeds` changes the experiment")
-        } else if device.is_some_and(|device| device != DEFAULT_DEVICE) {
+        } else if device.is_some_and(|device| device != DEFAULT_DEVICE)
+            || specs.iter().any(|spec| spec.changes.device.is_some())
+        {
             Some("the device is not the default device")
         } else if specs.iter().any(|spec| !selection.is_among(spec)) {
             Some("an experiment is outside the experiments folder")
@@ -88,11 +111,11 @@ impl ResultsArg {
                 reason: None,
             },
             (None, None) => Results {
-                folder: RESULTS.into(),
+                folder: root::beside(RESULTS),
                 reason,
             },
             (None, Some(_)) => Results {
-                folder: OTHER_RESULTS.into(),
+                folder: root::beside(OTHER_RESULTS),
                 reason,
             },
         }
@@ -102,10 +125,10 @@ impl ResultsArg {
 impl Results {
     /// The folder for results that `reason` keeps out of the committed ones, unless `given` names one.
     pub(crate) fn changed(self, given: &ResultsArg, reason: &'static str) -> Self {
-        match given.given.is_some() || self.reason.is_some() {
+        match given.is_given() || self.reason.is_some() {
             true => self,
             false => Self {
-                folder: OTHER_RESULTS.into(),
+                folder: root::beside(OTHER_RESULTS),
                 reason: Some(reason),
             },
         }
@@ -123,16 +146,16 @@ impl fmt::Display for Results {
 pub(crate) struct RunSettings {
     /// Device to train on; see `ablate devices`. Also set by
     /// the variable `ABLATE_DEVICE`. A program gets the name
-    /// as `{device}`; its default is `cpu`
+    /// as `{device}` [default: flex; cpu for programs; that
+    /// of its results for a variant]
     #[arg(
         long,
         value_name = "NAME",
         env = "ABLATE_DEVICE",
         hide_env = true,
-        default_value = DEFAULT_DEVICE,
         verbatim_doc_comment
     )]
-    device: String,
+    device: Option<String>,
     /// Jobs to train at the same time [default: one per
     /// core; one on GPUs]
     #[arg(long, value_name = "N", value_parser = positive, verbatim_doc_comment)]
@@ -162,12 +185,9 @@ pub(crate) struct RunSettings {
 }
 
 impl RunSettings {
-    /// Name of the device; an empty `ABLATE_DEVICE` counts as unset.
-    pub(crate) fn device(&self) -> &str {
-        match self.device.as_str() {
-            "" => DEFAULT_DEVICE,
-            name => name,
-        }
+    /// The device that the command line or the environment names; an empty `ABLATE_DEVICE` counts as unset.
+    pub(crate) fn given_device(&self) -> Option<&str> {
+        self.device.as_deref().filter(|name| !name.is_empty())
     }
 
     /// The same settings for going on with a run that these started.
@@ -178,19 +198,21 @@ impl RunSettings {
         }
     }
 
-    /// Name of the device for `spec`. Programs get the name as it is given, and by default run on the CPU.
-    pub(crate) fn device_of(&self, spec: &Spec) -> &str {
-        match (&spec.program, self.device()) {
-            (Some(_), DEFAULT_DEVICE) => CPU,
-            (_, device) => device,
+    /// Name of the device for `spec`: the given one, or that of its earlier results, or its default.
+    /// Programs get the name as it is given, except that the default device of nets is a CPU to them.
+    pub(crate) fn device_of<'a>(&'a self, spec: &'a Spec) -> &'a str {
+        match (&spec.program, self.given_device()) {
+            (Some(_), Some(DEFAULT_DEVICE)) => spec.default_device(),
+            (_, Some(device)) => device,
+            (_, None) => (spec.changes.device.as_deref()).unwrap_or_else(|| spec.default_device()),
         }
     }
 
     /// Number of jobs of `spec` to train at the same time.
     pub(crate) fn jobs(&self, spec: &Spec) -> usize {
-        let usual = || match self.device_of(spec) {
-            CPU => cores(),
-            device => default_jobs(device),
+        let usual = || match (&spec.program, self.device_of(spec)) {
+            (Some(_), device) if device == spec.default_device() => cores(),
+            (_, device) => default_jobs(device),
         };
         self.jobs.map_or_else(usual, usize::from)
     }

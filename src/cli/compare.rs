@@ -5,7 +5,7 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::measure::Bench;
 use super::select::Selection;
-use super::{folder, preflight, signals, trainer};
+use super::{folder, preflight, signals, trainer, variant};
 use crate::compare;
 use crate::compare::analysis::bound::first_violation;
 use crate::compare::report::{brief, forward};
@@ -145,6 +145,7 @@ struct Task {
 
 pub(super) fn compare(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
     let specs = args.selection.specs(SMOKE)?;
+    let specs: Vec<Spec> = specs.into_iter().map(variant::unnamed).collect();
     for spec in &specs {
         if spec.program.is_some() {
             let message = "`ablate compare` compares devices with nets, but this is a program";

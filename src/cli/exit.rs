@@ -1,6 +1,7 @@
 //! Exit codes of all errors, and the only function that prints errors.
 
 use super::console::Console;
+use super::tips;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::files::FileError;
@@ -11,6 +12,7 @@ use crate::run::looks::LooksError;
 use crate::run::{RecordError, RunError};
 use crate::spec::SpecError;
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// An exit code.
@@ -191,6 +193,9 @@ pub(super) fn code(done: Result<Code, Failure>, console: &Console) -> ExitCode {
 pub(super) fn print_clap(error: &clap::Error) -> ExitCode {
     // A closed pipe is not an error: see `Console::print`.
     let _ = error.print();
+    if let Some(tip) = tips::tip(error) {
+        let _ = writeln!(io::stderr(), "\ntip: {tip}");
+    }
     let code = if error.use_stderr() {
         Code::Usage
     } else {
@@ -202,7 +207,6 @@ pub(super) fn print_clap(error: &clap::Error) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
     use std::path::PathBuf;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::console::Console;
 use super::exit::Failure;
-use super::seeds;
+use super::{seeds, variant};
 use crate::analysis::{SharedCells, Summary};
 use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
@@ -12,10 +12,10 @@ use crate::plot::FIGURE_FILES;
 use crate::provenance::{Provenance, fingerprint};
 use crate::report::{
     self, CLAIM_FOOTER, CLAIMS_FOLDER, DeriveError, Derived, REPORT_FILE, SUMMARY_FILE,
-    claim_figure, claim_figure_file, claim_file, claim_page, overview,
+    claim_figure, claim_figure_file, claim_file, claim_page, overview, unchanged,
 };
 use crate::run::{RecordError, runs};
-use crate::spec::{self, Claim, Spec};
+use crate::spec::{self, Claim, RESOLVED_FILE, Spec};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -61,7 +61,7 @@ impl DerivedFile {
 
 /// The valid experiments in the folders of `specs`, which may share cells with them.
 pub(crate) fn neighbours(specs: &[Spec]) -> Vec<Spec> {
-    let folders: BTreeSet<&Path> = specs.iter().filter_map(|s| s.path.parent()).collect();
+    let folders: BTreeSet<&Path> = specs.iter().filter_map(|s| s.file().parent()).collect();
     let paths = folders.into_iter().flat_map(|folder| {
         let names = spec::names(folder).unwrap_or_default();
         names
@@ -97,7 +97,7 @@ pub(crate) fn derive(
         .map(|(experiment, cells)| SharedCells { experiment, cells })
         .collect();
     Ok(report::derive(
-        spec,
+        &variant::placed(spec, results),
         &runs.records,
         adapter.as_deref(),
         check.as_ref(),
@@ -117,22 +117,64 @@ pub(crate) fn recorded_runs(spec: &Spec, results: &Path) -> Result<runs::Runs, R
     })
 }
 
+/// The experiments and variants with records in `results` that are not among `specs`, as they ran. One that
+/// cannot be read is left out with a warning.
+pub(crate) fn other_specs(results: &Path, specs: &[Spec], console: &Console) -> Vec<Spec> {
+    let mut found = Vec::new();
+    for entry in results.read_dir().into_iter().flatten().flatten() {
+        let (folder, name) = (entry.path(), entry.file_name());
+        let path = folder.join(RESOLVED_FILE);
+        let is_known = specs.iter().any(|spec| name == *spec.name);
+        if is_known || !path.is_file() {
+            continue;
+        }
+        match Spec::load(&path, &[]).map(|spec| variant::named(spec, None)) {
+            Ok(spec) if name == *spec.name => found.push(spec),
+            Ok(spec) => console.detail(&format!(
+                "leaving `{}` out: it holds the results of `{}`, not of its own name",
+                folder.display(),
+                spec.name
+            )),
+            Err(error) => console.warn(&format!("leaving `{}` out: {error}", folder.display())),
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
 /// A message for each damaged or unfinished line of a `runs.jsonl`.
 pub(crate) fn damage(runs: &runs::Runs) -> Vec<String> {
     let damaged = runs.damaged.iter().map(ToString::to_string);
     damaged.chain(runs.notice.clone()).collect()
 }
 
-/// Advice about damaged lines in the `runs.jsonl` of the experiment `name`.
-pub(crate) fn damage_advice(name: &str) -> String {
+/// Advice about damaged lines in the `runs.jsonl` of `spec`.
+pub(crate) fn damage_advice(spec: &Spec, results: &Path) -> String {
     format!(
-        "restore the file with git, or train the damaged cells again with `ablate run {name} --adopt`"
+        "restore the file with git, or train the damaged cells again with `{} --adopt`",
+        command(spec, results)
     )
 }
 
-/// The derived files of one experiment, including those that must not exist.
-pub(crate) fn files(derived: &Derived, results: &Path) -> Vec<DerivedFile> {
+/// The command that trains the missing cells of `spec` in `results`.
+pub(crate) fn command(spec: &Spec, results: &Path) -> String {
+    let changes = variant::placed(spec, results).changes;
+    changes.command(&spec.name, &spec.seeds)
+}
+
+/// The command that does `verb` with the results of `spec` in `results`.
+pub(crate) fn command_on_results(verb: &str, spec: &Spec, results: &Path) -> String {
+    let changes = variant::placed(spec, results).changes;
+    changes.command_on_results(verb, &spec.name)
+}
+
+/// The derived files of `spec`, including those that must not exist.
+pub(crate) fn files(spec: &Spec, derived: &Derived, results: &Path) -> Vec<DerivedFile> {
     let folder = results.join(&derived.summary.name);
+    let resolved = DerivedFile {
+        path: folder.join(RESOLVED_FILE),
+        content: Some(spec.resolved(&variant::file_of(spec, results))),
+    };
     let content = |name: &str| {
         let mut files = derived.files();
         files.find_map(|(n, text)| (n == name).then(|| text.to_owned()))
@@ -143,18 +185,20 @@ pub(crate) fn files(derived: &Derived, results: &Path) -> Vec<DerivedFile> {
             path: folder.join(name),
             content: content(name),
         })
+        .chain([resolved])
         .collect()
 }
 
-/// The overview page, and the pages and figures of the claims. There are no pages of claims if no
+/// The overview page, and the pages and figures of the claims, for which variants do not count. There are no pages of claims if no
 /// experiment tests or bears on a claim; pages of claims that are no longer declared must not exist.
 pub(crate) fn overview_files(
     claims: &[Claim],
     summaries: &[Summary],
     results: &Path,
 ) -> Result<Vec<DerivedFile>, Failure> {
+    let evidence = unchanged(summaries);
     let tests = |s: &Summary| s.claim.is_some() || s.primary().any(|c| c.contrast.claim.is_some());
-    let any = (summaries.iter()).any(|s| tests(s) || !s.bears_on.is_empty());
+    let any = (evidence.iter()).any(|s| tests(s) || !s.bears_on.is_empty());
     let claims = if any { claims } else { &[] };
     let mut targets = vec![DerivedFile {
         path: results.join(OVERVIEW_FILE),
@@ -164,11 +208,11 @@ pub(crate) fn overview_files(
     for claim in claims {
         targets.push(DerivedFile {
             path: folder.join(claim_file(&claim.name)),
-            content: Some(claim_page(claim, summaries)),
+            content: Some(claim_page(claim, &evidence)),
         });
         targets.push(DerivedFile {
             path: folder.join(claim_figure_file(&claim.name)),
-            content: claim_figure(claim, summaries).map_err(DeriveError::from)?,
+            content: claim_figure(claim, &evidence).map_err(DeriveError::from)?,
         });
     }
     targets.extend(stale_claims(claims, &folder));

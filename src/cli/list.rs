@@ -1,11 +1,19 @@
 //! `ablate list`.
 
-use super::arguments::{Format, FormatArg, ResultsArg};
+use super::arguments::{Format, FormatArg, OTHER_RESULTS, ResultsArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::folder::{self, summary_of};
+use super::looks;
+use super::root;
 use super::select::{ALL, Selection};
 use super::table::plain;
+use crate::analysis::Summary;
+use crate::plan::Plan;
+use crate::provenance::fingerprint;
+use crate::record::Outcome;
+use crate::report::changed_by;
+use crate::run::{journal, runs};
 use crate::spec::Spec;
 use crate::text::counted;
 use serde::Serialize;
@@ -25,11 +33,17 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
+    /// Its results folder.
+    folder: String,
+    /// Changes by the command line, in words; absent without any.
+    changed_by: Option<String>,
     claim: Option<String>,
     suites: Vec<String>,
     arms: usize,
     seeds: usize,
     cells: usize,
+    /// Cells with a record.
+    recorded: usize,
     /// `supported`, `contradicted`, `undecided`, or why it is withheld; `none` without a primary contrast;
     /// absent without results.
     verdict: Option<String>,
@@ -41,23 +55,37 @@ struct Row {
 pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
     let specs = args.selection.specs(ALL)?;
     let results = args.results.folder(&args.selection, &specs, None).folder;
-    let damaged = specs
-        .iter()
-        .map(|spec| damaged_lines(spec, &results, console));
-    let damaged = damaged.collect::<Result<Vec<_>, _>>()?;
-    let rows: Vec<Row> = (specs.into_iter().zip(damaged))
-        .map(|(spec, damaged)| Row {
-            damaged,
-            verdict: summary_of(&spec.name, &results).map(|summary| summary.short_verdict_words()),
-            arms: spec.arms.len(),
-            seeds: spec.seeds.len(),
-            cells: cells(&spec),
-            name: spec.name,
-            claim: spec.claim,
-            suites: spec.suites,
-            title: spec.title,
-        })
-        .collect();
+    let mut rows = Vec::new();
+    let mut shown = Vec::new();
+    let given = args.selection.gives_seeds();
+    for spec in specs {
+        let spec = looks::recorded(spec, &results, given)?;
+        rows.push(row(&spec, &spec.name, &results, console)?);
+        shown.push(spec);
+    }
+    // What was changed has a folder of its own, beside the unchanged results or in the other folder.
+    let wanted = |spec: &Spec| {
+        let names = &args.selection.names;
+        let named = |name: &String| name == ALL || name == spec.base_name();
+        names.is_empty() || names.iter().any(named)
+    };
+    for spec in folder::other_specs(&results, &shown, console) {
+        if wanted(&spec) {
+            rows.push(row(&spec, &spec.name, &results, console)?);
+        }
+    }
+    let other = &root::beside(OTHER_RESULTS);
+    if !args.results.is_given() && results != *other {
+        for spec in folder::other_specs(other, &[], console) {
+            if wanted(&spec) {
+                let name = match spec.changes.variant_of {
+                    Some(_) => spec.name.clone(),
+                    None => other.join(&spec.name).display().to_string(),
+                };
+                rows.push(row(&spec, &name, other, console)?);
+            }
+        }
+    }
     match args.format.format {
         Format::Json => console.print_json(&rows)?,
         Format::Text => console.print(&text(&rows))?,
@@ -65,25 +93,85 @@ pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
     Ok(Code::Done)
 }
 
+/// The row of `spec`, whose results are in its folder in `results`, under `name`.
+fn row(spec: &Spec, name: &str, results: &Path, console: &Console) -> Result<Row, Failure> {
+    let runs = folder::recorded_runs(spec, results)?;
+    Ok(Row {
+        name: name.to_owned(),
+        folder: results.join(&spec.name).display().to_string(),
+        changed_by: changed_by(&spec.changes, &spec.seeds),
+        damaged: damaged_lines(spec, &runs, results, console),
+        recorded: recorded(spec, &runs, results)?,
+        verdict: summary_of(&spec.name, results)
+            .as_ref()
+            .map(Summary::short_verdict_words),
+        arms: spec.arms.len(),
+        seeds: spec.seeds.len(),
+        cells: cells(spec),
+        claim: spec.claim.clone(),
+        suites: spec.suites.clone(),
+        title: spec.title.clone(),
+    })
+}
+
+/// Number of cells of `spec` with a record of a finished training: in `runs.jsonl`, whatever code made it,
+/// or in the journal of a run that is not done.
+fn recorded(spec: &Spec, runs: &runs::Runs, results: &Path) -> Result<usize, Failure> {
+    let first = runs.records.first();
+    let device = first.map_or_else(
+        || {
+            spec.changes
+                .device
+                .as_deref()
+                .unwrap_or_else(|| spec.default_device())
+        },
+        |record| &record.device,
+    );
+    let plan = Plan::new(spec, device, 1, fingerprint(device));
+    let (journal, _) = journal::read(&results.join(&spec.name), &plan)?;
+    let is_done = |outcome: &Outcome| !matches!(outcome, Outcome::Failed { .. });
+    let cells = plan.cells.iter().filter(|cell| {
+        let in_runs = runs.records.iter().any(|record| {
+            is_done(&record.outcome) && super::adopt::is_record_of(spec, cell, record)
+        });
+        in_runs
+            || journal
+                .get(&cell.id)
+                .is_some_and(|record| is_done(&record.outcome))
+    });
+    Ok(cells.count())
+}
+
 /// The number of damaged lines in the records of `spec`, with a warning if there are any.
-fn damaged_lines(spec: &Spec, results: &Path, console: &Console) -> Result<usize, Failure> {
-    let lines = folder::damage(&folder::recorded_runs(spec, results)?);
+fn damaged_lines(spec: &Spec, runs: &runs::Runs, results: &Path, console: &Console) -> usize {
+    let lines = folder::damage(runs);
     if let Some(first) = lines.first() {
         let name = &spec.name;
         let more = match lines.len() - 1 {
             0 => String::new(),
             more => format!(" (and {} more)", counted(more, "line")),
         };
-        let advice = folder::damage_advice(name);
+        let advice = folder::damage_advice(spec, results);
         console.warn(&format!("{name}: {first}{more}; {advice}"));
     }
-    Ok(lines.len())
+    lines.len()
 }
 
 /// Number of cells of a spec: arms x learning rates x seeds.
 pub(super) fn cells(spec: &Spec) -> usize {
     let rates: usize = spec.arms.iter().map(|arm| arm.rates().len()).sum();
     rates * spec.seeds.len()
+}
+
+/// The verdict, and how many cells are recorded if that is not all of them.
+fn state(row: &Row) -> String {
+    let partial = format!("partial {}/{}", row.recorded, row.cells);
+    match &row.verdict {
+        Some(verdict) if row.recorded == row.cells => verdict.clone(),
+        Some(verdict) => format!("{verdict}, {partial}"),
+        None if row.recorded > 0 => partial,
+        None => "not run".to_owned(),
+    }
 }
 
 fn text(rows: &[Row]) -> String {
@@ -102,7 +190,7 @@ fn text(rows: &[Row]) -> String {
             row.arms.to_string(),
             row.seeds.to_string(),
             row.cells.to_string(),
-            row.verdict.clone().unwrap_or_else(|| "not run".to_owned()),
+            state(row),
         ]
     }));
     plain(&lines, &[3, 4, 5])

@@ -5,13 +5,13 @@
 
 use super::arguments::{RESULTS, positive};
 use super::exit::Failure;
-use super::folder;
+use super::{root, variant};
 use crate::analysis::Summary;
 use crate::plan::Plan;
 use crate::provenance::{Provenance, fingerprint};
 use crate::report::REPORT_FILE;
 use crate::run::{looks, runs};
-use crate::spec::Spec;
+use crate::spec::{RESOLVED_FILE, Spec};
 use crate::stats::{LookPlan, Looks, Rule, Verdict};
 use crate::text::counted;
 use std::collections::BTreeSet;
@@ -149,10 +149,12 @@ fn alpha(spec: &Spec) -> f64 {
 /// If the looks cannot be read, or fewer seeds are asked for than were looked at.
 pub(crate) fn recorded(mut spec: Spec, results: &Path, given: bool) -> Result<Spec, Failure> {
     let folder = results.join(&spec.name);
-    let Some(looks) = looks::read(&folder)? else {
-        return Ok(spec);
+    let looks = looks::read(&folder)?;
+    let seen = match &looks {
+        Some(looks) => looks.seeds(),
+        None => chosen_before(&spec, &folder),
     };
-    let (asked, seen) = (spec.seeds.len(), looks.seeds());
+    let asked = spec.seeds.len();
     if given && asked < seen {
         return Err(Failure::usage(format!(
             "{}: `{}` has results of {seen} seeds, which were looked at; leaving some out would choose \
@@ -162,13 +164,33 @@ pub(crate) fn recorded(mut spec: Spec, results: &Path, given: bool) -> Result<Sp
         )));
     }
     spec = spec.with_more_seeds(seen);
-    spec.looks = Some(looks.at(asked.max(seen), alpha(&spec)));
+    spec.looks = looks.map(|looks| looks.at(asked.max(seen), alpha(&spec)));
     Ok(spec)
 }
 
-/// [`recorded`] for a run: a result of the same experiment with fewer seeds counts as a look, too. It is
-/// searched in `results` and in the folder of committed results. If seeds `will_follow`, so does a result
+/// Number of seeds of the report in `folder`, if an earlier command line chose more than the file has; 0
+/// otherwise. A later run without that option must not leave them out.
+fn chosen_before(spec: &Spec, folder: &Path) -> usize {
+    let path = folder.join(RESOLVED_FILE);
+    if !path.is_file() || !folder.join(REPORT_FILE).is_file() {
+        return 0;
+    }
+    let Ok(ran) = Spec::load(&path, &[]) else {
+        return 0;
+    };
+    let more = ran.changes.seeds_in_file.is_some() && ran.seeds.len() > spec.seeds.len();
+    match more && ran.seeds.starts_with(&spec.seeds) {
+        true => ran.seeds.len(),
+        false => 0,
+    }
+}
+
+/// [`recorded`] for a run: results of the same experiment with fewer seeds count as looks, too. They are
+/// searched in its folder and in the folder of committed results. If seeds `will_follow`, so does a result
 /// with the same number.
+///
+/// If the command line gives the number of seeds, results of variants with fewer seeds are looks as well.
+/// The number in a file was chosen before any such pilot, so a pilot is no look at the file's own run.
 ///
 /// # Errors
 /// As [`recorded`], and if records cannot be read.
@@ -183,25 +205,38 @@ pub(crate) fn before_run(
         return Ok(spec);
     }
     let most = spec.seeds.len() - usize::from(!will_follow);
-    for results in [results, Path::new(RESULTS)] {
-        if let Some(seeds) = published(&spec, results)?.filter(|seeds| *seeds <= most) {
-            let looks = Looks::unplanned(seeds, alpha(&spec));
-            spec.looks = Some(looks.at(spec.seeds.len(), alpha(&spec)));
-            break;
+    let mut folders = vec![
+        results.join(&spec.name),
+        root::beside(RESULTS).join(&spec.name),
+    ];
+    if given {
+        folders.extend(variant::relatives(&spec, results));
+    }
+    let mut seen = BTreeSet::new();
+    for folder in folders {
+        seen.extend(published(&spec, &folder)?.filter(|seeds| *seeds <= most));
+    }
+    let mut seen = seen.into_iter();
+    if let Some(first) = seen.next() {
+        let alpha = alpha(&spec);
+        let mut looks = Looks::unplanned(first, alpha);
+        for seeds in seen.chain([spec.seeds.len()]) {
+            looks = looks.at(seeds, alpha);
         }
+        spec.looks = Some(looks);
     }
     Ok(spec)
 }
 
-/// Number of seeds of a report on the same experiment in `results`.
-fn published(spec: &Spec, results: &Path) -> Result<Option<usize>, Failure> {
-    let folder = results.join(&spec.name);
-    if !folder.join(REPORT_FILE).exists() || !folder.join(runs::NAME).exists() {
+/// Number of seeds of a report on the same experiment in `folder`.
+fn published(spec: &Spec, folder: &Path) -> Result<Option<usize>, Failure> {
+    let path = folder.join(runs::NAME);
+    if !folder.join(REPORT_FILE).exists() || !path.exists() {
         return Ok(None);
     }
-    let records = folder::recorded_runs(spec, results)?.records;
+    let records = runs::read_runs(&path)?.records;
     let device = records.first().map_or("", |record| record.device.as_str());
-    let recorded_by = Provenance::read(&folder).map(|found| found.fingerprint().to_owned());
+    let recorded_by = Provenance::read(folder).map(|found| found.fingerprint().to_owned());
     let codes = [Some(fingerprint(device).to_owned()), recorded_by];
     let same = codes.into_iter().flatten().any(|code| {
         let plan = Plan::new(spec, device, 1, &code);

@@ -8,8 +8,11 @@ mod completions;
 mod console;
 mod data;
 mod devices;
+mod diff;
 mod exit;
+mod explain;
 mod folder;
+mod found;
 mod instructions;
 mod list;
 mod logging;
@@ -20,13 +23,18 @@ mod plan;
 mod preflight;
 mod progress;
 mod report;
+mod root;
 mod run;
 mod seeds;
 mod select;
 mod serve;
+mod sheet;
+mod show;
 mod signals;
 mod table;
+mod tips;
 mod trainer;
+mod variant;
 mod verify;
 mod work;
 
@@ -51,13 +59,17 @@ Examples:
   ablate run dropout --device ndarray  run one experiment on another device
   ablate run mine.toml --set train.epochs=3 --seeds 5
   ablate plan all                      preview a run: cells, time, power
+  ablate show dropout                  show recorded results at once
+  ablate explain C1                    explain a claim and its answer
+  ablate diff dropout dropout@epochs=1 compare two results, arm by arm
   ablate report --check                check that reports match their records
   ablate verify --cells 5              retrain 5 recorded cells and compare
   ablate compare --devices flex,wgpu   compare two devices: speed and results
 
 Results of unchanged experiments from `experiments/` on the default device go
 to `results/`, all other results to `ablate-results/`. `--results DIR` chooses
-another folder.
+another folder. Changes with `--set`, fewer seeds or another device give a
+variant with a folder and a name of its own, such as `mine@epochs=3`.
 
 Exit codes:
   0   done
@@ -112,6 +124,12 @@ enum Verb {
     Plan(plan::Args),
     /// List the experiments and their verdicts
     List(list::Args),
+    /// Show results without training: answer, arms, contrasts
+    Show(show::Args),
+    /// Explain a claim: question, design, answer, what to do
+    Explain(explain::Args),
+    /// Compare two results, arm by arm, and their settings
+    Diff(diff::Args),
     /// Validate experiment files without training
     Check(check::Args),
     /// Rebuild reports and figures from the records, or check them
@@ -160,6 +178,9 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::Run(args)) => run::run(&args, console),
         Some(Verb::Plan(args)) => plan::plan(&args, console),
         Some(Verb::List(args)) => list::list(&args, console),
+        Some(Verb::Show(args)) => show::show(&args, console),
+        Some(Verb::Explain(args)) => explain::explain(&args, console),
+        Some(Verb::Diff(args)) => diff::diff(&args, console),
         Some(Verb::Check(args)) => check::check(&args, console),
         Some(Verb::Report(args)) => report::report(&args, console),
         Some(Verb::Verify(args)) => verify::verify(&args, console),

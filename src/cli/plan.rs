@@ -80,7 +80,7 @@ struct Warning {
 
 pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
     let (works, results) = args.run.work()?;
-    run::find_device(&works, &args.run.settings, console)?;
+    run::find_device(&works, console)?;
     for text in works.iter().flat_map(|work| &work.damaged) {
         console.warn(&format!("{text}; its cell counts as missing"));
     }

@@ -6,6 +6,7 @@ use super::exit::{Code, Failure};
 use super::folder::{self, DerivedFile};
 use super::looks;
 use super::select::{ALL, Selection};
+use super::variant;
 use crate::analysis::Summary;
 use crate::data;
 use crate::files::FileError;
@@ -13,7 +14,7 @@ use crate::plan::Plan;
 use crate::provenance::{Provenance, fingerprint};
 use crate::recipe::NetRecipe;
 use crate::record::CellRecord;
-use crate::report::{claims_table, overview_table, splice};
+use crate::report::{claims_table, overview_table, splice, unchanged};
 use crate::run::runs;
 use crate::spec::{Arm, Claim, Spec};
 use crate::text::counted;
@@ -41,9 +42,13 @@ pub(crate) struct Args {
 }
 
 pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
-    let specs = args.selection.specs(ALL)?;
+    let mut specs = args.selection.specs(ALL)?;
     let results = args.results.folder(&args.selection, &specs, None).folder;
+    if args.selection.names.is_empty() {
+        specs.extend(folder::other_specs(&results, &specs, console));
+    }
     let given = args.selection.gives_seeds();
+    variant::check_files(&specs, &results)?;
     let specs = (specs.into_iter())
         .map(|spec| looks::recorded(spec, &results, given))
         .collect::<Result<Vec<_>, _>>()?;
@@ -64,9 +69,9 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     for spec in &specs {
         let runs = folder::recorded_runs(spec, &results)?;
         let derived = folder::derive(spec, &runs, &results, &neighbours, console)?;
-        targets.extend(folder::files(&derived, &results));
+        targets.extend(folder::files(spec, &derived, &results));
         summaries.push(derived.summary);
-        damaged.extend(damage(&spec.name, &runs));
+        damaged.extend(damage(spec, &results, &runs));
         match check_recipe(spec, &results, &runs.records) {
             Recipe::Same => {}
             Recipe::OtherCode(text) | Recipe::Unknown(text) => console.info(&text),
@@ -94,12 +99,13 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
 }
 
 /// An error if lines of the `runs.jsonl` of an experiment are damaged.
-fn damage(name: &str, runs: &runs::Runs) -> Option<String> {
+fn damage(spec: &Spec, results: &Path, runs: &runs::Runs) -> Option<String> {
     let lines = folder::damage(runs).len();
     (lines > 0).then(|| {
-        let advice = folder::damage_advice(name);
+        let advice = folder::damage_advice(spec, results);
         format!(
-            "{name}: {} damaged; {advice}",
+            "{}: {} damaged; {advice}",
+            spec.name,
             counted(lines, "record line")
         )
     })
@@ -186,7 +192,7 @@ fn spliced(
     let prefix = format!("{}/", results.display());
     let table = match claims.is_empty() {
         true => overview_table(summaries, &prefix),
-        false => claims_table(claims, summaries, &prefix),
+        false => claims_table(claims, &unchanged(summaries), &prefix),
     };
     let block = format!(
         "{table}\nMade by `ablate report --splice {}`; edits in this block are overwritten.",
@@ -237,10 +243,10 @@ fn check_recipe(spec: &Spec, results: &Path, records: &[CellRecord]) -> Recipe {
     }
     let other = |cells: usize| {
         format!(
-            "{name}: {} of the current experiment file {} no record; train them with \
-             `ablate run {name}`",
+            "{name}: {} of the current experiment file {} no record; train them with `{}`",
             counted(cells, "cell"),
-            if cells == 1 { "has" } else { "have" }
+            if cells == 1 { "has" } else { "have" },
+            folder::command(spec, results),
         )
     };
     let Some(provenance) = Provenance::read(&folder) else {
@@ -248,7 +254,8 @@ fn check_recipe(spec: &Spec, results: &Path, records: &[CellRecord]) -> Recipe {
     };
     match missing(provenance.fingerprint()) {
         0 => Recipe::OtherCode(format!(
-            "{name}: the records were trained by other code; check them with `ablate verify {name}`"
+            "{name}: the records were trained by other code; check them with `{}`",
+            folder::command_on_results("verify", spec, results)
         )),
         cells => Recipe::Other(other(cells)),
     }

@@ -7,17 +7,18 @@ use super::looks::{self, Next, UntilDecided};
 use super::progress::{RunProgress, units};
 use super::select::Selection;
 use super::work::Work;
-use super::{folder, preflight, seeds, signals, trainer};
+use super::{folder, preflight, seeds, signals, trainer, variant};
 use crate::analysis::{Summary, power_forecast, weak_contrasts};
 use crate::device::DeviceInfo;
 use crate::files::check_writable;
 use crate::provenance::Provenance;
 use crate::record::CellRecord;
-use crate::report::{Derived, REPORT_FILE, answer, claims_text};
+use crate::report::{Derived, REPORT_FILE, answer, changed_by, claims_text, unchanged};
 use crate::run::{Reproduction, RunOptions, RunReport, looks as looks_file, run_spec, runs};
 use crate::spec::{Claim, Spec};
 use crate::text::counted;
 use crate::trainer::StopFlag;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,12 +55,17 @@ impl Common {
         more: bool,
         change: impl FnOnce(Results) -> Results,
     ) -> Result<(Vec<Spec>, Results), Failure> {
-        let specs = self.selection.to_run()?;
+        let named = |spec: Spec| {
+            let given = self.settings.given_device();
+            let device = given.map(|_| self.settings.device_of(&spec).to_owned());
+            variant::named(spec, device.as_deref())
+        };
+        let specs: Vec<Spec> = self.selection.to_run()?.into_iter().map(named).collect();
         for spec in &specs {
             preflight::check_arms(spec)?;
         }
-        let device = Some(self.settings.device());
-        let results = change(self.results.folder(&self.selection, &specs, device));
+        let results = change(self.results.folder(&self.selection, &specs, None));
+        variant::check_files(&specs, &results.folder)?;
         let given = self.selection.gives_seeds();
         let specs = (specs.into_iter())
             .map(|spec| looks::before_run(spec, &results.folder, given, more))
@@ -91,7 +97,7 @@ impl Args {
 
 pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
     let (mut works, results) = args.work()?;
-    let device = find_device(&works, &args.common.settings, console)?;
+    let device = find_device(&works, console)?;
     check_inputs(&works, &results)?;
     announce(&works, &results, console);
     for work in works.iter().filter(|work| !work.jobs.is_empty()) {
@@ -136,9 +142,9 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
     Ok(Code::Done)
 }
 
-/// Prints one table with the answers to the claims that the run tested.
+/// Prints one table with the answers to the claims that the run tested. Variants answer none.
 fn conclude(claims: &[Claim], summaries: &[Summary], console: &Console) -> Result<(), Failure> {
-    match claims_text(claims, summaries) {
+    match claims_text(claims, &unchanged(summaries)) {
         Some(table) => console.print(&table),
         None => Ok(()),
     }
@@ -153,8 +159,8 @@ fn check_inputs(works: &[Work], results: &Results) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says where results go when that is not the usual folder, and which committed cells are trained
-/// again.
+/// Says where results go when that is not the usual folder, which experiments are variants, and which
+/// committed cells are trained again.
 fn announce(works: &[Work], results: &Results, console: &Console) {
     if let Some(reason) = results.reason {
         console.info(&format!(
@@ -164,6 +170,14 @@ fn announce(works: &[Work], results: &Results, console: &Console) {
     }
     for work in works {
         let spec = &work.plan.spec;
+        if let Some(changed) = changed_by(&spec.changes, &spec.seeds) {
+            let folder = results.folder.join(&spec.name);
+            console.info(&format!(
+                "{}: changed by {changed}; its folder is `{}`",
+                spec.name,
+                folder.display()
+            ));
+        }
         let mut programs = spec.arms.iter().filter_map(|arm| arm.recipe.program());
         if programs.any(|program| program.inputs.is_empty()) && work.to_train() > 0 {
             console.info(&format!(
@@ -188,12 +202,18 @@ fn announce(works: &[Work], results: &Results, console: &Console) {
 /// Looks up the device of nets, if there are any.
 pub(super) fn find_device(
     works: &[Work],
-    settings: &RunSettings,
     console: &Console,
 ) -> Result<Option<DeviceInfo>, Failure> {
-    let nets = works.iter().any(|work| work.plan.spec.program.is_none());
-    let find = || trainer::find_device(settings.device(), console);
-    nets.then(find).transpose()
+    let nets = works.iter().filter(|work| work.plan.spec.program.is_none());
+    let devices: BTreeSet<&str> = nets.map(|work| work.plan.device.as_str()).collect();
+    match devices.into_iter().collect::<Vec<_>>()[..] {
+        [] => Ok(None),
+        [device] => trainer::find_device(device, console).map(Some),
+        _ => Err(Failure::usage(
+            "the selected variants were trained on different devices; run them one at a time, or give one \
+             device with `--device`",
+        )),
+    }
 }
 
 /// Checks the seeds of a program that still has cells to run. Returns the records of the cells that ran for
@@ -297,7 +317,7 @@ impl Run<'_> {
         let derived = folder::derive(spec, &runs, self.results, &self.neighbours, self.console)?;
         let text = answer(&derived.summary);
         self.console.print(&format!("{text}\n"))?;
-        write_files(&derived, &self.claims, self.results, self.console)?;
+        write_files(spec, &derived, &self.claims, self.results, self.console)?;
         Ok((derived.summary, report.failed))
     }
 
@@ -331,12 +351,13 @@ impl Run<'_> {
 
 /// Writes the derived files of an experiment, the overview and the pages of the claims.
 fn write_files(
+    spec: &Spec,
     derived: &Derived,
     claims: &[Claim],
     results: &Path,
     console: &Console,
 ) -> Result<(), Failure> {
-    for file in folder::files(derived, results) {
+    for file in folder::files(spec, derived, results) {
         file.write()?;
     }
     let summaries = folder::summaries(results, std::slice::from_ref(&derived.summary), console);

@@ -1,6 +1,7 @@
 //! Selection of experiments by name, path or suite.
 
 use super::exit::Failure;
+use super::{root, variant};
 use crate::spec::{self, Override, Spec};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -19,12 +20,12 @@ const EXCLUDED_FROM_ALL: [&str; 2] = ["smoke", "devices"];
 /// The arguments that select and change experiments.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Selection {
-    /// Name of an experiment or suite, path of a TOML file,
-    /// or `all`
+    /// Name of an experiment, variant or suite, path of a
+    /// TOML file or of a results folder, or `all`
     #[arg(value_name = "EXPERIMENT", verbatim_doc_comment)]
     pub(crate) names: Vec<String>,
     /// Folder of the experiments
-    #[arg(long, value_name = "DIR", default_value = "experiments")]
+    #[arg(long, value_name = "DIR", default_value_os_t = root::experiments())]
     pub(crate) experiments: PathBuf,
     /// Change a key of every selected experiment, such as
     /// `train.epochs=3` (repeatable)
@@ -45,7 +46,7 @@ impl Selection {
         let overrides = self.overrides()?;
         let mut specs = Vec::new();
         for path in self.paths(default)? {
-            specs.push(Spec::load(&path, &overrides)?);
+            specs.push(variant::named(Spec::load(&path, &overrides)?, None));
         }
         check_names(&specs)?;
         Ok(specs)
@@ -87,6 +88,9 @@ impl Selection {
     }
 
     fn resolve(&self, name: &str) -> Result<Vec<PathBuf>, Failure> {
+        if let Some(file) = variant::find(name)? {
+            return Ok(vec![file]);
+        }
         if looks_like_path(name) {
             return Ok(vec![spec::find(name, &self.experiments)?]);
         }
@@ -151,20 +155,14 @@ impl Selection {
         Ok(overrides)
     }
 
-    /// Whether the command line changes the experiments.
-    pub(crate) fn has_overrides(&self) -> bool {
-        !self.set.is_empty() || self.seeds.is_some()
-    }
-
     /// Whether the command line names the number of seeds.
     pub(crate) fn gives_seeds(&self) -> bool {
-        let sets = |change: &Override| change.to_string().trim_start().starts_with("seeds");
-        self.seeds.is_some() || self.set.iter().any(sets)
+        self.seeds.is_some() || self.set.iter().any(Override::sets_seeds)
     }
 
     /// Whether `spec` is in the experiments folder.
     pub(crate) fn is_among(&self, spec: &Spec) -> bool {
-        let folder = spec.path.parent().map(Path::canonicalize);
+        let folder = spec.file().parent().map(Path::canonicalize);
         matches!(
             (folder, self.experiments.canonicalize()),
             (Some(Ok(folder)), Ok(experiments)) if folder == experiments

@@ -29,7 +29,16 @@ pub(crate) fn find_device(device: &str, console: &Console) -> Result<DeviceInfo,
 
 /// Finds `device`. GPU drivers may crash or print, so they are queried in a worker process.
 pub(crate) fn query_device(device: &str) -> Result<DeviceInfo, Failure> {
-    device::check_name(device)?;
+    device::check_name(device).map_err(|error| match (Failure::from(error), device) {
+        (_, "cpu") => Failure::usage(
+            "unknown device `cpu`; nets train on a CPU with `flex`, the default, or with `ndarray`",
+        ),
+        (_, "gpu") => Failure::usage(
+            "unknown device `gpu`; nets train on a GPU with `cuda` or `wgpu`; `ablate devices` lists what is \
+             available",
+        ),
+        (failure, _) => failure,
+    })?;
     if device::is_cpu(device) {
         return Ok(device::info(device)?);
     }

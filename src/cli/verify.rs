@@ -5,7 +5,7 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{RunProgress, units};
 use super::select::{ALL, Selection};
-use super::{adopt, looks, preflight, signals, trainer};
+use super::{adopt, looks, preflight, signals, trainer, variant};
 use crate::device;
 use crate::files::FileError;
 use crate::machine::cores;
@@ -57,6 +57,7 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     let specs = args.selection.specs(ALL)?;
     let results = args.results.folder(&args.selection, &specs, None).folder;
     let given = args.selection.gives_seeds();
+    variant::check_files(&specs, &results)?;
     let specs = (specs.into_iter())
         .map(|spec| looks::recorded(spec, &results, given))
         .collect::<Result<Vec<_>, _>>()?;
@@ -83,7 +84,7 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     for check in &checks {
         let name = &check.plan.spec.name;
         if !check.damaged.is_empty() {
-            let advice = super::folder::damage_advice(name);
+            let advice = super::folder::damage_advice(&check.plan.spec, &results);
             let lines = check.damaged.join("; ");
             differ.push(format!("{name}: not verified, because {lines}; {advice}"));
             continue;

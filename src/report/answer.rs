@@ -1,9 +1,9 @@
 //! The answer of one experiment, as a short block of text for the terminal.
 
 use super::finding::{effect, new_data, prediction, ruled_out};
-use super::looks;
 use super::markdown::verdicts_text;
 use super::settling;
+use super::{changes, looks};
 use crate::analysis::subject::subject;
 
 use crate::analysis::{
@@ -19,6 +19,9 @@ use crate::text::wrap::paragraph;
 /// scores of the arms follow. Lines have at most 80 characters, unless a single word is longer.
 pub fn answer(summary: &Summary) -> String {
     let mut text = paragraph(0, &format!("{}: {}", summary.name, summary.question));
+    if let Some(changed) = changes::sentence(summary) {
+        text.push_str(&paragraph(1, &changed));
+    }
     let primary: Vec<&ContrastSummary> = summary.primary().collect();
     for contrast in &primary {
         let verdict = contrast.verdict_words();

@@ -1,7 +1,7 @@
 //! `report.md`: one experiment, for a reader who has only this page.
 
 use super::finding::{disagreements, fragile, mixed, power, practice, sentence};
-use super::{design, factors, identities, looks, probes, settling, shared_rates, tables};
+use super::{changes, design, factors, identities, looks, probes, settling, shared_rates, tables};
 use crate::analysis::{ContrastSummary, NewDataMethod, Summary, verdict_word};
 use crate::plot::{FigureKind, Section};
 use crate::stats::Rule;
@@ -11,10 +11,9 @@ use crate::text::markdown::{list, one_line};
 /// Formats the report of `summary`, with links to `figures` beside it: question, answer, meaning in
 /// practice, figures, tables.
 pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
-    let mut parts = vec![
-        format!("# {}", one_line(&summary.title)),
-        format!("**Question.** {}", summary.question.trim()),
-    ];
+    let mut parts = vec![format!("# {}", one_line(&summary.title))];
+    parts.extend(changes::opening(summary));
+    parts.push(format!("**Question.** {}", summary.question.trim()));
     parts.extend(claim(summary));
     parts.push(answer(summary));
     parts.extend(in_practice(summary));
@@ -324,17 +323,10 @@ fn probe_section(summary: &Summary, figures: &[FigureKind]) -> Vec<String> {
 }
 
 fn made(summary: &Summary) -> String {
-    let name = &summary.name;
     let device = &summary.device;
     let adapter = summary.adapter.as_ref();
     let adapter = adapter.map_or(String::new(), |adapter| {
         format!("The device `{device}` was {adapter}. ")
     });
-    format!(
-        "{adapter}`ablate run {name} --device {device}` trains missing cells and writes this folder. \
-         `ablate report {name}` rebuilds this page and the figures without training. \
-         [runs.jsonl](runs.jsonl) has every raw number of every epoch, [summary.json](summary.json) the \
-         numbers above without rounding, and [provenance.json](provenance.json) the machine and the \
-         revision."
-    )
+    format!("{adapter}{}", changes::made(summary))
 }

@@ -2,12 +2,14 @@
 //! caller writes the files or compares them with those on disk.
 
 mod answer;
+mod changes;
 mod claim_details;
 mod claim_figure;
 mod claim_words;
 mod claims;
 mod claims_table;
 mod design;
+mod explain;
 mod factors;
 pub mod finding;
 mod identities;
@@ -21,11 +23,13 @@ mod splice;
 mod tables;
 
 pub use answer::answer;
+pub use changes::changed_by;
 pub use claim_figure::{claim_figure, claim_figure_file};
 pub use claims::{CLAIM_FOOTER, CLAIMS_FOLDER, claim_file, claim_page};
 pub use claims_table::{claims_table, claims_text};
+pub use explain::explain;
 pub use markdown::report;
-pub use overview::{overview, overview_table};
+pub use overview::{overview, overview_table, unchanged};
 pub use splice::{SpliceError, splice};
 
 use crate::analysis::{AnalysisError, Cells, SeedCheck, SharedCells, Summary, summarize_checked};

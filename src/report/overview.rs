@@ -25,7 +25,7 @@ pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
              seeds for each verdict of the answer. Positive is better for the first of the two. The page \
              behind each link has all of it.\n\n\
              {}\n",
-            claims_table(claims, summaries, "")
+            claims_table(claims, &unchanged(summaries), "")
         ),
     };
     let identities = identity_section(summaries);
@@ -45,6 +45,12 @@ pub fn overview(claims: &[Claim], summaries: &[Summary]) -> String {
          Made by `ablate report`; edits to this page are overwritten.\n",
         overview_table(summaries, "")
     )
+}
+
+/// The results that count for claims: those of experiments, not of variants.
+pub fn unchanged(summaries: &[Summary]) -> Vec<Summary> {
+    let own = summaries.iter().filter(|summary| !summary.is_variant());
+    own.cloned().collect()
 }
 
 /// Every measured identity, by number; empty without any.

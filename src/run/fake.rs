@@ -265,6 +265,8 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         published: Vec::new(),
         figure: None,
         program: None,
+        changes: Default::default(),
+        source: Default::default(),
     }
 }
 

@@ -3,16 +3,20 @@
 //! `parse` turns TOML into nodes that know their line, merges arms and overrides, and words errors.
 //! `schema` reads the merged tables strictly and converts them to the types of this module. `design`
 //! makes arms of crossed factors and weights of contrasts, and holds metrics, identities and claims.
-//! `files` finds and loads files.
+//! `files` finds and loads files. `changes` says how the command line changed a file, and `resolved` writes the
+//! result as one file.
 
+mod changes;
 mod design;
 mod files;
 mod parse;
+mod resolved;
 mod schema;
 
 #[cfg(test)]
 mod tests;
 
+pub use changes::Changes;
 pub use design::claims::{Claim, Claims, DeclaredIdentity, InPractice};
 #[cfg(test)]
 pub(crate) use design::contrast::pair;
@@ -23,8 +27,10 @@ pub use design::identity::Identity;
 pub use design::metric::{Measure, Metric, ProgramMetric, part_words};
 pub use design::quantities::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use files::{all, find, names};
+pub(crate) use parse::diagnostic::nearest;
 pub use parse::error::SpecError;
 pub use parse::overrides::{Override, OverrideError};
+pub use resolved::{RESOLVED_FILE, Source};
 
 use crate::recipe::{NetRecipe, Recipe};
 use crate::stats::Looks;
@@ -37,7 +43,7 @@ pub const CLAIMS_FILE: &str = "claims.toml";
 /// A checked experiment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
-    /// File stem; the name of the results folder.
+    /// File stem, for a variant with its changes; the name of the results folder.
     pub name: String,
     /// Path of its file.
     pub path: PathBuf,
@@ -80,6 +86,11 @@ pub struct Spec {
     pub figure: Option<Figure>,
     /// What holds for the programs of all arms; `None` for nets.
     pub program: Option<ProgramDesign>,
+    /// How the command line changed it, and where its file is.
+    pub changes: Changes,
+    /// What its file says, with all changes.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 /// What holds for the programs of all arms.

@@ -171,6 +171,15 @@ impl Bench {
         files
     }
 
+    /// A second folder with the same experiments and no results.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self(tempfile::tempdir().unwrap());
+        for (name, content) in self.files("experiments") {
+            copy.write(&format!("experiments/{name}"), content);
+        }
+        copy
+    }
+
     /// [`Self::files`] without `provenance.json`, which differs between runs.
     pub(crate) fn results(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.files(folder);

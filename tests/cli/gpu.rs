@@ -29,24 +29,24 @@ fn run_records_its_adapter() {
     let warnings = done.err.matches("which runs on the CPU").count();
     assert_eq!(warnings, usize::from(software), "{}", done.err);
 
-    let provenance = bench.text("ablate-results/tiny/provenance.json");
+    let provenance = bench.text("ablate-results/tiny@device=wgpu/provenance.json");
     let provenance: Value = serde_json::from_str(&provenance).unwrap();
     let recorded = provenance["run"]["adapter"].as_str().unwrap();
     assert!(recorded.starts_with(name), "{recorded}");
-    let report = bench.text("ablate-results/tiny/report.md");
+    let report = bench.text("ablate-results/tiny@device=wgpu/report.md");
     assert!(
         report.contains(&format!("`wgpu` was {recorded}. ")),
         "{report}"
     );
     assert_eq!(report.contains("runs on the CPU"), software);
-    let check = "report tiny --results ablate-results --check";
+    let check = "report tiny@device=wgpu --check";
     bench.run(check).ends(0);
 
-    let moved = bench.text("ablate-results/tiny/provenance.json");
+    let moved = bench.text("ablate-results/tiny@device=wgpu/provenance.json");
     let moved = moved.replace(recorded, "Another GPU");
-    bench.write("ablate-results/tiny/provenance.json", moved);
+    bench.write("ablate-results/tiny@device=wgpu/provenance.json", moved);
     bench.run(check).ends(4).says("report.md` is out of date");
-    let done = bench.run("verify tiny --results ablate-results --cells 1");
+    let done = bench.run("verify tiny@device=wgpu --cells 1");
     done.says(&format!(
         "trained on Another GPU, but `wgpu` is {recorded} here"
     ));

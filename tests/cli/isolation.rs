@@ -83,10 +83,11 @@ fn kill(signal: &str, whom: &str) {
 fn isolation_does_not_change_the_bytes() {
     let bench = Bench::new();
     bench.write("experiments/rich.toml", crate::runs::RICH);
-    bench.run("run rich --results one").ends(0);
-    bench.run("run rich --results two --isolate").ends(0);
-    assert_eq!(bench.results("one"), bench.results("two"));
-    let done = bench.run("verify rich --results one --isolate").ends(0);
+    let isolated = bench.copy();
+    bench.run("run rich").ends(0);
+    isolated.run("run rich --isolate").ends(0);
+    assert_eq!(bench.results("results"), isolated.results("results"));
+    let done = bench.run("verify rich --isolate").ends(0);
     done.shows("reproduced 3 of 3 cells bit for bit");
     bench.run("plan tiny --isolate").ends(0).shows(", about ");
 }
@@ -111,8 +112,9 @@ fn killed_worker_fails_only_its_job() {
         .run("run long")
         .ends(0)
         .says("long: trained 1 cell in");
-    bench.run("run long --results uninterrupted").ends(0);
-    assert_eq!(bench.results("results"), bench.results("uninterrupted"));
+    let uninterrupted = bench.copy();
+    uninterrupted.run("run long").ends(0);
+    assert_eq!(bench.results("results"), uninterrupted.results("results"));
 }
 
 #[test]

@@ -11,4 +11,6 @@ mod looks;
 mod program;
 mod reports;
 mod runs;
+mod shows;
 mod stops;
+mod variants;

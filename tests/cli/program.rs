@@ -289,13 +289,14 @@ fn killed_run_continues_to_the_same_results() {
     bench.write("experiments/go", "");
     bench.run("run program").ends(0).says("trained 1 cell");
     wait_until("the end of the orphan", || !is_alive(&orphan));
-    bench.run("run program --results uninterrupted").ends(0);
-    let of = |folder: &str| {
-        let mut files = bench.results(folder);
+    let uninterrupted = bench.copy();
+    uninterrupted.run("run program").ends(0);
+    let of = |bench: &Bench| {
+        let mut files = bench.results("results");
         files.retain(|name, _| !name.contains("cells/"));
         files
     };
-    assert_eq!(of("results"), of("uninterrupted"));
+    assert_eq!(of(&bench), of(&uninterrupted));
 }
 
 #[test]
@@ -370,7 +371,7 @@ fn factors_set_values_and_regular_expressions_find_metrics() {
     let spec = examples.join("sampling.toml");
     let arguments = format!("run {} --seeds 6 --results out", spec.display());
     bench.run(&arguments).ends(0).says("trained 24 cells");
-    let report = bench.text("out/sampling/report.md");
+    let report = bench.text("out/sampling@seeds=6/report.md");
     assert!(report.contains("| `strata-draws-100` |"), "{report}");
     assert!(report.contains("absolute error (units)"), "{report}");
 }
@@ -383,7 +384,7 @@ fn python_example_gets_a_verdict() {
     let arguments = format!("run {} --seeds 3 --results out", spec.display());
     let done = bench.run(&arguments).ends(0).says("trained 6 cells");
     done.shows("smoothing 0.2 against hard labels");
-    let report = bench.text("out/label-smoothing/report.md");
+    let report = bench.text("out/label-smoothing@seeds=3/report.md");
     assert!(report.contains("test accuracy (%)") && report.contains("test NLL (nats)"));
 }
 

@@ -4,7 +4,7 @@ use crate::bench::Bench;
 use crate::reports::without_checksums;
 use std::process::Stdio;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "README.md",
     "tiny/curves.svg",
     "tiny/differences.svg",
@@ -12,6 +12,7 @@ const FILES: [&str; 8] = [
     "tiny/report.md",
     "tiny/runs.jsonl",
     "tiny/settling.svg",
+    "tiny/spec.resolved.toml",
     "tiny/summary.json",
 ];
 
@@ -114,18 +115,18 @@ fn jobs_stacks_and_threads_do_not_change_the_bytes() {
     let bench = Bench::new();
     bench.write("experiments/rich.toml", RICH);
     bench
-        .run("run rich --results one --jobs 1 --replicas 1")
+        .run("run rich --results one/out --jobs 1 --replicas 1")
         .ends(0);
     bench
-        .run("run rich --results two --jobs 2 --replicas 32")
+        .run("run rich --results two/out --jobs 2 --replicas 32")
         .ends(0);
-    let mut alone = bench.command("run rich --results three --jobs 1 --replicas 4");
+    let mut alone = bench.command("run rich --results three/out --jobs 1 --replicas 4");
     let alone = alone.env("RAYON_NUM_THREADS", "1").output().unwrap();
     assert!(alone.status.success());
-    let one = bench.results("one");
+    let one = bench.results("one/out");
     assert!(!one["rich/runs.jsonl"].is_empty());
-    assert_eq!(one, bench.results("two"));
-    assert_eq!(one, bench.results("three"));
+    assert_eq!(one, bench.results("two/out"));
+    assert_eq!(one, bench.results("three/out"));
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn changed_experiments_do_not_write_to_results() {
     assert!(!bench.path("results").exists());
     assert!(bench.path("ablate-results/own/runs.jsonl").exists());
     bench.run("run tiny --seeds 2 --results chosen").ends(0);
-    assert!(bench.path("chosen/tiny/report.md").exists());
+    assert!(bench.path("chosen/tiny@seeds=2/report.md").exists());
 }
 
 #[test]

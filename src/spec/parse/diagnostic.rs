@@ -225,7 +225,7 @@ pub(in crate::spec) fn list<S: AsRef<str>>(names: &[S]) -> String {
 /// The valid name that `name` most likely means: at an edit distance of at most a third of its
 /// length, or containing it, or contained in it. Of equally near names, the one with the longer common
 /// start.
-pub(in crate::spec) fn nearest<'a, S: AsRef<str>>(name: &str, valid: &'a [S]) -> Option<&'a str> {
+pub(crate) fn nearest<'a, S: AsRef<str>>(name: &str, valid: &'a [S]) -> Option<&'a str> {
     const LONGEST: usize = 64;
     const SHORTEST_PART: usize = 4;
     if name.len() > LONGEST {

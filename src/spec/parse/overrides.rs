@@ -35,6 +35,11 @@ impl Override {
     pub(in crate::spec) fn node(&self) -> &Node {
         &self.node
     }
+
+    /// Whether it sets the seeds.
+    pub fn sets_seeds(&self) -> bool {
+        self.node.get("seeds").is_some()
+    }
 }
 
 impl fmt::Display for Override {

@@ -11,13 +11,14 @@ use crate::spec::parse::merge::merge;
 use crate::spec::parse::node::{Node, Origin, Value};
 use crate::spec::parse::overrides::Override;
 use crate::spec::parse::reader::read;
+use crate::spec::resolved::Resolved;
 use crate::spec::schema::program::{self, PROGRAM, SET};
 use crate::spec::schema::tables::{
     ArmTable, Document, ModelTable, NetTables, NormTable, OneOrMany, PublishedTable, SetTable,
     TrainTable,
 };
 use crate::spec::schema::validate;
-use crate::spec::{Arm, CLAIMS_FILE, ProgramDesign, Published, Spec, SpecError};
+use crate::spec::{Arm, CLAIMS_FILE, Changes, ProgramDesign, Published, Source, Spec, SpecError};
 use ablate_models::ConfigError;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{ModelConfig, PRESETS};
@@ -46,12 +47,38 @@ impl Spec {
         text: &str,
         overrides: &[Override],
     ) -> Result<Self, SpecError> {
-        let build = |overrides| build(claims, name, path, text, overrides);
+        let build = |overrides: &[Override]| build(claims, name, path, text, overrides);
         let plain = build(&[]).map_err(|fault| SpecError::new(path, &fault))?;
+        let with = |overrides: &[Override]| {
+            build(overrides).map_err(|fault| SpecError::new(path, &fault.after(overrides)))
+        };
         if overrides.is_empty() {
             return Ok(plain);
         }
-        build(overrides).map_err(|fault| SpecError::new(path, &fault.after(overrides)))
+        let changed = with(overrides)?;
+        let (seeds, keys): (Vec<_>, Vec<_>) =
+            (overrides.iter().cloned()).partition(Override::sets_seeds);
+        // Overrides that change nothing are no changes, so they make no variant.
+        Ok(
+            match keys.is_empty() || !with(&keys)?.asks_the_same(&plain) {
+                true => changed.noting_seeds_of(&plain),
+                false => with(&seeds)?.noting_seeds_of(&plain),
+            },
+        )
+    }
+
+    /// Whether it has the arms, contrasts and program of `other`.
+    fn asks_the_same(&self, other: &Self) -> bool {
+        (&self.arms, &self.contrasts, &self.program)
+            == (&other.arms, &other.contrasts, &other.program)
+    }
+
+    /// The same spec with the seeds of its file `plain` among its changes, if it has others.
+    fn noting_seeds_of(mut self, plain: &Self) -> Self {
+        let in_file = plain.changes.seeds_in_file.as_ref();
+        let in_file = in_file.unwrap_or(&plain.seeds).clone();
+        self.changes.seeds_in_file = (self.seeds != in_file).then_some(in_file);
+        self
     }
 
     /// The same spec with seeds `0..count`.
@@ -74,6 +101,11 @@ impl Spec {
     pub fn with_more_seeds(mut self, count: usize) -> Self {
         let first = self.seeds.iter().max().map_or(0, |largest| largest + 1);
         let missing = count.saturating_sub(self.seeds.len()) as u64;
+        if missing > 0 {
+            let changes = &mut self.changes;
+            let in_file = changes.seeds_in_file.take();
+            changes.seeds_in_file = Some(in_file.unwrap_or_else(|| self.seeds.clone()));
+        }
         self.seeds.extend(first..first + missing);
         self
     }
@@ -86,6 +118,9 @@ fn build(
     text: &str,
     overrides: &[Override],
 ) -> Result<Spec, Diagnostic> {
+    let mut root = Node::document(text)?;
+    let resolved = Resolved::take(&mut root, path)?;
+    let name = resolved.name.as_deref().unwrap_or(name);
     if !checks::is_name(name) {
         return Err(Diagnostic::said(
             "the name of a spec file must be lower-case letters, digits and `-`, as in \
@@ -97,10 +132,12 @@ fn build(
             "is the name of the file of claims; rename the experiment",
         ));
     }
-    let mut root = Node::document(text)?;
     for set in overrides {
         merge(&mut root, set.node().clone());
     }
+    let all_overrides: Vec<Override> = (resolved.overrides.iter().chain(overrides).cloned())
+        .filter(|set| !set.sets_seeds())
+        .collect();
     let document: Document = read(&root)?;
     let program = match program::is_program(&root) {
         true => Some(program::design(&root)?),
@@ -116,8 +153,8 @@ fn build(
     let crossing = Crossing::new(&root, document.factors, &document.exclude)?;
     let base = Base {
         root: &root,
-        folder: path.parent().unwrap_or(Path::new("")),
-        overrides,
+        folder: (resolved.file.as_deref().unwrap_or(path).parent()).unwrap_or(Path::new("")),
+        overrides: &all_overrides,
         program: program.as_ref(),
     };
     let arms = base.arms(&crossing, document.arms)?;
@@ -163,13 +200,23 @@ fn build(
         identities: document.identities,
         published,
         program,
+        changes: Changes {
+            set: all_overrides.iter().map(Override::to_string).collect(),
+            seeds_in_file: resolved.seeds_in_file,
+            device: resolved.device,
+            ..Changes::default()
+        },
+        source: Source::default(),
     };
     validate::spec(&spec).map_err(|error| locate(&root, &error))?;
     if let Some(claims) = claims {
         claims.check(&spec).map_err(|error| locate(&root, &error))?;
     }
     check_probes(&root, &spec.arms)?;
-    Ok(spec)
+    Ok(Spec {
+        source: Source::new(root, resolved.file),
+        ..spec
+    })
 }
 
 fn published(
@@ -243,9 +290,7 @@ impl Base<'_> {
             merge(&mut merged, node.clone());
         }
         for set in self.overrides {
-            if set.node().get("seeds").is_none() {
-                merge(&mut merged, set.node().clone());
-            }
+            merge(&mut merged, set.node().clone());
         }
         match self.program {
             Some(design) => program::arm(self.folder, &merged, cell, design),
