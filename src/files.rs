@@ -97,6 +97,10 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// `path` as an absolute path, with symbolic links resolved as far as it exists and without `.` and `..`.
 pub fn absolute(path: &Path) -> PathBuf {
+    let path = match path.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => path,
+    };
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut plain = PathBuf::new();
     for part in whole.components() {

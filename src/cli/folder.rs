@@ -6,7 +6,7 @@ use super::{seeds, variant};
 use crate::analysis::{SharedCells, Summary};
 use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
-use crate::files::{FileError, write_atomic};
+use crate::files::{FileError, absolute, write_atomic};
 use crate::plan::{Plan, shared_cells};
 use crate::plot::FIGURE_FILES;
 use crate::provenance::{Provenance, fingerprint};
@@ -61,9 +61,9 @@ impl DerivedFile {
 
 /// The valid experiments in the folders of `specs`, which may share cells with them.
 pub(crate) fn neighbours(specs: &[Spec]) -> Vec<Spec> {
-    let folders: BTreeSet<&Path> = specs.iter().filter_map(|s| s.file().parent()).collect();
+    let folders: BTreeSet<PathBuf> = specs.iter().map(folder_of).collect();
     let paths = folders.into_iter().flat_map(|folder| {
-        let names = spec::names(folder).unwrap_or_default();
+        let names = spec::names(&folder).unwrap_or_default();
         names
             .into_iter()
             .map(move |name| folder.join(name + ".toml"))
@@ -73,8 +73,14 @@ pub(crate) fn neighbours(specs: &[Spec]) -> Vec<Spec> {
         .collect()
 }
 
+/// The folder of the file of `spec`, whatever the current folder is called.
+fn folder_of(spec: &Spec) -> PathBuf {
+    absolute(spec.file().parent().unwrap_or(Path::new("")))
+}
+
 /// Derives summary, report and figures from `runs`, the `runs.jsonl` of `spec` in `results`. The
-/// adapter's name is read from `provenance.json`; cells in common with `neighbours` are named.
+/// adapter's name is read from `provenance.json`; cells in common with the `neighbours` in the folder of its
+/// file are named, whichever others the command is about.
 pub(crate) fn derive(
     spec: &Spec,
     runs: &runs::Runs,
@@ -93,7 +99,10 @@ pub(crate) fn derive(
         .program
         .as_ref()
         .and_then(|_| seeds::read(&results.join(&spec.name)));
-    let shared: Vec<SharedCells> = (shared_cells(spec, neighbours).into_iter())
+    let own = folder_of(spec);
+    let neighbours = neighbours.iter().filter(|other| folder_of(other) == own);
+    let neighbours: Vec<Spec> = neighbours.cloned().collect();
+    let shared: Vec<SharedCells> = (shared_cells(spec, &neighbours).into_iter())
         .map(|(experiment, cells)| SharedCells { experiment, cells })
         .collect();
     Ok(report::derive(

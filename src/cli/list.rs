@@ -65,9 +65,8 @@ pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
     }
     // What was changed has a folder of its own, beside the unchanged results or in the other folder.
     let wanted = |spec: &Spec| {
-        let names = &args.selection.names;
-        let named = |name: &String| name == ALL || name == spec.base_name();
-        names.is_empty() || names.iter().any(named)
+        let is_relative = |other: &Spec| other.base_name() == spec.base_name();
+        args.selection.names.is_empty() || shown.iter().any(is_relative)
     };
     for spec in folder::other_specs(&results, &shown, console) {
         if wanted(&spec) {
