@@ -241,12 +241,12 @@ fn closed_standard_output_is_not_an_error() {
 #[test]
 fn environment_selects_the_device() {
     let bench = Bench::new();
-    let run = |device: &str| {
+    let run = |device: &str, name: &str| {
         let mut command = bench.command("run tiny --results out");
         let done = command.env("ABLATE_DEVICE", device).output().unwrap();
         assert!(done.status.success());
-        bench.text("out/tiny/runs.jsonl")
+        bench.text(&format!("out/{name}/runs.jsonl"))
     };
-    assert!(run("ndarray").contains("\"device\":\"ndarray\""));
-    assert!(run("").contains("\"device\":\"flex\""));
+    assert!(run("ndarray", "tiny@device=ndarray").contains("\"device\":\"ndarray\""));
+    assert!(run("", "tiny").contains("\"device\":\"flex\""));
 }
