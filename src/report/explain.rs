@@ -12,6 +12,7 @@ use crate::spec::Claim;
 use crate::text::markdown::one_line;
 use crate::text::wrap::paragraph;
 use crate::text::{capitalized, counted};
+use std::collections::BTreeSet;
 
 /// Explains `claim` with the results in `summaries`; `results` is the path of their folder. Lines have at
 /// most 80 characters, unless a single word is longer.
@@ -72,8 +73,7 @@ fn questions(claim: &Claim, tested: &Tested<'_>) -> Vec<String> {
 fn design(claim: &Claim, tested: &Tested<'_>) -> Vec<String> {
     let mut parts = Vec::new();
     if !tested.is_empty() {
-        let mut experiments: Vec<&str> = tested.iter().map(|(s, _)| s.name.as_str()).collect();
-        experiments.dedup();
+        let experiments: BTreeSet<&str> = tested.iter().map(|(s, _)| s.name.as_str()).collect();
         let seeds = || tested.iter().map(|(_, c)| c.improvements.len());
         let (least, most) = (seeds().min().unwrap_or(0), seeds().max().unwrap_or(0));
         let seeds = match least == most {
