@@ -26,6 +26,8 @@ pub mod train;
 pub mod trainer;
 pub mod worker;
 
+pub use spec::Registry;
+
 /// The README's code.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

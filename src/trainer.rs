@@ -3,9 +3,10 @@
 //! Everything around training is tested with a trainer that trains nothing.
 
 use crate::recipe::{DataConfig, Probe, Recipe, TrainConfig};
-use crate::record::CellRecord;
+use crate::record::{CellRecord, Outcome};
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Cells that differ only in seed and learning rate and may be trained as one stack.
@@ -40,6 +41,23 @@ impl Job {
             probes: &net.probes,
             cells: &self.cells,
         })
+    }
+
+    /// The record of `cell`, one of its cells, with nothing measured yet.
+    pub fn record(&self, cell: &JobCell, outcome: Outcome) -> CellRecord {
+        CellRecord {
+            id: cell.id.clone(),
+            arm: self.arm.clone(),
+            seed: cell.seed,
+            learning_rate: cell.learning_rate,
+            device: self.device.clone(),
+            outcome,
+            epochs: Vec::new(),
+            probes: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            series: BTreeMap::new(),
+            misclassified: None,
+        }
     }
 
     /// Epochs or steps after which it is evaluated; `None` for a program, which decides for itself.

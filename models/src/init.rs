@@ -3,7 +3,7 @@
 //! The start value of a parameter depends only on its replica's seed and its module path.
 
 use ablate_streams::{Purpose, Stream};
-use burn::module::Param;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,26 @@ impl Start {
         Tensor::from_data(data, (&self.device, self.dtype))
     }
 
+    /// `module` with start values from the streams of the first seed, in place of those that burn's
+    /// layers draw from a generator for the whole process.
+    ///
+    /// Trained parameters with two or more axes are weights, drawn from `init`: `[inputs, outputs]` as in
+    /// burn's dense layers, or `[outputs, inputs, ..]` as in its convolutions. Vectors called `bias`
+    /// start at 0. All others keep their values.
+    #[must_use]
+    pub fn redraw<M: Module>(&self, module: M, init: WeightInit) -> M {
+        // Only on a device that records gradients do running averages differ from parameters.
+        let drawn = module.train().map(&mut Redraw {
+            start: self,
+            init,
+            path: Vec::new(),
+        });
+        match self.device.is_autodiff() {
+            true => drawn,
+            false => drawn.valid(),
+        }
+    }
+
     pub(crate) fn weights(
         &self,
         path: &str,
@@ -117,6 +137,48 @@ impl Start {
 
     pub(crate) fn filled(&self, value: f64, n: usize) -> Tensor<2> {
         self.tensor(vec![value; self.replicas() * n], [self.replicas(), n])
+    }
+}
+
+/// Draws the weights of a module; see [`Start::redraw`].
+struct Redraw<'a> {
+    start: &'a Start,
+    init: WeightInit,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Redraw<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let is_bias = self.path.last().is_some_and(|name| name == "bias");
+        if !param.is_require_grad() || (D == 1 && !is_bias) {
+            return param;
+        }
+        let path = self.path.join(".");
+        param.map(|old| {
+            let shape = old.dims();
+            let n = shape.iter().product();
+            let stream = Stream::new(self.start.seeds[0], Purpose::Init, &path);
+            let values = match shape.as_slice() {
+                [_] => vec![0.0; n],
+                [inputs, outputs] => self.init.draw(&stream, *inputs, *outputs, n),
+                [outputs, inputs, kernel @ ..] => {
+                    let positions: usize = kernel.iter().product();
+                    let fans = [inputs * positions, outputs * positions];
+                    self.init.draw(&stream, fans[0], fans[1], n)
+                }
+                [] => return old,
+            };
+            let data = TensorData::new(values, shape).convert_dtype(old.dtype());
+            Tensor::from_data(data, (&old.device(), old.dtype())).require_grad()
+        })
     }
 }
 

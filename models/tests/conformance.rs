@@ -158,7 +158,7 @@ fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Sta
     let evaluated = values(model.forward(x, &Pass::evaluate()));
     assert_eq!(evaluated.len(), trained.len());
     assert!(trained.iter().chain(&evaluated).all(|x| x.is_finite()));
-    let block = config.block();
+    let block = config.block().expect("a model of the zoo");
     let modes_differ = block.dropout.rate > 0.0 || matches!(block.norm, NormConfig::Batch(_));
     let has_blocks = model.dense_blocks().len() + model.conv_blocks().count() > 0;
     let apart = distance(&trained, &evaluated);
@@ -221,7 +221,7 @@ fn only_batch_norm_has_running_averages() {
             let model = config.init(INPUT, CLASSES, &start).expect("can be built");
             let averages = tensors(&model).len() - parameters(&model).len();
             let layers = model.conv_blocks().count() + model.dense_blocks().len();
-            let batch = matches!(config.block().norm, NormConfig::Batch(_));
+            let batch = matches!(config.block().unwrap().norm, NormConfig::Batch(_));
             assert_eq!(averages, if batch { 2 * layers } else { 0 });
         }
     });
@@ -295,7 +295,7 @@ fn pooling_determines_the_head_size() {
             assert_eq!(sizes.concat().last(), Some(&[h, w, 5]));
             let model = ModelConfig::Cnn(config).init(input, 4, &start);
             let model: Model = model.expect("large enough");
-            assert_eq!(model.head().weight.val().dims(), [1, h * w * 5, 4]);
+            assert_eq!(model.head().unwrap().weight.val().dims(), [1, h * w * 5, 4]);
         }
     });
 }
@@ -320,7 +320,7 @@ fn host_mlp_matches_the_model_with_and_without_a_unit() {
         let model = config.init(INPUT, CLASSES, &start).expect("can be built");
         // Moves the running averages off their start values.
         model.forward(x(), &Pass::train(0));
-        let norm = &config.block().norm;
+        let norm = &config.block().unwrap().norm;
         let of_examples = matches!(norm, NormConfig::Layer(_) | NormConfig::Group(_));
         let Some(nets) = HostMlp::replicas_of(&model) else {
             assert!(of_examples, "{config:?} has no host MLP");

@@ -142,7 +142,7 @@ fn masks(model: &Model, rows: usize, pass: &Pass) -> Vec<Vec<f64>> {
         .iter()
         .map(|block| &block.epilogue.dropout);
     let mask = |dropout: &Dropout| {
-        let weight = model.head().weight.val();
+        let weight = model.head().expect("a head").weight.val();
         let shape = [weight.dims()[0], rows, 5];
         let ones = Tensor::<3>::ones(shape, (&weight.device(), weight.dtype()));
         values(dropout.forward(ones, 1, pass))

@@ -103,6 +103,7 @@ fn shape(model: &ModelConfig) -> String {
             sizes(&config.channels),
             sizes(&config.dense)
         ),
+        ModelConfig::Custom(config) => format!("net of kind `{}`", config.kind()),
     }
 }
 

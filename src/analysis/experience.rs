@@ -210,12 +210,13 @@ fn of_net(learned: &mut Vec<Learned>, net: (DataName, NetKind)) -> &mut Learned 
     &mut learned[index]
 }
 
-/// Data set and kind of net of an arm; `None` for a program.
+/// Data set and kind of net of an arm; `None` for a program and for a net that is not of the zoo.
 fn net(arm: &Arm) -> Option<(DataName, NetKind)> {
     let net = arm.net()?;
     let kind = match net.model {
         ModelConfig::Mlp(_) => NetKind::Mlp,
         ModelConfig::Cnn(_) => NetKind::Cnn,
+        ModelConfig::Custom(_) => return None,
     };
     Some((net.data.name, kind))
 }

@@ -1,58 +1,27 @@
 //! A small spec with records computed by a formula, for the tests of analysis, report and plot.
 
-use crate::recipe::{
-    Content, DataConfig, DataName, Evaluate, Length, MetricSource, NetRecipe, Optimizer,
-    ProgramRecipe, Recipe, Scale, Schedule, TestSplit, TrainConfig,
-};
+use crate::recipe::{DataName, Length, MetricSource, ProgramRecipe, Recipe};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
+use crate::run::fake;
 use crate::spec::{
     Arm, Between, Claim, Contrast, ContrastKind, Direction, Expect, Factor, Held, InPractice,
     Level, Metric, Pairing, ProgramDesign, ProgramMetric, Published, Spec, When, pair,
 };
-use ablate_models::mlp::MlpConfig;
-use ablate_models::zoo::ModelConfig;
 use ablate_streams::{Purpose, Stream};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// An arm on MNIST with one learning rate.
 pub(crate) fn arm(name: &str, epochs: usize) -> Arm {
+    let mut net = fake::net(DataName::Mnist, 32);
+    net.train.length = Length::Epochs(epochs);
+    net.train.batch_size = 64;
+    net.train.decay_on.clear();
     Arm {
         name: name.to_owned(),
         label: format!("{name} label"),
         levels: Vec::new(),
-        recipe: Recipe::Net(NetRecipe {
-            data: DataConfig {
-                name: DataName::Mnist,
-                content: Content::Published,
-                test: TestSplit::Standard,
-                folds: 5,
-                validation: 0.2,
-                subset: None,
-                label_noise: 0.0,
-                scale: Scale::Standardize,
-            },
-            model: ModelConfig::Mlp(MlpConfig {
-                hidden: vec![32],
-                block: ablate_models::block::BlockConfig::default(),
-                last_block: None,
-            }),
-            train: TrainConfig {
-                length: Length::Epochs(epochs),
-                evaluate: Evaluate::Usual,
-                batch_size: 64,
-                optimizer: Optimizer::default(),
-                schedule: Schedule::Constant,
-                weight_decay: 0.0,
-                decay_on: Vec::new(),
-                evaluate_by: crate::recipe::Statistics::default(),
-                max_norm: None,
-                fault: None,
-                loss_scale: 1.0,
-                only: None,
-            },
-            probes: Vec::new(),
-        }),
+        recipe: Recipe::Net(net),
         learning_rates: vec![0.01],
     }
 }

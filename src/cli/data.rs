@@ -4,7 +4,8 @@ use super::arguments::{Format, FormatArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::table::plain;
-use crate::data::{self, ALL, CatalogEntry, CheckedData, DataError, DataStatus};
+use crate::data::{self, CatalogEntry, CheckedData, DataError, DataStatus};
+use crate::recipe::DataName;
 use crate::text::wrap::paragraph;
 use clap::Subcommand;
 use serde::Serialize;
@@ -43,7 +44,7 @@ struct Row {
     name: &'static str,
     title: &'static str,
     source: &'static str,
-    /// `embedded`, `found`, `other content`, `missing` or `damaged`.
+    /// `embedded`, `registered`, `found`, `other content`, `missing` or `damaged`.
     state: &'static str,
     /// Content hash of the files.
     content: Option<String>,
@@ -57,7 +58,7 @@ struct Row {
 }
 
 fn list(format: Format, console: &Console) -> Result<Code, Failure> {
-    let rows: Vec<Row> = ALL
+    let rows: Vec<Row> = data::all()
         .into_iter()
         .map(|name| row(data::status(name)))
         .collect();
@@ -111,17 +112,22 @@ fn row(status: DataStatus) -> Row {
     let published = entry.hashes().map(|hashes| hashes.content());
     let read = found.and_then(|found| Ok((found, data::hashes(entry.name)?.content())));
     let (state, read, error) = match read {
+        Ok(read) if matches!(entry.name, DataName::Registered(_)) => {
+            ("registered", Some(read), None)
+        }
         Ok(read) if read.0.folder.is_none() => ("embedded", Some(read), None),
         Ok(read) if published.as_ref().is_some_and(|hash| *hash != read.1) => {
             (OTHER_CONTENT, Some(read), None)
         }
         Ok(read) => ("found", Some(read), None),
-        Err(error @ DataError::Missing { .. }) => ("missing", None, Some(message(error))),
+        Err(error @ (DataError::Missing { .. } | DataError::Registered { .. })) => {
+            ("missing", None, Some(message(error)))
+        }
         Err(error) => ("damaged", None, Some(message(error))),
     };
     let (found, content) = read.unzip();
     Row {
-        name: entry.key,
+        name: entry.key(),
         title: entry.title,
         source: entry.source,
         state,
@@ -174,9 +180,10 @@ fn check(name: Option<&str>, format: Format, console: &Console) -> Result<Code, 
 }
 
 fn entry(name: &str) -> Result<&'static CatalogEntry, Failure> {
-    let mut entries = ALL.into_iter().map(data::entry);
-    entries.find(|entry| entry.key == name).ok_or_else(|| {
-        let names = ALL.map(|name| format!("`{}`", data::entry(name).key));
+    let all = data::all();
+    let named = all.iter().find(|known| known.key() == name);
+    named.map(|&name| data::entry(name)).ok_or_else(|| {
+        let names: Vec<String> = all.iter().map(|name| format!("`{}`", name.key())).collect();
         Failure::usage(format!(
             "unknown data set `{name}`; choose one of {}",
             names.join(", ")
@@ -187,12 +194,12 @@ fn entry(name: &str) -> Result<&'static CatalogEntry, Failure> {
 /// Checks every available data set.
 fn check_all(console: &Console) -> Result<Vec<Checked>, Failure> {
     let mut checked = Vec::new();
-    for entry in ALL.map(data::entry) {
+    for entry in data::all().into_iter().map(data::entry) {
         match data::status(entry.name).found {
             Err(DataError::Missing { .. }) => {
                 console.info(&format!(
                     "skipping `{}`: its files are missing; see `ablate data list`",
-                    entry.key
+                    entry.key()
                 ));
             }
             _ => checked.push(check_one(entry)?),
@@ -210,7 +217,7 @@ fn check_one(entry: &'static CatalogEntry) -> Result<Checked, Failure> {
         found: fact.found,
     });
     Ok(Checked {
-        name: entry.key,
+        name: entry.key(),
         facts: facts.collect(),
         content,
     })

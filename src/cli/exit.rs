@@ -123,7 +123,8 @@ impl From<DataError> for Failure {
             | DataError::Disagree { .. }
             | DataError::WrongSet { .. }
             | DataError::Unpublished { .. }
-            | DataError::OtherContent { .. } => Code::Unavailable,
+            | DataError::OtherContent { .. }
+            | DataError::Registered { .. } => Code::Unavailable,
         };
         Self::of(code, &error)
     }

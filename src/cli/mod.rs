@@ -38,6 +38,7 @@ mod variant;
 mod verify;
 mod work;
 
+use crate::spec::Registry;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use console::Console;
 use exit::{Code, Failure};
@@ -156,6 +157,20 @@ enum Verb {
 /// The clap definition of the command line, for completions and tests.
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+/// Runs the whole command line with the models of `registry`: the `main` of a program that adds models of
+/// its own. It reads the arguments of the process and returns its exit code.
+///
+/// `ablate` may start this program again as a worker, so `main` should do nothing else.
+pub fn main_with(registry: Registry) -> ExitCode {
+    if registry.install().is_err() {
+        let console = Arc::new(Console::new(false, 0));
+        let twice =
+            "the registry is installed already; call `main_with` once, and before anything else";
+        return exit::code(Err(Failure::internal(twice)), &console);
+    }
+    main(std::env::args_os())
 }
 
 /// Runs the program with `args` (the first is the program's name) and returns its exit code.

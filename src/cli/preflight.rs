@@ -78,6 +78,7 @@ fn check_size(model: &ModelConfig) -> Result<(), String> {
             ("convs", slice::from_ref(&cnn.convs)),
             ("kernel", slice::from_ref(&cnn.kernel)),
         ],
+        ModelConfig::Custom(_) => Vec::new(),
     };
     for (key, values) in numbers {
         let most = match key {

@@ -2,23 +2,22 @@
 //! read from a file.
 
 use super::content::FileHashes;
+use super::registered;
 use crate::recipe::{DataConfig, DataName, TestSplit};
 
-/// All data sets, in the order in which they are listed.
-pub const ALL: [DataName; 4] = [
-    DataName::Digits,
-    DataName::Mnist,
-    DataName::FashionMnist,
-    DataName::Kmnist,
-];
+/// All data sets, in the order in which they are listed: those that every program knows, then those that
+/// this one registers.
+pub fn all() -> Vec<DataName> {
+    let mut all = DataName::BUILT_IN.to_vec();
+    all.extend(registered::names());
+    all
+}
 
 /// Published facts about one data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CatalogEntry {
     /// The data set.
     pub name: DataName,
-    /// Name in specs and on the command line.
-    pub key: &'static str,
     /// Name in prose.
     pub title: &'static str,
     /// Authors, reference and licence.
@@ -29,6 +28,8 @@ pub struct CatalogEntry {
     pub height: usize,
     /// Image width in pixels.
     pub width: usize,
+    /// Values per pixel.
+    pub channels: usize,
     /// Largest pixel value of the format.
     pub max_pixel: u8,
     /// Number of training images per class.
@@ -44,6 +45,11 @@ pub struct CatalogEntry {
 }
 
 impl CatalogEntry {
+    /// Name in specs and on the command line.
+    pub const fn key(&self) -> &'static str {
+        self.name.key()
+    }
+
     /// Number of classes.
     pub const fn classes(&self) -> usize {
         self.train.len()
@@ -51,7 +57,7 @@ impl CatalogEntry {
 
     /// Height, width and channels of an image.
     pub const fn image_shape(&self) -> [usize; 3] {
-        [self.height, self.width, 1]
+        [self.height, self.width, self.channels]
     }
 
     /// Number of images in the training file.
@@ -78,13 +84,15 @@ impl CatalogEntry {
     }
 }
 
-/// Returns the catalogue entry of a data set.
-pub const fn entry(name: DataName) -> &'static CatalogEntry {
+/// Returns the catalogue entry of a data set. That of a registered data set has no images if it cannot be
+/// loaded; [`load`](super::load) says why.
+pub fn entry(name: DataName) -> &'static CatalogEntry {
     match name {
         DataName::Digits => &DIGITS,
         DataName::Mnist => &MNIST,
         DataName::FashionMnist => &FASHION_MNIST,
         DataName::Kmnist => &KMNIST,
+        DataName::Registered(_) => registered::entry(name),
     }
 }
 
@@ -100,7 +108,8 @@ pub fn tests_on_folds(config: &DataConfig) -> bool {
 /// Kuzushiji-MNIST only the class counts are known, and Fashion-MNIST has the same counts. It is
 /// therefore tried last.
 pub(crate) fn recognise(train_labels: &[u8]) -> Option<&'static CatalogEntry> {
-    ALL.into_iter()
+    DataName::BUILT_IN
+        .into_iter()
         .map(entry)
         .find(|entry| entry.matches(train_labels))
 }
@@ -118,12 +127,12 @@ pub(crate) fn class_counts(labels: &[u8], classes: usize) -> Vec<usize> {
 
 const DIGITS: CatalogEntry = CatalogEntry {
     name: DataName::Digits,
-    key: "digits",
     title: "UCI handwritten digits",
     source: "Alpaydin and Kaynak 1998, https://doi.org/10.24432/C50P49, CC BY 4.0",
     folder: None,
     height: 8,
     width: 8,
+    channels: 1,
     max_pixel: 16,
     train: &[178, 182, 177, 183, 181, 182, 181, 179, 174, 180],
     test: None,
@@ -137,12 +146,12 @@ const DIGITS: CatalogEntry = CatalogEntry {
 
 const MNIST: CatalogEntry = CatalogEntry {
     name: DataName::Mnist,
-    key: "mnist",
     title: "MNIST",
     source: "LeCun, Bottou, Bengio and Haffner 1998, https://doi.org/10.1109/5.726791",
     folder: Some("mnist"),
     height: 28,
     width: 28,
+    channels: 1,
     max_pixel: 255,
     train: &[5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
     test: Some(&[980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]),
@@ -158,7 +167,6 @@ const MNIST: CatalogEntry = CatalogEntry {
 
 const FASHION_MNIST: CatalogEntry = CatalogEntry {
     name: DataName::FashionMnist,
-    key: "fashion_mnist",
     title: "Fashion-MNIST",
     source: "Xiao, Rasul and Vollgraf 2017, https://arxiv.org/abs/1708.07747, MIT",
     folder: Some("fashion-mnist"),
@@ -177,7 +185,6 @@ const FASHION_MNIST: CatalogEntry = CatalogEntry {
 
 const KMNIST: CatalogEntry = CatalogEntry {
     name: DataName::Kmnist,
-    key: "kmnist",
     title: "Kuzushiji-MNIST",
     source: "Clanuwat et al. 2018, https://arxiv.org/abs/1812.01718, CC BY-SA 4.0",
     folder: Some("kmnist"),
@@ -195,11 +202,10 @@ pub(crate) mod tests {
 
     #[test]
     fn keys_match_spec_names() {
-        for name in ALL {
-            assert_eq!(
-                serde_json::to_value(name).unwrap(),
-                serde_json::json!(entry(name).key)
-            );
+        for name in DataName::BUILT_IN {
+            let key = serde_json::json!(name.key());
+            assert_eq!(serde_json::to_value(name).unwrap(), key);
+            assert_eq!(serde_json::from_value::<DataName>(key).unwrap(), name);
             assert_eq!(entry(name).name, name);
         }
     }
@@ -216,16 +222,16 @@ pub(crate) mod tests {
 
     #[test]
     fn published_hashes_are_those_of_every_file() {
-        for entry in ALL.map(entry) {
+        for entry in DataName::BUILT_IN.map(entry) {
             let files = if entry.test.is_some() { 4 } else { 2 };
             let Some(hashes) = entry.hashes else {
                 assert_eq!(entry.name, DataName::Kmnist);
                 continue;
             };
-            assert_eq!(hashes.len(), files, "{}", entry.key);
+            assert_eq!(hashes.len(), files, "{}", entry.key());
             let is_hash =
                 |text: &str| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
-            assert!(hashes.iter().all(|text| is_hash(text)), "{}", entry.key);
+            assert!(hashes.iter().all(|text| is_hash(text)), "{}", entry.key());
         }
     }
 

@@ -127,9 +127,9 @@ pub(crate) fn check_identity(
     match catalog::recognise(train_labels) {
         Some(found) if found.name != entry.name => Err(DataError::WrongSet {
             path: files.train_labels.clone(),
-            wanted: entry.key,
-            wanted_folder: entry.folder.unwrap_or(entry.key),
-            found: found.key,
+            wanted: entry.key(),
+            wanted_folder: entry.folder.unwrap_or(entry.key()),
+            found: found.key(),
         }),
         found => Ok(found.is_some()),
     }

@@ -100,6 +100,14 @@ pub enum DataError {
         /// The content hash that was asked for.
         wanted: String,
     },
+    /// A registered data set cannot be loaded.
+    #[error("cannot load data set `{name}`: {why}")]
+    Registered {
+        /// Name of the data set.
+        name: &'static str,
+        /// The reason, as its program gives it.
+        why: String,
+    },
     /// A setting of the spec's `data` table is invalid for this data set.
     #[error("`data.{key}` {message}")]
     Setting {

@@ -8,6 +8,7 @@ use super::digits::digits;
 use super::error::DataError;
 use super::hash_cache::{FileIdentity, HashCache};
 use super::locate::{DataFiles, SearchPath};
+use super::registered;
 use crate::recipe::{Content, DataConfig, DataName};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ pub(super) struct Found {
     pub(super) dataset: Arc<Dataset>,
     /// The hash of each file.
     pub(super) hashes: FileHashes,
-    /// The files; `None` if the data set is embedded.
+    /// The files; `None` if the data set is embedded or registered.
     files: Option<DataFiles>,
     /// Whether the training labels are the published ones, as far as these are known.
     labels_match: bool,
@@ -96,9 +97,12 @@ fn find(name: DataName) -> Result<Found, DataError> {
 pub(super) fn find_in(name: DataName, search_path: &SearchPath) -> Result<Found, DataError> {
     let entry = catalog::entry(name);
     let Some(folder) = entry.folder else {
-        let dataset = digits();
+        let (dataset, hashes) = match name {
+            DataName::Registered(_) => registered::load(name)?,
+            _ => (digits(), digits().hashes()),
+        };
         return Ok(Found {
-            hashes: dataset.hashes(),
+            hashes,
             dataset,
             files: None,
             labels_match: true,
@@ -154,7 +158,7 @@ impl Found {
             Content::Published => self.check_published(entry),
             Content::Exactly(hash) if *hash == found => Ok(()),
             Content::Exactly(hash) => Err(DataError::OtherContent {
-                name: entry.key,
+                name: entry.key(),
                 place: match &self.files {
                     Some(files) => format!("`{}`", files.folder.display()),
                     None => "this program".to_owned(),

@@ -103,7 +103,7 @@ impl SearchPath {
             .find(|dir| FILES.iter().any(|file| existing_file(dir, file).is_some()));
         let Some(complete) = complete else {
             return Err(DataError::Missing {
-                name: entry.key,
+                name: entry.key(),
                 files: FILES.map(str::to_owned).to_vec(),
                 advice: self.advice(entry, folder),
                 looked_in: candidates,
@@ -122,7 +122,7 @@ impl SearchPath {
                 })
             }
             (a, b, c, d) => Err(DataError::Missing {
-                name: entry.key,
+                name: entry.key(),
                 files: [a, b, c, d]
                     .into_iter()
                     .filter_map(Result::err)

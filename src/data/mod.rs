@@ -6,7 +6,7 @@
 //!
 //! [`locate`] documents where files are searched and [`idx`] how they are read; nothing is
 //! downloaded. [`catalog`] holds the facts about data sets, [`content`] defines the hash that identifies
-//! their content.
+//! their content. [`registered`] holds the data sets of other programs.
 
 pub mod catalog;
 pub mod content;
@@ -17,16 +17,19 @@ pub mod found;
 mod hash_cache;
 pub mod idx;
 pub mod locate;
+pub mod registered;
 pub mod scale;
 pub mod split;
 pub mod status;
 mod stratify;
 
-pub use catalog::{ALL, CatalogEntry, entry, tests_on_folds};
+pub use catalog::{CatalogEntry, all, entry, tests_on_folds};
 pub use content::FileHashes;
 pub use dataset::{Dataset, Examples};
 pub use error::DataError;
 pub use found::{content_hash, hashes, load, with_content};
+pub(crate) use registered::register;
+pub use registered::{DataSource, Images};
 pub use scale::PixelScaling;
 pub use split::{Split, SplitSizes, TestSource};
 pub use status::{CheckedData, DataStatus, FoundDataset, PublishedFact, check, status};

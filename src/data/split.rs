@@ -7,8 +7,9 @@
 use super::catalog;
 use super::dataset::Dataset;
 use super::error::DataError;
+use super::registered;
 use super::stratify::{Strata, shuffled};
-use crate::recipe::{DataConfig, TestSplit};
+use crate::recipe::{DataConfig, DataName, TestSplit};
 use ablate_streams::{Purpose, Stream};
 
 /// The examples of one seed.
@@ -57,6 +58,9 @@ impl SplitSizes {
     /// # Errors
     /// As for [`Self::new`].
     pub fn of_published(config: &DataConfig) -> Result<Self, DataError> {
+        if let DataName::Registered(_) = config.name {
+            registered::load(config.name)?;
+        }
         let entry = catalog::entry(config.name);
         Self::new(config, entry.train_images(), entry.test_images())
     }

@@ -261,7 +261,7 @@ mod tests {
     fn missing_data_set_reports_an_error() {
         let status = status_in(DataName::Mnist, &SearchPath::default());
         assert!(matches!(status.found, Err(DataError::Missing { .. })));
-        assert_eq!(status.entry.key, "mnist");
+        assert_eq!(status.entry.key(), "mnist");
     }
 
     #[test]

@@ -10,7 +10,6 @@ use super::{csv, leftovers};
 use crate::recipe::{MetricSource, ProgramRecipe};
 use crate::record::{CellRecord, EpochRecord, Outcome};
 use crate::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,17 +57,8 @@ impl ProgramTrainer {
             Err(error) => (Outcome::Failed { error }, Vec::new()),
         };
         Some(CellRecord {
-            id: cell.id.clone(),
-            arm: job.arm.clone(),
-            seed: cell.seed,
-            learning_rate: cell.learning_rate,
-            device: job.device.clone(),
-            outcome,
             epochs,
-            probes: BTreeMap::new(),
-            traces: BTreeMap::new(),
-            series: BTreeMap::new(),
-            misclassified: None,
+            ..job.record(cell, outcome)
         })
     }
 

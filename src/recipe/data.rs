@@ -1,6 +1,9 @@
 //! The data of an arm, their splits and their scaling.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// A data set, how it is split and how its pixels are scaled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,9 +44,9 @@ const fn fifth() -> f64 {
     0.2
 }
 
-/// Name of a data set. The facts about each one are in [`crate::data::catalog`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Name of a data set; in files, its [key](Self::key). The facts about each one are in
+/// [`crate::data::catalog`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DataName {
     /// UCI handwritten digits.
     Digits,
@@ -53,6 +56,79 @@ pub enum DataName {
     FashionMnist,
     /// Kuzushiji-MNIST.
     Kmnist,
+    /// A data set that the program registers.
+    Registered(RegisteredName),
+}
+
+/// Name of a registered data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RegisteredName(&'static str);
+
+/// Keys of all data sets, the registered ones last. A static, because a name is read wherever a recipe is.
+static KEYS: Mutex<&'static [&'static str]> = Mutex::new(&[
+    DataName::Digits.key(),
+    DataName::Mnist.key(),
+    DataName::FashionMnist.key(),
+    DataName::Kmnist.key(),
+]);
+
+impl DataName {
+    /// The data sets that every program knows, in the order in which they are listed.
+    pub const BUILT_IN: [Self; 4] = [Self::Digits, Self::Mnist, Self::FashionMnist, Self::Kmnist];
+
+    /// Adds a data set called `key`; `None` if there is one already.
+    pub(crate) fn register(key: &str) -> Option<Self> {
+        let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.contains(&key) {
+            return None;
+        }
+        // Programs register a few data sets, once.
+        let key: &'static str = key.to_owned().leak();
+        *keys = [*keys, &[key]].concat().leak();
+        Some(Self::Registered(RegisteredName(key)))
+    }
+
+    /// Name in specs and on the command line.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Digits => "digits",
+            Self::Mnist => "mnist",
+            Self::FashionMnist => "fashion_mnist",
+            Self::Kmnist => "kmnist",
+            Self::Registered(RegisteredName(key)) => key,
+        }
+    }
+}
+
+impl Serialize for DataName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.key())
+    }
+}
+
+impl<'de> Deserialize<'de> for DataName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Key;
+        impl Visitor<'_> for Key {
+            type Value = DataName;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<DataName, E> {
+                let keys = *KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+                let built_in = DataName::BUILT_IN
+                    .into_iter()
+                    .find(|name| name.key() == text);
+                let registered = || keys.iter().find(|key| **key == text);
+                built_in
+                    .or_else(|| registered().map(|key| DataName::Registered(RegisteredName(key))))
+                    .ok_or_else(|| E::unknown_variant(text, keys))
+            }
+        }
+        deserializer.deserialize_str(Key)
+    }
 }
 
 /// Content that the files of a data set must have: in specs `published`, `any`, or a hash.
@@ -84,8 +160,8 @@ impl TryFrom<String> for Content {
             "any" => Ok(Self::Any),
             hash if hash.len() == 64 && hash.chars().all(is_digit) => Ok(Self::Exactly(text)),
             _ => Err(format!(
-                "must be `published`, `any`, or the 64 digits of a content hash, not `{text}`; `ablate data \
-                 check` prints the hash of the data at hand"
+                "cannot be `{text}`; use `published`, `any`, or the 64 digits of a content hash, as `ablate \
+                 data check` prints it for the data at hand"
             )),
         }
     }

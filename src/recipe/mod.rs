@@ -1,5 +1,5 @@
 //! The recipe of an arm: everything that determines the numbers of a cell except its seed, learning rate and
-//! device. An arm is a net of the zoo or a program.
+//! device. An arm is a net or a program.
 //!
 //! The fingerprint covers this module, so a change here makes every record stale. Ranges, error
 //! messages, labels and units therefore belong to [`crate::spec`].
@@ -18,7 +18,9 @@ pub use optimizer::{AdamMoments, Optimizer, Schedule};
 pub use planted_fault::{PlantedFault, Repair};
 pub use probe::Probe;
 pub use program::{MetricSource, ProgramRecipe};
-pub use train::{Evaluate, Length, ParameterGroup, Statistics, TrainConfig, Trained};
+pub use train::{Evaluate, Length, Statistics, TrainConfig, Trained};
+
+pub use ablate_models::zoo::ParameterGroup;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +28,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recipe {
-    /// A net of the zoo.
+    /// A net of the zoo or of a registered kind.
     Net(NetRecipe),
     /// A command.
     Program(ProgramRecipe),

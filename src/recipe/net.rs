@@ -1,10 +1,10 @@
-//! The recipe of a net of the zoo.
+//! The recipe of a net.
 
 use super::{DataConfig, Probe, TrainConfig};
 use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
 
-/// A net of the zoo, its data and its training.
+/// A net, its data and its training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetRecipe {

@@ -1,6 +1,6 @@
 //! Training of an arm: length, batch size, weight decay, and what is trained and evaluated.
 
-use super::{Optimizer, PlantedFault, Schedule};
+use super::{Optimizer, ParameterGroup, PlantedFault, Schedule};
 use serde::{Deserialize, Serialize};
 
 /// Training of a model.
@@ -178,32 +178,6 @@ impl Trained {
                 | (Self::Scale, ParameterGroup::Scale)
                 | (Self::Center, ParameterGroup::Center)
         )
-    }
-}
-
-/// Role of a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParameterGroup {
-    /// Weights of linear maps and convolutions.
-    Weight,
-    /// Biases.
-    Bias,
-    /// Scales of norms.
-    Scale,
-    /// Centers of norms.
-    Center,
-}
-
-impl ParameterGroup {
-    /// Name in specs and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Weight => "weight",
-            Self::Bias => "bias",
-            Self::Scale => "scale",
-            Self::Center => "center",
-        }
     }
 }
 

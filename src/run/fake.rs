@@ -1,8 +1,8 @@
 //! A fake trainer, for tests of everything around training.
 
 use crate::recipe::{
-    Content, DataConfig, DataName, Evaluate, Length, NetRecipe, Optimizer, ParameterGroup, Probe,
-    Recipe, Scale, Schedule, TestSplit, TrainConfig,
+    Content, DataConfig, DataName, Evaluate, Length, NetRecipe, Optimizer, Probe, Recipe, Scale,
+    Schedule, Statistics, TestSplit, TrainConfig,
 };
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{Arm, QUANTITIES, Quantity, Spec, Timing};
@@ -78,7 +78,7 @@ impl Trainer for FakeTrainer {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Option<Vec<CellRecord>> {
-        for done in net(job).evaluations() {
+        for done in net_job(job).evaluations() {
             if stop.stopped() {
                 return None;
             }
@@ -121,18 +121,18 @@ impl Trainer for FakeTrainer {
     }
 
     fn estimate(&self, job: &Job) -> Option<f64> {
-        Some(job.cells.len() as f64 * net(job).train.length.count() as f64)
+        Some(job.cells.len() as f64 * net_job(job).train.length.count() as f64)
     }
 }
 
-fn net(job: &Job) -> NetJob<'_> {
+fn net_job(job: &Job) -> NetJob<'_> {
     job.net().expect("the fake trains nets")
 }
 
 /// Test accuracy rises to a plateau. The plateau is a mean per recipe, plus an effect of the seed on all
 /// recipes (removed by pairing), plus an effect of the seed on this recipe.
 fn record(job: &Job, cell: &JobCell) -> CellRecord {
-    let net = net(job);
+    let net = net_job(job);
     let rate = cell.learning_rate.expect("a net has a learning rate");
     let recipe = format!("{:?}{:?}{:?}", net.data, net.model, net.train);
     let draw = |seed, path: &str| {
@@ -187,19 +187,49 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
         Timing::Matrix => Some(4),
     };
     CellRecord {
-        id: cell.id.clone(),
-        arm: job.arm.clone(),
-        seed: cell.seed,
-        learning_rate: cell.learning_rate,
-        device: job.device.clone(),
-        outcome: Outcome::Done,
         epochs: epochs.collect(),
         probes: (measured(at_end).map(list))
             .map(|(name, values)| (name, values[0]))
             .collect(),
         traces: measured(every_epoch).map(list).collect(),
         series: measured(series).map(list).collect(),
-        misclassified: None,
+        ..job.record(cell, Outcome::Done)
+    }
+}
+
+/// A dense net with one hidden layer on a data set: two epochs in batches of 32 with Adam, and no probes.
+pub fn net(data: DataName, units: usize) -> NetRecipe {
+    NetRecipe {
+        data: DataConfig {
+            name: data,
+            content: Content::Published,
+            test: TestSplit::Standard,
+            folds: 5,
+            validation: 0.2,
+            subset: None,
+            label_noise: 0.0,
+            scale: Scale::Standardize,
+        },
+        model: ModelConfig::Mlp(MlpConfig {
+            hidden: vec![units],
+            block: Default::default(),
+            last_block: None,
+        }),
+        train: TrainConfig {
+            length: Length::Epochs(2),
+            evaluate: Evaluate::Usual,
+            batch_size: 32,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::default(),
+            weight_decay: 0.0,
+            decay_on: TrainConfig::default_decay_on(),
+            evaluate_by: Statistics::default(),
+            max_norm: None,
+            fault: None,
+            loss_scale: TrainConfig::default_loss_scale(),
+            only: None,
+        },
+        probes: Vec::new(),
     }
 }
 
@@ -211,36 +241,8 @@ pub fn spec(arms: &[&str], seeds: usize) -> Spec {
         label: name.to_uppercase(),
         levels: Vec::new(),
         recipe: Recipe::Net(NetRecipe {
-            data: DataConfig {
-                name: DataName::Digits,
-                content: Content::Published,
-                test: TestSplit::Standard,
-                folds: 5,
-                validation: 0.2,
-                subset: None,
-                label_noise: 0.0,
-                scale: Scale::Standardize,
-            },
-            model: ModelConfig::Mlp(MlpConfig {
-                hidden: vec![8 + index],
-                block: Default::default(),
-                last_block: None,
-            }),
-            train: TrainConfig {
-                length: Length::Epochs(2),
-                evaluate: Evaluate::Usual,
-                batch_size: 32,
-                optimizer: Optimizer::default(),
-                schedule: Schedule::default(),
-                weight_decay: 0.0,
-                decay_on: vec![ParameterGroup::Weight],
-                evaluate_by: crate::recipe::Statistics::default(),
-                max_norm: None,
-                fault: None,
-                loss_scale: 1.0,
-                only: None,
-            },
             probes: vec![Probe::TrainTestGap],
+            ..net(DataName::Digits, 8 + index)
         }),
         learning_rates: vec![0.01],
     };

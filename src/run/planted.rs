@@ -86,17 +86,8 @@ impl PlantedTrainer {
             metrics: BTreeMap::new(),
         });
         CellRecord {
-            id: cell.id.clone(),
-            arm: arm.clone(),
-            seed: cell.seed,
-            learning_rate: cell.learning_rate,
-            device: job.device.clone(),
-            outcome: Outcome::Done,
             epochs: epochs.collect(),
-            probes: BTreeMap::new(),
-            traces: BTreeMap::new(),
-            series: BTreeMap::new(),
-            misclassified: None,
+            ..job.record(cell, Outcome::Done)
         }
     }
 }

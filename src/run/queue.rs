@@ -146,21 +146,8 @@ fn check(job: &Job, cell: &JobCell, record: &CellRecord) -> Result<(), String> {
 }
 
 fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
-    CellRecord {
-        id: cell.id.clone(),
-        arm: job.arm.clone(),
-        seed: cell.seed,
-        learning_rate: cell.learning_rate,
-        device: job.device.clone(),
-        outcome: Outcome::Failed {
-            error: error.chars().take(MAX_ERROR).collect(),
-        },
-        epochs: Vec::new(),
-        probes: BTreeMap::new(),
-        traces: BTreeMap::new(),
-        series: BTreeMap::new(),
-        misclassified: None,
-    }
+    let error = error.chars().take(MAX_ERROR).collect();
+    job.record(cell, Outcome::Failed { error })
 }
 
 /// The message of a panic.

@@ -3,7 +3,7 @@
 use crate::spec::design::claims::Claims;
 use crate::spec::parse::checks;
 use crate::spec::parse::diagnostic::{list, nearest};
-use crate::spec::{CLAIMS_FILE, Override, Spec, SpecError};
+use crate::spec::{CLAIMS_FILE, Override, Registry, Spec, SpecError};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ impl Spec {
         let name = path.file_stem().and_then(|stem| stem.to_str());
         let claims = Claims::load(path.parent().unwrap_or(path))?;
         Self::parse_beside(
+            Registry::installed(),
             claims.as_ref(),
             name.unwrap_or_default(),
             path,

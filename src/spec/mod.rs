@@ -3,13 +3,14 @@
 //! `parse` turns TOML into nodes that know their line, merges arms and overrides, and words errors.
 //! `schema` reads the merged tables strictly and converts them to the types of this module. `design`
 //! makes arms of crossed factors and weights of contrasts, and holds metrics, identities and claims.
-//! `files` finds and loads files. `changes` says how the command line changed a file, and `resolved` writes the
-//! result as one file.
+//! `registry` holds the kinds of models. `files` finds and loads files. `changes` says how the command line
+//! changed a file, and `resolved` writes the result as one file.
 
 mod changes;
 mod design;
 mod files;
 mod parse;
+mod registry;
 mod resolved;
 mod schema;
 
@@ -30,6 +31,7 @@ pub use files::{all, find, names};
 pub(crate) use parse::diagnostic::nearest;
 pub use parse::error::SpecError;
 pub use parse::overrides::{Override, OverrideError};
+pub use registry::Registry;
 pub use resolved::{RESOLVED_FILE, Source};
 
 use crate::recipe::{NetRecipe, Recipe};

@@ -2,7 +2,6 @@
 
 use super::net::host_f64;
 use crate::recipe::{PlantedFault, Repair};
-use ablate_models::block::DenseBlock;
 use ablate_models::zoo::Model;
 use ablate_streams::{Purpose, Stream};
 use burn::tensor::{Tensor, TensorData};
@@ -25,7 +24,7 @@ pub(super) fn units(fault: &PlantedFault, seed: u64, width: usize) -> Vec<usize>
 /// Plants the fault in the replicas with a seed in `seeds`: replaces the incoming weights of the
 /// chosen units by random ones of the same norm.
 pub(super) fn plant(mut model: Model, fault: &PlantedFault, seeds: &[Option<u64>]) -> Model {
-    let block = &mut blocks(&mut model)[fault.layer];
+    let block = &mut model.dense_blocks_mut()[fault.layer];
     block.linear.weight = block.linear.weight.clone().map(|weight| {
         let weight = weight.inner();
         let [replicas, inputs, width] = weight.dims();
@@ -52,13 +51,6 @@ pub(super) fn plant(mut model: Model, fault: &PlantedFault, seeds: &[Option<u64>
         Tensor::from_inner(Tensor::from_data(data, like)).require_grad()
     });
     model
-}
-
-fn blocks(model: &mut Model) -> &mut [DenseBlock] {
-    match model {
-        Model::Mlp(m) => &mut m.blocks,
-        Model::Cnn(m) => &mut m.dense,
-    }
 }
 
 /// Returns the path of the only layer that trains after `fault`, or `None` if all layers do.

@@ -126,25 +126,9 @@ impl Trainer for BurnTrainer {
     }
 }
 
-fn record(job: &Job, cell: &JobCell, outcome: Outcome) -> CellRecord {
-    CellRecord {
-        id: cell.id.clone(),
-        arm: job.arm.clone(),
-        seed: cell.seed,
-        learning_rate: cell.learning_rate,
-        device: job.device.clone(),
-        outcome,
-        epochs: Vec::new(),
-        probes: BTreeMap::new(),
-        traces: BTreeMap::new(),
-        series: BTreeMap::new(),
-        misclassified: None,
-    }
-}
-
 fn failed(job: &Job, cell: &JobCell, error: &TrainError) -> CellRecord {
     let error = error.to_string();
-    record(job, cell, Outcome::Failed { error })
+    job.record(cell, Outcome::Failed { error })
 }
 
 /// All cells of a job, one replica each, trained as one stack.
@@ -170,7 +154,7 @@ impl<'a> StackedTraining<'a> {
         if batch > examples {
             return Err(TrainError::Batch { batch, examples });
         }
-        let done = |cell| record(job.job, cell, Outcome::Done);
+        let done = |cell| job.job.record(cell, Outcome::Done);
         let net = build(&job, job.model, &batches, Start::new(seeds(&job), &device))?;
         let context = ProbeContext::new(&job, &net, &batches);
         Ok(Self {

@@ -4,7 +4,7 @@ use super::restriction::Restriction;
 use super::schedule::RateAdjustment;
 use crate::recipe::{AdamMoments, Optimizer as Config, ParameterGroup, TrainConfig};
 use ablate_kernels::{AdamStep, SgdStep};
-use ablate_models::zoo::Model;
+use ablate_models::zoo::{Model, ParameterRules};
 use burn::backend::DispatchTensor;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Gradients, Tensor};
@@ -17,6 +17,7 @@ pub struct Optimizer {
     decay_on: Vec<ParameterGroup>,
     max_norm: Option<f64>,
     rates: Vec<f64>,
+    rules: ParameterRules,
     restriction: Restriction,
     /// Path of the only layer that still trains; `None` if all do.
     only_layer: Option<String>,
@@ -58,6 +59,7 @@ impl Optimizer {
             decay_on: config.decay_on.clone(),
             max_norm: config.max_norm,
             rates: learning_rates.to_vec(),
+            rules: model.rules(),
             restriction: Restriction::new(config.only.as_deref(), model, seeds),
             only_layer: None,
             states: Vec::new(),
@@ -88,23 +90,24 @@ impl Optimizer {
         model.map(&mut updater)
     }
 
-    /// Returns the new value of a parameter of `group`. All tensors keep the parameter's own shape,
-    /// because reshaping copies on some devices.
+    /// Returns the new value of a parameter of `group` that belongs to `replica`, or to all of them. All
+    /// tensors keep the parameter's own shape, because reshaping copies on some devices.
     fn update<const D: usize>(
         &mut self,
         index: usize,
         group: Option<ParameterGroup>,
+        replica: Option<usize>,
         value: Tensor<D>,
         gradient: Tensor<D>,
         adjustment: RateAdjustment,
     ) -> Tensor<D> {
         let decays = group.is_some_and(|g| self.decay_on.contains(&g));
         let decay = if decays { self.weight_decay } else { 0.0 };
-        let rates: Vec<f64> = self
-            .rates
-            .iter()
-            .map(|&rate| adjustment.apply(rate))
-            .collect();
+        let rates = match replica {
+            None => self.rates.as_slice(),
+            Some(r) => &self.rates[r..=r],
+        };
+        let rates: Vec<f64> = rates.iter().map(|&rate| adjustment.apply(rate)).collect();
         let adam = |m: &AdamMoments, penalty: f64, shrinkage: f64| AdamStep {
             rates: rates.clone(),
             beta1: m.beta1,
@@ -162,7 +165,10 @@ impl ModuleMapper for Updater<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let group = self.path.last().and_then(|name| group(name));
+        // Without the name of the model's variant.
+        let path = self.path.get(1..).unwrap_or_default();
+        let ParameterRules { group, replica } = self.optimizer.rules;
+        let (group, replica) = (group(path), replica(path));
         if !self.optimizer.restriction.may_train(group) {
             return param;
         }
@@ -188,7 +194,14 @@ impl ModuleMapper for Updater<'_> {
         param.map(|tensor| {
             let optimizer = &mut *self.optimizer;
             let gradient = optimizer.restriction.mask(index, gradient);
-            let new = optimizer.update(index, group, tensor.inner(), gradient, self.adjustment);
+            let new = optimizer.update(
+                index,
+                group,
+                replica,
+                tensor.inner(),
+                gradient,
+                self.adjustment,
+            );
             let new = match bound {
                 Some(max_norm) => limit_norms(new, max_norm),
                 None => new,
@@ -205,17 +218,6 @@ fn limit_norms<const D: usize>(weight: Tensor<D>, max_norm: f64) -> Tensor<D> {
     // The clamp avoids a division by zero for units whose weights are all zero.
     let factor = (norms.clamp_min(max_norm).recip() * max_norm).clamp_max(1.0);
     weight * factor
-}
-
-/// Returns the group of a parameter, given the last part of its path.
-pub(super) fn group(name: &str) -> Option<ParameterGroup> {
-    match name {
-        "weight" => Some(ParameterGroup::Weight),
-        "bias" => Some(ParameterGroup::Bias),
-        "scale" => Some(ParameterGroup::Scale),
-        "center" => Some(ParameterGroup::Center),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -116,8 +116,11 @@ pub(crate) fn map_gradients(
 /// if `model` does.
 pub(crate) fn deep_copy(model: &Model) -> Model {
     let copy = model.valid();
-    let is_autodiff = model.head().weight.val().device().is_autodiff();
-    if is_autodiff { copy.train() } else { copy }
+    if model.is_autodiff() {
+        copy.train()
+    } else {
+        copy
+    }
 }
 
 /// Replaces every parameter of `model` by `change` of its index, path and value,

@@ -1,6 +1,5 @@
 //! Restriction of training to some of the parameters.
 
-use super::optimizer::group;
 use super::parameters;
 use crate::recipe::{ParameterGroup, Trained};
 use ablate_models::zoo::Model;
@@ -57,10 +56,16 @@ impl Restriction {
 /// control for training only scales and centers, like that of Frankle, Schwab and Morcos 2021
 /// ("Training BatchNorm and only BatchNorm"), who draw two weights per channel.
 fn masks(model: &Model, seeds: &[u64]) -> Vec<Tensor<2>> {
+    let values = parameters::values(model);
+    let Some((_, like)) = values.first() else {
+        return Vec::new();
+    };
+    let options = (&like.device(), like.dtype());
     let (mut weights, mut affine) = (Vec::new(), 0);
-    for (path, value) in parameters::values(model) {
+    for (path, value) in &values {
         let elements = value.dims()[1];
-        match path.rsplit('.').next().and_then(group) {
+        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        match (model.rules().group)(&path) {
             Some(ParameterGroup::Weight) => weights.push(elements),
             Some(ParameterGroup::Scale | ParameterGroup::Center) => affine += elements,
             Some(ParameterGroup::Bias) | None => {}
@@ -84,10 +89,8 @@ fn masks(model: &Model, seeds: &[u64]) -> Vec<Tensor<2>> {
             rest = others;
         }
     }
-    let weight = model.head().weight.val().inner();
-    let options = (&weight.device(), weight.dtype());
     let tensor = |(mask, n): (Vec<f32>, &usize)| {
-        let data = TensorData::new(mask, [seeds.len(), *n]).convert_dtype(weight.dtype());
+        let data = TensorData::new(mask, [seeds.len(), *n]).convert_dtype(options.1);
         Tensor::from_data(data, options)
     };
     chosen.into_iter().zip(&weights).map(tensor).collect()

@@ -4,7 +4,9 @@ use crate::compare::measure::timing::TimingRequest;
 use crate::compare::results::{Parity, RoundingBaseline, SizeTiming};
 use crate::device::DeviceInfo;
 use crate::record::CellRecord;
+use crate::spec::Registry;
 use crate::trainer::Job;
+use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
 
 /// A request to a worker.
@@ -42,6 +44,22 @@ pub enum Request {
         /// Number of threads of CPU kernels.
         threads: usize,
     },
+}
+
+impl Request {
+    /// Gives the models in it their types, which JSON does not have.
+    ///
+    /// # Errors
+    /// If this program has another type or version of a kind of models.
+    pub(super) fn complete(&mut self, registry: &Registry) -> Result<(), ConfigError> {
+        match self {
+            Self::Train { job, .. } | Self::Parity { job, .. } | Self::Estimate { job, .. } => {
+                registry.complete(&mut job.recipe)
+            }
+            Self::Times(request) => registry.complete_model(&mut request.model),
+            Self::Device { .. } | Self::Devices => Ok(()),
+        }
+    }
 }
 
 /// A reply of a worker.

@@ -4,6 +4,7 @@ use super::protocol::{Reply, Request};
 use crate::compare;
 use crate::device;
 use crate::run::{checked, message};
+use crate::spec::Registry;
 use crate::train::BurnTrainer;
 use crate::trainer::{Job, Progress, StopFlag, Trainer};
 use std::io::{self, BufRead, Write};
@@ -89,7 +90,10 @@ fn answer_safely(request: Request, progress: &dyn Progress) -> Reply {
     }
 }
 
-fn answer(request: Request, progress: &dyn Progress) -> Result<Reply, String> {
+fn answer(mut request: Request, progress: &dyn Progress) -> Result<Reply, String> {
+    request
+        .complete(Registry::installed())
+        .map_err(|e| format!("`model.{}` {}", e.key, e.message))?;
     match request {
         Request::Device { name } => {
             let info = device::info(&name).map_err(|e| e.to_string())?;

@@ -140,7 +140,7 @@ fn unpublished_data_fail_run_and_check() {
     bench.run("data check digits").ends(0).shows("ok");
     bench.run("data check cifar").ends(2).with_one_error();
     let done = run(&bench, "run images --set data.content=all").ends(2);
-    done.says("must be `published`, `any`, or the 64 digits of a content hash");
+    done.says("use `published`, `any`, or the 64 digits of a content hash");
 }
 
 /// The training labels of MNIST are 60,000 with these numbers per class, and start and end like this.

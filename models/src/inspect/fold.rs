@@ -24,6 +24,9 @@ pub enum FoldError {
     /// No norm learns the parameter that would move.
     #[error("no norm in the model learns a {0}")]
     Nothing(&'static str),
+    /// The model is not of the zoo.
+    #[error("the model has no norms of the zoo")]
+    Custom,
 }
 
 /// Folds the absolute value of every scale into the next layer, for norms before the activation.
@@ -123,6 +126,7 @@ fn parts(model: &mut Model) -> Result<Parts<'_>, FoldError> {
             }
             (&mut m.dense, &mut m.head)
         }
+        Model::Custom(_) => return Err(FoldError::Custom),
     };
     for block in dense {
         layers.push(Layer {

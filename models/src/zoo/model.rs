@@ -1,5 +1,8 @@
-//! Either family of models by configuration.
+//! Models by configuration: those of the zoo, and those of registered kinds.
 
+use super::architecture::ParameterRules;
+use super::cost::{Cost, trained};
+use super::custom::{CustomConfig, CustomModel};
 use crate::block::{BlockConfig, ConvBlock, DenseBlock};
 use crate::cnn::{Cnn, CnnConfig};
 use crate::error::ConfigError;
@@ -9,16 +12,42 @@ use crate::mlp::{Mlp, MlpConfig};
 use crate::pass::Pass;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Configuration of a model; in files, a table with the key `kind`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ModelConfig {
     /// A multilayer perceptron.
     Mlp(MlpConfig),
     /// A convolutional network.
     Cnn(CnnConfig),
+    /// A model of a registered kind.
+    #[serde(untagged)]
+    Custom(CustomConfig),
+}
+
+impl<'de> Deserialize<'de> for ModelConfig {
+    /// Serde's own fallback to the untagged variant would hide what is wrong with a model of the zoo.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        enum Zoo {
+            Mlp(MlpConfig),
+            Cnn(CnnConfig),
+        }
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let is_custom = value.get("kind").is_some() && value.get("version").is_some();
+        let config = match is_custom {
+            true => CustomConfig::deserialize(value).map(Self::Custom),
+            false => Zoo::deserialize(value).map(|zoo| match zoo {
+                Zoo::Mlp(config) => Self::Mlp(config),
+                Zoo::Cnn(config) => Self::Cnn(config),
+            }),
+        };
+        config.map_err(D::Error::custom)
+    }
 }
 
 impl ModelConfig {
@@ -30,6 +59,46 @@ impl ModelConfig {
         match self {
             Self::Mlp(c) => c.check(),
             Self::Cnn(c) => c.check(),
+            Self::Custom(c) => c.check(),
+        }
+    }
+
+    /// Its kind, as in `model.kind`.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Mlp(_) => "mlp",
+            Self::Cnn(_) => "cnn",
+            Self::Custom(c) => c.kind(),
+        }
+    }
+
+    /// Whether it consists of the blocks of the zoo.
+    pub const fn has_blocks(&self) -> bool {
+        !matches!(self, Self::Custom(_))
+    }
+
+    /// Units of each dense block, in order from the input.
+    pub fn dense_widths(&self) -> &[usize] {
+        match self {
+            Self::Mlp(c) => &c.hidden,
+            Self::Cnn(c) => &c.dense,
+            Self::Custom(_) => &[],
+        }
+    }
+
+    /// Paths of the hidden blocks, in order from the input.
+    pub fn block_paths(&self) -> Vec<String> {
+        let numbered = |stem: &str, n: usize| -> Vec<String> {
+            (0..n).map(|i| format!("{stem}.{i}")).collect()
+        };
+        match self {
+            Self::Mlp(c) => numbered("blocks", c.hidden.len()),
+            Self::Cnn(c) => {
+                let stages = 0..c.channels.len();
+                let convs = stages.flat_map(|s| numbered(&format!("stages.{s}.blocks"), c.convs));
+                convs.chain(numbered("dense", c.dense.len())).collect()
+            }
+            Self::Custom(_) => Vec::new(),
         }
     }
 
@@ -42,6 +111,7 @@ impl ModelConfig {
                 None => vec![&c.block],
             },
             Self::Cnn(c) => vec![&c.block],
+            Self::Custom(_) => Vec::new(),
         }
     }
 
@@ -52,6 +122,7 @@ impl ModelConfig {
                 .chain(&mut c.last_block)
                 .collect(),
             Self::Cnn(c) => vec![&mut c.block],
+            Self::Custom(_) => Vec::new(),
         }
     }
 
@@ -71,14 +142,17 @@ impl ModelConfig {
                 .init(input.iter().product(), classes, start)
                 .map(Model::Mlp),
             Self::Cnn(c) => c.init(input, classes, start).map(Model::Cnn),
+            Self::Custom(c) => c.init(input, classes, start).map(Model::Custom),
         }
     }
 
-    /// The configuration of the hidden blocks, except a last block with a configuration of its own.
-    pub const fn block(&self) -> &BlockConfig {
+    /// The configuration of the hidden blocks, except a last block with a configuration of its own;
+    /// `None` for a model without blocks of the zoo.
+    pub const fn block(&self) -> Option<&BlockConfig> {
         match self {
-            Self::Mlp(c) => &c.block,
-            Self::Cnn(c) => &c.block,
+            Self::Mlp(c) => Some(&c.block),
+            Self::Cnn(c) => Some(&c.block),
+            Self::Custom(_) => None,
         }
     }
 
@@ -108,33 +182,19 @@ impl ModelConfig {
                 }
                 &c.dense
             }
+            Self::Custom(c) => return c.cost(input, classes),
         };
         for (i, &units) in hidden.iter().enumerate() {
             let block = match self {
                 Self::Mlp(c) => c.block_of(i),
                 Self::Cnn(c) => &c.block,
+                Self::Custom(_) => unreachable!("its own cost is returned above"),
             };
             cost.add(width * units, 1, vectors(block, block.dropout.rate) * units);
             width = units;
         }
         cost.add(width * classes, 1, classes);
         Ok(cost)
-    }
-}
-
-/// Parameters and arithmetic of one replica of a model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Cost {
-    /// Trained parameters. Running averages do not count.
-    pub parameters: usize,
-    /// Multiply-adds of dense layers and convolutions in the forward pass of one example.
-    pub multiply_adds: usize,
-}
-
-impl Cost {
-    fn add(&mut self, weights: usize, positions: usize, vectors: usize) {
-        self.parameters += weights + vectors;
-        self.multiply_adds += weights * positions;
     }
 }
 
@@ -145,6 +205,8 @@ pub enum Model {
     Mlp(Mlp),
     /// A convolutional network.
     Cnn(Cnn),
+    /// A model of a registered kind.
+    Custom(CustomModel),
 }
 
 impl Model {
@@ -157,10 +219,12 @@ impl Model {
         match self {
             Self::Mlp(m) => m.forward(x, pass),
             Self::Cnn(m) => m.forward(x, pass),
+            Self::Custom(m) => m.forward(x, pass),
         }
     }
 
-    /// The input of the first dense block (or of the head, without dense blocks).
+    /// The input of the first dense block (or of the head, without dense blocks); that of the whole
+    /// model if it has no blocks of the zoo.
     ///
     /// # Shapes
     /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
@@ -169,13 +233,14 @@ impl Model {
         match self {
             Self::Mlp(m) => m.features(x, pass),
             Self::Cnn(m) => m.features(x, pass),
+            Self::Custom(_) => x,
         }
     }
 
     /// The convolution blocks, in order from the input.
     pub fn conv_blocks(&self) -> impl Iterator<Item = &ConvBlock> {
         let stages = match self {
-            Self::Mlp(_) => [].as_slice(),
+            Self::Mlp(_) | Self::Custom(_) => [].as_slice(),
             Self::Cnn(m) => &m.stages,
         };
         stages.iter().flat_map(|stage| &stage.blocks)
@@ -186,29 +251,56 @@ impl Model {
         match self {
             Self::Mlp(m) => &m.blocks,
             Self::Cnn(m) => &m.dense,
+            Self::Custom(_) => &[],
         }
     }
 
-    /// The linear head.
-    pub const fn head(&self) -> &Linear {
+    /// The dense blocks, to change them.
+    pub fn dense_blocks_mut(&mut self) -> &mut [DenseBlock] {
         match self {
-            Self::Mlp(m) => &m.head,
-            Self::Cnn(m) => &m.head,
+            Self::Mlp(m) => &mut m.blocks,
+            Self::Cnn(m) => &mut m.dense,
+            Self::Custom(_) => &mut [],
         }
+    }
+
+    /// The linear head; `None` for a model of a registered kind.
+    pub const fn head(&self) -> Option<&Linear> {
+        match self {
+            Self::Mlp(m) => Some(&m.head),
+            Self::Cnn(m) => Some(&m.head),
+            Self::Custom(_) => None,
+        }
+    }
+
+    /// What an optimizer must know of its parameters. Paths are those inside the model, without the
+    /// name of its variant.
+    pub fn rules(&self) -> ParameterRules {
+        match self {
+            Self::Mlp(_) | Self::Cnn(_) => ParameterRules::STACKED,
+            Self::Custom(m) => m.rules(),
+        }
+    }
+
+    /// True if its parameters are on a device that records gradients.
+    pub fn is_autodiff(&self) -> bool {
+        struct First(Option<bool>);
+        impl ModuleVisitor for First {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.0
+                    .get_or_insert_with(|| param.val().device().is_autodiff());
+            }
+        }
+        let mut first = First(None);
+        self.visit(&mut first);
+        first.0 == Some(true)
     }
 
     /// Number of trained parameters of all replicas together.
     pub fn trained_parameters(&self) -> usize {
-        struct Count(usize);
-        impl ModuleVisitor for Count {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                if param.is_require_grad() {
-                    self.0 += param.val().shape().num_elements();
-                }
-            }
-        }
-        let mut count = Count(0);
-        self.visit(&mut count);
-        count.0
+        let shapes = trained(self).into_iter();
+        shapes
+            .map(|(_, shape)| shape.iter().product::<usize>())
+            .sum()
     }
 }

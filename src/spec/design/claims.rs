@@ -411,7 +411,8 @@ statement = "8 = 8"
         let spec = smoke.replace("margin = 1.0", &format!("margin = 1.0\n{contrast}"));
         let declared = TEXT.replacen("kind = \"K\"", &format!("kind = \"K\"\n{strata}"), 1);
         let claims = parse(&declared).unwrap();
-        Spec::parse_beside(Some(&claims), "x", Path::new("x.toml"), &spec, &[])
+        let zoo = crate::spec::Registry::zoo();
+        Spec::parse_beside(&zoo, Some(&claims), "x", Path::new("x.toml"), &spec, &[])
     }
 
     #[test]

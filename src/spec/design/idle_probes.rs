@@ -2,6 +2,7 @@
 
 use crate::recipe::{NetRecipe, Probe};
 use crate::spec::Arm;
+use ablate_models::block::BlockConfig;
 use ablate_models::norm::NormConfig;
 use ablate_models::zoo::ModelConfig;
 
@@ -31,35 +32,45 @@ pub(in crate::spec) fn idle_probe(arms: &[Arm]) -> Option<(usize, String)> {
     None
 }
 
+/// Whether a probe measures the blocks of the zoo. The others measure scores, which every model has.
+pub(in crate::spec) const fn needs_blocks(probe: Probe) -> bool {
+    !matches!(probe, Probe::TrainTestGap | Probe::Roughness)
+}
+
 fn applies(probe: Probe, net: &NetRecipe) -> bool {
-    let (block, blocks) = match &net.model {
-        ModelConfig::Mlp(config) => (&config.block, config.hidden.len()),
-        ModelConfig::Cnn(config) => (&config.block, config.channels.len() + config.dense.len()),
+    if !needs_blocks(probe) {
+        return match probe {
+            Probe::Roughness => net.data.validation > 0.0 && net.train.evaluations().len() > 1,
+            _ => true,
+        };
+    }
+    let Some(block) = net
+        .model
+        .block()
+        .filter(|_| !net.model.block_paths().is_empty())
+    else {
+        return false;
     };
     match probe {
-        Probe::TrainTestGap => true,
-        Probe::Roughness => net.data.validation > 0.0 && net.train.evaluations().len() > 1,
-        Probe::Saturation | Probe::Homogeneity => blocks > 0,
-        Probe::BiasGradient => blocks > 0 && block.has_bias(block.dropout.rate),
-        Probe::BiasTwin => blocks > 0 && block.norm.is_some(),
-        Probe::ScaleFold => blocks > 0 && block.norm.has_scale(),
-        Probe::EqualTraining => blocks > 0,
-        Probe::Activations | Probe::GradientLandscape | Probe::Identities => blocks > 0,
+        Probe::BiasGradient => block.has_bias(block.dropout.rate),
+        Probe::BiasTwin => block.norm.is_some(),
+        Probe::ScaleFold => block.norm.has_scale(),
         Probe::EvaluationModes | Probe::RunningAverages | Probe::VarianceShift => {
-            blocks > 0 && matches!(block.norm, NormConfig::Batch(_))
+            matches!(block.norm, NormConfig::Batch(_))
         }
-        Probe::LearnedParameters => {
-            blocks > 0 && (block.norm.has_scale() || block.norm.has_center())
-        }
+        Probe::LearnedParameters => block.norm.has_scale() || block.norm.has_center(),
         Probe::PlantedFault => {
-            let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
-            net.train.fault.is_some() && matches!(net.model, ModelConfig::Mlp(_)) && !own
+            let is_dense = matches!(net.model, ModelConfig::Mlp(_));
+            net.train.fault.is_some() && is_dense && !is_over_units(block)
         }
-        Probe::CoAdaptation => {
-            let own = matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_));
-            blocks > 0 && !own
-        }
+        Probe::CoAdaptation => !is_over_units(block),
+        _ => true,
     }
+}
+
+/// Whether a norm takes its statistics over the units of an example.
+const fn is_over_units(block: &BlockConfig) -> bool {
+    matches!(block.norm, NormConfig::Layer(_) | NormConfig::Group(_))
 }
 
 const fn lack(probe: Probe) -> &'static str {

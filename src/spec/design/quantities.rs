@@ -336,23 +336,9 @@ impl Parts {
     pub(crate) fn of(self, model: &ModelConfig) -> (bool, Vec<String>) {
         match self {
             Self::Net => (true, Vec::new()),
-            Self::Blocks => (false, blocks(model)),
-            Self::NetAndBlocks => (true, blocks(model)),
+            Self::Blocks => (false, model.block_paths()),
+            Self::NetAndBlocks => (true, model.block_paths()),
             Self::Named(names) => (false, names.iter().map(|&name| name.to_owned()).collect()),
-        }
-    }
-}
-
-/// Paths of the hidden blocks.
-fn blocks(model: &ModelConfig) -> Vec<String> {
-    let numbered =
-        |stem: &str, n: usize| -> Vec<String> { (0..n).map(|i| format!("{stem}.{i}")).collect() };
-    match model {
-        ModelConfig::Mlp(c) => numbered("blocks", c.hidden.len()),
-        ModelConfig::Cnn(c) => {
-            let stages = 0..c.channels.len();
-            let convs = stages.flat_map(|s| numbered(&format!("stages.{s}.blocks"), c.convs));
-            convs.chain(numbered("dense", c.dense.len())).collect()
         }
     }
 }
@@ -382,7 +368,7 @@ mod tests {
             let conv = model.conv_blocks().map(|block| &block.epilogue);
             let dense = model.dense_blocks().iter().map(|block| &block.epilogue);
             let paths: Vec<String> = conv.chain(dense).map(|t| t.path().to_owned()).collect();
-            assert_eq!(blocks(&config), paths, "{}", preset.name);
+            assert_eq!(config.block_paths(), paths, "{}", preset.name);
         }
     }
 }

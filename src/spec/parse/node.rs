@@ -123,6 +123,22 @@ impl Node {
         }
     }
 
+    /// Removes and returns the node at `path`.
+    pub(in crate::spec) fn take(&mut self, path: &[&str]) -> Option<Self> {
+        let (last, parents) = path.split_last()?;
+        let mut node = self;
+        for &key in parents {
+            let Value::Table(table) = &mut node.value else {
+                return None;
+            };
+            node = table.get_mut(key)?;
+        }
+        match &mut node.value {
+            Value::Table(table) => table.remove(*last),
+            _ => None,
+        }
+    }
+
     /// The items of an array; empty for other values.
     pub(in crate::spec) fn items(&self) -> &[Self] {
         match &self.value {

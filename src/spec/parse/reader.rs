@@ -3,6 +3,8 @@
 //! Enums have two forms. A plain enum is a string. An enum renamed to [`BY_KIND`] is a table: its
 //! `kind` names the variant, and its other keys belong to the variant. Unlike serde's internal tags
 //! this buffers nothing, so every mistake inside keeps its location.
+//!
+//! A struct has no other keys than its fields, with or without serde's `deny_unknown_fields`.
 
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::{Node, Table, Value, brief};
@@ -23,11 +25,37 @@ pub(in crate::spec) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Diagn
     T::deserialize(Reader::new(node))
 }
 
+/// Reads the keys of a table beside its `kind` as a `T`.
+pub(in crate::spec) fn read_beside_kind<T: DeserializeOwned>(node: &Node) -> Result<T, Diagnostic> {
+    T::deserialize(Content(node).reader()).map_err(|fault| fault.at(&node.origin))
+}
+
+/// The `kind` of a table, one of `kinds`, and the node that names it.
+pub(in crate::spec) fn kind<'a>(
+    node: &'a Node,
+    kinds: &[&str],
+) -> Result<(&'a str, &'a Node), Diagnostic> {
+    let Value::Table(table) = &node.value else {
+        let example = kinds.first().copied().unwrap_or_default();
+        let expected = format!("a table such as `{{ kind = \"{example}\" }}`");
+        return Err(Reader::new(node).wrong_type(&expected));
+    };
+    let chosen = table
+        .get("kind")
+        .ok_or_else(|| Diagnostic::missing_key("kind", kinds).at(&node.origin))?;
+    let kind = chosen
+        .as_str()
+        .ok_or_else(|| Reader::new(chosen).wrong_type("a string"))?;
+    Ok((kind, chosen))
+}
+
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     node: &'a Node,
     /// The node is a table whose `kind` has been read.
     kind_read: bool,
+    /// The keys that a table may have; `None` for any.
+    fields: Option<&'static [&'static str]>,
 }
 
 impl<'a> Reader<'a> {
@@ -35,6 +63,7 @@ impl<'a> Reader<'a> {
         Self {
             node,
             kind_read: false,
+            fields: None,
         }
     }
 
@@ -46,6 +75,7 @@ impl<'a> Reader<'a> {
         Entries {
             entries: table.iter(),
             kind_read: self.kind_read,
+            fields: self.fields,
             value: None,
         }
     }
@@ -81,11 +111,15 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Diagnostic> {
         match &self.node.value {
-            Value::Table(_) => self.deserialize_any(visitor),
+            Value::Table(_) => Self {
+                fields: Some(fields),
+                ..self
+            }
+            .deserialize_any(visitor),
             _ => Err(self.wrong_type("a table")),
         }
     }
@@ -96,21 +130,11 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Diagnostic> {
-        let chosen = match (&self.node.value, name == BY_KIND) {
-            (Value::String(_), false) => self.node,
-            (Value::Table(table), true) => table
-                .get("kind")
-                .ok_or_else(|| Diagnostic::missing_key("kind", variants).at(&self.node.origin))?,
+        let (variant, chosen) = match (&self.node.value, name == BY_KIND) {
+            (Value::String(text), false) => (text.as_str(), self.node),
             (_, false) => return Err(self.wrong_type("a string")),
-            (_, true) => {
-                let example = variants.first().copied().unwrap_or_default();
-                let expected = format!("a table such as `{{ kind = \"{example}\" }}`");
-                return Err(self.wrong_type(&expected));
-            }
+            (_, true) => kind(self.node, variants)?,
         };
-        let variant = chosen
-            .as_str()
-            .ok_or_else(|| Reader::new(chosen).wrong_type("a string"))?;
         visitor
             .visit_enum(Choice {
                 variant,
@@ -145,6 +169,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 struct Entries<'a> {
     entries: btree_map::Iter<'a, String, Node>,
     kind_read: bool,
+    fields: Option<&'static [&'static str]>,
     value: Option<&'a Node>,
 }
 
@@ -162,6 +187,11 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         else {
             return Ok(None);
         };
+        if let Some(fields) = self.fields
+            && !fields.contains(&key.as_str())
+        {
+            return Err(Diagnostic::unknown_key(key, fields).at(&node.origin));
+        }
         self.value = Some(node);
         let key: StrDeserializer<'_, Diagnostic> = key.as_str().into_deserializer();
         seed.deserialize(key)
@@ -210,6 +240,7 @@ impl<'a> Content<'a> {
         Reader {
             node: self.0,
             kind_read: true,
+            fields: None,
         }
     }
 }
@@ -288,8 +319,9 @@ impl fmt::Display for Diagnostic {
 /// What serde's visitors expect, in words that TOML's users know.
 fn in_words(expected: &str) -> &str {
     match expected {
-        "usize" | "u64" | "u32" => "a whole number, at least 0",
-        "f64" => "a number",
+        "usize" | "u64" | "u32" | "u16" | "u8" => "a whole number, at least 0",
+        "isize" | "i64" | "i32" | "i16" | "i8" => "a whole number",
+        "f64" | "f32" => "a number",
         "a boolean" => "`true` or `false`",
         "a sequence" => "an array",
         other => other,

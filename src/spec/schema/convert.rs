@@ -11,16 +11,15 @@ use crate::spec::parse::merge::merge;
 use crate::spec::parse::node::{Node, Origin, Value};
 use crate::spec::parse::overrides::Override;
 use crate::spec::parse::reader::read;
+use crate::spec::registry::Registry;
 use crate::spec::resolved::Resolved;
 use crate::spec::schema::program::{self, PROGRAM, SET};
 use crate::spec::schema::tables::{
-    ArmTable, Document, ModelTable, NetTables, NormTable, OneOrMany, PublishedTable, SetTable,
-    TrainTable,
+    ArmTable, Document, NetTables, OneOrMany, PublishedTable, SetTable, TrainTable,
 };
 use crate::spec::schema::validate;
 use crate::spec::{Arm, CLAIMS_FILE, Changes, ProgramDesign, Published, Source, Spec, SpecError};
 use ablate_models::ConfigError;
-use ablate_models::norm::NormConfig;
 use ablate_models::zoo::{ModelConfig, PRESETS};
 use std::path::Path;
 
@@ -36,18 +35,33 @@ impl Spec {
         text: &str,
         overrides: &[Override],
     ) -> Result<Self, SpecError> {
-        Self::parse_beside(None, name, path, text, overrides)
+        Self::parse_with(Registry::installed(), name, path, text, overrides)
     }
 
-    /// [`Self::parse`] that also checks that the claims and identities are declared in `claims`.
+    /// [`Self::parse`] with the kinds of models of `registry`.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`].
+    pub fn parse_with(
+        registry: &Registry,
+        name: &str,
+        path: &Path,
+        text: &str,
+        overrides: &[Override],
+    ) -> Result<Self, SpecError> {
+        Self::parse_beside(registry, None, name, path, text, overrides)
+    }
+
+    /// [`Self::parse_with`] that also checks that the claims and identities are declared in `claims`.
     pub(in crate::spec) fn parse_beside(
+        registry: &Registry,
         claims: Option<&Claims>,
         name: &str,
         path: &Path,
         text: &str,
         overrides: &[Override],
     ) -> Result<Self, SpecError> {
-        let build = |overrides: &[Override]| build(claims, name, path, text, overrides);
+        let build = |overrides: &[Override]| build(registry, claims, name, path, text, overrides);
         let plain = build(&[]).map_err(|fault| SpecError::new(path, &fault))?;
         let with = |overrides: &[Override]| {
             build(overrides).map_err(|fault| SpecError::new(path, &fault.after(overrides)))
@@ -112,6 +126,7 @@ impl Spec {
 }
 
 fn build(
+    registry: &Registry,
     claims: Option<&Claims>,
     name: &str,
     path: &Path,
@@ -142,7 +157,7 @@ fn build(
     let program = match program::is_program(&root) {
         true => Some(program::design(&root)?),
         false => {
-            check_base(&root)?;
+            check_base(registry, &root)?;
             None
         }
     };
@@ -152,6 +167,7 @@ fn build(
     };
     let crossing = Crossing::new(&root, document.factors, &document.exclude)?;
     let base = Base {
+        registry,
         root: &root,
         folder: (resolved.file.as_deref().unwrap_or(path).parent()).unwrap_or(Path::new("")),
         overrides: &all_overrides,
@@ -238,6 +254,7 @@ fn published(
 
 /// What all arms of a file share.
 struct Base<'a> {
+    registry: &'a Registry,
     root: &'a Node,
     /// Folder of the file.
     folder: &'a Path,
@@ -294,14 +311,14 @@ impl Base<'_> {
         }
         match self.program {
             Some(design) => program::arm(self.folder, &merged, cell, design),
-            None => net(&merged, cell),
+            None => net(self.registry, &merged, cell),
         }
     }
 }
 
 /// The arm of `cell`, a net whose tables are `merged`.
-fn net(merged: &Node, cell: &Cell<'_>) -> Result<Arm, Diagnostic> {
-    let tables = net_tables(merged)?;
+fn net(registry: &Registry, merged: &Node, cell: &Cell<'_>) -> Result<Arm, Diagnostic> {
+    let tables = net_tables(registry, merged)?;
     let (train, learning_rates) = tables.train.into_config(part(merged, "train")?)?;
     let net = NetRecipe {
         data: tables.data,
@@ -319,10 +336,10 @@ fn net(merged: &Node, cell: &Cell<'_>) -> Result<Arm, Diagnostic> {
     })
 }
 
-fn net_tables(merged: &Node) -> Result<NetTables, Diagnostic> {
+fn net_tables(registry: &Registry, merged: &Node) -> Result<NetTables, Diagnostic> {
     Ok(NetTables {
         data: read(part(merged, "data")?)?,
-        model: model(part(merged, "model")?)?,
+        model: model(registry, part(merged, "model")?)?,
         train: read(part(merged, "train")?)?,
         probes: probes(merged)?,
     })
@@ -330,7 +347,7 @@ fn net_tables(merged: &Node) -> Result<NetTables, Diagnostic> {
 
 /// Reads the base alone, to find mistyped keys even if every arm replaces their table. Missing keys
 /// are no error, because arms may set them.
-fn check_base(root: &Node) -> Result<(), Diagnostic> {
+fn check_base(registry: &Registry, root: &Node) -> Result<(), Diagnostic> {
     fn unless_missing<T>(part: Result<T, Diagnostic>) -> Result<(), Diagnostic> {
         match part {
             Err(fault) if !fault.is_missing_key() => Err(fault),
@@ -344,7 +361,7 @@ fn check_base(root: &Node) -> Result<(), Diagnostic> {
         }
     }
     unless_missing(part(root, "data").and_then(read::<DataConfig>))?;
-    unless_missing(part(root, "model").and_then(model))?;
+    unless_missing(part(root, "model").and_then(|node| model(registry, node)))?;
     unless_missing(part(root, "train").and_then(read::<TrainTable>))?;
     unless_missing(probes(root))
 }
@@ -377,50 +394,9 @@ fn probes(root: &Node) -> Result<Vec<Probe>, Diagnostic> {
     root.get("probes").map_or(Ok(Vec::new()), read)
 }
 
-/// Reads a model, with the last block merged onto the others. Norms are read separately, because
-/// their type has an internal tag, which loses the location of mistakes.
-fn model(node: &Node) -> Result<ModelConfig, Diagnostic> {
-    let mut node = expand_preset(node, &zoo_presets())?;
-    lay_last_block(&mut node);
-    let norms = ["block", "last_block"].map(|block| take(&mut node, &[block, "norm"]));
-    let mut model: ModelConfig = read::<ModelTable>(&node)?.into();
-    for (block, norm) in model.blocks_mut().into_iter().zip(norms) {
-        block.norm = match norm {
-            Some(norm) => read::<NormTable>(&norm)?.into(),
-            None => NormConfig::None,
-        };
-    }
-    Ok(model)
-}
-
-/// Completes `last_block`, which lists changes to `block`, to a whole block.
-fn lay_last_block(node: &mut Node) {
-    let block = node.get("block").cloned();
-    let Value::Table(table) = &mut node.value else {
-        return;
-    };
-    let (Some(mut whole), Some(last)) = (block, table.get_mut("last_block")) else {
-        return;
-    };
-    let changes = std::mem::replace(last, whole.clone());
-    merge(&mut whole, changes);
-    *last = whole;
-}
-
-/// Removes and returns the node at `path`.
-fn take(node: &mut Node, path: &[&str]) -> Option<Node> {
-    let (last, parents) = path.split_last()?;
-    let mut node = node;
-    for &key in parents {
-        let Value::Table(table) = &mut node.value else {
-            return None;
-        };
-        node = table.get_mut(key)?;
-    }
-    match &mut node.value {
-        Value::Table(table) => table.remove(*last),
-        _ => None,
-    }
+/// Reads a model of a kind in `registry`.
+fn model(registry: &Registry, node: &Node) -> Result<ModelConfig, Diagnostic> {
+    registry.read(&expand_preset(node, &zoo_presets())?)
 }
 
 type Presets = Vec<(&'static str, ModelConfig)>;
@@ -450,7 +426,7 @@ fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Diagnostic> {
     let mut expanded = Node::from_toml(config, &preset.origin);
     expanded.origin = node.origin.clone();
     let mut rest = node.clone();
-    take(&mut rest, &["preset"]);
+    rest.take(&["preset"]);
     merge(&mut expanded, rest);
     Ok(expanded)
 }
@@ -479,6 +455,7 @@ fn locate(root: &Node, error: &ConfigError) -> Diagnostic {
 mod tests {
     use super::*;
     use ablate_models::mlp::MlpConfig;
+    use ablate_models::norm::NormConfig;
 
     fn presets() -> Presets {
         let norm = ablate_models::norm::BatchNormConfig {
@@ -505,16 +482,20 @@ mod tests {
         expand_preset(part(&document, "model")?, &presets())
     }
 
+    fn read_model(node: &Node) -> Result<ModelConfig, Diagnostic> {
+        model(&Registry::zoo(), node)
+    }
+
     #[test]
     fn preset_gives_its_configuration() {
         let node = expanded("model.preset = \"small\"").unwrap();
-        assert_eq!(model(&node).unwrap(), presets()[0].1);
+        assert_eq!(read_model(&node).unwrap(), presets()[0].1);
     }
 
     #[test]
     fn keys_override_the_preset() {
         let text = "[model]\npreset = \"small\"\nhidden = [3]\nblock.norm.center = false";
-        let ModelConfig::Mlp(config) = model(&expanded(text).unwrap()).unwrap() else {
+        let ModelConfig::Mlp(config) = read_model(&expanded(text).unwrap()).unwrap() else {
             panic!("the preset is an MLP");
         };
         assert_eq!(config.hidden, [3]);
@@ -527,7 +508,7 @@ mod tests {
     #[test]
     fn mistyped_key_with_a_preset_keeps_its_line() {
         let node = expanded("[model]\npreset = \"small\"\nhiden = [3]").unwrap();
-        let fault = model(&node).unwrap_err();
+        let fault = read_model(&node).unwrap_err();
         assert_eq!(fault.line(), Some(3));
         assert_eq!(
             fault.message(),

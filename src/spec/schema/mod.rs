@@ -1,6 +1,7 @@
 //! Schema: the tables of a file, their conversion to domain types, and checks across keys.
 
 pub(in crate::spec) mod convert;
+mod custom;
 mod duration;
 mod inputs;
 pub(in crate::spec) mod program;
@@ -8,3 +9,4 @@ pub(in crate::spec) mod ranges;
 pub(in crate::spec) mod tables;
 pub(in crate::spec) mod validate;
 pub(in crate::spec) mod when;
+pub(in crate::spec) mod zoo;

@@ -169,10 +169,7 @@ pub(in crate::spec) fn planted_fault(
         let message = format!("must be at least 1 and below the {end} {unit}s of the run");
         return flaw("train.fault.after", message);
     }
-    let widths = match model {
-        ModelConfig::Mlp(c) => &c.hidden,
-        ModelConfig::Cnn(c) => &c.dense,
-    };
+    let widths = model.dense_widths();
     let Some(&width) = widths.get(fault.layer) else {
         let message = format!("must be below {}, the number of dense blocks", widths.len());
         return flaw("train.fault.layer", message);

@@ -12,8 +12,6 @@ use crate::spec::design::weights::ContrastTable;
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::Node;
 use crate::spec::schema::when::WhenTable;
-use ablate_models::cnn::CnnConfig;
-use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::AffineConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
 use ablate_models::zoo::ModelConfig;
@@ -118,13 +116,6 @@ pub(in crate::spec) struct NetTables {
 
 #[derive(Deserialize)]
 #[serde(rename = "by kind", rename_all = "snake_case")]
-pub(in crate::spec) enum ModelTable {
-    Mlp(MlpConfig),
-    Cnn(CnnConfig),
-}
-
-#[derive(Deserialize)]
-#[serde(rename = "by kind", rename_all = "snake_case")]
 pub(in crate::spec) enum NormTable {
     None(Empty),
     Batch(BatchNormConfig),
@@ -191,15 +182,6 @@ enum ScheduleTable {
         to: f64,
         tau: f64,
     },
-}
-
-impl From<ModelTable> for ModelConfig {
-    fn from(table: ModelTable) -> Self {
-        match table {
-            ModelTable::Mlp(config) => Self::Mlp(config),
-            ModelTable::Cnn(config) => Self::Cnn(config),
-        }
-    }
 }
 
 impl From<NormTable> for NormConfig {
@@ -325,7 +307,7 @@ mod tests {
     use super::*;
     use crate::spec::parse::reader::BY_KIND;
 
-    /// Compiles only while every kind of the zoo and of training has its table here.
+    /// Compiles only while every kind of norm has its table here.
     #[test]
     fn every_kind_has_a_table() {
         let norm = |config| match config {
@@ -337,16 +319,6 @@ mod tests {
         };
         let batch = NormConfig::Batch(BatchNormConfig::default());
         assert_eq!(NormConfig::from(norm(batch.clone())), batch);
-        let model = |config| match config {
-            ModelConfig::Mlp(c) => ModelTable::Mlp(c),
-            ModelConfig::Cnn(c) => ModelTable::Cnn(c),
-        };
-        let mlp = ModelConfig::Mlp(MlpConfig {
-            hidden: vec![1],
-            block: Default::default(),
-            last_block: None,
-        });
-        assert_eq!(ModelConfig::from(model(mlp.clone())), mlp);
     }
 
     #[test]
@@ -372,7 +344,6 @@ mod tests {
             }
         }
         let names = [
-            ModelTable::deserialize(Name).err(),
             NormTable::deserialize(Name).err(),
             OptimizerTable::deserialize(Name).err(),
             ScheduleTable::deserialize(Name).err(),

@@ -6,6 +6,7 @@
 use crate::recipe::{NetRecipe, Recipe};
 use crate::spec::parse::checks::{first_repeat, flaw, is_identifier, is_name, known, under};
 use crate::spec::parse::node::brief;
+use crate::spec::schema::custom;
 use crate::spec::schema::ranges;
 use crate::spec::schema::when;
 use crate::spec::{Arm, Contrast, ContrastKind, Designed, Metric, Published, Spec, When};
@@ -63,6 +64,7 @@ pub(in crate::spec) fn net(net: &NetRecipe, learning_rates: &[f64]) -> Result<()
     ranges::data(&net.data).map_err(|error| under("data", error))?;
     net.model.check().map_err(|error| under("model", error))?;
     ranges::train(&net.train).map_err(|error| under("train", error))?;
+    custom::net(net)?;
     if let Some(fault) = &net.train.fault {
         ranges::planted_fault(fault, &net.data, &net.train, &net.model)?;
     }

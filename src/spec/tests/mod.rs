@@ -4,6 +4,7 @@ mod factors;
 mod fuzz;
 mod mistakes;
 mod program;
+mod registry;
 
 use super::*;
 use crate::recipe::{
@@ -93,10 +94,7 @@ fn parse_with(text: &str, sets: &[&str]) -> Result<Spec, SpecError> {
 }
 
 fn block(arm: &Arm) -> &ablate_models::block::BlockConfig {
-    match &arm.net().unwrap().model {
-        ModelConfig::Mlp(config) => &config.block,
-        ModelConfig::Cnn(config) => &config.block,
-    }
+    arm.net().unwrap().model.block().unwrap()
 }
 
 #[test]
@@ -294,10 +292,7 @@ fn every_preset_can_be_named_and_adjusted() {
         );
         let spec = parse(&format!("{head}{base}[train]{tail}")).unwrap();
         let mut expected = preset.config();
-        match &mut expected {
-            ModelConfig::Mlp(config) => config.block.bias = Bias::Off,
-            ModelConfig::Cnn(config) => config.block.bias = Bias::Off,
-        }
+        expected.blocks_mut()[0].bias = Bias::Off;
         assert_eq!(
             spec.arms[1].net().unwrap().model,
             expected,

@@ -77,8 +77,8 @@ fn strengths(incoming: Tensor<3>, outgoing: Tensor<3>) -> Tensor<2> {
 /// Path and weights of every layer, the head last.
 fn weights(model: &Model) -> Vec<(String, Tensor<3>)> {
     let hidden = hidden_blocks(model).map(|block| (block.path(), block.weight.val().inner()));
-    let head = ("head".to_owned(), model.head().weight.val().inner());
-    hidden.chain([head]).collect()
+    let head = (model.head()).map(|head| ("head".to_owned(), head.weight.val().inner()));
+    hidden.chain(head).collect()
 }
 
 impl EqualTraining {

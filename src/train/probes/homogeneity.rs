@@ -7,7 +7,9 @@ pub(super) struct Homogeneity;
 
 impl ProbeHooks for Homogeneity {
     fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
-        let error = context.job.model.block().activation.homogeneity_error();
-        put_values(results, "homogeneity_error", |_| error);
+        if let Some(block) = context.job.model.block() {
+            let error = block.activation.homogeneity_error();
+            put_values(results, "homogeneity_error", |_| error);
+        }
     }
 }

@@ -58,7 +58,10 @@ pub(super) struct Saturation;
 
 impl ProbeHooks for Saturation {
     fn finish(&mut self, context: &ProbeContext<'_>, results: &mut [ProbeResults]) {
-        let activation = context.job.model.block().activation;
+        let Some(block) = context.job.model.block() else {
+            return;
+        };
+        let activation = block.activation;
         let bound = INACTIVE_SLOPE * activation.largest_slope();
         let counter = InactivityCounter {
             counts: RefCell::default(),

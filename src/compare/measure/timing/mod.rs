@@ -167,7 +167,8 @@ impl TimingRequest {
     }
 }
 
-/// `model` with the units and channels of its hidden layers multiplied by `width`, at least 1 each.
+/// `model` with the units and channels of its hidden layers multiplied by `width`, at least 1 each. A
+/// model that is not of the zoo keeps its size.
 fn widened(model: &ModelConfig, width: f64) -> ModelConfig {
     let mut model = model.clone();
     let widen = |units: &mut usize| *units = ((*units as f64 * width).round() as usize).max(1);
@@ -176,6 +177,7 @@ fn widened(model: &ModelConfig, width: f64) -> ModelConfig {
         ModelConfig::Cnn(cnn) => (cnn.channels.iter_mut())
             .chain(&mut cnn.dense)
             .for_each(widen),
+        ModelConfig::Custom(_) => {}
     }
     model
 }
@@ -382,6 +384,7 @@ mod tests {
         match model {
             ModelConfig::Mlp(mlp) => mlp.hidden.clone(),
             ModelConfig::Cnn(cnn) => [&cnn.channels[..], &cnn.dense].concat(),
+            ModelConfig::Custom(_) => Vec::new(),
         }
     }
 

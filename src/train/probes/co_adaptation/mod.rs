@@ -109,11 +109,9 @@ fn channels(model: &Model) -> usize {
         .conv_blocks()
         .last()
         .map(|block| block.conv.weight.dims()[2]);
-    let first = model.dense_blocks().first();
-    let inputs = first.map_or(model.head().weight.dims(), |block| {
-        block.linear.weight.dims()
-    });
-    conv.unwrap_or(inputs[1])
+    let first = model.dense_blocks().first().map(|block| &block.linear);
+    let inputs = first.or(model.head()).map(|layer| layer.weight.dims()[1]);
+    conv.or(inputs).unwrap_or_default()
 }
 
 /// Features and labels of every replica.

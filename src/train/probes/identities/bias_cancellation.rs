@@ -17,7 +17,8 @@ pub(super) fn measure(
     setup: &IdentitySetup<'_>,
     out: &mut DeviceResults<'_>,
 ) -> Result<(), TrainError> {
-    if !setup.job.model.block().norm.is_some() {
+    let block = setup.job.model.block();
+    if !block.is_some_and(|block| block.norm.is_some()) {
         return Ok(());
     }
     let train_net = |bias| setup.net(&with_bias(setup.job.model, bias));

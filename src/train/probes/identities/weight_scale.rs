@@ -53,15 +53,12 @@ fn with_epsilons(mut model: Model, factor: f64) -> Option<Model> {
             any = true;
         }
     };
-    let dense = match &mut model {
-        Model::Mlp(m) => &mut m.blocks,
-        Model::Cnn(m) => {
-            let convs = m.stages.iter_mut().flat_map(|stage| &mut stage.blocks);
-            convs.for_each(|block| multiply(&mut block.epilogue.norm));
-            &mut m.dense
-        }
-    };
-    dense
+    if let Model::Cnn(m) = &mut model {
+        let convs = m.stages.iter_mut().flat_map(|stage| &mut stage.blocks);
+        convs.for_each(|block| multiply(&mut block.epilogue.norm));
+    }
+    model
+        .dense_blocks_mut()
         .iter_mut()
         .for_each(|block| multiply(&mut block.epilogue.norm));
     any.then_some(model)

@@ -1,0 +1,327 @@
+//! Data sets that a program registers beside the built-in ones.
+
+use super::catalog::{CatalogEntry, class_counts};
+use super::content::FileHashes;
+use super::dataset::{Dataset, Examples};
+use super::error::DataError;
+use crate::recipe::DataName;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Largest number of classes: labels are bytes.
+const MOST_CLASSES: usize = 256;
+
+/// A data set of one's own. It is loaded when a spec first needs it, once per process.
+///
+/// The content hash that enters the ids of cells is computed from the images and labels.
+pub trait DataSource {
+    /// Name in prose.
+    const TITLE: &'static str;
+    /// Authors, reference and licence.
+    const SOURCE: &'static str;
+
+    /// Loads the images.
+    ///
+    /// # Errors
+    /// If that is impossible. The message continues "cannot load data set `name`: ".
+    fn load() -> Result<Images, String>;
+}
+
+/// Labelled images with one byte per value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// Height, width and channels.
+    pub shape: [usize; 3],
+    /// Number of classes, from 2 to 256.
+    pub classes: usize,
+    /// Largest value of the format, by which `scale = "unit"` divides.
+    pub max_pixel: u8,
+    /// The training examples, or all examples if there is no test part; every class must occur.
+    pub train: Examples,
+    /// The test examples, if they are a part of their own.
+    pub test: Option<Examples>,
+}
+
+/// A registered data set.
+struct Registered {
+    name: DataName,
+    title: &'static str,
+    source: &'static str,
+    load: fn() -> Result<Images, String>,
+    loaded: OnceLock<Result<Loaded, String>>,
+    /// The entry of a data set that cannot be loaded.
+    empty: OnceLock<CatalogEntry>,
+}
+
+struct Loaded {
+    entry: CatalogEntry,
+    dataset: Arc<Dataset>,
+    hashes: FileHashes,
+}
+
+/// The registered data sets. A static, because the catalogue is asked by name wherever data are used.
+static REGISTERED: Mutex<Vec<&'static Registered>> = Mutex::new(Vec::new());
+
+/// Registers a data set under the name `key`; false if there is one already.
+pub(crate) fn register<D: DataSource>(key: &str) -> bool {
+    let Some(name) = DataName::register(key) else {
+        return false;
+    };
+    let new = Registered {
+        name,
+        title: D::TITLE,
+        source: D::SOURCE,
+        load: D::load,
+        loaded: OnceLock::new(),
+        empty: OnceLock::new(),
+    };
+    let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    registered.push(Box::leak(Box::new(new)));
+    true
+}
+
+/// The names, in the order of their registration.
+pub(super) fn names() -> Vec<DataName> {
+    let registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    registered.iter().map(|data| data.name).collect()
+}
+
+/// The catalogue entry; without images if the data set cannot be loaded.
+pub(super) fn entry(name: DataName) -> &'static CatalogEntry {
+    let data = named(name);
+    match data.loaded() {
+        Ok(loaded) => &loaded.entry,
+        Err(_) => data.empty.get_or_init(|| data.entry([1; 3], 0, &[], None)),
+    }
+}
+
+/// The images and their hashes.
+///
+/// # Errors
+/// If they cannot be loaded.
+pub(super) fn load(name: DataName) -> Result<(Arc<Dataset>, FileHashes), DataError> {
+    let loaded = named(name).loaded();
+    let loaded = loaded.map_err(|why| DataError::Registered {
+        name: name.key(),
+        why: why.to_owned(),
+    })?;
+    Ok((Arc::clone(&loaded.dataset), loaded.hashes.clone()))
+}
+
+fn named(name: DataName) -> &'static Registered {
+    let registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    registered
+        .iter()
+        .find(|data| data.name == name)
+        .expect("only registered names can be made")
+}
+
+impl Registered {
+    fn loaded(&self) -> Result<&Loaded, &str> {
+        let loaded = self.loaded.get_or_init(|| {
+            let images = (self.load)()?;
+            images.check()?;
+            Ok(self.complete(images))
+        });
+        loaded.as_ref().map_err(String::as_str)
+    }
+
+    fn complete(&self, images: Images) -> Loaded {
+        let [height, width, channels] = images.shape;
+        let counts = |examples: &Examples| -> &'static [usize] {
+            class_counts(&examples.labels, images.classes).leak()
+        };
+        let (train, test) = (counts(&images.train), images.test.as_ref().map(counts));
+        let dataset = Dataset {
+            name: self.name,
+            height,
+            width,
+            channels,
+            classes: images.classes,
+            max_pixel: f32::from(images.max_pixel),
+            train: images.train,
+            test: images.test,
+        };
+        Loaded {
+            entry: self.entry(images.shape, images.max_pixel, train, test),
+            hashes: dataset.hashes(),
+            dataset: Arc::new(dataset),
+        }
+    }
+
+    fn entry(
+        &self,
+        [height, width, channels]: [usize; 3],
+        max_pixel: u8,
+        train: &'static [usize],
+        test: Option<&'static [usize]>,
+    ) -> CatalogEntry {
+        CatalogEntry {
+            name: self.name,
+            title: self.title,
+            source: self.source,
+            folder: None,
+            height,
+            width,
+            channels,
+            max_pixel,
+            train,
+            test,
+            ends: None,
+            hashes: None,
+            package: None,
+        }
+    }
+}
+
+impl Images {
+    /// Checks that the parts fit each other.
+    fn check(&self) -> Result<(), String> {
+        let features: usize = self.shape.iter().product();
+        if features == 0 {
+            return Err(format!("its images have the shape {:?}", self.shape));
+        }
+        if !(2..=MOST_CLASSES).contains(&self.classes) {
+            let classes = self.classes;
+            return Err(format!(
+                "it has {classes} classes; 2 to {MOST_CLASSES} are possible"
+            ));
+        }
+        if self.max_pixel == 0 {
+            return Err("its `max_pixel` is 0".to_owned());
+        }
+        let parts = [
+            ("training", Some(&self.train)),
+            ("test", self.test.as_ref()),
+        ];
+        for (part, examples) in parts.into_iter().filter_map(|(part, e)| Some((part, e?))) {
+            if examples.is_empty() {
+                return Err(format!("it has no {part} examples"));
+            }
+            let (found, wanted) = (examples.pixels.len(), examples.len() * features);
+            if found != wanted {
+                return Err(format!(
+                    "it has {found} values for {} {part} labels and images of {features} values",
+                    examples.len()
+                ));
+            }
+            let beyond = examples
+                .labels
+                .iter()
+                .find(|&&label| usize::from(label) >= self.classes);
+            if let Some(label) = beyond {
+                let classes = self.classes;
+                return Err(format!(
+                    "the {part} label {label} is not below {classes}, its classes"
+                ));
+            }
+        }
+        let counts = class_counts(&self.train.labels, self.classes);
+        match counts.iter().position(|&count| count == 0) {
+            Some(class) => Err(format!("no training example belongs to class {class}")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data;
+    use crate::recipe::DataConfig;
+
+    fn images() -> Images {
+        let labels: Vec<u8> = (0..40).map(|i| i % 2).collect();
+        Images {
+            shape: [1, 1, 3],
+            classes: 2,
+            max_pixel: 2,
+            train: Examples {
+                pixels: labels.iter().flat_map(|&label| [label, 1, 2]).collect(),
+                labels,
+            },
+            test: None,
+        }
+    }
+
+    struct Stripes;
+
+    impl DataSource for Stripes {
+        const TITLE: &'static str = "Stripes";
+        const SOURCE: &'static str = "made up";
+
+        fn load() -> Result<Images, String> {
+            Ok(images())
+        }
+    }
+
+    struct Absent;
+
+    impl DataSource for Absent {
+        const TITLE: &'static str = "Absent";
+        const SOURCE: &'static str = "nowhere";
+
+        fn load() -> Result<Images, String> {
+            Err("the disk is not there".to_owned())
+        }
+    }
+
+    fn config(name: &str) -> DataConfig {
+        serde_json::from_value(serde_json::json!({"name": name})).unwrap()
+    }
+
+    #[test]
+    fn registered_data_are_known_by_name() {
+        assert!(register::<Stripes>("stripes"));
+        assert!(!register::<Stripes>("stripes"));
+        assert!(!register::<Stripes>("mnist"));
+        let config = config("stripes");
+        let entry = data::entry(config.name);
+        assert_eq!((entry.key(), entry.image_shape()), ("stripes", [1, 1, 3]));
+        assert_eq!((entry.train, entry.test), (&[20, 20][..], None));
+        assert!(data::all().contains(&config.name));
+        let prepared = data::prepare(&config, 3).unwrap();
+        assert_eq!(prepared.dataset.train, images().train);
+        assert_eq!(
+            data::content_hash(&config),
+            Some(prepared.dataset.hashes().content())
+        );
+    }
+
+    #[test]
+    fn data_that_cannot_be_loaded_say_why() {
+        register::<Absent>("absent");
+        let config = config("absent");
+        assert_eq!(data::entry(config.name).train_images(), 0);
+        for error in [
+            data::load(&config).unwrap_err(),
+            data::SplitSizes::of_published(&config).unwrap_err(),
+        ] {
+            let message = error.to_string();
+            assert_eq!(
+                message,
+                "cannot load data set `absent`: the disk is not there"
+            );
+        }
+        assert_eq!(data::content_hash(&config), None);
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_rejected() {
+        type Spoil = fn(&mut Images);
+        let cases: [(&str, Spoil); 6] = [
+            ("shape", |i| i.shape = [0, 1, 3]),
+            ("classes", |i| i.classes = 1),
+            ("max_pixel", |i| i.max_pixel = 0),
+            ("values for", |i| i.train.pixels.truncate(9)),
+            ("not below", |i| i.train.labels[3] = 2),
+            ("class 2", |i| i.classes = 3),
+        ];
+        images().check().unwrap();
+        for (part, spoil) in cases {
+            let mut images = images();
+            spoil(&mut images);
+            let message = images.check().unwrap_err();
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+}
