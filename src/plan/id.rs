@@ -5,6 +5,7 @@ use crate::recipe::{Content, DataConfig, NetRecipe, ProgramRecipe, Recipe};
 use crate::spec::Arm;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Hexadecimal digits of an id: 80 bits. A billion cells collide with a probability of one in a
@@ -13,17 +14,25 @@ const DIGITS: usize = 20;
 
 /// The part of an id that all cells of an arm share; without the name and label of the arm.
 ///
-/// The content of the data is `null` where it is that of files that this machine does not have.
-pub(super) struct SharedPart(Value);
+/// The content of the data is `null` where it is that of files that this machine does not have. It is kept
+/// as the text of each field, because an experiment has hundreds of cells per arm.
+pub(super) struct SharedPart(BTreeMap<String, String>);
 
 impl SharedPart {
     /// `fingerprint` identifies the built-in code that computes the numbers of nets. A program has its own
     /// code, the files that it lists as inputs.
     pub(super) fn new(arm: &Arm, device: &str, fingerprint: &str) -> Self {
-        Self(match &arm.recipe {
+        let mut fields = match &arm.recipe {
             Recipe::Net(net) => of_net(net, device, fingerprint),
             Recipe::Program(program) => of_program(program, device),
-        })
+        };
+        fields.sort_all_objects();
+        let fields = fields.as_object().into_iter().flatten();
+        Self(
+            fields
+                .map(|(key, value)| (key.clone(), value.to_string()))
+                .collect(),
+        )
     }
 
     /// The first digits of SHA-256 over the canonical JSON of the cell.
@@ -39,13 +48,24 @@ impl SharedPart {
 
     /// JSON with sorted keys, no spaces, and shortest round-trip numbers.
     fn canonical(&self, learning_rate: Option<f64>, seed: u64) -> String {
-        let mut cell = self.0.clone();
-        if let Some(rate) = learning_rate {
-            cell["learning_rate"] = rate.into();
-        }
-        cell["seed"] = seed.into();
-        cell.sort_all_objects();
-        cell.to_string()
+        let rate = learning_rate.map(|rate| Value::from(rate).to_string());
+        let seed = seed.to_string();
+        let own = [
+            ("learning_rate", rate.as_deref()),
+            ("seed", Some(seed.as_str())),
+        ];
+        let own = own
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)));
+        let shared = self
+            .0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        let fields: BTreeMap<&str, &str> = shared.chain(own).collect();
+        let fields = fields
+            .iter()
+            .map(|(key, value)| format!("\"{key}\":{value}"));
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
     }
 }
 

@@ -21,6 +21,7 @@
 //! | `median` | order-statistic interval of a median, ratio of medians |
 //! | `censored` | median of right-censored times to an event |
 //! | `crossing` | size from which on a ratio stays above one |
+//! | `proportion` | score interval of a proportion |
 //! | `signflip` | sign-flip (randomization) test of a mean of zero |
 //! | `welch` | t interval of weighted sums of means of independent samples |
 //! | `tost` | equivalence test (TOST) and minimum-effect test |
@@ -50,6 +51,7 @@ mod looks;
 mod median;
 mod noncentral;
 pub mod power;
+mod proportion;
 mod sample;
 mod signflip;
 mod student;
@@ -83,6 +85,7 @@ pub use power::{
     MAX_SEEDS, detectable_difference, detectable_margin, equivalence_power, power_of_difference,
     power_of_direction, seeds_needed,
 };
+pub use proportion::proportion_interval;
 pub use sample::{Sample, StatsError};
 pub use signflip::{Alternative, EXACT_LIMIT, sign_flip_min_p, sign_flip_test};
 pub use tost::{equivalence_p, minimum_effect_p};
