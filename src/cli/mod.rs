@@ -9,6 +9,7 @@ mod console;
 mod data;
 mod devices;
 mod diff;
+mod estimate;
 mod exit;
 mod explain;
 mod folder;

@@ -1,11 +1,11 @@
 //! `ablate plan`.
 
-use super::arguments::{Format, FormatArg, RunSettings};
+use super::arguments::{Format, FormatArg};
 use super::console::Console;
+use super::estimate;
 use super::exit::{Code, Failure};
 use super::folder::summary_of;
 use super::run;
-use super::trainer;
 use super::work::Work;
 use crate::analysis::{PowerForecast, power_forecast};
 use crate::plan::warnings;
@@ -13,13 +13,7 @@ use crate::spec::{Contrast, Expect, Metric};
 use crate::text::counted;
 use crate::text::number::{decimals, fixed};
 use crate::text::wrap::paragraph;
-use crate::trainer::Job;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
@@ -88,7 +82,7 @@ pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
     for work in &works {
         let seconds = match args.no_time {
             true => None,
-            false => estimate_seconds(work, &args.run.settings, &results.folder, console)?,
+            false => estimate::seconds(work, &args.run.settings, &results.folder, console)?,
         };
         let summary = summary_of(&work.plan.spec.name, &results.folder);
         let contrasts = power_forecast(&work.plan.spec, summary.as_ref(), args.expected_error);
@@ -128,73 +122,6 @@ fn describe(work: &Work, contrasts: Vec<PowerForecast>, seconds: Option<f64>) ->
         contrasts,
         warnings,
     }
-}
-
-/// Estimates the seconds of all jobs. One job per arm is timed and scaled to the number of cells of
-/// the others. As many jobs are timed in parallel as a run trains, because parallel jobs slow each
-/// other down.
-fn estimate_seconds(
-    work: &Work,
-    settings: &RunSettings,
-    results: &Path,
-    console: &Console,
-) -> Result<Option<f64>, Failure> {
-    let spec = &work.plan.spec;
-    let workers = settings.jobs(spec).min(work.jobs.len()).max(1);
-    let (device, folder) = (&work.plan.device, results.join(&spec.name));
-    let trainer = trainer::trainer_of(spec, device, settings.isolate, workers, &folder)?;
-    let mut firsts: Vec<&Job> = Vec::new();
-    for job in &work.jobs {
-        if !firsts.iter().any(|first| first.arm == job.arm) {
-            firsts.push(job);
-        }
-    }
-    let name = &work.plan.spec.name;
-    console.detail(&format!("{name}: timing {}", counted(firsts.len(), "arm")));
-    let next = AtomicUsize::new(0);
-    let timed: Mutex<BTreeMap<&str, Option<f64>>> = Mutex::default();
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(job) = firsts.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let seconds = trainer.estimate(job);
-                    let per_cell = seconds.map(|seconds| seconds / job.cells.len() as f64);
-                    let mut timed = timed.lock().unwrap_or_else(PoisonError::into_inner);
-                    timed.insert(&job.arm, per_cell);
-                }
-            });
-        }
-    });
-    let timed = timed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if spec.program.is_some() && timed.values().any(Option::is_none) {
-        console.info(&format!(
-            "{name}: no time estimate before the first run of the program"
-        ));
-        return Ok(None);
-    }
-    if let Some((arm, _)) = timed.iter().find(|(_, seconds)| seconds.is_none()) {
-        console.info(&format!(
-            "{name}: no time estimate, because arm `{arm}` cannot be trained here; see `ablate data list` \
-             for missing data"
-        ));
-        return Ok(None);
-    }
-    let jobs = work.jobs.iter().map(|job| {
-        let per_cell = timed.get(job.arm.as_str()).copied().flatten();
-        per_cell.unwrap_or(0.0) * job.cells.len() as f64
-    });
-    Ok(Some(makespan(jobs, workers)))
-}
-
-/// Time at which the last of `jobs` ends if each free worker takes the next job.
-fn makespan(jobs: impl Iterator<Item = f64>, workers: usize) -> f64 {
-    let mut ends = vec![0.0f64; workers.max(1)];
-    for seconds in jobs {
-        let first = ends.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
-        let free = first.map_or(0, |(worker, _)| worker);
-        ends[free] += seconds;
-    }
-    ends.into_iter().fold(0.0, f64::max)
 }
 
 fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
@@ -313,14 +240,6 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn makespan_is_the_end_of_the_last_job() {
-        assert_eq!(makespan([3.0, 1.0, 1.0, 1.0].into_iter(), 2), 3.0);
-        assert_eq!(makespan([1.0, 1.0, 5.0].into_iter(), 2), 6.0);
-        assert_eq!(makespan([1.0, 2.0].into_iter(), 1), 3.0);
-        assert_eq!(makespan([].into_iter(), 2), 0.0);
-    }
 
     #[test]
     fn error_rates_are_percentages() {
