@@ -3,6 +3,7 @@
 use crate::data::tests_on_folds;
 use crate::recipe::NetRecipe;
 use crate::spec::{Arm, Spec};
+use crate::text::counted;
 use ablate_models::zoo::ModelConfig;
 use serde::Serialize;
 
@@ -39,10 +40,7 @@ pub(super) fn conditions(spec: &Spec) -> String {
         )
     });
     let length = shared(&arms, |net| {
-        match (net.train.length.count(), net.train.length.unit()) {
-            (1, unit) => format!("1 {unit}"),
-            (n, unit) => format!("{n} {unit}s"),
-        }
+        counted(net.train.length.count(), net.train.length.unit())
     });
     let batch = shared(&arms, |net| format!("batches of {}", net.train.batch_size));
     let optimizer = shared(&arms, |net| {

@@ -70,7 +70,7 @@ pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome}
 pub use new_data::{NewData, NewDataMethod};
 pub use paired_scores::PairedScores;
 pub use power_forecast::{PowerForecast, SdSource, WeakContrast, power_forecast, weak_contrasts};
-pub use presentation::{finding_words, metric_decimals, prediction_word, verdict_word};
+pub use presentation::{finding_words, metric_decimals, prediction_word, ruled_out, verdict_word};
 pub use result_diff::{ArmDiff, DIFF_CONFIDENCE, DiffMethod, diff_arm, scores_of_arm};
 pub use seed_check::{CheckedMetric, SeedCheck};
 pub use settling::{FittedChange, Settling};

@@ -29,6 +29,22 @@ pub fn finding_words(finding: Finding) -> &'static str {
     }
 }
 
+/// What the verdict on a prediction of a direction rests on if it is contradicted although `finding` shows
+/// neither direction.
+pub fn ruled_out(
+    expect: Expect,
+    verdict: Option<Verdict>,
+    finding: Finding,
+) -> Option<&'static str> {
+    let shown = finding.is_better() || finding.is_worse();
+    match expect {
+        _ if shown || verdict != Some(Verdict::Contradicted) => None,
+        Expect::Better => Some("a gain as large as the margin is ruled out"),
+        Expect::Worse => Some("a loss as large as the margin is ruled out"),
+        Expect::Equivalent | Expect::Differs => None,
+    }
+}
+
 /// The prediction as a word.
 pub fn prediction_word(expect: Expect) -> &'static str {
     match expect {
@@ -65,6 +81,18 @@ impl ContrastSummary {
         self.decision
             .as_ref()
             .map_or(Finding::Unclear, |d| d.finding)
+    }
+
+    /// The finding in words. Where it is unclear and the prediction is contradicted all the same, with what
+    /// that rests on: `unclear; a gain as large as the margin is ruled out`.
+    pub fn explained_finding(&self) -> String {
+        explained(self, self.verdict, self.finding())
+    }
+
+    /// [`Self::explained_finding`] for new data; `None` if it is not known.
+    pub fn explained_new_finding(&self) -> Option<String> {
+        let new = self.new_data.as_ref()?;
+        Some(explained(self, new.verdict, new.finding))
     }
 
     /// The verdict and its population in words: `supported on this data set, but too small to matter`. A
@@ -155,6 +183,15 @@ impl Summary {
             Some(withheld) => withheld.words(),
             None => self.verdict.map_or("none", verdict_word).to_owned(),
         }
+    }
+}
+
+fn explained(contrast: &ContrastSummary, verdict: Option<Verdict>, finding: Finding) -> String {
+    let words = finding_words(finding);
+    let reason = ruled_out(contrast.contrast.expect, verdict, finding);
+    match reason.filter(|_| finding == Finding::Unclear) {
+        Some(reason) => format!("{words}; {reason}"),
+        None => words.to_owned(),
     }
 }
 

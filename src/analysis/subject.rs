@@ -80,7 +80,7 @@ pub fn control(summary: &Summary, comparison: &ContrastKind) -> Option<String> {
 }
 
 /// The two ends of an axis of improvements: the meaning of values below and above 0.
-pub fn ends(summary: &Summary, comparison: &ContrastKind) -> [String; 2] {
+pub fn ends(summary: &Summary, comparison: &ContrastKind, weights: &[Weight]) -> [String; 2] {
     let words = Words(&summary.factors);
     match comparison {
         ContrastKind::Arms { treatment, control } => {
@@ -101,6 +101,9 @@ pub fn ends(summary: &Summary, comparison: &ContrastKind) -> [String; 2] {
             }
             _ => ["smaller", "larger"].map(|size| format!("{size} interaction")),
         },
+        ContrastKind::Sum if means(weights).is_some() => {
+            ["second", "first"].map(|side| format!("{side} of the two better"))
+        }
         ContrastKind::Sum => {
             ["negative", "positive"].map(|sign| format!("arms with {sign} weights better"))
         }
@@ -112,8 +115,15 @@ fn arm_label(summary: &Summary, name: &str) -> String {
     one_line(arm.map_or(name, |arm| arm.label.as_str()))
 }
 
-/// `1 × a − 0.5 × b − 0.5 × c`.
+/// Most arms of a mean that are named one by one.
+const MOST_NAMED_ARMS: usize = 3;
+
+/// `mean of b and c minus a`, or else `a − 0.25 × b − 0.75 × c`.
 fn weighted_sum(weights: &[Weight], name: impl Fn(&str) -> String) -> String {
+    if let Some(sides) = means(weights) {
+        let [first, second] = sides.map(|arms| mean_of(&arms, &name));
+        return format!("{first} minus {second}");
+    }
     let mut text = String::new();
     for (k, term) in weights.iter().enumerate() {
         let size = fixed(term.weight.abs(), 3);
@@ -127,9 +137,38 @@ fn weighted_sum(weights: &[Weight], name: impl Fn(&str) -> String) -> String {
             (_, false) => " + ",
             (_, true) => " \u{2212} ",
         };
-        text.push_str(&format!("{sign}{size} × {}", name(&term.arm)));
+        let factor = match size {
+            "1" => String::new(),
+            size => format!("{size} × "),
+        };
+        text.push_str(&format!("{sign}{factor}{}", name(&term.arm)));
     }
     text
+}
+
+/// The arms with positive and those with negative weights, if it is the difference of their means.
+fn means(weights: &[Weight]) -> Option<[Vec<&str>; 2]> {
+    let side = |sign: f64| -> Option<Vec<&str>> {
+        let own = || weights.iter().filter(move |term| sign * term.weight > 0.0);
+        let share = 1.0 / own().count().max(1) as f64;
+        let equal = own().all(|term| (sign * term.weight / share - 1.0).abs() < 1e-3);
+        let arms: Vec<&str> = own().map(|term| term.arm.as_str()).collect();
+        (equal && !arms.is_empty()).then_some(arms)
+    };
+    Some([side(1.0)?, side(-1.0)?])
+}
+
+/// `mean of a and b`, and `mean of 6 arms (a to f)` for many; a single arm is its own mean.
+fn mean_of(arms: &[&str], name: impl Fn(&str) -> String) -> String {
+    let names: Vec<String> = arms.iter().map(|arm| name(arm)).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [some @ .., last] if names.len() <= MOST_NAMED_ARMS => {
+            format!("mean of {} and {last}", some.join(", "))
+        }
+        [first, .., last] => format!("mean of {} arms ({first} to {last})", names.len()),
+    }
 }
 
 /// The labels of factors and levels.
@@ -227,5 +266,38 @@ pub fn short(comparison: &ContrastKind, weights: &[Weight]) -> String {
             }
             text
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(terms: &[(&str, f64)]) -> String {
+        let terms = terms.iter().map(|(arm, weight)| Weight {
+            arm: (*arm).to_owned(),
+            weight: *weight,
+        });
+        weighted_sum(&terms.collect::<Vec<_>>(), str::to_owned)
+    }
+
+    #[test]
+    fn differences_of_means_name_their_arms() {
+        assert_eq!(sum(&[("a", -1.0), ("b", 1.0)]), "b minus a");
+        let two = sum(&[("a", -0.5), ("b", 1.0), ("c", -0.5)]);
+        assert_eq!(two, "b minus mean of a and c");
+        let many: Vec<(&str, f64)> = ["a", "b", "c", "d"].map(|arm| (arm, 0.25)).to_vec();
+        let many = [many, vec![("e", -1.0)]].concat();
+        assert_eq!(sum(&many), "mean of 4 arms (a to d) minus e");
+    }
+
+    #[test]
+    fn other_sums_have_their_weights() {
+        let crossed = sum(&[("a", 1.0), ("b", -1.0), ("c", -1.0), ("d", 1.0)]);
+        assert_eq!(crossed, "a \u{2212} b \u{2212} c + d");
+        assert_eq!(
+            sum(&[("a", 1.0), ("b", -0.25), ("c", -0.75)]),
+            "a \u{2212} 0.25 × b \u{2212} 0.75 × c"
+        );
     }
 }

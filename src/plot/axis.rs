@@ -3,6 +3,7 @@
 use super::canvas::{Anchor, BOLD, Canvas, Type, shorten};
 use super::style::{GRID, INK, LABEL, SMALL};
 use crate::stats::Interval;
+use crate::text::number::fixed;
 use plotters::style::RGBColor;
 
 /// A range of values.
@@ -45,7 +46,7 @@ impl Range {
 /// The values of [`ticks`] with their labels.
 pub(crate) fn labelled(range: Range, count: usize) -> Vec<(f64, String)> {
     let (values, decimals) = ticks(range, count);
-    let label = |v: f64| (v, format!("{v:.decimals$}"));
+    let label = |v: f64| (v, fixed(v, decimals));
     values.into_iter().map(label).collect()
 }
 

@@ -7,8 +7,9 @@ use super::findings::{DISC, color, draw_sign, is_open};
 use super::style::{EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, WIDTH};
 use super::swarm::{STRIP, draw_swarm};
 use crate::analysis::subject::{ends, subject};
-use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word};
-use crate::spec::ContrastKind;
+use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word, ruled_out};
+use crate::spec::{Contrast, ContrastKind, When};
+use crate::stats::Finding;
 use crate::text::capitalized;
 use crate::text::number::{interval, level, signed};
 
@@ -21,6 +22,11 @@ const END_ROW: f64 = 16.0;
 const GAP: f64 = 18.0;
 pub(super) const LEFT: f64 = EDGE + 8.0;
 pub(super) const RIGHT: f64 = WIDTH - EDGE - 8.0;
+
+/// Whether a contrast is read at an epoch or step.
+const fn names_time(contrast: &Contrast) -> bool {
+    matches!(contrast.when, When::Epoch(_) | When::Step(_))
+}
 
 /// A contrast and the texts above its strip.
 pub(super) struct Row<'a> {
@@ -48,7 +54,11 @@ pub(super) fn extent(contrast: &ContrastSummary) -> impl Iterator<Item = f64> {
 impl<'a> Row<'a> {
     pub(super) fn of(summary: &Summary, contrast: &'a ContrastSummary) -> Self {
         let asked = &contrast.contrast;
-        let when = asked.when.read("").trim().to_owned();
+        let timed = summary.contrasts.iter().any(|c| names_time(&c.contrast));
+        let when = match asked.when {
+            When::Last if timed => "after the last epoch".to_owned(),
+            when => when.read("").trim().to_owned(),
+        };
         let title = match (&asked.comparison, when.is_empty()) {
             (ContrastKind::Arms { .. }, _) => capitalized(&when),
             (comparison, true) => subject(summary, comparison, &asked.weights),
@@ -56,7 +66,7 @@ impl<'a> Row<'a> {
                 format!("{}, {when}", subject(summary, comparison, &asked.weights))
             }
         };
-        let [left, right] = ends(summary, &asked.comparison);
+        let [left, right] = ends(summary, &asked.comparison, &asked.weights);
         let room = (RIGHT - LEFT) / 2.0 - 12.0;
         let end = |text: String| wrap_to(&text, SMALL, room, 2);
         Self {
@@ -68,6 +78,10 @@ impl<'a> Row<'a> {
                 end(format!("{right} \u{2192}")),
             ],
         }
+    }
+
+    pub(super) fn is_primary(&self) -> bool {
+        self.contrast.contrast.primary
     }
 
     /// Height of the texts above the strip.
@@ -131,11 +145,17 @@ impl FindingWords {
             None => format!("too few pairs, n = {n}"),
         };
         let prediction = match contrast.verdict {
-            Some(_) => format!(
-                "(predicted {}: {})",
-                prediction_word(contrast.contrast.expect),
-                contrast.short_verdict_words()
-            ),
+            Some(verdict) => {
+                let (expect, finding) = (contrast.contrast.expect, contrast.finding());
+                let reason = ruled_out(expect, Some(verdict), finding);
+                let reason = reason.filter(|_| finding == Finding::Unclear);
+                format!(
+                    "(predicted {}: {}{})",
+                    prediction_word(expect),
+                    contrast.short_verdict_words(),
+                    reason.map_or(String::new(), |reason| format!("; {reason}"))
+                )
+            }
             None => "(exploratory)".to_owned(),
         };
         Self {

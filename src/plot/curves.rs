@@ -4,7 +4,7 @@
 
 use super::arrangement::Arrangement;
 use super::axis::Range;
-use super::lines::Line;
+use super::lines::{Line, early};
 use super::small_multiples::{Facet, SmallMultiples, Ticks};
 use super::{FigureKind, PlotError, Section, finished, time_unit};
 use crate::analysis::{Cells, Summary};
@@ -32,7 +32,7 @@ pub(super) fn curves(
         .map(|group| {
             let lines = group.lines.iter();
             let lines = lines.filter_map(|&(style, arm)| line(spec, cells, summary, style, arm));
-            (group.name.clone(), lines.collect())
+            (group.name(), lines.collect())
         })
         .filter(|(_, lines): &(String, Vec<Line>)| !lines.is_empty())
         .collect();
@@ -100,22 +100,19 @@ struct Axes {
 }
 
 impl Axes {
-    /// The first fifth of the epochs does not set the accuracy axis, because it would flatten the
-    /// rest.
+    /// Early epochs do not set the accuracy axis, see [`early`].
     fn of(lines: &[&Line]) -> Option<Self> {
         let x = Range::of(lines.iter().flat_map(|line| line.means.iter().map(|p| p.0)))?;
-        let early = |line: &Line| match line.means.len() {
-            0..4 => 0,
-            n => n.div_ceil(5),
-        };
         let means = |line: &'_ Line, from: usize| -> Vec<f64> {
             line.means[from..].iter().map(|p| p.1).collect()
         };
+        let early = early(lines.iter().copied(), 0.5);
+        let from = |line: &Line| early.min(line.means.len().saturating_sub(1));
         let all = Range::of(lines.iter().flat_map(|line| means(line, 0)))?;
-        let late = Range::of(lines.iter().flat_map(|line| means(line, early(line))))?;
+        let late = Range::of(lines.iter().flat_map(|line| means(line, from(line))))?;
         let bands = lines
             .iter()
-            .flat_map(|line| line.bands[early(line)..].iter().flatten());
+            .flat_map(|line| line.bands[from(line)..].iter().flatten());
         let bands = Range::of(bands.flat_map(|b| [b.low, b.high])).unwrap_or(late);
         let low = bands.low.max(late.low - late.span().max(0.5));
         let high = bands

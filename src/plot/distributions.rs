@@ -105,12 +105,12 @@ fn figure(
         for &(style, arm) in &group.lines {
             let lines = names.iter().enumerate();
             let lines = lines.filter_map(|(k, block)| line(k, block, &records[arm], subject));
-            let title = match arrangement.varied {
-                Some(_) => &arrangement.labels[style],
-                None => &summary.arms[arm].label,
+            let title = match arrangement.by_level {
+                true => &arrangement.labels[style],
+                false => &summary.arms[arm].label,
             };
             let unit = super::time_unit(records[arm].iter().copied());
-            facets.extend(facet(&group.name, title, lines.collect(), unit));
+            facets.extend(facet(&group.name(), title, lines.collect(), unit));
         }
     }
     // The arms of a group are compared with each other, so they share a row if they fit.

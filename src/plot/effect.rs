@@ -1,5 +1,6 @@
 //! The figure that an experiment asks for: the effect of one level of a factor, along another factor.
 
+use super::arrangement::line_name;
 use super::axis::{Frame, Range, ticks};
 use super::canvas::Canvas;
 use super::legend::Legend;
@@ -49,8 +50,8 @@ pub(super) fn effect(spec: &Spec, scores: &PairedScores<'_>) -> Result<Option<St
     };
     let axis = LevelAxis::of(along);
     let legend = lines.map(|lines| {
-        let labels = lines.levels.iter().map(|level| level.label.clone());
-        Legend::new(labels.collect())
+        let levels = 0..lines.levels.len();
+        Legend::new(levels.map(|level| line_name(lines, level)).collect())
     });
     let (metric, unit) = (asked.metric.label(), asked.metric.unit());
     let [below, above] = sides(asked, effect);

@@ -4,7 +4,7 @@
 //! dose-response plot has a factor with numbers for levels on its axis. Parallel lines mean that the
 //! two factors do not interact.
 
-use super::arrangement::level_name;
+use super::arrangement::{level_name, line_name};
 use super::axis::{Frame, Range, labelled};
 use super::canvas::Canvas;
 use super::layout::FactorLayout;
@@ -95,11 +95,7 @@ fn draw(
     let legend = Legend::new(line_names(layout));
     let caption = caption(layout, hidden);
     let x = &layout.factor(layout.x).label;
-    let showing = format!(
-        "{} ({}) by {x}",
-        layout.metric.label(),
-        layout.metric.scale()
-    );
+    let showing = format!("{} by {x}", layout.metric.label_in(layout.metric.scale()));
     let page = Page::new(&summary.title, Some(legend), &caption).showing(&showing);
     let title = format!("{}: {showing}", summary.title);
     let height = facet_height(columns);
@@ -150,13 +146,8 @@ fn line_names(layout: &FactorLayout<'_>) -> Vec<String> {
         return vec!["all arms".to_owned()];
     };
     let factor = layout.factor(lines);
-    let unlabelled = factor.levels.iter().all(|level| level.label == level.name);
-    let name = |label: &String| match unlabelled {
-        true => format!("{}: {label}", factor.label),
-        false => label.clone(),
-    };
-    let levels = factor.levels.iter();
-    levels.map(|level| name(&level.label)).collect()
+    let levels = 0..factor.levels.len();
+    levels.map(|level| line_name(factor, level)).collect()
 }
 
 /// The range of the vertical axis, and how many dots lie outside it. The range has all means, their

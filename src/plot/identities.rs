@@ -6,6 +6,7 @@ use super::page::{Page, seed_range};
 use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{IdentityInArm, IdentityOutcome, IdentitySummary, Summary};
+use crate::text::number::power_of_ten;
 
 pub(super) const KIND: FigureKind = FigureKind {
     file: "identities.svg",
@@ -188,7 +189,7 @@ fn axis(canvas: &mut Canvas<'_>, top: f64) {
     for exponent in exponents() {
         let label = match exponent {
             0.0 => "1".to_owned(),
-            _ => format!("1e−{}", -exponent),
+            _ => power_of_ten(exponent as i32),
         };
         let at = (frame.px(exponent), top + 4.0);
         canvas.text(&label, at, Type::new(SMALL, INK, Anchor::Middle));

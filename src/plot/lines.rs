@@ -1,6 +1,6 @@
 //! Lines of means over seeds with bands of their intervals.
 
-use super::axis::Frame;
+use super::axis::{Frame, Range};
 use super::canvas::Canvas;
 use super::clip;
 use super::style::series;
@@ -57,12 +57,43 @@ impl Line {
     }
 }
 
+/// Opacity of the bands of `count` lines, which overlap.
+fn opacity(count: usize) -> f64 {
+    match count {
+        0..=3 => 0.15,
+        4 | 5 => 0.1,
+        _ => 0.07,
+    }
+}
+
+/// Number of evaluations at the start that do not set the vertical axis, because they would flatten the
+/// rest: the first fifth; the first half if that makes the axis more than three times as fine. `least` is
+/// the smallest difference that the axis must show. Fewer than four evaluations all count.
+pub(super) fn early<'l>(lines: impl IntoIterator<Item = &'l Line> + Clone, least: f64) -> usize {
+    let longest = lines.clone().into_iter().map(|line| line.means.len()).max();
+    let n = longest.unwrap_or(0);
+    if n < 4 {
+        return 0;
+    }
+    let span = |from: usize| {
+        let late = lines.clone().into_iter();
+        let late = late.flat_map(|line| line.means.iter().skip(from).map(|p| p.1));
+        Range::of(late).map_or(0.0, Range::span).max(least)
+    };
+    let (fifth, half) = (n.div_ceil(5), n / 2);
+    match span(fifth) > 3.0 * span(half) {
+        true => half,
+        false => fifth,
+    }
+}
+
 /// Draws every band, then every line, cut at the ends of the vertical axis. A line of one value is a
 /// dot.
 pub(super) fn draw_lines(canvas: &mut Canvas<'_>, lines: &[Line], frame: &Frame, width: f64) {
+    let opacity = opacity(lines.len());
     for line in lines {
         let outline = clip::polygon(&line.outline(), frame.y);
-        canvas.shape(&frame.all(&outline), series(line.style).0, 0.15);
+        canvas.shape(&frame.all(&outline), series(line.style).0, opacity);
     }
     for line in lines {
         let (color, dash) = series(line.style);

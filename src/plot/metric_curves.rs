@@ -36,7 +36,7 @@ pub(super) fn metric_curves(
         for group in &arrangement.groups {
             let lines = group.lines.iter();
             let lines = lines.filter_map(|&(style, arm)| line(style, metric, &arms[arm]));
-            facets.extend(facet(metric, &group.name, lines.collect(), unit));
+            facets.extend(facet(metric, &group.name(), lines.collect(), unit));
         }
     }
     let figure = SmallMultiples {
@@ -94,7 +94,7 @@ fn facet(metric: &Metric, group: &str, lines: Vec<Line>, unit: &'static str) -> 
         low: bands.low.max(means.low - room).min(means.low),
         high: bands.high.min(means.high + room).max(means.high),
     };
-    let words = format!("{} ({})", metric.label(), metric.scale());
+    let words = metric.label_in(metric.scale());
     let (section, title) = match group.is_empty() {
         true => (String::new(), words),
         false => (words, group.to_owned()),

@@ -4,7 +4,7 @@
 use super::axis::{Frame, Range, epoch_ticks, labelled};
 use super::canvas::{Anchor, Canvas, Type, wrap};
 use super::clip;
-use super::lines::{Line, draw_lines};
+use super::lines::{Line, draw_lines, early};
 use super::page::Page;
 use super::style::{EDGE, INK, LABEL, SHADE, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH};
 use super::{FigureKind, PlotError, Section};
@@ -13,7 +13,7 @@ use crate::analysis::{ContrastSummary, Course, FittedChange, PairedScores, Summa
 use crate::spec::When;
 use crate::stats::{Movement, Sample, t_interval};
 use crate::text::counted;
-use crate::text::number::level;
+use crate::text::number::{grouped, level};
 
 pub(super) const KIND: FigureKind = FigureKind {
     file: "settling.svg",
@@ -29,7 +29,7 @@ const PANEL_HEIGHT: f64 = 190.0;
 /// Space below a panel for ticks and the name of the axis.
 const BELOW: f64 = 56.0;
 /// Most lines that say what a panel compares.
-const MOST_SUBJECT_LINES: usize = 3;
+const MOST_SUBJECT_LINES: usize = 4;
 
 /// A contrast with its course.
 struct Panel<'a> {
@@ -143,7 +143,7 @@ impl<'a> Panel<'a> {
         canvas.rectangle((left, high), (right, low), SHADE);
         let marked = epoch_ticks(span.high as usize, 5).into_iter();
         let x = marked.filter(|&at| at as f64 >= span.low);
-        let x: Vec<_> = x.map(|at| (at as f64, at.to_string())).collect();
+        let x: Vec<_> = x.map(|at| (at as f64, grouped(at as u64))).collect();
         frame.y_ticks(canvas, &labelled(self.y, 5), true);
         frame.x_ticks(canvas, &x);
         let zero = [(left, frame.py(0.0)), (right, frame.py(0.0))];
@@ -198,14 +198,10 @@ fn fit(line: &Line, fitted: &FittedChange) -> Vec<(f64, f64)> {
     vec![at(first.0), at(last.0)]
 }
 
-/// The vertical axis, and whether means lie outside it. The first fifth of the evaluations does not set it,
-/// because it would flatten the rest.
+/// The vertical axis, and whether means lie outside it. Early evaluations do not set it, see [`early`].
 fn vertical(line: &Line, margin: f64) -> Option<(Range, bool)> {
-    let early = match line.means.len() {
-        0..4 => 0,
-        n => n.div_ceil(5),
-    };
     let means = |from: usize| line.means[from..].iter().map(|p| p.1);
+    let early = early([line], margin);
     let late = Range::of(means(early).chain([-margin, margin]))?;
     let room = 0.6 * late.span();
     let bands = line.bands[early..].iter().flatten();
@@ -248,9 +244,8 @@ fn title(
         None => "not judged",
     };
     let measured = format!(
-        "{} ({}), n = {n}: {result}",
-        asked.metric.label(),
-        asked.metric.unit()
+        "{}, n = {n}: {result}",
+        asked.metric.label_in(asked.metric.unit())
     );
     let measured = wrap(&measured, SMALL, width + EDGE).into_iter();
     let lines = lines.into_iter().map(|line| (line, true));

@@ -8,6 +8,7 @@ use super::lines::{Line, draw_lines};
 use super::page::{Page, seed_range};
 use super::style::{EDGE, INK, LABEL, SMALL, SOFT, TITLE_ROW, WIDTH};
 use crate::text::counted;
+use crate::text::number::grouped;
 use std::collections::BTreeSet;
 
 /// Facets beyond this number are left out, and the caption says so.
@@ -54,12 +55,14 @@ impl Facet {
                 let most = (width / 45.0).clamp(3.0, 10.0) as usize;
                 let marked = epoch_ticks(end, most).into_iter();
                 let marked = marked.filter(|&at| at as f64 >= self.x.low);
-                marked.map(|at| (at as f64, at.to_string())).collect()
+                marked.map(|at| (at as f64, grouped(at as u64))).collect()
             }
             Ticks::Decades => {
                 let decades = (0..9).map(f64::from);
                 let inside = decades.filter(|d| (self.x.low..=self.x.high).contains(d));
-                inside.map(|d| (d, 10f64.powf(d).to_string())).collect()
+                inside
+                    .map(|d| (d, grouped(10f64.powf(d).round() as u64)))
+                    .collect()
             }
         }
     }

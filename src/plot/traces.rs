@@ -146,11 +146,7 @@ fn facet(
         Timing::Series(Axis::Looks) => ("step (log scale)", Ticks::Decades),
         Timing::AtEnd | Timing::EveryEpoch | Timing::Matrix => (unit_of_training, Ticks::Epochs),
     };
-    let quantity = format!(
-        "{} ({})",
-        measure.label(),
-        measure.quantity.unit.of_values()
-    );
+    let quantity = measure.quantity.with_unit(&measure.label());
     let (section, title) = match group.is_empty() {
         true => (String::new(), quantity),
         false => (quantity, group.to_owned()),
@@ -185,7 +181,7 @@ fn draw(
         for group in &arrangement.groups {
             let lines = group.lines.iter();
             let lines = lines.filter_map(|&(k, arm)| line(k, &measure, &of_arms[arm]));
-            facets.extend(facet(&measure, &group.name, lines.collect(), unit));
+            facets.extend(facet(&measure, &group.name(), lines.collect(), unit));
         }
     }
     let figure = SmallMultiples {

@@ -93,7 +93,7 @@ fn text_row(claim: &Claim, summaries: &[Summary]) -> [String; 4] {
             lead(evidence, depends),
             effect,
             evidence.contrast.contrast.metric.label(),
-            finding_words(evidence.contrast.finding()),
+            evidence.contrast.explained_finding(),
             still_moving(evidence.contrast),
             counted(evidence.seeds, "seed"),
             evidence.experiment,

@@ -26,9 +26,8 @@ pub(super) fn section(summary: &Summary) -> Vec<String> {
     if summary.factors.len() > 1 {
         for metric in metrics(summary) {
             parts.push(format!(
-                "{} ({}) per cell, mean ± SD over seeds.",
-                capitalized(&metric.label()),
-                metric.scale()
+                "{} per cell, mean ± SD over seeds.",
+                capitalized(&metric.label_in(metric.scale()))
             ));
             parts.push(cells(summary, &metric));
         }
@@ -99,7 +98,7 @@ fn effects(summary: &Summary) -> String {
         let d = decimals(effect.sd, metric_decimals(&effect.metric));
         table.row([
             short(&effect.comparison, &[]),
-            format!("{} ({})", effect.metric.label(), effect.metric.unit()),
+            effect.metric.label_in(effect.metric.unit()),
             signed(effect.mean, d),
             effect
                 .interval

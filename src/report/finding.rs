@@ -1,11 +1,12 @@
 //! Results of contrasts in plain sentences.
 
+use crate::analysis;
 use crate::analysis::subject::{control, subject, treatment};
 use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word, verdict_word};
 use crate::spec::{Expect, Metric};
 use crate::stats::{Disagreement, Finding, Interval, Rule, Verdict};
 use crate::text::counted;
-use crate::text::number::{fixed, interval, level, p_value, signed};
+use crate::text::number::{fixed, interval, level, p_equation, signed};
 
 /// Largest number of seeds that are named one by one.
 const MOST_NAMED_SEEDS: usize = 3;
@@ -142,8 +143,9 @@ pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
     )
 }
 
-/// Why a prediction of a direction is contradicted although the other direction is not shown; else empty.
-pub(super) fn ruled_out(contrast: &ContrastSummary) -> &'static str {
+/// Why a prediction of a direction is contradicted although the other direction is not shown, after a
+/// semicolon; else empty.
+pub(super) fn ruled_out(contrast: &ContrastSummary) -> String {
     without_direction(contrast, contrast.verdict, contrast.finding())
 }
 
@@ -165,20 +167,13 @@ pub(super) fn new_data(contrast: &ContrastSummary) -> String {
     }
 }
 
-/// What `verdict` rests on if it contradicts a direction and `finding` has none; else empty.
 fn without_direction(
     contrast: &ContrastSummary,
     verdict: Option<Verdict>,
     finding: Finding,
-) -> &'static str {
-    if verdict != Some(Verdict::Contradicted) || finding.is_better() || finding.is_worse() {
-        return "";
-    }
-    match contrast.contrast.expect {
-        Expect::Better => "; a gain as large as the margin is ruled out",
-        Expect::Worse => "; a loss as large as the margin is ruled out",
-        Expect::Equivalent | Expect::Differs => "",
-    }
+) -> String {
+    let reason = analysis::ruled_out(contrast.contrast.expect, verdict, finding);
+    reason.map_or(String::new(), |reason| format!("; {reason}"))
 }
 
 /// The methods that disagree with the interval; `None` if none does.
@@ -191,19 +186,19 @@ pub(super) fn disagreements(contrast: &ContrastSummary) -> Option<String> {
         Disagreement::Bootstrap if differs => "the bootstrap interval includes zero".to_owned(),
         Disagreement::Bootstrap => "the bootstrap interval excludes zero".to_owned(),
         Disagreement::SignFlip => format!(
-            "the sign-flip test shows {} difference (p = {})",
+            "the sign-flip test shows {} difference ({})",
             if differs { "no" } else { "a" },
-            p_value(checks.p_difference)
+            p_equation(checks.p_difference)
         ),
         Disagreement::Equivalence => format!(
-            "the equivalence test {} the difference to be smaller than the margin (p = {})",
+            "the equivalence test {} the difference to be smaller than the margin ({})",
             does_show(!finding.is_inside_margin()),
-            p_value(checks.p_equivalence)
+            p_equation(checks.p_equivalence)
         ),
         Disagreement::MinimumEffect => format!(
-            "the minimum-effect test {} the difference to be larger than the margin (p = {})",
+            "the minimum-effect test {} the difference to be larger than the margin ({})",
             does_show(!finding.is_outside_margin()),
-            p_value(checks.p_outside)
+            p_equation(checks.p_outside)
         ),
     };
     let texts: Vec<String> = found.into_iter().map(tell).collect();
@@ -267,8 +262,10 @@ pub fn practice(summary: &Summary, contrast: &ContrastSummary) -> Option<String>
                 signed(i.high, d)
             )
         });
+        let reason = ruled_out(contrast);
+        let reason = reason.replace("the margin", &format!("the margin of {margin}"));
         format!(
-            "these data do not show whether {ours} or {theirs} gives better {metric}{}.",
+            "these data do not show whether {ours} or {theirs} gives better {metric}{}{reason}.",
             possible.unwrap_or_default()
         )
     })

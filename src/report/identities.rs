@@ -203,7 +203,7 @@ mod tests {
         let [good, bad] = rows[..] else {
             panic!("{text}");
         };
-        for part in ["`a`", "2.0e−16", "`b`", "0.25", "| yes"] {
+        for part in ["`a`", "2.0 × 10⁻¹⁶", "`b`", "0.25", "| yes"] {
             assert!(good.contains(part), "{part}: {good}");
         }
         assert!(

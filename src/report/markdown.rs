@@ -4,7 +4,7 @@ use super::finding::{disagreements, fragile, mixed, power, practice, sentence};
 use super::{changes, design, factors, identities, looks, probes, settling, shared_rates, tables};
 use crate::analysis::{ContrastSummary, NewDataMethod, Summary, verdict_word};
 use crate::plot::{FigureKind, Section};
-use crate::stats::Rule;
+use crate::stats::{Rule, Verdict};
 use crate::text::capitalized;
 use crate::text::markdown::{list, one_line};
 
@@ -203,7 +203,11 @@ fn answer(summary: &Summary) -> String {
     match primary(summary).as_slice() {
         [] if !summary.identities.is_empty() => identities::answer(&summary.identities),
         [] => "**Answer: no verdict.** The experiment has no primary contrast.".to_owned(),
-        [one] => format!("**Answer: {}.** {}", one.verdict_words(), tell(one)),
+        [one] => format!(
+            "**Answer: {}.** {}",
+            one.verdict_words(),
+            capitalized(&tell(one))
+        ),
         several => {
             let items = several.iter().map(|c| {
                 let verdict = c.verdict_words();
@@ -211,8 +215,10 @@ fn answer(summary: &Summary) -> String {
                 format!("**{verdict}** (`{}`{part}): {}", c.contrast.name, tell(c))
             });
             let count = several.len();
+            let strata =
+                strata_text(summary).map_or(String::new(), |strata| format!(" ({strata})"));
             format!(
-                "**Answer: {}**, from {count} primary contrasts together:\n\n{}",
+                "**Answer: {}**{strata}, from {count} primary contrasts together:\n\n{}",
                 verdicts_text(summary),
                 list(items)
             )
@@ -234,6 +240,28 @@ pub(super) fn verdicts_text(summary: &Summary) -> String {
         })
         .collect();
     parts.join(", ")
+}
+
+/// `supported with SGD, contradicted with Adam`: the verdicts on the strata of the claim, where they differ.
+fn strata_text(summary: &Summary) -> Option<String> {
+    let claim = summary
+        .claim
+        .as_deref()
+        .filter(|_| summary.withheld.is_none())?;
+    let mut strata: Vec<&str> = Vec::new();
+    for stratum in summary.strata_of(claim) {
+        strata.extend(stratum.filter(|stratum| !strata.contains(stratum)));
+    }
+    let verdict = |stratum: &&str| summary.verdict_on(claim, Some(stratum));
+    let verdicts: Vec<Verdict> = strata.iter().filter_map(verdict).collect();
+    let differ = verdicts
+        .iter()
+        .any(|verdict| Some(verdict) != verdicts.first());
+    let parts = strata.iter().filter_map(|stratum| {
+        let word = verdict_word(verdict(stratum)?);
+        Some(format!("{word} with {stratum}"))
+    });
+    differ.then(|| parts.collect::<Vec<_>>().join(", "))
 }
 
 /// The claim and stratum of a primary contrast, where the file has several: `, C7b with sigmoid`.
@@ -274,8 +302,10 @@ fn links(figures: &[FigureKind], section: Section) -> impl Iterator<Item = Strin
 
 fn contrast_notes(summary: &Summary) -> String {
     list(summary.contrasts.iter().map(|contrast| {
-        let power = power(contrast).map_or(String::new(), |p| format!(" {p}"));
         let asked = &contrast.contrast;
+        // The answer has that of primary contrasts.
+        let power = power(contrast).filter(|_| !asked.primary);
+        let power = power.map_or(String::new(), |p| format!(" {p}"));
         let mixed = mixed(summary, &contrast.mixed_over);
         let mixed = mixed.map_or(String::new(), |m| format!(" {}.", capitalized(&m)));
         match asked.note.is_empty() {
@@ -313,11 +343,16 @@ fn probe_section(summary: &Summary, figures: &[FigureKind]) -> Vec<String> {
     if tables.is_empty() {
         return Vec::new();
     }
-    let text = "Mean ± SD over seeds at the chosen learning rate. *Largest* is the largest value of any \
-                seed; it decides whether an identity holds.";
+    let decides = match summary.identities.is_empty() {
+        true => "",
+        false => "; it decides whether an identity holds",
+    };
+    let text = format!(
+        "Mean ± SD over seeds at the chosen learning rate. *Largest* is the largest value of any seed{decides}."
+    );
     let mut out = vec!["## Probes".to_owned()];
     out.extend(links(figures, Section::Probes));
-    out.push(text.to_owned());
+    out.push(text);
     out.extend(tables);
     out
 }

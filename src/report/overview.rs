@@ -4,7 +4,6 @@ use super::claims_table::claims_table;
 use super::finding::{detectable, margin, short_effect};
 use super::identities;
 use super::markdown::verdicts_text;
-use crate::analysis::finding_words;
 use crate::analysis::{ContrastSummary, IdentitySummary, Summary};
 use crate::spec::Claim;
 use crate::text::markdown::Align::{Left, Right};
@@ -97,7 +96,7 @@ pub fn overview_table(summaries: &[Summary], prefix: &str) -> String {
             format!("[{0}]({prefix}{0}/{1})", summary.name, super::REPORT_FILE),
             verdict(summary),
             lines(primary().map(|c| effect_cell(c, primary().count() > 1))),
-            lines(primary().map(|c| finding_words(c.finding()).to_owned())),
+            lines(primary().map(ContrastSummary::explained_finding)),
             margins(primary()),
             lines(primary().map(detectable)),
             summary.seeds.len().to_string(),

@@ -2,9 +2,10 @@
 //! Probes without parts share a table.
 
 use crate::analysis::{ArmSummary, Spread, Summary};
+use crate::spec::{Quantity, part_words};
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::Table;
-use crate::text::number::compact;
+use crate::text::number::{compact, compact_like};
 use std::collections::BTreeSet;
 
 /// Every table of probes; empty without any.
@@ -38,6 +39,7 @@ pub(super) fn tables(summary: &Summary) -> Vec<String> {
 fn plain_table(summary: &Summary, names: &[&str]) -> String {
     let mut table = Table::new([
         ("probe", Left),
+        ("measures", Left),
         ("arm", Left),
         ("mean ± SD", Right),
         ("smallest", Right),
@@ -52,10 +54,11 @@ fn plain_table(summary: &Summary, names: &[&str]) -> String {
         {
             table.row([
                 format!("`{name}`"),
+                Quantity::named(name).map_or(String::new(), meaning),
                 format!("`{}`", arm.name),
                 probe.compact_mean_sd(),
-                compact(probe.min),
-                compact(probe.max),
+                compact_like(probe.min, probe.sd),
+                compact_like(probe.max, probe.sd),
                 probe.n.to_string(),
             ]);
         }
@@ -66,8 +69,10 @@ fn plain_table(summary: &Summary, names: &[&str]) -> String {
 fn parted_table(summary: &Summary, group: &str, mut parts: Vec<&str>) -> String {
     // Numbers are sorted by value, so that block 10 follows block 9.
     parts.sort_by_key(|part| (part.parse::<usize>().unwrap_or(usize::MAX), *part));
-    let heading = format!("`{group}` by arm and block");
-    let columns = parts.iter().map(|part| (*part, Right));
+    let meaning = Quantity::named(group).map_or(String::new(), |q| format!(": {}", meaning(q)));
+    let heading = format!("`{group}`{meaning}");
+    let words: Vec<String> = parts.iter().map(|part| part_words(part)).collect();
+    let columns = words.iter().map(|words| (words.as_str(), Right));
     let mut table = Table::new(
         [(heading.as_str(), Left)]
             .into_iter()
@@ -91,6 +96,10 @@ fn parted_table(summary: &Summary, group: &str, mut parts: Vec<&str>) -> String 
         );
     }
     table.render()
+}
+
+fn meaning(quantity: &Quantity) -> String {
+    quantity.with_unit(quantity.label)
 }
 
 fn part_of<'a>(arm: &'a ArmSummary, group: &str, part: &str) -> Option<&'a Spread> {

@@ -2,7 +2,7 @@
 
 use crate::analysis::subject::short;
 use crate::analysis::{ArmSummary, ContrastSummary, RateSummary, Spread, Summary};
-use crate::analysis::{finding_words, metric_decimals, prediction_word};
+use crate::analysis::{metric_decimals, prediction_word};
 use crate::spec::{Metric, Published, When};
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
@@ -27,7 +27,7 @@ pub(super) fn arms(summary: &Summary) -> String {
     let published: Vec<(Metric, String)> = (summary.scores().into_iter())
         .filter(|metric| summary.published.iter().any(|p| p.metric == *metric))
         .map(|m| {
-            let heading = format!("published {} ({})", m.label(), m.scale());
+            let heading = format!("published {}", m.label_in(m.scale()));
             (m, heading)
         })
         .collect();
@@ -74,7 +74,7 @@ fn score_heading(metric: &Metric) -> String {
         Metric::TestAccuracy => "accuracy (%)".to_owned(),
         Metric::TestNll => "NLL (nats)".to_owned(),
         Metric::TestEce => "ECE (%)".to_owned(),
-        Metric::Probe(_) | Metric::Program(_) => format!("{} ({})", metric.label(), metric.scale()),
+        Metric::Probe(_) | Metric::Program(_) => metric.label_in(metric.scale()),
     }
 }
 
@@ -113,12 +113,12 @@ pub(super) fn contrasts(summary: &Summary) -> String {
         let mut row = vec![
             format!("`{}`", asked.name),
             short(&asked.comparison, &asked.weights),
-            format!("{} ({})", asked.quantity(), asked.metric.unit()),
+            asked.when.read(&asked.metric.label_in(asked.metric.unit())),
             prediction_word(asked.expect).to_owned(),
             asked.margin.to_string(),
             mean.unwrap_or_else(|| NO_VALUE.to_owned()),
             bounds.unwrap_or_else(|| NO_VALUE.to_owned()),
-            finding_words(contrast.finding()).to_owned(),
+            contrast.explained_finding(),
         ];
         row.extend(
             of_nets
@@ -134,11 +134,12 @@ pub(super) fn contrasts(summary: &Summary) -> String {
 
 /// Interval and finding for new data.
 fn new_data_cells(contrast: &ContrastSummary) -> [String; 2] {
-    match &contrast.new_data {
-        Some(new) => [
-            interval(new.interval, contrast.decimals()),
-            finding_words(new.finding).to_owned(),
-        ],
+    match contrast
+        .new_data
+        .as_ref()
+        .zip(contrast.explained_new_finding())
+    {
+        Some((new, finding)) => [interval(new.interval, contrast.decimals()), finding],
         None => [NOT_KNOWN, NO_VALUE].map(str::to_owned),
     }
 }
@@ -308,10 +309,11 @@ pub(super) fn published(summary: &Summary) -> Option<String> {
             .arm(&theirs.arm)
             .and_then(|arm| arm.spread_at(&theirs.metric, theirs.when));
         let d = metric_decimals(&theirs.metric);
-        let unit = theirs.metric.scale();
         table.row([
             format!("`{}`", theirs.arm),
-            format!("{} ({unit})", theirs.when.read(&theirs.metric.label())),
+            theirs
+                .when
+                .read(&theirs.metric.label_in(theirs.metric.scale())),
             source(theirs),
             published_value(theirs),
             ours.map_or(NO_VALUE.to_owned(), |s| s.mean_sd(decimals(s.sd, d))),

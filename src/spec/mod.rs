@@ -36,6 +36,7 @@ pub use resolved::{RESOLVED_FILE, Source};
 
 use crate::recipe::{NetRecipe, Recipe};
 use crate::stats::Looks;
+use crate::text::counted;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -229,10 +230,8 @@ impl When {
             Self::Last => quantity.to_owned(),
             Self::EqualAccuracy => format!("{quantity} at equal validation accuracy"),
             Self::EqualNll => format!("{quantity} at equal validation NLL"),
-            Self::Epoch(1) => format!("{quantity} after 1 epoch"),
-            Self::Epoch(n) => format!("{quantity} after {n} epochs"),
-            Self::Step(1) => format!("{quantity} after 1 step"),
-            Self::Step(n) => format!("{quantity} after {n} steps"),
+            Self::Epoch(n) => format!("{quantity} after {}", counted(n, "epoch")),
+            Self::Step(n) => format!("{quantity} after {}", counted(n, "step")),
         }
     }
 }

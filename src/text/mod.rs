@@ -6,10 +6,10 @@ pub mod number;
 pub mod placeholder;
 pub mod wrap;
 
-/// `1 pair`, `2 pairs`.
+/// `1 pair`, `2 pairs`, `10,000 pairs`.
 pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
+    format!("{} {noun}{plural}", number::grouped(count as u64))
 }
 
 /// `text` with its first letter in upper case.

@@ -4,8 +4,12 @@ use crate::stats::Interval;
 
 /// Most decimals ever shown.
 const MOST_DECIMALS: i32 = 6;
-/// [`compact`] writes numbers below this, and from `1 / SMALL` on, as `1.2e−7`.
+/// [`compact`] writes smaller numbers as `1.2 × 10⁻⁷`.
 const SMALL: f64 = 1e-4;
+/// [`compact`] writes numbers from this on as `1.2 × 10⁷`.
+const LARGE: f64 = 1e6;
+/// Whole numbers from this on have a comma between groups of three digits.
+const GROUPED: u64 = 10_000;
 
 /// `x` with `decimals` decimals; never a negative zero.
 pub fn fixed(x: f64, decimals: usize) -> String {
@@ -40,10 +44,42 @@ pub fn decimals(sd: Option<f64>, otherwise: usize) -> usize {
 
 /// The decimal exponent of `x` after rounding to two digits, so that 0.0997 counts as 0.10.
 fn exponent(x: f64) -> i32 {
-    let text = format!("{x:.1e}");
-    text.split_once('e')
-        .and_then(|(_, e)| e.parse().ok())
-        .unwrap_or(0)
+    exponent_of(&format!("{x:.1e}"))
+}
+
+/// The exponent of a number written as `1.2e-7`.
+fn exponent_of(text: &str) -> i32 {
+    let parts = text.split_once('e');
+    parts.and_then(|(_, e)| e.parse().ok()).unwrap_or(0)
+}
+
+/// A whole number; `10,000` from there on, below without a comma.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    if n < GROUPED {
+        return digits;
+    }
+    let mut out = String::new();
+    for (k, digit) in digits.chars().enumerate() {
+        if k > 0 && (digits.len() - k).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `10⁻¹²`.
+pub fn power_of_ten(exponent: i32) -> String {
+    let raised = |c: char| match c {
+        '-' => '\u{207b}',
+        '1' => '\u{b9}',
+        '2' => '\u{b2}',
+        '3' => '\u{b3}',
+        c => char::from_u32(0x2070 + c.to_digit(10).unwrap_or(0)).unwrap_or(c),
+    };
+    let exponent: String = exponent.to_string().chars().map(raised).collect();
+    format!("10{exponent}")
 }
 
 /// `mean ± SD`, or the mean alone for one value.
@@ -54,21 +90,43 @@ pub fn mean_sd(mean: f64, sd: Option<f64>, decimals: usize) -> String {
     }
 }
 
-/// A number of unknown scale: three significant digits, or `1.2e−7`.
+/// A number of unknown scale: three significant digits, or `1.2 × 10⁻⁷`.
 pub fn compact(x: f64) -> String {
     let size = x.abs();
-    if size == 0.0 {
-        return "0".to_owned();
+    if size == 0.0 || !size.is_finite() {
+        return x.to_string().replace("-0", "0");
     }
-    if !(SMALL..1.0 / SMALL).contains(&size) {
-        return format!("{x:.1e}").replace('-', "\u{2212}");
+    if !on_scale(x) {
+        let text = format!("{x:.1e}");
+        let (digits, _) = text.split_once('e').unwrap_or((&text, ""));
+        let digits = digits.replace('-', "\u{2212}");
+        return format!("{digits} × {}", power_of_ten(exponent_of(&text)));
     }
-    fixed(x, (2 - exponent(size)).clamp(0, MOST_DECIMALS) as usize)
+    let exponent = exponent_of(&format!("{x:.2e}"));
+    if exponent < 4 {
+        return fixed(x, (2 - exponent).clamp(0, MOST_DECIMALS) as usize);
+    }
+    let unit = 10f64.powi(exponent - 2);
+    let sign = if x < 0.0 { "\u{2212}" } else { "" };
+    format!("{sign}{}", grouped(((size / unit).round() * unit) as u64))
+}
+
+/// Whether `x` is written without a power of ten.
+fn on_scale(x: f64) -> bool {
+    x == 0.0 || (SMALL..LARGE).contains(&x.abs())
+}
+
+/// Another value of a quantity of unknown scale with standard deviation `sd`, with the decimals of
+/// [`compact_mean_sd`].
+pub fn compact_like(x: f64, sd: Option<f64>) -> String {
+    match sd {
+        Some(sd) if sd > 0.0 && on_scale(sd) && on_scale(x) => fixed(x, decimals(Some(sd), 2)),
+        _ => compact(x),
+    }
 }
 
 /// `mean ± SD` of a quantity of unknown scale.
 pub fn compact_mean_sd(mean: f64, sd: Option<f64>) -> String {
-    let on_scale = |x: f64| x == 0.0 || (SMALL..1.0 / SMALL).contains(&x.abs());
     match sd {
         Some(sd) if sd > 0.0 && on_scale(sd) && on_scale(mean) => {
             mean_sd(mean, Some(sd), decimals(Some(sd), 2))
@@ -89,6 +147,15 @@ pub fn p_value(p: f64) -> String {
         return if p < 0.05 { "< 0.050" } else { "> 0.050" }.to_owned();
     }
     text
+}
+
+/// `p = 0.02`, or `p < 0.001`.
+pub fn p_equation(p: f64) -> String {
+    let text = p_value(p);
+    match text.starts_with(['<', '>']) {
+        true => format!("p {text}"),
+        false => format!("p = {text}"),
+    }
 }
 
 /// A confidence level in percent, with as many decimals as it needs, at most two: `95`, `98.75`.
@@ -151,10 +218,39 @@ mod tests {
         assert_eq!(mean_sd(97.5, Some(0.0), 2), "97.50 ± 0.00");
         assert_eq!(
             compact_mean_sd(1.23e-7, Some(4.5e-8)),
-            "1.2e\u{2212}7 ± 4.5e\u{2212}8"
+            "1.2 × 10⁻⁷ ± 4.5 × 10⁻⁸"
         );
         assert_eq!(compact_mean_sd(0.0, Some(0.0)), "0 ± 0");
         assert_eq!(compact_mean_sd(0.25, Some(0.011)), "0.250 ± 0.011");
+    }
+
+    #[test]
+    fn other_values_have_the_decimals_of_the_spread() {
+        assert_eq!(compact_like(99.739, Some(0.087)), "99.739");
+        assert_eq!(compact_like(100.0, Some(0.087)), "100.000");
+        assert_eq!(compact_like(1421.2, Some(0.0)), "1421");
+        assert_eq!(compact_like(4e-16, Some(8e-17)), "4.0 × 10⁻¹⁶");
+        assert_eq!(compact_like(0.25, None), "0.250");
+    }
+
+    #[test]
+    fn long_whole_numbers_are_grouped() {
+        let texts = [0, 9_999, 10_000, 1_234_567].map(grouped);
+        assert_eq!(texts, ["0", "9999", "10,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn powers_of_ten_have_raised_exponents() {
+        assert_eq!(
+            [-12, 0, 3_456_789].map(power_of_ten),
+            ["10⁻¹²", "10⁰", "10³⁴⁵⁶⁷⁸⁹"]
+        );
+    }
+
+    #[test]
+    fn p_values_in_text_have_one_sign() {
+        assert_eq!(p_equation(0.0001), "p < 0.001");
+        assert_eq!(p_equation(0.02), "p = 0.020");
     }
 
     #[test]
@@ -180,7 +276,14 @@ mod tests {
             (0.0, "0"),
             (0.01234, "0.0123"),
             (123.4, "123"),
-            (2e5, "2.0e5"),
+            (99.74, "99.7"),
+            (99.96, "100"),
+            (1421.0, "1421"),
+            (-14_213.0, "\u{2212}14,200"),
+            (2e5, "200,000"),
+            (2.34e7, "2.3 × 10⁷"),
+            (-5.66e-16, "\u{2212}5.7 × 10⁻¹⁶"),
+            (f64::INFINITY, "inf"),
         ];
         for (x, expected) in cases {
             assert_eq!(compact(x), expected);

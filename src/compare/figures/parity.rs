@@ -11,6 +11,7 @@ use crate::plot::legend::Legend;
 use crate::plot::style::{
     CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT, WIDTH, series,
 };
+use crate::text::number::power_of_ten;
 
 const LEFT: f64 = 66.0;
 const GAP: f64 = 62.0;
@@ -174,7 +175,7 @@ impl ParityFacet<'_> {
         }
         let tick = |power: i32| match power {
             0..=3 => 10f64.powi(power).to_string(),
-            _ => format!("1e{power}").replace('-', "\u{2212}"),
+            _ => power_of_ten(power),
         };
         frame.y_ticks(canvas, &decades(frame.y, tick), true);
         let steps = decades(frame.x, |power| 10f64.powi(power).to_string());

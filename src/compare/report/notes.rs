@@ -159,7 +159,7 @@ fn tf32(comparison: &DeviceComparison, run: &ParityRun<'_>) -> Option<String> {
     let early = broken.step == 1 && !matches!(broken.quantity, Quantity::Value(_));
     (backend == "cuda" && early && TF32.contains(&first.max(broken.distance))).then(|| {
         format!(
-            "{}, `{}`: the distance from the first step on is that of rounding to ten bits (5e−4). \
+            "{}, `{}`: the distance from the first step on is that of rounding to ten bits (5 × 10⁻⁴). \
              NVIDIA's matrix units round the factors of products to TF32, which has ten bits. The \
              kernel is not broken, but it is not single precision either; complete trainings show \
              whether it matters.",

@@ -111,6 +111,34 @@ fn claim_page_answers_by_stratum() {
 }
 
 #[test]
+fn contradiction_of_an_unclear_finding_is_explained() {
+    let values = [-0.5, 0.2, -0.3, 0.2, -0.2, 0.0];
+    let mut spec = spec(2, values.len() as u64, 2);
+    spec.contrasts[0].expect = Expect::Better;
+    let mut records = records(&spec);
+    for (seed, value) in (0..).zip(values) {
+        set_accuracy(&mut records, "a", seed, 90.0);
+        set_accuracy(&mut records, "b", seed, 90.0 + value);
+    }
+    let derived = derived(&spec, &records);
+    let summaries = [derived.summary];
+    let contrast = &summaries[0].contrasts[0];
+    assert_eq!(contrast.verdict, Some(Verdict::Contradicted));
+    let reason = "unclear; a gain as large as the margin is ruled out";
+    assert_eq!(contrast.explained_finding(), reason);
+    for text in [
+        &derived.report_md,
+        &claim_page(&claim("C6"), &summaries),
+        &claims_table(&[claim("C6")], &summaries, ""),
+        &overview_table(&summaries, ""),
+    ] {
+        assert!(text.contains(reason), "{text}");
+    }
+    let terminal = claims_text(&[claim("C6")], &summaries).expect("a claim is tested");
+    assert!(terminal.contains("ruled"), "{terminal}");
+}
+
+#[test]
 fn suggested_claims_say_that_they_are_not_stated() {
     let mut suggested = claim("C6");
     suggested.stated = false;

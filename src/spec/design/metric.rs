@@ -1,6 +1,6 @@
 //! Metrics: test scores, quantities that probes measure, and metrics that a program reports.
 
-use crate::spec::design::quantities::{Direction, Quantity, Timing};
+use crate::spec::design::quantities::{Direction, Quantity, Timing, Unit};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -94,6 +94,19 @@ impl Metric {
             Self::TestNll => "nats",
             Self::Probe(measure) => measure.quantity.unit.of_differences(),
             Self::Program(metric) => &metric.unit,
+        }
+    }
+
+    /// [`Self::label`] with a unit in brackets: `test accuracy (points)`.
+    pub fn label_in(&self, unit: &str) -> String {
+        let label = self.label();
+        // `Gini coefficient (lower is better)` has brackets already.
+        match (self, label.rsplit_once(" (")) {
+            (Self::Probe(measure), _) if measure.quantity.unit == Unit::Number => {
+                label.into_owned()
+            }
+            (Self::Probe(_), Some((quantity, better))) => format!("{quantity} ({unit}, {better}"),
+            _ => format!("{label} ({unit})"),
         }
     }
 

@@ -266,6 +266,14 @@ impl Quantity {
         QUANTITIES.iter().find(|quantity| quantity.name == name)
     }
 
+    /// `label`, with the unit of a value where it has one: `share of dead units (share)`.
+    pub fn with_unit(&self, label: &str) -> String {
+        match self.unit {
+            Unit::Number => label.to_owned(),
+            unit => format!("{label} ({})", unit.of_values()),
+        }
+    }
+
     /// Its names in records of `model`.
     pub fn names(&self, model: &ModelConfig) -> Vec<String> {
         let (whole, parts) = self.parts.of(model);
