@@ -14,13 +14,19 @@ use std::collections::HashMap;
 pub struct Cells<'a> {
     device: &'a str,
     unmatched: usize,
+    /// Whether a record is expected for every cell.
+    is_planned: bool,
     /// By arm, then by learning rate; one row for a program without one.
     grids: Vec<Vec<Row<'a>>>,
 }
 
 /// The records of one arm at one learning rate, one entry per seed of the spec.
 #[derive(Clone, Debug)]
-pub(super) struct Row<'a>(Vec<Option<&'a CellRecord>>);
+pub(super) struct Row<'a> {
+    by_seed: Vec<Option<&'a CellRecord>>,
+    /// Whether a record is expected for every seed.
+    is_planned: bool,
+}
 
 impl<'a> Cells<'a> {
     /// Groups `records` by the cells of `spec`. Records that match no cell are only counted.
@@ -30,7 +36,11 @@ impl<'a> Cells<'a> {
     pub fn new(spec: &Spec, records: &'a [CellRecord]) -> Result<Self, AnalysisError> {
         let arms: HashMap<&str, usize> = index(spec.arms.iter().map(|a| a.name.as_str()));
         let seeds: HashMap<u64, usize> = index(spec.seeds.iter().copied());
-        let empty = Row(vec![None; spec.seeds.len()]);
+        let is_planned = (spec.program.as_ref()).is_none_or(|program| program.scores.is_none());
+        let empty = Row {
+            by_seed: vec![None; spec.seeds.len()],
+            is_planned,
+        };
         let mut grids: Vec<Vec<Row<'a>>> = spec
             .arms
             .iter()
@@ -50,7 +60,7 @@ impl<'a> Cells<'a> {
             };
             check_device(spec, &mut device, record)?;
             check_done(&spec.arms[a], record)?;
-            if grids[a][rate].0[seed].replace(record).is_some() {
+            if grids[a][rate].by_seed[seed].replace(record).is_some() {
                 return Err(AnalysisError::Duplicate {
                     arm: record.arm.clone(),
                     seed: record.seed,
@@ -64,6 +74,7 @@ impl<'a> Cells<'a> {
         Ok(Self {
             device,
             unmatched,
+            is_planned,
             grids,
         })
     }
@@ -71,6 +82,11 @@ impl<'a> Cells<'a> {
     /// The device on which all cells ran.
     pub fn device(&self) -> &str {
         self.device
+    }
+
+    /// Whether a record is expected for every cell. Scores that exist already were not planned.
+    pub(super) fn is_planned(&self) -> bool {
+        self.is_planned
     }
 
     /// Number of records that match no cell of the spec.
@@ -85,7 +101,7 @@ impl<'a> Cells<'a> {
     /// If the spec has no such arm or rate.
     pub fn finished(&self, arm: usize, rate: usize) -> Vec<Option<&'a CellRecord>> {
         let row = &self.grids[arm][rate];
-        row.0
+        row.by_seed
             .iter()
             .map(|cell| cell.filter(|r| is_done(r)))
             .collect()
@@ -104,13 +120,13 @@ impl<'a> Row<'a> {
 
     /// All records, in the order of the seeds.
     pub(super) fn records(&self) -> impl Iterator<Item = &'a CellRecord> {
-        self.0.iter().flatten().copied()
+        self.by_seed.iter().flatten().copied()
     }
 
     /// What `read` gives for the finished record of each seed of the spec; `None` without one.
     pub(super) fn per_seed(&self, read: impl Fn(&CellRecord) -> Option<f64>) -> Vec<Option<f64>> {
         let done = |cell: &Option<&'a CellRecord>| cell.filter(|record| is_done(record));
-        self.0.iter().map(|cell| read(done(cell)?)).collect()
+        self.by_seed.iter().map(|cell| read(done(cell)?)).collect()
     }
 
     /// Number of records with an outcome that satisfies `which`.
@@ -118,9 +134,10 @@ impl<'a> Row<'a> {
         self.records().filter(|r| which(&r.outcome)).count()
     }
 
-    /// Number of seeds without a record.
+    /// Number of seeds without a record; 0 if none was planned.
     pub(super) fn missing(&self) -> usize {
-        self.0.iter().filter(|cell| cell.is_none()).count()
+        let missing = self.by_seed.iter().filter(|cell| cell.is_none());
+        missing.count() * usize::from(self.is_planned)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::spec::{Arm, Contrast, Spec, When};
 /// The condition of the arms that `contrast` compares.
 pub(super) fn condition(spec: &Spec, contrast: &Contrast) -> Condition {
     let arms: Vec<&Arm> = contrast.arms(&spec.arms).map(|(arm, _)| arm).collect();
-    if let Some(program) = program(&arms) {
+    if let Some(program) = program(spec, &arms) {
         return Condition {
             net: program,
             ..Condition::default()

@@ -15,7 +15,7 @@ const MAX_SHAPES: usize = 3;
 /// What differs between arms is given as "by arm".
 pub(super) fn conditions(spec: &Spec) -> String {
     let arms: Vec<&Arm> = spec.arms.iter().collect();
-    if let Some(program) = program(&arms) {
+    if let Some(program) = program(spec, &arms) {
         return program;
     }
     let data = shared(&arms, |net| {
@@ -62,7 +62,7 @@ pub(super) fn conditions(spec: &Spec) -> String {
 /// Nets and data in a few words: "dense net 128-128 on `digits`".
 pub(super) fn net_on_data(spec: &Spec) -> String {
     let arms: Vec<&Arm> = spec.arms.iter().collect();
-    if let Some(program) = program(&arms) {
+    if let Some(program) = program(spec, &arms) {
         return program;
     }
     let nets = net_words(&arms).unwrap_or_else(|| "nets of several sizes".to_owned());
@@ -105,8 +105,12 @@ fn shape(model: &ModelConfig) -> String {
     }
 }
 
-/// The command of the programs, as far as it is the same for all arms; `None` for nets.
-pub(super) fn program(arms: &[&Arm]) -> Option<String> {
+/// The command of the programs, as far as it is the same for all arms, or the file of given scores; `None`
+/// for nets.
+pub(super) fn program(spec: &Spec, arms: &[&Arm]) -> Option<String> {
+    if let Some(scores) = spec.program.as_ref()?.scores.as_ref() {
+        return Some(format!("scores from `{}`", scores.file));
+    }
     let mut commands = (arms.iter()).filter_map(|arm| Some(&arm.recipe.program()?.command));
     let mut shared = commands.next()?.as_slice();
     for command in commands {

@@ -35,6 +35,10 @@ pub(super) fn decide_all(
         .filter_map(|contrast| {
             let design = spec.program.as_ref();
             contrast.paired = is_paired(design, seed_check, &contrast.contrast.metric);
+            if !contrast.paired {
+                // Independent samples have all seeds of their arms.
+                contrast.left_out.clear();
+            }
             let hypothesis = hypothesis(contrast, scores)?;
             Some((contrast, hypothesis))
         })

@@ -261,6 +261,7 @@ pub(crate) fn program(arms: &[&str], seeds: u64) -> (Spec, Vec<CellRecord>) {
         metrics: vec![score],
         validation: None,
         paired: Pairing::Auto,
+        scores: None,
     });
     for (arm, name) in spec.arms.iter_mut().zip(arms) {
         arm.name = (*name).to_owned();

@@ -82,7 +82,7 @@ pub use summary::{
 pub use withheld::Withheld;
 
 use crate::record::{CellRecord, Outcome, Scores};
-use crate::spec::{Arm, Contrast, Metric, Spec, When};
+use crate::spec::{Arm, Contrast, Metric, Pairing, Spec, When};
 use crate::stats::overall_verdict;
 use paired_scores::last_score;
 use std::collections::BTreeMap;
@@ -127,6 +127,16 @@ pub fn summarize_checked(
     let verdict = overall_verdict(own.filter_map(|c| c.verdict));
     let mut warnings = warnings::collect(&cells, &arms, &contrasts);
     let pairing = spec.program.as_ref().map(|program| program.paired);
+    let scores_given = spec
+        .program
+        .as_ref()
+        .and_then(|program| program.scores.clone());
+    warnings.extend(
+        (scores_given
+            .iter()
+            .filter(|_| pairing == Some(Pairing::Unpaired)))
+        .map(|scores| scores.matching.clone()),
+    );
     warnings.extend(
         seed_check
             .zip(pairing)
@@ -159,6 +169,7 @@ pub fn summarize_checked(
         effects: effects::estimate_all(spec, &scores),
         factors: spec.factors.clone(),
         program_metrics: (spec.program.as_ref()).map_or(Vec::new(), |p| p.metrics.clone()),
+        scores_given,
         contrasts,
         identities: identities::evaluate(spec, &arms),
         arms,

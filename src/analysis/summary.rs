@@ -2,7 +2,9 @@
 
 use super::{EffectSummary, IdentitySummary, NewData, RateDifference, Settling, Withheld};
 use crate::record::Scores;
-use crate::spec::{Changes, Contrast, Designed, Factor, Metric, Published, When};
+use crate::spec::{
+    Changes, Contrast, Designed, Factor, GivenScores, Metric, Published, When,
+};
 use crate::stats::{Decision, Looks, Sample, Verdict, overall_verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,6 +76,9 @@ pub struct Summary {
     /// Metrics of a program in the order of their names; empty for nets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub program_metrics: Vec<Metric>,
+    /// Where the scores come from that were judged without a run; absent for runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores_given: Option<GivenScores>,
     /// Identities in the order of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<IdentitySummary>,

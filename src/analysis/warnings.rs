@@ -19,7 +19,11 @@ pub(super) fn collect(
         out.extend(first_error(cells, a, arm));
         out.extend(incomplete(cells, a, arm));
     }
-    out.extend(contrasts.iter().filter_map(left_out));
+    out.extend(
+        contrasts
+            .iter()
+            .filter_map(|contrast| left_out(cells, contrast)),
+    );
     out.extend(too_few_seeds(contrasts));
     out.extend(grid_ends(arms, contrasts));
     match cells.unmatched() {
@@ -93,18 +97,24 @@ fn incomplete(cells: &Cells<'_>, index: usize, arm: &ArmSummary) -> Option<Strin
     })
 }
 
-fn left_out(contrast: &ContrastSummary) -> Option<String> {
+fn left_out(cells: &Cells<'_>, contrast: &ContrastSummary) -> Option<String> {
     if contrast.left_out.is_empty() {
         return None;
     }
     let n = contrast.improvements.len();
+    let reason = match cells.is_planned() {
+        true => "at which an arm did not finish",
+        false => "that not all of its arms have",
+    };
     let consequence = if contrast.decision.is_none() {
         " At least two pairs are needed for a decision."
+    } else if !cells.is_planned() {
+        ""
     } else {
         " Seeds that do not finish are rarely typical, so the estimate may be biased."
     };
     Some(format!(
-        "Contrast `{}` leaves out {} at which an arm did not finish and is based on {}.{consequence}",
+        "Contrast `{}` leaves out {} {reason} and is based on {}.{consequence}",
         contrast.contrast.name,
         counted(contrast.left_out.len(), "seed"),
         counted(n, contrast.contrast.comparison.unit()),

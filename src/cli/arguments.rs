@@ -34,7 +34,7 @@ pub(crate) enum Format {
 }
 
 /// The option `--format`.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct FormatArg {
     /// Output format
     #[arg(
@@ -123,6 +123,14 @@ impl ResultsArg {
 }
 
 impl Results {
+    /// The folder that was named.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            reason: None,
+        }
+    }
+
     /// The folder for results that `reason` keeps out of the committed ones, unless `given` names one.
     pub(crate) fn changed(self, given: &ResultsArg, reason: &'static str) -> Self {
         match given.is_given() || self.reason.is_some() {
@@ -185,6 +193,18 @@ pub(crate) struct RunSettings {
 }
 
 impl RunSettings {
+    /// The settings of a run of programs alone.
+    pub(crate) fn of_programs(device: &str, jobs: Option<NonZeroUsize>, fresh: bool) -> Self {
+        Self {
+            device: Some(device.to_owned()),
+            jobs,
+            replicas: NonZeroUsize::MIN,
+            fresh,
+            isolate: false,
+            adopt: false,
+        }
+    }
+
     /// The device that the command line or the environment names; an empty `ABLATE_DEVICE` counts as unset.
     pub(crate) fn given_device(&self) -> Option<&str> {
         self.device.as_deref().filter(|name| !name.is_empty())

@@ -19,7 +19,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 /// The options of `run` that add seeds.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct UntilDecided {
     /// Add seeds, half the file's number at a time, until
     /// every primary contrast has a verdict. The intervals

@@ -4,6 +4,7 @@ mod adopt;
 mod arguments;
 mod check;
 mod compare;
+mod compared;
 mod completions;
 mod console;
 mod data;
@@ -15,11 +16,13 @@ mod explain;
 mod folder;
 mod found;
 mod instructions;
+mod judge;
 mod list;
 mod logging;
 mod looks;
 mod measure;
 mod models;
+mod new;
 mod plan;
 mod preflight;
 mod progress;
@@ -37,6 +40,7 @@ mod tips;
 mod trainer;
 mod variant;
 mod verify;
+mod vs;
 mod work;
 
 use crate::spec::Registry;
@@ -122,6 +126,12 @@ struct Cli {
 enum Verb {
     /// Train missing cells, write reports, print the answers
     Run(run::Args),
+    /// Write an experiment file to start from
+    New(new::Args),
+    /// Compare commands: run each with several seeds, and decide
+    Vs(Box<vs::Args>),
+    /// Compare scores that exist already
+    Judge(Box<judge::Args>),
     /// Preview a run: cells to train, time, detectable differences
     Plan(plan::Args),
     /// List the experiments and their verdicts
@@ -192,6 +202,9 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
     match verb {
         None => run::run(&default_run()?, console),
         Some(Verb::Run(args)) => run::run(&args, console),
+        Some(Verb::New(args)) => new::new(&args, console),
+        Some(Verb::Vs(args)) => vs::vs(&args, console),
+        Some(Verb::Judge(args)) => judge::judge(&args, console),
         Some(Verb::Plan(args)) => plan::plan(&args, console),
         Some(Verb::List(args)) => list::list(&args, console),
         Some(Verb::Show(args)) => show::show(&args, console),

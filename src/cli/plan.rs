@@ -1,6 +1,6 @@
 //! `ablate plan`.
 
-use super::arguments::{Format, FormatArg};
+use super::arguments::{Format, FormatArg, Results, RunSettings};
 use super::console::Console;
 use super::estimate;
 use super::exit::{Code, Failure};
@@ -19,6 +19,13 @@ use serde::Serialize;
 pub(crate) struct Args {
     #[command(flatten)]
     run: run::Common,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+/// What a preview shows.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Wanted {
     /// Skip the time estimate, which trains a few steps
     #[arg(long)]
     no_time: bool,
@@ -74,23 +81,34 @@ struct Warning {
 
 pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
     let (works, results) = args.run.work()?;
-    run::find_device(&works, console)?;
+    preview(&works, &args.run.settings, &results, &args.wanted, console)
+}
+
+/// Prints what a run of `works` would train.
+pub(super) fn preview(
+    works: &[Work],
+    settings: &RunSettings,
+    results: &Results,
+    wanted: &Wanted,
+    console: &Console,
+) -> Result<Code, Failure> {
+    run::find_device(works, console)?;
     for text in works.iter().flat_map(|work| &work.damaged) {
         console.warn(&format!("{text}; its cell counts as missing"));
     }
     let mut planned = Vec::new();
-    for work in &works {
-        let seconds = match args.no_time {
+    for work in works {
+        let seconds = match wanted.no_time {
             true => None,
-            false => estimate::seconds(work, &args.run.settings, &results.folder, console)?,
+            false => estimate::seconds(work, settings, &results.folder, console)?,
         };
         let summary = summary_of(&work.plan.spec.name, &results.folder);
-        let contrasts = power_forecast(&work.plan.spec, summary.as_ref(), args.expected_error);
+        let contrasts = power_forecast(&work.plan.spec, summary.as_ref(), wanted.expected_error);
         planned.push(describe(work, contrasts, seconds));
     }
-    match args.format.format {
+    match wanted.format.format {
         Format::Json => console.print_json(&planned)?,
-        Format::Text => console.print(&text(&works, &planned, &results.to_string()))?,
+        Format::Text => console.print(&text(works, &planned, &results.to_string()))?,
     }
     Ok(Code::Done)
 }

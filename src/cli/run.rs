@@ -44,17 +44,15 @@ pub(crate) struct Common {
 impl Common {
     /// Returns the work on every selected experiment, and the results folder.
     pub(crate) fn work(&self) -> Result<(Vec<Work>, Results), Failure> {
-        let (specs, results) = self.specs(false, |results| results)?;
-        Ok((self.work_on(&specs, &results)?, results))
+        self.work_until(&UntilDecided::default(), |results| results)
     }
 
-    /// Returns the selected experiments with the looks that their results folders record, and the results
-    /// folder, which `change` may replace. `more` says whether seeds will follow.
-    fn specs(
+    /// [`Self::work`] with seeds added as `until` says, in the results folder that `change` gives.
+    fn work_until(
         &self,
-        more: bool,
+        until: &UntilDecided,
         change: impl FnOnce(Results) -> Results,
-    ) -> Result<(Vec<Spec>, Results), Failure> {
+    ) -> Result<(Vec<Work>, Results), Failure> {
         let named = |spec: Spec| {
             let given = self.settings.given_device();
             let device = given.map(|_| self.settings.device_of(&spec).to_owned());
@@ -67,62 +65,92 @@ impl Common {
         let results = change(self.results.folder(&self.selection, &specs, None));
         variant::check_files(&specs, &results.folder)?;
         let given = self.selection.gives_seeds();
-        let specs = (specs.into_iter())
-            .map(|spec| looks::before_run(spec, &results.folder, given, more))
-            .collect::<Result<_, _>>()?;
-        Ok((specs, results))
-    }
-
-    fn work_on(&self, specs: &[Spec], results: &Results) -> Result<Vec<Work>, Failure> {
-        let work = |spec| Work::new(spec, &self.settings, &results.folder);
-        specs.iter().map(work).collect()
+        let works = prepared(specs, &self.settings, &results, given, until)?;
+        Ok((works, results))
     }
 }
 
-impl Args {
-    /// As [`Common::work`], for the first look where seeds are added until there is a verdict.
-    fn work(&self) -> Result<(Vec<Work>, Results), Failure> {
-        if !self.until.until_decided {
-            return self.common.work();
-        }
-        let reason = "`--until-decided` changes the number of seeds";
-        let change = |results: Results| results.changed(&self.common.results, reason);
-        let (specs, results) = self.common.specs(true, change)?;
-        let specs = (specs.into_iter())
-            .map(|spec| self.until.begin(spec))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok((self.common.work_on(&specs, &results)?, results))
-    }
+/// The work on `specs`, with the looks that their results folders record. `given` says whether the command
+/// line names the number of seeds. Where seeds are added until there is a verdict, it is that of the first
+/// look.
+///
+/// # Errors
+/// If fewer seeds are asked for than were looked at, or records cannot be read.
+pub(super) fn prepared(
+    specs: Vec<Spec>,
+    settings: &RunSettings,
+    results: &Results,
+    given: bool,
+    until: &UntilDecided,
+) -> Result<Vec<Work>, Failure> {
+    let more = until.until_decided;
+    let specs = (specs.into_iter())
+        .map(|spec| looks::before_run(spec, &results.folder, given, more))
+        .collect::<Result<Vec<_>, _>>()?;
+    let specs = (specs.into_iter())
+        .map(|spec| if more { until.begin(spec) } else { Ok(spec) })
+        .collect::<Result<Vec<_>, _>>()?;
+    let work = |spec| Work::new(spec, settings, &results.folder);
+    specs.iter().map(work).collect()
 }
 
 pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
-    let (mut works, results) = args.work()?;
+    let Args { common, until } = args;
+    let reason = "`--until-decided` changes the number of seeds";
+    let (works, results) = common.work_until(until, |results| match until.until_decided {
+        true => results.changed(&common.results, reason),
+        false => results,
+    })?;
+    let request = Request {
+        works,
+        settings: &common.settings,
+        results: &results,
+        until,
+        claims: Claim::load_all(&common.selection.experiments)?,
+    };
+    execute(request, console)
+}
+
+/// What is to run, and how.
+pub(super) struct Request<'a> {
+    pub(super) works: Vec<Work>,
+    pub(super) settings: &'a RunSettings,
+    pub(super) results: &'a Results,
+    pub(super) until: &'a UntilDecided,
+    /// Claims for which pages are written.
+    pub(super) claims: Vec<Claim>,
+}
+
+/// Trains missing cells, writes reports, and prints the answers.
+pub(super) fn execute(request: Request<'_>, console: &Arc<Console>) -> Result<Code, Failure> {
+    let Request {
+        mut works,
+        settings,
+        results,
+        until,
+        claims,
+    } = request;
     let device = find_device(&works, console)?;
-    check_inputs(&works, &results)?;
-    announce(&works, &results, console);
+    check_inputs(&works, results)?;
+    announce(&works, results, console);
     for work in works.iter().filter(|work| !work.jobs.is_empty()) {
-        warn_of_weak_contrasts(work, args, &results.folder, console);
+        warn_of_weak_contrasts(work, until, &results.folder, console);
     }
     let specs: Vec<Spec> = works.iter().map(|work| work.plan.spec.clone()).collect();
     let run = Run {
-        args,
+        settings,
+        until,
         device,
         neighbours: folder::neighbours(&specs),
         results: &results.folder,
-        claims: Claim::load_all(&args.common.selection.experiments)?,
+        claims,
         stop: signals::catch(console)?,
         console,
     };
 
     let mut checked = Vec::new();
     for work in &mut works {
-        checked.push(check_seeds(
-            work,
-            args,
-            &results.folder,
-            console,
-            &run.stop,
-        )?);
+        checked.push(run.check_seeds(work)?);
     }
     console.start_bar(works.iter().flat_map(|w| &w.jobs).map(units).sum());
     let mut summaries = Vec::new();
@@ -132,8 +160,7 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
         failed += failures;
         summaries.push(summary);
     }
-    let claims = run.claims;
-    conclude(&claims, &summaries, console)?;
+    conclude(&run.claims, &summaries, console)?;
     if failed > 0 {
         let cells = counted(failed, "cell");
         let message = format!("{cells} failed; run the same command again to retry");
@@ -216,32 +243,9 @@ pub(super) fn find_device(
     }
 }
 
-/// Checks the seeds of a program that still has cells to run. Returns the records of the cells that ran for
-/// it, which are no longer part of the work.
-fn check_seeds(
-    work: &mut Work,
-    args: &Args,
-    results: &Path,
-    console: &Console,
-    stop: &StopFlag,
-) -> Result<Vec<CellRecord>, Failure> {
-    let spec = &work.plan.spec;
-    let Some(design) = spec.program.as_ref().filter(|_| !work.jobs.is_empty()) else {
-        return Ok(Vec::new());
-    };
-    let folder = results.join(&spec.name);
-    let jobs = args.common.settings.jobs(spec);
-    let trainer = trainer::trainer_of(spec, &work.plan.device, false, jobs, &folder)?;
-    let records = seeds::check(&work.plan, design, &folder, &*trainer, jobs, console, stop)?;
-    let ran = |id: &str| records.iter().any(|record| record.id == id);
-    work.jobs
-        .retain(|job| !job.cells.iter().all(|cell| ran(&cell.id)));
-    Ok(records)
-}
-
 /// Warns of primary contrasts that may well stay undecided, before cells are trained for them.
-fn warn_of_weak_contrasts(work: &Work, args: &Args, results: &Path, console: &Console) {
-    let (spec, option) = match args.until.until_decided {
+fn warn_of_weak_contrasts(work: &Work, until: &UntilDecided, results: &Path, console: &Console) {
+    let (spec, option) = match until.until_decided {
         true => (looks::at_most_seeds(&work.plan.spec), "--max-seeds"),
         false => (work.plan.spec.clone(), "--seeds"),
     };
@@ -254,7 +258,8 @@ fn warn_of_weak_contrasts(work: &Work, args: &Args, results: &Path, console: &Co
 
 /// What all experiments of a run share.
 struct Run<'a> {
-    args: &'a Args,
+    settings: &'a RunSettings,
+    until: &'a UntilDecided,
     device: Option<DeviceInfo>,
     /// The experiments of the folder, which may share cells.
     neighbours: Vec<Spec>,
@@ -265,6 +270,24 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Checks the seeds of a program that still has cells to run. Returns the records of the cells that ran
+    /// for it, which are no longer part of the work.
+    fn check_seeds(&self, work: &mut Work) -> Result<Vec<CellRecord>, Failure> {
+        let spec = &work.plan.spec;
+        let Some(design) = spec.program.as_ref().filter(|_| !work.jobs.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let folder = self.results.join(&spec.name);
+        let jobs = self.settings.jobs(spec);
+        let trainer = trainer::trainer_of(spec, &work.plan.device, false, jobs, &folder)?;
+        let (console, stop) = (self.console, &self.stop);
+        let records = seeds::check(&work.plan, design, &folder, &*trainer, jobs, console, stop)?;
+        let ran = |id: &str| records.iter().any(|record| record.id == id);
+        work.jobs
+            .retain(|job| !job.cells.iter().all(|cell| ran(&cell.id)));
+        Ok(records)
+    }
+
     /// Trains one experiment and writes its files, with more seeds until it is decided if that was asked
     /// for. `records` are those of the check of its seeds. Returns the summary and the number of failed cells.
     fn experiment(
@@ -272,14 +295,14 @@ impl Run<'_> {
         mut work: Work,
         mut records: Vec<CellRecord>,
     ) -> Result<(Summary, usize), Failure> {
-        let mut settings = self.args.common.settings.clone();
+        let mut settings = self.settings.clone();
         loop {
             let (summary, failed) = self.look(&work, &settings, std::mem::take(&mut records))?;
             let spec = &work.plan.spec;
-            if !self.args.until.until_decided {
+            if !self.until.until_decided {
                 return Ok((summary, failed));
             }
-            match self.args.until.next(spec, &summary, failed) {
+            match self.until.next(spec, &summary, failed) {
                 Next::Stop(why) => {
                     self.console.info(&format!("{}: {why}", spec.name));
                     return Ok((summary, failed));

@@ -3,6 +3,7 @@
 use super::evaluations::{Entry, Evaluations};
 use super::lines::each_line;
 use super::report::{EPOCH, STEP, number, whole};
+use crate::text::csv::{fields, separator, without_mark};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -19,9 +20,8 @@ pub(super) fn read(path: &Path, evaluations: &mut Evaluations) -> io::Result<()>
         let line = String::from_utf8_lossy(line);
         match &header {
             None => {
-                let line = line.trim_start_matches('\u{feff}');
-                let separator = [',', ';', '\t'].into_iter().find(|&c| line.contains(c));
-                let separator = separator.unwrap_or(',');
+                let line = without_mark(&line);
+                let separator = separator(line);
                 header = Some((separator, fields(line, separator)));
             }
             Some((separator, names)) => {
@@ -46,32 +46,6 @@ fn entry(names: &[String], fields: Vec<String>) -> Entry {
         }
     }
     entry
-}
-
-/// The fields of a row, without spaces around them. A field may be quoted; a doubled quote in it stands for
-/// one.
-fn fields(line: &str, separator: char) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                push(&mut fields, '"');
-            }
-            '"' => quoted = !quoted,
-            c if c == separator && !quoted => fields.push(String::new()),
-            c => push(&mut fields, c),
-        }
-    }
-    fields.iter().map(|field| field.trim().to_owned()).collect()
-}
-
-fn push(fields: &mut [String], c: char) {
-    if let Some(field) = fields.last_mut() {
-        field.push(c);
-    }
 }
 
 #[cfg(test)]

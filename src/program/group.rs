@@ -1,11 +1,13 @@
-//! Process groups: a program together with the processes that it started.
+//! Process groups: a program together with the processes that it started, also those that left its group.
 
-use std::collections::BTreeSet;
+use super::leftovers;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Mutex, PoisonError};
 
-/// The groups that are running, so that [`end_all`] can end them.
-static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// The groups that are running, with the folders of their cells, so that [`end_all`] can end them.
+static RUNNING: Mutex<BTreeMap<u32, PathBuf>> = Mutex::new(BTreeMap::new());
 
 /// How urgently a group is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +18,14 @@ pub(super) enum Signal {
     Kill,
 }
 
-/// The group of a running program. Dropping it kills what is left of the group.
+/// The group of a running program. Dropping it kills what is left of the group, and the processes that left
+/// it.
 #[derive(Debug)]
-pub(super) struct Group(u32);
+pub(super) struct Group {
+    id: u32,
+    /// Folder of the cell.
+    out: PathBuf,
+}
 
 /// Makes `command` start in a group of its own. It then does not get the Ctrl-C of the terminal.
 pub(super) fn separate(command: &mut Command) {
@@ -29,30 +36,38 @@ pub(super) fn separate(command: &mut Command) {
 }
 
 impl Group {
-    /// The group that `child` leads.
-    pub(super) fn of(child: &Child) -> Self {
-        running(|groups| groups.insert(child.id()));
-        Self(child.id())
+    /// The group that `child` leads, which runs the cell with the folder `out`.
+    pub(super) fn of(child: &Child, out: &Path) -> Self {
+        running(|groups| groups.insert(child.id(), out.to_owned()));
+        Self {
+            id: child.id(),
+            out: out.to_owned(),
+        }
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        send(self.0, signal);
+        send(self.id, signal);
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        send(self.0, Signal::Kill);
-        running(|groups| groups.remove(&self.0));
+        end(self.id, &self.out);
+        running(|groups| groups.remove(&self.id));
     }
 }
 
 /// Kills every program that is running. Their cells have no record then.
 pub fn end_all() {
-    running(|groups| groups.iter().for_each(|&group| send(group, Signal::Kill)));
+    running(|groups| groups.iter().for_each(|(&group, out)| end(group, out)));
 }
 
-fn running<T>(use_them: impl FnOnce(&mut BTreeSet<u32>) -> T) -> T {
+fn end(group: u32, out: &Path) {
+    send(group, Signal::Kill);
+    leftovers::end(out, Some(group));
+}
+
+fn running<T>(use_them: impl FnOnce(&mut BTreeMap<u32, PathBuf>) -> T) -> T {
     use_them(&mut RUNNING.lock().unwrap_or_else(PoisonError::into_inner))
 }
 

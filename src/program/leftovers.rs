@@ -1,12 +1,32 @@
-//! Processes of an earlier run of a cell, which was killed and could not end them.
+//! Processes of a cell that are outside its process group: they left it, or the run that started them was
+//! killed. They are found by their environment, which names the folder of the cell.
 
 use std::path::Path;
 
-/// Kills the processes that were started for the cell with the folder `out` by an earlier run. They are
-/// found by their environment.
+/// Kills the processes that were started for the cell with the folder `out`. With `after`, only those with
+/// a larger id are looked at, which a process has that was started later unless ids began anew.
 #[cfg(target_os = "linux")]
-pub(super) fn end(out: &Path) {
+pub(super) fn end(out: &Path, after: Option<u32>) {
     use nix::sys::signal::{Signal, kill};
+    use std::collections::BTreeSet;
+    let mut ended = BTreeSet::new();
+    loop {
+        // A process may start another one while it is looked for.
+        let found: BTreeSet<i32> = processes(out, after.unwrap_or(0)).collect();
+        let new: Vec<i32> = found.difference(&ended).copied().collect();
+        if new.is_empty() {
+            break;
+        }
+        for id in new {
+            let _ = kill(nix::unistd::Pid::from_raw(id), Signal::SIGKILL);
+            ended.insert(id);
+        }
+    }
+}
+
+/// The ids above `after` of the processes whose environment names `out`.
+#[cfg(target_os = "linux")]
+fn processes(out: &Path, after: u32) -> impl Iterator<Item = i32> {
     use std::os::unix::ffi::OsStrExt;
     let marker = [
         super::launch::OUT.as_bytes(),
@@ -15,27 +35,20 @@ pub(super) fn end(out: &Path) {
     ]
     .concat();
     let own = std::process::id();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let id = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok());
-        let Some(id) = id.filter(|id| u32::try_from(*id).is_ok_and(|id| id != own)) else {
-            continue;
-        };
-        // Processes of other users cannot be read.
-        let Ok(variables) = std::fs::read(entry.path().join("environ")) else {
-            continue;
-        };
-        if variables
-            .split(|&byte| byte == 0)
-            .any(|variable| variable == marker)
-        {
-            let _ = kill(nix::unistd::Pid::from_raw(id), Signal::SIGKILL);
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+        if id == own || id <= after {
+            return None;
         }
-    }
+        // Processes of other users cannot be read.
+        let variables = std::fs::read(entry.path().join("environ")).ok()?;
+        let mut variables = variables.split(|&byte| byte == 0);
+        variables.any(|variable| variable == marker).then_some(id)?;
+        i32::try_from(id).ok()
+    })
 }
 
 /// Elsewhere the environment of other processes cannot be read.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn end(_: &Path) {}
+pub(super) fn end(_: &Path, _: Option<u32>) {}

@@ -18,7 +18,7 @@
 //! | `report` | what is found in a line: JSON, or regular expressions |
 //! | `csv` | metrics in a CSV file |
 //! | `evaluations` | reported values in the order of steps or epochs |
-//! | `leftovers` | processes of an earlier run that was killed |
+//! | `leftovers` | processes that left their group, or whose run was killed |
 
 mod csv;
 mod evaluations;

@@ -4,6 +4,7 @@ use super::group::{Group, Signal, separate};
 use super::lines::each_line;
 use crate::trainer::StopFlag;
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -48,13 +49,15 @@ enum Event {
     EndOfOutput,
 }
 
-/// Runs `command` in a process group of its own and passes its output to `lines`. When it returns, no
-/// process of the group is left.
+/// Runs `command`, the program of the cell with the folder `out`, in a process group of its own and passes
+/// its output to `lines`. When it returns, no process of the group is left; on Linux also none that left the
+/// group, unless it cleared its environment.
 ///
 /// # Errors
 /// If the process cannot be started or waited for.
 pub(super) fn run(
     command: &mut Command,
+    out: &Path,
     timeout: Option<Duration>,
     lines: &Arc<impl Lines>,
     stop: &StopFlag,
@@ -66,7 +69,7 @@ pub(super) fn run(
         .stderr(Stdio::piped());
     let started = Instant::now();
     let mut child = command.spawn()?;
-    let group = Group::of(&child);
+    let group = Group::of(&child, out);
     let (sender, events) = mpsc::channel();
     // A thread that cannot end, because a process outside the group holds the output open, is left behind.
     let mut readers = 0;

@@ -93,7 +93,7 @@ impl ProgramTrainer {
             Err(error) => return Some(Err(error)),
         };
         let timeout = recipe.timeout.map(Duration::from_secs_f64);
-        let ended = run(&mut command, timeout, &output, stop);
+        let ended = run(&mut command, &folder, timeout, &output, stop);
         let mut kept = output.kept();
         let logged = kept.log.finish();
         let mut evaluations =
@@ -147,7 +147,7 @@ fn prepared(recipe: &ProgramRecipe, folder: &Path) -> Result<Output, String> {
 /// An earlier run of a cell that was killed may have left files and processes.
 fn emptied(folder: &Path) -> io::Result<()> {
     if folder.exists() {
-        leftovers::end(folder);
+        leftovers::end(folder, None);
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder)

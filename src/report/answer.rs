@@ -1,6 +1,6 @@
 //! The answer of one experiment, as a short block of text for the terminal.
 
-use super::finding::{effect, new_data, prediction, ruled_out};
+use super::finding::{effect, new_data, prediction, ruled_out, seeds};
 use super::markdown::verdicts_text;
 use super::settling;
 use super::{changes, looks};
@@ -28,7 +28,7 @@ pub fn answer(summary: &Summary) -> String {
         let asked = &contrast.contrast;
         let compared = subject(summary, &asked.comparison, &asked.weights);
         text.push_str(&paragraph(1, &format!("{verdict}: {compared}")));
-        text.push_str(&paragraph(2, &measured(contrast)));
+        text.push_str(&paragraph(2, &measured(summary, contrast)));
         if let Some(clause) = settling::clause(summary, contrast) {
             text.push_str(&paragraph(2, &clause));
         }
@@ -62,14 +62,14 @@ pub fn answer(summary: &Summary) -> String {
 }
 
 /// The effect of a contrast with its interval, and what was predicted.
-fn measured(contrast: &ContrastSummary) -> String {
+fn measured(summary: &Summary, contrast: &ContrastSummary) -> String {
     let asked = &contrast.contrast;
     let (metric, unit) = (asked.quantity(), asked.comparison.unit());
     let Some((decision, effect)) = contrast.decision.as_ref().zip(effect(contrast)) else {
         let finished = counted(contrast.improvements.len(), &format!("finished {unit}"));
         return format!("{metric}: {finished}, too few for an interval");
     };
-    let pairs = counted(decision.n, unit);
+    let pairs = seeds(summary, contrast, decision.n);
     if contrast.is_exactly_equal() {
         let predicted = prediction(contrast);
         return format!("exactly the same {metric} in all {pairs}; predicted: {predicted}");

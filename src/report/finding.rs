@@ -54,6 +54,28 @@ fn effect_with(contrast: &ContrastSummary, separator: &str) -> Option<String> {
     ))
 }
 
+/// The seeds that a decision rests on: `10 pairs`, or `8 independent seeds per arm`.
+pub(super) fn seeds(summary: &Summary, contrast: &ContrastSummary, pairs: usize) -> String {
+    let asked = &contrast.contrast;
+    if contrast.paired {
+        return counted(pairs, asked.comparison.unit());
+    }
+    let arms = asked
+        .weights
+        .iter()
+        .filter_map(|term| summary.arm(&term.arm));
+    let counts: Vec<usize> = arms.map(|arm| arm.n).collect();
+    match counts.as_slice() {
+        [first, others @ ..] if others.iter().all(|n| n == first) => {
+            format!("{first} independent seeds per arm")
+        }
+        counts => {
+            let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
+            format!("{} independent seeds", counts.join(" and "))
+        }
+    }
+}
+
 /// `+0.42 (+0.31 to +0.53)`, for figures.
 pub(super) fn effect_numbers(estimate: f64, bounds: Interval, decimals: usize) -> String {
     format!(
@@ -122,7 +144,7 @@ pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
         let finished = counted(contrast.improvements.len(), &format!("finished {unit}"));
         return format!("{compared}: only {finished}, too few for an interval.");
     };
-    let pairs = counted(decision.n, unit);
+    let pairs = seeds(summary, contrast, decision.n);
     let measured = if contrast.is_exactly_equal() {
         format!("exactly the same {metric} in all {pairs}")
     } else {

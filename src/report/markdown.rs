@@ -358,6 +358,13 @@ fn probe_section(summary: &Summary, figures: &[FigureKind]) -> Vec<String> {
 }
 
 fn made(summary: &Summary) -> String {
+    if let Some(scores) = &summary.scores_given {
+        return format!(
+            "`ablate judge` read the scores from `{}`. {} [runs.jsonl](runs.jsonl) has the scores as records, \
+             [summary.json](summary.json) the numbers above without rounding.",
+            scores.file, scores.matching
+        );
+    }
     let device = &summary.device;
     let adapter = summary.adapter.as_ref();
     let adapter = adapter.map_or(String::new(), |adapter| {

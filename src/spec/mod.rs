@@ -105,6 +105,19 @@ pub struct ProgramDesign {
     pub validation: Option<Metric>,
     /// Whether arms are compared seed by seed.
     pub paired: Pairing,
+    /// The scores that stand in place of programs that run; no file has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<GivenScores>,
+}
+
+/// Scores that exist already. Cells without scores are not missing: nothing was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenScores {
+    /// The file that has them.
+    pub file: String,
+    /// How the seeds of the arms were matched, in a sentence.
+    pub matching: String,
 }
 
 /// Whether arms are compared seed by seed.

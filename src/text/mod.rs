@@ -1,9 +1,11 @@
-//! Text, used by reports, figures, specs and the command line alike: numbers, counts, placeholders,
-//! Markdown and wrapped lines.
+//! Text, used by reports, figures, specs and the command line alike: numbers, counts, placeholders, words
+//! of commands, lines of tables, Markdown and wrapped lines.
 
+pub mod csv;
 pub mod markdown;
 pub mod number;
 pub mod placeholder;
+pub mod words;
 pub mod wrap;
 
 /// `1 pair`, `2 pairs`, `10,000 pairs`.

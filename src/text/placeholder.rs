@@ -63,11 +63,16 @@ pub fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
         Part::Text(text) => text.to_owned(),
         Part::Brace(brace) => brace.repeat(2),
         Part::Name(name) => match value(name) {
-            Some(value) => value.replace('{', "{{").replace('}', "}}"),
+            Some(value) => escaped(&value),
             None => format!("{{{name}}}"),
         },
     };
     parts(template).into_iter().map(text).collect()
+}
+
+/// The template that stands for `text` itself.
+pub fn escaped(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}")
 }
 
 /// The final text of `template`, with doubled braces as single ones.

@@ -135,9 +135,14 @@ impl Bench {
 
     /// The program, without environment variables that affect it.
     pub(crate) fn command(&self, arguments: &str) -> Command {
+        self.command_of(arguments.split_whitespace())
+    }
+
+    /// The same with arguments that contain spaces.
+    pub(crate) fn command_of<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ablate"));
         command
-            .args(arguments.split_whitespace())
+            .args(arguments)
             .current_dir(self.0.path())
             .env("HOME", self.0.path())
             .stdin(Stdio::null())

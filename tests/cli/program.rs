@@ -39,7 +39,7 @@ margin = 1.0
 "#;
 
 /// A score that depends on the seed and the arm, after each of two epochs.
-const SCORES: &str = r#"
+pub(crate) const SCORES: &str = r#"
 seed=$1 arm=$2
 for epoch in 1 2; do
   score=$(( (seed * 37 + epoch * 11) % 17 + arm * epoch + (seed + arm) % 3 ))
@@ -49,7 +49,7 @@ echo "trained $seed"
 "#;
 
 /// The part of [`SCORES`] that a script starts with to do `action` for seed 3 of the arm `high`.
-fn for_one_cell(action: &str) -> String {
+pub(crate) fn for_one_cell(action: &str) -> String {
     format!("if [ \"$1 $2\" = '3 5' ]; then {action}; fi\n{SCORES}")
 }
 
@@ -69,7 +69,12 @@ fn changed(script: &str, from: &str, to: &str) -> Bench {
 
 /// The only folder of a cell in which a program left the file `name`.
 fn left(bench: &Bench, name: &str) -> std::path::PathBuf {
-    let cells = fs::read_dir(bench.path("results/program/cells")).unwrap();
+    left_in(bench, "results/program", name)
+}
+
+/// [`left`] in the results folder `results`.
+pub(crate) fn left_in(bench: &Bench, results: &str, name: &str) -> std::path::PathBuf {
+    let cells = fs::read_dir(bench.path(results).join("cells")).unwrap();
     let files = cells.map(|cell| cell.unwrap().path().join(name));
     let mut files = files.filter(|file| file.exists());
     let file = files.next().expect("a file");
@@ -77,7 +82,7 @@ fn left(bench: &Bench, name: &str) -> std::path::PathBuf {
     file
 }
 
-fn is_alive(id: &str) -> bool {
+pub(crate) fn is_alive(id: &str) -> bool {
     let state = fs::read_to_string(format!("/proc/{}/stat", id.trim()));
     // A process that nobody has waited for yet is a zombie.
     state.is_ok_and(|state| !state.contains(") Z "))
@@ -156,6 +161,16 @@ fn process_left_in_the_background_is_ended() {
     bench.run("run program").ends(0);
     let child = fs::read_to_string(left(&bench, "child")).unwrap();
     assert!(!is_alive(&child));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn process_that_left_its_group_is_ended() {
+    let leave = for_one_cell("setsid sleep 600 > /dev/null 2>&1 & echo $! > \"$ABLATE_OUT/child\"");
+    let bench = bench(&leave);
+    bench.run("run program").ends(0);
+    let child = fs::read_to_string(left(&bench, "child")).unwrap();
+    wait_until("its end", || !is_alive(&child));
 }
 
 #[test]

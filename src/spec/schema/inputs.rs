@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Largest number of input files.
 const MOST: usize = 10_000;
@@ -20,15 +20,15 @@ pub(in crate::spec) fn hashes(
     folder: &Path,
     patterns: &[String],
 ) -> Result<BTreeMap<String, String>, ConfigError> {
+    let (shown, folder) = (folder.display(), &without_dots(folder));
     let mut hashes = BTreeMap::new();
     for (i, pattern) in patterns.iter().enumerate() {
         let key = format!("program.inputs.{i}");
         let files = matches(folder, pattern, &key)?;
         if files.is_empty() {
             let message = format!(
-                "is `{}`, which matches no file in `{}`",
-                brief(pattern),
-                folder.display()
+                "is `{}`, which matches no file in `{shown}`",
+                brief(pattern)
             );
             return flaw(&key, message);
         }
@@ -47,6 +47,12 @@ pub(in crate::spec) fn hashes(
     Ok(hashes)
 }
 
+/// `path` without the components `.`, which matches of patterns do not have.
+fn without_dots(path: &Path) -> PathBuf {
+    let components = path.components();
+    components.filter(|part| *part != Component::CurDir).collect()
+}
+
 /// The files below `folder` that match. `src/**` matches all files below `src`.
 fn matches(folder: &Path, pattern: &str, key: &str) -> Result<Vec<PathBuf>, ConfigError> {
     let pattern = match pattern.ends_with("**") {
@@ -54,7 +60,7 @@ fn matches(folder: &Path, pattern: &str, key: &str) -> Result<Vec<PathBuf>, Conf
         false => pattern.to_owned(),
     };
     let start = glob::Pattern::escape(&folder.to_string_lossy());
-    let whole = Path::new(&start).join(pattern);
+    let whole = Path::new(&start).join(without_dots(Path::new(&pattern)));
     let found = glob::glob(&whole.to_string_lossy());
     let found = found.or_else(|error| flaw(key, format!("is not a valid pattern: {error}")))?;
     let mut files = Vec::new();
@@ -101,6 +107,16 @@ mod tests {
         assert_eq!(names(&["src/**"]), ["src/a.py", "src/deep/b.py"]);
         assert_eq!(names(&["*.py", "train.py"]), ["train.py"]);
         assert_eq!(names(&["**/*.py"]).len(), 3);
+    }
+
+    #[test]
+    fn folder_may_be_written_with_dots() {
+        // Tests run in the root of the package.
+        for folder in ["", ".", "./", "src/..", "./src/../."] {
+            let found = hashes(Path::new(folder), &["./Cargo.toml".to_owned()]).unwrap();
+            let names: Vec<&String> = found.keys().collect();
+            assert_eq!(names, ["Cargo.toml"], "{folder}");
+        }
     }
 
     #[test]

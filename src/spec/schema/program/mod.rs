@@ -85,6 +85,7 @@ pub(in crate::spec) fn design(root: &Node) -> Result<ProgramDesign, Diagnostic> 
         paired: table.paired().map_err(at_root)?,
         metrics: metrics.into_iter().map(Metric::Program).collect(),
         validation,
+        scores: None,
     })
 }
 

@@ -26,17 +26,11 @@ impl Template<'_> {
     /// The command with the arguments of the arm spliced in.
     pub(super) fn command(&self, written: &[String]) -> Result<Vec<String>, ConfigError> {
         const KEY: &str = "program.command";
-        if written
-            .first()
-            .is_none_or(|program| program.trim().is_empty())
-        {
-            return flaw(KEY, "is empty; give the program and its arguments");
-        }
         let mut spliced = false;
         let mut command = Vec::new();
         for (i, word) in written.iter().enumerate() {
             let key = format!("{KEY}.{i}");
-            if *word == format!("{{{ARGS}}}") && i > 0 {
+            if *word == format!("{{{ARGS}}}") {
                 spliced = true;
                 for arg in &self.cell.args {
                     command.push(self.filled(&key, arg)?);
@@ -56,7 +50,13 @@ impl Template<'_> {
             );
             return flaw(KEY, message);
         }
-        Ok(command)
+        match command
+            .first()
+            .is_none_or(|program| program.trim().is_empty())
+        {
+            true => flaw(KEY, "is empty; give the program and its arguments"),
+            false => Ok(command),
+        }
     }
 
     /// `template` with what is known of the arm.
