@@ -212,6 +212,11 @@ pub(crate) fn placed(spec: &Spec, results: &Path) -> Spec {
     let above = results.parent().unwrap_or(&results);
     let file = relative(above, spec.file());
     let usual_file = file == format!("experiments/{}.toml", spec.base_name());
+    // A study without a file of its own is only in its results folder.
+    let file = match usual_file || spec.file().exists() {
+        true => file,
+        false => relative(above, &results.join(&spec.name).join(RESOLVED_FILE)),
+    };
     let last = results.file_name().map(|name| name.to_string_lossy());
     let last = last.unwrap_or_default().into_owned();
     let changes = &mut spec.changes;

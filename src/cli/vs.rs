@@ -5,7 +5,7 @@ use super::compared::{Compared, Directed, Paired, parse};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::looks::UntilDecided;
-use super::{plan, root, run};
+use super::{plan, root, run, variant};
 use crate::files::{FileError, write_atomic};
 use crate::spec::Claim;
 use crate::study::{
@@ -225,6 +225,7 @@ pub(super) fn vs(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
     }
     let settings = RunSettings::of_programs(&args.device, args.jobs, args.fresh);
     let results = Results::in_folder(&args.results);
+    variant::check_files(std::slice::from_ref(&spec), &results.folder)?;
     let works = run::prepared(vec![spec], &settings, &results, true, &args.until)?;
     if args.dry_run {
         return plan::preview(

@@ -60,6 +60,11 @@ fn shell_script_gets_a_verdict_and_a_report() {
     let done = done.shows("high-vs-low: Is high better than low in score?");
     done.shows("8 pairs").says("trained 16 cells");
     let report = bench.text(&format!("{RESULTS}/report.md"));
+    let command = format!("`ablate run {RESULTS}/spec.resolved.toml`");
+    assert!(report.contains(&command), "{report}");
+    let again = format!("run {RESULTS}/spec.resolved.toml");
+    bench.run(&again).ends(0).says("trained 0 cells");
+    bench.run(&format!("show {RESULTS}")).ends(0).shows("supported");
     assert!(report.contains("# high against low"), "{report}");
     assert!(report.contains("Program `sh train.sh {seed}`"), "{report}");
     ask(&bench, &[]).ends(0).says("trained 0 cells");
@@ -81,7 +86,10 @@ fn saved_study_has_the_same_cells() {
         let results = ["run", &format!("./{file}"), "--results", "ablate-results"];
         run(&bench, &results).ends(0).says("trained 0 cells");
         ask(&bench, &["--save", &file]).ends(0);
+        // Two files of one name do not share a results folder.
+        fs::rename(bench.path(&file), bench.path("moved.toml")).unwrap();
     }
+    fs::rename(bench.path("moved.toml"), bench.path("high-vs-low.toml")).unwrap();
     let done = ask(&bench, &["--save", "high-vs-low.toml", "--timeout", "9s"]).ends(2);
     done.with_one_error()
         .says("`high-vs-low.toml` exists and describes something else");
