@@ -2,9 +2,7 @@
 
 use super::{EffectSummary, IdentitySummary, NewData, RateDifference, Settling, Withheld};
 use crate::record::Scores;
-use crate::spec::{
-    Changes, Contrast, Designed, Factor, GivenScores, Metric, Published, When,
-};
+use crate::spec::{Changes, Contrast, Designed, Factor, GivenScores, Metric, Published, When};
 use crate::stats::{Decision, Looks, Sample, Verdict, overall_verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

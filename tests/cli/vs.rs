@@ -64,7 +64,10 @@ fn shell_script_gets_a_verdict_and_a_report() {
     assert!(report.contains(&command), "{report}");
     let again = format!("run {RESULTS}/spec.resolved.toml");
     bench.run(&again).ends(0).says("trained 0 cells");
-    bench.run(&format!("show {RESULTS}")).ends(0).shows("supported");
+    bench
+        .run(&format!("show {RESULTS}"))
+        .ends(0)
+        .shows("supported");
     assert!(report.contains("# high against low"), "{report}");
     assert!(report.contains("Program `sh train.sh {seed}`"), "{report}");
     ask(&bench, &[]).ends(0).says("trained 0 cells");

@@ -50,7 +50,9 @@ pub(in crate::spec) fn hashes(
 /// `path` without the components `.`, which matches of patterns do not have.
 fn without_dots(path: &Path) -> PathBuf {
     let components = path.components();
-    components.filter(|part| *part != Component::CurDir).collect()
+    components
+        .filter(|part| *part != Component::CurDir)
+        .collect()
 }
 
 /// The files below `folder` that match. `src/**` matches all files below `src`.
