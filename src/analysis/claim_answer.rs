@@ -1,7 +1,7 @@
 //! The answer to a claim, overall and by stratum, from the primary contrasts that test it.
 
 use super::Summary;
-use super::settling::{combined, stratum_moves_after};
+use super::settling::{combined, stratum_unsettled_after};
 use crate::stats::Verdict;
 
 /// What the experiments say about a claim or about one of its strata.
@@ -89,7 +89,7 @@ fn answer_stratum(claim: &str, stratum: Option<&str>, summaries: &[Summary]) -> 
         stratum: stratum.map(str::to_owned),
         status,
         after: verdict_of(status)
-            .and_then(|verdict| stratum_moves_after(claim, stratum, verdict, summaries)),
+            .and_then(|verdict| stratum_unsettled_after(claim, stratum, verdict, summaries)),
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn describe_all(
 ) {
     for found in contrasts {
         let contrast = &found.contrast;
-        found.settling = settling::judge(scores, contrast);
+        found.settling = settling::judge(spec, scores, contrast);
         let level = found.decision.as_ref().map(|decision| decision.confidence);
         let confidence = level.unwrap_or_else(|| Rule::default().confidence(primary_count(spec)));
         found.by_rate = shared_rates::differences(spec, cells, arms, contrast, confidence);

@@ -96,7 +96,7 @@ impl ContrastSummary {
     }
 
     /// The verdict and its population in words: `supported on this data set, but too small to matter`. A
-    /// difference that still moves adds the length of the training: `supported after 20 epochs on this data
+    /// difference that is not shown to have settled adds the length of the training: `supported after 20 epochs on this data
     /// set`; `(fragile)` follows if leaving out one seed changes the verdict. Why it is withheld, or
     /// `exploratory` without one; an undecided verdict and that on a program, which may have no data set,
     /// have no population.
@@ -121,7 +121,7 @@ impl ContrastSummary {
             self.verdict,
             Some(Verdict::Supported | Verdict::Contradicted)
         );
-        if let Some(length) = self.moves_after().filter(|_| decided) {
+        if let Some(length) = self.unsettled_after().filter(|_| decided) {
             word = format!("{word} after {length}");
         }
         let mark = match self.fragile().is_empty() {
@@ -155,7 +155,7 @@ impl ContrastSummary {
 
 impl Summary {
     /// The overall verdict and its population in words, or why it is withheld; `none` without one. If it
-    /// rests on a difference that still moves, it names the length of the training.
+    /// rests on a difference that is not shown to have settled, it names the length of the training.
     pub fn verdict_words(&self) -> String {
         let word = self.short_verdict_words();
         let (None, Some(verdict)) = (&self.withheld, self.verdict) else {
@@ -171,7 +171,7 @@ impl Summary {
             true => population(Some(verdict), new_data == Some(verdict)),
             false => "",
         };
-        let length = self.moves_after();
+        let length = self.unsettled_after();
         let length = length.map_or(String::new(), |length| format!(" after {length}"));
         format!("{word}{length}{population}")
     }

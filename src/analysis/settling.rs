@@ -10,7 +10,7 @@
 
 use super::{ContrastSummary, Course, PairedScores, Summary, Unjudged};
 use crate::recipe::Length;
-use crate::spec::{Contrast, When};
+use crate::spec::{Contrast, Spec, When};
 use crate::stats::{Interval, Movement, Rule, Sample, Trend, Verdict, fitted_change};
 use crate::text::counted;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,12 @@ pub enum Settling {
     /// A line was fitted to the end of its course.
     Fitted(FittedChange),
     /// It cannot be judged.
-    NotJudged(Unjudged),
+    NotJudged {
+        /// Why.
+        why: Unjudged,
+        /// Lengths of training of the compared arms, each once; none for programs, which do not say them.
+        lengths: Vec<Length>,
+    },
 }
 
 /// The change of a difference over the last evaluations.
@@ -50,11 +55,30 @@ pub struct FittedChange {
 }
 
 /// Judges `contrast`; `None` if it is not read at the last evaluation.
-pub(super) fn judge(scores: &PairedScores<'_>, contrast: &Contrast) -> Option<Settling> {
+pub(super) fn judge(
+    spec: &Spec,
+    scores: &PairedScores<'_>,
+    contrast: &Contrast,
+) -> Option<Settling> {
+    let not_judged = |why| Settling::NotJudged {
+        why,
+        lengths: lengths(spec, contrast),
+    };
     (contrast.when == When::Last).then(|| {
         let fitted = Course::of(scores, contrast).and_then(|course| fit(&course, contrast));
-        fitted.map_or_else(Settling::NotJudged, Settling::Fitted)
+        fitted.map_or_else(not_judged, Settling::Fitted)
     })
+}
+
+/// The lengths of training of the arms of `contrast`, each once.
+fn lengths(spec: &Spec, contrast: &Contrast) -> Vec<Length> {
+    let mut lengths = Vec::new();
+    for weight in &contrast.weights {
+        let arm = spec.arms.iter().find(|arm| arm.name == weight.arm);
+        let length = arm.and_then(|arm| arm.net()).map(|net| net.train.length);
+        lengths.extend(length.filter(|length| !lengths.contains(length)));
+    }
+    lengths
 }
 
 fn fit(course: &Course, contrast: &Contrast) -> Result<FittedChange, Unjudged> {
@@ -86,8 +110,12 @@ fn fit(course: &Course, contrast: &Contrast) -> Result<FittedChange, Unjudged> {
 impl FittedChange {
     /// `20 epochs`, the length of the training.
     pub fn length_words(&self) -> String {
-        counted(self.length.count(), self.length.unit())
+        length_words(self.length)
     }
+}
+
+fn length_words(length: Length) -> String {
+    counted(length.count(), length.unit())
 }
 
 impl ContrastSummary {
@@ -95,29 +123,36 @@ impl ContrastSummary {
     pub fn fitted_change(&self) -> Option<&FittedChange> {
         match &self.settling {
             Some(Settling::Fitted(fitted)) => Some(fitted),
-            Some(Settling::NotJudged(_)) | None => None,
+            Some(Settling::NotJudged { .. }) | None => None,
         }
     }
 
-    /// `20 epochs`, if the difference still moves at the end of that training.
-    pub fn moves_after(&self) -> Option<String> {
-        let fitted = self.fitted_change()?;
-        (fitted.movement == Movement::Moves).then(|| fitted.length_words())
+    /// `20 epochs`, if the difference is read after that training and is not shown to have settled.
+    pub fn unsettled_after(&self) -> Option<String> {
+        match self.settling.as_ref()? {
+            Settling::Fitted(fitted) => {
+                (fitted.movement != Movement::Settled).then(|| fitted.length_words())
+            }
+            Settling::NotJudged { lengths, .. } => {
+                let words: Vec<String> = lengths.iter().copied().map(length_words).collect();
+                (!words.is_empty()).then(|| words.join(" or "))
+            }
+        }
     }
 }
 
 impl Summary {
-    /// The lengths after which the differences behind the verdict still move, such as `20 epochs`. `None`
-    /// if it does not rest on any.
-    pub fn moves_after(&self) -> Option<String> {
+    /// The lengths after which the differences behind the verdict have not settled, such as `20 epochs`.
+    /// `None` if it does not rest on any.
+    pub fn unsettled_after(&self) -> Option<String> {
         let same = self.contrasts.iter().filter(|c| c.verdict == self.verdict);
-        combined(self.verdict?, same.map(ContrastSummary::moves_after))
+        combined(self.verdict?, same.map(ContrastSummary::unsettled_after))
     }
 }
 
-/// The lengths after which the differences behind `verdict`, the answer to a stratum of `claim`, still move,
-/// such as `20 epochs`. `None` if it does not rest on any.
-pub(super) fn stratum_moves_after(
+/// The lengths after which the differences behind `verdict`, the answer to a stratum of `claim`, have not
+/// settled, such as `20 epochs`. `None` if it does not rest on any.
+pub(super) fn stratum_unsettled_after(
     claim: &str,
     stratum: Option<&str>,
     verdict: Verdict,
@@ -132,13 +167,13 @@ pub(super) fn stratum_moves_after(
             .iter()
             .filter(|c| c.tests(claim) && c.counts() && c.contrast.stratum.as_deref() == stratum);
         let own = own.filter(|c| c.verdict == Some(verdict));
-        combined(verdict, own.map(ContrastSummary::moves_after))
+        combined(verdict, own.map(ContrastSummary::unsettled_after))
     });
     combined(verdict, parts)
 }
 
 /// The lengths that qualify `verdict`, from those of all parts that have it. Support rests on every part,
-/// so one moving part qualifies it. A contradiction rests on any part, so one settled part is enough.
+/// so one unsettled part qualifies it. A contradiction rests on any part, so one settled part is enough.
 pub(super) fn combined(
     verdict: Verdict,
     parts: impl Iterator<Item = Option<String>>,
@@ -162,7 +197,7 @@ mod tests {
     use crate::analysis::fixture::{contrast, records, spec, test_scores};
     use crate::analysis::summarize;
     use crate::record::CellRecord;
-    use crate::spec::{Expect, Measure, Metric, Spec};
+    use crate::spec::{Expect, Measure, Metric};
 
     /// Two arms with eight seeds whose difference at evaluation `k` from 0 is `difference(k)` and a noise
     /// of 0.01 that depends on the seed and the evaluation.
@@ -234,18 +269,24 @@ mod tests {
             let summary = summarize(spec, records).unwrap();
             summary.contrasts[0].settling.clone()
         };
-        let not_judged = |why| Some(Settling::NotJudged(why));
+        let not_judged = |why, epochs| {
+            let lengths = vec![Length::Epochs(epochs)];
+            Some(Settling::NotJudged { why, lengths })
+        };
         let (spec, records) = along(2, |_| 1.0);
         assert_eq!(
             reason(&spec, &records),
-            not_judged(Unjudged::FewEvaluations)
+            not_judged(Unjudged::FewEvaluations, 2)
         );
+        let summary = summarize(&spec, &records).unwrap();
+        let after = summary.contrasts[0].unsettled_after();
+        assert_eq!(after.as_deref(), Some("2 epochs"));
         let (mut spec, mut records) = along(4, |_| 1.0);
         spec.contrasts[0].metric = Metric::Probe(Measure::named("accuracy_gap").unwrap());
-        assert_eq!(reason(&spec, &records), not_judged(Unjudged::MeasuredOnce));
+        assert_eq!(reason(&spec, &records), not_judged(Unjudged::MeasuredOnce, 4));
         spec.contrasts[0] = contrast("b", "a", Expect::Better);
         records.retain(|record| record.seed == 3);
-        assert_eq!(reason(&spec, &records), not_judged(Unjudged::FewSeeds));
+        assert_eq!(reason(&spec, &records), not_judged(Unjudged::FewSeeds, 4));
         spec.contrasts[0].when = When::Epoch(2);
         assert_eq!(reason(&spec, &records), None);
     }
@@ -258,8 +299,17 @@ mod tests {
             record.epochs.truncate(4);
         }
         let summary = summarize(&spec, &records).unwrap();
-        let expected = Settling::NotJudged(Unjudged::UnlikeLengths);
-        assert_eq!(summary.contrasts[0].settling, Some(expected));
+        let contrast = &summary.contrasts[0];
+        assert!(matches!(
+            contrast.settling,
+            Some(Settling::NotJudged {
+                why: Unjudged::UnlikeLengths,
+                ..
+            })
+        ));
+        let mut words = contrast.unsettled_after().unwrap();
+        words = words.replace("5 epochs or 4 epochs", "4 epochs or 5 epochs");
+        assert_eq!(words, "4 epochs or 5 epochs");
     }
 
     #[test]
@@ -297,13 +347,18 @@ mod tests {
             summary.verdict = crate::stats::overall_verdict(verdicts);
             summary.verdict_words()
         };
-        use Movement::{Moves, Settled};
+        use Movement::{Moves, Settled, Unclear};
         use Verdict::{Contradicted, Supported, Undecided};
         for (verdicts, movements, expected) in [
             ([Supported; 2], [Settled; 2], "supported"),
             (
                 [Supported; 2],
                 [Settled, Moves],
+                "supported after 10 epochs",
+            ),
+            (
+                [Supported; 2],
+                [Settled, Unclear],
                 "supported after 10 epochs",
             ),
             ([Contradicted; 2], [Settled, Moves], "contradicted"),

@@ -77,7 +77,7 @@ pub(super) fn joined(words: &[String]) -> String {
 }
 
 /// `depends: supported with SGD, contradicted with Adam`, or the status alone where all strata agree. The
-/// length of training follows an answer that rests on a difference that still moves.
+/// length of training follows an answer that rests on a difference that is not shown to have settled.
 pub(super) fn answer_words(answer: &ClaimAnswer) -> String {
     let status = match answer.status {
         ClaimStatus::Depends => "depends",

@@ -8,6 +8,7 @@ use crate::analysis::{
     ContrastSummary, Evidence, Summary, claim_answer, evidence, finding_words, verdict_word,
 };
 use crate::spec::Claim;
+use crate::stats::Movement;
 use crate::text::counted;
 use crate::text::markdown::Align::Left;
 use crate::text::markdown::{Table, one_line};
@@ -151,11 +152,12 @@ fn described(evidence: &Evidence, summary: &Summary) -> String {
     )
 }
 
-/// `, still moving after 20 epochs`; empty for a difference that has settled or cannot be judged.
+/// `, still moving after 20 epochs`; empty for a difference that is not shown to move.
 fn still_moving(contrast: &ContrastSummary) -> String {
-    let length = contrast.moves_after();
-    length.map_or(String::new(), |length| {
-        format!(", still moving after {length}")
+    let fitted = contrast.fitted_change();
+    let moving = fitted.filter(|fitted| fitted.movement == Movement::Moves);
+    moving.map_or(String::new(), |fitted| {
+        format!(", still moving after {}", fitted.length_words())
     })
 }
 

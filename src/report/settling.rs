@@ -11,8 +11,8 @@ use crate::text::number::{decimals, interval, level, signed};
 pub(super) const SETTLING: &str = "Change of the improvement over the last 30 % of the evaluations, at \
 least three, by a straight line per seed. The limit is half the margin. A difference *moves* if its change \
 exceeds the limit and the interval excludes 0. It has *settled* if the interval lies inside the limit. \
-Otherwise the seeds do not show which. A verdict on a difference that moves is one *after* this length \
-of training.";
+Otherwise the seeds do not show which. Unless the difference has settled, the verdict is one *after* this \
+length of training.";
 
 /// One sentence on whether the difference has settled; `None` for a contrast that is not judged because it
 /// names its own evaluation or has no decision.
@@ -34,7 +34,7 @@ pub(super) fn sentence(summary: &Summary, contrast: &ContrastSummary) -> Option<
             };
             format!("{start}: {}{favored}, {limit}.", change(contrast, fitted))
         }
-        Settling::NotJudged(why) => format!(
+        Settling::NotJudged { why, .. } => format!(
             "Whether the difference has settled cannot be judged: {}.",
             reason(*why)
         ),
@@ -114,7 +114,7 @@ pub(super) fn table(summary: &Summary) -> Option<String> {
         let name = format!("`{}`", contrast.contrast.name);
         match &contrast.settling {
             None => continue,
-            Some(Settling::NotJudged(why)) => {
+            Some(Settling::NotJudged { why, .. }) => {
                 let none = [NO_VALUE; 5].map(str::to_owned);
                 let why = format!("not judged: {}", reason(*why));
                 table.row([name].into_iter().chain(none).chain([why]));
@@ -220,7 +220,11 @@ mod tests {
 
     #[test]
     fn reason_is_given_where_nothing_can_be_judged() {
-        let text = told(Some(Settling::NotJudged(Unjudged::FewEvaluations))).unwrap();
+        let text = told(Some(Settling::NotJudged {
+            why: Unjudged::FewEvaluations,
+            lengths: Vec::new(),
+        }))
+        .unwrap();
         assert!(text.ends_with("cannot be judged: that takes at least three evaluations."));
     }
 

@@ -1,8 +1,9 @@
 //! Finding and loading spec files.
 
 use crate::spec::design::claims::Claims;
-use crate::spec::parse::checks;
-use crate::spec::parse::diagnostic::{list, nearest};
+use crate::spec::parse::diagnostic::{Diagnostic, list, nearest};
+use crate::spec::parse::node::Node;
+use crate::spec::parse::{checks, extends};
 use crate::spec::{CLAIMS_FILE, Override, Registry, Spec, SpecError};
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,22 +19,44 @@ impl Spec {
     /// file's stem.
     ///
     /// # Errors
-    /// If the file cannot be read, is larger than 1 MiB, or is not a valid spec with and without
-    /// the overrides, or refers to a claim or an identity that the file of claims beside it does
-    /// not declare.
+    /// If the file or the one that it extends cannot be read, is larger than 1 MiB, or is not a valid
+    /// spec with and without the overrides, or refers to a claim or an identity that the file of claims
+    /// beside it does not declare.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, SpecError> {
-        let text = read_text(path)?;
+        let own = document(path)?;
+        let root = match extends::base(&own).map_err(|fault| SpecError::new(path, &fault))? {
+            None => own,
+            Some((base, origin)) => {
+                let within = |error: SpecError| {
+                    let message = format!("names an experiment that is not valid: {error}");
+                    SpecError::new(path, &Diagnostic::said(&message).at(&origin))
+                };
+                let base_path = find(&base, path.parent().unwrap_or(path)).map_err(within)?;
+                let inherited = document(&base_path)?;
+                if extends::base(&inherited).is_ok_and(|deeper| deeper.is_none()) {
+                    Self::load(&base_path, &[]).map_err(within)?;
+                }
+                extends::onto(&base, inherited, own)
+                    .map_err(|fault| SpecError::new(path, &fault))?
+            }
+        };
         let name = path.file_stem().and_then(|stem| stem.to_str());
         let claims = Claims::load(path.parent().unwrap_or(path))?;
-        Self::parse_beside(
+        Self::of_document(
             Registry::installed(),
             claims.as_ref(),
             name.unwrap_or_default(),
             path,
-            &text,
+            &root,
             overrides,
         )
     }
+}
+
+/// The spec file in `path` as a tree.
+fn document(path: &Path) -> Result<Node, SpecError> {
+    let text = read_text(path)?;
+    Node::document(&text).map_err(|fault| SpecError::new(path, &fault))
 }
 
 pub(in crate::spec) fn read_text(path: &Path) -> Result<String, SpecError> {

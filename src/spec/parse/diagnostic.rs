@@ -112,7 +112,7 @@ impl Diagnostic {
     fn typed(&self) -> Option<&str> {
         match &self.origin.as_ref()?.place {
             Location::CommandLine(text) => Some(text),
-            Location::File | Location::Line(_) => None,
+            Location::File | Location::Line(_) | Location::Base { .. } => None,
         }
     }
 
@@ -136,8 +136,16 @@ impl Diagnostic {
     /// The line, where known.
     pub(in crate::spec) fn line(&self) -> Option<usize> {
         match self.origin.as_ref()?.place {
-            Location::Line(line) => Some(line),
+            Location::Line(line) | Location::Base { extends: line, .. } => Some(line),
             Location::File | Location::CommandLine(_) => None,
+        }
+    }
+
+    /// Where the mistake was inherited from, in words.
+    fn inherited(&self) -> String {
+        match self.origin.as_ref().map(|origin| &origin.place) {
+            Some(Location::Base { name, line, .. }) => format!(" (line {line} of `{name}.toml`)"),
+            _ => String::new(),
         }
     }
 
@@ -153,7 +161,7 @@ impl Diagnostic {
     /// The message: what is wrong, where, and what to do.
     pub(in crate::spec) fn message(&self) -> String {
         let sentence = self.sentence();
-        let context = &self.context;
+        let context = format!("{}{}", self.context, self.inherited());
         match self.typed() {
             Some(text) => format!("`--set {}`: {sentence}{context}", brief(text)),
             None => format!("{sentence}{context}"),

@@ -4,6 +4,7 @@ pub(in crate::spec) mod checks;
 mod depth;
 pub(in crate::spec) mod diagnostic;
 pub(in crate::spec) mod error;
+pub(in crate::spec) mod extends;
 pub(in crate::spec) mod merge;
 pub(in crate::spec) mod node;
 pub(in crate::spec) mod overrides;

@@ -51,6 +51,15 @@ pub(in crate::spec) enum Location {
     Line(usize),
     /// The argument of `--set`.
     CommandLine(String),
+    /// A line of the experiment that the file extends.
+    Base {
+        /// Line of `extends` in the file.
+        extends: usize,
+        /// Name of the experiment.
+        name: String,
+        /// Line in its file.
+        line: usize,
+    },
 }
 
 impl Node {

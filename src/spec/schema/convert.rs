@@ -7,6 +7,7 @@ use crate::spec::design::idle_probes;
 use crate::spec::design::weights::Design;
 use crate::spec::parse::checks;
 use crate::spec::parse::diagnostic::Diagnostic;
+use crate::spec::parse::extends::EXTENDS;
 use crate::spec::parse::merge::merge;
 use crate::spec::parse::node::{Node, Origin, Value};
 use crate::spec::parse::overrides::Override;
@@ -61,7 +62,20 @@ impl Spec {
         text: &str,
         overrides: &[Override],
     ) -> Result<Self, SpecError> {
-        let build = |overrides: &[Override]| build(registry, claims, name, path, text, overrides);
+        let root = Node::document(text).map_err(|fault| SpecError::new(path, &fault))?;
+        Self::of_document(registry, claims, name, path, &root, overrides)
+    }
+
+    /// [`Self::parse_beside`] of a parsed file, merged onto the one that it extends.
+    pub(in crate::spec) fn of_document(
+        registry: &Registry,
+        claims: Option<&Claims>,
+        name: &str,
+        path: &Path,
+        root: &Node,
+        overrides: &[Override],
+    ) -> Result<Self, SpecError> {
+        let build = |overrides: &[Override]| build(registry, claims, name, path, root, overrides);
         let plain = build(&[]).map_err(|fault| SpecError::new(path, &fault))?;
         let with = |overrides: &[Override]| {
             build(overrides).map_err(|fault| SpecError::new(path, &fault.after(overrides)))
@@ -130,10 +144,10 @@ fn build(
     claims: Option<&Claims>,
     name: &str,
     path: &Path,
-    text: &str,
+    root: &Node,
     overrides: &[Override],
 ) -> Result<Spec, Diagnostic> {
-    let mut root = Node::document(text)?;
+    let mut root = root.clone();
     let resolved = Resolved::take(&mut root, path)?;
     let name = resolved.name.as_deref().unwrap_or(name);
     if !checks::is_name(name) {
@@ -146,6 +160,10 @@ fn build(
         return Err(Diagnostic::said(
             "is the name of the file of claims; rename the experiment",
         ));
+    }
+    if let Some(extends) = root.get(EXTENDS) {
+        let message = "names another file, which only a spec in a file can have";
+        return Err(Diagnostic::said(message).at(&extends.origin));
     }
     for set in overrides {
         merge(&mut root, set.node().clone());

@@ -25,6 +25,9 @@ use std::marker::PhantomData;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::spec) struct Document {
+    /// Known here for advice on mistyped keys; it is gone once the file is merged onto its base.
+    #[serde(rename = "extends")]
+    _extends: Option<IgnoredAny>,
     pub(in crate::spec) title: String,
     pub(in crate::spec) question: String,
     pub(in crate::spec) claim: Option<String>,

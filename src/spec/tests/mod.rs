@@ -1,5 +1,6 @@
 //! Reading whole specs, and the examples of the README.
 
+mod extends;
 mod factors;
 mod fuzz;
 mod mistakes;
