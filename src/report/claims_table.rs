@@ -2,7 +2,7 @@
 
 use super::claim_words::{advice, answer_words, votes};
 use super::claims::{CLAIMS_FOLDER, claim_file};
-use super::finding::{ruled_out, short_effect};
+use super::finding::short_effect;
 use crate::analysis::subject::subject;
 use crate::analysis::{
     ContrastSummary, Evidence, Summary, claim_answer, evidence, finding_words, verdict_word,
@@ -136,16 +136,16 @@ fn text_lines(cells: &[String; 4]) -> String {
     out
 }
 
-/// What is compared, the effect with its interval, the finding, and the condition.
+/// What is compared, the effect with its interval and the margin, and the condition. The verdict stands in
+/// the column before.
 fn described(evidence: &Evidence, summary: &Summary) -> String {
     let asked = &evidence.contrast.contrast;
     format!(
-        "{}: {}, {}: {}{}{}; {}, {}",
+        "{}: {}, margin {}, {}{}; {}, {}",
         subject(summary, &asked.comparison, &asked.weights),
         short_effect(evidence.contrast).unwrap_or_default(),
+        asked.margin,
         asked.quantity(),
-        finding_words(evidence.contrast.finding()),
-        ruled_out(evidence.contrast),
         still_moving(evidence.contrast),
         evidence.contrast.condition,
         counted(evidence.seeds, asked.comparison.unit()),

@@ -19,6 +19,9 @@ pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
+/// Widest column that is padded, in characters. Longer cells would make every line as long.
+const MOST_PADDED: usize = 60;
+
 impl Table {
     /// A table with the given columns.
     pub fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
@@ -43,7 +46,7 @@ impl Table {
     pub fn render(&self) -> String {
         let width = |column: usize| {
             let cells = self.rows.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or(0).max(3)
+            cells.max().unwrap_or(0).clamp(3, MOST_PADDED)
         };
         let widths: Vec<usize> = (0..self.align.len()).map(width).collect();
         let mut out = String::new();
