@@ -159,9 +159,6 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             };
         }
         record.write(&folder, record::NAME)?;
-        if !record.curves.is_empty() {
-            record::write(&folder, report::FIGURE, &curves::figure(&record.curves)?)?;
-        }
         report_from(&folder)?;
         log(&format!(
             "the report is in `{}`",
@@ -171,9 +168,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the report from the records in `folder`.
+/// Writes the report and its figure from the records in `folder`.
 fn report_from(folder: &Path) -> Result<(), Failure> {
     let record = SpeedRecord::read(folder, record::NAME)?;
+    if !record.curves.is_empty() {
+        record::write(folder, report::FIGURE, &curves::figure(&record.curves)?)?;
+    }
     let other = |name: &str| {
         let exists = folder.join(name).exists();
         exists.then(|| SpeedRecord::read(folder, name)).transpose()

@@ -225,19 +225,22 @@ mod tests {
         };
         assert_eq!(
             words(19, |_, _| ()),
-            "supported, also for new data of this kind"
+            "supported after 1 epoch, also for new data of this kind"
         );
-        assert_eq!(words(1, |_, _| ()), "supported on this data set");
+        assert_eq!(
+            words(1, |_, _| ()),
+            "supported after 1 epoch on this data set"
+        );
         assert_eq!(
             words(0, |_, _| ()),
-            "contradicted, also for new data of this kind"
+            "contradicted after 1 epoch, also for new data of this kind"
         );
         assert_eq!(
             words(1, on_digits),
-            "supported, also for new data of this kind"
+            "supported after 1 epoch, also for new data of this kind"
         );
         let old = |_: &mut Spec, records: &mut Vec<CellRecord>| records[0].misclassified = None;
-        assert_eq!(words(1, old), "supported on this data set");
+        assert_eq!(words(1, old), "supported after 1 epoch on this data set");
         let exploratory = |spec: &mut Spec, _: &mut Vec<CellRecord>| {
             spec.contrasts[0].primary = false;
         };

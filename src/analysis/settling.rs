@@ -283,7 +283,10 @@ mod tests {
         assert_eq!(after.as_deref(), Some("2 epochs"));
         let (mut spec, mut records) = along(4, |_| 1.0);
         spec.contrasts[0].metric = Metric::Probe(Measure::named("accuracy_gap").unwrap());
-        assert_eq!(reason(&spec, &records), not_judged(Unjudged::MeasuredOnce, 4));
+        assert_eq!(
+            reason(&spec, &records),
+            not_judged(Unjudged::MeasuredOnce, 4)
+        );
         spec.contrasts[0] = contrast("b", "a", Expect::Better);
         records.retain(|record| record.seed == 3);
         assert_eq!(reason(&spec, &records), not_judged(Unjudged::FewSeeds, 4));

@@ -204,7 +204,7 @@ mod tests {
             .map(|c| c.verdict_words())
             .collect();
         let why = "withheld: 1 of 20 cells failed; run again";
-        assert_eq!(words, ["supported on this data set", why]);
+        assert_eq!(words, ["supported after 2 epochs on this data set", why]);
         assert_eq!(summary.contrasts[1].verdict, Some(Verdict::Undecided));
         assert_eq!(summary.verdict, Some(Verdict::Undecided));
         assert_eq!(

@@ -234,7 +234,9 @@ mod tests {
         contrast.verdict = Some(Verdict::Supported);
         let text = one_line(&answer(&summary));
         assert!(
-            text.contains("supported on this data set, but too small to matter: b label"),
+            text.contains(
+                "supported after 1 epoch on this data set, but too small to matter: b label"
+            ),
             "{text}"
         );
         assert!(

@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(gain.condition, "MNIST, dense net 32, 1 epoch");
         assert_eq!(
             (gain.words.as_str(), loss.words.as_str()),
-            ("supported", "contradicted")
+            ("supported after 1 epoch", "contradicted after 1 epoch")
         );
     }
 

@@ -12,7 +12,7 @@ fn report_answers_before_any_table() {
         "# Is the bias needed?",
         "Does a bias before batch norm change anything?",
         "> **C6.** With `center=True`",
-        "**Answer: supported on this data set.** B label against a label: improvement in test accuracy +1.75 points",
+        "**Answer: supported after 2 epochs on this data set.** B label against a label: improvement in test accuracy +1.75 points",
         "**In practice:** b label gives better test accuracy here than a label",
         "**How to read it**",
         "](curves.svg)",
@@ -48,7 +48,7 @@ fn undecided_and_equivalent_contrasts_have_power() {
     );
     let equivalent = improved(Expect::Equivalent, &[0.01, -0.01, 0.02, -0.02, 0.01, -0.01]);
     assert!(
-        equivalent.contains("**Answer: supported on this data set.**"),
+        equivalent.contains("**Answer: supported after 2 epochs on this data set.**"),
         "{equivalent}"
     );
     assert!(
@@ -130,12 +130,12 @@ fn supported_difference_below_the_margin_is_named() {
         &[0.05, 0.06, 0.04, 0.05, 0.06, 0.04, 0.05, 0.06],
     );
     for part in [
-        "**Answer: supported on this data set, but too small to matter.**",
+        "**Answer: supported after 2 epochs on this data set, but too small to matter.**",
         "Finding: better, but too small to matter. Predicted: better. Finding for new data of this kind: \
          not known.",
         "but by less than the margin of 0.25 points.",
-        "| better, but too small to matter |          not known | –                 | **supported on this data \
-         set, but too small to matter** |",
+        "| better, but too small to matter |          not known | –                 | **supported after 2 \
+         epochs on this data set, but too small to matter** |",
     ] {
         assert!(report.contains(part), "{part}\n{report}");
     }

@@ -101,10 +101,10 @@ fn claim_page_answers_by_stratum() {
     summaries[1].contrasts[0].contrast.stratum = Some("Adam".to_owned());
     let page = claim_page(&claim, &summaries);
     for part in [
-        "**Answer: depends: supported with SGD, contradicted with Adam.**",
-        "| SGD     | **supported**    | [for](../for/report.md)",
-        "| Adam    | **contradicted** | [against](../against/report.md)",
-        "| RMSprop | not tested yet   |",
+        "**Answer: depends: supported with SGD (after 1 epoch), contradicted with Adam (after 1 epoch).**",
+        "| SGD     | **supported after 1 epoch**    | [for](../for/report.md)",
+        "| Adam    | **contradicted after 1 epoch** | [against](../against/report.md)",
+        "| RMSprop | not tested yet                 |",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
@@ -256,7 +256,9 @@ fn overview_has_every_claim() {
     assert!(page.contains("| [C2](claims/C2.md) "), "{page}");
     assert!(page.contains("**not tested yet** "), "{page}");
     assert!(
-        page.contains("**supported**<br>1 contrast: 1 supported; on these data sets "),
+        page.contains(
+            "**supported after 1 epoch**<br>1 contrast: 1 supported; on these data sets "
+        ),
         "{page}"
     );
     assert!(page.contains("([bias](bias/report.md))"), "{page}");

@@ -62,18 +62,33 @@ fn mistakes_name_the_line_of_the_file_and_of_the_base() {
         ("extends = 'bsae'\ntitle = 'T'", 1, "did you mean `base`?"),
         ("extends = 3", 1, "must be the name"),
         ("extends = 'base.toml'", 1, "without `.toml`"),
-        ("title = 'T'\nextends = 'own'", 2, "extends another experiment itself"),
-        ("extends = 'base'\ntitle = 'T'\ntrain.epochss = 3", 3, "did you mean `train.epochs`?"),
+        (
+            "title = 'T'\nextends = 'own'",
+            2,
+            "extends another experiment itself",
+        ),
+        (
+            "extends = 'base'\ntitle = 'T'\ntrain.epochss = 3",
+            3,
+            "did you mean `train.epochs`?",
+        ),
         ("extends = 'base'", 1, "`title` is missing"),
     ] {
         let error = load(own).expect_err(own);
         assert!(error.message().contains(part), "{own}: {error}");
-        assert!(error.line().is_none_or(|found| found == line), "{own}: {error}");
+        assert!(
+            error.line().is_none_or(|found| found == line),
+            "{own}: {error}"
+        );
     }
     // A rate of the base is invalid only with the data of the file.
     let error = load("extends = 'base'\ntitle = 'T'\n\ndata.validation = 0.0").unwrap_err();
     assert_eq!(error.line(), Some(1), "{error}");
-    let rates = BASE.lines().position(|line| line.starts_with("learning_rate")).unwrap() + 1;
+    let rates = BASE
+        .lines()
+        .position(|line| line.starts_with("learning_rate"))
+        .unwrap()
+        + 1;
     let place = format!("(line {rates} of `base.toml`)");
     assert!(error.message().contains(&place), "{error}");
 }
