@@ -4,9 +4,7 @@ use super::claim_words::{advice, answer_words, votes};
 use super::claims::{CLAIMS_FOLDER, claim_file};
 use super::finding::short_effect;
 use crate::analysis::subject::subject;
-use crate::analysis::{
-    ContrastSummary, Evidence, Summary, claim_answer, evidence, finding_words, verdict_word,
-};
+use crate::analysis::{ContrastSummary, Evidence, Summary, claim_answer, evidence, verdict_word};
 use crate::spec::Claim;
 use crate::stats::Movement;
 use crate::text::counted;
