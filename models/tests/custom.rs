@@ -146,7 +146,10 @@ struct Double;
 
 impl ModuleMapper for Double {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|tensor| (tensor.inner() * 2.0).require_grad())
+        param.map(|tensor| {
+            let trains = tensor.is_require_grad();
+            Tensor::from_inner(tensor.inner() * 2.0).set_require_grad(trains)
+        })
     }
 }
 

@@ -17,11 +17,12 @@ use std::sync::Arc;
 
 /// Configuration of a model of a registered kind.
 ///
-/// In JSON it is its kind, type, version and values. What is read from JSON has no type yet; a program
+/// In JSON it is its name, type, version and values. What is read from JSON has no type yet; a program
 /// that knows the kind gives it one with [`Self::of_type`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CustomConfig {
+    #[serde(rename = "name")]
     kind: String,
     #[serde(rename = "type")]
     type_name: String,

@@ -12,11 +12,10 @@ use crate::mlp::{Mlp, MlpConfig};
 use crate::pass::Pass;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// Configuration of a model; in files, a table with the key `kind`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ModelConfig {
     /// A multilayer perceptron.
@@ -24,30 +23,7 @@ pub enum ModelConfig {
     /// A convolutional network.
     Cnn(CnnConfig),
     /// A model of a registered kind.
-    #[serde(untagged)]
     Custom(CustomConfig),
-}
-
-impl<'de> Deserialize<'de> for ModelConfig {
-    /// Serde's own fallback to the untagged variant would hide what is wrong with a model of the zoo.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(tag = "kind", rename_all = "snake_case")]
-        enum Zoo {
-            Mlp(MlpConfig),
-            Cnn(CnnConfig),
-        }
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let is_custom = value.get("kind").is_some() && value.get("version").is_some();
-        let config = match is_custom {
-            true => CustomConfig::deserialize(value).map(Self::Custom),
-            false => Zoo::deserialize(value).map(|zoo| match zoo {
-                Zoo::Mlp(config) => Self::Mlp(config),
-                Zoo::Cnn(config) => Self::Cnn(config),
-            }),
-        };
-        config.map_err(D::Error::custom)
-    }
 }
 
 impl ModelConfig {

@@ -78,7 +78,7 @@ fn registered_kind_is_read_and_can_be_built() {
     let values = serde_json::json!({"width": 8, "taper": {"layers": 2}});
     let json = serde_json::to_value(model).unwrap();
     assert_eq!(
-        (&json["kind"], &json["config"]),
+        (&json["name"], &json["config"]),
         (&"funnel".into(), &values)
     );
     assert!(json["type"].as_str().unwrap().contains("Funnel"), "{json}");
