@@ -115,7 +115,7 @@ fn row(scenario: &Scenario, found: &Outcomes) -> String {
             let open = rate(right).without(&rate(scenario.wrong));
             open.percent()
         });
-        right.unwrap_or_default()
+        right.unwrap_or_else(|| "–".to_owned())
     };
     format!(
         "{} | {} | {} | {} | {} | {} | {} | {} | {} |",
