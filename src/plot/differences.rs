@@ -60,7 +60,7 @@ in brackets; it gives the finding. Shaded: differences smaller than the margin. 
 = no difference that matters, ? unclear (open dots). Better means higher accuracy and lower NLL or ECE.";
 
 /// Groups contrasts by metric, then improvements before interactions, then by the size of the
-/// differences; groups with a primary contrast come first. Within a group contrasts keep their order.
+/// differences; quantities with a primary contrast come first. Within a group contrasts keep their order.
 fn groups(summary: &Summary) -> Vec<ContrastGroup<'_>> {
     let contrasts = &summary.contrasts;
     let mut out = Vec::new();
@@ -106,9 +106,13 @@ fn groups(summary: &Summary) -> Vec<ContrastGroup<'_>> {
             });
         }
     }
-    // Stable: the groups with a verdict come first, in their order.
-    let exploratory = |group: &ContrastGroup<'_>| !group.rows.iter().any(Row::is_primary);
-    out.sort_by_key(exploratory);
+    // Stable: quantities with a verdict come first, in their order.
+    let quantity = |group: &ContrastGroup<'_>| (group.metric.clone(), group.interactions);
+    let decided: Vec<_> = (out.iter())
+        .filter(|group| group.rows.iter().any(Row::is_primary))
+        .map(quantity)
+        .collect();
+    out.sort_by_key(|group| !decided.contains(&quantity(group)));
     out
 }
 
