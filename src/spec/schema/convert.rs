@@ -168,9 +168,8 @@ fn build(
     for set in overrides {
         merge(&mut root, set.node().clone());
     }
-    let all_overrides: Vec<Override> = (resolved.overrides.iter().chain(overrides).cloned())
-        .filter(|set| !set.sets_seeds())
-        .collect();
+    let all = resolved.overrides.iter().chain(overrides);
+    let all_overrides: Vec<Override> = all.filter(|set| !set.sets_seeds()).cloned().collect();
     let document: Document = read(&root)?;
     let program = match program::is_program(&root) {
         true => Some(program::design(&root)?),
