@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(summary.contrasts[1].verdict_words(), "exploratory");
         assert_eq!(
             (summary.verdict_words(), summary.withheld),
-            ("supported on this data set".to_owned(), None)
+            ("supported after 2 epochs on this data set".to_owned(), None)
         );
     }
 }

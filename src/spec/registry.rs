@@ -33,8 +33,10 @@ struct Kind {
     /// Reads the keys of a `[model]` table beside `kind`.
     read: fn(&str, &Node) -> Result<ModelConfig, Diagnostic>,
     /// Gives a configuration that was read from JSON its type; `None` for the zoo, whose types are known.
-    load: Option<fn(&CustomConfig) -> Result<CustomConfig, ConfigError>>,
+    load: Option<Load>,
 }
+
+type Load = fn(&CustomConfig) -> Result<CustomConfig, ConfigError>;
 
 /// A data set to register: its name, and the function that does so.
 #[derive(Debug)]
