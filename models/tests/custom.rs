@@ -203,7 +203,7 @@ fn plain_modules_classify_like_themselves() {
     let logits = both.forward(x.clone(), &Pass::evaluate());
     assert_eq!(logits.dims(), [2, 3, 2]);
     let alone = config.init([1, 4, 1], 2, &start(&[6])).unwrap();
-    let second = alone.forward(x.slice([1..2]), &Pass::evaluate());
+    let second = alone.forward(x.narrow(0, 1, 1), &Pass::evaluate());
     assert_eq!(values(logits)[6..], values(second));
 }
 

@@ -55,7 +55,7 @@ mod tests {
         // Exact: the sum of the binomial probabilities of all counts whose interval has the truth.
         for truth in [0.01, 0.025, 0.05, 0.2, 0.5] {
             let n = 1_000;
-            let mut probability = (1.0 - truth as f64).powi(n as i32);
+            let mut probability = (1.0 - truth).powi(n as i32);
             let mut covered = 0.0;
             for count in 0..=n {
                 if proportion_interval(count, n, 0.95).contains(truth) {
