@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn coverage_is_near_the_level() {
         // Exact: the sum of the binomial probabilities of all counts whose interval has the truth.
-        for truth in [0.01, 0.025, 0.05, 0.2, 0.5] {
+        for truth in [0.01_f64, 0.025, 0.05, 0.2, 0.5] {
             let n = 1_000;
             let mut probability = (1.0 - truth).powi(n as i32);
             let mut covered = 0.0;
