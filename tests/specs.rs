@@ -70,11 +70,19 @@ fn the_suites_hold_what_they_are_said_to_hold() {
         "mnist-bn-scale",
         "mnist-cnn",
         "mnist-dropout",
+        "mnist-dropout-wide",
         "mnist-mlp",
         "mnist-pyramid-affine",
         "mnist-wide-epochs",
     ];
     assert_eq!(names("mnist"), mnist);
+    let fashion = [
+        "fashion-bn-bias",
+        "fashion-bn-position",
+        "fashion-bn-scale",
+        "fashion-dropout",
+    ];
+    assert_eq!(names("fashion"), fashion);
     assert_eq!(names("smoke"), ["smoke"]);
     assert_eq!(names("devices"), ["backends", "backends-mnist"]);
     for name in names("claims") {

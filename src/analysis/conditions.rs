@@ -92,7 +92,12 @@ fn shape(model: &ModelConfig) -> String {
     };
     match model {
         ModelConfig::Mlp(config) if config.hidden.is_empty() => "linear classifier".to_owned(),
-        ModelConfig::Mlp(config) => format!("dense net {}", sizes(&config.hidden)),
+        ModelConfig::Mlp(config) => match config.hidden.as_slice() {
+            [width, rest @ ..] if rest.len() >= 5 && rest.iter().all(|w| w == width) => {
+                format!("dense net of {} layers of {width}", config.hidden.len())
+            }
+            hidden => format!("dense net {}", sizes(hidden)),
+        },
         ModelConfig::Cnn(config) if config.dense.is_empty() => {
             format!("convolutional net {}", sizes(&config.channels))
         }
@@ -157,7 +162,19 @@ mod tests {
     fn net_on_data_names_what_arms_share() {
         let mut spec = fixture::spec(2, 1, 1);
         assert_eq!(net_on_data(&spec), "dense net 32 on `mnist`");
+        for arm in &mut spec.arms {
+            if let ModelConfig::Mlp(config) = &mut arm.net_mut().unwrap().model {
+                config.hidden = vec![64; 10];
+            }
+        }
+        assert_eq!(
+            net_on_data(&spec),
+            "dense net of 10 layers of 64 on `mnist`"
+        );
         spec.arms[0].net_mut().unwrap().data.name = DataName::Digits;
-        assert_eq!(net_on_data(&spec), "dense net 32 on several data sets");
+        assert_eq!(
+            net_on_data(&spec),
+            "dense net of 10 layers of 64 on several data sets"
+        );
     }
 }

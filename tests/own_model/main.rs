@@ -6,10 +6,9 @@
 #[path = "../../examples/own_model/main.rs"]
 mod example;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::panic::catch_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -116,26 +115,6 @@ impl Bench {
             "`{arguments}` printed {out}{err}"
         );
         (out, err)
-    }
-
-    /// All results below `folder` except provenance, which differs between runs.
-    fn results(&self, folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        collect(&self.path(folder), Path::new(""), &mut files);
-        files.retain(|name, _| !name.ends_with("provenance.json"));
-        files
-    }
-}
-
-fn collect(folder: &Path, below: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let name = below.join(entry.file_name());
-        if entry.path().is_dir() {
-            collect(&entry.path(), &name, files);
-        } else if !entry.file_name().to_string_lossy().starts_with('.') {
-            files.insert(name, fs::read(entry.path()).unwrap());
-        }
     }
 }
 
@@ -272,7 +251,8 @@ fn killed_run_continues_to_the_same_bytes() {
     assert!(!err.contains("trained 20 cells"), "{err}");
     // The workers are this program too.
     bench.run("run gated-mlp.toml -q --isolate --results isolated", 0);
-    assert_eq!(bench.results("out"), bench.results("isolated"));
+    let records = |folder: &str| bench.text(&format!("{folder}/gated-mlp/runs.jsonl"));
+    assert!(records("out") == records("isolated"), "other bytes");
     let (out, _) = bench.run("verify gated-mlp.toml --cells 2 --results out", 0);
     assert!(out.contains("reproduced 2 of 2 cells bit for bit"), "{out}");
     bench.run("report --check gated-mlp.toml --results out", 0);

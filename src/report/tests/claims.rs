@@ -129,7 +129,6 @@ fn contradiction_of_an_unclear_finding_is_explained() {
     for text in [
         &derived.report_md,
         &claim_page(&claim("C6"), &summaries),
-        &claims_table(&[claim("C6")], &summaries, ""),
         &overview_table(&summaries, ""),
     ] {
         assert!(text.contains(reason), "{text}");
