@@ -146,10 +146,15 @@ pub(super) fn table(summary: &Summary) -> Option<String> {
 }
 
 /// [`sentence`] as a part of a line that ends without a point, for the terminal; `None` for a settled
-/// difference.
+/// difference, and for a program that reports its scores once.
 pub(super) fn clause(summary: &Summary, contrast: &ContrastSummary) -> Option<String> {
-    let settled = contrast.fitted_change().map(|f| f.movement) == Some(Movement::Settled);
-    let sentence = sentence(summary, contrast).filter(|_| !settled)?;
+    let silent = match contrast.settling.as_ref()? {
+        Settling::Fitted(fitted) => fitted.movement == Movement::Settled,
+        Settling::NotJudged { why, lengths } => {
+            *why == Unjudged::FewEvaluations && lengths.is_empty()
+        }
+    };
+    let sentence = sentence(summary, contrast).filter(|_| !silent)?;
     let mut text = sentence.trim_end_matches('.').to_owned();
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_lowercase();
@@ -235,6 +240,12 @@ mod tests {
             clause(&summary, &summary.contrasts[0])
         };
         assert_eq!(clause(fitted(0.05, Movement::Settled)), None);
+        let few = |lengths| {
+            let why = Unjudged::FewEvaluations;
+            clause(Some(Settling::NotJudged { why, lengths }))
+        };
+        assert_eq!(few(Vec::new()), None, "a program");
+        assert!(few(vec![Length::Epochs(2)]).is_some());
         let moves = clause(fitted(0.42, Movement::Moves)).unwrap();
         assert!(moves.starts_with("the difference still moves: over"));
         assert!(moves.ends_with("more than half the margin"));
