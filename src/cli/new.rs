@@ -11,11 +11,17 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "\
 Examples:
   ablate new mine                  writes mine.toml, an experiment with nets
-  ablate new mine --from program   writes mine.toml and mine.py";
+  ablate new mine --from program   writes mine.toml and mine.py
+  ablate new mine --from model     writes mine.toml and mine.rs";
 
 const EXPERIMENT: &str = include_str!("templates/experiment.toml");
 const PROGRAM: &str = include_str!("templates/program.toml");
 const SCRIPT: &str = include_str!("templates/program.py");
+const MODEL: &str = include_str!("templates/model.toml");
+const MODULE: &str = include_str!("templates/model.rs");
+
+/// The kind of the model in the templates.
+const MODEL_KIND: &str = "my-net";
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -24,8 +30,8 @@ pub(crate) struct Args {
     /// letters, digits and `-`
     #[arg(value_name = "NAME", verbatim_doc_comment)]
     name: PathBuf,
-    /// What to start from: `experiment` (nets on the digits) or
-    /// `program` (any command)
+    /// What to start from: `experiment` (nets on the digits),
+    /// `program` (any command) or `model` (a burn module)
     #[arg(
         long,
         value_enum,
@@ -41,6 +47,7 @@ pub(crate) struct Args {
 enum Kind {
     Experiment,
     Program,
+    Model,
 }
 
 /// A file to write.
@@ -64,9 +71,15 @@ pub(super) fn new(args: &Args, console: &Console) -> Result<Code, Failure> {
         console.print(&format!("wrote {}\n", file.path.display()))?;
     }
     let shown = path.display();
-    console.info(&format!(
-        "next: edit it, then `ablate check {shown}`, `ablate plan {shown}` and `ablate run {shown}`"
-    ));
+    console.info(&match args.from {
+        Kind::Experiment | Kind::Program => format!(
+            "next: edit it, then `ablate check {shown}`, `ablate plan {shown}` and `ablate run {shown}`"
+        ),
+        Kind::Model => format!(
+            "next: put `{}` into `examples/` of your crate; its first lines say how to run it",
+            path.with_extension("rs").display()
+        ),
+    });
     Ok(Code::Done)
 }
 
@@ -88,6 +101,20 @@ fn files(kind: Kind, path: &Path) -> Vec<New> {
                 New {
                     path: script,
                     content: SCRIPT.to_owned(),
+                },
+            ]
+        }
+        Kind::Model => {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let named = |template: &str| with_path(template).replace(MODEL_KIND, &name);
+            vec![
+                New {
+                    path: path.to_owned(),
+                    content: named(MODEL),
+                },
+                New {
+                    path: path.with_extension("rs"),
+                    content: named(MODULE),
                 },
             ]
         }

@@ -1,10 +1,19 @@
 //! A model and data of one's own on the command line, with the example `own_model` as a process.
 //!
 //! Cargo builds examples only for a run of all tests, and a worker must be the same program as its parent.
-//! So this file is both: the example if [`AS_PROGRAM`] is set, otherwise the tests, which start it.
+//! So this file is both: the example if [`AS_PROGRAM`] is set, otherwise the tests, which start it. The model
+//! that `ablate new --from model` writes is compiled and run in the same way.
 
 #[path = "../../examples/own_model/main.rs"]
 mod example;
+
+mod new_model {
+    include!("../../src/cli/templates/model.rs");
+
+    pub(super) fn run() -> ExitCode {
+        main()
+    }
+}
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -17,7 +26,11 @@ const AS_PROGRAM: &str = "ABLATE_TEST_OWN_MODEL";
 
 const SPEC: &str = include_str!("../../examples/own_model/gated-mlp.toml");
 
-const TESTS: [(&str, fn()); 6] = [
+/// Value of [`AS_PROGRAM`] for the model of `ablate new`.
+const NEW_MODEL: &str = "new";
+
+const TESTS: [(&str, fn()); 7] = [
+    ("new_model_runs_as_written", new_model_runs_as_written),
     (
         "mistakes_name_line_and_nearest_key",
         mistakes_name_line_and_nearest_key,
@@ -45,8 +58,10 @@ const TESTS: [(&str, fn()); 6] = [
 ];
 
 fn main() -> ExitCode {
-    if std::env::var_os(AS_PROGRAM).is_some() {
-        return example::main();
+    match std::env::var_os(AS_PROGRAM) {
+        Some(program) if program == NEW_MODEL => return new_model::run(),
+        Some(_) => return example::main(),
+        None => {}
     }
     // As in Rust's harness, arguments without a dash select tests by a part of their name.
     let wanted: Vec<String> = std::env::args()
@@ -260,6 +275,43 @@ fn killed_run_continues_to_the_same_bytes() {
     assert!(out.contains("gated-mlp"), "{out}");
     let report = bench.text("out/gated-mlp/report.md");
     assert!(report.contains("net of kind `gated-mlp`"), "{report}");
+}
+
+fn new_model_runs_as_written() {
+    let bench = Bench::new(&[]);
+    let new = |name: &str| {
+        let mut ablate = Command::new(env!("CARGO_BIN_EXE_ablate"));
+        let ablate = ablate.current_dir(bench.0.path());
+        let done = ablate.args(["new", name, "--from", "model"]).output();
+        assert!(done.unwrap().status.success());
+    };
+    new("my-net");
+    let written = bench.text("my-net.rs");
+    assert_eq!(
+        written,
+        include_str!("../../src/cli/templates/model.rs"),
+        "it is compiled here"
+    );
+    for (arguments, part) in [
+        ("check my-net.toml", "2 arms, 1 contrast"),
+        (
+            "run my-net.toml --set train.epochs=1 --seeds 2",
+            "two against one",
+        ),
+    ] {
+        let mut program = bench.command(arguments);
+        let done = program.env(AS_PROGRAM, NEW_MODEL).output().unwrap();
+        let out = String::from_utf8(done.stdout).unwrap();
+        assert!(
+            done.status.success() && out.contains(part),
+            "{arguments}: {out}"
+        );
+    }
+    new("other");
+    for file in ["other.rs", "other.toml"] {
+        let text = bench.text(file);
+        assert!(text.contains("other") && !text.contains("my-net"), "{text}");
+    }
 }
 
 /// Finding and verdict of the contrast, and the mean difference.
