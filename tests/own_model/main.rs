@@ -274,7 +274,7 @@ fn killed_run_continues_to_the_same_bytes() {
     let (out, _) = bench.run("plan gated-mlp.toml --results out", 0);
     assert!(out.contains("gated-mlp"), "{out}");
     let report = bench.text("out/gated-mlp/report.md");
-    assert!(report.contains("net of kind `gated-mlp`"), "{report}");
+    assert!(report.contains("Net of kind `gated-mlp`"), "{report}");
 }
 
 fn new_model_runs_as_written() {
