@@ -18,7 +18,7 @@ const EXPERIMENT: &str = include_str!("templates/experiment.toml");
 const PROGRAM: &str = include_str!("templates/program.toml");
 const SCRIPT: &str = include_str!("templates/program.py");
 const MODEL: &str = include_str!("templates/model.toml");
-const MODULE: &str = include_str!("templates/model.rs");
+const MODULE: &str = include_str!("templates/model.rs.in");
 
 /// The kind of the model in the templates.
 const MODEL_KIND: &str = "my-net";

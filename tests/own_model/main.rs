@@ -8,7 +8,7 @@
 mod example;
 
 mod new_model {
-    include!("../../src/cli/templates/model.rs");
+    include!("../../src/cli/templates/model.rs.in");
 
     pub(super) fn run() -> ExitCode {
         main()
@@ -289,7 +289,7 @@ fn new_model_runs_as_written() {
     let written = bench.text("my-net.rs");
     assert_eq!(
         written,
-        include_str!("../../src/cli/templates/model.rs"),
+        include_str!("../../src/cli/templates/model.rs.in"),
         "it is compiled here"
     );
     for (arguments, part) in [
