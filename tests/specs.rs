@@ -269,20 +269,27 @@ fn a_dense_net_and_a_convolutional_net_are_asked_the_same() {
 }
 
 #[test]
-fn mnist_is_asked_what_the_digits_are_asked() {
-    for name in ["dropout", "bn-position", "bn-bias", "bn-scale"] {
-        let specs = committed();
-        let find = |name: &str| specs.iter().find(|s| s.name == name).unwrap();
-        let (digits, mnist) = (find(name), find(&format!("mnist-{name}")));
-        assert_eq!(digits.sentence, mnist.sentence);
-        assert_eq!(mnist.seeds, (0..10).collect::<Vec<u64>>());
-        let asked: Vec<_> = digits.contrasts.iter().map(prediction).collect();
-        for contrast in &mnist.contrasts {
-            assert!(asked.contains(&prediction(contrast)), "{name}");
-        }
-        for arm in &mnist.arms {
-            assert_eq!(arm.net().unwrap().data.name, DataName::Mnist, "{name}");
-            assert_eq!(arm.learning_rates, [0.0003, 0.001, 0.003], "{name}");
+fn mnist_and_fashion_are_asked_what_the_digits_are_asked() {
+    let specs = committed();
+    let find = |name: &str| specs.iter().find(|s| s.name == name).unwrap();
+    let sets = [
+        ("mnist", DataName::Mnist),
+        ("fashion", DataName::FashionMnist),
+    ];
+    for (set, data) in sets {
+        for name in ["dropout", "bn-position", "bn-bias", "bn-scale"] {
+            let (digits, other) = (find(name), find(&format!("{set}-{name}")));
+            let name = &other.name;
+            assert_eq!(digits.sentence, other.sentence, "{name}");
+            assert_eq!(other.seeds, (0..10).collect::<Vec<u64>>(), "{name}");
+            let asked: Vec<_> = digits.contrasts.iter().map(prediction).collect();
+            for contrast in &other.contrasts {
+                assert!(asked.contains(&prediction(contrast)), "{name}");
+            }
+            for arm in &other.arms {
+                assert_eq!(arm.net().unwrap().data.name, data, "{name}");
+                assert!(arm.learning_rates.len() >= 3, "{name}");
+            }
         }
     }
 }
