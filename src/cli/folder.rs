@@ -73,7 +73,7 @@ pub(crate) fn neighbours(specs: &[Spec]) -> Vec<Spec> {
         .collect()
 }
 
-/// The folder of the file of `spec`, whatever the current folder is called.
+/// Absolute path of the folder that holds the file of `spec`.
 fn folder_of(spec: &Spec) -> PathBuf {
     absolute(spec.file().parent().unwrap_or(Path::new("")))
 }

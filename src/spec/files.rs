@@ -24,6 +24,9 @@ impl Spec {
     /// beside it does not declare.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, SpecError> {
         let own = document(path)?;
+        let claims = Claims::load(path.parent().unwrap_or(path))?;
+        let claims = claims.as_ref();
+        let registry = Registry::installed();
         let root = match extends::base(&own).map_err(|fault| SpecError::new(path, &fault))? {
             None => own,
             Some((base, origin)) => {
@@ -33,18 +36,17 @@ impl Spec {
                 };
                 let base_path = find(&base, path.parent().unwrap_or(path)).map_err(within)?;
                 let inherited = document(&base_path)?;
-                if extends::base(&inherited).is_ok_and(|deeper| deeper.is_none()) {
-                    Self::load(&base_path, &[]).map_err(within)?;
-                }
-                extends::onto(&base, inherited, own)
-                    .map_err(|fault| SpecError::new(path, &fault))?
+                let merged = extends::onto(&base, inherited.clone(), own)
+                    .map_err(|fault| SpecError::new(path, &fault))?;
+                Self::of_document(registry, claims, &base, &base_path, &inherited, &[])
+                    .map_err(within)?;
+                merged
             }
         };
         let name = path.file_stem().and_then(|stem| stem.to_str());
-        let claims = Claims::load(path.parent().unwrap_or(path))?;
         Self::of_document(
-            Registry::installed(),
-            claims.as_ref(),
+            registry,
+            claims,
             name.unwrap_or_default(),
             path,
             &root,
