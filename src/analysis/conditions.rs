@@ -90,23 +90,21 @@ fn shape(model: &ModelConfig) -> String {
         let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
         sizes.join("-")
     };
-    match model {
-        ModelConfig::Mlp(config) if config.hidden.is_empty() => "linear classifier".to_owned(),
-        ModelConfig::Mlp(config) => match config.hidden.as_slice() {
-            [width, rest @ ..] if rest.len() >= 5 && rest.iter().all(|w| w == width) => {
-                format!("dense net of {} layers of {width}", config.hidden.len())
-            }
-            hidden => format!("dense net {}", sizes(hidden)),
-        },
-        ModelConfig::Cnn(config) if config.dense.is_empty() => {
-            format!("convolutional net {}", sizes(&config.channels))
+    if !model.has_blocks() {
+        return format!("net of kind `{}`", model.kind());
+    }
+    match (model.conv_widths(), model.dense_widths()) {
+        ([], []) => "linear classifier".to_owned(),
+        ([], [width, rest @ ..]) if rest.len() >= 5 && rest.iter().all(|w| w == width) => {
+            format!("dense net of {} layers of {width}", 1 + rest.len())
         }
-        ModelConfig::Cnn(config) => format!(
+        ([], dense) => format!("dense net {}", sizes(dense)),
+        (convs, []) => format!("convolutional net {}", sizes(convs)),
+        (convs, dense) => format!(
             "convolutional net {} with dense {}",
-            sizes(&config.channels),
-            sizes(&config.dense)
+            sizes(convs),
+            sizes(dense)
         ),
-        ModelConfig::Custom(config) => format!("net of kind `{}`", config.kind()),
     }
 }
 

@@ -14,7 +14,6 @@ use super::Summary;
 use crate::plan::test_images;
 use crate::recipe::{DataName, NetRecipe};
 use crate::spec::{Arm, Contrast, Metric, Spec, When};
-use ablate_models::zoo::ModelConfig;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
@@ -213,12 +212,11 @@ fn of_net(learned: &mut Vec<Learned>, net: (DataName, NetKind)) -> &mut Learned 
 /// Data set and kind of net of an arm; `None` for a program and for a net that is not of the zoo.
 fn net(arm: &Arm) -> Option<(DataName, NetKind)> {
     let net = arm.net()?;
-    let kind = match net.model {
-        ModelConfig::Mlp(_) => NetKind::Mlp,
-        ModelConfig::Cnn(_) => NetKind::Cnn,
-        ModelConfig::Custom(_) => return None,
+    let kind = match net.model.conv_widths() {
+        [] => NetKind::Mlp,
+        _ => NetKind::Cnn,
     };
-    Some((net.data.name, kind))
+    (net.model.has_blocks()).then_some((net.data.name, kind))
 }
 
 /// Whether an arm trains a net on all of a data set with clean labels, so that its error is typical.

@@ -5,7 +5,7 @@ use crate::data::{self, SplitSizes};
 use crate::recipe::{Content, DataName, NetRecipe};
 use crate::spec::Spec;
 use crate::trainer::Job;
-use ablate_models::zoo::ModelConfig;
+use ablate_models::zoo::{ModelConfig, Sizes};
 use std::slice;
 
 /// Largest number of parameters of a model: 256 MiB in single precision.
@@ -70,20 +70,10 @@ fn check_net(net: &NetRecipe) -> Result<(), String> {
 
 /// Bounds the numbers that model sizes are computed from, so that the computation cannot overflow.
 fn check_size(model: &ModelConfig) -> Result<(), String> {
-    let numbers: Vec<(&str, &[usize])> = match model {
-        ModelConfig::Mlp(mlp) => vec![("hidden", &mlp.hidden)],
-        ModelConfig::Cnn(cnn) => vec![
-            ("channels", &cnn.channels),
-            ("dense", &cnn.dense),
-            ("convs", slice::from_ref(&cnn.convs)),
-            ("kernel", slice::from_ref(&cnn.kernel)),
-        ],
-        ModelConfig::Custom(_) => Vec::new(),
-    };
-    for (key, values) in numbers {
-        let most = match key {
-            "convs" | "kernel" => MAX_DEPTH,
-            _ => MAX_WIDTH,
+    for (key, sizes) in model.sizes() {
+        let (values, most) = match &sizes {
+            Sizes::Widths(widths) => (*widths, MAX_WIDTH),
+            Sizes::Number(number) => (slice::from_ref(number), MAX_DEPTH),
         };
         if let Some(value) = values.iter().find(|value| **value > most) {
             return Err(format!(

@@ -109,26 +109,21 @@ type Parts<'a> = (Vec<&'a mut Epilogue>, Vec<Layer<'a>>);
 
 fn parts(model: &mut Model) -> Result<Parts<'_>, FoldError> {
     let (mut epilogues, mut layers) = (Vec::new(), Vec::new());
-    let (dense, head) = match model {
-        Model::Mlp(m) => (&mut m.blocks, &mut m.head),
-        Model::Cnn(m) => {
-            for stage in &mut m.stages {
-                if stage.residual {
-                    return Err(FoldError::Residual);
-                }
-                for block in &mut stage.blocks {
-                    layers.push(Layer {
-                        weight: &mut block.conv.weight,
-                        bias: &mut block.conv.bias,
-                    });
-                    epilogues.push(&mut block.epilogue);
-                }
-            }
-            (&mut m.dense, &mut m.head)
+    let of_zoo = model.parts_mut().ok_or(FoldError::Custom)?;
+    for stage in of_zoo.stages {
+        if stage.residual {
+            return Err(FoldError::Residual);
         }
-        Model::Custom(_) => return Err(FoldError::Custom),
-    };
-    for block in dense {
+        for block in &mut stage.blocks {
+            layers.push(Layer {
+                weight: &mut block.conv.weight,
+                bias: &mut block.conv.bias,
+            });
+            epilogues.push(&mut block.epilogue);
+        }
+    }
+    let head = of_zoo.head;
+    for block in of_zoo.dense {
         layers.push(Layer {
             weight: &mut block.linear.weight,
             bias: &mut block.linear.bias,

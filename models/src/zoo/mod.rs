@@ -4,6 +4,7 @@
 //! model a [`Classifier`]. Plain burn modules implement [`PlainClassifier`] and train as [`PerSeed`].
 
 mod architecture;
+mod config;
 mod cost;
 mod custom;
 mod erased;
@@ -12,8 +13,9 @@ mod per_seed;
 mod presets;
 
 pub use architecture::{Architecture, Classifier, ParameterGroup, ParameterRules};
+pub use config::{ModelConfig, Sizes};
 pub use cost::Cost;
 pub use custom::{CustomConfig, CustomModel};
-pub use model::{Model, ModelConfig};
+pub use model::{Model, Parts};
 pub use per_seed::{PerSeed, PlainClassifier};
 pub use presets::{PRESETS, Preset, preset};

@@ -1,6 +1,6 @@
 //! Presets: models by name.
 
-use super::model::ModelConfig;
+use super::config::ModelConfig;
 use crate::block::BlockConfig;
 use crate::cnn::{CnnConfig, Pool};
 use crate::dropout::DropoutConfig;

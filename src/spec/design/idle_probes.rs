@@ -4,7 +4,6 @@ use crate::recipe::{NetRecipe, Probe};
 use crate::spec::Arm;
 use ablate_models::block::BlockConfig;
 use ablate_models::norm::NormConfig;
-use ablate_models::zoo::ModelConfig;
 
 /// The first arm with a probe that applies to none of the arms that ask for it, and a message that
 /// says what is missing.
@@ -60,7 +59,7 @@ fn applies(probe: Probe, net: &NetRecipe) -> bool {
         }
         Probe::LearnedParameters => block.norm.has_scale() || block.norm.has_center(),
         Probe::PlantedFault => {
-            let is_dense = matches!(net.model, ModelConfig::Mlp(_));
+            let is_dense = net.model.conv_widths().is_empty();
             net.train.fault.is_some() && is_dense && !is_over_units(block)
         }
         Probe::CoAdaptation => !is_over_units(block),

@@ -172,13 +172,7 @@ impl TimingRequest {
 fn widened(model: &ModelConfig, width: f64) -> ModelConfig {
     let mut model = model.clone();
     let widen = |units: &mut usize| *units = ((*units as f64 * width).round() as usize).max(1);
-    match &mut model {
-        ModelConfig::Mlp(mlp) => mlp.hidden.iter_mut().for_each(widen),
-        ModelConfig::Cnn(cnn) => (cnn.channels.iter_mut())
-            .chain(&mut cnn.dense)
-            .for_each(widen),
-        ModelConfig::Custom(_) => {}
-    }
+    model.widths_mut().into_iter().for_each(widen);
     model
 }
 
@@ -381,11 +375,7 @@ mod tests {
     }
 
     fn hidden(model: &ModelConfig) -> Vec<usize> {
-        match model {
-            ModelConfig::Mlp(mlp) => mlp.hidden.clone(),
-            ModelConfig::Cnn(cnn) => [&cnn.channels[..], &cnn.dense].concat(),
-            ModelConfig::Custom(_) => Vec::new(),
-        }
+        [model.conv_widths(), model.dense_widths()].concat()
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::{DeviceResults, IdentitySetup, largest};
 use crate::train::net::{Net, host_f64};
-use crate::train::parameters::{deep_copy, hidden_blocks, map_parameters};
+use crate::train::parameters::{hidden_blocks, map_parameters};
 use ablate_models::Pass;
 use ablate_models::norm::Norm;
 use ablate_models::zoo::Model;
@@ -19,7 +19,7 @@ const FACTOR: f64 = 3.0;
 /// of each unit and their gradient.
 pub(super) fn measure(setup: &IdentitySetup<'_>, net: &Net, out: &mut DeviceResults<'_>) {
     let model = net.model().valid();
-    let larger = map_parameters(deep_copy(&model), |_, path, value| {
+    let larger = map_parameters(model.clone(), |_, path, value| {
         let is_hidden = !path.starts_with("head.");
         let is_weight = path.ends_with(".weight") || path.ends_with(".bias");
         let norm = path.contains(".norm.");
@@ -53,20 +53,17 @@ fn with_epsilons(mut model: Model, factor: f64) -> Option<Model> {
             any = true;
         }
     };
-    if let Model::Cnn(m) = &mut model {
-        let convs = m.stages.iter_mut().flat_map(|stage| &mut stage.blocks);
-        convs.for_each(|block| multiply(&mut block.epilogue.norm));
-    }
-    model
-        .dense_blocks_mut()
-        .iter_mut()
-        .for_each(|block| multiply(&mut block.epilogue.norm));
+    let parts = model.parts_mut()?;
+    let convs = parts.stages.iter_mut().flat_map(|stage| &mut stage.blocks);
+    convs.for_each(|block| multiply(&mut block.epilogue.norm));
+    let dense = parts.dense.iter_mut();
+    dense.for_each(|block| multiply(&mut block.epilogue.norm));
     any.then_some(model)
 }
 
 /// Largest `|<w, dL/dw>| / (|w| |dL/dw|)` of a unit of a hidden block on the first batch.
 fn gradient_cosines(setup: &IdentitySetup<'_>, model: &Model) -> Vec<f64> {
-    let copy = deep_copy(model);
+    let copy = model.clone();
     let (pixels, labels) = setup.batch(0, setup.job.train.batch_size);
     let logits = copy.forward(pixels, &Pass::evaluate_on_batch());
     let gradients = ablate_kernels::cross_entropy(logits, labels)
