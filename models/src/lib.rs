@@ -17,6 +17,7 @@
 //! | [`block`] | linear layer or convolution, norm, activation and dropout in a configurable order |
 //! | [`linear`], [`conv`], [`norm`], [`dropout`], [`activation`] | the layers |
 //! | [`init`], [`pass`] | start values; training and evaluation passes |
+//! | [`stack`] | replicas taken out of a stack, put together and averaged |
 //! | [`inspect`] | analysis of trained models: unit removal, an MLP on the host, folding of norms |
 //!
 //! # Example
@@ -59,9 +60,11 @@ pub mod linear;
 pub mod mlp;
 pub mod norm;
 pub mod pass;
+pub mod stack;
 #[cfg(test)]
 #[path = "../kernels/tests/support/testing.rs"]
 mod testing;
+mod training_flag;
 pub mod zoo;
 
 pub use ablate_kernels::activation;
@@ -70,3 +73,4 @@ pub use ablate_streams as streams;
 pub use error::ConfigError;
 pub use init::Start;
 pub use pass::Pass;
+pub use stack::Stacked;

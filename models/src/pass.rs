@@ -1,6 +1,7 @@
 //! The mode of a forward pass, and observers of the values inside it.
 
 use burn::tensor::Tensor;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a forward pass runs: training or evaluation, and with which observer.
 #[derive(Clone, Copy)]
@@ -14,8 +15,9 @@ pub struct Pass<'a> {
 pub enum Mode {
     /// Training: norms use and record the statistics of the batch, dropout is on.
     Train {
-        /// The training step, which determines the dropout masks.
-        step: u64,
+        /// The training step, counted from 0, which determines the dropout masks. `None`: each layer
+        /// counts its own passes.
+        step: Option<u64>,
     },
     /// Evaluation: norms use their running averages, dropout is off.
     Evaluate,
@@ -24,9 +26,16 @@ pub enum Mode {
 }
 
 impl<'a> Pass<'a> {
-    /// A training pass at `step`.
-    pub const fn train(step: u64) -> Self {
-        Self::new(Mode::Train { step })
+    /// A training pass at the next step: every layer counts its own passes, so that no dropout mask
+    /// comes twice.
+    pub const fn train() -> Self {
+        Self::new(Mode::Train { step: None })
+    }
+
+    /// A training pass at `step`, counted from 0. A following [`Pass::train`] is at `step + 1`; so a
+    /// resumed training continues the masks where it stopped.
+    pub const fn train_at(step: u64) -> Self {
+        Self::new(Mode::Train { step: Some(step) })
     }
 
     /// An evaluation pass with running averages.
@@ -89,4 +98,23 @@ pub enum Point {
 pub trait Observer {
     /// Called with `value`, `[replicas, rows, channels]`, at `point` of the block at `path`.
     fn observe(&self, path: &str, point: Point, value: &Tensor<3>);
+}
+
+/// Counts the training passes of a layer. A clone counts on from the same step, on its own.
+#[derive(Debug, Default)]
+pub(crate) struct StepCounter(AtomicU64);
+
+impl StepCounter {
+    /// The step of a pass that was given `step`.
+    pub(crate) fn advance(&self, step: Option<u64>) -> u64 {
+        let step = step.unwrap_or_else(|| self.0.load(Ordering::Relaxed));
+        self.0.store(step.wrapping_add(1), Ordering::Relaxed);
+        step
+    }
+}
+
+impl Clone for StepCounter {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
 }

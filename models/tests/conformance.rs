@@ -152,7 +152,7 @@ fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Sta
     let x = normals("x", replicas * ROWS * features);
     let x: Tensor<3> = start.tensor(x, [replicas, ROWS, features]);
 
-    let logits = model.forward(x.clone(), &Pass::train(0));
+    let logits = model.forward(x.clone(), &Pass::train_at(0));
     assert_eq!(logits.dims(), [replicas, ROWS, classes]);
     let trained = values(logits.clone());
     let evaluated = values(model.forward(x, &Pass::evaluate()));
@@ -319,7 +319,7 @@ fn host_mlp_matches_the_model_with_and_without_a_unit() {
     for config in models() {
         let model = config.init(INPUT, CLASSES, &start).expect("can be built");
         // Moves the running averages off their start values.
-        model.forward(x(), &Pass::train(0));
+        model.forward(x(), &Pass::train_at(0));
         let norm = &config.block().unwrap().norm;
         let of_examples = matches!(norm, NormConfig::Layer(_) | NormConfig::Group(_));
         let Some(nets) = HostMlp::replicas_of(&model) else {

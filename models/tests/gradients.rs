@@ -264,7 +264,7 @@ fn norms_in_every_mode() {
         for config in norms() {
             let norm = config.init(4, 0.0, &start).expect("can be built");
             let norm = norm.expect("a norm");
-            for pass in [Pass::train(0), Pass::evaluate_on_batch()] {
+            for pass in [Pass::train_at(0), Pass::evaluate_on_batch()] {
                 check_module(&start, &norm, [2, 6, 4], |norm, x| {
                     norm.forward(x, 3, &pass)
                 });
@@ -287,7 +287,7 @@ fn dropout_at_a_fixed_step() {
                 let dropout = Dropout::of_kind(kind, 0.4, spatial, "dropout", &start);
                 let dropout = dropout.expect("it drops");
                 check_module(&start, &dropout, [2, 6, 3], |dropout, x| {
-                    dropout.forward(x, 2, &Pass::train(5))
+                    dropout.forward(x, 2, &Pass::train_at(5))
                 });
             }
         }
@@ -346,7 +346,7 @@ fn dense_blocks_of_mostly_equal_inputs() {
                 *x = background;
             }
             check_module_at(&start, &block, shape, input, |b, x| {
-                b.forward(x, &Pass::train(0))
+                b.forward(x, &Pass::train_at(0))
             });
         }
     });
@@ -359,7 +359,7 @@ fn whole_mlps() {
         for block in blocks() {
             let model = mlp(block).init([1, 1, 3], 2, &start).expect("can be built");
             let forward =
-                |model: &_, x| ablate_models::zoo::Model::forward(model, x, &Pass::train(1));
+                |model: &_, x| ablate_models::zoo::Model::forward(model, x, &Pass::train_at(1));
             check_module(&start, &model, [2, 4, 3], forward);
         }
     });
@@ -387,7 +387,7 @@ fn whole_convolutional_nets_plain_and_residual() {
             });
             let model = config.init([3, 4, 1], 2, &start).expect("can be built");
             let forward =
-                |model: &_, x| ablate_models::zoo::Model::forward(model, x, &Pass::train(1));
+                |model: &_, x| ablate_models::zoo::Model::forward(model, x, &Pass::train_at(1));
             check_module(&start, &model, [2, 2, 12], forward);
         }
     });
@@ -451,7 +451,7 @@ proptest! {
                 ..normed(activation, true, true)
             };
             let block = block.dense("block", inputs, outputs, &start).expect("can be built");
-            check_module(&start, &block, [1, rows, inputs], |b, x| b.forward(x, &Pass::train(0)));
+            check_module(&start, &block, [1, rows, inputs], |b, x| b.forward(x, &Pass::train_at(0)));
         });
     }
 
@@ -473,7 +473,7 @@ proptest! {
                 ..normed(Activation::Tanh, true, true)
             };
             let block = block.dense("block", inputs, outputs, &start).expect("can be built");
-            check_module(&start, &block, [2, rows, inputs], |b, x| b.forward(x, &Pass::train(0)));
+            check_module(&start, &block, [2, rows, inputs], |b, x| b.forward(x, &Pass::train_at(0)));
         });
     }
 }

@@ -160,7 +160,7 @@ fn arms_of_one_seed_have_the_same_masks() {
                     dropout: dropping(),
                     ..block
                 };
-                masks(&build(&model(block), &start), ROWS, &Pass::train(7))
+                masks(&build(&model(block), &start), ROWS, &Pass::train_at(7))
             };
             let base = of(BlockConfig::default());
             assert!(base.len() > 1 && base[0] != base[1]);
@@ -181,7 +181,7 @@ fn masks_depend_only_on_seed_path_step_and_index() {
                 let dropout = Dropout::of_kind(kind, 0.5, false, path, start).expect("it drops");
                 let ones = vec![1.0; start.replicas() * rows * 10];
                 let ones = start.tensor(ones, [start.replicas(), rows, 10]);
-                values(dropout.forward(ones, 1, &Pass::train(step)))
+                values(dropout.forward(ones, 1, &Pass::train_at(step)))
             };
             let base = mask(&single, "a", 30, 7);
             assert_eq!(mask(&single, "a", 30, 7), base);

@@ -137,7 +137,7 @@ fn mask(
     let start = Start::new(seeds, adapter());
     let dropout = Dropout::new(rate, positions.is_some(), "layer", &start).expect("it drops");
     let ones = Tensor::ones([seeds.len(), rows, channels], adapter());
-    dropout.forward(ones, positions.unwrap_or(1), &Pass::train(step))
+    dropout.forward(ones, positions.unwrap_or(1), &Pass::train_at(step))
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn masks_do_not_depend_on_the_precision() {
     let start = Start::new([8, 9], adapter()).double();
     let dropout = Dropout::new(0.3, false, "layer", &start).expect("it drops");
     let ones = start.tensor(vec![1.0; 2 * 20 * 31], [2, 20, 31]);
-    let mask = dropout.forward(ones, 1, &Pass::train(4));
+    let mask = dropout.forward(ones, 1, &Pass::train_at(4));
     assert_eq!(mask.dtype(), DType::F64);
     assert_eq!(values(mask), expected(&[8, 9], 0.3, [20, 31], 4));
 }
@@ -230,7 +230,7 @@ fn dropout_and_its_gradient_match_the_cpu() {
             let x = start.tensor(normals("x", COUNT), SHAPE).require_grad();
             let weight = start.tensor(normals("weight", COUNT), SHAPE);
             // Doubling and ReLU are exact, so the result does not depend on the order of operations.
-            let y = dropout.forward((x.clone() * 2.0).clamp_min(0.0), 4, &Pass::train(11));
+            let y = dropout.forward((x.clone() * 2.0).clamp_min(0.0), 4, &Pass::train_at(11));
             let gradients = (y.clone() * weight).sum().backward();
             let gradient = x.grad(&gradients).expect("x is behind the sum");
             [values(y), values(gradient)]

@@ -9,7 +9,6 @@ use crate::recipe::PlantedFault;
 use crate::record::Scores;
 use ablate_models::Pass;
 use ablate_models::zoo::Model;
-use burn::module::Module;
 use burn::tensor::{DType, Gradients, Int, Tensor};
 
 /// Examples per forward pass in evaluation.
@@ -67,7 +66,7 @@ impl Net {
         adjustment: RateAdjustment,
         inspect: impl FnOnce(&Model, &Gradients),
     ) -> StepOutput {
-        let logits = self.model().forward(pixels, &Pass::train(self.step));
+        let logits = self.model().forward(pixels, &Pass::train_at(self.step));
         let losses = ablate_kernels::cross_entropy(logits.clone(), labels);
         // Replicas share no parameter, so the gradient of the sum is the gradient of each replica's
         // own loss.
@@ -108,11 +107,10 @@ impl Net {
         }
     }
 
-    /// A copy that trains on from here on its own. A clone of the model alone would share the running
-    /// averages.
+    /// A copy that trains on from here on its own.
     pub(crate) fn fork(&self) -> Self {
         Self {
-            model: Some(self.model().valid().train()),
+            model: self.model.clone(),
             optimizer: self.optimizer.clone(),
             loss_scale: self.loss_scale,
             step: self.step,
@@ -190,6 +188,7 @@ mod tests {
     use ablate_models::Activation;
     use ablate_models::norm::{BatchNormConfig, NormConfig};
     use ablate_models::zoo::ModelConfig;
+    use burn::module::Module;
 
     const STEPS: usize = 6;
 

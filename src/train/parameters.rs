@@ -112,17 +112,6 @@ pub(crate) fn map_gradients(
     });
 }
 
-/// A copy of `model` that shares nothing with it, running averages included. It records gradients
-/// if `model` does.
-pub(crate) fn deep_copy(model: &Model) -> Model {
-    let copy = model.valid();
-    if model.is_autodiff() {
-        copy.train()
-    } else {
-        copy
-    }
-}
-
 /// Replaces every parameter of `model` by `change` of its index, path and value,
 /// `[replicas, elements]`, without gradients. The result records gradients if `model` did.
 pub(crate) fn map_parameters(

@@ -102,14 +102,15 @@ impl Epilogue {
     /// operation by operation.
     ///
     /// That is so if there is no kernel for the device, the activation or the kind of norm, if the
-    /// pass is observed, in training with ghost batches, early dropout or Gaussian noise, and for
-    /// gradients through running averages.
-    pub(super) fn fused(
+    /// pass is observed, in training with ghost batches, a frozen norm, early dropout or Gaussian
+    /// noise, and for gradients through running averages.
+    pub(super) fn fused<const D: usize>(
         &self,
-        device: &Device,
+        x: &Tensor<D>,
         pass: &Pass,
         positions: usize,
     ) -> Option<EpilogueSpec> {
+        let (device, replicas) = (&x.device(), x.dims()[0]);
         let norm = match &self.norm {
             None => None,
             Some(Norm::Batch(norm)) => Some(norm),
@@ -118,23 +119,22 @@ impl Epilogue {
         let differentiates = pass.mode() == Mode::Evaluate && device.is_autodiff();
         let trains = matches!(pass.mode(), Mode::Train { .. });
         let ghosts = trains && norm.is_some_and(|norm| norm.config.ghost.is_some());
+        let frozen = trains && norm.is_some_and(|norm| norm.mode(pass) == Mode::Evaluate);
         let unmasked = |dropout: &Dropout| !dropout.kind.is_bernoulli();
         let noise = trains && self.dropout.as_ref().is_some_and(unmasked);
-        let plain = pass.is_observed() || self.drops_early() || ghosts || noise || differentiates;
+        let plain =
+            pass.is_observed() || self.drops_early() || ghosts || frozen || noise || differentiates;
         let has_kernel =
             || ablate_kernels::has_kernels(device) && EpilogueSpec::has_kernel(self.activation);
         if plain || !has_kernel() {
             return None;
         }
-        let masks = |step| self.dropout.as_ref().map(|d| d.masks(positions, step));
+        let dropout = self.dropout.as_ref();
         Some(EpilogueSpec {
             activation: self.activation,
             epsilon: norm.map(|norm| norm.config.epsilon),
             position: self.position,
-            dropout: match pass.mode() {
-                Mode::Train { step } => masks(step),
-                Mode::Evaluate | Mode::EvaluateOnBatch => None,
-            },
+            dropout: dropout.and_then(|dropout| dropout.masks(positions, pass, replicas)),
             pool: false,
         })
     }
@@ -151,7 +151,7 @@ impl Epilogue {
         let Some(Norm::Batch(norm)) = &self.norm else {
             return None;
         };
-        let whole_batch = match pass.mode() {
+        let whole_batch = match norm.mode(pass) {
             Mode::Train { .. } => norm.config.ghost.is_none(),
             Mode::EvaluateOnBatch => true,
             Mode::Evaluate => false,
@@ -164,11 +164,12 @@ impl Epilogue {
         fused.then_some(norm)
     }
 
-    /// Bias, scale, center and running averages for a fused kernel.
+    /// Bias, scale, center and running averages for a fused kernel on `device`.
     pub(super) fn parameters(
         &self,
         bias: Option<&Param<Tensor<2>>>,
         pass: &Pass,
+        device: &Device,
     ) -> BlockParameters {
         let value = |param: &Option<Param<Tensor<2>>>| param.as_ref().map(Param::val);
         let mut parameters = BlockParameters {
@@ -179,7 +180,7 @@ impl Epilogue {
             parameters.scale = value(&norm.affine.scale);
             parameters.center = value(&norm.affine.center);
             if pass.mode() == Mode::Evaluate {
-                let (mean, variance) = norm.running.estimates();
+                let (mean, variance) = norm.running.estimates_on(device);
                 parameters.statistics = Some([mean, variance]);
             }
         }
@@ -193,7 +194,9 @@ impl Epilogue {
         rows: usize,
         pass: &Pass,
     ) -> Tensor<D> {
-        if let (Some(Norm::Batch(norm)), Mode::Train { step }) = (&self.norm, pass.mode()) {
+        if let Some(Norm::Batch(norm)) = &self.norm
+            && let Mode::Train { step } = norm.mode(pass)
+        {
             norm.update_running([out.mean, out.variance], rows, step);
         }
         out.y
@@ -295,7 +298,7 @@ mod tests {
                 let block = block.dense("block", 2, 2, &start).expect("can be built");
                 let x = start.tensor((1..13).map(f64::from).collect(), [1, 6, 2]);
                 let inputs = Inputs::default();
-                let pass = Pass::train(0).observed_by(&inputs);
+                let pass = Pass::train_at(0).observed_by(&inputs);
                 block.epilogue.forward(x, 1, &pass);
                 let seen = inputs.0.into_inner();
                 let of = |wanted| -> &Vec<f64> {
@@ -319,7 +322,7 @@ mod tests {
                 let block = block(norm.clone(), position, Placement::End);
                 let block = block.dense("block", 2, 2, &start).expect("can be built");
                 let x = start.tensor((0..12).map(f64::from).collect(), [1, 6, 2]);
-                let y = block.epilogue.forward(x, 1, &Pass::train(0));
+                let y = block.epilogue.forward(x, 1, &Pass::train_at(0));
                 let y = crate::testing::values(y);
                 // With ReLU last nothing is negative; with the norm last the mean is zero.
                 let least = y.iter().fold(f64::INFINITY, |least, y| least.min(*y));

@@ -86,11 +86,13 @@ impl DenseBlock {
     /// - `x`: `[replicas, rows, ..]`; the remaining dimensions together are the inputs
     /// - output: `[replicas, rows, outputs]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &Pass) -> Tensor<3> {
-        let Some(spec) = self.epilogue.fused(&x.device(), pass, 1) else {
+        let Some(spec) = self.epilogue.fused(&x, pass, 1) else {
             return self.epilogue.forward(self.linear.forward(x), 1, pass);
         };
         let rows = x.dims()[1];
-        let parameters = self.epilogue.parameters(self.linear.bias.as_ref(), pass);
+        let parameters = self
+            .epilogue
+            .parameters(self.linear.bias.as_ref(), pass, &x.device());
         let out = ablate_kernels::dense_block(x, self.linear.weight.val(), parameters, spec);
         self.epilogue.finish(out, rows, pass)
     }
@@ -126,10 +128,12 @@ impl ConvBlock {
         let [_, n, h, w, _] = x.dims();
         let geometry = self.conv.geometry;
         let positions = geometry.output(h) * geometry.output(w);
-        if let Some(mut spec) = self.epilogue.fused(&x.device(), pass, positions) {
+        if let Some(mut spec) = self.epilogue.fused(&x, pass, positions) {
             spec.pool = pool && spec.dropout.is_none();
             let pooled = spec.pool;
-            let parameters = self.epilogue.parameters(self.conv.bias.as_ref(), pass);
+            let parameters = self
+                .epilogue
+                .parameters(self.conv.bias.as_ref(), pass, &x.device());
             let out =
                 ablate_kernels::conv_block(x, self.conv.weight.val(), parameters, geometry, spec);
             return (self.epilogue.finish(out, n * positions, pass), pooled);

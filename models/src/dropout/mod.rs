@@ -7,7 +7,8 @@ pub use noise::DropoutKind;
 
 use crate::error::ConfigError;
 use crate::init::Start;
-use crate::pass::{Mode, Pass};
+use crate::pass::{Mode, Pass, StepCounter};
+use crate::training_flag::TrainingFlag;
 use ablate_kernels::Masks;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use ablate_kernels::{gpu, has_kernels};
@@ -116,6 +117,9 @@ pub struct Dropout {
     streams: Vec<Stream>,
     /// Drop whole feature maps.
     pub spatial: bool,
+    training: TrainingFlag,
+    #[module(skip)]
+    steps: StepCounter,
 }
 
 impl Dropout {
@@ -144,19 +148,24 @@ impl Dropout {
             threshold,
             streams: start.streams(purpose, path),
             spatial,
+            training: TrainingFlag::enabled(),
+            steps: StepCounter::default(),
         })
     }
 
-    /// Applies the mask of the training step; in evaluation, returns `x`.
+    /// Applies the mask of the training step; returns `x` in evaluation, and if the layer is frozen.
     ///
     /// # Shapes
     /// - `x`: `[replicas, batch * positions, channels]`, positions fastest
     /// - output: as `x`
+    ///
+    /// # Panics
+    /// If `x` has another number of replicas than the layer.
     pub fn forward(&self, x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
-        let Mode::Train { step } = pass.mode() else {
+        let [r, rows, c] = x.dims();
+        let Some(step) = self.step(pass, r) else {
             return x;
         };
-        let [r, rows, c] = x.dims();
         if self.spatial {
             let n = rows / positions;
             let mask: Tensor<4> = self.mask(step, n * c, &x).reshape([r, n, 1, c]);
@@ -167,14 +176,43 @@ impl Dropout {
         x * mask
     }
 
-    /// The masks of `step`, for a fused kernel. Kernels draw Bernoulli masks only.
-    pub(crate) fn masks(&self, positions: usize, step: u64) -> Masks {
-        Masks {
+    /// The masks of a training pass over `replicas`, for a fused kernel; `None` if nothing is dropped.
+    /// Kernels draw Bernoulli masks only.
+    pub(crate) fn masks(&self, positions: usize, pass: &Pass, replicas: usize) -> Option<Masks> {
+        self.step(pass, replicas).map(|step| Masks {
             streams: self.streams.clone(),
             step,
             threshold: self.threshold,
             shared_rows: if self.spatial { positions } else { 1 },
+        })
+    }
+
+    /// Keeps the streams of the replicas in `kept`, in this order.
+    pub(crate) fn keep_streams(&mut self, kept: &[usize]) {
+        self.streams = kept.iter().map(|&i| self.streams[i].clone()).collect();
+    }
+
+    /// Adds the streams of `other` behind those of this layer.
+    pub(crate) fn append_streams(&mut self, other: &Self) {
+        self.streams.extend(other.streams.iter().cloned());
+    }
+
+    /// The step of a training pass; `None` in evaluation, and if the layer is frozen.
+    fn step(&self, pass: &Pass, replicas: usize) -> Option<u64> {
+        let Mode::Train { step } = pass.mode() else {
+            return None;
+        };
+        if !self.training.is_enabled() {
+            return None;
         }
+        assert_eq!(
+            replicas,
+            self.streams.len(),
+            "a dropout layer with mask streams for {} replicas got an input of {replicas}; take replicas \
+             out of a stack with `Stacked::replica`",
+            self.streams.len()
+        );
+        Some(self.steps.advance(step))
     }
 
     /// The mask of `step`, `[replicas, n]`: the factors of all elements, on the device and in the
@@ -235,7 +273,7 @@ mod tests {
     fn masked(dropout: &Dropout, start: &Start, rows: usize, positions: usize) -> Vec<f64> {
         let shape = [start.replicas(), rows, CHANNELS];
         let ones = start.tensor(vec![1.0; shape.iter().product()], shape);
-        values(dropout.forward(ones, positions, &Pass::train(3)))
+        values(dropout.forward(ones, positions, &Pass::train_at(3)))
     }
 
     #[test]
@@ -316,6 +354,37 @@ mod tests {
                 let x = start.tensor(vec![1.5, -2.0, 0.0], [1, 1, 3]);
                 assert_eq!(values(dropout.forward(x, 1, &pass)), [1.5, -2.0, 0.0]);
             }
+        });
+    }
+
+    #[test]
+    fn counted_steps_draw_new_masks() {
+        for_each_device(|device| {
+            let start = Start::new([1], device);
+            let dropout = Dropout::new(0.5, false, "layer", &start).expect("it drops");
+            let ones = || start.tensor(vec![1.0; 200], [1, 20, 10]);
+            let mask = |layer: &Dropout, pass| values(layer.forward(ones(), 1, &pass));
+            let first = mask(&dropout, Pass::train());
+            let copy = dropout.clone();
+            let second = mask(&dropout, Pass::train());
+            assert_ne!(first, second);
+            assert_eq!(mask(&copy, Pass::train()), second);
+            assert_eq!(mask(&dropout, Pass::train_at(0)), first);
+            assert_eq!(mask(&dropout, Pass::train()), second);
+        });
+    }
+
+    #[test]
+    fn frozen_dropout_is_the_identity() {
+        for_each_device(|device| {
+            let start = Start::new([1], &device.clone().autodiff());
+            let dropout = Dropout::new(0.5, false, "layer", &start).expect("it drops");
+            let ones: Tensor<3> = start.tensor(vec![1.0; 50], [1, 5, 10]);
+            let frozen = dropout.clone().freeze();
+            let y = values(frozen.clone().forward(ones.clone(), 1, &Pass::train()));
+            assert_eq!(y, [1.0; 50]);
+            let again = values(frozen.unfreeze().forward(ones, 1, &Pass::train()));
+            assert!(again.contains(&0.0));
         });
     }
 

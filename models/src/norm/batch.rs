@@ -5,7 +5,8 @@ use super::interface::{BuildNorm, NormLayer, NormSettings};
 use super::running::{Averaging, RunningAverages, RunningVariance};
 use crate::error::{ConfigError, check_positive};
 use crate::init::Start;
-use crate::pass::{Mode, Pass};
+use crate::pass::{Mode, Pass, StepCounter};
+use crate::training_flag::TrainingFlag;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,8 @@ impl BuildNorm for BatchNormConfig {
             affine,
             running: RunningAverages::new(channels, self.bias_correction, start),
             config: self.clone(),
+            training: TrainingFlag::enabled(),
+            steps: StepCounter::default(),
         })
     }
 }
@@ -100,7 +103,7 @@ impl BuildNorm for BatchNormConfig {
 /// Batch normalization (Ioffe and Szegedy 2015, algorithm 1) for a stack of replicas.
 ///
 /// In training, the mean and the biased variance of the batch normalize; in evaluation, their running
-/// averages (section 3.1).
+/// averages (section 3.1). A frozen layer (`freeze()`) uses them in training, too, and keeps them.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// The learned scale and center.
@@ -110,6 +113,9 @@ pub struct BatchNorm {
     /// The settings.
     #[module(skip)]
     pub config: BatchNormConfig,
+    training: TrainingFlag,
+    #[module(skip)]
+    steps: StepCounter,
 }
 
 impl BatchNorm {
@@ -123,11 +129,25 @@ impl BatchNorm {
 
     /// Updates the running averages with mean and variance, `[replicas, channels]` each, of a batch
     /// of `rows` rows.
-    pub(crate) fn update_running(&self, statistics: [Tensor<2>; 2], rows: usize, step: u64) {
+    pub(crate) fn update_running(
+        &self,
+        statistics: [Tensor<2>; 2],
+        rows: usize,
+        step: Option<u64>,
+    ) {
         let config = &self.config;
+        let step = self.steps.advance(step);
         let weight = config.averaging.weight(config.momentum, step);
         let factor = config.running_variance.factor(rows);
         self.running.update(statistics, weight, factor);
+    }
+
+    /// The mode of `pass` in this layer: a frozen layer evaluates where others train.
+    pub(crate) fn mode(&self, pass: &Pass) -> Mode {
+        match pass.mode() {
+            Mode::Train { .. } if !self.training.is_enabled() => Mode::Evaluate,
+            mode => mode,
+        }
     }
 
     fn divide(&self, centered: Tensor<3>, variance: Tensor<3>) -> Tensor<3> {
@@ -140,9 +160,9 @@ impl NormLayer for BatchNorm {
     /// # Panics
     /// If the ghost batches do not divide the rows.
     fn normalize(&self, x: Tensor<3>, positions: usize, pass: &Pass) -> Tensor<3> {
-        let normal = match (pass.mode(), self.config.ghost) {
+        let normal = match (self.mode(pass), self.config.ghost) {
             (Mode::Evaluate, _) => {
-                let (mean, variance) = self.running.estimates();
+                let (mean, variance) = self.running.estimates_on(&x.device());
                 self.divide(x - mean.unsqueeze_dim(1), variance.unsqueeze_dim(1))
             }
             (Mode::EvaluateOnBatch, _) => {
@@ -246,7 +266,7 @@ mod tests {
             let pull = vec![1.0, 2.0, -1.0, 0.5, 0.25, -3.0, 2.0, 1.0];
             let pull: Tensor<3> = start.tensor(pull, [1, 4, 2]);
 
-            let y = norm.forward(x.clone(), &Pass::train(0));
+            let y = norm.forward(x.clone(), &Pass::train_at(0));
             let gradients = (y.clone() * pull).sum().backward();
             let gradient = |param: &Option<Param<Tensor<2>>>| {
                 let param = param.as_ref().expect("a parameter").val();
@@ -304,9 +324,9 @@ mod tests {
     /// variances 1 and 8.
     fn two_batches(config: &BatchNormConfig, start: &Start) -> [Vec<f64>; 2] {
         let norm = batch_norm(config, 1, start);
-        norm.forward(start.tensor(vec![0.0, 2.0], [1, 2, 1]), &Pass::train(0));
+        norm.forward(start.tensor(vec![0.0, 2.0], [1, 2, 1]), &Pass::train_at(0));
         let second = start.tensor(vec![3.0, 3.0, 9.0], [1, 3, 1]);
-        norm.forward(second, &Pass::train(1));
+        norm.forward(second, &Pass::train_at(1));
         estimates(&norm)
     }
 
@@ -364,7 +384,7 @@ mod tests {
                 ..BatchNormConfig::default()
             };
             let norm = batch_norm(&config, 1, &start);
-            norm.forward(start.tensor(vec![4.0], [1, 1, 1]), &Pass::train(0));
+            norm.forward(start.tensor(vec![4.0], [1, 1, 1]), &Pass::train_at(0));
             assert_eq!(estimates(&norm), [[4.0], [0.0]]);
         });
     }
@@ -379,7 +399,7 @@ mod tests {
             assert_eq!(estimates(&norm), [[0.0, 0.0], [1.0, 1.0]]);
             let evaluated = values(norm.forward(x.clone(), &Pass::evaluate()));
             assert_eq!(estimates(&norm), [[0.0, 0.0], [1.0, 1.0]]);
-            assert_eq!(on_batch, values(norm.forward(x, &Pass::train(0))));
+            assert_eq!(on_batch, values(norm.forward(x, &Pass::train_at(0))));
             assert_ne!(estimates(&norm), [[0.0, 0.0], [1.0, 1.0]]);
             assert_ne!(on_batch, evaluated);
         });
@@ -398,7 +418,7 @@ mod tests {
             let norm = batch_norm(&config, 1, &start);
             // Pairs with means 2 and 10 and deviations 1 and 4; all four have mean 6 and variance 24.5.
             let x: Tensor<3> = start.tensor(vec![1.0, 3.0, 6.0, 14.0], [1, 4, 1]);
-            let y = values(norm.forward(x.clone(), &Pass::train(0)));
+            let y = values(norm.forward(x.clone(), &Pass::train_at(0)));
             assert_close(&y, &[-1.0, 1.0, -1.0, 1.0], 1e-14);
             let [mean, variance] = estimates(&norm);
             assert_close(&mean, &[6.0], 1e-14);
@@ -420,12 +440,12 @@ mod tests {
             let numbers: Vec<f64> = (0..12).map(|i| f64::from(i * i)).collect();
             // Two replicas of two images of three positions.
             let x: Tensor<3> = start.tensor(numbers.clone(), [2, 6, 1]);
-            let ghosts = norm(Some(1)).forward(x.clone(), 3, &Pass::train(0));
+            let ghosts = norm(Some(1)).forward(x.clone(), 3, &Pass::train_at(0));
             let images: Tensor<3> = start.tensor(numbers, [4, 3, 1]);
-            let alone = norm(None).forward(images, 3, &Pass::train(0));
+            let alone = norm(None).forward(images, 3, &Pass::train_at(0));
             assert_close(&values(ghosts), &values(alone), 1e-14);
-            let both = norm(Some(2)).forward(x.clone(), 3, &Pass::train(0));
-            let whole = norm(None).forward(x, 3, &Pass::train(0));
+            let both = norm(Some(2)).forward(x.clone(), 3, &Pass::train_at(0));
+            let whole = norm(None).forward(x, 3, &Pass::train_at(0));
             assert_eq!(values(both), values(whole));
         });
     }
@@ -473,7 +493,7 @@ mod tests {
                 ..BatchNormConfig::default()
             };
             let norm = batch_norm(&config, 1, &start);
-            norm.forward(start.tensor(vec![0.0, 4.0], [1, 2, 1]), &Pass::train(0));
+            norm.forward(start.tensor(vec![0.0, 4.0], [1, 2, 1]), &Pass::train_at(0));
             let mut seen = Last(Vec::new());
             norm.visit(&mut seen);
             assert_eq!(seen.0, [4.0]);
@@ -492,7 +512,7 @@ mod tests {
                 };
                 let norm = batch_norm(&config, 2, &start);
                 let x = || start.tensor(vec![1.0, -2.0, 0.5, 4.0], [1, 2, 2]);
-                norm.forward(x(), &Pass::train(0));
+                norm.forward(x(), &Pass::train_at(0));
                 let row = |list: [f64; 2]| start.tensor(list.to_vec(), [1, 2]);
                 norm.running.set(row([1.0, 2.0]), row([3.0, 8.0]));
                 let [mean, variance] = estimates(&norm);

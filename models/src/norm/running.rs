@@ -8,7 +8,7 @@ use burn::module::{
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How the weight of the new batch in a running average changes over the steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl RunningVariance {
     }
 }
 
-/// Exponential running averages of mean and variance, shared by all clones.
+/// Exponential running averages of mean and variance. A clone has its own from then on.
 ///
 /// After `t` batches the start value still has the weight `(1 - momentum)^t` (far less with
 /// [`Averaging::Ramp`]). Bias correction divides by the weight of the batches, as in Adam (Kingma and
@@ -82,11 +82,17 @@ impl RunningAverages {
     /// Estimates of the population's mean and variance, `[replicas, channels]` each. Before the first
     /// batch they are 0 and 1.
     pub fn estimates(&self) -> (Tensor<2>, Tensor<2>) {
-        let (mean, variance) = (self.mean.get(), self.variance.get());
+        self.estimates_on(&self.mean.device())
+    }
+
+    /// [`Self::estimates`] on `device`, that of the input they normalize.
+    pub(crate) fn estimates_on(&self, device: &Device) -> (Tensor<2>, Tensor<2>) {
+        let on_device = |average: &Average| on(average.get(), device);
+        let (mean, variance) = (on_device(&self.mean), on_device(&self.variance));
         let Some(weight) = &self.weight else {
             return (mean, variance);
         };
-        let weight = weight.get();
+        let weight = on_device(weight);
         let empty = weight.clone().equal_scalar(0.0);
         let share = weight.mask_fill(empty.clone(), 1.0);
         let start = share.zeros_like().mask_fill(empty, 1.0);
@@ -105,28 +111,46 @@ impl RunningAverages {
     /// Adds `mean` and `factor * variance` of a batch, `[replicas, channels]` each, with `weight`.
     pub(super) fn update(&self, [mean, variance]: [Tensor<2>; 2], weight: f64, factor: f64) {
         let m = weight;
+        let (mean, variance) = (mean.inner(), variance.inner());
+        let device = mean.device();
         if let Some(weight) = &self.weight {
             weight.change(|old| {
+                let old = on(old, &device);
                 let ones = old.ones_like();
                 ablate_kernels::average_step(old, ones, [1.0 - m, m])
             });
         }
         self.mean
-            .change(|old| ablate_kernels::average_step(old, mean.inner(), [1.0 - m, m]));
+            .change(|old| ablate_kernels::average_step(on(old, &device), mean, [1.0 - m, m]));
         self.variance.change(|old| {
-            ablate_kernels::average_step(old, variance.inner(), [1.0 - m, m * factor])
+            let weights = [1.0 - m, m * factor];
+            ablate_kernels::average_step(on(old, &device), variance, weights)
         });
     }
 }
 
-/// One running average, shared by its clones.
+/// `tensor` on `device`; moved only if it is elsewhere.
+fn on(tensor: Tensor<2>, device: &Device) -> Tensor<2> {
+    match tensor.device() == *device {
+        true => tensor,
+        false => tensor.to_device(device),
+    }
+}
+
+/// One running average.
 ///
-/// burn's `RunningState` also averages over threads and tracks gradients, which costs noticeable time
-/// per step in a small net.
-#[derive(Clone, Debug)]
+/// burn's `RunningState` is shared by clones, averages over threads and tracks gradients, which costs
+/// noticeable time per step in a small net.
+#[derive(Debug)]
 struct Average {
     id: ParamId,
-    value: Arc<Mutex<Tensor<2>>>,
+    value: Mutex<Tensor<2>>,
+}
+
+impl Clone for Average {
+    fn clone(&self) -> Self {
+        Self::with_id(self.id, self.get())
+    }
 }
 
 impl Average {
@@ -137,7 +161,7 @@ impl Average {
     fn with_id(id: ParamId, value: Tensor<2>) -> Self {
         Self {
             id,
-            value: Arc::new(Mutex::new(value)),
+            value: Mutex::new(value),
         }
     }
 
@@ -148,6 +172,10 @@ impl Average {
 
     fn get(&self) -> Tensor<2> {
         self.lock().clone()
+    }
+
+    fn device(&self) -> Device {
+        self.lock().device()
     }
 
     /// Replaces the value by `f` of it, without tracking gradients.
@@ -191,7 +219,7 @@ impl Module for Average {
     }
 
     fn collect_devices(&self, mut devices: Vec<Device>) -> Vec<Device> {
-        let device = self.lock().device();
+        let device = self.device();
         if !devices.contains(&device) {
             devices.push(device);
         }
@@ -224,3 +252,96 @@ impl ModuleDisplayDefault for Average {
 }
 
 impl ModuleDisplay for Average {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::norm::{BatchNorm, BatchNormConfig, Norm, NormConfig};
+    use crate::pass::Pass;
+    use crate::testing::{for_each_device, values};
+
+    fn norm(device: &Device) -> BatchNorm {
+        let start = Start::new([1], &device.clone().autodiff());
+        let config = BatchNormConfig {
+            averaging: Averaging::Ramp,
+            ..BatchNormConfig::default()
+        };
+        match NormConfig::Batch(config).init(1, 0.0, &start) {
+            Ok(Some(Norm::Batch(norm))) => norm,
+            other => panic!("not a batch norm: {other:?}"),
+        }
+    }
+
+    /// A batch of mean `mean` and variance 1.
+    fn batch(mean: f64, device: &Device) -> Tensor<3> {
+        let start = Start::new([1], &device.clone().autodiff());
+        start.tensor(vec![mean - 1.0, mean + 1.0], [1, 2, 1])
+    }
+
+    fn mean(norm: &BatchNorm) -> f64 {
+        values(norm.running.estimates().0)[0]
+    }
+
+    #[test]
+    fn clone_has_averages_and_steps_of_its_own() {
+        for_each_device(|device| {
+            let norm = norm(device);
+            norm.forward(batch(10.0, device), &Pass::train());
+            let copy = norm.clone();
+            let before = mean(&norm);
+            copy.forward(batch(20.0, device), &Pass::train());
+            assert_eq!(mean(&norm), before);
+            // It is at the same step as its original: the weight of the batch has fallen to 9/11.
+            let expected = before + 9.0 / 11.0 * (20.0 - before);
+            assert!((mean(&copy) - expected).abs() < 1e-5, "{}", mean(&copy));
+            norm.forward(batch(20.0, device), &Pass::train());
+            assert_eq!(mean(&norm), mean(&copy));
+        });
+    }
+
+    #[test]
+    fn counted_steps_equal_explicit_ones() {
+        for_each_device(|device| {
+            let (counted, explicit) = (norm(device), norm(device));
+            for step in 0..4 {
+                let x = batch(step as f64, device);
+                counted.forward(x.clone(), &Pass::train());
+                explicit.forward(x, &Pass::train_at(step));
+                assert_eq!(mean(&counted), mean(&explicit));
+            }
+        });
+    }
+
+    #[test]
+    fn moving_a_clone_leaves_the_original_in_place() {
+        for_each_device(|device| {
+            let norm = norm(device);
+            let x = batch(3.0, device);
+            let expected = values(norm.clone().forward(x.clone(), &Pass::train()));
+            // Without gradients is another device to burn.
+            let moved = norm.clone().to_device(device);
+            assert_eq!(moved.devices(), vec![device.clone()]);
+            assert_eq!(values(norm.forward(x.clone(), &Pass::train())), expected);
+            norm.forward(x, &Pass::evaluate());
+        });
+    }
+
+    #[test]
+    fn frozen_norm_uses_its_averages_and_keeps_them() {
+        for_each_device(|device| {
+            let norm = norm(device);
+            norm.forward(batch(10.0, device), &Pass::train());
+            let frozen = norm.clone().freeze();
+            let x = batch(20.0, device).require_grad();
+            let y = frozen.forward(x.clone(), &Pass::train());
+            let evaluated = frozen.forward(x.clone(), &Pass::evaluate());
+            assert_eq!(values(y.clone()), values(evaluated));
+            assert_eq!(mean(&frozen), mean(&norm));
+            let gradient = x.grad(&y.sum().backward()).expect("of the input");
+            assert!(values(gradient).iter().all(|&g| g > 0.0));
+            let thawed = frozen.unfreeze();
+            thawed.forward(batch(20.0, device), &Pass::train());
+            assert_ne!(mean(&thawed), mean(&norm));
+        });
+    }
+}

@@ -16,7 +16,7 @@ const MOMENTUM: Rule = Rule::Sgd { momentum: 0.9 };
 fn dropped(start: &Start, rows: usize, step: u64) -> [bool; UNITS] {
     let dropout = Dropout::new(0.5, false, "blocks.0.dropout", start).expect("it drops");
     let ones: Tensor<3> = start.tensor(vec![1.0; rows * UNITS], [1, rows, UNITS]);
-    let mask = values(dropout.forward(ones, 1, &Pass::train(step)));
+    let mask = values(dropout.forward(ones, 1, &Pass::train_at(step)));
     std::array::from_fn(|unit| mask.iter().skip(unit).step_by(UNITS).all(|&m| m == 0.0))
 }
 

@@ -78,7 +78,7 @@ fn scales_fold_exactly_if_the_activation_is_homogeneous() {
                 if activation.is_positively_homogeneous() {
                     assert!(apart < 1e-12, "{activation:?}: {apart:e}");
                     // Dropout masks commute with folding, too.
-                    let apart = relative_distance(&model, &folded, &start, &Pass::train(3));
+                    let apart = relative_distance(&model, &folded, &start, &Pass::train_at(3));
                     assert!(apart < 1e-12, "{activation:?} in training: {apart:e}");
                 } else {
                     assert!(apart > 1e-3, "{activation:?}: {apart:e}");
@@ -295,7 +295,7 @@ fn gradient_is_orthogonal_to_normalized_weights() {
         let inner_products = |epsilon: f64| {
             let u = start.tensor(normals("u", 45), [1, 9, 5]);
             let pull = start.tensor(normals("pull", 36), [1, 9, 4]);
-            let y = bare(epsilon, &start).forward(linear.forward(u), 1, &Pass::train(0));
+            let y = bare(epsilon, &start).forward(linear.forward(u), 1, &Pass::train_at(0));
             let gradients = (y.tanh() * pull).sum().backward();
             let dw = linear.weight.val().grad(&gradients).expect("a gradient");
             let products = linear.weight.val().inner() * dw;

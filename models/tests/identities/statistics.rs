@@ -53,7 +53,7 @@ fn population_variance_is_within_plus_between_batches() {
         let x: Tensor<3> = start.tensor(normals("population", 48 * CHANNELS), [1, 48, CHANNELS]);
         let of = |rows: Tensor<3>| {
             let norm = batch_norm(1.0, false, &start);
-            norm.forward(rows, &Pass::train(0));
+            norm.forward(rows, &Pass::train_at(0));
             statistics(&norm)
         };
         let [_, population] = of(x.clone());
@@ -81,7 +81,7 @@ fn start_value_decays_below_one_percent_as_computed() {
             let norm = batch_norm(momentum, false, &start);
             let forget = |steps: i32| {
                 for _ in 0..steps {
-                    norm.forward(rows.clone(), &Pass::train(0));
+                    norm.forward(rows.clone(), &Pass::train_at(0));
                 }
                 statistics(&norm)[1].clone()
             };
@@ -105,7 +105,7 @@ fn start_value_decays_equally_in_all_blocks() {
         let model = config.init([1, 1, 4], 2, &start).expect("can be built");
         let rows: Tensor<3> = start.tensor([0.3, -1.0, 0.5, 2.0].repeat(4), [1, 4, 4]);
         for steps in 1..=44 {
-            model.forward(rows.clone(), &Pass::train(steps));
+            model.forward(rows.clone(), &Pass::train_at(steps));
             for block in model.dense_blocks() {
                 let Some(Norm::Batch(norm)) = &block.epilogue.norm else {
                     panic!("every block has a batch norm");
@@ -129,11 +129,11 @@ fn bias_correction_removes_the_start_value() {
                 batch_norm(momentum, false, &start),
             );
             let exact = batch_norm(1.0, false, &start);
-            exact.forward(rows.clone(), &Pass::train(0));
+            exact.forward(rows.clone(), &Pass::train_at(0));
             let [means, variances] = statistics(&exact);
             for step in 0..20 {
-                corrected.forward(rows.clone(), &Pass::train(step));
-                plain.forward(rows.clone(), &Pass::train(step));
+                corrected.forward(rows.clone(), &Pass::train_at(step));
+                plain.forward(rows.clone(), &Pass::train_at(step));
                 let [m, v] = statistics(&corrected);
                 assert_close(&m, &means, 1e-13);
                 assert_close(&v, &variances, 1e-13);
@@ -173,7 +173,7 @@ fn variance_after_inverted_dropout_matches_the_formula() {
         let (p, mut seen) = (1.0 - dropout.rate, [false; 2]);
         for step in 0..20 {
             let input: Tensor<3> = start.tensor(x.clone(), [1, 16, CHANNELS]);
-            let y = values(dropout.forward(input, 1, &Pass::train(step)));
+            let y = values(dropout.forward(input, 1, &Pass::train_at(step)));
             for (x, y) in x.iter().zip(y) {
                 assert!(y == 0.0 || y == x / p, "{y} is no outcome of {x}");
                 seen[usize::from(y == 0.0)] = true;
@@ -222,7 +222,7 @@ fn dropout_before_a_norm_shifts_the_variance_as_computed() {
             let (mut means, mut variances) = (Vec::new(), Vec::new());
             for step in 0..STEPS {
                 let rows = start.tensor(x.clone(), [1, ROWS, CHANNELS]);
-                block.epilogue.forward(rows, 1, &Pass::train(step));
+                block.epilogue.forward(rows, 1, &Pass::train_at(step));
                 let [m, v] = statistics(norm);
                 means.push(m);
                 variances.push(v);
@@ -257,7 +257,7 @@ fn dropout_after_the_norm_keeps_its_statistics() {
                 .dense("block", 2, CHANNELS, &start)
                 .expect("can be built");
             let rows = start.tensor(offset_normals(16), [1, 16, CHANNELS]);
-            block.epilogue.forward(rows, 1, &Pass::train(0));
+            block.epilogue.forward(rows, 1, &Pass::train_at(0));
             match &block.epilogue.norm {
                 Some(Norm::Batch(norm)) => statistics(norm),
                 other => panic!("not a batch norm: {other:?}"),

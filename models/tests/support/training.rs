@@ -136,7 +136,7 @@ impl Trial {
     /// One step on a batch of `rows` examples.
     pub(crate) fn step(&mut self, rows: usize) -> Step {
         let (pixels, labels) = batch(&self.start, self.step, rows);
-        let logits = self.model.forward(pixels, &Pass::train(self.step));
+        let logits = self.model.forward(pixels, &Pass::train_at(self.step));
         let losses = ablate_kernels::cross_entropy(logits.clone(), labels);
         let all = losses.clone().sum().backward();
         let seen = Step {

@@ -7,7 +7,7 @@
 
 use super::{ProbeContext, ProbeHooks, ProbeResults};
 use crate::train::net::host_f64;
-use crate::train::parameters::{deep_copy, gradients, hidden_blocks, map_parameters, values};
+use crate::train::parameters::{gradients, hidden_blocks, map_parameters, values};
 use ablate_models::Pass;
 use ablate_models::zoo::Model;
 use burn::tensor::{Int, Tensor};
@@ -28,7 +28,7 @@ impl ProbeHooks for GradientLandscape {
         let batch = context
             .batches
             .train(&orders, 0, context.job.train.batch_size);
-        let here = LossPoint::at(deep_copy(context.net.model()), &batch);
+        let here = LossPoint::at(context.net.model().clone(), &batch);
         along_gradient(&here, &rates, &batch, results);
         covariate_shift(&here, &rates, &batch, results);
     }
@@ -70,7 +70,7 @@ impl LossPoint {
 
     /// Returns the model after a step of `length` learning rates against the gradient.
     fn step(&self, length: f64, rates: &[f64]) -> Model {
-        map_parameters(deep_copy(&self.model), |i, _, value| {
+        map_parameters(self.model.clone(), |i, _, value| {
             let rates: Vec<f64> = rates.iter().map(|rate| rate * length).collect();
             let rates = Tensor::<1>::from_data(rates.as_slice(), (&value.device(), value.dtype()));
             value - self.gradients_at_point[i].clone() * rates.unsqueeze_dim(1)
@@ -111,7 +111,7 @@ fn covariate_shift(here: &LossPoint, rates: &[f64], batch: &Batch, results: &mut
             let block = |path: &String| parameter.starts_with(&format!("{path}."));
             paths[..i].iter().any(block)
         };
-        let mixed = map_parameters(deep_copy(&here.model), |index, parameter, value| {
+        let mixed = map_parameters(here.model.clone(), |index, parameter, value| {
             if is_earlier(parameter) {
                 moved[index].clone()
             } else {

@@ -140,7 +140,7 @@ mod tests {
             let weights = [f64::from(step), 0.0];
             net.replace(|model| fixture::set(model, &[("blocks.0.linear.weight", &weights)]));
             let (pixels, _) = batches.slice(crate::train::batch::SplitPart::Train, 0, 2);
-            net.model().forward(pixels, &Pass::train(step as u64));
+            net.model().forward(pixels, &Pass::train_at(step as u64));
             lag.after_step(&ProbeContext::new(&job, &net, &batches));
         }
         let means = &lag.curves["mean_gap.blocks.0"][0];

@@ -85,7 +85,7 @@ pub(super) fn shifts(
         model.forward(pixels.clone(), &pass.observed_by(&plain));
         for round in 0..rounds {
             let step = first + (round * count + i) as u64;
-            let pass = Pass::train(step);
+            let pass = Pass::train_at(step);
             model.forward(pixels.clone(), &pass.observed_by(&dropped));
         }
     }

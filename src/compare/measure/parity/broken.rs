@@ -111,7 +111,7 @@ impl SteppedNet for LosesARow {
     ) -> Tensor<1> {
         let model = self.net.model.clone();
         let entered = LastOutput::default();
-        let pass = Pass::train(self.net.steps).observed_by(&entered);
+        let pass = Pass::train_at(self.net.steps).observed_by(&entered);
         let logits = model.forward(pixels, &pass);
         let losses = ablate_kernels::cross_entropy(logits.clone(), labels.clone());
         let mut gradients = losses.clone().sum().backward();
@@ -179,7 +179,7 @@ impl SteppedNet for DropsABias {
     ) -> Tensor<1> {
         let old = values(&self.0.model);
         let model = Self::broken(&self.0.model);
-        let logits = model.forward(pixels, &Pass::train(self.0.steps));
+        let logits = model.forward(pixels, &Pass::train_at(self.0.steps));
         let losses = ablate_kernels::cross_entropy(logits, labels);
         let mut gradients = losses.clone().sum().backward();
         on_gradients(&model, &gradients);

@@ -36,7 +36,7 @@ fn seen(
     let model = with_values(model, values);
     let (pixels, _) = input.examples(cell_steps, &device_net.batches);
     let notes = RecordedValues::default();
-    let pass = Pass::train(input.index as u64).observed_by(&notes);
+    let pass = Pass::train_at(input.index as u64).observed_by(&notes);
     let logits = host_f64(device_net.net.forward(&model, pixels, &pass));
     let noted = notes.0.into_inner().into_iter();
     let mut seen: Vec<ForwardValue> = noted

@@ -66,7 +66,7 @@ fn kept(model: &Model, setup: &IdentitySetup<'_>, step: usize, n: usize) -> Vec<
         };
         let units = block.linear.weight.dims()[2];
         let ones = Tensor::<3>::ones([setup.replicas(), n, units], &setup.device.clone().inner());
-        let mask = dropout.forward(ones, 1, &Pass::train(step as u64));
+        let mask = dropout.forward(ones, 1, &Pass::train_at(step as u64));
         let kept = host_f64(mask.greater_elem(0.0).float().sum_dim(1));
         for (all, kept) in all.iter_mut().zip(kept.chunks(units)) {
             all.extend(kept);

@@ -33,7 +33,7 @@ pub(super) fn measure(
     let (pixels, _) = setup.batch(0, setup.job.train.batch_size);
     let pixels = pixels.inner();
     // Always the same step, so that the dropout masks are the same.
-    let pass = Pass::train(0);
+    let pass = Pass::train_at(0);
     with_momentum_one.forward(pixels.clone(), &pass);
     let (starts, ends) = (
         all_running_statistics(&model),
