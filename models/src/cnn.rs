@@ -66,6 +66,21 @@ const fn three() -> usize {
 }
 
 impl CnnConfig {
+    /// A net with one 3x3 convolution and 2x2 max pooling per stage, with the given channels, no
+    /// dense blocks and default blocks.
+    pub fn new(channels: impl Into<Vec<usize>>) -> Self {
+        Self {
+            channels: channels.into(),
+            convs: one(),
+            kernel: three(),
+            padding: Padding::default(),
+            pool: Pool::default(),
+            residual: false,
+            dense: Vec::new(),
+            block: BlockConfig::default(),
+        }
+    }
+
     /// Checks what does not depend on the data.
     ///
     /// # Errors

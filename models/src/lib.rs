@@ -1,17 +1,29 @@
 //! Configurable multilayer perceptrons and convolutional networks on burn.
 //!
-//! Every model follows burn's pattern `Config -> init -> Module -> forward`. It differs from burn-nn in
-//! two ways:
+//! There are two faces on the same layers:
 //!
-//! - **Replicas.** Every parameter has a leading axis of replicas. [`Start`] lists one seed per replica,
-//!   and all replicas train at once as one stacked model. An ordinary model has one replica. On CPUs a
-//!   replica of a stack is bit-identical to the same seed trained alone.
-//! - **Named random streams.** Start weights and dropout masks depend only on the seed, the module path
-//!   and the training step ([`streams`]). Removing a bias or adding a norm changes no other start value,
-//!   so models that differ in one setting can be compared seed by seed.
+//! - **[`plain`]**: one net in burn's idiom. `Config::new(..).init(&device)`, then `forward` with a
+//!   `Tensor<2>` or images. Start here.
+//! - **Stacked**: every parameter has a leading axis of replicas. [`Start`] lists one seed per replica,
+//!   and all replicas train at once as one model. On CPUs a replica of a stack is bit-identical to the
+//!   same seed trained alone. [`Stacked`] takes replicas out, puts them together and averages them.
+//!   Replicas share no parameter: sum the losses of all replicas and call `backward` once.
+//!
+//! Start weights and dropout masks come from **named random streams** ([`streams`]): they depend only on
+//! the seed, the module path and the training step. Removing a bias or adding a norm changes no other
+//! start value, so models that differ in one setting can be compared seed by seed.
+//!
+//! The inner loops rely on optimization. In a debug build, add to the profile:
+//!
+//! ```toml
+//! [profile.dev.package]
+//! ablate-kernels = { opt-level = 3 }
+//! ablate-models = { opt-level = 2 }
+//! ```
 //!
 //! | module | contents |
 //! |---|---|
+//! | [`plain`] | models, blocks, norms and dropout for one net |
 //! | [`mlp`], [`cnn`] | the two families of models |
 //! | [`zoo`] | either family by configuration, and presets by name |
 //! | [`block`] | linear layer or convolution, norm, activation and dropout in a configurable order |
@@ -60,6 +72,7 @@ pub mod linear;
 pub mod mlp;
 pub mod norm;
 pub mod pass;
+pub mod plain;
 pub mod stack;
 #[cfg(test)]
 #[path = "../kernels/tests/support/testing.rs"]

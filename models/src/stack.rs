@@ -265,14 +265,13 @@ impl ModuleMapper for Change {
 mod tests {
     use super::*;
     use crate::block::BlockConfig;
-    use crate::cnn::{CnnConfig, Pool};
+    use crate::cnn::CnnConfig;
     use crate::init::Start;
     use crate::mlp::MlpConfig;
     use crate::norm::{BatchNormConfig, NormConfig};
     use crate::pass::Pass;
     use crate::testing::{assert_close, for_each_device, values};
     use crate::zoo::ModelConfig;
-    use ablate_kernels::Padding;
     use burn::tensor::Device;
 
     const SEEDS: [u64; 3] = [4, 7, 1];
@@ -300,14 +299,9 @@ mod tests {
                 last_block: None,
             }),
             ModelConfig::Cnn(CnnConfig {
-                channels: vec![3],
-                convs: 1,
-                kernel: 3,
-                padding: Padding::default(),
-                pool: Pool::Max,
-                residual: false,
                 dense: vec![5],
                 block: block(),
+                ..CnnConfig::new([3])
             }),
         ]
     }
