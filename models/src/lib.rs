@@ -31,6 +31,7 @@
 //! | [`init`], [`pass`] | start values; training and evaluation passes |
 //! | [`stack`] | replicas taken out of a stack, put together and averaged |
 //! | [`inspect`] | analysis of trained models: unit removal, an MLP on the host, folding of norms |
+//! | [`interchange`] | trained weights in PyTorch's names and layouts, as safetensors |
 //!
 //! # Example
 //!
@@ -68,6 +69,7 @@ pub mod dropout;
 pub mod error;
 pub mod init;
 pub mod inspect;
+pub mod interchange;
 pub mod linear;
 pub mod mlp;
 pub mod norm;
