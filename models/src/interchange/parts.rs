@@ -76,24 +76,18 @@ pub(super) struct PartsMut<'a> {
 
 impl<'a> PartsMut<'a> {
     pub(super) fn of(model: &'a mut Model) -> Result<Self, WeightsError> {
+        let model = model.parts_mut().ok_or_else(custom)?;
         let mut maps = Vec::new();
         let mut norms = Vec::new();
-        let (dense, head) = match model {
-            Model::Mlp(m) => (&mut m.blocks, &mut m.head),
-            Model::Cnn(m) => {
-                for block in m.stages.iter_mut().flat_map(|stage| &mut stage.blocks) {
-                    maps.push((&mut block.conv.weight, &mut block.conv.bias));
-                    norms.extend(norm_mut(&mut block.epilogue));
-                }
-                (&mut m.dense, &mut m.head)
-            }
-            Model::Custom(_) => return Err(custom()),
-        };
-        for block in dense {
+        for block in model.stages.iter_mut().flat_map(|stage| &mut stage.blocks) {
+            maps.push((&mut block.conv.weight, &mut block.conv.bias));
+            norms.extend(norm_mut(&mut block.epilogue));
+        }
+        for block in model.dense {
             maps.push((&mut block.linear.weight, &mut block.linear.bias));
             norms.extend(norm_mut(&mut block.epilogue));
         }
-        maps.push((&mut head.weight, &mut head.bias));
+        maps.push((&mut model.head.weight, &mut model.head.bias));
         let norms = norms.into_iter().map(|norm| (norm, None, None)).collect();
         Ok(Self { maps, norms })
     }
