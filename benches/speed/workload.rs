@@ -147,7 +147,7 @@ impl Workload {
         };
         let inputs = match self.scale {
             Scale::StandardizeFeatures => "-without-background",
-            Scale::Standardize | Scale::Unit => "",
+            Scale::Standardize | Scale::StandardizeChannels | Scale::Unit => "",
         };
         format!(
             "{net}-batch{}-replicas{}{inputs}",
@@ -178,7 +178,7 @@ impl Workload {
         };
         let inputs = match self.scale {
             Scale::StandardizeFeatures => ", images without a background",
-            Scale::Standardize | Scale::Unit => "",
+            Scale::Standardize | Scale::StandardizeChannels | Scale::Unit => "",
         };
         let tail = match (self.activation, self.position) {
             (Activation::Relu, Position::Before) => String::new(),

@@ -2,13 +2,15 @@
 
 use super::arguments::{Format, FormatArg};
 use super::console::Console;
+use super::data_sheet;
 use super::exit::{Code, Failure};
 use super::table::plain;
 use crate::data::{self, CatalogEntry, CheckedData, DataError, DataStatus};
-use crate::recipe::DataName;
+use crate::recipe::{Corrupt, DataConfig, DataName};
 use crate::text::wrap::paragraph;
 use clap::Subcommand;
 use serde::Serialize;
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
@@ -20,6 +22,16 @@ pub(crate) struct Args {
 enum Verb {
     /// List the data sets, their content and folders
     List {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Show the classes of a data set and how many images each has
+    Show {
+        /// Name of the data set
+        name: String,
+        /// Write the first images of every class to this PNG file, one class per row
+        #[arg(long, value_name = "FILE")]
+        sheet: Option<PathBuf>,
         #[command(flatten)]
         format: FormatArg,
     },
@@ -35,6 +47,11 @@ enum Verb {
 pub(super) fn data(args: &Args, console: &Console) -> Result<Code, Failure> {
     match &args.verb {
         Verb::List { format } => list(format.format, console),
+        Verb::Show {
+            name,
+            sheet,
+            format,
+        } => show(entry(name)?, sheet.as_deref(), format.format, console),
         Verb::Check { name, format } => check(name.as_deref(), format.format, console),
     }
 }
@@ -44,7 +61,7 @@ struct Row {
     name: &'static str,
     title: &'static str,
     source: &'static str,
-    /// `embedded`, `registered`, `found`, `other content`, `missing` or `damaged`.
+    /// `embedded`, `registered`, `images`, `found`, `other content`, `missing` or `damaged`.
     state: &'static str,
     /// Content hash of the files.
     content: Option<String>,
@@ -60,7 +77,10 @@ struct Row {
 fn list(format: Format, console: &Console) -> Result<Code, Failure> {
     let rows: Vec<Row> = data::all()
         .into_iter()
-        .map(|name| row(data::status(name)))
+        .map(|name| match data::is_folder(name) {
+            true => folder_row(name),
+            false => row(data::status(name)),
+        })
         .collect();
     if format == Format::Json {
         console.print_json(&rows)?;
@@ -107,10 +127,27 @@ fn short(hash: &str) -> &str {
     &hash[..12]
 }
 
+/// A folder of images, which is not read: there may be many.
+fn folder_row(name: DataName) -> Row {
+    Row {
+        name: name.key(),
+        title: "folder of images",
+        source: data::folder_of(name),
+        state: "images",
+        content: None,
+        published_content: None,
+        folder: Some(data::folder_of(name).to_owned()),
+        train: None,
+        test: None,
+        error: None,
+    }
+}
+
 fn row(status: DataStatus) -> Row {
     let DataStatus { entry, found } = status;
     let published = entry.hashes().map(|hashes| hashes.content());
-    let read = found.and_then(|found| Ok((found, data::hashes(entry.name)?.content())));
+    let read =
+        found.and_then(|found| Ok((found, data::hashes(entry.name, Corrupt::Error)?.content())));
     let (state, read, error) = match read {
         Ok(read) if matches!(entry.name, DataName::Registered(_)) => {
             ("registered", Some(read), None)
@@ -142,6 +179,74 @@ fn row(status: DataStatus) -> Row {
 
 fn message(error: DataError) -> String {
     Failure::from(error).into_messages().join("; ")
+}
+
+#[derive(Debug, Serialize)]
+struct Class {
+    label: usize,
+    name: String,
+    train: usize,
+    test: Option<usize>,
+}
+
+fn show(
+    entry: &'static CatalogEntry,
+    sheet: Option<&Path>,
+    format: Format,
+    console: &Console,
+) -> Result<Code, Failure> {
+    let config = DataConfig::whole(entry.name);
+    let dataset = data::load(&config)?;
+    // The published numbers are those of a data set that was just loaded.
+    let entry = data::entry_of(&config);
+    let name = |label: usize| match entry.class_names {
+        Some(names) => names[label].clone(),
+        None => label.to_string(),
+    };
+    let classes: Vec<Class> = (0..entry.classes())
+        .map(|label| Class {
+            label,
+            name: name(label),
+            train: entry.train[label],
+            test: entry.test.map(|test| test[label]),
+        })
+        .collect();
+    match format {
+        Format::Json => console.print_json(&classes)?,
+        Format::Text => console.print(&classes_text(entry, &classes))?,
+    }
+    if let Some(path) = sheet {
+        data_sheet::write(&dataset, path)?;
+        console.info(&format!("wrote `{}`", path.display()));
+    }
+    Ok(Code::Done)
+}
+
+fn classes_text(entry: &CatalogEntry, classes: &[Class]) -> String {
+    let [height, width, channels] = entry.image_shape();
+    let colours = match channels {
+        1 => "grey".to_owned(),
+        3 => "colour".to_owned(),
+        n => format!("{n}-channel"),
+    };
+    let mut lines = vec![
+        ["class", "name", "train", "test"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    lines.extend(classes.iter().map(|class| {
+        let test = class.test.map_or(String::new(), |n| n.to_string());
+        let numbers = [class.train.to_string(), test];
+        [class.label.to_string(), class.name.clone()]
+            .into_iter()
+            .chain(numbers)
+            .collect()
+    }));
+    format!(
+        "{}: {colours} images of {width}x{height} pixels\n{}",
+        entry.title,
+        plain(&lines, &[2, 3])
+    )
 }
 
 #[derive(Debug, Serialize)]

@@ -8,6 +8,7 @@ mod compared;
 mod completions;
 mod console;
 mod data;
+mod data_sheet;
 mod devices;
 mod diff;
 mod estimate;
@@ -191,6 +192,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return exit::print_clap(&error),
     };
     logging::start(cli.quiet, cli.verbose);
+    crate::data::register_found();
     let console = Arc::new(Console::new(cli.quiet, cli.verbose));
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| perform(cli.verb, &console)));
     let done = done.unwrap_or_else(|_| Err(Failure::internal("the program panicked, see above")));

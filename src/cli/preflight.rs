@@ -47,7 +47,7 @@ pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
 }
 
 fn check_net(net: &NetRecipe) -> Result<(), String> {
-    let entry = data::entry(net.data.name);
+    let entry = data::entry_of(&net.data);
     let sizes = SplitSizes::of_published(&net.data).map_err(|e| e.to_string())?;
     if net.train.batch_size > sizes.train {
         return Err(format!(

@@ -3,7 +3,7 @@
 
 use super::content::FileHashes;
 use super::registered;
-use crate::recipe::{DataConfig, DataName, TestSplit};
+use crate::recipe::{Corrupt, DataConfig, DataName, TestSplit};
 
 /// All data sets, in the order in which they are listed: those that every program knows, then those that
 /// this one registers.
@@ -42,6 +42,8 @@ pub struct CatalogEntry {
     pub(crate) hashes: Option<&'static [&'static str]>,
     /// Debian's package of the data set, if there is one.
     pub(crate) package: Option<&'static str>,
+    /// Names of the classes, if they have any beside their numbers.
+    pub class_names: Option<&'static [String]>,
 }
 
 impl CatalogEntry {
@@ -84,22 +86,31 @@ impl CatalogEntry {
     }
 }
 
-/// Returns the catalogue entry of a data set. That of a registered data set has no images if it cannot be
-/// loaded; [`load`](super::load) says why.
+/// Returns the catalogue entry of the data of `config`. That of a registered data set or a folder has no
+/// images if it cannot be loaded; [`load`](super::load) says why.
+pub fn entry_of(config: &DataConfig) -> &'static CatalogEntry {
+    entry_with(config.name, config.corrupt)
+}
+
+/// Returns the catalogue entry of a data set, all of whose images can be decoded.
 pub fn entry(name: DataName) -> &'static CatalogEntry {
+    entry_with(name, Corrupt::Error)
+}
+
+pub(super) fn entry_with(name: DataName, corrupt: Corrupt) -> &'static CatalogEntry {
     match name {
         DataName::Digits => &DIGITS,
         DataName::Mnist => &MNIST,
         DataName::FashionMnist => &FASHION_MNIST,
         DataName::Kmnist => &KMNIST,
-        DataName::Registered(_) => registered::entry(name),
+        DataName::Registered(_) => registered::entry(name, corrupt),
     }
 }
 
 /// True if `config` tests on folds of the training file: if it asks for folds, or if the data set
 /// has no test file.
 pub fn tests_on_folds(config: &DataConfig) -> bool {
-    config.test == TestSplit::Folds || entry(config.name).test.is_none()
+    config.test == TestSplit::Folds || entry_of(config).test.is_none()
 }
 
 /// Finds the data set whose published training labels these are.
@@ -142,6 +153,7 @@ const DIGITS: CatalogEntry = CatalogEntry {
         "ce71631c1f31ce56fa54f31d1d498fafacff59b001e6c30c4a5e29508aa277ad",
     ]),
     package: None,
+    class_names: None,
 };
 
 const MNIST: CatalogEntry = CatalogEntry {
@@ -163,6 +175,7 @@ const MNIST: CatalogEntry = CatalogEntry {
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ]),
     package: None,
+    class_names: None,
 };
 
 const FASHION_MNIST: CatalogEntry = CatalogEntry {

@@ -9,7 +9,7 @@ use super::error::DataError;
 use super::hash_cache::{FileIdentity, HashCache};
 use super::locate::{DataFiles, SearchPath};
 use super::registered;
-use crate::recipe::{Content, DataConfig, DataName};
+use crate::recipe::{Content, Corrupt, DataConfig, DataName};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,7 +30,14 @@ pub(super) struct Found {
 /// # Errors
 /// If files are missing, damaged, or have another content than `config` asks for.
 pub fn load(config: &DataConfig) -> Result<Arc<Dataset>, DataError> {
-    let found = find(config.name)?;
+    if config.corrupt == Corrupt::Skip && !registered::is_folder(config.name) {
+        let message = format!(
+            "is for folders of images, and `{}` is none; remove it",
+            config.name.key()
+        );
+        return Err(DataError::setting("corrupt", message));
+    }
+    let found = find(config.name, config.corrupt)?;
     found.check(&config.content)?;
     Ok(found.dataset)
 }
@@ -39,13 +46,13 @@ pub fn load(config: &DataConfig) -> Result<Arc<Dataset>, DataError> {
 /// published one, or that of the files on this machine if any content is accepted or the published hash is
 /// not known. `None` if such files are missing or damaged.
 pub fn content_hash(config: &DataConfig) -> Option<String> {
-    let published = catalog::entry(config.name).hashes();
+    let published = catalog::entry_of(config).hashes();
     match (&config.content, published) {
         (Content::Exactly(hash), _) => Some(hash.clone()),
         (Content::Published, Some(hashes)) => Some(hashes.content()),
-        (Content::Published, None) | (Content::Any, _) => {
-            hashes(config.name).ok().map(|hashes| hashes.content())
-        }
+        (Content::Published, None) | (Content::Any, _) => hashes(config.name, config.corrupt)
+            .ok()
+            .map(|hashes| hashes.content()),
     }
 }
 
@@ -64,29 +71,29 @@ pub fn with_content(config: &DataConfig) -> DataConfig {
 ///
 /// # Errors
 /// If files are missing or damaged.
-pub fn hashes(name: DataName) -> Result<FileHashes, DataError> {
+pub fn hashes(name: DataName, corrupt: Corrupt) -> Result<FileHashes, DataError> {
     let search_path = SearchPath::from_env();
-    let entry = catalog::entry(name);
+    let entry = catalog::entry_with(name, corrupt);
     if let Some(folder) = entry.folder
         && let Some(hashes) = cached(&search_path.find(entry, folder)?, &search_path)
     {
         return Ok(hashes);
     }
-    Ok(find(name)?.hashes)
+    Ok(find(name, corrupt)?.hashes)
 }
 
 /// The data set with the files that the environment names, read once per process.
-fn find(name: DataName) -> Result<Found, DataError> {
-    static FOUND: Mutex<Option<HashMap<DataName, Found>>> = Mutex::new(None);
+fn find(name: DataName, corrupt: Corrupt) -> Result<Found, DataError> {
+    static FOUND: Mutex<Option<HashMap<(DataName, Corrupt), Found>>> = Mutex::new(None);
     // The lock is held while reading, so that several threads read the same files only once. A
     // poisoned lock is safe to use: the map is only changed after a successful read.
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     let found = found.get_or_insert_default();
-    if let Some(known) = found.get(&name) {
+    if let Some(known) = found.get(&(name, corrupt)) {
         return Ok(known.clone());
     }
-    let new = find_in(name, &SearchPath::from_env())?;
-    found.insert(name, new.clone());
+    let new = find_in(name, corrupt, &SearchPath::from_env())?;
+    found.insert((name, corrupt), new.clone());
     Ok(new)
 }
 
@@ -94,11 +101,15 @@ fn find(name: DataName) -> Result<Found, DataError> {
 ///
 /// # Errors
 /// If files are missing, damaged, or belong to another data set.
-pub(super) fn find_in(name: DataName, search_path: &SearchPath) -> Result<Found, DataError> {
-    let entry = catalog::entry(name);
+pub(super) fn find_in(
+    name: DataName,
+    corrupt: Corrupt,
+    search_path: &SearchPath,
+) -> Result<Found, DataError> {
+    let entry = catalog::entry_with(name, corrupt);
     let Some(folder) = entry.folder else {
         let (dataset, hashes) = match name {
-            DataName::Registered(_) => registered::load(name)?,
+            DataName::Registered(_) => registered::load(name, corrupt)?,
             _ => (digits(), digits().hashes()),
         };
         return Ok(Found {
@@ -215,7 +226,7 @@ mod tests {
     fn found(small: &SmallFiles, name: DataName) -> (Found, String) {
         let folder = tempfile::tempdir().unwrap();
         let search_path = small.write(folder.path());
-        let found = find_in(name, &search_path).unwrap();
+        let found = find_in(name, Corrupt::Error, &search_path).unwrap();
         (found, folder.path().display().to_string())
     }
 
@@ -316,7 +327,7 @@ mod tests {
         let entry = catalog::entry(DataName::Mnist);
         let files = search_path.find(entry, "mnist").unwrap();
         assert_eq!(cached(&files, &search_path), None);
-        let found = find_in(DataName::Mnist, &search_path).unwrap();
+        let found = find_in(DataName::Mnist, Corrupt::Error, &search_path).unwrap();
         assert_eq!(cached(&files, &search_path), Some(found.hashes.clone()));
         // A cached hash that does not fit shows that the second reading takes it from the cache.
         let path = dir.path().join("ablate/content-hashes.json");
@@ -324,20 +335,20 @@ mod tests {
         let (_, first) = found.hashes.files().next().unwrap();
         let other = "a".repeat(64);
         std::fs::write(&path, text.replace(first, &other)).unwrap();
-        let again = find_in(DataName::Mnist, &search_path).unwrap();
+        let again = find_in(DataName::Mnist, Corrupt::Error, &search_path).unwrap();
         assert_eq!(again.hashes.files().next().unwrap().1, other);
         // A changed file is hashed again.
         let black = write::gzip(&write::images(20, 2, 3, &[0; 120]));
         std::fs::write(&files.train_images, black).unwrap();
         assert_eq!(cached(&files, &search_path), None);
-        let black = find_in(DataName::Mnist, &search_path).unwrap();
+        let black = find_in(DataName::Mnist, Corrupt::Error, &search_path).unwrap();
         assert_ne!(black.hashes.content(), found.hashes.content());
     }
 
     #[test]
     fn embedded_digits_have_the_published_content() {
         let published = catalog::entry(DataName::Digits).hashes().unwrap();
-        assert_eq!(hashes(DataName::Digits).unwrap(), published);
+        assert_eq!(hashes(DataName::Digits, Corrupt::Error).unwrap(), published);
         assert_eq!(
             published.content(),
             content_hash(&config(Content::Published)).unwrap()

@@ -82,6 +82,12 @@ impl SearchPath {
         }
     }
 
+    /// The folders that hold those of the data sets, in the order of the search.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let folders = self.data_dir.iter().chain(&self.xdg_folders);
+        folders.chain(&self.system).cloned().collect()
+    }
+
     /// The folder for the program's own cache, if there is one.
     pub(super) fn cache(&self) -> Option<&Path> {
         self.cache.as_deref()

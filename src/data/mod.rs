@@ -6,13 +6,14 @@
 //!
 //! [`locate`] documents where files are searched and [`idx`] how they are read; nothing is
 //! downloaded. [`catalog`] holds the facts about data sets, [`content`] defines the hash that identifies
-//! their content. [`registered`] holds the data sets of other programs.
+//! their content. [`registered`] holds the data sets of other programs and folders of images.
 
 pub mod catalog;
 pub mod content;
 pub mod dataset;
 pub mod digits;
 pub mod error;
+mod folder;
 pub mod found;
 mod hash_cache;
 pub mod idx;
@@ -23,13 +24,14 @@ pub mod split;
 pub mod status;
 mod stratify;
 
-pub use catalog::{CatalogEntry, all, entry, tests_on_folds};
+pub use catalog::{CatalogEntry, all, entry, entry_of, tests_on_folds};
 pub use content::FileHashes;
 pub use dataset::{Dataset, Examples};
 pub use error::DataError;
+pub(crate) use folder::register_found;
 pub use found::{content_hash, hashes, load, with_content};
 pub(crate) use registered::register;
-pub use registered::{DataSource, Images};
+pub use registered::{DataSource, Images, folder_of, is_folder};
 pub use scale::PixelScaling;
 pub use split::{Split, SplitSizes, TestSource};
 pub use status::{CheckedData, DataStatus, FoundDataset, PublishedFact, check, status};

@@ -1,10 +1,10 @@
-//! Data sets that a program registers beside the built-in ones.
+//! Data sets beside the built-in ones: those that a program registers, and folders of images.
 
 use super::catalog::{CatalogEntry, class_counts};
 use super::content::FileHashes;
 use super::dataset::{Dataset, Examples};
 use super::error::DataError;
-use crate::recipe::DataName;
+use crate::recipe::{Corrupt, DataName};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Largest number of classes: labels are bytes.
@@ -41,13 +41,26 @@ pub struct Images {
     pub test: Option<Examples>,
 }
 
+/// What loading a data set gives.
+#[derive(Debug)]
+pub(super) struct Loading {
+    pub(super) images: Images,
+    /// Names of the classes; empty if they are only numbered.
+    pub(super) class_names: Vec<String>,
+}
+
+/// Loads a data set, with or without images that cannot be decoded.
+pub(super) type Load = Box<dyn Fn(Corrupt) -> Result<Loading, String> + Send + Sync>;
+
 /// A registered data set.
 struct Registered {
     name: DataName,
     title: &'static str,
     source: &'static str,
-    load: fn() -> Result<Images, String>,
-    loaded: OnceLock<Result<Loaded, String>>,
+    is_folder: bool,
+    load: Load,
+    /// What was loaded with each value of [`Corrupt`].
+    loaded: [OnceLock<Result<Loaded, String>>; 2],
     /// The entry of a data set that cannot be loaded.
     empty: OnceLock<CatalogEntry>,
 }
@@ -63,15 +76,45 @@ static REGISTERED: Mutex<Vec<&'static Registered>> = Mutex::new(Vec::new());
 
 /// Registers a data set under the name `key`; false if there is one already.
 pub(crate) fn register<D: DataSource>(key: &str) -> bool {
+    let load = |_| {
+        Ok(Loading {
+            images: D::load()?,
+            class_names: Vec::new(),
+        })
+    };
+    add(key, [D::TITLE, D::SOURCE], false, Box::new(load))
+}
+
+/// Registers a folder of images under its name; false if there is a data set of that name.
+pub(super) fn register_folder(key: &str, source: String, load: Load) -> bool {
+    // Folders are registered once, when the program starts.
+    let title: &'static str = format!("images in `{key}`").leak();
+    add(key, [title, source.leak()], true, load)
+}
+
+/// Whether the data set is a folder of images.
+pub fn is_folder(name: DataName) -> bool {
+    let registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut named = registered.iter().filter(|data| data.name == name);
+    named.any(|data| data.is_folder)
+}
+
+/// Path of the folder of a data set that is one; its source for any other.
+pub fn folder_of(name: DataName) -> &'static str {
+    named(name).source
+}
+
+fn add(key: &str, [title, source]: [&'static str; 2], is_folder: bool, load: Load) -> bool {
     let Some(name) = DataName::register(key) else {
         return false;
     };
     let new = Registered {
         name,
-        title: D::TITLE,
-        source: D::SOURCE,
-        load: D::load,
-        loaded: OnceLock::new(),
+        title,
+        source,
+        is_folder,
+        load,
+        loaded: [OnceLock::new(), OnceLock::new()],
         empty: OnceLock::new(),
     };
     let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,9 +129,9 @@ pub(super) fn names() -> Vec<DataName> {
 }
 
 /// The catalogue entry; without images if the data set cannot be loaded.
-pub(super) fn entry(name: DataName) -> &'static CatalogEntry {
+pub(super) fn entry(name: DataName, corrupt: Corrupt) -> &'static CatalogEntry {
     let data = named(name);
-    match data.loaded() {
+    match data.loaded(corrupt) {
         Ok(loaded) => &loaded.entry,
         Err(_) => data.empty.get_or_init(|| data.entry([1; 3], 0, &[], None)),
     }
@@ -98,8 +141,11 @@ pub(super) fn entry(name: DataName) -> &'static CatalogEntry {
 ///
 /// # Errors
 /// If they cannot be loaded.
-pub(super) fn load(name: DataName) -> Result<(Arc<Dataset>, FileHashes), DataError> {
-    let loaded = named(name).loaded();
+pub(super) fn load(
+    name: DataName,
+    corrupt: Corrupt,
+) -> Result<(Arc<Dataset>, FileHashes), DataError> {
+    let loaded = named(name).loaded(corrupt);
     let loaded = loaded.map_err(|why| DataError::Registered {
         name: name.key(),
         why: why.to_owned(),
@@ -116,16 +162,24 @@ fn named(name: DataName) -> &'static Registered {
 }
 
 impl Registered {
-    fn loaded(&self) -> Result<&Loaded, &str> {
-        let loaded = self.loaded.get_or_init(|| {
-            let images = (self.load)()?;
+    fn loaded(&self, corrupt: Corrupt) -> Result<&Loaded, &str> {
+        let [whole, part] = &self.loaded;
+        let of_kind = match corrupt {
+            Corrupt::Skip if self.is_folder => part,
+            Corrupt::Error | Corrupt::Skip => whole,
+        };
+        let loaded = of_kind.get_or_init(|| {
+            let Loading {
+                images,
+                class_names,
+            } = (self.load)(corrupt)?;
             images.check()?;
-            Ok(self.complete(images))
+            Ok(self.complete(images, class_names))
         });
         loaded.as_ref().map_err(String::as_str)
     }
 
-    fn complete(&self, images: Images) -> Loaded {
+    fn complete(&self, images: Images, class_names: Vec<String>) -> Loaded {
         let [height, width, channels] = images.shape;
         let counts = |examples: &Examples| -> &'static [usize] {
             class_counts(&examples.labels, images.classes).leak()
@@ -142,7 +196,10 @@ impl Registered {
             test: images.test,
         };
         Loaded {
-            entry: self.entry(images.shape, images.max_pixel, train, test),
+            entry: CatalogEntry {
+                class_names: (!class_names.is_empty()).then(|| &*class_names.leak()),
+                ..self.entry(images.shape, images.max_pixel, train, test)
+            },
             hashes: dataset.hashes(),
             dataset: Arc::new(dataset),
         }
@@ -169,6 +226,7 @@ impl Registered {
             ends: None,
             hashes: None,
             package: None,
+            class_names: None,
         }
     }
 }

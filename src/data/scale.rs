@@ -33,6 +33,15 @@ impl PixelScaling {
                 by_feature.iter().for_each(|sums| all.merge(sums));
                 vec![all.standardize(unit)]
             }
+            Scale::StandardizeChannels => {
+                let mut all = vec![Sums::default(); dataset.channels];
+                let by_feature = sums(&dataset.train, features, train);
+                for (i, sums) in by_feature.iter().enumerate() {
+                    all[i % dataset.channels].merge(sums);
+                }
+                let channels = all.iter().map(|sums| sums.standardize(unit));
+                channels.cycle().take(features).collect()
+            }
             Scale::StandardizeFeatures => (sums(&dataset.train, features, train).iter())
                 .map(|sums| sums.standardize(unit))
                 .collect(),

@@ -59,9 +59,9 @@ impl SplitSizes {
     /// As for [`Self::new`].
     pub fn of_published(config: &DataConfig) -> Result<Self, DataError> {
         if let DataName::Registered(_) = config.name {
-            registered::load(config.name)?;
+            registered::load(config.name, config.corrupt)?;
         }
-        let entry = catalog::entry(config.name);
+        let entry = catalog::entry_of(config);
         Self::new(config, entry.train_images(), entry.test_images())
     }
 

@@ -7,7 +7,7 @@ use super::error::DataError;
 use super::found::find_in;
 use super::idx;
 use super::locate::SearchPath;
-use crate::recipe::DataName;
+use crate::recipe::{Corrupt, DataName};
 use std::path::PathBuf;
 
 /// Availability of a data set. It is determined without reading the images: only the headers of the
@@ -126,7 +126,7 @@ pub fn check(name: DataName) -> Result<CheckedData, DataError> {
 /// If it cannot be loaded.
 pub fn check_in(name: DataName, search_path: &SearchPath) -> Result<CheckedData, DataError> {
     let entry = catalog::entry(name);
-    let dataset = find_in(name, search_path)?.dataset;
+    let dataset = find_in(name, Corrupt::Error, search_path)?.dataset;
     let hashes = dataset.hashes();
     let mut facts = facts(entry, &dataset);
     facts.extend(hash_facts(entry, &hashes));

@@ -37,7 +37,7 @@ pub fn company(cost: Cost, device: &str, replicas: usize) -> usize {
 
 /// Cost of one net; 0 for a model that cannot be built, which fails at once.
 fn cost(net: &NetRecipe) -> Cost {
-    let entry = data::entry(net.data.name);
+    let entry = data::entry_of(&net.data);
     let (input, classes) = (entry.image_shape(), entry.classes());
     net.model.cost(input, classes).unwrap_or_default()
 }
@@ -55,7 +55,7 @@ fn training_examples(config: &DataConfig) -> f64 {
     if let Some(subset) = config.subset {
         return subset as f64;
     }
-    let all = data::entry(config.name).train_images() as f64;
+    let all = data::entry_of(config).train_images() as f64;
     let kept = match data::tests_on_folds(config) {
         true => 1.0 - 1.0 / config.folds as f64,
         false => 1.0,

@@ -174,7 +174,7 @@ fn pairing(spec: &Spec, contrast: &Contrast) -> Option<Warning> {
 
 /// Number of test images per seed; at least 1.
 pub fn test_images(config: &DataConfig) -> usize {
-    let entry = data::entry(config.name);
+    let entry = data::entry_of(config);
     let images = match entry.test_images() {
         Some(test) if !data::tests_on_folds(config) => test,
         _ => entry.train_images() / config.folds.max(1),

@@ -15,6 +15,9 @@ pub struct DataConfig {
     /// this setting.
     #[serde(default, skip_serializing_if = "Content::is_published")]
     pub content: Content,
+    /// What happens to images of a folder that cannot be decoded. Default: `error`.
+    #[serde(default, skip_serializing_if = "Corrupt::is_error")]
+    pub corrupt: Corrupt,
     /// Source of the test set. Default: `standard`.
     #[serde(default)]
     pub test: TestSplit,
@@ -34,6 +37,23 @@ pub struct DataConfig {
     /// Scaling of pixels. Default: `standardize`.
     #[serde(default)]
     pub scale: Scale,
+}
+
+impl DataConfig {
+    /// A data set as it is, with default settings.
+    pub fn whole(name: DataName) -> Self {
+        Self {
+            name,
+            content: Content::default(),
+            corrupt: Corrupt::default(),
+            test: TestSplit::default(),
+            folds: five(),
+            validation: fifth(),
+            subset: None,
+            label_noise: 0.0,
+            scale: Scale::default(),
+        }
+    }
 }
 
 const fn five() -> usize {
@@ -56,7 +76,7 @@ pub enum DataName {
     FashionMnist,
     /// Kuzushiji-MNIST.
     Kmnist,
-    /// A data set that the program registers.
+    /// A data set that the program registers, or a folder of images.
     Registered(RegisteredName),
 }
 
@@ -177,6 +197,23 @@ impl From<Content> for String {
     }
 }
 
+/// What happens to images that cannot be decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Corrupt {
+    /// They are an error that names them.
+    #[default]
+    Error,
+    /// They are left out, with a warning that names them.
+    Skip,
+}
+
+impl Corrupt {
+    fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
+}
+
 /// Source of the test set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -197,6 +234,8 @@ pub enum Scale {
     /// Standardize with one mean and one standard deviation over all pixels.
     #[default]
     Standardize,
+    /// Standardize each channel with its own mean and standard deviation.
+    StandardizeChannels,
     /// Standardize each pixel with its own mean and standard deviation. A constant pixel is only
     /// centered.
     StandardizeFeatures,

@@ -12,7 +12,7 @@ mod probe;
 mod program;
 mod train;
 
-pub use data::{Content, DataConfig, DataName, Scale, TestSplit};
+pub use data::{Content, Corrupt, DataConfig, DataName, Scale, TestSplit};
 pub use net::NetRecipe;
 pub use optimizer::{AdamMoments, Optimizer, Schedule};
 pub use planted_fault::{PlantedFault, Repair};

@@ -1,8 +1,8 @@
 //! A fake trainer, for tests of everything around training.
 
 use crate::recipe::{
-    Content, DataConfig, DataName, Evaluate, Length, NetRecipe, Optimizer, Probe, Recipe, Scale,
-    Schedule, Statistics, TestSplit, TrainConfig,
+    DataConfig, DataName, Evaluate, Length, NetRecipe, Optimizer, Probe, Recipe, Schedule,
+    Statistics, TrainConfig,
 };
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{Arm, QUANTITIES, Quantity, Spec, Timing};
@@ -200,16 +200,7 @@ fn record(job: &Job, cell: &JobCell) -> CellRecord {
 /// A dense net with one hidden layer on a data set: two epochs in batches of 32 with Adam, and no probes.
 pub fn net(data: DataName, units: usize) -> NetRecipe {
     NetRecipe {
-        data: DataConfig {
-            name: data,
-            content: Content::Published,
-            test: TestSplit::Standard,
-            folds: 5,
-            validation: 0.2,
-            subset: None,
-            label_noise: 0.0,
-            scale: Scale::Standardize,
-        },
+        data: DataConfig::whole(data),
         model: ModelConfig::Mlp(MlpConfig {
             hidden: vec![units],
             block: Default::default(),
