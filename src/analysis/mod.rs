@@ -28,6 +28,7 @@
 //! | `seed_check` | whether a program uses its seed and is deterministic |
 //! | `subject` | arms, contrasts and effects in words |
 //! | `summary` | the result types, and their JSON format |
+//! | `ties` | arms that are not shown to differ |
 //! | `warnings` | caveats that a reader must know |
 //! | `withheld` | verdicts that are withheld because cells failed or are missing |
 
@@ -55,6 +56,7 @@ mod shared_rates;
 pub mod subject;
 mod summary;
 mod tied_rates;
+mod ties;
 mod warnings;
 mod withheld;
 
@@ -79,6 +81,7 @@ pub use summary::{
     ArmSummary, Condition, ContrastSummary, EvaluationSummary, Improvement, RateSummary,
     ScoreSummary, SharedCells, Spread, Summary,
 };
+pub use ties::{TiedArm, Ties, ties};
 pub use withheld::Withheld;
 
 use crate::record::{CellRecord, Outcome, Scores};

@@ -11,8 +11,9 @@ use crate::plan::{Plan, shared_cells};
 use crate::plot::FIGURE_FILES;
 use crate::provenance::{Provenance, fingerprint};
 use crate::report::{
-    self, CLAIM_FOOTER, CLAIMS_FOLDER, DeriveError, Derived, REPORT_FILE, SUMMARY_FILE,
-    claim_figure, claim_figure_file, claim_file, claim_page, overview, unchanged,
+    self, CLAIM_FOOTER, CLAIMS_FOLDER, DeriveError, Derived, REPORT_FILE, REPORT_HTML_FILE,
+    SUMMARY_FILE, claim_figure, claim_figure_file, claim_file, claim_html, claim_html_file,
+    claim_page, index_html, overview, unchanged,
 };
 use crate::run::{RecordError, runs};
 use crate::spec::{self, Claim, RESOLVED_FILE, Spec};
@@ -23,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 /// The page in a results folder that links to every report.
 const OVERVIEW_FILE: &str = "README.md";
+/// The same for a browser.
+pub(crate) const INDEX_FILE: &str = "index.html";
 
 /// A derived file and its content; `None` if the file must not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +191,9 @@ pub(crate) fn files(spec: &Spec, derived: &Derived, results: &Path) -> Vec<Deriv
         let mut files = derived.files();
         files.find_map(|(n, text)| (n == name).then(|| text.to_owned()))
     };
-    let names = [SUMMARY_FILE, REPORT_FILE].into_iter().chain(FIGURE_FILES);
+    let names = [SUMMARY_FILE, REPORT_FILE, REPORT_HTML_FILE]
+        .into_iter()
+        .chain(FIGURE_FILES);
     names
         .map(|name| DerivedFile {
             path: folder.join(name),
@@ -198,7 +203,7 @@ pub(crate) fn files(spec: &Spec, derived: &Derived, results: &Path) -> Vec<Deriv
         .collect()
 }
 
-/// The overview page, and the pages and figures of the claims, for which variants do not count. There are no pages of claims if no
+/// The overview pages, and the pages and figures of the claims, for which variants do not count. There are no pages of claims if no
 /// experiment tests or bears on a claim; pages of claims that are no longer declared must not exist.
 pub(crate) fn overview_files(
     claims: &[Claim],
@@ -209,26 +214,32 @@ pub(crate) fn overview_files(
     let tests = |s: &Summary| s.claim.is_some() || s.primary().any(|c| c.contrast.claim.is_some());
     let any = (evidence.iter()).any(|s| tests(s) || !s.bears_on.is_empty());
     let claims = if any { claims } else { &[] };
-    let mut targets = vec![DerivedFile {
-        path: results.join(OVERVIEW_FILE),
-        content: Some(overview(claims, summaries)),
-    }];
     let folder = results.join(CLAIMS_FOLDER);
+    let file = |path: PathBuf, content: Option<String>| DerivedFile { path, content };
+    let mut targets = vec![file(
+        results.join(OVERVIEW_FILE),
+        Some(overview(claims, summaries)),
+    )];
+    let mut figures = Vec::new();
     for claim in claims {
-        targets.push(DerivedFile {
-            path: folder.join(claim_file(&claim.name)),
-            content: Some(claim_page(claim, &evidence)),
-        });
-        targets.push(DerivedFile {
-            path: folder.join(claim_figure_file(&claim.name)),
-            content: claim_figure(claim, &evidence).map_err(DeriveError::from)?,
-        });
+        let figure = claim_figure(claim, &evidence).map_err(DeriveError::from)?;
+        let (md, html) = (claim_file(&claim.name), claim_html_file(&claim.name));
+        let page = claim_html(claim, &evidence, figure.as_deref()).map_err(DeriveError::from)?;
+        targets.push(file(folder.join(md), Some(claim_page(claim, &evidence))));
+        targets.push(file(folder.join(html), Some(page)));
+        targets.push(file(
+            folder.join(claim_figure_file(&claim.name)),
+            figure.clone(),
+        ));
+        figures.push((claim, figure));
     }
+    let index = index_html(&figures, &evidence, summaries).map_err(DeriveError::from)?;
+    targets.push(file(results.join(INDEX_FILE), Some(index)));
     targets.extend(stale_claims(claims, &folder));
     Ok(targets)
 }
 
-/// The pages in `folder`, with their figures, of claims that are no longer declared. They must not exist.
+/// The pages in `folder`, in both formats and with their figures, of claims that are no longer declared. They must not exist.
 /// Files that the program did not write stay.
 fn stale_claims(claims: &[Claim], folder: &Path) -> Vec<DerivedFile> {
     let declared = |path: &Path| {
@@ -243,7 +254,10 @@ fn stale_claims(claims: &[Claim], folder: &Path) -> Vec<DerivedFile> {
     let pages = entries.map(|entry| entry.path()).filter(|path| {
         path.extension().is_some_and(|e| e == "md") && !declared(path) && is_ours(path)
     });
-    let files = pages.flat_map(|page| [page.with_extension("svg"), page]);
+    let files = pages.flat_map(|page| {
+        let [svg, html] = ["svg", "html"].map(|extension| page.with_extension(extension));
+        [svg, html, page]
+    });
     let gone = |path| DerivedFile {
         path,
         content: None,

@@ -9,12 +9,12 @@ use super::select::{ALL, Selection};
 use super::variant;
 use crate::analysis::Summary;
 use crate::data;
-use crate::files::FileError;
+use crate::files::{FileError, absolute};
 use crate::plan::Plan;
 use crate::provenance::{Provenance, fingerprint};
 use crate::recipe::NetRecipe;
 use crate::record::CellRecord;
-use crate::report::{claims_table, overview_table, splice, unchanged};
+use crate::report::{REPORT_HTML_FILE, claims_table, overview_table, splice, unchanged};
 use crate::run::runs;
 use crate::spec::{Arm, Claim, Spec};
 use crate::text::counted;
@@ -39,6 +39,10 @@ pub(crate) struct Args {
     /// `<!-- /ablate:results -->` (repeatable)
     #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     splice: Vec<PathBuf>,
+    /// Open the page in a browser: that of the experiment, if one is
+    /// named, or else the index of all results
+    #[arg(long, conflicts_with = "check", verbatim_doc_comment)]
+    open: bool,
 }
 
 pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
@@ -92,6 +96,9 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
         return check(&targets, stale, console);
     }
     let code = write(&targets, console)?;
+    if args.open {
+        open_page(&page(&specs, args, &results), console)?;
+    }
     match damaged.is_empty() {
         true => Ok(code),
         false => Err(Failure::several(Code::Differs, damaged)),
@@ -152,6 +159,26 @@ fn write(targets: &[DerivedFile], console: &Console) -> Result<Code, Failure> {
         console.info("all derived files are up to date");
     }
     Ok(Code::Done)
+}
+
+/// The page of the only experiment that is named, or else the index.
+fn page(specs: &[Spec], args: &Args, results: &Path) -> PathBuf {
+    match (specs, args.selection.names.len()) {
+        ([only], 1) => results.join(&only.name).join(REPORT_HTML_FILE),
+        _ => results.join(folder::INDEX_FILE),
+    }
+}
+
+/// Opens `page` in the program that the system uses for pages, and prints its path, which is all that
+/// happens on a machine without such a program.
+fn open_page(page: &Path, console: &Console) -> Result<(), Failure> {
+    let path = absolute(page);
+    if let Err(error) = open::that_detached(&path) {
+        console.info(&format!(
+            "no program opens pages here ({error}); the page is"
+        ));
+    }
+    console.print(&format!("{}\n", path.display()))
 }
 
 fn check(

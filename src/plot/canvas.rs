@@ -11,7 +11,7 @@ use std::fmt::Display;
 pub(crate) use super::text_size::{BOLD, NO_BREAK, shorten, text_width, wrap, wrap_to};
 
 /// Units per pixel. The backend rounds to whole units, and two per pixel keep curves smooth.
-const UNITS: f64 = 2.0;
+pub(super) const UNITS: f64 = 2.0;
 /// The backend divides font sizes by this.
 const FONT_FACTOR: f64 = 1.24;
 
@@ -59,8 +59,10 @@ impl Type {
 /// Area to draw on. The first error is kept and returned by [`figure`].
 pub(crate) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
-    /// Attributes of each polyline, in drawing order.
-    polylines: Vec<String>,
+    /// Attributes of each polyline, polygon and circle, in drawing order.
+    attributes: Vec<String>,
+    /// The series to which the next ones belong.
+    series: Option<usize>,
     error: Option<String>,
 }
 
@@ -79,13 +81,14 @@ pub(crate) fn figure(
         figure: title.to_owned(),
         message,
     };
-    let polylines = {
+    let attributes = {
         let area =
             SVGBackend::with_string(&mut svg, (units(WIDTH), units(height))).into_drawing_area();
         area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
         let mut canvas = Canvas {
             area,
-            polylines: Vec::new(),
+            attributes: Vec::new(),
+            series: None,
             error: None,
         };
         draw(&mut canvas);
@@ -93,12 +96,26 @@ pub(crate) fn figure(
             return Err(failed(message));
         }
         canvas.area.present().map_err(|e| failed(e.to_string()))?;
-        canvas.polylines
+        canvas.attributes
     };
-    Ok(finish(&svg, &polylines, height, title))
+    Ok(finish(&svg, &attributes, height, title))
 }
 
 impl Canvas<'_> {
+    /// Marks lines, shapes and circles that `draw` draws as parts of series number `series`, as the attribute
+    /// `data-series` in the SVG.
+    pub(crate) fn series(&mut self, series: usize, draw: impl FnOnce(&mut Self)) {
+        self.series = Some(series);
+        draw(self);
+        self.series = None;
+    }
+
+    /// Notes the attributes of the element that is drawn next.
+    fn attributes(&mut self, own: String) {
+        let series = self.series.map(|k| format!(" data-series=\"{k}\""));
+        self.attributes.push(own + &series.unwrap_or_default());
+    }
+
     /// Draws a line through `points`. `dash` lists lengths of strokes and gaps; `class` names the line in
     /// the SVG.
     pub(crate) fn line(
@@ -123,7 +140,7 @@ impl Canvas<'_> {
         let style = color.stroke_width((width * UNITS).round() as u32);
         let points: Vec<_> = points.iter().map(|p| to_units(*p)).collect();
         let drawn = self.area.draw(&PathElement::new(points, style));
-        self.polylines.push(attributes);
+        self.attributes(attributes);
         self.note(drawn);
     }
 
@@ -136,6 +153,7 @@ impl Canvas<'_> {
         let drawn = self
             .area
             .draw(&Polygon::new(points, color.mix(opacity).filled()));
+        self.attributes(String::new());
         self.note(drawn);
     }
 
@@ -155,6 +173,7 @@ impl Canvas<'_> {
         let drawn = self
             .area
             .draw(&Circle::new(to_units(center), radius, style));
+        self.attributes(String::new());
         self.note(drawn);
     }
 
@@ -165,6 +184,7 @@ impl Canvas<'_> {
         let drawn = self
             .area
             .draw(&Circle::new(to_units(center), radius, style));
+        self.attributes(String::new());
         self.note(drawn);
     }
 
@@ -243,8 +263,11 @@ fn to_units((x, y): (f64, f64)) -> (i32, i32) {
     ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
 }
 
-/// Scales the SVG to pixels and adds its title and the attributes of the polylines.
-fn finish(svg: &str, polylines: &[String], height: f64, title: &str) -> String {
+/// Elements that have attributes of their own.
+const WITH_ATTRIBUTES: [&str; 3] = ["polyline", "polygon", "circle"];
+
+/// Scales the SVG to pixels and adds its title and the attributes of lines, shapes and circles.
+fn finish(svg: &str, attributes: &[String], height: f64, title: &str) -> String {
     let header_end = svg.find('\n').map_or(0, |at| at + 1);
     let escaped = printable(title)
         .replace('&', "&amp;")
@@ -257,13 +280,19 @@ fn finish(svg: &str, polylines: &[String], height: f64, title: &str) -> String {
         WIDTH * UNITS,
         height.ceil() * UNITS,
     );
-    // Texts are escaped, so that `<polyline` can only be the start of a drawn line.
-    let mut pieces = svg[header_end..].split("<polyline");
+    // Texts are escaped, so that `<` can only be the start of an element.
+    let mut attributes = attributes.iter();
+    let mut pieces = svg[header_end..].split('<');
     out.push_str(pieces.next().unwrap_or_default());
-    for (piece, attributes) in pieces.zip(polylines) {
-        out.push_str("<polyline");
-        out.push_str(attributes);
-        out.push_str(piece);
+    for piece in pieces {
+        out.push('<');
+        let found = (WITH_ATTRIBUTES.into_iter()).find(|name| piece.starts_with(name));
+        let (name, rest) = piece.split_at(found.map_or(0, str::len));
+        out.push_str(name);
+        if found.is_some() {
+            out.push_str(attributes.next().map_or("", String::as_str));
+        }
+        out.push_str(rest);
     }
     out
 }

@@ -4,6 +4,7 @@
 
 use super::arrangement::Arrangement;
 use super::axis::Range;
+use super::curve_values::Curves;
 use super::lines::{Line, early};
 use super::small_multiples::{Facet, SmallMultiples, Ticks};
 use super::{FigureKind, PlotError, Section, finished, time_unit};
@@ -26,7 +27,7 @@ pub(super) fn curves(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Option<String>, PlotError> {
+) -> Result<Option<Curves>, PlotError> {
     let arrangement = Arrangement::of(spec, summary);
     let groups: Vec<(String, Vec<Line>)> = (arrangement.groups.iter())
         .map(|group| {
@@ -66,7 +67,7 @@ pub(super) fn curves(
         labels: arrangement.labels,
         caption,
     };
-    figure.draw(facets)
+    figure.draw_with_values(facets)
 }
 
 /// The mean test accuracy of an arm. `None` if no cell finished or it is evaluated only once.

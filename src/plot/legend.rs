@@ -54,8 +54,10 @@ impl Legend {
                 (left + 36.0, y + 5.0),
                 (left, y + 5.0),
             ];
-            canvas.shape(&band, color, 0.15);
-            canvas.line(&[(left, y), (left + 36.0, y)], color, 2.0, dash, "key");
+            canvas.series(*style, |canvas| {
+                canvas.shape(&band, color, 0.15);
+                canvas.line(&[(left, y), (left + 36.0, y)], color, 2.0, dash, "key");
+            });
             let name = shorten(name, LABEL, width - Self::SAMPLE);
             canvas.text(
                 &name,

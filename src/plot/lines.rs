@@ -41,6 +41,15 @@ impl Line {
         upper.chain(lower).collect()
     }
 
+    /// Draws it without its band.
+    fn draw(&self, canvas: &mut Canvas<'_>, frame: &Frame, width: f64) {
+        let (color, dash) = series(self.style);
+        for part in clip::polyline(&self.means, frame.y) {
+            canvas.line(&frame.all(&part), color, width, dash, "series");
+        }
+        self.draw_dot(canvas, frame, 2.0 * width);
+    }
+
     /// Draws a single value as a dot with its interval.
     fn draw_dot(&self, canvas: &mut Canvas<'_>, frame: &Frame, radius: f64) {
         let ([only], [band]) = (&self.means[..], &self.bands[..]) else {
@@ -93,13 +102,11 @@ pub(super) fn draw_lines(canvas: &mut Canvas<'_>, lines: &[Line], frame: &Frame,
     let opacity = opacity(lines.len());
     for line in lines {
         let outline = clip::polygon(&line.outline(), frame.y);
-        canvas.shape(&frame.all(&outline), series(line.style).0, opacity);
+        canvas.series(line.style, |canvas| {
+            canvas.shape(&frame.all(&outline), series(line.style).0, opacity);
+        });
     }
     for line in lines {
-        let (color, dash) = series(line.style);
-        for part in clip::polyline(&line.means, frame.y) {
-            canvas.line(&frame.all(&part), color, width, dash, "series");
-        }
-        line.draw_dot(canvas, frame, 2.0 * width);
+        canvas.series(line.style, |canvas| line.draw(canvas, frame, width));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::arrangement::Arrangement;
 use super::axis::Range;
+use super::curve_values::Curves;
 use super::lines::Line;
 use super::small_multiples::{Facet, SmallMultiples, Ticks};
 use super::{FigureKind, PlotError, Section, finished, time_unit};
@@ -25,7 +26,7 @@ pub(super) fn metric_curves(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Option<String>, PlotError> {
+) -> Result<Option<Curves>, PlotError> {
     let arms: Vec<Vec<&CellRecord>> = (0..spec.arms.len())
         .map(|arm| finished(spec, cells, summary, arm))
         .collect();
@@ -46,7 +47,7 @@ pub(super) fn metric_curves(
         labels: arrangement.labels,
         caption: "Line: mean over n seeds; band: 95 % t interval of the mean.".to_owned(),
     };
-    figure.draw(facets)
+    figure.draw_with_values(facets)
 }
 
 /// The line of an arm through the evaluations that all its seeds have.
@@ -121,7 +122,9 @@ mod tests {
         records.iter_mut().for_each(change);
         let cells = Cells::new(&spec, &records).unwrap();
         let summary = summarize(&spec, &records).unwrap();
-        metric_curves(&spec, &cells, &summary).unwrap()
+        metric_curves(&spec, &cells, &summary)
+            .unwrap()
+            .map(|curves| curves.svg)
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod axis;
 pub(crate) mod canvas;
 mod clip;
 mod contrast_row;
+mod curve_values;
 mod curves;
 mod differences;
 mod distributions;
@@ -25,6 +26,7 @@ mod lines;
 mod matrices;
 mod metric_curves;
 pub(crate) mod page;
+mod seed_pairs;
 mod settling;
 mod small_multiples;
 pub(crate) mod style;
@@ -32,6 +34,7 @@ mod swarm;
 pub(crate) mod text_size;
 mod traces;
 
+pub use curve_values::{Curves, Panel, PanelLine};
 pub use forest::{ForestRow, forest};
 
 use crate::analysis::{Cells, PairedScores, Summary};
@@ -101,9 +104,9 @@ pub fn figures(
     let mut figures = Vec::new();
     let mut add = |kind, svg: Option<String>| figures.extend(svg.map(|svg| (kind, svg)));
     add(effect::KIND, effect::effect(spec, &scores)?);
-    add(curves::KIND, curves::curves(spec, cells, summary)?);
-    let metrics = metric_curves::metric_curves(spec, cells, summary)?;
-    add(metric_curves::KIND, metrics);
+    for (kind, curves) in curves_with_values(spec, cells, summary)? {
+        add(kind, Some(curves.svg));
+    }
     add(differences::KIND, differences::differences(summary)?);
     add(settling::KIND, settling::settling(&scores, summary)?);
     let interaction = factorial::interaction(summary, &scores)?;
@@ -118,6 +121,37 @@ pub fn figures(
     add(matrices::KIND, matrices::matrices(spec, cells, summary)?);
     add(identities::KIND, identities::identities(summary)?);
     Ok(figures)
+}
+
+/// The figures of curves along training, with the values that they show.
+///
+/// # Errors
+/// If the drawing library fails.
+pub fn curves_with_values(
+    spec: &Spec,
+    cells: &Cells<'_>,
+    summary: &Summary,
+) -> Result<Vec<(FigureKind, Curves)>, PlotError> {
+    let scores = curves::curves(spec, cells, summary)?;
+    let metrics = metric_curves::metric_curves(spec, cells, summary)?;
+    let both = [(curves::KIND, scores), (metric_curves::KIND, metrics)];
+    let drawn = both.into_iter();
+    Ok(drawn
+        .filter_map(|(kind, found)| Some((kind, found?)))
+        .collect())
+}
+
+/// The scores of the two arms of each primary contrast, a line per seed; `None` if no primary contrast
+/// compares two arms.
+///
+/// # Errors
+/// If the drawing library fails.
+pub fn seed_pairs(
+    spec: &Spec,
+    cells: &Cells<'_>,
+    summary: &Summary,
+) -> Result<Option<String>, PlotError> {
+    seed_pairs::seed_pairs(&PairedScores::new(spec, cells, &summary.arms), summary)
 }
 
 /// The finished records of an arm at its chosen learning rate, in the order of the seeds.

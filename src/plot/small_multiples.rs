@@ -3,6 +3,7 @@
 use super::PlotError;
 use super::axis::{Frame, Range, epoch_ticks, labelled};
 use super::canvas::{Anchor, BOLD, Canvas, Type, shorten, wrap_to};
+use super::curve_values::{Curves, Panel};
 use super::legend::Legend;
 use super::lines::{Line, draw_lines};
 use super::page::{Page, seed_range};
@@ -113,7 +114,16 @@ struct Placed<'f> {
 
 impl SmallMultiples<'_> {
     /// Draws the facets; `None` without any.
-    pub(super) fn draw(self, mut facets: Vec<Facet>) -> Result<Option<String>, PlotError> {
+    pub(super) fn draw(self, facets: Vec<Facet>) -> Result<Option<String>, PlotError> {
+        let drawn = self.draw_with_values(facets)?;
+        Ok(drawn.map(|drawn| drawn.svg))
+    }
+
+    /// Draws the facets, and tells where which values are; `None` without any.
+    pub(super) fn draw_with_values(
+        self,
+        mut facets: Vec<Facet>,
+    ) -> Result<Option<Curves>, PlotError> {
         if facets.is_empty() {
             return Ok(None);
         }
@@ -126,22 +136,36 @@ impl SmallMultiples<'_> {
         }
         let (placed, height) = self.grid(&facets);
         let title = format!("{}: {}", self.heading, self.name);
-        let page = Page::new(self.heading, Some(self.legend(&facets)), &caption);
+        let labels = self.drawn_labels(&facets);
+        let legend = Legend::numbered(labels.clone());
+        let page = Page::new(self.heading, Some(legend), &caption);
+        let mut panels = Vec::new();
         let svg = page
             .showing(self.name)
             .draw(&title, height + 8.0, |canvas, top| {
                 for one in &placed {
-                    self.draw_placed(canvas, one, top);
+                    let frame = self.draw_placed(canvas, one, top);
+                    let facet = one.facet;
+                    let name = [&*facet.section, &*facet.title].map(str::trim);
+                    let name: Vec<&str> =
+                        name.into_iter().filter(|part| !part.is_empty()).collect();
+                    panels.push(Panel::of(name.join(", "), &frame, &facet.lines));
                 }
             })?;
-        Ok(Some(svg))
+        Ok(Some(Curves {
+            svg,
+            axis: facets[0].axis,
+            labels,
+            panels,
+        }))
     }
 
-    fn legend(&self, facets: &[Facet]) -> Legend {
+    /// The number and name of every line that a facet has.
+    fn drawn_labels(&self, facets: &[Facet]) -> Vec<(usize, String)> {
         let lines = facets.iter().flat_map(|facet| &facet.lines);
         let drawn: BTreeSet<usize> = lines.map(|line| line.style).collect();
         let name = |style: usize| Some((style, self.labels.get(style)?.clone()));
-        Legend::numbered(drawn.into_iter().filter_map(name).collect())
+        drawn.into_iter().filter_map(name).collect()
     }
 
     /// Width of a facet without its tick labels.
@@ -185,7 +209,7 @@ impl SmallMultiples<'_> {
         (placed, y)
     }
 
-    fn draw_placed(&self, canvas: &mut Canvas<'_>, one: &Placed<'_>, top: f64) {
+    fn draw_placed(&self, canvas: &mut Canvas<'_>, one: &Placed<'_>, top: f64) -> Frame {
         if let Some(y) = one.heading {
             let kind = Type::new(LABEL, INK, Anchor::Start).bold();
             let text = shorten(&one.facet.section, LABEL * BOLD, WIDTH - 2.0 * EDGE);
@@ -203,5 +227,6 @@ impl SmallMultiples<'_> {
             y: one.facet.y,
         };
         one.facet.draw(canvas, &frame);
+        frame
     }
 }

@@ -25,6 +25,25 @@ pub const CLAIM_FOOTER: &str = "Made by `ablate report`; edits to this page are 
 
 /// Formats the page of `claim`. The order of `summaries` does not matter.
 pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
+    let answer = claim_answer(&claim.name, &claim.strata, summaries);
+    let mut parts = vec![
+        format!("# {}: {}", claim.name, one_line(&claim.short)),
+        format!("> {}", one_line(&claim.sentence)),
+    ];
+    parts.extend((!claim.stated).then(|| SUGGESTED.to_owned()));
+    parts.push(opening(claim, &answer, summaries));
+    let advice = advice(claim, answer.status);
+    parts.extend(advice.map(|text| format!("**What to do:** {}", one_line(text))));
+    parts.extend(evidence_parts(claim, summaries));
+    parts.push(CLAIM_FOOTER.to_owned());
+    let parts = parts.iter().map(|part| part.trim_end());
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n") + "\n"
+}
+
+/// Everything below the answer and the advice: the figure, the strata, what would decide the claim, and the
+/// evidence.
+pub(super) fn evidence_parts(claim: &Claim, summaries: &[Summary]) -> Vec<String> {
     let mut sorted: Vec<&Summary> = summaries.iter().collect();
     sorted.sort_by(|a, b| by_claim(a, b));
     let answer = claim_answer(&claim.name, &claim.strata, summaries);
@@ -37,14 +56,7 @@ pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
     let bears: Vec<&Summary> = (sorted.iter().copied())
         .filter(|s| s.bears_on.contains(&claim.name))
         .collect();
-    let mut parts = vec![
-        format!("# {}: {}", claim.name, one_line(&claim.short)),
-        format!("> {}", one_line(&claim.sentence)),
-    ];
-    parts.extend((!claim.stated).then(|| SUGGESTED.to_owned()));
-    parts.push(opening(claim, &answer, summaries));
-    let advice = advice(claim, answer.status);
-    parts.extend(advice.map(|text| format!("**What to do:** {}", one_line(text))));
+    let mut parts = Vec::new();
     parts.extend(figure(claim, &tested));
     parts.extend(strata(claim, &answer, summaries));
     parts.extend(fragile(&tested));
@@ -66,10 +78,8 @@ pub fn claim_page(claim: &Claim, summaries: &[Summary]) -> String {
     parts.extend(readings(&both));
     parts.extend(identities(claim, &sorted));
     parts.extend(probes(claim, &both));
-    parts.push(CLAIM_FOOTER.to_owned());
-    let parts = parts.iter().map(|part| part.trim_end());
-    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-    parts.join("\n\n") + "\n"
+    parts.retain(|part| !part.trim().is_empty());
+    parts
 }
 
 const SUGGESTED: &str = "The sentence suggests this and does not state it. Its answer counts for no other \
@@ -81,13 +91,18 @@ fn opening(claim: &Claim, answer: &ClaimAnswer, summaries: &[Summary]) -> String
         Some(votes) => format!("{votes}."),
         None => "No primary contrast tests it.".to_owned(),
     };
+    let withheld = withheld(claim, summaries);
+    format!("**Answer: {}.** {behind}{withheld}", answer_words(answer))
+}
+
+/// The verdicts that are withheld, each in a sentence after a space.
+pub(super) fn withheld(claim: &Claim, summaries: &[Summary]) -> String {
     let told = summaries.iter().filter(|s| s.tests(&claim.name));
     let withheld = told.filter_map(|summary| {
         let why = summary.withheld.as_ref()?.words();
         Some(format!(" The verdict of {} is {why}.", link(summary)))
     });
-    let withheld: String = withheld.collect();
-    format!("**Answer: {}.** {behind}{withheld}", answer_words(answer))
+    withheld.collect()
 }
 
 fn figure(claim: &Claim, tested: &[(&Summary, &ContrastSummary)]) -> Option<String> {

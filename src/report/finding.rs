@@ -136,33 +136,44 @@ pub(super) fn mixed(summary: &Summary, mixed_over: &[String]) -> Option<String> 
 /// One sentence each on a contrast: what is compared, the effect with interval, pairs and margin; the
 /// finding; the prediction; the finding for new data.
 pub fn sentence(summary: &Summary, contrast: &ContrastSummary) -> String {
+    let (measured, meaning) = (measured(summary, contrast), meaning(contrast));
+    let meaning = meaning.map_or(String::new(), |meaning| format!(" {meaning}"));
+    format!("{measured}.{meaning}")
+}
+
+/// What is compared, and the effect with interval, pairs and margin, without a full stop.
+pub(super) fn measured(summary: &Summary, contrast: &ContrastSummary) -> String {
     let asked = &contrast.contrast;
     let compared = subject(summary, &asked.comparison, &asked.weights);
     let unit = asked.comparison.unit();
     let metric = asked.quantity();
     let Some((decision, effect)) = contrast.decision.as_ref().zip(effect(contrast)) else {
         let finished = counted(contrast.improvements.len(), &format!("finished {unit}"));
-        return format!("{compared}: only {finished}, too few for an interval.");
+        return format!("{compared}: only {finished}, too few for an interval");
     };
     let pairs = seeds(summary, contrast, decision.n);
-    let measured = if contrast.is_exactly_equal() {
-        format!("exactly the same {metric} in all {pairs}")
-    } else {
-        let what = match asked.comparison.is_interaction() {
-            true => "difference of improvements",
-            false => "improvement",
-        };
-        let effect = effect.trim_end_matches(')');
-        let margin = margin(contrast);
-        format!("{what} in {metric} {effect}, {pairs}, margin {margin})")
+    if contrast.is_exactly_equal() {
+        return format!("{compared}: exactly the same {metric} in all {pairs}");
+    }
+    let what = match asked.comparison.is_interaction() {
+        true => "difference of improvements",
+        false => "improvement",
     };
-    format!(
-        "{compared}: {measured}. Finding: {}. Predicted: {}{}.{}",
+    let effect = effect.trim_end_matches(')');
+    let margin = margin(contrast);
+    format!("{compared}: {what} in {metric} {effect}, {pairs}, margin {margin})")
+}
+
+/// The finding, the prediction, and the finding for new data; `None` without a decision.
+pub(super) fn meaning(contrast: &ContrastSummary) -> Option<String> {
+    contrast.decision.as_ref()?;
+    Some(format!(
+        "Finding: {}. Predicted: {}{}.{}",
         finding_words(contrast.finding()),
         prediction(contrast),
         ruled_out(contrast),
         new_data(contrast)
-    )
+    ))
 }
 
 /// Why a prediction of a direction is contradicted although the other direction is not shown, after a

@@ -21,31 +21,11 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
     parts.extend(design::after_trial(summary));
     parts.extend(links(figures, Section::Results));
     parts.push("## Arms".to_owned());
-    let is_program = !summary.program_metrics.is_empty();
-    let scores = match is_program {
-        true => "Last reported values",
-        false => "Test scores after the last epoch",
-    };
-    parts.push(format!(
-        "{scores}, mean ± SD over seeds. {}.",
-        capitalized(&summary.conditions)
-    ));
-    parts.push(tables::arms(summary));
-    if let Some(table) = tables::moments(summary) {
-        parts.push(MOMENTS.to_owned());
-        parts.push(table);
-    }
+    parts.extend(arms(summary));
     parts.extend(factors::section(summary));
     if !summary.contrasts.is_empty() {
         parts.push("## Contrasts".to_owned());
-        let signs = if is_program {
-            SIGNS_OF_METRICS
-        } else {
-            SIGNS_OF_SCORES
-        };
-        parts.push(IMPROVEMENT.replace("{signs}", signs));
-        parts.extend((!is_program).then(|| populations(summary)));
-        parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
+        parts.extend(explained_contrasts(summary));
         parts.extend(looks::section(summary));
         parts.push(tables::contrasts(summary));
         parts.push(contrast_notes(summary));
@@ -75,6 +55,23 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
         .filter(|p| !p.is_empty())
         .collect();
     parts.join("\n\n") + "\n"
+}
+
+/// The scores of every arm.
+pub(super) fn arms(summary: &Summary) -> Vec<String> {
+    let scores = match summary.program_metrics.is_empty() {
+        true => "Test scores after the last epoch",
+        false => "Last reported values",
+    };
+    let conditions = capitalized(&summary.conditions);
+    let mut parts = vec![
+        format!("{scores}, mean ± SD over seeds. {conditions}."),
+        tables::arms(summary),
+    ];
+    if let Some(table) = tables::moments(summary) {
+        parts.extend([MOMENTS.to_owned(), table]);
+    }
+    parts
 }
 
 const MOMENTS: &str = "Test accuracy (%) at other evaluations of the same runs. *Best* is the largest \
@@ -123,7 +120,7 @@ spread.
 no true difference.";
 
 /// A collapsed table of the changes at the end of training; `None` if no contrast is read there.
-fn settled(summary: &Summary) -> Option<String> {
+pub(super) fn settled(summary: &Summary) -> Option<String> {
     let (text, table) = (settling::SETTLING, settling::table(summary)?);
     Some(format!(
         "<details>\n<summary>Have the differences settled?</summary>\n\n{text}\n\n{table}\n</details>"
@@ -131,7 +128,7 @@ fn settled(summary: &Summary) -> Option<String> {
 }
 
 /// The methods that disagree with the intervals, and a collapsed table of all of them.
-fn checks(summary: &Summary) -> [String; 2] {
+pub(super) fn checks(summary: &Summary) -> [String; 2] {
     let found: Vec<String> = summary.contrasts.iter().filter_map(disagreements).collect();
     let alpha = format!("{:.0} %", 100.0 * Rule::default().alpha);
     let text = match found.is_empty() {
@@ -149,6 +146,20 @@ fn checks(summary: &Summary) -> [String; 2] {
              {table}\n</details>"
         ),
     ]
+}
+
+/// What improvement, margin, finding and verdict mean in the table of contrasts.
+pub(super) fn explained_contrasts(summary: &Summary) -> Vec<String> {
+    let is_program = !summary.program_metrics.is_empty();
+    let signs = if is_program {
+        SIGNS_OF_METRICS
+    } else {
+        SIGNS_OF_SCORES
+    };
+    let mut parts = vec![IMPROVEMENT.replace("{signs}", signs)];
+    parts.extend((!is_program).then(|| populations(summary)));
+    parts.extend((!summary.factors.is_empty()).then(|| FACTORIAL.to_owned()));
+    parts
 }
 
 /// What the two intervals of each contrast are about, and where the second one comes from.
@@ -185,20 +196,13 @@ fn primary(summary: &Summary) -> Vec<&ContrastSummary> {
 }
 
 /// The verdict, and a sentence per primary contrast.
-fn answer(summary: &Summary) -> String {
+pub(super) fn answer(summary: &Summary) -> String {
     let tell = |contrast: &ContrastSummary| {
         let more = [
-            settling::sentence(summary, contrast),
-            power(contrast),
-            fragile(contrast).map(|f| format!("Fragile: {f}.")),
-            mixed(summary, &contrast.mixed_over).map(|m| format!("But {m}.")),
+            Some(sentence(summary, contrast)),
+            remarks(summary, contrast),
         ];
-        let more = more.into_iter().flatten().map(|text| format!(" {text}"));
-        format!(
-            "{}{}",
-            sentence(summary, contrast),
-            more.collect::<String>()
-        )
+        more.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
     match primary(summary).as_slice() {
         [] if !summary.identities.is_empty() => identities::answer(&summary.identities),
@@ -226,6 +230,18 @@ fn answer(summary: &Summary) -> String {
     }
 }
 
+/// Whether the difference has settled, what the seeds can show, and why to read the contrast with care.
+pub(super) fn remarks(summary: &Summary, contrast: &ContrastSummary) -> Option<String> {
+    let found = [
+        settling::sentence(summary, contrast),
+        power(contrast),
+        fragile(contrast).map(|f| format!("Fragile: {f}.")),
+        mixed(summary, &contrast.mixed_over).map(|m| format!("But {m}.")),
+    ];
+    let found: Vec<String> = found.into_iter().flatten().collect();
+    (!found.is_empty()).then(|| found.join(" "))
+}
+
 /// The verdict on each claim that the experiment tests: `supported`, or `C7a supported, C7b undecided`;
 /// or why they are withheld.
 pub(super) fn verdicts_text(summary: &Summary) -> String {
@@ -243,7 +259,7 @@ pub(super) fn verdicts_text(summary: &Summary) -> String {
 }
 
 /// `supported with SGD, contradicted with Adam`: the verdicts on the strata of the claim, where they differ.
-fn strata_text(summary: &Summary) -> Option<String> {
+pub(super) fn strata_text(summary: &Summary) -> Option<String> {
     let claim = summary
         .claim
         .as_deref()
@@ -265,7 +281,7 @@ fn strata_text(summary: &Summary) -> Option<String> {
 }
 
 /// The claim and stratum of a primary contrast, where the file has several: `, C7b with sigmoid`.
-fn part(summary: &Summary, contrast: &ContrastSummary) -> String {
+pub(super) fn part(summary: &Summary, contrast: &ContrastSummary) -> String {
     let asked = &contrast.contrast;
     let claim = asked
         .claim
@@ -300,7 +316,7 @@ fn links(figures: &[FigureKind], section: Section) -> impl Iterator<Item = Strin
     shown.map(|kind| format!("![{}]({})", kind.alt, kind.file))
 }
 
-fn contrast_notes(summary: &Summary) -> String {
+pub(super) fn contrast_notes(summary: &Summary) -> String {
     list(summary.contrasts.iter().map(|contrast| {
         let asked = &contrast.contrast;
         // The answer has that of primary contrasts.
@@ -315,7 +331,7 @@ fn contrast_notes(summary: &Summary) -> String {
     }))
 }
 
-fn grid(summary: &Summary) -> Vec<String> {
+pub(super) fn grid(summary: &Summary) -> Vec<String> {
     let Some(table) = tables::grid(summary) else {
         return Vec::new();
     };
@@ -343,21 +359,25 @@ fn probe_section(summary: &Summary, figures: &[FigureKind]) -> Vec<String> {
     if tables.is_empty() {
         return Vec::new();
     }
-    let decides = match summary.identities.is_empty() {
-        true => "",
-        false => "; it decides whether an identity holds",
-    };
-    let text = format!(
-        "Mean ± SD over seeds at the chosen learning rate. *Largest* is the largest value of any seed{decides}."
-    );
     let mut out = vec!["## Probes".to_owned()];
     out.extend(links(figures, Section::Probes));
-    out.push(text);
+    out.push(probe_text(summary));
     out.extend(tables);
     out
 }
 
-fn made(summary: &Summary) -> String {
+/// What the tables of probes show.
+pub(super) fn probe_text(summary: &Summary) -> String {
+    let decides = match summary.identities.is_empty() {
+        true => "",
+        false => "; it decides whether an identity holds",
+    };
+    format!(
+        "Mean ± SD over seeds at the chosen learning rate. *Largest* is the largest value of any seed{decides}."
+    )
+}
+
+pub(super) fn made(summary: &Summary) -> String {
     if let Some(scores) = &summary.scores_given {
         return format!(
             "`ablate judge` read the scores from `{}`. {} [runs.jsonl](runs.jsonl) has the scores as records, \

@@ -12,6 +12,7 @@ mod design;
 mod explain;
 mod factors;
 pub mod finding;
+mod html;
 mod identities;
 mod looks;
 mod markdown;
@@ -28,19 +29,26 @@ pub use claim_figure::{claim_figure, claim_figure_file};
 pub use claims::{CLAIM_FOOTER, CLAIMS_FOLDER, claim_file, claim_page};
 pub use claims_table::{claims_table, claims_text};
 pub use explain::explain;
+pub use html::{PageError, claim_html, claim_html_file, index_html};
 pub use markdown::report;
 pub use overview::{overview, overview_table, unchanged};
 pub use splice::{SpliceError, splice};
 
-use crate::analysis::{AnalysisError, Cells, SeedCheck, SharedCells, Summary, summarize_checked};
+use crate::analysis::{
+    AnalysisError, Cells, PairedScores, SeedCheck, SharedCells, Summary, summarize_checked, ties,
+};
 use crate::plot::{self, FigureKind, PlotError};
 use crate::record::CellRecord;
 use crate::spec::Spec;
+use html::{Shown, experiment_html};
 
 /// File name of the summary in a results folder.
 pub const SUMMARY_FILE: &str = "summary.json";
 /// File name of the report in a results folder.
 pub const REPORT_FILE: &str = "report.md";
+/// File name of the report for a browser in a results folder.
+pub const REPORT_HTML_FILE: &str = "report.html";
+
 /// Everything derived from the records of one experiment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Derived {
@@ -50,6 +58,8 @@ pub struct Derived {
     pub summary_json: String,
     /// Content of `report.md`.
     pub report_md: String,
+    /// Content of `report.html`.
+    pub report_html: String,
     /// Figures as SVG.
     pub figures: Vec<(FigureKind, String)>,
 }
@@ -60,6 +70,7 @@ impl Derived {
         let texts = [
             (SUMMARY_FILE, self.summary_json.as_str()),
             (REPORT_FILE, self.report_md.as_str()),
+            (REPORT_HTML_FILE, self.report_html.as_str()),
         ];
         let figures = (self.figures.iter()).map(|(kind, svg)| (kind.file, svg.as_str()));
         texts.into_iter().chain(figures)
@@ -76,6 +87,9 @@ pub enum DeriveError {
     /// A figure could not be drawn.
     #[error(transparent)]
     Plot(#[from] PlotError),
+    /// A page could not be made.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// The summary could not be written as JSON.
     #[error("cannot write the summary of `{spec}` as JSON: {source}")]
     Json {
@@ -110,7 +124,17 @@ pub fn derive(
         spec: spec.name.clone(),
         source,
     })?;
+    let scores = PairedScores::new(spec, &cells, &summary.arms);
+    let report_html = experiment_html(&Shown {
+        summary: &summary,
+        records,
+        ties: ties(&scores, &summary),
+        figures: &figures,
+        curves: plot::curves_with_values(spec, &cells, &summary)?,
+        seed_pairs: plot::seed_pairs(spec, &cells, &summary)?,
+    })?;
     Ok(Derived {
+        report_html,
         report_md: report(&summary, &kinds),
         summary_json: json + "\n",
         summary,

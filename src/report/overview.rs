@@ -54,22 +54,28 @@ pub fn unchanged(summaries: &[Summary]) -> Vec<Summary> {
 
 /// Every measured identity, by number; empty without any.
 fn identity_section(summaries: &[Summary]) -> String {
+    let table = identity_table(summaries);
+    table.map_or(String::new(), |table| format!("## Identities\n\n{table}\n"))
+}
+
+/// Every measured identity, by number, under an explanation; `None` without any.
+pub(super) fn identity_table(summaries: &[Summary]) -> Option<String> {
     let mut sorted: Vec<&Summary> = summaries.iter().collect();
     sorted.sort_by(|a, b| by_claim(a, b));
     let mut all: Vec<(&Summary, &IdentitySummary)> = (sorted.into_iter())
         .flat_map(|summary| summary.identities.iter().map(move |i| (summary, i)))
         .collect();
     if all.is_empty() {
-        return String::new();
+        return None;
     }
     all.sort_by_key(|(_, found)| found.identity.number);
     let link =
         |summary: &Summary| Some(format!("[{0}]({0}/{1})", summary.name, super::REPORT_FILE));
-    format!(
-        "## Identities\n\n{} The report behind each link explains the measures.\n\n{}\n",
+    Some(format!(
+        "{} The report behind each link explains the measures.\n\n{}",
         identities::READING,
         identities::table(&all, link)
-    )
+    ))
 }
 
 /// The table of experiments. `prefix` is the path from the page to the results folder: empty, or ending

@@ -34,6 +34,7 @@
 //! | `error_rates` | simulated error rates of the rule |
 //! | `verdict_power` | power of the rule to support and to contradict a prediction |
 //! | `looks`, `look_rates` | levels of intervals when seeds are added after looking; their simulated error rates |
+//! | `ties` | groups of items that are not shown to differ |
 //! | `trend` | whether a difference still moves at the end of training |
 
 mod bca;
@@ -55,6 +56,7 @@ mod proportion;
 mod sample;
 mod signflip;
 mod student;
+mod ties;
 mod tost;
 mod trend;
 mod two_way;
@@ -88,6 +90,7 @@ pub use power::{
 pub use proportion::proportion_interval;
 pub use sample::{Sample, StatsError};
 pub use signflip::{Alternative, EXACT_LIMIT, sign_flip_min_p, sign_flip_test};
+pub use ties::tie_groups;
 pub use tost::{equivalence_p, minimum_effect_p};
 pub use trend::{Movement, Trend, fitted_change};
 pub use two_way::two_way_interval;

@@ -1,6 +1,6 @@
 //! `ablate report` and `ablate verify`.
 
-use crate::bench::{Bench, TINY};
+use crate::bench::{Bench, TINY, wait_until};
 use std::fs;
 
 fn trained() -> Bench {
@@ -33,6 +33,8 @@ fn check_finds_changed_files_and_writes_nothing() {
     bench.run("report --check").ends(0).says("up to date");
     for name in [
         "tiny/report.md",
+        "tiny/report.html",
+        "index.html",
         "tiny/summary.json",
         "tiny/curves.svg",
         "README.md",
@@ -269,4 +271,50 @@ fn check_covers_the_pages_of_claims() {
     assert_eq!(bench.text("results/claims/C4.md"), "my notes");
     bench.write("experiments/claims.toml", CLAIMS.replace("kind", "kinds"));
     bench.run("report").ends(2).says("claims[0].kinds");
+}
+
+/// The program that opens files on Linux, in a folder of its own; it notes what it is asked to open.
+#[cfg(target_os = "linux")]
+fn with_opener(bench: &Bench) {
+    use std::os::unix::fs::PermissionsExt;
+    bench.write(
+        "bin/xdg-open",
+        "#!/bin/sh\nprintf '%s\\n' \"$1\" > \"$HOME/opened\"\n",
+    );
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(bench.path("bin/xdg-open"), executable).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn report_opens_the_page_of_the_named_experiment() {
+    let bench = trained();
+    with_opener(&bench);
+    for (names, page) in [("tiny", "tiny/report.html"), ("", "index.html")] {
+        let mut command = bench.command(&format!("report {names} --open"));
+        let done: crate::bench::Done =
+            (command.env("PATH", bench.path("bin")).output().unwrap()).into();
+        let done = done.ends(0).shows(&format!("results/{page}\n"));
+        let opened = || fs::read_to_string(bench.path("opened")).unwrap_or_default();
+        wait_until("the opener", || opened().ends_with('\n'));
+        assert!(done.out.ends_with(&opened()), "{done:?}");
+        assert!(bench.path("results").join(page).is_file());
+        fs::remove_file(bench.path("opened")).unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn page_is_named_where_no_program_opens_it() {
+    let bench = trained();
+    let mut command = bench.command("report tiny --open");
+    let done: crate::bench::Done = command
+        .env("PATH", bench.path("bin"))
+        .output()
+        .unwrap()
+        .into();
+    done.ends(0)
+        .says("no program opens pages here")
+        .shows("results/tiny/report.html\n");
+    bench.run("report tiny --open --check").ends(2);
 }

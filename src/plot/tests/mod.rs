@@ -16,7 +16,10 @@ fn drawn(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>
     let summary = summarize(spec, records).expect("records of one run");
     let cells = Cells::new(spec, records).expect("records of one run");
     let curves = curves(spec, &cells, &summary).expect("a figure");
-    (curves, differences(&summary).expect("a figure"))
+    (
+        curves.map(|curves| curves.svg),
+        differences(&summary).expect("a figure"),
+    )
 }
 
 fn curves_of(spec: &Spec, records: &[CellRecord]) -> String {

@@ -99,6 +99,7 @@ fn summary_file_is_not_rounded() {
         [
             "summary.json",
             "report.md",
+            "report.html",
             "curves.svg",
             "differences.svg",
             "settling.svg"

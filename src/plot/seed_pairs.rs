@@ -1,0 +1,160 @@
+//! Scores of two compared arms, a line per seed: which seeds gain, and how much seeds differ anyway.
+
+use super::PlotError;
+use super::axis::{Frame, Range, labelled};
+use super::canvas::{Anchor, Canvas, Type, shorten, wrap_to};
+use super::page::Page;
+use super::style::{BLUE, EDGE, INK, RGBColor, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH};
+use crate::analysis::{ContrastSummary, PairedScores, Summary};
+use crate::spec::{ContrastKind, When};
+use crate::text::capitalized;
+
+/// Most contrasts that are drawn.
+const MOST_FACETS: usize = 6;
+const COLUMNS: usize = 3;
+/// Space for tick labels at the left of a facet.
+const LEFT: f64 = 52.0;
+const GAP: f64 = 18.0;
+const HEIGHT: f64 = 190.0;
+/// Space below a facet for the names of the arms.
+const BELOW: f64 = 42.0;
+const MOST_TITLE_LINES: usize = 2;
+
+/// The scores of control and treatment at every seed that has both.
+struct Facet<'a> {
+    contrast: &'a ContrastSummary,
+    /// Labels of control and treatment.
+    arms: [String; 2],
+    pairs: Vec<[f64; 2]>,
+}
+
+/// Draws a facet per primary contrast of two arms after the last evaluation, the first few. `None`
+/// without any.
+///
+/// # Errors
+/// If the drawing library fails.
+pub(super) fn seed_pairs(
+    scores: &PairedScores<'_>,
+    summary: &Summary,
+) -> Result<Option<String>, PlotError> {
+    let facets = summary
+        .primary()
+        .filter_map(|c| Facet::of(scores, summary, c));
+    let facets: Vec<Facet<'_>> = facets.take(MOST_FACETS).collect();
+    if facets.is_empty() {
+        return Ok(None);
+    }
+    let titles = facets.iter().map(|facet| facet.title().len());
+    let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 12.0;
+    let row = above + HEIGHT + BELOW;
+    let height = row * facets.len().div_ceil(COLUMNS) as f64;
+    let page = Page::new(&summary.title, None, CAPTION).showing("score of every seed");
+    let title = format!("{}: scores by seed", summary.title);
+    let svg = page.draw(&title, height, |canvas, top| {
+        for (k, facet) in facets.iter().enumerate() {
+            let left = EDGE + LEFT + (k % COLUMNS) as f64 * (width() + LEFT + GAP);
+            facet.draw(canvas, left, top + row * (k / COLUMNS) as f64 + above);
+        }
+    })?;
+    Ok(Some(svg))
+}
+
+const CAPTION: &str = "Thin line: one seed in both arms, solid blue if the arm on the right is better, \
+dashed orange if it is worse, gray if they are equal. Thick line: means. Steep lines in one direction show a \
+difference; a wide spread of parallel lines is what pairing removes.";
+
+/// Width of a facet without its tick labels.
+fn width() -> f64 {
+    let columns = COLUMNS as f64;
+    (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
+}
+
+impl<'a> Facet<'a> {
+    fn of(
+        scores: &PairedScores<'_>,
+        summary: &Summary,
+        contrast: &'a ContrastSummary,
+    ) -> Option<Self> {
+        let asked = &contrast.contrast;
+        let ContrastKind::Arms { treatment, control } = &asked.comparison else {
+            return None;
+        };
+        if asked.when != When::Last || !contrast.paired {
+            return None;
+        }
+        let of = |arm: &str| scores.scores(arm, &asked.metric);
+        let both = of(control)?.into_iter().zip(of(treatment)?);
+        let pairs: Vec<[f64; 2]> = both.filter_map(|(a, b)| Some([a?, b?])).collect();
+        let label = |name: &str| Some(summary.arm(name)?.label.clone());
+        (!pairs.is_empty()).then_some(Self {
+            contrast,
+            arms: [label(control)?, label(treatment)?],
+            pairs,
+        })
+    }
+
+    fn title(&self) -> Vec<String> {
+        let metric = &self.contrast.contrast.metric;
+        let text = capitalized(&metric.label_in(metric.scale()));
+        let text = format!("{text} (n\u{a0}=\u{a0}{})", self.pairs.len());
+        wrap_to(&text, SMALL, width() + 0.7 * LEFT, MOST_TITLE_LINES)
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64) {
+        let Some(y) = Range::of(self.pairs.iter().flatten().copied()) else {
+            return;
+        };
+        let frame = Frame {
+            left,
+            top,
+            right: left + width(),
+            bottom: top + HEIGHT,
+            x: Range {
+                low: -0.25,
+                high: 1.25,
+            },
+            y: y.padded(0.05, 0.5),
+        };
+        canvas.title(&self.title(), frame.middle(), top);
+        frame.y_ticks(canvas, &labelled(frame.y, 5), true);
+        for pair in &self.pairs {
+            let (color, dash) = self.look(*pair);
+            canvas.line(&ends(&frame, *pair), color, 1.0, dash, "seed");
+        }
+        let mean = |k: usize| {
+            let sum: f64 = self.pairs.iter().map(|pair| pair[k]).sum();
+            sum / self.pairs.len() as f64
+        };
+        let means = ends(&frame, [mean(0), mean(1)]);
+        canvas.line(&means, INK, 3.0, &[], "mean");
+        for at in means {
+            canvas.dot(at, 4.0, INK, 1.0);
+        }
+        frame.edges(canvas);
+        let kind = Type::new(SMALL, INK, Anchor::Middle);
+        for (k, arm) in self.arms.iter().enumerate() {
+            // The names stand in two rows, because most are wider than half a facet.
+            let at = (frame.px(k as f64), frame.bottom + 13.0 + 15.0 * k as f64);
+            let room = 2.0 * (at.0 - left + LEFT).min(frame.right - at.0 + GAP);
+            canvas.text(&shorten(arm, SMALL, room), at, kind);
+        }
+    }
+
+    /// Color and dashes of a seed.
+    fn look(&self, [control, treatment]: [f64; 2]) -> (RGBColor, &'static [u32]) {
+        let gain = match self.contrast.contrast.metric.higher_is_better() {
+            true => treatment - control,
+            false => control - treatment,
+        };
+        match gain {
+            gain if gain > 0.0 => (BLUE, &[]),
+            gain if gain < 0.0 => (VERMILLION, &[5, 3]),
+            _ => (SOFT, &[]),
+        }
+    }
+}
+
+/// Where the line of a seed starts and ends.
+fn ends(frame: &Frame, [control, treatment]: [f64; 2]) -> [(f64, f64); 2] {
+    [frame.at((0.0, control)), frame.at((1.0, treatment))]
+}
