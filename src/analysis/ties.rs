@@ -6,6 +6,7 @@ use super::{PairedScores, Summary};
 use crate::spec::Metric;
 use crate::stats::power::detectable_difference;
 use crate::stats::{Rule, Sample, t_interval, tie_groups};
+use std::collections::BTreeMap;
 
 /// All arms by one metric, the best first.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,12 +81,18 @@ pub fn ties(scores: &PairedScores<'_>, summary: &Summary) -> Option<Ties> {
         let own = groups.filter(|(group, _)| group.contains(&at));
         own.map(|(_, letter)| letter).collect()
     };
-    let detectable = |at: usize| {
+    // Detectable differences grow with the spread, so one search per number of pairs is enough.
+    let mut units: BTreeMap<usize, Option<f64>> = BTreeMap::new();
+    let mut size = |sample: &Sample| {
+        let n = sample.len();
+        let unit = units
+            .entry(n)
+            .or_insert_with(|| detectable_difference(1.0, n, 1.0 - confidence, rule.power));
+        Some(sample.sd()? * (*unit)?)
+    };
+    let mut detectable = |at: usize| {
         let others = (0..order.len()).filter(|other| *other != at);
-        let sizes = others.filter_map(|other| {
-            let sample = differences(at, other)?;
-            detectable_difference(sample.sd()?, sample.len(), 1.0 - confidence, rule.power)
-        });
+        let sizes = others.filter_map(|other| size(&differences(at, other)?));
         Some(Sample::new(sizes.collect()).ok()?.median())
     };
     let arms = order.iter().enumerate().map(|(at, arm)| TiedArm {

@@ -11,7 +11,7 @@ use crate::text::capitalized;
 
 /// Most contrasts that are drawn.
 const MOST_FACETS: usize = 6;
-const COLUMNS: usize = 3;
+const MOST_COLUMNS: usize = 3;
 /// Space for tick labels at the left of a facet.
 const LEFT: f64 = 52.0;
 const GAP: f64 = 18.0;
@@ -44,16 +44,19 @@ pub(super) fn seed_pairs(
     if facets.is_empty() {
         return Ok(None);
     }
-    let titles = facets.iter().map(|facet| facet.title().len());
+    let columns = facets.len().clamp(2, MOST_COLUMNS);
+    let width = width(columns);
+    let titles = facets.iter().map(|facet| facet.title(width).len());
     let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 12.0;
     let row = above + HEIGHT + BELOW;
-    let height = row * facets.len().div_ceil(COLUMNS) as f64;
+    let height = row * facets.len().div_ceil(columns) as f64;
     let page = Page::new(&summary.title, None, CAPTION).showing("score of every seed");
     let title = format!("{}: scores by seed", summary.title);
     let svg = page.draw(&title, height, |canvas, top| {
         for (k, facet) in facets.iter().enumerate() {
-            let left = EDGE + LEFT + (k % COLUMNS) as f64 * (width() + LEFT + GAP);
-            facet.draw(canvas, left, top + row * (k / COLUMNS) as f64 + above);
+            let left = EDGE + LEFT + (k % columns) as f64 * (width + LEFT + GAP);
+            let top = top + row * (k / columns) as f64 + above;
+            facet.draw(canvas, (left, left + width), top);
         }
     })?;
     Ok(Some(svg))
@@ -63,9 +66,9 @@ const CAPTION: &str = "Thin line: one seed in both arms, solid blue if the arm o
 dashed orange if it is worse, gray if they are equal. Thick line: means. Steep lines in one direction show a \
 difference; a wide spread of parallel lines is what pairing removes.";
 
-/// Width of a facet without its tick labels.
-fn width() -> f64 {
-    let columns = COLUMNS as f64;
+/// Width of each of the facets in a row, without its tick labels.
+fn width(columns: usize) -> f64 {
+    let columns = columns as f64;
     (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
 }
 
@@ -93,21 +96,21 @@ impl<'a> Facet<'a> {
         })
     }
 
-    fn title(&self) -> Vec<String> {
+    fn title(&self, width: f64) -> Vec<String> {
         let metric = &self.contrast.contrast.metric;
         let text = capitalized(&metric.label_in(metric.scale()));
         let text = format!("{text} (n\u{a0}=\u{a0}{})", self.pairs.len());
-        wrap_to(&text, SMALL, width() + 0.7 * LEFT, MOST_TITLE_LINES)
+        wrap_to(&text, SMALL, width + 0.7 * LEFT, MOST_TITLE_LINES)
     }
 
-    fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64) {
+    fn draw(&self, canvas: &mut Canvas<'_>, (left, right): (f64, f64), top: f64) {
         let Some(y) = Range::of(self.pairs.iter().flatten().copied()) else {
             return;
         };
         let frame = Frame {
             left,
             top,
-            right: left + width(),
+            right,
             bottom: top + HEIGHT,
             x: Range {
                 low: -0.25,
@@ -115,7 +118,7 @@ impl<'a> Facet<'a> {
             },
             y: y.padded(0.05, 0.5),
         };
-        canvas.title(&self.title(), frame.middle(), top);
+        canvas.title(&self.title(right - left), frame.middle(), top);
         frame.y_ticks(canvas, &labelled(frame.y, 5), true);
         for pair in &self.pairs {
             let (color, dash) = self.look(*pair);
@@ -131,12 +134,12 @@ impl<'a> Facet<'a> {
             canvas.dot(at, 4.0, INK, 1.0);
         }
         frame.edges(canvas);
-        let kind = Type::new(SMALL, INK, Anchor::Middle);
-        for (k, arm) in self.arms.iter().enumerate() {
-            // The names stand in two rows, because most are wider than half a facet.
-            let at = (frame.px(k as f64), frame.bottom + 13.0 + 15.0 * k as f64);
-            let room = 2.0 * (at.0 - left + LEFT).min(frame.right - at.0 + GAP);
-            canvas.text(&shorten(arm, SMALL, room), at, kind);
+        // One row each, because most names are wider than half a facet.
+        let places = [(left, Anchor::Start, "left"), (right, Anchor::End, "right")];
+        for (k, ((x, anchor, end), arm)) in places.into_iter().zip(&self.arms).enumerate() {
+            let name = shorten(&format!("{end}: {arm}"), SMALL, right - left);
+            let at = (x, frame.bottom + 13.0 + 15.0 * k as f64);
+            canvas.text(&name, at, Type::new(SMALL, INK, anchor));
         }
     }
 
@@ -157,4 +160,46 @@ impl<'a> Facet<'a> {
 /// Where the line of a seed starts and ends.
 fn ends(frame: &Frame, [control, treatment]: [f64; 2]) -> [(f64, f64); 2] {
     [frame.at((0.0, control)), frame.at((1.0, treatment))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{Cells, fixture, summarize};
+    use crate::spec::Spec;
+
+    fn drawn(spec: &Spec, gains: [f64; 3]) -> Option<String> {
+        let mut records = fixture::records(spec);
+        for (seed, gain) in (0..).zip(gains) {
+            fixture::set_accuracy(&mut records, "a", seed, 90.0);
+            fixture::set_accuracy(&mut records, "b", seed, 90.0 + gain);
+        }
+        let summary = summarize(spec, &records).unwrap();
+        let cells = Cells::new(spec, &records).unwrap();
+        seed_pairs(&PairedScores::new(spec, &cells, &summary.arms), &summary).unwrap()
+    }
+
+    #[test]
+    fn every_seed_has_a_line_in_the_color_of_its_sign() {
+        let svg = drawn(&fixture::spec(2, 3, 1), [1.0, -1.0, 0.0]).unwrap();
+        let lines: Vec<&str> = (svg.lines())
+            .filter(|line| line.contains("class=\"seed\""))
+            .collect();
+        let has = |k: usize, text: &str| lines[k].contains(text);
+        assert_eq!(lines.len(), 3);
+        assert!(has(0, "#0072B2") && !has(0, "dasharray"), "{lines:?}");
+        assert!(has(1, "#D55E00") && has(1, "dasharray"), "{lines:?}");
+        assert!(has(2, "#555555"), "{lines:?}");
+        assert!(svg.contains("left: a label") && svg.contains("right: b label"));
+    }
+
+    #[test]
+    fn unpaired_and_secondary_contrasts_are_not_drawn() {
+        let mut spec = fixture::spec(2, 3, 1);
+        spec.contrasts[0].primary = false;
+        assert_eq!(drawn(&spec, [1.0, 1.0, 1.0]), None);
+        spec.contrasts[0].primary = true;
+        spec.contrasts[0].when = When::Epoch(1);
+        assert_eq!(drawn(&spec, [1.0, 1.0, 1.0]), None);
+    }
 }

@@ -156,3 +156,37 @@ fn curves_by_steps_have_a_step_axis() {
         assert!(texts.contains(&text), "{text}: {texts:?}");
     }
 }
+
+#[test]
+fn values_are_those_of_the_lines() {
+    let spec = spec(3, 5, 3);
+    let records = records(&spec);
+    let cells = Cells::new(&spec, &records).unwrap();
+    let summary = summarize(&spec, &records).unwrap();
+    let curves = super::super::curves::curves(&spec, &cells, &summary)
+        .unwrap()
+        .unwrap();
+    let [panel] = &curves.panels[..] else {
+        panic!("{curves:?}");
+    };
+    assert_eq!(
+        (curves.axis, &panel.at[..]),
+        ("epoch", &[1.0, 2.0, 3.0][..])
+    );
+    assert_eq!(panel.lines.len(), 3);
+    for (line, arm) in panel.lines.iter().zip(&summary.arms) {
+        let last = &arm.test.as_ref().unwrap().accuracy;
+        assert!((line.means[2].unwrap() - last.mean).abs() < 1e-3 * last.mean);
+        assert!(line.halves.iter().all(|half| half.unwrap() > 0.0));
+        assert_eq!(line.seeds, [5, 5]);
+    }
+    // The line starts where the panel says that the first epoch is.
+    let [left, _, right, _] = panel.frame;
+    let [low, high] = panel.range;
+    let x = left + (1.0 - low) / (high - low) * (right - left);
+    let start = format!(" points=\"{x:.0},");
+    let own: Vec<&str> = (curves.svg.lines())
+        .filter(|line| line.contains("class=\"series\" data-series=\"0\""))
+        .collect();
+    assert!(own.len() == 1 && own[0].contains(&start), "{start} {own:?}");
+}

@@ -246,6 +246,7 @@ fn path(name: &str, points: &str) -> Option<String> {
     let points: Vec<(i32, i32)> = (numbers.chunks_exact(2))
         .map(|pair| (pair[0], pair[1]))
         .collect();
+    let points = corners(&points);
     let (first, rest) = points.split_first()?;
     let mut path = format!("M{},{}", first.0, first.1);
     match *rest {
@@ -267,6 +268,22 @@ fn path(name: &str, points: &str) -> Option<String> {
         path.push('z');
     }
     Some(path)
+}
+
+/// `points` without those between two others on a straight line.
+fn corners(points: &[(i32, i32)]) -> Vec<(i32, i32)> {
+    let mut out: Vec<(i32, i32)> = Vec::with_capacity(points.len());
+    for &(x, y) in points {
+        if let [.., before, last] = out[..] {
+            let (a, b) = (i64::from(last.0 - before.0), i64::from(last.1 - before.1));
+            let (c, d) = (i64::from(x - last.0), i64::from(y - last.1));
+            if a * d == b * c && a * c + b * d >= 0 {
+                out.pop();
+            }
+        }
+        out.push((x, y));
+    }
+    out
 }
 
 /// The attributes of a tag.

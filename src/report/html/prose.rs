@@ -152,11 +152,8 @@ impl Place {
     }
 
     fn cell(&self) -> String {
-        let scope = match (self.head, self.column) {
-            (true, _) => " scope=\"col\"",
-            (false, 0) => " scope=\"row\"",
-            _ => "",
-        };
+        // The first cell of a row is its header without saying so.
+        let scope = if self.head { " scope=\"col\"" } else { "" };
         format!("<{}{scope}>", self.element())
     }
 }

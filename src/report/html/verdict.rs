@@ -1,6 +1,6 @@
 //! Verdicts as a page shows them: words, a sign and a color, never the color alone.
 
-use crate::analysis::{ClaimStatus, ContrastSummary, Summary};
+use crate::analysis::{ClaimStatus, ContrastSummary, IdentitySummary, Summary};
 use crate::stats::Verdict;
 use crate::text::capitalized;
 use serde::Serialize;
@@ -34,20 +34,41 @@ impl Badge {
         Self::new(contrast.verdict, &contrast.verdict_words())
     }
 
-    /// The verdict of an experiment, in `words`.
+    /// The verdict of an experiment, in `words`; without a contrast, whether its identities hold.
     pub(super) fn of_summary(summary: &Summary, words: &str) -> Self {
         let verdicts = summary.verdicts();
-        let first = verdicts.first().map(|(_, verdict)| *verdict);
-        let same = verdicts.iter().all(|(_, verdict)| Some(*verdict) == first);
-        let known = first.filter(|_| same && summary.withheld.is_none());
-        let verdict = known.or_else(|| first.map(|_| Verdict::Undecided));
-        match first {
-            Some(_) if !same => Self {
-                kind: "depends",
-                sign: "\u{2260}",
-                words: capitalized(words),
-            },
-            _ => Self::new(verdict, words),
+        let Some((_, first)) = verdicts.first() else {
+            return Self::of_identities(&summary.identities);
+        };
+        if summary.withheld.is_some() {
+            return Self::new(Some(Verdict::Undecided), words);
+        }
+        match verdicts.iter().all(|(_, verdict)| verdict == first) {
+            true => Self::new(Some(*first), words),
+            false => Self::depends(words),
+        }
+    }
+
+    fn of_identities(all: &[IdentitySummary]) -> Self {
+        let confirmed = all.iter().filter(|found| found.as_stated).count();
+        let verdict = match confirmed == all.len() {
+            true => Verdict::Supported,
+            false => Verdict::Contradicted,
+        };
+        match all.is_empty() {
+            true => Self::new(None, "no verdict"),
+            false => Self::new(
+                Some(verdict),
+                &format!("{confirmed} of {} identities confirmed", all.len()),
+            ),
+        }
+    }
+
+    fn depends(words: &str) -> Self {
+        Self {
+            kind: "depends",
+            sign: "\u{2260}",
+            words: capitalized(words),
         }
     }
 
@@ -60,13 +81,7 @@ impl Badge {
             }
             ClaimStatus::Undecided => Some(Verdict::Undecided),
             ClaimStatus::Untested => None,
-            ClaimStatus::Depends => {
-                return Self {
-                    kind: "depends",
-                    sign: "\u{2260}",
-                    words: capitalized(words),
-                };
-            }
+            ClaimStatus::Depends => return Self::depends(words),
         };
         Self::new(verdict, words)
     }
