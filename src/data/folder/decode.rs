@@ -77,7 +77,7 @@ fn decode_png(bytes: &[u8]) -> Result<Decoded, String> {
         .set_max_width(MAX_EDGE)
         .set_max_height(MAX_EDGE);
     let mut decoder = PngDecoder::new_with_options(Cursor::new(bytes), options);
-    let failed = |error: PngDecodeErrors| format!("{error:?}");
+    let failed = |error: PngDecodeErrors| format!("{error:?}").trim_matches('"').to_owned();
     decoder.decode_headers().map_err(failed)?;
     let (width, height) = decoder.dimensions().ok_or("it has no size")?;
     bounded(height, width)?;
@@ -167,10 +167,7 @@ mod tests {
         let sum = crc32(&huge[12..29]).to_be_bytes();
         huge[29..33].copy_from_slice(&sum);
         let message = decode_bytes(&huge).unwrap_err();
-        assert!(
-            message.contains("4096x4096 are possible") || message.contains("limit"),
-            "{message}"
-        );
+        assert!(message.contains("4096"), "{message}");
     }
 
     /// CRC-32 as PNG uses it.
