@@ -16,6 +16,7 @@ mod exit;
 mod explain;
 mod folder;
 mod found;
+mod init;
 mod instructions;
 mod judge;
 mod list;
@@ -127,6 +128,8 @@ struct Cli {
 enum Verb {
     /// Train missing cells, write reports, print the answers
     Run(run::Args),
+    /// Write a folder with the standard experiments to start from
+    Init(init::Args),
     /// Write an experiment file to start from
     New(new::Args),
     /// Compare commands: run each with several seeds, and decide
@@ -204,6 +207,7 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
     match verb {
         None => run::run(&default_run()?, console),
         Some(Verb::Run(args)) => run::run(&args, console),
+        Some(Verb::Init(args)) => init::init(&args, console),
         Some(Verb::New(args)) => new::new(&args, console),
         Some(Verb::Vs(args)) => vs::vs(&args, console),
         Some(Verb::Judge(args)) => judge::judge(&args, console),

@@ -96,8 +96,8 @@ impl Selection {
         }
         if !self.experiments.is_dir() {
             return Err(Failure::usage(format!(
-                "cannot find the experiments folder `{}`; run from the root of the repository, \
-                 name the folder with `--experiments DIR`, or pass the path of a TOML file",
+                "cannot find the experiments folder `{}` here or in a folder above; `ablate init` writes \
+                 one, `--experiments DIR` names another, and the path of a TOML file works, too",
                 self.experiments.display()
             )));
         }

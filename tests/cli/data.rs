@@ -1,6 +1,9 @@
 //! Missing, damaged and inconsistent data files.
 
 use crate::bench::{Bench, Done, TINY};
+use zune_core::bit_depth::BitDepth;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::EncoderOptions;
 
 const TRAIN_IMAGES: &str = "data/mnist/train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "data/mnist/train-labels-idx1-ubyte";
@@ -224,4 +227,57 @@ fn content_is_part_of_cell_ids_and_of_provenance() {
     done.says("the files of data set `mnist` are not here");
     let done = run(&bench, "run images").ends(5).with_one_error();
     done.says("put them into");
+}
+
+/// A grey PNG file of 8x8 pixels of one value.
+fn png(value: u8) -> Vec<u8> {
+    let options = EncoderOptions::new(8, 8, ColorSpace::Luma, BitDepth::Eight);
+    let mut bytes = Vec::new();
+    let pixels = [value; 64];
+    zune_png::PngEncoder::new(&pixels, options).encode(&mut bytes).unwrap();
+    bytes
+}
+
+/// A test folder with an experiment on a folder of dark and bright images.
+fn pets() -> Bench {
+    let bench = Bench::new();
+    bench.write("experiments/pets.toml", TINY.replace("\"digits\"", "\"pets\""));
+    for (part, n) in [("train", 40), ("test", 10)] {
+        for (class, value) in [("cat", 20), ("dog", 200)] {
+            for i in 0..n {
+                bench.write(&format!("data/pets/{part}/{class}/{i}.png"), png(value + i));
+            }
+        }
+    }
+    bench
+}
+
+#[test]
+fn folder_of_images_is_a_data_set() {
+    let bench = pets();
+    run(&bench, "data list").ends(0).shows("pets").shows("data/pets");
+    let done = run(&bench, "data show pets --sheet sheet.png").ends(0);
+    done.shows("grey images of 8x8 pixels").shows("1      dog   40     10");
+    assert!(bench.path("sheet.png").exists());
+    run(&bench, "run pets").ends(0).says("trained");
+    run(&bench, "run pets").ends(0).says("reused");
+    // Other images are other cells.
+    bench.write("data/pets/train/cat/0.png", png(77));
+    run(&bench, "run pets").ends(0).says("reused 0");
+}
+
+#[test]
+fn corrupt_images_are_named_and_skipped_only_on_request() {
+    let bench = pets();
+    bench.write("data/pets/train/cat/3.png", "not an image");
+    let done = run(&bench, "run pets").ends(5).with_one_error();
+    done.says("1 of its 100 images cannot be decoded: `train/cat/3.png`");
+    assert!(!bench.path("results").exists());
+    let skipping = TINY.replace("\"digits\"", "\"pets\"\ncorrupt = \"skip\"");
+    bench.write("experiments/pets.toml", skipping);
+    let done = run(&bench, "run pets").ends(0);
+    done.says("leaving out 1 of 100 images").says("`train/cat/3.png`");
+    let digits = TINY.replace("\"digits\"", "\"digits\"\ncorrupt = \"skip\"");
+    bench.write("experiments/pets.toml", digits);
+    run(&bench, "run pets").ends(2).says("`data.corrupt` is for folders of images");
 }

@@ -133,9 +133,8 @@ fn missing_experiments_folder_gives_advice() {
         .run("run --experiments elsewhere")
         .ends(2)
         .with_one_error();
-    done.says(
-        "cannot find the experiments folder `elsewhere`; run from the root of the repository",
-    );
+    done.says("cannot find the experiments folder `elsewhere`")
+        .says("`ablate init` writes one");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! New experiment files.
+//! New experiment files and folders.
 
 use crate::bench::Bench;
 
@@ -52,4 +52,21 @@ fn nothing_is_overwritten() {
     assert_eq!(bench.text("mine.py"), "mine");
     let done = bench.run("new Mine").ends(2).with_one_error();
     done.says("lower-case letters, digits and `-`");
+}
+
+#[test]
+fn new_folder_holds_the_standard_suite() {
+    let bench = Bench::new();
+    bench.run("init study").ends(0).shows("wrote 10 files");
+    let done = bench
+        .run("plan --experiments study/experiments --no-time")
+        .ends(0);
+    done.shows("bn-position-cnn").shows("dropout");
+    let done = bench
+        .run("run smoke --experiments study/experiments --results out")
+        .ends(0);
+    done.says("trained");
+    let done = bench.run("init study").ends(2).with_one_error();
+    done.says("`study/experiments/smoke.toml`")
+        .says("exist already");
 }
