@@ -57,6 +57,13 @@ fn check_net(net: &NetRecipe) -> Result<(), String> {
     }
     check_size(&net.model)?;
     let input = entry.image_shape();
+    let [height, width, _] = input;
+    if net.data.augment.shift >= height.min(width) {
+        return Err(format!(
+            "`data.augment.shift` is {}, but images are only {width}x{height} pixels",
+            net.data.augment.shift
+        ));
+    }
     let cost = (net.model.cost(input, entry.classes()))
         .map_err(|e| format!("`model.{}` {}", e.key, e.message))?;
     match cost.parameters <= MAX_PARAMETERS {

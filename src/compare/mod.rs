@@ -79,6 +79,7 @@ fn compared(
             Optimizer::Sgd { .. } => "sgd",
             Optimizer::Adam(_) => "adam",
             Optimizer::Adamw(_) => "adamw",
+            Optimizer::RmsProp(_) => "rmsprop",
         }
         .to_owned(),
         steps_per_unit: measure::timing::steps_per_unit(net, &data)?,

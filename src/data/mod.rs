@@ -36,7 +36,7 @@ pub use scale::PixelScaling;
 pub use split::{Split, SplitSizes, TestSource};
 pub use status::{CheckedData, DataStatus, FoundDataset, PublishedFact, check, status};
 
-use crate::recipe::DataConfig;
+use crate::recipe::{Augmentation, DataConfig};
 use std::sync::Arc;
 
 /// A data set with the split and scaling of one seed.
@@ -48,6 +48,8 @@ pub struct Prepared {
     pub split: Split,
     /// The pixel scaling, computed from the training examples of the split.
     pub affine: PixelScaling,
+    /// Random changes of the training images, which the trainer makes.
+    pub augment: Augmentation,
 }
 
 /// Loads the data set of `config` and prepares it for `seed`.
@@ -73,6 +75,7 @@ pub fn prepare_from(
         dataset,
         split,
         affine,
+        augment: config.augment,
     })
 }
 

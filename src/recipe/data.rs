@@ -37,6 +37,9 @@ pub struct DataConfig {
     /// Scaling of pixels. Default: `standardize`.
     #[serde(default)]
     pub scale: Scale,
+    /// Random changes of the training images. Default: none.
+    #[serde(default, skip_serializing_if = "Augmentation::is_none")]
+    pub augment: Augmentation,
 }
 
 impl DataConfig {
@@ -52,6 +55,7 @@ impl DataConfig {
             subset: None,
             label_noise: 0.0,
             scale: Scale::default(),
+            augment: Augmentation::default(),
         }
     }
 }
@@ -223,6 +227,24 @@ pub enum TestSplit {
     Standard,
     /// Repeated stratified folds of the training file.
     Folds,
+}
+
+/// Random changes of the training images, drawn anew in every epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augmentation {
+    /// Largest shift in pixels, vertically and horizontally; black enters at the edges. The same as a
+    /// random crop of the image padded by so many pixels. Default: 0.
+    pub shift: usize,
+    /// Exchange left and right in half of the images. Default: off.
+    pub flip: bool,
+}
+
+impl Augmentation {
+    /// Whether images stay as they are.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Scaling of pixels. Its statistics come from the training split only.

@@ -12,9 +12,9 @@ mod probe;
 mod program;
 mod train;
 
-pub use data::{Content, Corrupt, DataConfig, DataName, Scale, TestSplit};
+pub use data::{Augmentation, Content, Corrupt, DataConfig, DataName, Scale, TestSplit};
 pub use net::NetRecipe;
-pub use optimizer::{AdamMoments, Optimizer, Schedule};
+pub use optimizer::{AdamMoments, Optimizer, RmsProp, Schedule};
 pub use planted_fault::{PlantedFault, Repair};
 pub use probe::Probe;
 pub use program::{MetricSource, ProgramRecipe};

@@ -19,6 +19,9 @@ pub enum Optimizer {
     Adam(AdamMoments),
     /// AdamW (Loshchilov and Hutter 2019); weight decay acts on the weights directly.
     Adamw(AdamMoments),
+    /// RMSprop (Hinton, Srivastava and Swersky 2012); weight decay is added to the gradient.
+    #[serde(rename = "rmsprop")]
+    RmsProp(RmsProp),
 }
 
 impl Default for Optimizer {
@@ -45,6 +48,29 @@ impl Default for AdamMoments {
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
+        }
+    }
+}
+
+/// Settings of RMSprop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RmsProp {
+    /// Decay of the mean square of the gradient, in `[0, 1)`. Default: 0.99, as in PyTorch; Keras has
+    /// 0.9.
+    pub decay: f64,
+    /// Added to the square root of the mean square. Default: 1e-8, as in PyTorch; Keras has 1e-7.
+    pub epsilon: f64,
+    /// Momentum, in `[0, 1)`. Default: 0.
+    pub momentum: f64,
+}
+
+impl Default for RmsProp {
+    fn default() -> Self {
+        Self {
+            decay: 0.99,
+            epsilon: 1e-8,
+            momentum: 0.0,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Batches for a stack of replicas, each with its own split, order and pixel scaling.
 
+use super::augment::Change;
 use super::device_images::DeviceImages;
 use super::prefetch::prefetch;
 use crate::data::{Examples, Prepared, Split, TestSource};
@@ -97,6 +98,19 @@ impl Batches {
         self.ordered(SplitPart::Train, orders, from, n)
     }
 
+    /// [`Self::train`] with the random shifts and flips of `epoch`, if the recipe has any.
+    pub(crate) fn augmented(
+        &self,
+        orders: &[Vec<u32>],
+        epoch: usize,
+        from: usize,
+        n: usize,
+    ) -> (Tensor<3>, Tensor<2, Int>) {
+        let position = |r: usize, i: usize| orders[r][from + i] as usize;
+        let epoch = (!self.replicas[0].data.augment.is_none()).then_some(epoch);
+        self.gather(SplitPart::Train, n, position, epoch)
+    }
+
     /// Returns the examples of `part` at positions `from..from + n` of `orders`, one list per
     /// replica.
     ///
@@ -109,7 +123,7 @@ impl Batches {
         from: usize,
         n: usize,
     ) -> (Tensor<3>, Tensor<2, Int>) {
-        self.gather(part, n, |r, i| orders[r][from + i] as usize)
+        self.gather(part, n, |r, i| orders[r][from + i] as usize, None)
     }
 
     /// Returns the examples at positions `from..from + n` of `part`, in the order of the split.
@@ -122,7 +136,7 @@ impl Batches {
         from: usize,
         n: usize,
     ) -> (Tensor<3>, Tensor<2, Int>) {
-        self.gather(part, n, |_, i| from + i)
+        self.gather(part, n, |_, i| from + i, None)
     }
 
     /// Returns the label at position `i` of `part` for replica `r`.
@@ -141,11 +155,13 @@ impl Batches {
             .expect("a split has ascending images of its file")
     }
 
+    /// The examples at `position` of replica and place in the batch, changed as in epoch `augment`.
     fn gather(
         &self,
         part: SplitPart,
         n: usize,
         position: impl Fn(usize, usize) -> usize,
+        augment: Option<usize>,
     ) -> (Tensor<3>, Tensor<2, Int>) {
         let features = self.replicas[0].data.dataset.features();
         let count = self.replicas.len();
@@ -161,12 +177,21 @@ impl Batches {
             );
         }
         let mut pixels: Vec<f32> = Vec::with_capacity(count * n * features);
+        let mut changed = Vec::new();
         let mut prefetched = positions().skip(PREFETCH_DISTANCE);
         for (r, i) in positions() {
             if let Some((r, i)) = prefetched.next() {
                 prefetch(self.replicas[r].image(part, i, features));
             }
-            self.replicas[r].extend_scaled(part, i, features, &mut pixels);
+            let replica = &self.replicas[r];
+            let mut image = replica.image(part, i, features);
+            if let Some(epoch) = augment {
+                let example = replica.indices(part)[i];
+                let change = Change::draw(replica.data.augment, replica.seed, epoch, example);
+                change.apply(image, self.shape().0, &mut changed);
+                image = &changed;
+            }
+            replica.extend_scaled(image, &mut pixels);
         }
         let pixels = TensorData::new(pixels, [count, n, features]).convert_dtype(self.dtype);
         (
@@ -230,8 +255,7 @@ impl Replica {
         self.examples(part).image(index, features)
     }
 
-    fn extend_scaled(&self, part: SplitPart, i: usize, features: usize, out: &mut Vec<f32>) {
-        let bytes = self.image(part, i, features);
+    fn extend_scaled(&self, bytes: &[u8], out: &mut Vec<f32>) {
         let affine = &self.data.affine;
         if let ([scale], [shift]) = (affine.scale.as_slice(), affine.shift.as_slice()) {
             out.extend(bytes.iter().map(|&b| f32::from(b) * scale + shift));
@@ -239,5 +263,57 @@ impl Replica {
             let terms = bytes.iter().zip(&affine.scale).zip(&affine.shift);
             out.extend(terms.map(|((&b, scale), shift)| f32::from(b) * scale + shift));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data;
+    use crate::recipe::{Augmentation, DataConfig, DataName};
+    use crate::train::net::host;
+
+    /// Two replicas of the digits.
+    fn batches(augment: Augmentation) -> Batches {
+        let config = DataConfig {
+            augment,
+            ..DataConfig::whole(DataName::Digits)
+        };
+        let replica = |seed| (seed, Arc::new(data::prepare(&config, seed).unwrap()));
+        let device = crate::device::open("flex").unwrap();
+        Batches::new(vec![replica(3), replica(4)], &device, DType::F32)
+    }
+
+    #[test]
+    fn only_augmented_batches_shift_and_flip() {
+        let moving = batches(Augmentation {
+            shift: 1,
+            flip: true,
+        });
+        let still = batches(Augmentation::default());
+        let orders = still.orders(0);
+        let plain = host(still.train(&orders, 8, 32).0);
+        assert_eq!(host(still.augmented(&orders, 0, 8, 32).0), plain);
+        assert_eq!(host(moving.train(&orders, 8, 32).0), plain);
+        let validation = |batches: &Batches| host(batches.slice(SplitPart::Validation, 0, 9).0);
+        assert_eq!(validation(&moving), validation(&still));
+
+        let (pixels, labels) = moving.augmented(&orders, 0, 8, 32);
+        let augmented = host(pixels);
+        assert_eq!(
+            labels.into_data(),
+            still.train(&orders, 8, 32).1.into_data()
+        );
+        let unmoved = |images: &[f32]| {
+            let pairs = images.chunks(64).zip(plain.chunks(64));
+            pairs.filter(|(a, b)| a == b).count()
+        };
+        // One image in 18 neither moves nor flips.
+        assert!(unmoved(&augmented) < 20, "{}", unmoved(&augmented));
+        assert_eq!(host(moving.augmented(&orders, 0, 8, 32).0), augmented);
+        assert_ne!(host(moving.augmented(&orders, 1, 8, 32).0), augmented);
+        // The change goes with the image, not with its place in the batch.
+        let shifted = host(moving.augmented(&orders, 0, 9, 1).0);
+        assert_eq!(shifted[..64], augmented[64..128]);
     }
 }

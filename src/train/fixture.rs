@@ -5,7 +5,7 @@ use super::net::Net;
 use super::optimizer::Optimizer;
 use crate::data::{Dataset, Examples, PixelScaling, Prepared, Split, TestSource};
 use crate::plan::Plan;
-use crate::recipe::DataName;
+use crate::recipe::{Augmentation, DataName};
 use crate::run::fake;
 use crate::trainer::NetJob;
 use ablate_models::block::{Bias, BlockConfig};
@@ -54,6 +54,7 @@ pub(crate) fn batches(images: &[[u8; 2]], labels: &[u8]) -> Batches {
             scale: vec![1.0],
             shift: vec![0.0],
         },
+        augment: Augmentation::default(),
     };
     Batches::new(vec![(0, Arc::new(prepared))], &device(), DType::F64)
 }

@@ -1,5 +1,6 @@
 //! The built-in trainer: trains the cells of a job as one stacked model.
 
+mod augment;
 pub(crate) mod batch;
 mod device_images;
 mod fault;
@@ -13,6 +14,7 @@ pub(crate) mod parameters;
 mod prefetch;
 mod probes;
 mod restriction;
+mod rmsprop;
 pub mod schedule;
 pub mod scores;
 mod statistics;
@@ -294,8 +296,9 @@ impl<'a> StackedTraining<'a> {
         self.plant_fault();
         let train = &self.job.train;
         let n = train.batch_size;
-        let (pixels, labels) = self.batches.train(orders, i * n, n);
         let step = self.net.steps();
+        let epoch = step as usize / self.steps_per_epoch;
+        let (pixels, labels) = self.batches.augmented(orders, epoch, i * n, n);
         let steps = train.length.steps(self.steps_per_epoch);
         let adjustment = schedule::adjustment(&train.schedule, step, self.steps_per_epoch, steps);
         let probes = &mut self.probes;

@@ -1,6 +1,7 @@
-//! SGD, Adam and AdamW for a stack of replicas, each with its own learning rate.
+//! SGD, Adam, AdamW and RMSprop for a stack of replicas, each with its own learning rate.
 
 use super::restriction::Restriction;
+use super::rmsprop;
 use super::schedule::RateAdjustment;
 use crate::recipe::{AdamMoments, Optimizer as Config, ParameterGroup, TrainConfig};
 use ablate_kernels::{AdamStep, SgdStep};
@@ -25,7 +26,8 @@ pub struct Optimizer {
     step: i32,
 }
 
-/// State of one parameter: the two moments of Adam; SGD keeps its velocity in the first. Tensors
+/// State of one parameter: the two moments of Adam. SGD and RMSprop keep their velocity in the first,
+/// RMSprop its mean square in the second. Tensors
 /// are stored without their rank, so that one list holds the states of all parameters.
 #[derive(Clone, Debug, Default)]
 struct ParameterState {
@@ -135,6 +137,19 @@ impl Optimizer {
             }
             Config::Adam(m) => adam(m, decay, 0.0),
             Config::Adamw(m) => adam(m, 0.0, decay),
+            Config::RmsProp(config) => {
+                let state = &mut self.states[index];
+                let before = [
+                    value.clone(),
+                    state.first.take(&value),
+                    state.second.take(&value),
+                ];
+                let [value, velocity, square] =
+                    rmsprop::step(before, gradient, config, &rates, decay);
+                state.first.put(velocity);
+                state.second.put(square);
+                return value;
+            }
         };
         let state = &mut self.states[index];
         let (first, second) = (state.first.take(&value), state.second.take(&value));

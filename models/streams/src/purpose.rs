@@ -3,6 +3,8 @@
 /// Purpose of a stream. Its name enters the key, so streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
+    /// Shifts and flips of training images; the step is the epoch, the block the image.
+    Augment,
     /// Initial weights; the path is the parameter's.
     Init,
     /// Order of the training examples; the step is the epoch.
@@ -29,6 +31,7 @@ impl Purpose {
     /// The name that enters the key.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Augment => "augment",
             Self::Init => "init",
             Self::Order => "order",
             Self::Mask => "mask",

@@ -126,6 +126,11 @@ fn optimizer(optimizer: &Optimizer) -> Result<(), ConfigError> {
             below_one("optimizer.beta2", moments.beta2)?;
             positive("optimizer.epsilon", moments.epsilon)
         }
+        Optimizer::RmsProp(config) => {
+            below_one("optimizer.decay", config.decay)?;
+            below_one("optimizer.momentum", config.momentum)?;
+            positive("optimizer.epsilon", config.epsilon)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::recipe::{
     AdamMoments, DataConfig, Evaluate, Length, Optimizer, ParameterGroup, PlantedFault, Probe,
-    Schedule, Statistics, TrainConfig, Trained,
+    RmsProp, Schedule, Statistics, TrainConfig, Trained,
 };
 use crate::spec::Designed;
 use crate::spec::Identity;
@@ -164,6 +164,8 @@ enum OptimizerTable {
     },
     Adam(AdamMoments),
     Adamw(AdamMoments),
+    #[serde(rename = "rmsprop")]
+    RmsProp(RmsProp),
 }
 
 #[derive(Deserialize)]
@@ -205,6 +207,7 @@ impl From<OptimizerTable> for Optimizer {
             OptimizerTable::Sgd { momentum, nesterov } => Self::Sgd { momentum, nesterov },
             OptimizerTable::Adam(moments) => Self::Adam(moments),
             OptimizerTable::Adamw(moments) => Self::Adamw(moments),
+            OptimizerTable::RmsProp(config) => Self::RmsProp(config),
         }
     }
 }

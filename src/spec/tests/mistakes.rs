@@ -129,7 +129,7 @@ fn unknown_values_get_the_nearest_or_all_values() {
         name = "digits" | name = "cats" | cats | data.name | valid values are `digits`, `mnist`, `fashion_mnist`, `kmnist`
         kind = "mlp" | kind = "mpl" | mpl | model.kind | did you mean `mlp`?
         kind = "batch" | kind = "bach" | bach | model.block.norm.kind | did you mean `batch`?
-        kind = "sgd" | kind = "rmsprop" | rmsprop | train.optimizer.kind | valid values are `sgd`, `adam`, `adamw`
+        kind = "sgd" | kind = "lion" | lion | train.optimizer.kind | valid values are `sgd`, `adam`, `adamw`, `rmsprop`
         kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
         kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | remove one of them
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?

@@ -120,6 +120,7 @@ impl<'a> CellSteps<'a> {
         let steps = train.length.steps(self.steps_per_epoch);
         StepInput {
             index,
+            epoch,
             orders: batches.orders(epoch),
             from: (index % self.steps_per_epoch) * train.batch_size,
             pace: schedule::adjustment(&train.schedule, index as u64, self.steps_per_epoch, steps),
@@ -131,6 +132,7 @@ impl<'a> CellSteps<'a> {
 pub(super) struct StepInput {
     /// The step, from 0.
     pub(super) index: usize,
+    epoch: usize,
     orders: Vec<Vec<u32>>,
     from: usize,
     pub(super) pace: RateAdjustment,
@@ -143,7 +145,8 @@ impl StepInput {
         cell_steps: &CellSteps<'_>,
         batches: &Batches,
     ) -> (Tensor<3>, Tensor<2, Int>) {
-        batches.train(&self.orders, self.from, cell_steps.job.train.batch_size)
+        let n = cell_steps.job.train.batch_size;
+        batches.augmented(&self.orders, self.epoch, self.from, n)
     }
 }
 
