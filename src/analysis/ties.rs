@@ -8,6 +8,9 @@ use crate::stats::power::detectable_difference;
 use crate::stats::{Rule, Sample, t_interval, tie_groups};
 use std::collections::BTreeMap;
 
+/// More groups than this overlap so much that their letters do not help.
+const MOST_GROUPS: usize = 8;
+
 /// All arms by one metric, the best first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ties {
@@ -17,7 +20,7 @@ pub struct Ties {
     pub confidence: f64,
     /// The arms with a score, the best mean first.
     pub arms: Vec<TiedArm>,
-    /// Whether there are few enough groups to have letters.
+    /// Whether there are few enough groups for letters to say something.
     pub has_groups: bool,
 }
 
@@ -26,8 +29,10 @@ pub struct Ties {
 pub struct TiedArm {
     /// Its index among the arms of the experiment.
     pub arm: usize,
-    /// A letter per group of arms that are not shown to differ.
+    /// A letter per group of arms that are not shown to differ; empty without groups.
     pub letters: String,
+    /// Whether it is not shown to differ from the arm with the best mean.
+    pub is_tied_with_best: bool,
     /// The smallest true difference from another arm that the seeds show with 80 % power, the median over
     /// the other arms; in the unit of the metric.
     pub detectable: Option<f64>,
@@ -75,7 +80,7 @@ pub fn ties(scores: &PairedScores<'_>, summary: &Summary) -> Option<Ties> {
         let interval = differences(a, b).and_then(|sample| t_interval(&sample, confidence));
         interval.is_some_and(|interval| !interval.contains(0.0))
     };
-    let groups = tie_groups(order.len(), differ);
+    let groups = tie_groups(order.len(), differ).filter(|groups| groups.len() <= MOST_GROUPS);
     let letters = |at: usize| {
         let groups = groups.iter().flatten().zip('a'..);
         let own = groups.filter(|(group, _)| group.contains(&at));
@@ -98,6 +103,7 @@ pub fn ties(scores: &PairedScores<'_>, summary: &Summary) -> Option<Ties> {
     let arms = order.iter().enumerate().map(|(at, arm)| TiedArm {
         arm: *arm,
         letters: letters(at),
+        is_tied_with_best: !differ(0, at),
         detectable: detectable(at),
     });
     Some(Ties {
@@ -135,6 +141,8 @@ mod tests {
         let ties = of([90.0, 95.0, 90.0]);
         let found: Vec<(usize, &str)> = (ties.arms.iter()).map(|a| (a.arm, &*a.letters)).collect();
         assert_eq!(found[0], (1, "a"));
+        let tied: Vec<bool> = ties.arms.iter().map(|arm| arm.is_tied_with_best).collect();
+        assert_eq!(tied, [true, false, false]);
         assert!(
             found[1..].iter().all(|(_, letters)| *letters == "b"),
             "{found:?}"

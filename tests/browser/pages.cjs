@@ -20,6 +20,8 @@ const THEMES = ["light", "dark"];
 // Pages that differ most: the index, a claim, few and many arms, an experiment without a contrast.
 const CHOSEN = ["index.html", "claims/C6.html", "bn-bias/report.html", "scale-center/report.html", "identities/report.html"];
 const MOST_BYTES = 300 * 1024;
+// For a machine that is busy with other things, in milliseconds.
+const PATIENCE = 180_000;
 // From A4 with margins of 15 mm, in CSS pixels.
 const PRINTED = 680;
 
@@ -60,6 +62,7 @@ const open = async (browser, file, { width = 1280, height = 900, theme = "light"
   const context = await browser.newContext({
     viewport: { width, height }, colorScheme: theme, javaScriptEnabled: script, acceptDownloads: true,
   });
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const seen = [];
   page.on("console", (message) => seen.push("console: " + message.text()));
@@ -265,6 +268,7 @@ const chosenPage = async (browser, file, name) => {
 
 (async () => {
   const browser = await chromium.launch({
+    timeout: PATIENCE,
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
   });

@@ -69,6 +69,7 @@ struct Row {
     label: String,
     score: String,
     letters: String,
+    is_tied_with_best: bool,
     detectable: String,
     seeds: usize,
 }
@@ -267,6 +268,7 @@ fn rows(summary: &Summary, ties: &Ties) -> Vec<Row> {
             label: plain(&arm.label),
             score: spread.mean_sd(digits),
             letters: tied.letters.clone(),
+            is_tied_with_best: tied.is_tied_with_best,
             detectable: detectable.unwrap_or_default(),
             seeds: spread.n,
         })

@@ -13,8 +13,9 @@ fn answer_comes_before_everything_else() {
         "<h1>Is the bias needed?</h1>",
         "id=\"answer\"",
         "improvement in test accuracy",
-        "id=\"arms\"",
         "id=\"differences\"",
+        "id=\"arms\"",
+        "id=\"contrasts\"",
         "id=\"curves\"",
         "id=\"seed-pairs\"",
         "id=\"checks\"",
@@ -182,7 +183,7 @@ fn index_lists_claims_and_experiments() {
     let all = [summary()];
     let page = index_html(&[(&claim, None)], &all, &all).unwrap();
     for part in [
-        "<a href=\"claims&#x2f;C6.html\">C6</a>",
+        "<a href=\"claims&#x2f;C6.html\"><strong>C6</strong></a> A short sentence",
         "<a href=\"demo&#x2f;report.html\">demo</a>",
         "id=\"search\"",
         "Does a bias before batch norm change anything?",
