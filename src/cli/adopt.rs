@@ -1,6 +1,7 @@
 //! Adopting records that were trained by other code and reproduced by this program.
 
 use super::exit::Failure;
+use super::manifest;
 use crate::plan::{Plan, PlannedCell, contents};
 use crate::provenance::{Provenance, Revision, fingerprint};
 use crate::record::CellRecord;
@@ -8,6 +9,7 @@ use crate::run::lock::Lock;
 use crate::run::{RunError, runs};
 use crate::spec::Spec;
 use crate::text::counted;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Gives the records of an experiment the cell ids of this program, after `verified` cells of
@@ -28,10 +30,12 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
         )));
     };
     let plan = Plan::new(spec, &checked.device, 1, fingerprint(&checked.device));
+    let before: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
     let (renamed, changed) = rename(&plan, records);
     let name = &spec.name;
     if changed == 0 && unchecked {
         runs::write_runs(&path, &renamed)?;
+        manifest::refresh(&folder)?;
         return Ok(format!("{name}: gave the records checksums"));
     }
     if changed == 0 {
@@ -39,10 +43,13 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
             "{name}: nothing to adopt; the records were trained by this code"
         ));
     }
-    runs::write_runs(&path, &renamed)?;
     let revision = Revision::of(Path::new("."));
     let reproduced = provenance.reproduced(revision, verified, checked.until, contents(spec));
-    reproduced.write(&folder)?;
+    let ids = before.iter().zip(renamed.iter().map(|record| &record.id));
+    let ids: BTreeMap<&str, &str> = ids.map(|(old, new)| (old.as_str(), new.as_str())).collect();
+    reproduced.with_ids(&ids).write(&folder)?;
+    runs::write_runs(&path, &renamed)?;
+    manifest::refresh(&folder)?;
     Ok(format!(
         "{name}: adopted {} that other code trained",
         counted(changed, "record")

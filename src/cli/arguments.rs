@@ -64,6 +64,13 @@ pub(crate) struct Results {
 }
 
 impl ResultsArg {
+    /// As if the command line named `folder`.
+    pub(crate) fn at(folder: &Path) -> Self {
+        Self {
+            given: Some(folder.to_owned()),
+        }
+    }
+
     /// Whether the command line names the folder.
     pub(crate) const fn is_given(&self) -> bool {
         self.given.is_some()

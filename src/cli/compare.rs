@@ -3,6 +3,7 @@
 use super::arguments::{Format, FormatArg, ResultsArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
+use super::manifest::{self, published};
 use super::measure::Bench;
 use super::select::Selection;
 use super::{folder, preflight, signals, trainer, variant};
@@ -277,9 +278,7 @@ fn write(comparison: &DeviceComparison, home: &Path, made: &Compared) -> Result<
     write_atomic(&home.join(COMPARISON_FILE), text(comparison).as_bytes())?;
     let cells = comparison.trained_cells();
     Provenance::of_comparison(&comparison.devices, cells, made).write(home)?;
-    for target in folder::comparison_files(home)? {
-        target.write()?;
-    }
+    manifest::write(&published(folder::comparison_files(home)?, home)?)?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
-//! Terminal output: data on standard output, everything else on standard error.
+//! Terminal output: data on standard output, everything else on standard error. Escape sequences in it become
+//! text, wherever they come from.
 
 use super::exit::{Code, Failure};
+use crate::text::visible::visible;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -37,6 +39,7 @@ impl Console {
         }
         let write = || {
             let mut out = io::stdout().lock();
+            let text = visible(text);
             out.write_all(text.as_bytes()).and_then(|()| out.flush())
         };
         match self.bar.suspend(write) {
@@ -86,7 +89,7 @@ impl Console {
     fn line(&self, text: &str) {
         // If standard error is closed, there is no other stream to report it on.
         self.bar.suspend(|| {
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", visible(text));
         });
     }
 

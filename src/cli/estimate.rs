@@ -4,7 +4,7 @@ use super::arguments::RunSettings;
 use super::console::Console;
 use super::exit::Failure;
 use super::trainer;
-use super::work::Work;
+use super::work::Survey;
 use crate::recipe::Probe;
 use crate::text::counted;
 use crate::trainer::{Job, Trainer};
@@ -18,22 +18,21 @@ use std::thread;
 /// timed and scaled to the number of cells of the others. As many jobs are timed in parallel as a run
 /// trains, because parallel jobs slow each other down.
 pub(super) fn seconds(
-    work: &Work,
+    survey: &Survey,
     settings: &RunSettings,
     results: &Path,
     console: &Console,
 ) -> Result<Option<f64>, Failure> {
-    let spec = &work.plan.spec;
-    let workers = settings.jobs(spec).min(work.jobs.len()).max(1);
-    let (device, folder) = (&work.plan.device, results.join(&spec.name));
+    let spec = &survey.spec;
+    let workers = settings.jobs(spec).min(survey.sizes().count()).max(1);
+    let (device, folder) = (&survey.device, results.join(&spec.name));
     let trainer = trainer::trainer_of(spec, device, settings.isolate, workers, &folder)?;
-    let mut firsts: Vec<&Job> = Vec::new();
-    for job in &work.jobs {
-        if !firsts.iter().any(|first| first.arm == job.arm) {
-            firsts.push(job);
-        }
-    }
-    let name = &work.plan.spec.name;
+    let firsts: Vec<&Job> = survey
+        .arms
+        .iter()
+        .filter_map(|arm| arm.first.as_ref())
+        .collect();
+    let name = &spec.name;
     console.detail(&format!("{name}: timing {}", counted(firsts.len(), "arm")));
     let next = AtomicUsize::new(0);
     let timed: Mutex<BTreeMap<&str, Option<f64>>> = Mutex::default();
@@ -63,9 +62,9 @@ pub(super) fn seconds(
         ));
         return Ok(None);
     }
-    let jobs = work.jobs.iter().map(|job| {
-        let per_cell = timed.get(job.arm.as_str()).copied().flatten();
-        per_cell.unwrap_or(0.0) * job.cells.len() as f64
+    let jobs = survey.sizes().map(|(arm, cells)| {
+        let per_cell = timed.get(arm).copied().flatten();
+        per_cell.unwrap_or(0.0) * cells as f64
     });
     Ok(Some(makespan(jobs, workers)))
 }

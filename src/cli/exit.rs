@@ -11,6 +11,8 @@ use crate::run::lock::LockError;
 use crate::run::looks::LooksError;
 use crate::run::{RecordError, RunError};
 use crate::spec::SpecError;
+use crate::text::visible::{steering, visible};
+use clap::error::ContextValue;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -193,7 +195,12 @@ pub(super) fn code(done: Result<Code, Failure>, console: &Console) -> ExitCode {
 /// Prints help and version to standard output, clap's errors to standard error.
 pub(super) fn print_clap(error: &clap::Error) -> ExitCode {
     // A closed pipe is not an error: see `Console::print`.
-    let _ = error.print();
+    let steers = |value: &ContextValue| steering(&value.to_string()).is_some();
+    let _ = match error.context().any(|(_, value)| steers(value)) {
+        false => error.print(),
+        // It quotes an argument with an escape sequence.
+        true => writeln!(io::stderr(), "{}", visible(&error.render().to_string())),
+    };
     if let Some(tip) = tips::tip(error) {
         let _ = writeln!(io::stderr(), "\ntip: {tip}");
     }

@@ -6,7 +6,7 @@ use super::{seeds, variant};
 use crate::analysis::{SharedCells, Summary};
 use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
-use crate::files::{FileError, absolute, write_atomic};
+use crate::files::{FileError, absolute, read, read_text, write_atomic};
 use crate::plan::{Plan, shared_cells};
 use crate::plot::FIGURE_FILES;
 use crate::provenance::{Provenance, fingerprint};
@@ -37,7 +37,7 @@ pub(crate) struct DerivedFile {
 impl DerivedFile {
     /// Whether the file on disk has this content.
     pub(crate) fn is_current(&self) -> bool {
-        match (&self.content, fs::read(&self.path)) {
+        match (&self.content, read(&self.path)) {
             (Some(content), Ok(found)) => found == content.as_bytes(),
             (None, found) => found.is_err() && !self.path.exists(),
             (Some(_), Err(_)) => false,
@@ -247,7 +247,7 @@ fn stale_claims(claims: &[Claim], folder: &Path) -> Vec<DerivedFile> {
         claims.iter().any(|claim| Some(&*claim.name) == stem)
     };
     let is_ours = |path: &Path| {
-        let text = fs::read_to_string(path).unwrap_or_default();
+        let text = read_text(path).unwrap_or_default();
         text.trim_end().ends_with(CLAIM_FOOTER)
     };
     let entries = folder.read_dir().into_iter().flatten().flatten();
@@ -322,7 +322,7 @@ pub(crate) fn comparisons(results: &Path) -> BTreeMap<String, PathBuf> {
 
 /// Reads the comparison in the file `path`.
 pub(crate) fn read_comparison(path: &Path) -> Result<DeviceComparison, Failure> {
-    let text = fs::read_to_string(path).map_err(FileError::of("read", path))?;
+    let text = read_text(path).map_err(FileError::of("read", path))?;
     serde_json::from_str(&text).map_err(|e| {
         let path = path.display();
         Failure::unavailable(format!(
@@ -348,6 +348,6 @@ pub(crate) fn comparison_files(folder: &Path) -> Result<Vec<DerivedFile>, Failur
 }
 
 fn summary(path: &Path) -> Result<Summary, String> {
-    let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let text = read_text(path).map_err(|e| e.to_string())?;
     serde_json::from_str(&text).map_err(|e| e.to_string())
 }

@@ -4,6 +4,7 @@ use super::arguments::{OTHER_RESULTS, RESULTS, ResultsArg};
 use super::exit::Failure;
 use super::root;
 use crate::analysis::Summary;
+use crate::files::{FileError, read_text};
 use crate::report::SUMMARY_FILE;
 use crate::spec::{CLAIMS_FILE, Claim, nearest};
 use crate::text::counted;
@@ -159,8 +160,7 @@ fn quoted(names: &[&str]) -> String {
 
 fn read(folder: PathBuf) -> Result<Found, Failure> {
     let path = folder.join(SUMMARY_FILE);
-    let text =
-        std::fs::read_to_string(&path).map_err(crate::files::FileError::of("read", &path))?;
+    let text = read_text(&path).map_err(FileError::of("read", &path))?;
     match serde_json::from_str(&text) {
         Ok(summary) => Ok(Found { folder, summary }),
         Err(error) => Err(Failure::unavailable(format!(

@@ -5,7 +5,8 @@ use super::compared::{Compared, Paired, advice, parse};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::folder;
-use crate::files::FileError;
+use super::manifest::{self, published};
+use crate::files::{FileError, check_writable, open};
 use crate::plan::Plan;
 use crate::provenance;
 use crate::record::CellRecord;
@@ -14,9 +15,8 @@ use crate::run::runs;
 use crate::scores::{Columns, DEVICE, Scores, ScoresError, Table};
 use crate::spec::{GivenScores, RESOLVED_FILE, Spec};
 use crate::study::{Study, StudyArm, StudyProgram, StudySeeds, distinct, name};
-use crate::text::placeholder;
-use std::fs;
-use std::io::{self, Read};
+use crate::text::{placeholder, utf8};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -142,11 +142,18 @@ impl Args {
         let mut bytes = Vec::new();
         let read = match self.file.to_str() {
             Some(STDIN) => io::stdin().lock().read_to_end(&mut bytes),
-            _ => fs::File::open(&self.file).and_then(|mut file| file.read_to_end(&mut bytes)),
+            _ => open(&self.file).and_then(|mut file| file.read_to_end(&mut bytes)),
         };
+        if let Err(error) = &read
+            && error.kind() == ErrorKind::InvalidInput
+        {
+            return Err(Failure::usage(format!(
+                "{}: {error}; for a pipe, give `-` and redirect standard input",
+                self.shown()
+            )));
+        }
         read.map_err(FileError::of("read", &self.file))?;
-        String::from_utf8(bytes)
-            .map_err(|_| Failure::usage(format!("{}: is not UTF-8 text", self.shown())))
+        utf8::text(bytes).map_err(|why| Failure::usage(format!("{}: {why}", self.shown())))
     }
 
     fn name_of_file(&self) -> String {
@@ -250,11 +257,11 @@ fn write(
             folder.display()
         )));
     }
-    let files = folder::files(spec, derived, results).into_iter();
-    for file in files.filter(|file| !file.path.ends_with(RESOLVED_FILE)) {
-        file.write()?;
-    }
+    check_writable(&folder)?;
     runs::write_runs(&folder.join(runs::NAME), records)?;
+    let mut files = folder::files(spec, derived, results);
+    files.retain(|file| !file.path.ends_with(RESOLVED_FILE));
+    manifest::write(&published(files, &folder)?)?;
     console.info(&format!(
         "wrote the report to `{}`",
         folder.join(REPORT_FILE).display()

@@ -1,5 +1,6 @@
 //! Log messages of libraries, on standard error.
 
+use crate::text::visible::visible;
 use log::LevelFilter;
 use std::io::Write;
 
@@ -20,7 +21,7 @@ pub(super) fn start(quiet: bool, verbose: u8) {
                 log::Level::Warn => "warning".to_owned(),
                 other => other.as_str().to_lowercase(),
             };
-            writeln!(out, "{level}: {}", record.args())
+            writeln!(out, "{level}: {}", visible(&record.args().to_string()))
         })
         .try_init();
     // Tests in one process share the first logger.

@@ -12,7 +12,6 @@ use crate::compare::results::{
     TimingOutcome,
 };
 use crate::device;
-use crate::provenance::Provenance;
 use crate::spec::Spec;
 use crate::trainer::Job;
 use crate::trainer::StopFlag;
@@ -195,14 +194,12 @@ impl<'a> Bench<'a> {
             let name = format!("{} on {}", self.spec.name, info.name);
             let watch = RunProgress::new(self.console, &name, jobs.len());
             let setting = trainer::setting(&info.name, Some(info), self.spec);
-            let report = accuracy::train(plan, self.home, workers, &*trainer, &watch, self.stop)?;
+            let (home, stop) = (self.home, self.stop);
+            let report = accuracy::train(plan, home, workers, &*trainer, &watch, stop, &setting)?;
             if report.stopped {
                 return Err(self.stopped());
             }
             self.trained.set(self.trained.get() + report.trained);
-            if let Some(provenance) = Provenance::of_run(&setting, &report) {
-                provenance.write(&self.home.join(&plan.spec.name))?;
-            }
             let trained = accuracy::trained(plan, self.home)?;
             for (arm, trained) in found.iter_mut().zip(trained) {
                 arm.push(OnDevice {

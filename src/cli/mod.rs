@@ -11,17 +11,20 @@ mod data;
 mod data_sheet;
 mod devices;
 mod diff;
+mod draw;
 mod estimate;
 mod exit;
 mod explain;
 mod folder;
 mod found;
+mod fsck;
 mod init;
 mod instructions;
 mod judge;
 mod list;
 mod logging;
 mod looks;
+mod manifest;
 mod measure;
 mod models;
 mod new;
@@ -72,6 +75,7 @@ Examples:
   ablate diff dropout dropout@epochs=1 compare two results, arm by arm
   ablate report --check                check that reports match their records
   ablate verify --cells 5              retrain 5 recorded cells and compare
+  ablate fsck --repair                 check results folders, and repair them
   ablate compare --devices flex,wgpu   compare two devices: speed and results
 
 Results of unchanged experiments from `experiments/` on the default device go
@@ -152,6 +156,8 @@ enum Verb {
     Report(report::Args),
     /// Train some recorded cells again and compare
     Verify(verify::Args),
+    /// Check results folders for damage, and repair them
+    Fsck(fsck::Args),
     /// Compare devices: rounding errors, accuracy and speed
     Compare(compare::Args),
     /// List the model presets, or show one
@@ -219,6 +225,7 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::Check(args)) => check::check(&args, console),
         Some(Verb::Report(args)) => report::report(&args, console),
         Some(Verb::Verify(args)) => verify::verify(&args, console),
+        Some(Verb::Fsck(args)) => fsck::fsck(&args, console),
         Some(Verb::Compare(args)) => compare::compare(&args, console),
         Some(Verb::Models(args)) => models::models(&args, console),
         Some(Verb::Data(args)) => data::data(&args, console),

@@ -6,7 +6,7 @@ use super::estimate;
 use super::exit::{Code, Failure};
 use super::folder::summary_of;
 use super::run;
-use super::work::Work;
+use super::work::Survey;
 use crate::analysis::{PowerForecast, power_forecast};
 use crate::plan::warnings;
 use crate::spec::{Contrast, Expect, Metric};
@@ -80,42 +80,51 @@ struct Warning {
 }
 
 pub(super) fn plan(args: &Args, console: &Console) -> Result<Code, Failure> {
-    let (works, results) = args.run.work()?;
-    preview(&works, &args.run.settings, &results, &args.wanted, console)
+    let (surveys, results) = args.run.surveys()?;
+    preview(
+        &surveys,
+        &args.run.settings,
+        &results,
+        &args.wanted,
+        console,
+    )
 }
 
-/// Prints what a run of `works` would train.
+/// Prints what a run would train.
 pub(super) fn preview(
-    works: &[Work],
+    surveys: &[Survey],
     settings: &RunSettings,
     results: &Results,
     wanted: &Wanted,
     console: &Console,
 ) -> Result<Code, Failure> {
-    run::find_device(works, console)?;
-    for text in works.iter().flat_map(|work| &work.damaged) {
+    let on = surveys
+        .iter()
+        .map(|survey| (&survey.spec, survey.device.as_str()));
+    run::find_device(on, console)?;
+    for text in surveys.iter().flat_map(|survey| &survey.damaged) {
         console.warn(&format!("{text}; its cell counts as missing"));
     }
     let mut planned = Vec::new();
-    for work in works {
+    for survey in surveys {
         let seconds = match wanted.no_time {
             true => None,
-            false => estimate::seconds(work, settings, &results.folder, console)?,
+            false => estimate::seconds(survey, settings, &results.folder, console)?,
         };
-        let summary = summary_of(&work.plan.spec.name, &results.folder);
-        let contrasts = power_forecast(&work.plan.spec, summary.as_ref(), wanted.expected_error);
-        planned.push(describe(work, contrasts, seconds));
+        let summary = summary_of(&survey.spec.name, &results.folder);
+        let contrasts = power_forecast(&survey.spec, summary.as_ref(), wanted.expected_error);
+        planned.push(describe(survey, contrasts, seconds));
     }
     match wanted.format.format {
         Format::Json => console.print_json(&planned)?,
-        Format::Text => console.print(&text(works, &planned, &results.to_string()))?,
+        Format::Text => console.print(&text(surveys, &planned, &results.to_string()))?,
     }
     Ok(Code::Done)
 }
 
-fn describe(work: &Work, contrasts: Vec<PowerForecast>, seconds: Option<f64>) -> Planned {
-    let spec = &work.plan.spec;
-    let to_run = contrasts.iter().filter(|_| !work.jobs.is_empty());
+fn describe(survey: &Survey, contrasts: Vec<PowerForecast>, seconds: Option<f64>) -> Planned {
+    let (spec, jobs) = (&survey.spec, survey.sizes().count());
+    let to_run = contrasts.iter().filter(|_| jobs > 0);
     let weak = to_run.filter_map(PowerForecast::weak);
     let weak = weak.map(|weak| Warning {
         what: weak.to_string(),
@@ -131,20 +140,20 @@ fn describe(work: &Work, contrasts: Vec<PowerForecast>, seconds: Option<f64>) ->
         title: spec.title.clone(),
         arms: spec.arms.len(),
         seeds: spec.seeds.len(),
-        cells: work.plan.ids().len(),
-        recorded: work.recorded,
-        committed: work.committed,
-        to_train: work.to_train(),
-        jobs: work.jobs.len(),
+        cells: survey.cells,
+        recorded: survey.recorded,
+        committed: survey.committed,
+        to_train: survey.to_train(),
+        jobs,
         seconds,
         contrasts,
         warnings,
     }
 }
 
-fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
+fn text(surveys: &[Survey], planned: &[Planned], results: &str) -> String {
     let mut out = String::new();
-    for (work, plan) in works.iter().zip(planned) {
+    for (survey, plan) in surveys.iter().zip(planned) {
         out.push_str(&format!("{}: {}\n", plan.name, plan.title));
         for warning in &plan.warnings {
             out.push_str(&paragraph(1, &format!("warning: {}", warning.what)));
@@ -152,7 +161,7 @@ fn text(works: &[Work], planned: &[Planned], results: &str) -> String {
         }
         out.push_str(&paragraph(1, &cells(plan, results)));
         out.push_str(&committed(plan));
-        for (contrast, forecast) in work.plan.spec.contrasts.iter().zip(&plan.contrasts) {
+        for (contrast, forecast) in survey.spec.contrasts.iter().zip(&plan.contrasts) {
             out.push_str(&paragraph(1, &power(contrast, forecast)));
         }
         out.push('\n');

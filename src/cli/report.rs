@@ -5,11 +5,12 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::folder::{self, DerivedFile};
 use super::looks;
+use super::manifest::{self, published};
 use super::select::{ALL, Selection};
 use super::variant;
 use crate::analysis::Summary;
 use crate::data;
-use crate::files::{FileError, absolute};
+use crate::files::{FileError, absolute, read_text};
 use crate::plan::Plan;
 use crate::provenance::{Provenance, fingerprint};
 use crate::recipe::NetRecipe;
@@ -19,7 +20,6 @@ use crate::run::runs;
 use crate::spec::{Arm, Claim, Spec};
 use crate::text::counted;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Name of the marked block that holds the overview in a hand-written page.
@@ -46,6 +46,55 @@ pub(crate) struct Args {
 }
 
 pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
+    let Reports {
+        page,
+        targets,
+        mut stale,
+        damaged,
+    } = reports(args, console)?;
+    if args.check {
+        stale.extend(damaged);
+        return check(&targets, stale, console);
+    }
+    let code = write(&targets, console)?;
+    if args.open {
+        open_page(&page, console)?;
+    }
+    match damaged.is_empty() {
+        true => Ok(code),
+        false => Err(Failure::several(Code::Differs, damaged)),
+    }
+}
+
+/// Rebuilds all reports in `results`, or only that of the experiment in `file`, and prints warnings only.
+pub(super) fn rebuild(
+    file: Option<&Path>,
+    results: &Path,
+    console: &Console,
+) -> Result<(), Failure> {
+    let names = file.map(|file| file.display().to_string());
+    let args = Args {
+        selection: Selection::of(names.into_iter().collect()),
+        results: ResultsArg::at(results),
+        check: false,
+        splice: Vec::new(),
+        open: false,
+    };
+    manifest::write(&reports(&args, console)?.targets)?;
+    Ok(())
+}
+
+/// The derived files, and what is wrong with the records that they are derived from.
+struct Reports {
+    /// The page of the experiment, or the index.
+    page: PathBuf,
+    targets: Vec<DerivedFile>,
+    /// Records of other experiment files.
+    stale: Vec<String>,
+    damaged: Vec<String>,
+}
+
+fn reports(args: &Args, console: &Console) -> Result<Reports, Failure> {
     let mut specs = args.selection.specs(ALL)?;
     let results = args.results.folder(&args.selection, &specs, None).folder;
     if args.selection.names.is_empty() {
@@ -65,7 +114,8 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     };
     let mut targets = Vec::new();
     for folder in &compared {
-        targets.extend(folder::comparison_files(folder)?);
+        let files = folder::comparison_files(folder)?;
+        targets.extend(published(files, folder)?);
     }
     let (mut stale, mut damaged) = (Vec::new(), Vec::new());
     let mut summaries = Vec::new();
@@ -73,7 +123,8 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     for spec in &specs {
         let runs = folder::recorded_runs(spec, &results)?;
         let derived = folder::derive(spec, &runs, &results, &neighbours, console)?;
-        targets.extend(folder::files(spec, &derived, &results));
+        let files = folder::files(spec, &derived, &results);
+        targets.extend(published(files, &results.join(&spec.name))?);
         summaries.push(derived.summary);
         damaged.extend(damage(spec, &results, &runs));
         match check_recipe(spec, &results, &runs.records) {
@@ -86,23 +137,18 @@ pub(super) fn report(args: &Args, console: &Console) -> Result<Code, Failure> {
     let summaries = folder::summaries(&results, &summaries, console);
     let claims = Claim::load_all(&args.selection.experiments)?;
     if !summaries.is_empty() {
-        targets.extend(folder::overview_files(&claims, &summaries, &results)?);
+        let files = folder::overview_files(&claims, &summaries, &results)?;
+        targets.extend(published(files, &results)?);
     }
     for page in &args.splice {
         targets.push(spliced(page, &claims, &summaries, &results)?);
     }
-    if args.check {
-        stale.extend(damaged);
-        return check(&targets, stale, console);
-    }
-    let code = write(&targets, console)?;
-    if args.open {
-        open_page(&page(&specs, args, &results), console)?;
-    }
-    match damaged.is_empty() {
-        true => Ok(code),
-        false => Err(Failure::several(Code::Differs, damaged)),
-    }
+    Ok(Reports {
+        page: page(&specs, args, &results),
+        targets,
+        stale,
+        damaged,
+    })
 }
 
 /// An error if lines of the `runs.jsonl` of an experiment are damaged.
@@ -148,14 +194,11 @@ pub(super) fn recorded(specs: Vec<Spec>, results: &Path) -> Result<Vec<Spec>, Fa
 }
 
 fn write(targets: &[DerivedFile], console: &Console) -> Result<Code, Failure> {
-    let mut written = 0;
-    for target in targets {
-        if target.write()? {
-            written += 1;
-            console.print(&format!("wrote {}\n", target.path.display()))?;
-        }
+    let written = manifest::write(targets)?;
+    for path in &written {
+        console.print(&format!("wrote {}\n", path.display()))?;
     }
-    if written == 0 {
+    if written.is_empty() {
         console.info("all derived files are up to date");
     }
     Ok(Code::Done)
@@ -215,7 +258,7 @@ fn spliced(
     summaries: &[Summary],
     results: &Path,
 ) -> Result<DerivedFile, Failure> {
-    let text = fs::read_to_string(page).map_err(FileError::of("read", page))?;
+    let text = read_text(page).map_err(FileError::of("read", page))?;
     let prefix = format!("{}/", results.display());
     let table = match claims.is_empty() {
         true => overview_table(summaries, &prefix),

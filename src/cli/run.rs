@@ -4,17 +4,18 @@ use super::arguments::{Results, ResultsArg, RunSettings};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::looks::{self, Next, UntilDecided};
+use super::manifest::{self, published};
 use super::progress::{RunProgress, units};
 use super::select::Selection;
-use super::work::Work;
+use super::work::{Survey, Work};
 use super::{folder, preflight, seeds, signals, trainer, variant};
 use crate::analysis::{Summary, power_forecast, weak_contrasts};
 use crate::device::DeviceInfo;
 use crate::files::check_writable;
-use crate::provenance::Provenance;
+use crate::provenance::run_recorded;
 use crate::record::CellRecord;
 use crate::report::{Derived, REPORT_FILE, answer, changed_by, claims_text, unchanged};
-use crate::run::{Reproduction, RunOptions, RunReport, looks as looks_file, run_spec, runs};
+use crate::run::{Reproduction, RunOptions, RunReport, looks as looks_file, runs};
 use crate::spec::{Claim, Spec};
 use crate::text::counted;
 use crate::trainer::StopFlag;
@@ -42,17 +43,20 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Returns the work on every selected experiment, and the results folder.
-    pub(crate) fn work(&self) -> Result<(Vec<Work>, Results), Failure> {
-        self.work_until(&UntilDecided::default(), |results| results)
+    /// A survey of every selected experiment, and the results folder.
+    pub(crate) fn surveys(&self) -> Result<(Vec<Survey>, Results), Failure> {
+        let (specs, results) = self.specs(&UntilDecided::default(), |results| results)?;
+        let survey = |spec| Survey::new(spec, &self.settings, &results.folder);
+        let surveys = specs.iter().map(survey).collect::<Result<_, _>>()?;
+        Ok((surveys, results))
     }
 
-    /// [`Self::work`] with seeds added as `until` says, in the results folder that `change` gives.
-    fn work_until(
+    /// Every selected experiment, with seeds added as `until` says, and the results folder that `change` gives.
+    fn specs(
         &self,
         until: &UntilDecided,
         change: impl FnOnce(Results) -> Results,
-    ) -> Result<(Vec<Work>, Results), Failure> {
+    ) -> Result<(Vec<Spec>, Results), Failure> {
         let named = |spec: Spec| {
             let given = self.settings.given_device();
             let device = given.map(|_| self.settings.device_of(&spec).to_owned());
@@ -65,31 +69,40 @@ impl Common {
         let results = change(self.results.folder(&self.selection, &specs, None));
         variant::check_files(&specs, &results.folder)?;
         let given = self.selection.gives_seeds();
-        let works = prepared(specs, &self.settings, &results, given, until)?;
-        Ok((works, results))
+        let specs = looked_at(specs, &results, given, until)?;
+        Ok((specs, results))
     }
 }
 
-/// The work on `specs`, with the looks that their results folders record. `given` says whether the command
-/// line names the number of seeds. Where seeds are added until there is a verdict, it is that of the first
-/// look.
+/// `specs` with the looks that their results folders record. `given` says whether the command line names the
+/// number of seeds. Where seeds are added until there is a verdict, it is that of the first look.
 ///
 /// # Errors
 /// If fewer seeds are asked for than were looked at, or records cannot be read.
-pub(super) fn prepared(
+pub(super) fn looked_at(
     specs: Vec<Spec>,
-    settings: &RunSettings,
     results: &Results,
     given: bool,
     until: &UntilDecided,
-) -> Result<Vec<Work>, Failure> {
+) -> Result<Vec<Spec>, Failure> {
     let more = until.until_decided;
     let specs = (specs.into_iter())
         .map(|spec| looks::before_run(spec, &results.folder, given, more))
         .collect::<Result<Vec<_>, _>>()?;
-    let specs = (specs.into_iter())
+    (specs.into_iter())
         .map(|spec| if more { until.begin(spec) } else { Ok(spec) })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect()
+}
+
+/// The work on `specs`.
+///
+/// # Errors
+/// If existing records cannot be read.
+pub(super) fn works(
+    specs: &[Spec],
+    settings: &RunSettings,
+    results: &Results,
+) -> Result<Vec<Work>, Failure> {
     let work = |spec| Work::new(spec, settings, &results.folder);
     specs.iter().map(work).collect()
 }
@@ -97,12 +110,12 @@ pub(super) fn prepared(
 pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
     let Args { common, until } = args;
     let reason = "`--until-decided` changes the number of seeds";
-    let (works, results) = common.work_until(until, |results| match until.until_decided {
+    let (specs, results) = common.specs(until, |results| match until.until_decided {
         true => results.changed(&common.results, reason),
         false => results,
     })?;
     let request = Request {
-        works,
+        works: works(&specs, &common.settings, &results)?,
         settings: &common.settings,
         results: &results,
         until,
@@ -130,7 +143,10 @@ pub(super) fn execute(request: Request<'_>, console: &Arc<Console>) -> Result<Co
         until,
         claims,
     } = request;
-    let device = find_device(&works, console)?;
+    let on = works
+        .iter()
+        .map(|work| (&work.plan.spec, work.plan.device.as_str()));
+    let device = find_device(on, console)?;
     check_inputs(&works, results)?;
     announce(&works, results, console);
     for work in works.iter().filter(|work| !work.jobs.is_empty()) {
@@ -226,13 +242,13 @@ fn announce(works: &[Work], results: &Results, console: &Console) {
     }
 }
 
-/// Looks up the device of nets, if there are any.
-pub(super) fn find_device(
-    works: &[Work],
+/// Looks up the device of those experiments that train nets, if there are any.
+pub(super) fn find_device<'a>(
+    on: impl Iterator<Item = (&'a Spec, &'a str)>,
     console: &Console,
 ) -> Result<Option<DeviceInfo>, Failure> {
-    let nets = works.iter().filter(|work| work.plan.spec.program.is_none());
-    let devices: BTreeSet<&str> = nets.map(|work| work.plan.device.as_str()).collect();
+    let nets = on.filter(|(spec, _)| spec.program.is_none());
+    let devices: BTreeSet<&str> = nets.map(|(_, device)| device).collect();
     match devices.into_iter().collect::<Vec<_>>()[..] {
         [] => Ok(None),
         [device] => trainer::find_device(device, console).map(Some),
@@ -363,12 +379,10 @@ impl Run<'_> {
         let (device, folder) = (&work.plan.device, self.results.join(&spec.name));
         let trainer = trainer::trainer_of(spec, device, settings.isolate, jobs, &folder)?;
         let progress = RunProgress::new(self.console, &spec.name, work.jobs.len());
-        let report = run_spec(&work.plan, &*trainer, &options, &progress, &self.stop)?;
-        if let Some(provenance) = Provenance::of_run(&setting, &report).filter(|_| !report.stopped)
-        {
-            provenance.write(&folder)?;
-        }
-        Ok(report)
+        let (plan, stop) = (&work.plan, &self.stop);
+        Ok(run_recorded(
+            plan, &*trainer, &options, &progress, stop, &setting,
+        )?)
     }
 }
 
@@ -380,13 +394,11 @@ fn write_files(
     results: &Path,
     console: &Console,
 ) -> Result<(), Failure> {
-    for file in folder::files(spec, derived, results) {
-        file.write()?;
-    }
+    let own = results.join(&spec.name);
+    manifest::write(&published(folder::files(spec, derived, results), &own)?)?;
     let summaries = folder::summaries(results, std::slice::from_ref(&derived.summary), console);
-    for file in folder::overview_files(claims, &summaries, results)? {
-        file.write()?;
-    }
+    let overview = folder::overview_files(claims, &summaries, results)?;
+    manifest::write(&published(overview, results)?)?;
     let folder = results.join(&derived.summary.name);
     console.info(&format!(
         "{}: wrote the report to `{}`",

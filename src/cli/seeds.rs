@@ -4,24 +4,23 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::signals;
 use crate::analysis::SeedCheck;
-use crate::files::write_atomic;
+use crate::files::{read_text, write_atomic};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
 use crate::run::events::Silent;
 use crate::spec::ProgramDesign;
 use crate::trainer::{Job, StopFlag, Trainer};
-use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// File name in a results folder.
-const NAME: &str = "seeds.json";
+pub(crate) const NAME: &str = "seeds.json";
 
 /// Reads the check of the seeds in `folder`, if there is one.
 pub(super) fn read(folder: &Path) -> Option<SeedCheck> {
-    let text = fs::read_to_string(folder.join(NAME)).ok()?;
+    let text = read_text(&folder.join(NAME)).ok()?;
     serde_json::from_str(&text).ok()
 }
 

@@ -37,6 +37,16 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
+    /// Selects `names` as they are.
+    pub(crate) fn of(names: Vec<String>) -> Self {
+        Self {
+            names,
+            experiments: root::experiments(),
+            set: Vec::new(),
+            seeds: None,
+        }
+    }
+
     /// Loads the selected experiments without repeats, in the order of the arguments. Without
     /// arguments, `default` is selected.
     ///

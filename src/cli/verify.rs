@@ -5,14 +5,14 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{RunProgress, units};
 use super::select::{ALL, Selection};
-use super::{adopt, looks, preflight, signals, trainer, variant};
+use super::{adopt, draw, looks, preflight, signals, trainer, variant};
 use crate::device;
 use crate::files::FileError;
 use crate::machine::cores;
 use crate::plan::{Plan, PlannedCell};
 use crate::provenance::{Provenance, fingerprint, instructions};
 use crate::record::{CellRecord, Outcome};
-use crate::run::{Reproduction, RunOptions, run_spec, runs};
+use crate::run::{Reproduction, RunOptions, contradictions, described, journal, run_spec, runs};
 use crate::spec::Spec;
 use crate::trainer::StopFlag;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,14 +21,17 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Largest number of cells that a message names.
+const MOST_NAMED: usize = 3;
+
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
     results: ResultsArg,
-    /// Cells of each experiment to train again, spread over
-    /// its arms
+    /// Cells of each experiment to train again, drawn at
+    /// random
     #[arg(
         long,
         value_name = "N",
@@ -37,6 +40,13 @@ pub(crate) struct Args {
         verbatim_doc_comment
     )]
     cells: NonZeroUsize,
+    /// Train every recorded cell again
+    #[arg(long, conflicts_with_all = ["cells", "draw_seed"])]
+    all: bool,
+    /// Seed of the draw, to repeat one; by default another
+    /// each time
+    #[arg(long, value_name = "N", verbatim_doc_comment)]
+    draw_seed: Option<u64>,
     /// Train and compare only up to the first evaluation
     /// at or after this epoch (or this step, if the
     /// training counts in steps)
@@ -66,9 +76,18 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
         false => specs,
     };
     let mut checks = Vec::new();
+    let seed = args.draw_seed.unwrap_or_else(draw::fresh_seed);
     for spec in &specs {
         preflight::check_arms(spec)?;
-        checks.push(select_cells(spec, &results, args)?);
+        checks.push(select_cells(spec, &results, args, seed)?);
+    }
+    if checks
+        .iter()
+        .any(|check| check.recorded > check.records.len())
+    {
+        console.info(&format!(
+            "cells are drawn at random; `--draw-seed {seed}` draws the same"
+        ));
     }
     let mut seen = BTreeMap::new();
     for check in &checks {
@@ -89,13 +108,31 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             differ.push(format!("{name}: not verified, because {lines}; {advice}"));
             continue;
         }
+        if !check.provenance {
+            console.warn(&format!(
+                "{name}: there is no `provenance.json` that can be read, so it is not known where the records \
+                 come from"
+            ));
+        }
         let paths = Paths::new(&check.plan, &results);
         if let Some(text) = paths.told() {
             console.info(&format!("{name}: {text}"));
         }
         let found = retrain(check, args.isolate, console, &stop)?;
         let text = super::run::reproduced(&found).unwrap_or_default();
-        match found.identical == found.compared && found.only_planned == 0 {
+        let reproduced = found.identical == found.compared && found.only_planned == 0;
+        if let [first, more @ ..] = &check.contradicting[..] {
+            let others = named_cells(more);
+            let wrong = match reproduced {
+                true => "; the training gives those of `runs.jsonl`, so the journal is wrong",
+                false => "",
+            };
+            differ.push(format!(
+                "{name}: the journal and `runs.jsonl` have different numbers for {first}{others}{wrong}"
+            ));
+        }
+        match reproduced {
+            true if !check.contradicting.is_empty() => {}
             true => {
                 console.print(&format!("ok {name}: {text}{}\n", check.extent()))?;
                 if args.adopt {
@@ -105,7 +142,8 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             }
             false => {
                 let (own, paths) = (caveat(&check.plan), paths.caveat());
-                differ.push(format!("{name}: {text}{own}{paths}"));
+                let cells = named_cells(&found.differing);
+                differ.push(format!("{name}: {text}{cells}{own}{paths}"));
             }
         }
     }
@@ -113,6 +151,16 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
         true => Ok(Code::Done),
         false => Err(Failure::several(Code::Differs, differ)),
     }
+}
+
+/// The first cells that differ, each with a field.
+fn named_cells(differing: &[String]) -> String {
+    let shown = differing.iter().take(MOST_NAMED);
+    let mut text: String = shown.map(|cell| format!("; {cell}")).collect();
+    if differing.len() > MOST_NAMED {
+        text += &format!("; and {} more", differing.len() - MOST_NAMED);
+    }
+    text
 }
 
 /// Explains why bits may differ although nothing is wrong.
@@ -178,8 +226,14 @@ struct Check {
     plan: Plan,
     /// Their records with the ids of this program, cut to the compared epochs.
     records: Vec<CellRecord>,
+    /// Number of cells among which these were drawn.
+    recorded: usize,
     /// Messages about damaged lines, which cannot be verified.
     damaged: Vec<String>,
+    /// Cells of which the journal has other numbers; they are drawn first.
+    contradicting: Vec<String>,
+    /// Whether `provenance.json` can be read.
+    provenance: bool,
 }
 
 impl Check {
@@ -220,16 +274,23 @@ impl Check {
     }
 }
 
-/// Selects `--cells` recorded cells of `spec`, evenly spaced in the order of its plan. Cells are
-/// matched by arm, learning rate and seed, so records of other code can be verified too.
-fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failure> {
+/// Draws `--cells` recorded cells of `spec`. Cells are matched by arm, learning rate and seed, so records of
+/// other code can be verified too.
+fn select_cells(spec: &Spec, results: &Path, args: &Args, seed: u64) -> Result<Check, Failure> {
     let until = args.until.and_then(|until| cut_at(spec, until.get()));
     let path = results.join(&spec.name).join(runs::NAME);
     let records = super::folder::recorded_runs(spec, results)?;
-    let damaged = super::folder::damage(&records);
+    let mut damaged = super::folder::damage(&records);
     let records = records.records;
     let device = records.first().map_or("", |r| r.device.as_str());
     let mut plan = Plan::new(spec, device, 1, fingerprint(device));
+    let folder = results.join(&spec.name);
+    let journal = journal::inspect(&folder, &plan)?;
+    damaged.extend(journal.damaged.iter().map(ToString::to_string));
+    let contradicting: Vec<CellRecord> = contradictions(&journal.records, &records)
+        .into_iter()
+        .cloned()
+        .collect();
     let record = |cell: &PlannedCell| {
         let found = records.iter().find(|r| {
             adopt::is_record_of(spec, cell, r) && !matches!(r.outcome, Outcome::Failed { .. })
@@ -260,15 +321,34 @@ fn select_cells(spec: &Spec, results: &Path, args: &Args) -> Result<Check, Failu
             _ => format!("`{path}` has no records of `{name}`; train it with `ablate run {name}`"),
         }));
     }
-    let count = args.cells.get().min(known.len());
-    let chosen = (0..count).map(|i| known[(2 * i + 1) * known.len() / (2 * count)].clone());
-    let (cells, records) = chosen.unzip();
+    let recorded = known.len();
+    let count = match args.all {
+        true => recorded,
+        false => args.cells.get(),
+    };
+    let drawn = draw::indices(recorded, count, seed, &spec.name);
+    let doubted = |i: &usize| {
+        let mut all = contradicting.iter();
+        all.any(|record| adopt::is_record_of(spec, &known[*i].0, record))
+    };
+    // Cells that the files disagree about come first.
+    let order = (0..recorded).filter(doubted).chain(drawn);
+    let mut chosen = BTreeSet::new();
+    for index in order {
+        if chosen.len() < count {
+            chosen.insert(index);
+        }
+    }
+    let (cells, records) = chosen.into_iter().map(|i| known[i].clone()).unzip();
     plan.cells = cells;
     plan.until = until;
     Ok(Check {
         plan,
         records,
+        recorded,
         damaged,
+        contradicting: contradicting.iter().map(described).collect(),
+        provenance: Provenance::read(&folder).is_some(),
     })
 }
 

@@ -5,8 +5,9 @@ use super::compared::{Compared, Directed, Paired, parse};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::looks::UntilDecided;
+use super::work::Survey;
 use super::{plan, root, run, variant};
-use crate::files::{FileError, write_atomic};
+use crate::files::{self, FileError, write_atomic};
 use crate::spec::Claim;
 use crate::study::{
     Study, StudyArm, StudyMetric, StudyProgram, StudySeeds, StudySource, distinct, name,
@@ -226,10 +227,12 @@ pub(super) fn vs(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
     let settings = RunSettings::of_programs(&args.device, args.jobs, args.fresh);
     let results = Results::in_folder(&args.results);
     variant::check_files(std::slice::from_ref(&spec), &results.folder)?;
-    let works = run::prepared(vec![spec], &settings, &results, true, &args.until)?;
+    let specs = run::looked_at(vec![spec], &results, true, &args.until)?;
     if args.dry_run {
+        let survey = |spec| Survey::new(spec, &settings, &results.folder);
+        let surveys = specs.iter().map(survey).collect::<Result<Vec<_>, _>>()?;
         return plan::preview(
-            &works,
+            &surveys,
             &settings,
             &results,
             &plan::Wanted::default(),
@@ -237,7 +240,7 @@ pub(super) fn vs(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
         );
     }
     let request = run::Request {
-        works,
+        works: run::works(&specs, &settings, &results)?,
         settings: &settings,
         results: &results,
         until: &args.until,
@@ -428,7 +431,7 @@ fn directory_from(file: Option<&Path>, directory: &Path) -> Result<String, Failu
 /// Writes the experiment file. One with other content stays.
 fn save(path: &Path, text: &str, console: &Console) -> Result<(), Failure> {
     let shown = path.display();
-    match fs::read(path) {
+    match files::read(path) {
         Ok(found) if found == text.as_bytes() => return Ok(()),
         Ok(_) => {
             return Err(Failure::usage(format!(

@@ -1,8 +1,8 @@
-//! The jobs of an experiment that still have to be trained.
+//! The jobs of an experiment that still have to be trained, and a survey of them.
 
 use super::arguments::RunSettings;
 use super::exit::Failure;
-use crate::plan::Plan;
+use crate::plan::{ArmJobs, Outline, Plan};
 use crate::provenance::fingerprint;
 use crate::record::Outcome;
 use crate::run::{Damage, journal, runs};
@@ -22,8 +22,6 @@ pub(crate) struct Work {
     pub(crate) committed: usize,
     /// Jobs that a run would train.
     pub(crate) jobs: Vec<Job>,
-    /// Messages about damaged lines of the journal and of `runs.jsonl`.
-    pub(crate) damaged: Vec<String>,
 }
 
 impl Work {
@@ -42,42 +40,138 @@ impl Work {
             settings.replicas.get(),
             fingerprint(settings.device_of(spec)),
         );
-        let folder = results.join(&spec.name);
-        let mut damaged: Vec<Damage> = Vec::new();
-        let journaled: BTreeSet<String> = match settings.fresh {
-            true => BTreeSet::new(),
-            false => {
-                let (records, lines) = journal::read(&folder, &plan)?;
-                damaged.extend(lines);
-                finished(records.into_values())
-            }
-        };
-        let path = folder.join(runs::NAME);
-        let committed = match path.exists() {
-            true => {
-                let runs = runs::read_planned(&path, |_| Cow::Borrowed(&plan))?;
-                damaged.extend(runs.damaged);
-                finished(runs.records.into_iter())
-            }
-            false => BTreeSet::new(),
-        };
-        let ids = plan.ids();
-        let recorded = ids.iter().filter(|id| journaled.contains(**id)).count();
-        let only_committed = |id: &str| !journaled.contains(id) && committed.contains(id);
-        let done = |id: &str| journaled.contains(id) || settings.adopt && committed.contains(id);
-        let jobs = plan.jobs(|id| !done(id));
+        let there = Recorded::of(&plan, &results.join(&spec.name), settings)?;
+        let (recorded, committed) = there.counts(&plan);
+        let done = there.done(settings);
         Ok(Self {
             recorded,
-            committed: ids.iter().filter(|id| only_committed(id)).count(),
-            jobs,
+            committed,
+            jobs: plan.jobs(|id| !done.contains(id)),
             plan,
-            damaged: damaged.iter().map(Damage::to_string).collect(),
         })
     }
 
     /// Number of cells that a run would train.
     pub(crate) fn to_train(&self) -> usize {
         self.jobs.iter().map(|job| job.cells.len()).sum()
+    }
+}
+
+/// What a run of an experiment would train, without a list of its cells: there may be millions.
+#[derive(Clone, Debug)]
+pub(crate) struct Survey {
+    pub(crate) spec: Spec,
+    pub(crate) device: String,
+    /// Distinct cells.
+    pub(crate) cells: usize,
+    /// Cells with a record in the journal.
+    pub(crate) recorded: usize,
+    /// Cells with a record in the committed `runs.jsonl` only.
+    pub(crate) committed: usize,
+    /// The jobs of each arm.
+    pub(crate) arms: Vec<ArmJobs>,
+    /// Messages about damaged lines of the journal and of `runs.jsonl`.
+    pub(crate) damaged: Vec<String>,
+}
+
+impl Survey {
+    /// Counts the cells of `spec` and compares them with the records in `results`.
+    ///
+    /// # Errors
+    /// If existing records cannot be read.
+    pub(crate) fn new(
+        spec: &Spec,
+        settings: &RunSettings,
+        results: &Path,
+    ) -> Result<Self, Failure> {
+        let device = settings.device_of(spec);
+        let (code, folder) = (fingerprint(device), results.join(&spec.name));
+        let none = Plan::of_seeds(spec, device, code, &BTreeSet::new());
+        let mut there = Recorded::of(&none, &folder, settings)?;
+        // Whether records fit their cells is known only with these cells.
+        let plan = Plan::of_seeds(spec, device, code, &there.seeds);
+        if !plan.cells.is_empty() {
+            there = Recorded::of(&plan, &folder, settings)?;
+        }
+        let (recorded, committed) = there.counts(&plan);
+        let outline = Outline::new(spec, device, settings.replicas.get(), code);
+        Ok(Self {
+            spec: spec.clone(),
+            device: device.to_owned(),
+            cells: outline.count(),
+            recorded,
+            committed,
+            arms: outline.jobs(&there.done(settings), &there.seeds),
+            damaged: there.damaged,
+        })
+    }
+
+    /// Number of cells that a run would train.
+    pub(crate) fn to_train(&self) -> usize {
+        self.sizes().map(|(_, cells)| cells).sum()
+    }
+
+    /// The arm and the number of cells of each job.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (&str, usize)> {
+        let arms = self.spec.arms.iter().zip(&self.arms);
+        arms.flat_map(|(arm, jobs)| jobs.sizes.iter().map(|&cells| (arm.name.as_str(), cells)))
+    }
+}
+
+/// The ids of recorded cells that did not fail, and their seeds.
+struct Recorded {
+    seeds: BTreeSet<u64>,
+    journaled: BTreeSet<String>,
+    committed: BTreeSet<String>,
+    damaged: Vec<String>,
+}
+
+impl Recorded {
+    /// Reads the records in `folder` and checks them against the cells of `plan`.
+    fn of(plan: &Plan, folder: &Path, settings: &RunSettings) -> Result<Self, Failure> {
+        let (mut seeds, mut damaged) = (BTreeSet::new(), Vec::<Damage>::new());
+        let journaled = match settings.fresh {
+            true => BTreeSet::new(),
+            false => {
+                let (records, lines) = journal::read(folder, plan)?;
+                damaged.extend(lines);
+                seeds.extend(records.values().map(|record| record.seed));
+                finished(records.into_values())
+            }
+        };
+        let path = folder.join(runs::NAME);
+        let committed = match path.exists() {
+            true => {
+                let runs = runs::read_planned(&path, |_| Cow::Borrowed(plan))?;
+                damaged.extend(runs.damaged);
+                seeds.extend(runs.records.iter().map(|record| record.seed));
+                finished(runs.records.into_iter())
+            }
+            false => BTreeSet::new(),
+        };
+        Ok(Self {
+            seeds,
+            journaled,
+            committed,
+            damaged: damaged.iter().map(Damage::to_string).collect(),
+        })
+    }
+
+    /// Numbers of planned cells in the journal, and in `runs.jsonl` only.
+    fn counts(&self, plan: &Plan) -> (usize, usize) {
+        let ids = plan.ids();
+        let journaled = |id: &&&str| self.journaled.contains(**id);
+        let committed = |id: &&&str| !journaled(id) && self.committed.contains(**id);
+        (
+            ids.iter().filter(journaled).count(),
+            ids.iter().filter(committed).count(),
+        )
+    }
+
+    /// Ids of the cells that a run does not train.
+    fn done(&self, settings: &RunSettings) -> BTreeSet<String> {
+        let committed = self.committed.iter().filter(|_| settings.adopt);
+        self.journaled.iter().chain(committed).cloned().collect()
     }
 }
 

@@ -5,18 +5,35 @@ use crate::recipe::{Content, DataConfig, NetRecipe, ProgramRecipe, Recipe};
 use crate::spec::Arm;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// Hexadecimal digits of an id: 80 bits. A billion cells collide with a probability of one in a
 /// million.
 const DIGITS: usize = 20;
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+
+/// Keys of the fields that differ between the cells of an arm.
+const RATE: &str = "learning_rate";
+const SEED: &str = "seed";
 
 /// The part of an id that all cells of an arm share; without the name and label of the arm.
 ///
 /// The content of the data is `null` where it is that of files that this machine does not have. It is kept
-/// as the text of each field, because an experiment has hundreds of cells per arm.
-pub(super) struct SharedPart(BTreeMap<String, String>);
+/// as text, because an experiment has up to millions of cells.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SharedPart {
+    /// Fields before the learning rate, each with a comma after it.
+    before: String,
+    /// Fields between learning rate and seed, each with a comma after it.
+    between: String,
+    /// Fields after the seed, each with a comma before it.
+    after: String,
+}
+
+/// The part of an id that all cells of an arm with one learning rate share.
+pub(super) struct AtRate<'a> {
+    start: Sha256,
+    after: &'a str,
+}
 
 impl SharedPart {
     /// `fingerprint` identifies the built-in code that computes the numbers of nets. A program has its own
@@ -28,44 +45,53 @@ impl SharedPart {
         };
         fields.sort_all_objects();
         let fields = fields.as_object().into_iter().flatten();
-        Self(
-            fields
-                .map(|(key, value)| (key.clone(), value.to_string()))
-                .collect(),
-        )
-    }
-
-    /// The first digits of SHA-256 over the canonical JSON of the cell.
-    pub(super) fn id(&self, learning_rate: Option<f64>, seed: u64) -> String {
-        let digest = Sha256::digest(self.canonical(learning_rate, seed));
-        let mut id = String::with_capacity(2 * digest.len());
-        for byte in digest {
-            write!(id, "{byte:02x}").expect("a string takes any text");
+        let mut shared = Self {
+            before: String::new(),
+            between: String::new(),
+            after: String::new(),
+        };
+        for (key, value) in fields {
+            if key.as_str() < RATE {
+                shared.before += &format!("\"{key}\":{value},");
+            } else if key.as_str() < SEED {
+                shared.between += &format!("\"{key}\":{value},");
+            } else {
+                shared.after += &format!(",\"{key}\":{value}");
+            }
         }
-        id.truncate(DIGITS);
-        id
+        shared
     }
 
-    /// JSON with sorted keys, no spaces, and shortest round-trip numbers.
-    fn canonical(&self, learning_rate: Option<f64>, seed: u64) -> String {
-        let rate = learning_rate.map(|rate| Value::from(rate).to_string());
-        let seed = seed.to_string();
-        let own = [
-            ("learning_rate", rate.as_deref()),
-            ("seed", Some(seed.as_str())),
-        ];
-        let own = own
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value?)));
-        let shared = self
-            .0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()));
-        let fields: BTreeMap<&str, &str> = shared.chain(own).collect();
-        let fields = fields
-            .iter()
-            .map(|(key, value)| format!("\"{key}\":{value}"));
-        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+    pub(super) fn at(&self, learning_rate: Option<f64>) -> AtRate<'_> {
+        AtRate {
+            start: Sha256::new().chain_update(self.start(learning_rate)),
+            after: &self.after,
+        }
+    }
+
+    /// The canonical text of a cell up to its seed: JSON with sorted keys, no spaces, and shortest round-trip
+    /// numbers.
+    fn start(&self, learning_rate: Option<f64>) -> String {
+        let rate = learning_rate.map(|rate| format!("\"{RATE}\":{},", Value::from(rate)));
+        let (before, between) = (&self.before, &self.between);
+        format!("{{{before}{}{between}\"{SEED}\":", rate.unwrap_or_default())
+    }
+}
+
+impl AtRate<'_> {
+    /// The first digits of SHA-256 over the canonical JSON of the cell.
+    pub(super) fn id(&self, seed: u64) -> String {
+        let hash = (self.start.clone())
+            .chain_update(seed.to_string())
+            .chain_update(self.after)
+            .chain_update(b"}");
+        let mut id = String::with_capacity(DIGITS);
+        for byte in &hash.finalize()[..DIGITS / 2] {
+            for digit in [byte >> 4, byte & 15] {
+                id.push(char::from(HEXADECIMAL[usize::from(digit)]));
+            }
+        }
+        id
     }
 }
 
@@ -119,13 +145,14 @@ mod tests {
     }
 
     fn id_of(arm: &Arm) -> String {
-        SharedPart::new(arm, "flex", "f").id(Some(0.01), 1)
+        SharedPart::new(arm, "flex", "f").at(Some(0.01)).id(1)
     }
 
     #[test]
     fn canonical_text_sorts_keys_and_includes_defaults() {
+        let shared = SharedPart::new(&arm(), "flex", "f");
         assert_eq!(
-            SharedPart::new(&arm(), "flex", "f").canonical(Some(0.01), 1),
+            format!("{}1{}}}", shared.start(Some(0.01)), shared.after),
             concat!(
                 r#"{"content":"2c67d1bb39233fcbd1d34a5077a632ab8a1697954a38ed9199264d8184948c3e","#,
                 r#""data":{"folds":5,"label_noise":0.0,"name":"digits","scale":"standardize","#,
@@ -189,11 +216,11 @@ mod tests {
         let mut train = arm();
         net(&mut train).train.batch_size += 1;
         let ids = [
-            base.id(Some(0.01), 1),
-            base.id(Some(0.02), 1),
-            base.id(Some(0.01), 2),
-            SharedPart::new(&arm(), "wgpu", "f").id(Some(0.01), 1),
-            SharedPart::new(&arm(), "flex", "g").id(Some(0.01), 1),
+            base.at(Some(0.01)).id(1),
+            base.at(Some(0.02)).id(1),
+            base.at(Some(0.01)).id(2),
+            SharedPart::new(&arm(), "wgpu", "f").at(Some(0.01)).id(1),
+            SharedPart::new(&arm(), "flex", "g").at(Some(0.01)).id(1),
             id_of(&data),
             id_of(&model),
             id_of(&train),

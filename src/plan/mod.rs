@@ -7,10 +7,12 @@
 
 mod cost;
 mod id;
+mod outline;
 mod shared;
 mod warning;
 
 pub use cost::company;
+pub use outline::{ArmJobs, Outline};
 pub use shared::shared_cells;
 pub use warning::{Warning, test_images, warnings};
 
@@ -54,24 +56,23 @@ impl Plan {
     /// The plan of `spec` on `device`, with at most `replicas` cells per stack. `fingerprint`
     /// identifies the code that computes the numbers ([`crate::provenance::fingerprint`]).
     pub fn new(spec: &Spec, device: &str, replicas: usize, fingerprint: &str) -> Self {
-        let mut cells = Vec::new();
-        for (index, arm) in spec.arms.iter().enumerate() {
-            let shared = id::SharedPart::new(arm, device, fingerprint);
-            for learning_rate in arm.rates() {
-                cells.extend(spec.seeds.iter().map(|&seed| PlannedCell {
-                    id: shared.id(learning_rate, seed),
-                    arm: index,
-                    learning_rate,
-                    seed,
-                }));
-            }
-        }
+        let outline = Outline::new(spec, device, replicas, fingerprint);
         Self {
             spec: spec.clone(),
             device: device.to_owned(),
             replicas: replicas.max(1),
-            cells,
+            cells: outline.cells().collect(),
             until: None,
+        }
+    }
+
+    /// The plan with the cells of `seeds` only.
+    pub fn of_seeds(spec: &Spec, device: &str, fingerprint: &str, seeds: &BTreeSet<u64>) -> Self {
+        let mut some = spec.clone();
+        some.seeds.retain(|seed| seeds.contains(seed));
+        Self {
+            spec: spec.clone(),
+            ..Self::new(&some, device, 1, fingerprint)
         }
     }
 

@@ -1,22 +1,24 @@
 //! Origin of results: `provenance.json`.
 //!
-//! It is the only file of a results folder that differs between equal runs. It is written when a run
-//! trains something and describes the last such run; older records come from earlier runs.
+//! It is the only file of a results folder that differs between equal runs. It says under which conditions
+//! each cell was trained, and is written before `runs.jsonl`. `.provenance.json` says the same of the journal
+//! and is written before the first cell is trained, so a run that is killed leaves no record without origin.
 
+mod file;
 #[cfg(test)]
 mod fingerprint;
 mod git;
+mod origins;
 
+pub use file::{NAME, ProvenanceError, RUNNING_NAME};
 pub use git::Revision;
+pub use origins::{republish, run_recorded};
 
 use crate::device::{self, DeviceInfo, DeviceKind};
-use crate::files::{FileError, write_atomic};
 use crate::machine::{Machine, cores};
-use crate::run::RunReport;
 use ablate_kernels::InstructionSet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Fingerprint of the code that determines the numbers on `device`: SHA-256 of its sources (without
@@ -31,10 +33,8 @@ pub fn fingerprint(device: &str) -> &'static str {
     }
 }
 
-/// File name in a results folder.
-pub const NAME: &str = "provenance.json";
-
-/// Origin of the results of a run.
+/// Origin of the records of a results folder. Its own fields are about the last run that trained something,
+/// and `earlier` about cells that were trained before, under other conditions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
@@ -54,6 +54,32 @@ pub struct Provenance {
     /// Code that reproduced the records and adopted them under its own cell ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reproduced: Option<Reproduced>,
+    /// Cells that were trained under other conditions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Block>,
+}
+
+/// Cells that were trained under the same conditions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    /// The program.
+    pub build: Build,
+    /// The work tree it ran in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// The machine.
+    pub machine: Machine,
+    /// Content hash of each data set, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
+    /// The run, or several together.
+    pub run: RunDetails,
+    /// Code that reproduced and adopted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduced: Option<Reproduced>,
+    /// Ids of the cells.
+    pub cells: BTreeSet<String>,
 }
 
 /// Code that adopted the records of other code after it reproduced some of them.
@@ -137,17 +163,17 @@ pub struct RunDetails {
     /// Instruction set of the CPU kernels; absent if only GPUs trained, and in files of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,
-    /// Start in UTC, e.g. `2026-01-31T12:00:00Z`.
+    /// Start in UTC, e.g. `2026-01-31T12:00:00Z`; of the first run, if several are taken together.
     pub started: String,
     /// Start in seconds since 1970.
     pub started_unix: u64,
-    /// Duration in seconds.
+    /// Duration in seconds, without runs that were killed.
     pub seconds: f64,
     /// Total seconds of the jobs of each arm.
     pub arm_seconds: BTreeMap<String, f64>,
-    /// Number of cells trained.
+    /// Number of cells trained under these conditions.
     pub trained: usize,
-    /// Number of cells whose records existed.
+    /// Number of other cells in use.
     pub reused: usize,
 }
 
@@ -178,30 +204,6 @@ fn unix_seconds(time: SystemTime) -> u64 {
 }
 
 impl Provenance {
-    /// The provenance of a run; `None` if it trained nothing.
-    pub fn of_run(setting: &Setting, report: &RunReport) -> Option<Self> {
-        let started_unix = unix_seconds(report.started);
-        (report.trained > 0).then(|| Self {
-            build: Build::on(&setting.device),
-            revision: setting.revision.clone(),
-            machine: Machine::this(),
-            data: setting.data.clone(),
-            run: RunDetails {
-                device: setting.device.clone(),
-                adapter: setting.adapter.clone(),
-                threads: setting.threads,
-                instructions: instructions(&setting.device),
-                started: iso_8601(started_unix),
-                started_unix,
-                seconds: report.seconds,
-                arm_seconds: report.arm_seconds.clone(),
-                trained: report.trained,
-                reused: report.reused,
-            },
-            reproduced: None,
-        })
-    }
-
     /// The same records after this program, in the work tree of `revision`, reproduced `cells` of them from
     /// `data`.
     #[must_use]
@@ -224,6 +226,19 @@ impl Provenance {
             reproduced: Some(reproduced),
             ..self
         }
+    }
+
+    /// The same with other ids of cells: the value of each id that is a key.
+    #[must_use]
+    pub fn with_ids(mut self, ids: &BTreeMap<&str, &str>) -> Self {
+        for block in &mut self.earlier {
+            let renamed = block.cells.iter().map(|id| {
+                let new = ids.get(id.as_str()).copied();
+                new.unwrap_or(id).to_owned()
+            });
+            block.cells = renamed.collect();
+        }
+        self
     }
 
     /// The fingerprint of the code that names the cells.
@@ -268,24 +283,8 @@ impl Provenance {
                 reused: cells.saturating_sub(made.trained),
             },
             reproduced: None,
+            earlier: Vec::new(),
         }
-    }
-
-    /// Reads `provenance.json` in `folder`, where there is one that can be read.
-    pub fn read(folder: &Path) -> Option<Self> {
-        let text = std::fs::read_to_string(folder.join(NAME)).ok()?;
-        serde_json::from_str(&text).ok()
-    }
-
-    /// Writes `provenance.json` into `folder`.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), FileError> {
-        let mut text = serde_json::to_string_pretty(self).expect("plain data has a JSON form");
-        text.push('\n');
-        write_atomic(&folder.join(NAME), text.as_bytes())?;
-        Ok(())
     }
 }
 
@@ -311,31 +310,6 @@ fn iso_8601(unix: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    fn report(trained: usize) -> RunReport {
-        RunReport {
-            trained,
-            reused: 2,
-            diverged: 0,
-            failed: 0,
-            stopped: false,
-            reproduction: None,
-            started: UNIX_EPOCH + Duration::from_secs(1_000_000_000),
-            seconds: 1.5,
-            arm_seconds: [("a".to_owned(), 1.25)].into(),
-        }
-    }
-
-    fn setting() -> Setting {
-        Setting {
-            revision: None,
-            device: "wgpu".into(),
-            adapter: Some("Some GPU (Vulkan)".into()),
-            threads: 2,
-            data: [("digits".to_owned(), "2c67".to_owned())].into(),
-        }
-    }
 
     #[test]
     fn times_are_written_as_dates() {
@@ -351,51 +325,5 @@ mod tests {
         ] {
             assert_eq!(iso_8601(unix), text);
         }
-    }
-
-    #[test]
-    fn run_without_training_has_no_provenance() {
-        assert_eq!(Provenance::of_run(&setting(), &report(0)), None);
-        assert!(Provenance::of_run(&setting(), &report(1)).is_some());
-    }
-
-    #[test]
-    fn file_is_read_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let provenance = Provenance::of_run(&setting(), &report(3)).unwrap();
-        provenance.write(dir.path()).unwrap();
-        let text = std::fs::read_to_string(dir.path().join(NAME)).unwrap();
-        assert!(text.ends_with("}\n"));
-        assert_eq!(
-            serde_json::from_str::<Provenance>(&text).unwrap(),
-            provenance
-        );
-        assert_eq!(Provenance::read(dir.path()).as_ref(), Some(&provenance));
-        assert_eq!(provenance.run.started, "2001-09-09T01:46:40Z");
-        assert_eq!((provenance.run.trained, provenance.run.reused), (3, 2));
-        assert!(provenance.build.rustc.starts_with("rustc 1."));
-        assert_eq!(provenance.build.lock_sha256.len(), 64);
-        assert!(provenance.machine.cores > 0);
-        assert_eq!(provenance.data["digits"], "2c67");
-    }
-
-    #[test]
-    fn cpu_run_has_its_instruction_set() {
-        let on = |device: &str| {
-            let setting = Setting {
-                device: device.to_owned(),
-                ..setting()
-            };
-            Provenance::of_run(&setting, &report(1)).unwrap()
-        };
-        assert_eq!(on("wgpu").instructions(), None);
-        let current = InstructionSet::current().name();
-        let made = on("flex");
-        assert_eq!(made.instructions(), Some(current));
-        let mut older = made;
-        older.run.instructions = None;
-        assert_eq!(older.instructions(), None);
-        let reproduced = older.reproduced(None, 3, None, BTreeMap::new());
-        assert_eq!(reproduced.instructions(), Some(current));
     }
 }

@@ -1,11 +1,9 @@
 //! Damaged lines of records, and where they are kept.
 
-use crate::files::{FileError, sync_folder};
+use crate::files::{Appended, FileError};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// A line of a journal or of a `runs.jsonl` that is not used, because it is not what was written.
@@ -89,27 +87,22 @@ pub(super) fn keep(damaged: &[Damage]) -> Result<Vec<String>, FileError> {
 
 fn append(path: &Path, line: &[u8]) -> std::io::Result<()> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let there = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(e) => return Err(e),
-    };
+    let (mut file, there) = Appended::open(path)?;
     let lines: BTreeSet<&[u8]> = there.split(|&b| b == b'\n').collect();
     if lines.contains(line) && !line.is_empty() {
         return Ok(());
     }
-    let mut file = File::options().append(true).create(true).open(path)?;
-    if there.last().is_some_and(|&b| b != b'\n') {
-        file.write_all(b"\n")?;
-    }
-    file.write_all(&[line, b"\n"].concat())?;
-    file.sync_data()?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    let start: &[u8] = match there.last() {
+        Some(b'\n') | None => b"",
+        Some(_) => b"\n",
+    };
+    file.append(&[start, line, b"\n"].concat())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn damaged_lines_are_kept_once_and_described() {

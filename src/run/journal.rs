@@ -7,23 +7,22 @@
 use super::damage::{self, Damage};
 use super::lines::{self, Lines, RecordError};
 use super::meaning;
-use crate::files::{FileError, sync_folder, write_atomic};
+use crate::files::{self, Appended, FileError, write_atomic};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-const NAME: &str = ".cells.jsonl";
+/// Name of the file in a results folder.
+pub const NAME: &str = ".cells.jsonl";
 
 /// An open journal. [`super::lock::Lock`] keeps other processes from opening it.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: File,
-    /// Length of the complete lines, in bytes.
-    len: u64,
+    file: Appended,
     records: BTreeMap<String, CellRecord>,
     /// Number of intact records of each cell, by id.
     copies: BTreeMap<String, usize>,
@@ -38,31 +37,22 @@ impl Journal {
     /// If it cannot be read or written.
     pub fn open(folder: &Path, plan: &Plan) -> Result<(Self, Vec<String>), RecordError> {
         let path = folder.join(NAME);
-        let open = || {
-            (File::options().read(true).append(true).create(true))
-                .open(&path)
-                .map_err(FileError::of("open", &path))
-        };
-        let mut file = open()?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
-            .and_then(|_| sync_folder(folder))
-            .map_err(FileError::of("read", &path))?;
+        let open = || Appended::open(&path).map_err(FileError::of("open", &path));
+        let (mut file, bytes) = open()?;
         let lines = parse(&path, &bytes, plan);
         let mut notices: Vec<String> = lines.notice(&path).into_iter().collect();
-        let mut len = lines.whole as u64;
         if !lines.damaged.is_empty() || lines.unchecked {
             notices.extend(damage::keep(&lines.damaged)?);
             let bytes = lines::encode(lines.records.iter().map(|(_, record)| record))?;
             write_atomic(&path, &bytes)?;
-            (file, len) = (open()?, bytes.len() as u64);
+            (file, _) = open()?;
         } else if lines.torn > 0 {
-            cut(&file, len).map_err(FileError::of("repair", &path))?;
+            file.cut(lines.whole as u64)
+                .map_err(FileError::of("repair", &path))?;
         }
         let mut journal = Self {
             path,
             file,
-            len,
             records: BTreeMap::new(),
             copies: BTreeMap::new(),
         };
@@ -103,34 +93,25 @@ impl Journal {
     /// If a record is invalid or the write fails.
     pub fn append(&mut self, records: &[CellRecord]) -> Result<(), RecordError> {
         let bytes = lines::encode(records)?;
-        (self.write(&bytes)).map_err(FileError::of("append to", &self.path))?;
+        (self.file.append(&bytes)).map_err(FileError::of("append to", &self.path))?;
         self.insert(records.iter().cloned());
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Remove the part of a line that an earlier failed write left behind.
-        if self.file.metadata()?.len() != self.len {
-            cut(&self.file, self.len)?;
-        }
-        let written = (self.file.write_all(bytes)).and_then(|()| self.file.sync_data());
-        match written {
-            Ok(()) => self.len += bytes.len() as u64,
-            Err(_) => cut(&self.file, self.len).unwrap_or_default(),
-        }
-        written
+    /// An error if the journal was deleted or replaced while it was open.
+    ///
+    /// # Errors
+    /// That is the error.
+    pub(super) fn require_place(&self) -> Result<(), RecordError> {
+        let place = self.file.require_place();
+        Ok(place.map_err(FileError::of("find", &self.path))?)
     }
 
     /// Makes every later append fail, like a full disk.
     #[cfg(test)]
     pub(super) fn make_read_only(&mut self) {
-        self.file = File::open(&self.path).expect("the journal exists");
+        self.file.make_read_only();
     }
-}
-
-fn cut(file: &File, len: u64) -> io::Result<()> {
-    file.set_len(len)?;
-    file.sync_data()
 }
 
 /// Whether the cell `id` has to be trained, given `records`; see [`Journal::is_missing`].
@@ -145,6 +126,17 @@ fn parse(path: &Path, bytes: &[u8], plan: &Plan) -> Lines {
     lines
 }
 
+/// Content of a journal.
+#[derive(Debug, Default)]
+pub struct Journaled {
+    /// The latest intact record of each cell, by id.
+    pub records: BTreeMap<String, CellRecord>,
+    /// The damaged lines.
+    pub damaged: Vec<Damage>,
+    /// A notice of an unfinished last line, if there is one.
+    pub notice: Option<String>,
+}
+
 /// Reads the latest record of each cell, by id, from the journal in `folder`. An unfinished last line
 /// is skipped, and so are damaged lines, which are the second value. Nothing is locked or written, so
 /// another process may change the journal meanwhile.
@@ -155,16 +147,30 @@ pub fn read(
     folder: &Path,
     plan: &Plan,
 ) -> Result<(BTreeMap<String, CellRecord>, Vec<Damage>), RecordError> {
+    let journal = inspect(folder, plan)?;
+    Ok((journal.records, journal.damaged))
+}
+
+/// Reads the journal in `folder` as [`read`] does, and returns all that there is to say about it.
+///
+/// # Errors
+/// If the journal exists and cannot be read.
+pub fn inspect(folder: &Path, plan: &Plan) -> Result<Journaled, RecordError> {
     let path = folder.join(NAME);
-    let bytes = match fs::read(&path) {
+    let bytes = match files::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(FileError::of("read", &path)(e).into()),
     };
     let lines = parse(&path, &bytes, plan);
+    let notice = lines.notice(&path);
     let records = lines.records.into_iter();
     let records = records.map(|(_, record)| (record.id.clone(), record));
-    Ok((records.collect(), lines.damaged))
+    Ok(Journaled {
+        records: records.collect(),
+        damaged: lines.damaged,
+        notice,
+    })
 }
 
 /// Renames the journal in `folder` to the first free `.cells.N.jsonl` and returns the new path. An
@@ -184,15 +190,14 @@ pub fn set_aside(folder: &Path) -> Result<Option<PathBuf>, RecordError> {
     let aside = numbered
         .find(|p| !p.exists())
         .expect("fewer than 2^32 files");
-    fs::rename(&path, &aside)
-        .and_then(|()| sync_folder(folder))
-        .map_err(FileError::of("rename", &path))?;
+    files::rename(&path, &aside)?;
     Ok(Some(aside))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     fn record(id: &str, outcome: Outcome) -> CellRecord {
         CellRecord {
@@ -305,11 +310,39 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = reopen(dir.path());
         journal.append(&[record("x", Outcome::Done)]).unwrap();
-        (journal.file).write_all(b"{\"id\":\"to").unwrap();
+        let mut other = fs::File::options()
+            .append(true)
+            .open(dir.path().join(NAME))
+            .unwrap();
+        other.write_all(b"{\"id\":\"to").unwrap();
         journal.append(&[record("y", Outcome::Done)]).unwrap();
         let (again, notice) = Journal::open(dir.path(), &plan()).unwrap();
         assert!(notice.is_empty());
         assert_eq!(again.records().len(), 2);
+    }
+
+    #[test]
+    fn deleted_or_replaced_journal_is_noticed_at_the_next_append() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("a");
+        for replaced in [false, true] {
+            fs::create_dir_all(&folder).unwrap();
+            let mut journal = reopen(&folder);
+            journal.append(&[record("x", Outcome::Done)]).unwrap();
+            fs::remove_dir_all(&folder).unwrap();
+            if replaced {
+                fs::create_dir(&folder).unwrap();
+                reopen(&folder);
+            }
+            let error = journal.append(&[record("y", Outcome::Done)]).unwrap_err();
+            assert!(
+                error.to_string().contains("was deleted or replaced"),
+                "{error}"
+            );
+            assert!(journal.require_place().is_err());
+            let there = fs::read(folder.join(NAME)).unwrap_or_default();
+            assert_eq!(there, b"");
+        }
     }
 
     #[test]

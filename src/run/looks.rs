@@ -3,7 +3,7 @@
 //! The file exists only where that happened. It is part of the results: a report read without it would
 //! present seeds that were chosen by looking as if their number had been fixed before the run.
 
-use crate::files::{FileError, write_atomic};
+use crate::files::{FileError, read_text, write_atomic};
 use crate::stats::Looks;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub enum LooksError {
 /// If the file exists and cannot be read, or its looks are not in order.
 pub fn read(folder: &Path) -> Result<Option<Looks>, LooksError> {
     let path = folder.join(NAME);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match read_text(&path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(FileError::of("read", &path))?,
     };

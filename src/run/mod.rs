@@ -20,6 +20,7 @@ mod meaning;
 #[doc(hidden)]
 pub mod planted;
 mod queue;
+mod repair;
 mod reproduction;
 pub mod runs;
 
@@ -27,17 +28,19 @@ pub use damage::Damage;
 pub use events::Events;
 pub use lines::RecordError;
 pub(crate) use queue::{all_failed, checked, message};
-pub use reproduction::Reproduction;
+pub use repair::repair;
+pub use reproduction::{Reproduction, difference_of, identical};
 
-use crate::files::{FileError, check_writable};
+use crate::files::{FileError, check_writable, remove_leftovers};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
+use crate::text::counted;
 use crate::trainer::{StopFlag, Trainer};
 use journal::Journal;
 use lock::{Lock, LockError};
 use runs::{Runs, in_order, read_planned, write_runs};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -67,7 +70,7 @@ pub struct RunReport {
     pub diverged: usize,
     /// Cells of the plan that failed; the next run retries them.
     pub failed: usize,
-    /// Whether the run was stopped before every cell had a record; `runs.jsonl` is unchanged then.
+    /// Whether the run was stopped before every cell had a record; `runs.jsonl` stays unchanged then.
     pub stopped: bool,
     /// Comparison with the earlier `runs.jsonl`; absent if there was none or nothing was trained.
     pub reproduction: Option<Reproduction>,
@@ -98,9 +101,7 @@ pub enum RunError {
 /// interruptions.
 ///
 /// # Errors
-/// If the results folder cannot be written to, is in use by another process, or contains a journal or
-/// a `runs.jsonl` that cannot be read. Records in the journal are kept. Damaged lines are no error:
-/// they are set aside with a notice, and their cells count as missing.
+/// As [`Session`].
 pub fn run_spec(
     plan: &Plan,
     trainer: &dyn Trainer,
@@ -108,42 +109,142 @@ pub fn run_spec(
     events: &dyn Events,
     stop: &StopFlag,
 ) -> Result<RunReport, RunError> {
-    let (started, clock) = (SystemTime::now(), Instant::now());
-    let folder = options.results.join(&plan.spec.name);
-    check_writable(&folder)?;
-    let _lock = Lock::acquire(&folder)?;
-    let runs_path = folder.join(runs::NAME);
-    let committed = read_committed(&runs_path, plan, events)?;
-    let mut journal = open_journal(&folder, plan, options.fresh, events)?;
-    if let Some(runs) = &committed {
-        doubt(plan, &mut journal, &runs.records, events);
+    let mut session = Session::open(plan, options, events)?;
+    let report = session.train(trainer, stop)?;
+    if !report.stopped {
+        session.finish()?;
     }
-    if let (true, Some(runs)) = (options.adopt, &committed) {
-        adopt(plan, &mut journal, &runs.records)?;
+    Ok(report)
+}
+
+/// A run of a plan in its locked results folder: [`Session::open`], [`Session::train`], [`Session::finish`].
+///
+/// All three return an error if the folder cannot be written to, is in use by another process, or contains a
+/// journal or a `runs.jsonl` that cannot be read. Records in the journal are kept. Damaged lines are no error:
+/// they are set aside with a notice, and their cells count as missing.
+pub struct Session<'a> {
+    plan: &'a Plan,
+    options: &'a RunOptions,
+    events: &'a dyn Events,
+    folder: PathBuf,
+    _lock: Lock,
+    committed: Option<Runs>,
+    journal: Journal,
+    trained: BTreeSet<String>,
+    started: SystemTime,
+    clock: Instant,
+}
+
+impl<'a> Session<'a> {
+    /// Locks the folder, removes what a killed run left there, and reads the records.
+    ///
+    /// # Errors
+    /// See [`Session`].
+    pub fn open(
+        plan: &'a Plan,
+        options: &'a RunOptions,
+        events: &'a dyn Events,
+    ) -> Result<Self, RunError> {
+        let (started, clock) = (SystemTime::now(), Instant::now());
+        let folder = options.results.join(&plan.spec.name);
+        check_writable(&folder)?;
+        let lock = Lock::acquire(&folder)?;
+        let leftovers = remove_leftovers(&folder);
+        if leftovers > 0 {
+            let files = counted(leftovers, "temporary file");
+            events.notice(&format!("removed {files} of a program that was killed"));
+        }
+        let committed = read_committed(&folder.join(runs::NAME), plan, events)?;
+        let mut journal = open_journal(&folder, plan, options.fresh, events)?;
+        if let Some(runs) = &committed {
+            doubt(plan, &mut journal, &runs.records, events);
+        }
+        Ok(Self {
+            plan,
+            options,
+            events,
+            folder,
+            _lock: lock,
+            committed,
+            journal,
+            trained: BTreeSet::new(),
+            started,
+            clock,
+        })
     }
 
-    let kept = adopt(plan, &mut journal, &options.records)?;
-    let jobs = plan.jobs(|id| journal.is_missing(id));
-    let wanted: usize = jobs.iter().map(|job| job.cells.len()).sum();
-    let done = queue::train_all(&jobs, options.jobs, trainer, &mut journal, events, stop)?;
-
-    let stopped = done.trained.len() < wanted;
-    if let (false, Some(records)) = (stopped, in_order(plan, journal.records())) {
-        write_runs(&runs_path, &records)?;
+    /// The results folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
-    let (diverged, failed) = count(plan, &journal);
-    Ok(RunReport {
-        trained: done.trained.len() + kept,
-        reused: plan.ids().len() - wanted - kept,
-        diverged,
-        failed,
-        stopped,
-        reproduction: (committed.filter(|_| !done.trained.is_empty()))
-            .map(|runs| Reproduction::new(plan, &done.trained, journal.records(), &runs.records)),
-        started,
-        seconds: clock.elapsed().as_secs_f64(),
-        arm_seconds: done.arm_seconds,
-    })
+
+    /// Ids of the cells with a record in the journal, also of those that are not planned.
+    pub fn recorded(&self) -> BTreeSet<&str> {
+        self.journal.records().keys().map(String::as_str).collect()
+    }
+
+    /// Ids of the planned cells that [`Self::train`] takes from `runs.jsonl`.
+    pub fn adopted(&self) -> BTreeSet<&str> {
+        let runs = self.committed.iter().filter(|_| self.options.adopt);
+        let records = runs.flat_map(|runs| adoptable(self.plan, &self.journal, &runs.records));
+        records.map(|record| record.id.as_str()).collect()
+    }
+
+    /// Whether [`Self::train`] adds records to the journal, unless it is stopped.
+    pub fn will_change(&self) -> bool {
+        let missing = |id: &&str| self.journal.is_missing(id);
+        self.plan.ids().iter().any(missing)
+    }
+
+    /// Ids of the cells that were trained in this session.
+    pub const fn trained(&self) -> &BTreeSet<String> {
+        &self.trained
+    }
+
+    /// Trains the missing cells and appends their records to the journal.
+    ///
+    /// # Errors
+    /// See [`Session`].
+    pub fn train(&mut self, trainer: &dyn Trainer, stop: &StopFlag) -> Result<RunReport, RunError> {
+        let (plan, options, journal) = (self.plan, self.options, &mut self.journal);
+        if let (true, Some(runs)) = (options.adopt, &self.committed) {
+            adopt(plan, journal, &runs.records)?;
+        }
+        let kept = adopt(plan, journal, &options.records)?;
+        let jobs = plan.jobs(|id| journal.is_missing(id));
+        let wanted: usize = jobs.iter().map(|job| job.cells.len()).sum();
+        let done = queue::train_all(&jobs, options.jobs, trainer, journal, self.events, stop)?;
+        let (diverged, failed) = count(plan, journal);
+        let committed = (self.committed.as_ref()).filter(|_| !done.trained.is_empty());
+        let records = journal.records();
+        let report = RunReport {
+            trained: done.trained.len() + kept.len(),
+            reused: plan.ids().len() - wanted - kept.len(),
+            diverged,
+            failed,
+            stopped: done.trained.len() < wanted,
+            reproduction: committed
+                .map(|runs| Reproduction::new(plan, &done.trained, records, &runs.records)),
+            started: self.started,
+            seconds: self.clock.elapsed().as_secs_f64(),
+            arm_seconds: done.arm_seconds,
+        };
+        self.trained.extend(done.trained);
+        self.trained.extend(kept);
+        Ok(report)
+    }
+
+    /// Writes `runs.jsonl` if every planned cell has a record. Not for a run that was stopped.
+    ///
+    /// # Errors
+    /// See [`Session`].
+    pub fn finish(self) -> Result<(), RunError> {
+        if let Some(records) = in_order(self.plan, self.journal.records()) {
+            self.journal.require_place()?;
+            write_runs(&self.folder.join(runs::NAME), &records)?;
+        }
+        Ok(())
+    }
 }
 
 fn read_committed(path: &Path, plan: &Plan, events: &dyn Events) -> Result<Option<Runs>, RunError> {
@@ -181,37 +282,64 @@ fn open_journal(
 /// contradict each other is trained again, once.
 fn doubt(plan: &Plan, journal: &mut Journal, committed: &[CellRecord], events: &dyn Events) {
     let planned = plan.ids();
-    let failed = |r: &CellRecord| matches!(r.outcome, Outcome::Failed { .. });
-    for theirs in committed {
-        let Some(ours) = journal.records().get(&theirs.id) else {
-            continue;
-        };
-        let compared = planned.contains(theirs.id.as_str()) && !failed(ours) && !failed(theirs);
-        if compared && !reproduction::identical(ours, theirs) && journal.doubt(&theirs.id) {
+    for theirs in contradictions(journal.records(), committed) {
+        if planned.contains(theirs.id.as_str()) && journal.doubt(&theirs.id) {
             events.notice(&format!(
-                "the journal and `{}` have different numbers for arm {}, seed {}{} (id {}); training it \
-                 again",
+                "the journal and `{}` have different numbers for {}; training it again",
                 runs::NAME,
-                theirs.arm,
-                theirs.seed,
-                (theirs.learning_rate).map_or(String::new(), |rate| format!(", learning rate {rate}")),
-                theirs.id
+                described(theirs)
             ));
         }
     }
 }
 
-/// Appends to the journal those of `records` that are planned and missing from it. Returns their number.
-fn adopt(plan: &Plan, journal: &mut Journal, records: &[CellRecord]) -> Result<usize, RunError> {
+/// The records in `committed` that differ from those in the journal. Failed cells are left out.
+pub fn contradictions<'r>(
+    journal: &BTreeMap<String, CellRecord>,
+    committed: &'r [CellRecord],
+) -> Vec<&'r CellRecord> {
+    let failed = |r: &CellRecord| matches!(r.outcome, Outcome::Failed { .. });
+    let contradicts = |theirs: &&CellRecord| {
+        let ours = journal.get(&theirs.id);
+        ours.is_some_and(|ours| !failed(ours) && !failed(theirs) && !identical(ours, theirs))
+    };
+    committed.iter().filter(contradicts).collect()
+}
+
+/// `arm a, seed 3, learning rate 0.01 (id 0123)`.
+pub fn described(record: &CellRecord) -> String {
+    let rate = record.learning_rate;
+    let rate = rate.map_or(String::new(), |rate| format!(", learning rate {rate}"));
+    let CellRecord { arm, seed, id, .. } = record;
+    format!("arm {arm}, seed {seed}{rate} (id {id})")
+}
+
+/// Those of `records` that are planned, did not fail, and are missing from the journal.
+fn adoptable<'r>(
+    plan: &Plan,
+    journal: &Journal,
+    records: &'r [CellRecord],
+) -> impl Iterator<Item = &'r CellRecord> {
     let planned = plan.ids();
-    let wanted = |record: &&CellRecord| {
+    let wanted = move |record: &&CellRecord| {
         planned.contains(record.id.as_str())
             && journal.is_missing(&record.id)
             && !matches!(record.outcome, Outcome::Failed { .. })
     };
-    let wanted: Vec<CellRecord> = records.iter().filter(wanted).cloned().collect();
-    journal.append(&wanted)?;
-    Ok(wanted.len())
+    records.iter().filter(wanted)
+}
+
+/// Appends them to the journal. Returns their ids.
+fn adopt(
+    plan: &Plan,
+    journal: &mut Journal,
+    records: &[CellRecord],
+) -> Result<BTreeSet<String>, RunError> {
+    let wanted: Vec<CellRecord> = adoptable(plan, journal, records).cloned().collect();
+    if !wanted.is_empty() {
+        journal.append(&wanted)?;
+    }
+    Ok(wanted.into_iter().map(|record| record.id).collect())
 }
 
 /// Numbers of planned cells that diverged and that failed.

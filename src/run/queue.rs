@@ -5,6 +5,7 @@ use super::journal::Journal;
 use super::lines::{self, RecordError};
 use crate::machine::threads_per_job;
 use crate::record::{CellRecord, EpochRecord, Outcome};
+use crate::text::visible::visible;
 use crate::trainer::{Job, JobCell, StopFlag, Trainer};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +111,7 @@ pub(crate) fn checked(job: &Job, records: Vec<CellRecord>) -> Vec<CellRecord> {
     }
     (job.cells.iter().zip(records))
         .map(|(cell, record)| match check(job, cell, &record) {
-            Ok(()) => record,
+            Ok(()) => readable(record),
             Err(why) => failed(job, cell, &why),
         })
         .collect()
@@ -146,8 +147,16 @@ fn check(job: &Job, cell: &JobCell, record: &CellRecord) -> Result<(), String> {
 }
 
 fn failed(job: &Job, cell: &JobCell, error: &str) -> CellRecord {
-    let error = error.chars().take(MAX_ERROR).collect();
+    let error = visible(error).chars().take(MAX_ERROR).collect();
     job.record(cell, Outcome::Failed { error })
+}
+
+/// `record` without escape sequences in its error, which may quote the output of a program.
+fn readable(mut record: CellRecord) -> CellRecord {
+    if let Outcome::Failed { error } = &mut record.outcome {
+        *error = visible(error).into_owned();
+    }
+    record
 }
 
 /// The message of a panic.

@@ -3,6 +3,7 @@
 use super::lines;
 use crate::plan::Plan;
 use crate::record::CellRecord;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Cells trained in this run compared with those of the committed `runs.jsonl`. Cells are matched by
@@ -17,6 +18,8 @@ pub struct Reproduction {
     /// Largest absolute difference of test accuracy in points, over all epochs that both records
     /// have; `None` without such scores.
     pub largest_difference: Option<f64>,
+    /// The first field that differs, for each compared cell that is not identical.
+    pub differing: Vec<String>,
     /// Planned cells that are not in the file.
     pub only_planned: usize,
     /// Cells in the file that are not planned.
@@ -46,7 +49,10 @@ impl Reproduction {
                 continue;
             };
             found.compared += 1;
-            found.identical += usize::from(identical(ours, theirs));
+            match identical(ours, theirs) {
+                true => found.identical += 1,
+                false => found.differing.push(difference_of(ours, theirs)),
+            }
             let differences = found
                 .largest_difference
                 .into_iter()
@@ -59,13 +65,57 @@ impl Reproduction {
 
 /// Whether two records are equal bit for bit, except for the name of the arm. Records of older versions
 /// do not list the misclassified images; then these are not compared.
-pub(super) fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
+pub fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
     let (mut ours, mut theirs) = (ours.clone(), theirs.clone());
     ours.arm.clone_from(&theirs.arm);
     if ours.misclassified.is_none() || theirs.misclassified.is_none() {
         (ours.misclassified, theirs.misclassified) = (None, None);
     }
     matches!((lines::encode([&ours]), lines::encode([&theirs])), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The first field in which two records differ, with both values: that of `theirs` first.
+pub fn difference_of(ours: &CellRecord, theirs: &CellRecord) -> String {
+    let [a, b] = [theirs, ours].map(|record| {
+        let mut record = record.clone();
+        record.arm.clone_from(&theirs.arm);
+        serde_json::to_value(record).unwrap_or_default()
+    });
+    let field = first_difference("", &a, &b).unwrap_or_default();
+    format!("{}: {field}", super::described(theirs))
+}
+
+fn first_difference(path: &str, a: &Value, b: &Value) -> Option<String> {
+    let below = |key: &str| match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    };
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
+            let value =
+                |of: &Map<String, Value>, key: &str| of.get(key).cloned().unwrap_or_default();
+            let mut found = keys
+                .filter_map(|key| first_difference(&below(key), &value(a, key), &value(b, key)));
+            found.next()
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).zip(1..);
+            pairs.find_map(|((a, b), number)| first_difference(&below(&number.to_string()), a, b))
+        }
+        _ if a == b => None,
+        _ => Some(format!("{path} was {}, is {}", short(a), short(b))),
+    }
+}
+
+/// The value, or what kind of value it is if it is long.
+fn short(value: &Value) -> String {
+    match value {
+        Value::Null => "absent".to_owned(),
+        Value::Array(list) => format!("a list of {}", list.len()),
+        Value::Object(_) => "a table".to_owned(),
+        value => value.to_string(),
+    }
 }
 
 fn difference(ours: &CellRecord, theirs: &CellRecord) -> Option<f64> {
@@ -120,6 +170,11 @@ mod tests {
         *loss = loss.next_up();
         let found = compare(&plan, &committed);
         assert_eq!((found.compared, found.identical), (3, 1));
+        assert_eq!(found.differing.len(), 2);
+        let all = found.differing.join("; ");
+        for field in ["epochs.1.test.accuracy was ", "epochs.2.train_loss was "] {
+            assert!(all.contains(field), "{all}");
+        }
         assert!((found.largest_difference.unwrap() - 0.25).abs() < 1e-9);
     }
 

@@ -6,12 +6,11 @@
 use super::damage::Damage;
 use super::lines::{self, Lines, RecordError};
 use super::meaning;
-use crate::files::{FileError, write_atomic};
+use crate::files::{self, FileError, write_atomic};
 use crate::plan::Plan;
 use crate::record::CellRecord;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 /// Name of the file in a results folder.
@@ -55,7 +54,7 @@ fn read<'a>(
     path: &Path,
     plan: impl FnOnce(&str) -> Option<Cow<'a, Plan>>,
 ) -> Result<Runs, RecordError> {
-    let bytes = fs::read(path).map_err(FileError::of("read", path))?;
+    let bytes = files::read(path).map_err(FileError::of("read", path))?;
     let mut lines = lines::parse(path, &bytes);
     let device = lines.records.first().map_or("", |(_, r)| r.device.as_str());
     if let Some(plan) = plan(device) {
@@ -128,6 +127,7 @@ pub fn write_runs(path: &Path, records: &[CellRecord]) -> Result<(), RecordError
 mod tests {
     use super::*;
     use crate::run::fake::{self, FakeTrainer};
+    use std::fs;
 
     fn trained(plan: &Plan) -> BTreeMap<String, CellRecord> {
         let records = plan

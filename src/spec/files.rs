@@ -1,11 +1,12 @@
 //! Finding and loading spec files.
 
+use crate::files::open;
 use crate::spec::design::claims::Claims;
 use crate::spec::parse::diagnostic::{Diagnostic, list, nearest};
 use crate::spec::parse::node::Node;
 use crate::spec::parse::{checks, extends};
 use crate::spec::{CLAIMS_FILE, Override, Registry, Spec, SpecError};
-use std::fs::File;
+use crate::text::utf8;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -65,7 +66,7 @@ pub(in crate::spec) fn read_text(path: &Path) -> Result<String, SpecError> {
     let unreadable =
         |error: io::Error| SpecError::file_level(path, format!("the spec cannot be read: {error}"));
     let mut bytes = Vec::new();
-    File::open(path)
+    open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
@@ -74,8 +75,7 @@ pub(in crate::spec) fn read_text(path: &Path) -> Result<String, SpecError> {
             "is larger than 1 MiB, the limit for specs; check the path",
         ));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| SpecError::file_level(path, "is not UTF-8 text, as TOML must be"))
+    utf8::text(bytes).map_err(|why| SpecError::file_level(path, format!("cannot be read: {why}")))
 }
 
 /// The file of a spec that is given by its name in `experiments_dir` or by its path.
@@ -210,11 +210,13 @@ mod tests {
         let folder = folder(&[
             ("large.toml", &large),
             ("bytes.toml", b"title = \"\xff\""),
+            ("wide.toml", b"\xff\xfet\0"),
             ("Odd Name.toml", SPEC.as_bytes()),
         ]);
         for (name, part) in [
             ("large.toml", "larger than 1 MiB"),
-            ("bytes.toml", "not UTF-8"),
+            ("bytes.toml", "byte 0xff at offset 9 (line 1)"),
+            ("wide.toml", "UTF-16"),
             ("Odd Name.toml", "lower-case letters, digits and `-`"),
             ("absent.toml", "cannot be read"),
             (".", "cannot be read"),

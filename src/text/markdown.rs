@@ -88,6 +88,58 @@ pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Tags that pages have themselves: at the start of a line, or anywhere.
+const BLOCKS: [&str; 5] = [
+    "<details>",
+    "</details>",
+    "<summary>",
+    "<!-- ablate:",
+    "<!-- /ablate:",
+];
+const BREAK: &str = "<br>";
+
+/// `page` with all other HTML as text: `<b>` in a title is not a tag. Code stays as it is.
+pub fn without_html(page: &str) -> String {
+    let mut fenced = false;
+    let lines = page.split_inclusive('\n').map(|line| {
+        let start = line.trim_start();
+        if start.starts_with("```") {
+            fenced = !fenced;
+        }
+        match fenced || BLOCKS.iter().any(|tag| start.starts_with(tag)) {
+            true => line.to_owned(),
+            false => line_without_html(line),
+        }
+    });
+    lines.collect()
+}
+
+/// The parts of a line between backticks are code, if there is a backtick after them.
+fn line_without_html(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find(['<', '`']) {
+        out += &rest[..at];
+        rest = &rest[at..];
+        let kept = match rest.starts_with('`') {
+            true => rest[1..].find('`').map_or(1, |end| end + 2),
+            false if rest.starts_with(BREAK) => BREAK.len(),
+            false => {
+                let starts_tag = |c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?');
+                out.push_str(match rest[1..].starts_with(starts_tag) {
+                    true => "&lt;",
+                    false => "<",
+                });
+                rest = &rest[1..];
+                continue;
+            }
+        };
+        out += &rest[..kept];
+        rest = &rest[kept..];
+    }
+    out + rest
+}
+
 /// A bullet list.
 pub fn list(items: impl Iterator<Item = String>) -> String {
     items.map(|item| format!("- {item}\n")).collect()
@@ -96,6 +148,25 @@ pub fn list(items: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn html_of_others_becomes_text() {
+        let same = [
+            "p < 0.05 and 3 <4",
+            "`<b>` is code",
+            "one<br>two",
+            "<details>\n<summary>More</summary>\n</details>\n",
+            "```\n<b>\n```\n",
+        ];
+        for page in same {
+            assert_eq!(without_html(page), page);
+        }
+        assert_eq!(
+            without_html("# <script>alert(1)</script> <b\n`a` <!-- x"),
+            "# &lt;script>alert(1)&lt;/script> &lt;b\n`a` &lt;!-- x"
+        );
+        assert_eq!(without_html("a ` <i> é"), "a ` &lt;i> é");
+    }
 
     #[test]
     fn cells_are_padded_and_pipes_escaped() {

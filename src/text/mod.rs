@@ -1,10 +1,12 @@
 //! Text, used by reports, figures, specs and the command line alike: numbers, counts, placeholders, words
-//! of commands, lines of tables, Markdown and wrapped lines.
+//! of commands, lines of tables, Markdown, wrapped lines, and bytes that are not text.
 
 pub mod csv;
 pub mod markdown;
 pub mod number;
 pub mod placeholder;
+pub mod utf8;
+pub mod visible;
 pub mod words;
 pub mod wrap;
 

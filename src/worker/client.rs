@@ -2,6 +2,7 @@
 
 use super::error::WorkerError;
 use super::protocol::{Reply, Request};
+use super::watchdog::{Patience, Watchdog};
 use crate::trainer::StopFlag;
 use std::collections::VecDeque;
 use std::env;
@@ -30,6 +31,7 @@ const MAX_QUOTE: usize = 300;
 pub struct Workers {
     command: Vec<OsString>,
     idle: Mutex<Vec<Worker>>,
+    patience: Patience,
 }
 
 impl Workers {
@@ -42,7 +44,15 @@ impl Workers {
         Self {
             command,
             idle: Mutex::default(),
+            patience: Patience::default(),
         }
+    }
+
+    /// The same pool with less patience.
+    #[cfg(test)]
+    pub(super) const fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Sends `request` to an idle worker or a new one and waits for the reply. `progress` receives the
@@ -50,7 +60,7 @@ impl Workers {
     /// the result is `None`.
     ///
     /// # Errors
-    /// If the worker does not answer; it is killed then.
+    /// If the worker does not answer, or does nothing for too long; it is killed then.
     pub fn call(
         &self,
         request: &Request,
@@ -61,7 +71,8 @@ impl Workers {
             Some(worker) => worker,
             None => Worker::start(&self.command).map_err(WorkerError::Start)?,
         };
-        let reply = worker.call(request, &mut progress, stop)?;
+        let watchdog = Watchdog::new(self.patience);
+        let reply = worker.call(request, &mut progress, stop, watchdog)?;
         if reply.is_some() {
             self.idle().push(worker);
         }
@@ -138,6 +149,7 @@ impl Worker {
         request: &Request,
         progress: &mut dyn FnMut(usize),
         stop: &StopFlag,
+        mut watchdog: Watchdog,
     ) -> Result<Option<Reply>, WorkerError> {
         let line = serde_json::to_string(request).expect("plain data has a JSON form") + "\n";
         let sent = self.input.write_all(line.as_bytes());
@@ -147,11 +159,19 @@ impl Worker {
         while !stop.stopped() {
             match self.lines.recv_timeout(POLL_INTERVAL) {
                 Ok(line) => match parse_reply(line)? {
-                    Reply::Progress(done) => progress(done),
+                    Reply::Progress(done) => {
+                        watchdog.progressed();
+                        progress(done);
+                    }
+                    Reply::Alive { processor } => watchdog.lives(processor),
                     Reply::Failed(why) => return Err(WorkerError::Failed(why)),
                     reply => return Ok(Some(reply)),
                 },
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(why) = watchdog.waited(POLL_INTERVAL) {
+                        return Err(WorkerError::Stuck(why));
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     let error = self.ended();
                     // Ctrl-C may end the worker before this process sees the stop flag.

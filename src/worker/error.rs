@@ -16,6 +16,9 @@ pub enum WorkerError {
         /// The last lines of its standard error.
         last: String,
     },
+    /// The process did nothing for too long; it was killed.
+    #[error("the worker process was killed, because {0}")]
+    Stuck(String),
     /// The process wrote something that is not a reply.
     #[error("the worker process sent an invalid reply: `{0}`")]
     Invalid(String),

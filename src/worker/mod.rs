@@ -5,6 +5,9 @@
 //! [`Reply::Progress`], then one other [`Reply`]. It handles one [`Request`] at a time and ends when
 //! its standard input closes, that is, when its parent process ends.
 //!
+//! While it handles a request it sends [`Reply::Alive`] every few seconds. A worker that stops doing so, or that
+//! neither computes nor makes progress, is killed.
+//!
 //! [`Workers`] starts workers, reuses the healthy ones, and reports how one died. To add a request,
 //! add a variant to both enums and a case to `answer` in the server.
 
@@ -13,6 +16,7 @@ mod error;
 mod protocol;
 mod server;
 mod trainer;
+mod watchdog;
 
 pub use client::Workers;
 pub use error::WorkerError;

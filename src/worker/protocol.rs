@@ -68,6 +68,12 @@ impl Request {
 pub enum Reply {
     /// Number of finished epochs or steps; the final reply follows later.
     Progress(usize),
+    /// The worker is at work; the final reply follows later.
+    Alive {
+        /// Processor time that it has used, in milliseconds; absent where that is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        processor: Option<u64>,
+    },
     /// A device that was found.
     Device(DeviceInfo),
     /// The available devices.

@@ -9,10 +9,14 @@ use crate::train::BurnTrainer;
 use crate::trainer::{Job, Progress, StopFlag, Trainer};
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{process, thread};
+
+/// How often a worker that handles a request says that it lives.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// Longest time for the exit handlers of a driver.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,17 +31,48 @@ pub fn serve(
     output: impl Write + Send,
 ) -> Result<(), io::Error> {
     let output = Output(Mutex::new(output));
-    for line in lines(input) {
-        let reply = match serde_json::from_str(&line) {
-            Ok(request) => answer_safely(request, &output),
-            Err(error) => Reply::Failed(format!("cannot read the request: {error}")),
-        };
-        output.send(&reply)?;
-        if matches!(reply, Reply::Failed(_)) {
-            break;
+    let busy = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (working, done) = mpsc::channel();
+        let (busy, output) = (&busy, &output);
+        scope.spawn(move || beat(output, busy, &done));
+        for line in lines(input) {
+            busy.store(true, Ordering::SeqCst);
+            let reply = match serde_json::from_str(&line) {
+                Ok(request) => answer_safely(request, output),
+                Err(error) => Reply::Failed(format!("cannot read the request: {error}")),
+            };
+            busy.store(false, Ordering::SeqCst);
+            output.send(&reply)?;
+            if matches!(reply, Reply::Failed(_)) {
+                break;
+            }
+        }
+        drop(working);
+        Ok(())
+    })
+}
+
+/// Says every few seconds that the worker lives, while it is `busy`, until `done` closes.
+fn beat<W: Write>(output: &Output<W>, busy: &AtomicBool, done: &Receiver<()>) {
+    while done.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+        if busy.load(Ordering::SeqCst) {
+            let processor = processor_time();
+            // If the parent is gone, the input closes too, which ends this process.
+            let _ = output.send(&Reply::Alive { processor });
         }
     }
-    Ok(())
+}
+
+/// Processor time of this process in milliseconds, on Linux.
+fn processor_time() -> Option<u64> {
+    /// Milliseconds per unit of `/proc`.
+    const TICK: u64 = 10;
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, in parentheses, may contain spaces.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let [user, system] = [fields.get(11)?, fields.get(12)?].map(|field| field.parse::<u64>());
+    Some(TICK * (user.ok()? + system.ok()?))
 }
 
 /// The stream of replies to the parent process.

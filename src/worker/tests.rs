@@ -1,6 +1,8 @@
 //! Workers that misbehave, played by shell scripts.
 
+use super::watchdog::Patience;
 use super::{Reply, Request, WorkerError, WorkerTrainer, Workers};
+use crate::files::mutation::mutations;
 use crate::plan::Plan;
 use crate::record::Outcome;
 use crate::run::events::Silent;
@@ -8,6 +10,7 @@ use crate::run::fake::spec;
 use crate::trainer::Job;
 use crate::trainer::{StopFlag, Trainer};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 fn job() -> Job {
     Plan::new(&spec(&["a"], 2), "flex", 2, "f")
@@ -67,6 +70,62 @@ fn invalid_reply_is_quoted() {
     );
     let said = error("read line; printf '\\377\\n'; exec sleep 600");
     assert!(said.contains("invalid reply"), "{said}");
+}
+
+#[test]
+fn stopped_worker_times_out() {
+    let patience = Patience {
+        silence: Duration::from_millis(200),
+        idleness: Duration::from_secs(600),
+    };
+    let workers =
+        workers("read line; echo '{\"progress\":1}'; kill -STOP $$").with_patience(patience);
+    let said = call(&workers).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "the worker process was killed, because it gave no sign of life for 0.2 s"
+    );
+}
+
+#[test]
+fn worker_that_gives_signs_of_life_but_hangs_times_out() {
+    let patience = Patience {
+        silence: Duration::from_secs(600),
+        idleness: Duration::from_millis(500),
+    };
+    let script = "read line; while echo '{\"alive\":{\"processor\":70}}'; do sleep 0.05; done";
+    let said = call(&workers(script).with_patience(patience)).unwrap_err();
+    assert!(
+        said.to_string()
+            .contains("neither computed nor made progress"),
+        "{said}"
+    );
+}
+
+#[test]
+fn changed_messages_are_errors_and_never_panics() {
+    let request = serde_json::to_vec(&request()).unwrap();
+    for bytes in mutations(&request, 1_000, "requests") {
+        // As the worker reads it: a line that is no request gets a reply that says so.
+        let line = String::from_utf8_lossy(&bytes).replace('\n', " ");
+        let _ = serde_json::from_str::<Request>(&line);
+    }
+    let lines = [
+        br#"{"progress":3}"#.as_slice(),
+        br#"{"alive":{"processor":7}}"#,
+        br#"{"failed":"no"}"#,
+    ];
+    for (number, good) in lines.into_iter().enumerate() {
+        for bytes in mutations(good, 500, &format!("replies {number}")) {
+            let line = String::from_utf8_lossy(&bytes).into_owned();
+            let _ = serde_json::from_str::<Reply>(&line);
+        }
+    }
+    let said = error("read line; printf '{\"progress\":1e999}\\n'; exec sleep 600");
+    assert!(
+        said.contains("invalid reply: `{\"progress\":1e999}`"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -176,6 +176,13 @@ impl Bench {
         files
     }
 
+    /// [`Self::files`] without damaged lines that were set aside.
+    pub(crate) fn files_but_damaged(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut files = self.files(folder);
+        files.retain(|name, _| !name.ends_with(".damaged"));
+        files
+    }
+
     /// A second folder with the same experiments and no results.
     pub(crate) fn copy(&self) -> Self {
         let copy = Self(tempfile::tempdir().unwrap());

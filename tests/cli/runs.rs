@@ -4,8 +4,10 @@ use crate::bench::Bench;
 use crate::reports::without_checksums;
 use std::process::Stdio;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     "README.md",
+    "SHA256SUMS",
+    "tiny/SHA256SUMS",
     "tiny/curves.svg",
     "tiny/differences.svg",
     "tiny/provenance.json",

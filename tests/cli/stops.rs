@@ -55,6 +55,58 @@ fn killed_run_continues_to_the_same_bytes() {
 }
 
 #[test]
+fn killed_run_leaves_the_origin_of_its_records() {
+    let bench = bench();
+    let mut run = start(&bench);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let running = bench.text("results/slow/.provenance.json");
+    assert!(running.contains("\"device\": \"flex\""), "{running}");
+    assert!(!bench.path("results/slow/provenance.json").exists());
+    bench.run("run slow -q").ends(0);
+    let made = ablate::provenance::Provenance::read(&bench.path("results/slow")).unwrap();
+    assert_eq!((made.run.trained, made.run.reused), (120, 0));
+    assert!(made.earlier.is_empty());
+}
+
+#[test]
+fn deleted_results_folder_is_noticed_at_the_next_record() {
+    let bench = bench();
+    for again in [false, true] {
+        let mut run = start(&bench);
+        signal(&run, "-STOP");
+        let folder = bench.path("results/slow");
+        std::fs::remove_dir_all(&folder).unwrap();
+        if again {
+            std::fs::create_dir(&folder).unwrap();
+            // The lock still holds in the new folder.
+            bench
+                .run("run slow")
+                .ends(75)
+                .says("another process is using");
+        }
+        signal(&run, "-CONT");
+        wait_until("the run to end", || run.try_wait().unwrap().is_some());
+        let done = crate::bench::Done::from(run.wait_with_output().unwrap()).ends(5);
+        done.says("results/slow/.cells.jsonl")
+            .says("was deleted or replaced");
+        assert!(!bench.path("results/slow/runs.jsonl").exists());
+    }
+}
+
+#[test]
+fn signals_that_are_not_caught_lose_nothing() {
+    use std::os::unix::process::ExitStatusExt;
+    for (name, number) in [("-QUIT", 3), ("-USR1", 10)] {
+        let bench = bench();
+        let mut run = start(&bench);
+        signal(&run, name);
+        assert_eq!(run.wait().unwrap().signal(), Some(number));
+        continues_to_the_same_results(&bench);
+    }
+}
+
+#[test]
 fn ctrl_c_exits_75_with_advice() {
     let bench = bench();
     let run = start(&bench);

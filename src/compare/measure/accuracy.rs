@@ -2,9 +2,9 @@
 
 use crate::compare::results::{Accuracy, TrainedCell};
 use crate::plan::Plan;
-use crate::provenance::fingerprint;
+use crate::provenance::{Setting, fingerprint, run_recorded};
 use crate::record::{CellRecord, EpochRecord, Outcome};
-use crate::run::{Events, RunError, RunOptions, RunReport, journal, run_spec, runs};
+use crate::run::{Events, RunError, RunOptions, RunReport, journal, runs};
 use crate::spec::Spec;
 use crate::trainer::Job;
 use crate::trainer::{StopFlag, Trainer};
@@ -29,10 +29,10 @@ pub fn folder_name(device: &str) -> String {
     device.replace(':', "-")
 }
 
-/// Trains the missing cells of `plan` in its folder below `results`.
+/// Trains the missing cells of `plan` in its folder below `results`, under the conditions `setting`.
 ///
 /// # Errors
-/// As [`run_spec`].
+/// As [`crate::run::Session`].
 pub fn train(
     plan: &Plan,
     results: &Path,
@@ -40,6 +40,7 @@ pub fn train(
     trainer: &dyn Trainer,
     events: &dyn Events,
     stop: &StopFlag,
+    setting: &Setting,
 ) -> Result<RunReport, RunError> {
     let options = RunOptions {
         jobs,
@@ -48,7 +49,7 @@ pub fn train(
         records: Vec::new(),
         results: results.to_owned(),
     };
-    run_spec(plan, trainer, &options, events, stop)
+    run_recorded(plan, trainer, &options, events, stop, setting)
 }
 
 /// The jobs that [`train`] still has to train.

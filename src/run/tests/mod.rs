@@ -1,7 +1,10 @@
 //! End-to-end tests of runs with the fake trainer.
 
+mod crashes;
 mod damage;
 mod failures;
+mod mutations;
+mod power_cut;
 mod resume;
 
 use super::events::Silent;
@@ -40,6 +43,11 @@ impl TestRun {
 
     fn bytes(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).unwrap()
+    }
+
+    /// The content of a file, empty if it is missing.
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_default()
     }
 
     fn try_run(&self, plan: &Plan, trainer: &FakeTrainer) -> Result<RunReport, RunError> {

@@ -350,6 +350,18 @@ statement = "8 = 8"
     }
 
     #[test]
+    fn longest_texts_are_accepted() {
+        let (short, side) = ("x".repeat(60), "y".repeat(24));
+        let text = TEXT
+            .replace("\"It helps\"", &format!("\"{short}\""))
+            .replace(
+                "kind = \"K\"",
+                &format!("kind = \"K\"\naxis = [\"{side}\", \"{side}\"]"),
+            );
+        assert_eq!(parse(&text).unwrap().claims[0].short, short);
+    }
+
+    #[test]
     fn mistakes_are_reported_with_line_key_and_advice() {
         let long = format!("{:?}", "x".repeat(61));
         for (old, new, line, key, part) in [

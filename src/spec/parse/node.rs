@@ -5,6 +5,7 @@
 
 use crate::spec::parse::depth;
 use crate::spec::parse::diagnostic::Diagnostic;
+use crate::text::visible::steering;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -228,6 +229,7 @@ fn table(
             place: place(name.span().start),
             key: child_key(parent, name.get_ref()),
         };
+        shown(name.get_ref()).map_err(|fault| fault.at(&origin))?;
         table.insert(
             name.get_ref().to_string(),
             convert(value, origin, place, depth + 1)?,
@@ -246,7 +248,7 @@ fn convert(
         return Err(nested_too_deep().at(&origin));
     }
     let value = match value.get_ref() {
-        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::String(text) => Value::String(shown(text).map_err(|fault| fault.at(&origin))?),
         DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
             .map(Value::Integer)
             .map_err(|_| Diagnostic::said("is a whole number beyond 64 bits").at(&origin))?,
@@ -273,6 +275,20 @@ fn convert(
         DeValue::Table(entries) => Value::Table(table(entries, &origin.key, place, depth)?),
     };
     Ok(Node { value, origin })
+}
+
+/// `text`, unless it could steer a terminal: every text of a spec may be printed.
+///
+/// # Errors
+/// If it has such a character.
+pub(in crate::spec) fn shown(text: &str) -> Result<String, Diagnostic> {
+    match steering(text) {
+        None => Ok(text.to_owned()),
+        Some(c) => Err(Diagnostic::said(&format!(
+            "has the control character U+{:04X}, which may not stand in text; remove it",
+            u32::from(c)
+        ))),
+    }
 }
 
 /// Label of an array item in keys: its `name` if it has a valid one, else its index.

@@ -3,6 +3,7 @@
 mod extends;
 mod factors;
 mod fuzz;
+mod limits;
 mod mistakes;
 mod program;
 mod registry;

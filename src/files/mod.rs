@@ -1,8 +1,28 @@
-//! Atomic writes: a file has either its old or its new content, never a part.
+//! Files: atomic writes, and reading of regular files only.
+//!
+//! A file that is written here has either its old or its new content, never a part. A named pipe or a
+//! device in place of a file is an error at once; reading it could wait forever.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Component, Path, PathBuf};
+mod disk;
+#[cfg(test)]
+pub(crate) mod faults;
+mod leftovers;
+#[cfg(test)]
+pub(crate) mod mutation;
+mod open;
+mod paths;
+mod sums;
+
+pub(crate) use disk::{Appended, is_at, open as open_for};
+pub(crate) use leftovers::is_leftover;
+pub use leftovers::remove_leftovers;
+pub use open::{open, read, read_text};
+pub use paths::{absolute, relative};
+pub use sums::{SUMS_FILE, Sums};
+
+use leftovers::Draft;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 /// A failed operation on a file or folder, with advice.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +56,7 @@ fn advice(cause: &io::Error) -> &'static str {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             "; there is a file where a folder is needed: move or delete it"
         }
+        ErrorKind::InvalidInput => "; give a regular file, or remove this one",
         _ => "",
     }
 }
@@ -54,17 +75,24 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    disk::replaceable(path)?;
     let folder = folder_of(path);
-    let mut file = temporary(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    sync_folder(folder)
+    let write = || {
+        let mut draft = Draft::new(folder)?;
+        draft.fill(bytes)?;
+        draft.persist(path)
+    };
+    match write() {
+        // Another program took the temporary file for a leftover before it was locked.
+        Err(e) if e.kind() == ErrorKind::NotFound && folder.is_dir() => write()?,
+        written => written?,
+    }
+    disk::sync_folder(folder)
 }
 
 fn has_content(path: &Path, bytes: &[u8]) -> bool {
     let read = || {
-        let file = File::open(path)?;
+        let file = open(path)?;
         if file.metadata()?.len() != bytes.len() as u64 {
             return Ok(false);
         }
@@ -81,55 +109,28 @@ fn has_content(path: &Path, bytes: &[u8]) -> bool {
 /// If it cannot be created or written to.
 pub fn check_writable(folder: &Path) -> Result<(), FileError> {
     let write = || {
-        fs::create_dir_all(folder)?;
-        temporary(folder)?.write_all(b"\n")
+        disk::create_folders(folder)?;
+        Draft::new(folder)?.fill(b"\n")
     };
     write().map_err(FileError::of("write to folder", folder))
 }
 
-/// Syncs the directory entries of `folder`, so that renames survive a power failure.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+/// Renames the file `from`, and waits until that is on disk.
+///
+/// # Errors
+/// If that fails.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    let renamed = disk::rename(from, to).and_then(|()| disk::sync_folder(folder_of(to)));
+    renamed.map_err(FileError::of("rename", from))
 }
 
-/// `path` as an absolute path, with symbolic links resolved as far as it exists and without `.` and `..`.
-pub fn absolute(path: &Path) -> PathBuf {
-    let path = match path.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => path,
-    };
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut plain = PathBuf::new();
-    for part in whole.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
-        }
-        if let Ok(found) = plain.canonicalize() {
-            plain = found;
-        }
-    }
-    plain
-}
-
-/// The path of `to` from the folder `from`, with `/` between its parts: `../experiments/dropout.toml`.
-pub fn relative(from: &Path, to: &Path) -> String {
-    let (from, to) = (absolute(from), absolute(to));
-    let common = (from.components().zip(to.components()))
-        .take_while(|(a, b)| a == b)
-        .count();
-    let up = from.components().skip(common).map(|_| "..".to_owned());
-    let down = to.components().skip(common);
-    let down = down.map(|part| part.as_os_str().to_string_lossy().into_owned());
-    let parts: Vec<String> = up.chain(down).collect();
-    match parts.is_empty() {
-        true => ".".to_owned(),
-        false => parts.join("/"),
-    }
+/// Removes the file `path`.
+///
+/// # Errors
+/// If that fails.
+pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
+    let removed = disk::remove(path).and_then(|()| disk::sync_folder(folder_of(path)));
+    removed.map_err(FileError::of("remove", path))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -139,39 +140,10 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Creates a temporary file with the permissions of an ordinary file, not of a private one.
-fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".ablate-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn relative_paths_lead_from_one_folder_to_another() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |path: &str| dir.path().join(path);
-        fs::create_dir(at("experiments")).unwrap();
-        let from = at("results/mine");
-        assert_eq!(
-            relative(&from, &at("experiments/a.toml")),
-            "../../experiments/a.toml"
-        );
-        assert_eq!(relative(&from, &at("results/mine/a.toml")), "a.toml");
-        assert_eq!(
-            relative(&at("x/../results"), &at("./b/../a.toml")),
-            "../a.toml"
-        );
-        assert_eq!(relative(&from, &from), ".");
-    }
+    use std::fs::{self, File};
     use std::time::{Duration, SystemTime};
 
     fn names(folder: &Path) -> Vec<String> {
@@ -242,6 +214,19 @@ mod tests {
         let folder = dir.path().join("results/dropout");
         check_writable(&folder).unwrap();
         assert_eq!(names(&folder), [""; 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn device_and_folder_are_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        for path in [link.as_path(), dir.path()] {
+            let message = write_atomic(path, b"x").unwrap_err().to_string();
+            assert!(message.contains("not a regular file"), "{message}");
+        }
+        assert_eq!(names(dir.path()), ["link"]);
     }
 
     #[test]

@@ -1,0 +1,433 @@
+//! The origin of every record of a run: which cells were trained under which conditions.
+
+use super::file::{NAME, RUNNING_NAME};
+use super::{Block, Build, Provenance, RunDetails, Setting, instructions, iso_8601, unix_seconds};
+use crate::files::FileError;
+use crate::machine::Machine;
+use crate::plan::Plan;
+use crate::run::{Events, RunError, RunOptions, RunReport, Session};
+use crate::text::counted;
+use crate::trainer::{StopFlag, Trainer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The origins of the records in a results folder while a run goes on.
+#[derive(Debug)]
+struct Origins {
+    folder: PathBuf,
+    /// The conditions of this run, without any cell.
+    conditions: Block,
+    /// Cells by conditions, the latest last.
+    blocks: Vec<Block>,
+    /// Number of recorded cells of which nothing is known.
+    unknown: usize,
+}
+
+impl Origins {
+    /// Reads the origins of the records of `session`, before it trains.
+    fn of(session: &Session<'_>, setting: &Setting) -> Self {
+        let (recorded, adopted) = (session.recorded(), session.adopted());
+        Self::new(session.folder(), setting, &recorded, &adopted)
+    }
+
+    /// `recorded` are the cells in the journal, `adopted` those that are taken from `runs.jsonl`.
+    fn new(
+        folder: &Path,
+        setting: &Setting,
+        recorded: &BTreeSet<&str>,
+        adopted: &BTreeSet<&str>,
+    ) -> Self {
+        let load = |name: &str| Provenance::load(&folder.join(name)).ok().flatten();
+        let published = load(NAME);
+        // Older versions wrote none for the journal.
+        let running = load(RUNNING_NAME).or_else(|| published.clone());
+        let mut blocks = Vec::new();
+        let mut unknown = 0;
+        for (source, cells) in [(running, recorded), (published, adopted)] {
+            match source {
+                Some(source) => blocks.extend(split(source, cells)),
+                None => unknown += cells.len(),
+            }
+        }
+        Self {
+            folder: folder.to_owned(),
+            conditions: block(setting, SystemTime::now()),
+            blocks: merged(blocks),
+            unknown,
+        }
+    }
+
+    /// Writes `.provenance.json`, before the first cell is trained: cells that no block lists are then those of
+    /// this run.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn begin(&mut self) -> Result<(), FileError> {
+        let current = self.take_current();
+        let path = self.folder.join(RUNNING_NAME);
+        provenance(current.clone(), self.blocks.clone()).write_as(&path)?;
+        self.blocks.push(current);
+        Ok(())
+    }
+
+    /// Takes out the block with the conditions of this run; an empty one if there is none.
+    fn take_current(&mut self) -> Block {
+        let same = |block: &Block| are_equal(block, &self.conditions);
+        match self.blocks.iter().position(same) {
+            Some(found) => self.blocks.remove(found),
+            None => self.conditions.clone(),
+        }
+    }
+
+    /// Adds the cells that a run trained, and writes `.provenance.json` again.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn add(&mut self, report: &RunReport, trained: &BTreeSet<String>) -> Result<(), FileError> {
+        if trained.is_empty() {
+            return Ok(());
+        }
+        let mut current = self.take_current();
+        for block in &mut self.blocks {
+            block.cells.retain(|id| !trained.contains(id));
+        }
+        self.blocks.retain(|block| !block.cells.is_empty());
+        let run = &mut current.run;
+        if current.cells.is_empty() {
+            run.started_unix = unix_seconds(report.started);
+            run.started = iso_8601(run.started_unix);
+        }
+        run.seconds += report.seconds;
+        for (arm, seconds) in &report.arm_seconds {
+            *run.arm_seconds.entry(arm.clone()).or_default() += seconds;
+        }
+        current.cells.extend(trained.iter().cloned());
+        run.trained = current.cells.len();
+        run.reused = self.blocks.iter().map(|block| block.cells.len()).sum();
+        self.blocks.push(current);
+        self.begin()
+    }
+
+    /// Writes `provenance.json` for the cells `planned`, before `runs.jsonl`. Nothing is written where no
+    /// origin is known.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn publish(&self, planned: &BTreeSet<&str>) -> Result<(), FileError> {
+        let planned_of = |block: &Block| Block {
+            cells: (block.cells.iter())
+                .filter(|id| planned.contains(id.as_str()))
+                .cloned()
+                .collect(),
+            ..block.clone()
+        };
+        let mut blocks: Vec<Block> = self.blocks.iter().map(planned_of).collect();
+        blocks.retain(|block| !block.cells.is_empty());
+        match blocks.pop() {
+            Some(last) => provenance(last, blocks).write(&self.folder),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs `plan` like [`crate::run::run_spec`], and writes the origin of every record before the record.
+///
+/// # Errors
+/// As [`Session`].
+pub fn run_recorded(
+    plan: &Plan,
+    trainer: &dyn Trainer,
+    options: &RunOptions,
+    events: &dyn Events,
+    stop: &StopFlag,
+    setting: &Setting,
+) -> Result<RunReport, RunError> {
+    let mut session = Session::open(plan, options, events)?;
+    let mut origins = Origins::of(&session, setting);
+    if origins.unknown > 0 {
+        let cells = counted(origins.unknown, "recorded cell");
+        events.notice(&format!(
+            "where {cells} come from is not known, because there is no `{NAME}` that can be read"
+        ));
+    }
+    if session.will_change() {
+        origins.begin()?;
+    }
+    let report = session.train(trainer, stop)?;
+    origins.add(&report, session.trained())?;
+    if !report.stopped {
+        origins.publish(&plan.ids())?;
+        session.finish()?;
+    }
+    Ok(report)
+}
+
+/// Writes `provenance.json` in `folder` for the cells `planned` from what is known about the journal. Returns
+/// whether anything is.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn republish(folder: &Path, planned: &BTreeSet<&str>) -> Result<bool, FileError> {
+    let Ok(Some(running)) = Provenance::load(&folder.join(RUNNING_NAME)) else {
+        return Ok(false);
+    };
+    let mut blocks = split(running, planned);
+    let Some(last) = blocks.pop() else {
+        return Ok(false);
+    };
+    provenance(last, blocks).write(folder)?;
+    Ok(true)
+}
+
+/// The last block has all cells that the others do not list.
+fn provenance(last: Block, earlier: Vec<Block>) -> Provenance {
+    Provenance {
+        build: last.build,
+        revision: last.revision,
+        machine: last.machine,
+        data: last.data,
+        run: last.run,
+        reproduced: last.reproduced,
+        earlier,
+    }
+}
+
+/// The blocks of `source` that have some of `cells`.
+fn split(source: Provenance, cells: &BTreeSet<&str>) -> Vec<Block> {
+    let mut rest: BTreeSet<String> = cells.iter().map(|&id| id.to_owned()).collect();
+    let mut blocks = Vec::new();
+    for mut block in source.earlier {
+        block.cells.retain(|id| rest.remove(id));
+        blocks.push(block);
+    }
+    blocks.push(Block {
+        build: source.build,
+        revision: source.revision,
+        machine: source.machine,
+        data: source.data,
+        run: source.run,
+        reproduced: source.reproduced,
+        cells: rest,
+    });
+    blocks.retain(|block| !block.cells.is_empty());
+    blocks
+}
+
+/// Joins blocks of equal conditions.
+fn merged(blocks: Vec<Block>) -> Vec<Block> {
+    let mut found: Vec<Block> = Vec::new();
+    for block in blocks {
+        match found.iter_mut().find(|other| are_equal(other, &block)) {
+            Some(other) => other.cells.extend(block.cells),
+            None => found.push(block),
+        }
+    }
+    found
+}
+
+fn are_equal(a: &Block, b: &Block) -> bool {
+    let of_run = |run: &RunDetails| {
+        let RunDetails {
+            device,
+            adapter,
+            threads,
+            instructions,
+            ..
+        } = run.clone();
+        (device, adapter, threads, instructions)
+    };
+    (&a.build, &a.revision, &a.machine, &a.data, &a.reproduced)
+        == (&b.build, &b.revision, &b.machine, &b.data, &b.reproduced)
+        && of_run(&a.run) == of_run(&b.run)
+}
+
+/// The conditions of this run, without any cell.
+fn block(setting: &Setting, started: SystemTime) -> Block {
+    let started_unix = unix_seconds(started);
+    Block {
+        build: Build::on(&setting.device),
+        revision: setting.revision.clone(),
+        machine: Machine::this(),
+        data: setting.data.clone(),
+        run: RunDetails {
+            device: setting.device.clone(),
+            adapter: setting.adapter.clone(),
+            threads: setting.threads,
+            instructions: instructions(&setting.device),
+            started: iso_8601(started_unix),
+            started_unix,
+            seconds: 0.0,
+            arm_seconds: BTreeMap::new(),
+            trained: 0,
+            reused: 0,
+        },
+        reproduced: None,
+        cells: BTreeSet::new(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use ablate_kernels::InstructionSet;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    pub(in crate::provenance) fn setting(device: &str) -> Setting {
+        Setting {
+            revision: None,
+            device: device.into(),
+            adapter: Some("Some adapter".into()),
+            threads: 2,
+            data: [("digits".to_owned(), "2c67".to_owned())].into(),
+        }
+    }
+
+    pub(in crate::provenance) fn provenance(setting: &Setting) -> Provenance {
+        super::provenance(
+            block(setting, UNIX_EPOCH + Duration::from_secs(1_000_000_000)),
+            vec![],
+        )
+    }
+
+    fn report(seconds: f64) -> RunReport {
+        RunReport {
+            trained: 1,
+            reused: 0,
+            diverged: 0,
+            failed: 0,
+            stopped: false,
+            reproduction: None,
+            started: UNIX_EPOCH + Duration::from_secs(1_000_000_000),
+            seconds,
+            arm_seconds: [("a".to_owned(), seconds)].into(),
+        }
+    }
+
+    /// A results folder, of which nothing but the origins is simulated.
+    struct Folder(tempfile::TempDir, BTreeSet<String>);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap(), BTreeSet::new())
+        }
+
+        fn begin(&self, device: &str) -> Origins {
+            let recorded = self.1.iter().map(String::as_str).collect();
+            Origins::new(self.0.path(), &setting(device), &recorded, &[].into())
+        }
+
+        /// Trains `cells` on `device`; `kill` ends the run before it has added them.
+        fn run(&mut self, device: &str, cells: &[&str], kill: bool) {
+            let mut origins = self.begin(device);
+            origins.begin().unwrap();
+            let cells: BTreeSet<String> = cells.iter().map(|&id| id.to_owned()).collect();
+            self.1.extend(cells.iter().cloned());
+            if !kill {
+                origins.add(&report(1.5), &cells).unwrap();
+                origins
+                    .publish(&self.1.iter().map(String::as_str).collect())
+                    .unwrap();
+            }
+        }
+
+        fn published(&self) -> Provenance {
+            Provenance::read(self.0.path()).unwrap()
+        }
+    }
+
+    fn cells(block: &Block) -> Vec<&str> {
+        block.cells.iter().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn one_run_needs_no_list_of_cells() {
+        let mut folder = Folder::new();
+        folder.run("flex", &["x", "y"], false);
+        let made = folder.published();
+        assert!(made.earlier.is_empty());
+        assert_eq!((made.run.trained, made.run.reused), (2, 0));
+        assert_eq!(made.run.started, "2001-09-09T01:46:40Z");
+        assert!(made.build.rustc.starts_with("rustc 1."));
+        assert_eq!(made.data["digits"], "2c67");
+    }
+
+    #[test]
+    fn runs_under_equal_conditions_are_one_block() {
+        let mut folder = Folder::new();
+        folder.run("flex", &["x", "y"], false);
+        folder.run("flex", &["z"], false);
+        let made = folder.published();
+        assert!(made.earlier.is_empty());
+        assert_eq!((made.run.trained, made.run.reused), (3, 0));
+        assert_eq!((made.run.seconds, made.run.arm_seconds["a"]), (3.0, 3.0));
+    }
+
+    #[test]
+    fn cells_of_a_killed_run_keep_its_conditions() {
+        let mut folder = Folder::new();
+        folder.run("ndarray", &["x", "y"], true);
+        assert!(Provenance::read(folder.0.path()).is_none());
+        folder.run("flex", &["z"], false);
+        let made = folder.published();
+        assert_eq!((made.run.device.as_str(), made.run.trained), ("flex", 1));
+        assert_eq!(made.run.reused, 2);
+        let [block] = &made.earlier[..] else {
+            panic!("{:?}", made.earlier)
+        };
+        assert_eq!(
+            (block.run.device.as_str(), cells(block)),
+            ("ndarray", vec!["x", "y"])
+        );
+    }
+
+    #[test]
+    fn retrained_cell_moves_to_the_last_run() {
+        let mut folder = Folder::new();
+        folder.run("ndarray", &["x", "y"], false);
+        folder.run("flex", &["y"], false);
+        let made = folder.published();
+        assert_eq!(cells(&made.earlier[0]), ["x"]);
+        folder.run("flex", &["x"], false);
+        assert!(folder.published().earlier.is_empty());
+    }
+
+    #[test]
+    fn run_that_trains_nothing_changes_nothing() {
+        let mut folder = Folder::new();
+        folder.run("ndarray", &["x", "y"], false);
+        folder.run("flex", &["z"], false);
+        let before = std::fs::read(folder.0.path().join(NAME)).unwrap();
+        for device in ["flex", "wgpu", "ndarray"] {
+            let origins = folder.begin(device);
+            origins
+                .publish(&folder.1.iter().map(String::as_str).collect())
+                .unwrap();
+            assert_eq!(
+                std::fs::read(folder.0.path().join(NAME)).unwrap(),
+                before,
+                "{device}"
+            );
+        }
+    }
+
+    #[test]
+    fn records_without_any_origin_are_counted() {
+        let folder = Folder(tempfile::tempdir().unwrap(), ["x".to_owned()].into());
+        let origins = folder.begin("flex");
+        assert_eq!(origins.unknown, 1);
+    }
+
+    #[test]
+    fn cpu_run_has_its_instruction_set() {
+        assert_eq!(provenance(&setting("wgpu")).instructions(), None);
+        let current = InstructionSet::current().name();
+        let made = provenance(&setting("flex"));
+        assert_eq!(made.instructions(), Some(current));
+        let mut older = made;
+        older.run.instructions = None;
+        assert_eq!(older.instructions(), None);
+        let reproduced = older.reproduced(None, 3, None, BTreeMap::new());
+        assert_eq!(reproduced.instructions(), Some(current));
+    }
+}
