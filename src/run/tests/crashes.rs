@@ -6,8 +6,8 @@ use crate::files::faults::{Done, Fault, Watch};
 use ablate_streams::{Purpose, Stream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Set in the environment, it multiplies the number of simulated power cuts.
-const LONGER: &str = "ABLATE_TEST_CUTS";
+/// Environment variable for the number of random power cuts after each call.
+const CUTS: &str = "ABLATE_TEST_CUTS";
 
 /// Two cells, each a job of its own.
 fn small() -> Plan {
@@ -118,29 +118,44 @@ fn run_survives_every_fault_at_every_call() {
     );
 }
 
-#[test]
-fn power_cut_after_any_call_loses_no_saved_record() {
-    let (plan, whole) = (small(), TestRun::new());
-    whole.run(&plan, &FakeTrainer::new());
-    let expected = whole.bytes(runs::NAME);
-    let times: usize = std::env::var(LONGER)
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(1);
-    let mut draws = Stream::new(3, Purpose::Resample, "power cuts").uniforms(0);
-    for (start, prepare) in starts() {
-        let bench = TestRun::new();
+/// A run whose calls are known.
+struct Recorded {
+    plan: Plan,
+    /// The disk before the run.
+    before: Disk,
+    done: Vec<Done>,
+    /// `runs.jsonl` before and after it.
+    runs: [Vec<u8>; 2],
+    /// Most cells that the next run may train if none was saved.
+    missing: usize,
+}
+
+impl Recorded {
+    fn new(start: &str, prepare: fn(&TestRun)) -> Self {
+        let (plan, bench) = (small(), TestRun::new());
         prepare(&bench);
-        let before = Disk::of(bench.dir.path());
+        let (before, old) = (Disk::of(bench.dir.path()), bench.read(runs::NAME));
         let watch = Watch::on(bench.dir.path(), None);
         attempt(&bench, &plan).0.unwrap();
-        let done = watch.done();
-        drop(watch);
-        for calls in 0..=done.len() {
-            let mut disk = before.clone();
-            done[..calls].iter().for_each(|call| disk.perform(call));
-            let synced = synced_records(&done[..calls]);
-            for cut in 0..3 + 4 * times {
+        Self {
+            plan,
+            before,
+            done: watch.done(),
+            runs: [old, bench.bytes(runs::NAME)],
+            missing: 2 + usize::from(start == "damaged"),
+        }
+    }
+
+    /// Cuts the power after each call, in `cuts` ways, and continues. The disk did what `happened` says, although
+    /// the program made all of its calls. Returns the first thing that is wrong.
+    fn cut_everywhere(&self, happened: fn(&Done) -> bool, cuts: usize) -> Result<(), String> {
+        let mut draws = Stream::new(3, Purpose::Resample, "power cuts").uniforms(0);
+        for calls in 0..=self.done.len() {
+            let mut disk = self.before.clone();
+            let made = self.done[..calls].iter();
+            made.filter(|call| happened(call))
+                .for_each(|call| disk.perform(call));
+            for cut in 0..3 + cuts {
                 let after = TestRun::new();
                 match cut {
                     0 => disk.cut(after.dir.path(), |_| 0.0),
@@ -149,17 +164,80 @@ fn power_cut_after_any_call_loses_no_saved_record() {
                     2 => disk.cut(after.dir.path(), |is_name| f64::from(u8::from(is_name))),
                     _ => disk.cut(after.dir.path(), |_| draws.next().unwrap()),
                 }
-                let case = format!("{start}, cut {cut} after {calls} of {} calls", done.len());
-                let (next, retrained) = attempt(&after, &plan);
-                next.unwrap_or_else(|e| panic!("{case}: {e}"));
-                assert_eq!(after.bytes(runs::NAME), expected, "{case}");
-                let most = 2 - synced.min(2) + usize::from(start == "damaged");
-                assert!(
-                    retrained <= most,
-                    "{case}: {retrained} retrained, {synced} synced"
-                );
+                let fault = self.continued(&after, calls);
+                fault.map_err(|why| format!("cut {cut} after {calls} calls: {why}"))?;
             }
         }
+        Ok(())
+    }
+
+    /// Checks what a power cut after `calls` calls left, and what the next run makes of it.
+    fn continued(&self, after: &TestRun, calls: usize) -> Result<(), String> {
+        let [old, new] = &self.runs;
+        let left = after.read(runs::NAME);
+        if calls == self.done.len() && left != *new {
+            return Err("a finished run was undone".to_owned());
+        }
+        if left != *old && left != *new && !left.is_empty()
+            || after.path(runs::NAME).exists() && left.is_empty()
+        {
+            return Err("a file has neither its old nor its new content".to_owned());
+        }
+        let (next, retrained) = attempt(after, &self.plan);
+        next.map_err(|error| error.to_string())?;
+        if after.bytes(runs::NAME) != *new {
+            return Err("the next run gives other results".to_owned());
+        }
+        let saved = synced_records(&self.done[..calls]);
+        match retrained + saved.min(2) <= self.missing {
+            true => Ok(()),
+            false => Err(format!(
+                "{saved} cells were saved, and {retrained} are trained again"
+            )),
+        }
+    }
+}
+
+#[test]
+fn power_cut_after_any_call_loses_no_saved_record() {
+    let cuts: usize = std::env::var(CUTS)
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(4);
+    for (start, prepare) in starts() {
+        let recorded = Recorded::new(start, prepare);
+        let fault = recorded.cut_everywhere(|_| true, cuts);
+        assert_eq!(fault, Ok(()), "{start}");
+    }
+}
+
+#[test]
+fn disk_that_skips_a_kind_of_sync_is_noticed() {
+    type Happened = fn(&Done) -> bool;
+    fn is_temporary(path: &Path) -> bool {
+        path.to_string_lossy().contains(".ablate-")
+    }
+    let skipped: [(&str, Happened); 4] = [
+        (
+            "journal",
+            |call| !matches!(call, Done::Sync(path) if path.ends_with(journal::NAME)),
+        ),
+        (
+            "temporary file",
+            |call| !matches!(call, Done::Sync(path) if is_temporary(path)),
+        ),
+        (
+            "folder",
+            |call| !matches!(call, Done::SyncFolder(path) if path.ends_with("fake")),
+        ),
+        (
+            "folder above",
+            |call| !matches!(call, Done::SyncFolder(path) if !path.ends_with("fake")),
+        ),
+    ];
+    let recorded = Recorded::new("empty", |_| {});
+    for (kind, happened) in skipped {
+        assert!(recorded.cut_everywhere(happened, 4).is_err(), "{kind}");
     }
 }
 
