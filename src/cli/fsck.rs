@@ -1,6 +1,7 @@
 //! `ablate fsck`.
 
 mod checks;
+mod files;
 mod mend;
 
 use super::arguments::{Format, FormatArg, OTHER_RESULTS, RESULTS};

@@ -42,6 +42,7 @@ mod show;
 mod signals;
 mod table;
 mod tips;
+mod trained;
 mod trainer;
 mod variant;
 mod verify;

@@ -12,7 +12,7 @@ use crate::analysis::Summary;
 use crate::data;
 use crate::files::{FileError, absolute, read_text};
 use crate::plan::Plan;
-use crate::provenance::{Provenance, fingerprint};
+use crate::provenance::{self, Provenance, fingerprint};
 use crate::recipe::NetRecipe;
 use crate::record::CellRecord;
 use crate::report::{REPORT_HTML_FILE, claims_table, overview_table, splice, unchanged};
@@ -127,6 +127,9 @@ fn reports(args: &Args, console: &Console) -> Result<Reports, Failure> {
         targets.extend(published(files, &results.join(&spec.name))?);
         summaries.push(derived.summary);
         damaged.extend(damage(spec, &results, &runs));
+        if let Some(text) = without_origin(spec, &results, &runs) {
+            console.warn(&text);
+        }
         match check_recipe(spec, &results, &runs.records) {
             Recipe::Same => {}
             Recipe::OtherCode(text) | Recipe::Unknown(text) => console.info(&text),
@@ -148,6 +151,22 @@ fn reports(args: &Args, console: &Console) -> Result<Reports, Failure> {
         targets,
         stale,
         damaged,
+    })
+}
+
+/// A warning if there are records without provenance.
+fn without_origin(spec: &Spec, results: &Path, runs: &runs::Runs) -> Option<String> {
+    let path = results.join(&spec.name).join(provenance::NAME);
+    let why = match Provenance::load(&path) {
+        Ok(Some(_)) => return None,
+        Ok(None) => format!("`{}` is missing", path.display()),
+        Err(error) => error.to_string(),
+    };
+    (!runs.records.is_empty()).then(|| {
+        format!(
+            "{}: where the records come from is not known: {why}",
+            spec.name
+        )
     })
 }
 

@@ -7,6 +7,7 @@ use super::looks::{self, Next, UntilDecided};
 use super::manifest::{self, published};
 use super::progress::{RunProgress, units};
 use super::select::Selection;
+use super::trained::report_training;
 use super::work::{Survey, Work};
 use super::{folder, preflight, seeds, signals, trainer, variant};
 use crate::analysis::{Summary, power_forecast, weak_contrasts};
@@ -15,7 +16,7 @@ use crate::files::check_writable;
 use crate::provenance::run_recorded;
 use crate::record::CellRecord;
 use crate::report::{Derived, REPORT_FILE, answer, changed_by, claims_text, unchanged};
-use crate::run::{Reproduction, RunOptions, RunReport, looks as looks_file, runs};
+use crate::run::{RunOptions, RunReport, looks as looks_file, runs};
 use crate::spec::{Claim, Spec};
 use crate::text::counted;
 use crate::trainer::StopFlag;
@@ -406,51 +407,4 @@ fn write_files(
         folder.join(REPORT_FILE).display()
     ));
     Ok(())
-}
-
-/// Says how many cells were trained, reused, and went wrong.
-fn report_training(name: &str, report: &RunReport, console: &Console) {
-    console.info(&format!(
-        "{name}: trained {} in {:.1} s, reused {}{}{}",
-        counted(report.trained, "cell"),
-        report.seconds,
-        report.reused,
-        nonzero(report.diverged, "diverged"),
-        nonzero(report.failed, "failed"),
-    ));
-    if let Some(text) = report.reproduction.as_ref().and_then(reproduced) {
-        console.info(&format!("{name}: {text}"));
-    }
-}
-
-fn nonzero(count: usize, what: &str) -> String {
-    match count {
-        0 => String::new(),
-        n => format!(", {n} {what}"),
-    }
-}
-
-/// Describes how the cells trained now compare with the committed ones; `None` if there were none.
-pub(super) fn reproduced(found: &Reproduction) -> Option<String> {
-    if found.compared == 0 {
-        return (found.only_committed > 0).then(|| {
-            "nothing to compare with: the earlier records are of other cells (the recipe, device \
-             or code has changed)"
-                .to_owned()
-        });
-    }
-    let mut text = format!(
-        "reproduced {} of {} bit for bit",
-        found.identical,
-        counted(found.compared, "cell")
-    );
-    let largest = found
-        .largest_difference
-        .filter(|_| found.identical < found.compared);
-    if let Some(points) = largest {
-        text.push_str(&format!(
-            "; the largest difference in test accuracy is {points} points"
-        ));
-    }
-    Some(text)
 }

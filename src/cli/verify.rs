@@ -119,7 +119,7 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             console.info(&format!("{name}: {text}"));
         }
         let found = retrain(check, args.isolate, console, &stop)?;
-        let text = super::run::reproduced(&found).unwrap_or_default();
+        let text = super::trained::reproduced(&found).unwrap_or_default();
         let reproduced = found.identical == found.compared && found.only_planned == 0;
         if let [first, more @ ..] = &check.contradicting[..] {
             let others = named_cells(more);

@@ -4,6 +4,7 @@ use super::evaluations::{Entry, Evaluations};
 use super::lines::each_line;
 use super::report::{EPOCH, STEP, number, whole};
 use crate::text::csv::{fields, separator, without_mark};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -13,7 +14,14 @@ use std::path::Path;
 /// # Errors
 /// If the file cannot be read.
 pub(super) fn read(path: &Path, evaluations: &mut Evaluations) -> io::Result<()> {
-    let mut file = crate::files::open(path)?;
+    // Opening a named pipe would wait for its other end.
+    if path.exists() && !path.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ));
+    }
+    let mut file = File::open(path)?;
     let mut header: Option<(char, Vec<String>)> = None;
     each_line(&mut file, |line| {
         let line = String::from_utf8_lossy(line);

@@ -57,6 +57,9 @@ pub struct Provenance {
     /// Cells that were trained under other conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Block>,
+    /// Ids of cells of which nothing is known, because their provenance was lost.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unknown: BTreeSet<String>,
 }
 
 /// Cells that were trained under the same conditions.
@@ -231,12 +234,13 @@ impl Provenance {
     /// The same with other ids of cells: the value of each id that is a key.
     #[must_use]
     pub fn with_ids(mut self, ids: &BTreeMap<&str, &str>) -> Self {
-        for block in &mut self.earlier {
-            let renamed = block.cells.iter().map(|id| {
+        let lists = self.earlier.iter_mut().map(|block| &mut block.cells);
+        for cells in lists.chain([&mut self.unknown]) {
+            let renamed = cells.iter().map(|id| {
                 let new = ids.get(id.as_str()).copied();
                 new.unwrap_or(id).to_owned()
             });
-            block.cells = renamed.collect();
+            *cells = renamed.collect();
         }
         self
     }
@@ -284,6 +288,7 @@ impl Provenance {
             },
             reproduced: None,
             earlier: Vec::new(),
+            unknown: BTreeSet::new(),
         }
     }
 }

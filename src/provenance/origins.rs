@@ -20,8 +20,8 @@ struct Origins {
     conditions: Block,
     /// Cells by conditions, the latest last.
     blocks: Vec<Block>,
-    /// Number of recorded cells of which nothing is known.
-    unknown: usize,
+    /// Recorded cells of which nothing is known.
+    unknown: BTreeSet<String>,
 }
 
 impl Origins {
@@ -43,12 +43,11 @@ impl Origins {
         // Older versions wrote none for the journal.
         let running = load(RUNNING_NAME).or_else(|| published.clone());
         let mut blocks = Vec::new();
-        let mut unknown = 0;
+        let mut unknown = BTreeSet::new();
         for (source, cells) in [(running, recorded), (published, adopted)] {
-            match source {
-                Some(source) => blocks.extend(split(source, cells)),
-                None => unknown += cells.len(),
-            }
+            let (found, rest) = split(source, cells);
+            blocks.extend(found);
+            unknown.extend(rest);
         }
         Self {
             folder: folder.to_owned(),
@@ -66,7 +65,8 @@ impl Origins {
     fn begin(&mut self) -> Result<(), FileError> {
         let current = self.take_current();
         let path = self.folder.join(RUNNING_NAME);
-        provenance(current.clone(), self.blocks.clone()).write_as(&path)?;
+        let unknown = self.unknown.clone();
+        provenance(current.clone(), self.blocks.clone(), unknown).write_as(&path)?;
         self.blocks.push(current);
         Ok(())
     }
@@ -93,6 +93,7 @@ impl Origins {
             block.cells.retain(|id| !trained.contains(id));
         }
         self.blocks.retain(|block| !block.cells.is_empty());
+        self.unknown.retain(|id| !trained.contains(id));
         let run = &mut current.run;
         if current.cells.is_empty() {
             run.started_unix = unix_seconds(report.started);
@@ -104,7 +105,8 @@ impl Origins {
         }
         current.cells.extend(trained.iter().cloned());
         run.trained = current.cells.len();
-        run.reused = self.blocks.iter().map(|block| block.cells.len()).sum();
+        let others = self.blocks.iter().map(|block| block.cells.len());
+        run.reused = others.sum::<usize>() + self.unknown.len();
         self.blocks.push(current);
         self.begin()
     }
@@ -115,17 +117,18 @@ impl Origins {
     /// # Errors
     /// If it cannot be written.
     fn publish(&self, planned: &BTreeSet<&str>) -> Result<(), FileError> {
+        let of_plan = |cells: &BTreeSet<String>| -> BTreeSet<String> {
+            let planned = cells.iter().filter(|id| planned.contains(id.as_str()));
+            planned.cloned().collect()
+        };
         let planned_of = |block: &Block| Block {
-            cells: (block.cells.iter())
-                .filter(|id| planned.contains(id.as_str()))
-                .cloned()
-                .collect(),
+            cells: of_plan(&block.cells),
             ..block.clone()
         };
         let mut blocks: Vec<Block> = self.blocks.iter().map(planned_of).collect();
         blocks.retain(|block| !block.cells.is_empty());
         match blocks.pop() {
-            Some(last) => provenance(last, blocks).write(&self.folder),
+            Some(last) => provenance(last, blocks, of_plan(&self.unknown)).write(&self.folder),
             None => Ok(()),
         }
     }
@@ -145,8 +148,8 @@ pub fn run_recorded(
 ) -> Result<RunReport, RunError> {
     let mut session = Session::open(plan, options, events)?;
     let mut origins = Origins::of(&session, setting);
-    if origins.unknown > 0 {
-        let cells = counted(origins.unknown, "recorded cell");
+    if !origins.unknown.is_empty() {
+        let cells = counted(origins.unknown.len(), "recorded cell");
         events.notice(&format!(
             "where {cells} come from is not known, because there is no `{NAME}` that can be read"
         ));
@@ -172,16 +175,16 @@ pub fn republish(folder: &Path, planned: &BTreeSet<&str>) -> Result<bool, FileEr
     let Ok(Some(running)) = Provenance::load(&folder.join(RUNNING_NAME)) else {
         return Ok(false);
     };
-    let mut blocks = split(running, planned);
+    let (mut blocks, unknown) = split(Some(running), planned);
     let Some(last) = blocks.pop() else {
         return Ok(false);
     };
-    provenance(last, blocks).write(folder)?;
+    provenance(last, blocks, unknown).write(folder)?;
     Ok(true)
 }
 
-/// The last block has all cells that the others do not list.
-fn provenance(last: Block, earlier: Vec<Block>) -> Provenance {
+/// The last block has all cells that are not listed elsewhere.
+fn provenance(last: Block, earlier: Vec<Block>, unknown: BTreeSet<String>) -> Provenance {
     Provenance {
         build: last.build,
         revision: last.revision,
@@ -190,12 +193,18 @@ fn provenance(last: Block, earlier: Vec<Block>) -> Provenance {
         run: last.run,
         reproduced: last.reproduced,
         earlier,
+        unknown,
     }
 }
 
-/// The blocks of `source` that have some of `cells`.
-fn split(source: Provenance, cells: &BTreeSet<&str>) -> Vec<Block> {
+/// The blocks of `source` that have some of `cells`, and the cells of which it says nothing.
+fn split(source: Option<Provenance>, cells: &BTreeSet<&str>) -> (Vec<Block>, BTreeSet<String>) {
     let mut rest: BTreeSet<String> = cells.iter().map(|&id| id.to_owned()).collect();
+    let Some(source) = source else {
+        return (Vec::new(), rest);
+    };
+    let mut unknown = source.unknown;
+    unknown.retain(|id| rest.remove(id));
     let mut blocks = Vec::new();
     for mut block in source.earlier {
         block.cells.retain(|id| rest.remove(id));
@@ -211,7 +220,7 @@ fn split(source: Provenance, cells: &BTreeSet<&str>) -> Vec<Block> {
         cells: rest,
     });
     blocks.retain(|block| !block.cells.is_empty());
-    blocks
+    (blocks, unknown)
 }
 
 /// Joins blocks of equal conditions.
@@ -287,6 +296,7 @@ pub(super) mod tests {
         super::provenance(
             block(setting, UNIX_EPOCH + Duration::from_secs(1_000_000_000)),
             vec![],
+            BTreeSet::new(),
         )
     }
 
@@ -414,8 +424,20 @@ pub(super) mod tests {
     #[test]
     fn records_without_any_origin_are_counted() {
         let folder = Folder(tempfile::tempdir().unwrap(), ["x".to_owned()].into());
-        let origins = folder.begin("flex");
-        assert_eq!(origins.unknown, 1);
+        assert_eq!(folder.begin("flex").unknown.len(), 1);
+    }
+
+    #[test]
+    fn records_of_unknown_origin_stay_unknown() {
+        let mut folder = Folder(tempfile::tempdir().unwrap(), ["x".to_owned()].into());
+        folder.run("flex", &["y"], true);
+        folder.run("flex", &["z"], false);
+        let made = folder.published();
+        assert_eq!(made.unknown, ["x".to_owned()].into());
+        assert_eq!((made.run.trained, made.run.reused), (2, 1));
+        assert!(made.earlier.is_empty());
+        folder.run("flex", &["x"], false);
+        assert!(folder.published().unknown.is_empty());
     }
 
     #[test]

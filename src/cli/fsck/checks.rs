@@ -1,8 +1,8 @@
 //! What can be wrong with a results folder.
 
+use super::files::{exists, hashes, leftovers};
 use super::{Content, Folder};
 use crate::cli::variant;
-use crate::files::{SUMS_FILE, Sums, is_leftover};
 use crate::plan::{Plan, contents};
 use crate::provenance::{NAME as PROVENANCE, Provenance, RUNNING_NAME, fingerprint};
 use crate::record::{CellRecord, Outcome};
@@ -64,7 +64,7 @@ impl Checked {
         self.of(Kind::Damage).any(|problem| problem.file == file)
     }
 
-    fn add(&mut self, kind: Kind, file: &str, what: impl Into<String>) {
+    pub(super) fn add(&mut self, kind: Kind, file: &str, what: impl Into<String>) {
         self.problems.push(Problem {
             kind,
             file: file.to_owned(),
@@ -72,11 +72,11 @@ impl Checked {
         });
     }
 
-    fn damage(&mut self, file: &str, what: impl Into<String>) {
+    pub(super) fn damage(&mut self, file: &str, what: impl Into<String>) {
         self.add(Kind::Damage, file, what);
     }
 
-    fn note(&mut self, file: &str, what: impl Into<String>) {
+    pub(super) fn note(&mut self, file: &str, what: impl Into<String>) {
         self.add(Kind::Note, file, what);
     }
 }
@@ -94,31 +94,6 @@ pub(super) fn check(folder: &Folder) -> Checked {
     }
     hashes(folder, &mut checked);
     checked
-}
-
-/// Files that a killed or repaired run left, and entries that are no regular files.
-fn leftovers(folder: &Path, checked: &mut Checked) {
-    let entries = folder.read_dir().into_iter().flatten().flatten();
-    let mut entries: Vec<_> = entries.collect();
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let kind = entry.file_type();
-        let is_ordinary =
-            |kind: std::fs::FileType| kind.is_file() || kind.is_dir() || kind.is_symlink();
-        if !kind.is_ok_and(is_ordinary) {
-            checked.damage(&name, "it is not a regular file; remove it");
-        } else if is_leftover(&entry.file_name()) {
-            let what = "a temporary file that a killed program left; `--repair` removes it";
-            checked.add(Kind::Leftover, &name, what);
-        } else if name.ends_with(".damaged") {
-            let what = "damaged lines that were set aside; nothing reads them";
-            checked.add(Kind::Leftover, &name, what);
-        } else if name.starts_with(".cells.") && name != journal::NAME {
-            let what = "an old journal that `--fresh` renamed; nothing reads it";
-            checked.add(Kind::Leftover, &name, what);
-        }
-    }
 }
 
 fn experiment(folder: &Path, checked: &mut Checked) {
@@ -157,10 +132,6 @@ fn experiment(folder: &Path, checked: &mut Checked) {
         data(&spec, made, checked);
     }
     checked.plan = Some(plan);
-}
-
-fn exists(folder: &Path, name: &str) -> bool {
-    folder.join(name).symlink_metadata().is_ok()
 }
 
 /// Reads a provenance file. Results of given scores have none.
@@ -306,6 +277,13 @@ fn in_journal(folder: &Path, plan: &Plan, records: &[CellRecord], checked: &mut 
 
 /// Whether the data sets here are those of the records.
 fn data(spec: &Spec, made: &Provenance, checked: &mut Checked) {
+    if !made.unknown.is_empty() {
+        let cells = counted(made.unknown.len(), "cell");
+        checked.note(
+            PROVENANCE,
+            format!("it does not say where {cells} come from"),
+        );
+    }
     let recorded = (made.reproduced.as_ref()).map_or(&made.data, |code| &code.data);
     for (name, here) in contents(spec) {
         match recorded.get(&name) {
@@ -318,45 +296,6 @@ fn data(spec: &Spec, made: &Provenance, checked: &mut Checked) {
                 let what = format!("it does not name the content of data set `{name}`");
                 checked.note(PROVENANCE, what);
             }
-        }
-    }
-}
-
-/// Whether every published file has the hash in `SHA256SUMS`.
-fn hashes(folder: &Folder, checked: &mut Checked) {
-    let path = &folder.path;
-    let sums = match Sums::read(path) {
-        Ok(Some(sums)) => sums,
-        Ok(None) => {
-            let is_published = match folder.content {
-                Content::Experiment => exists(path, runs::NAME),
-                Content::Comparison => true,
-                Content::Overview => exists(path, "README.md"),
-            };
-            if is_published {
-                let what = "it is missing, so published files cannot be checked; `ablate report` writes it";
-                checked.damage(SUMS_FILE, what);
-            }
-            return;
-        }
-        Err(error) => return checked.damage(SUMS_FILE, error.to_string()),
-    };
-    for name in sums.names() {
-        checked.files += 1;
-        if let Some(fault) = sums.fault(path, name) {
-            checked.damage(name, fault);
-        }
-    }
-    if folder.content != Content::Experiment {
-        return;
-    }
-    let listed: BTreeSet<&str> = sums.names().chain([SUMS_FILE, PROVENANCE]).collect();
-    let entries = path.read_dir().into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.path().is_file()) {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') && !name.ends_with(".damaged") && !listed.contains(name.as_str())
-        {
-            checked.note(&name, format!("it is not listed in `{SUMS_FILE}`"));
         }
     }
 }
