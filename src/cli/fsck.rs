@@ -94,11 +94,10 @@ fn show(folder: &Folder, checked: &Checked, console: &Console) -> Result<(), Fai
         return Ok(());
     }
     console.print(&format!(
-        "ok {}: {}, {}\n",
+        "ok {}: {}, {} checked by hash\n",
         folder.path.display(),
         counted(checked.records, "record"),
-        counted(checked.files, "file with its hash")
-            .replace("file with its hashs", "files with their hashes"),
+        counted(checked.files, "file"),
     ))
 }
 

@@ -4,13 +4,15 @@ use crate::bench::Bench;
 use crate::reports::without_checksums;
 use std::process::Stdio;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 13] = [
     "README.md",
     "SHA256SUMS",
+    "index.html",
     "tiny/SHA256SUMS",
     "tiny/curves.svg",
     "tiny/differences.svg",
     "tiny/provenance.json",
+    "tiny/report.html",
     "tiny/report.md",
     "tiny/runs.jsonl",
     "tiny/settling.svg",

@@ -4,7 +4,7 @@ use super::checks::{Checked, Kind};
 use super::{Content, Folder};
 use crate::cli::console::Console;
 use crate::cli::exit::Failure;
-use crate::cli::{manifest, report};
+use crate::cli::{manifest, report, root};
 use crate::files::{SUMS_FILE, remove, remove_leftovers};
 use crate::provenance::{NAME as PROVENANCE, RUNNING_NAME, republish};
 use crate::report::CLAIMS_FOLDER;
@@ -66,8 +66,18 @@ fn is_derived(file: &str) -> bool {
 /// A damaged file from which the others are derived, and which is not repaired here.
 fn lost(folder: &Folder, checked: &Checked) -> Option<&'static str> {
     let is_repaired = |name: &str| folder.content == Content::Experiment && name == runs::NAME;
-    let mut kept = manifest::KEPT.into_iter();
-    kept.find(|name| !is_repaired(name) && checked.is_damaged(name))
+    let kept = manifest::KEPT.into_iter();
+    let mut kept = kept.filter(|name| !is_repaired(name));
+    let resolved = own_file(folder).is_none().then_some(RESOLVED_FILE);
+    let lost = kept.find(|name| checked.is_damaged(name));
+    lost.or(resolved.filter(|name| checked.is_damaged(name)))
+}
+
+/// The experiment file from which the experiment in `folder` was made, if it is in the folder of experiments.
+fn own_file(folder: &Folder) -> Option<PathBuf> {
+    let name = folder.path.file_name()?.to_string_lossy();
+    let path = root::experiments().join(format!("{name}.toml"));
+    path.is_file().then_some(path)
 }
 
 /// Writes the derived files of `folder` again.
@@ -76,7 +86,7 @@ fn rebuild(folder: &Folder, console: &Console) -> Result<Vec<String>, Failure> {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
-    let file = folder.path.join(RESOLVED_FILE);
+    let file = own_file(folder).unwrap_or_else(|| folder.path.join(RESOLVED_FILE));
     let (file, results) = match folder.content {
         Content::Experiment => (Some(file.as_path()), above(&folder.path)),
         Content::Comparison => (None, above(&above(&folder.path))),
