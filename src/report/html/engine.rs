@@ -44,7 +44,8 @@ pub struct PageError {
     source: minijinja::Error,
 }
 
-/// Fills the template `page`. Control characters, which HTML forbids, are left out.
+/// Fills the template `page`. Control characters, which HTML forbids, are left out, and a number stays on
+/// one line with its percent sign.
 ///
 /// # Errors
 /// If a template uses a value that `content` does not have.
@@ -54,7 +55,7 @@ pub(super) fn render(page: &'static str, content: impl Serialize) -> Result<Stri
         .and_then(|template| template.render(content));
     let mut made = made.map_err(|source| PageError { page, source })?;
     made.retain(|c| !c.is_control() || c == '\n');
-    Ok(made)
+    Ok(made.replace(" %", "\u{a0}%"))
 }
 
 fn without_comments(style: &str) -> String {

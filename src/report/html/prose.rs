@@ -31,8 +31,7 @@ impl Prose {
         }
         let mut page = String::with_capacity(2 * markdown.len());
         html::push_html(&mut page, out.into_iter());
-        // A number and its sign stay on one line.
-        page.replace(" %", "\u{a0}%")
+        page
     }
 
     /// One line, without a paragraph around it.
