@@ -1,6 +1,7 @@
 //! Paired ablation experiments on burn: spec -> plan -> run -> record -> stats -> report.
 
 pub mod analysis;
+pub mod card;
 pub mod cli;
 pub mod compare;
 pub mod data;

@@ -32,6 +32,7 @@
 //! | [`stack`] | replicas taken out of a stack, put together and averaged |
 //! | [`inspect`] | analysis of trained models: unit removal, an MLP on the host, folding of norms |
 //! | [`interchange`] | trained weights in PyTorch's names and layouts, as safetensors |
+//! | [`pretrained`] | trained weights that come with the crate |
 //!
 //! # Example
 //!
@@ -75,6 +76,7 @@ pub mod mlp;
 pub mod norm;
 pub mod pass;
 pub mod plain;
+pub mod pretrained;
 pub mod stack;
 #[cfg(test)]
 #[path = "../kernels/tests/support/testing.rs"]

@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::tips;
+use crate::card::CardError;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::files::FileError;
@@ -12,6 +13,7 @@ use crate::run::looks::LooksError;
 use crate::run::{RecordError, RunError};
 use crate::spec::SpecError;
 use crate::text::visible::{steering, visible};
+use crate::train::TrainError;
 use clap::error::ContextValue;
 use std::error::Error;
 use std::io::{self, Write};
@@ -135,6 +137,27 @@ impl From<DataError> for Failure {
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
         Self::of(Code::Unavailable, &error)
+    }
+}
+
+impl From<CardError> for Failure {
+    fn from(error: CardError) -> Self {
+        let code = match error {
+            CardError::Hash { .. } => Code::Differs,
+            _ => Code::Unavailable,
+        };
+        Self::of(code, &error)
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Device(error) => error.into(),
+            TrainError::Data(error) => error.into(),
+            TrainError::Weights(_) => Self::of(Code::Unavailable, &error),
+            _ => Self::of(Code::Usage, &error),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod arguments;
+mod cards;
 mod check;
 mod compare;
 mod compared;
@@ -13,6 +14,7 @@ mod devices;
 mod diff;
 mod draw;
 mod estimate;
+mod evaluate;
 mod exit;
 mod explain;
 mod folder;
@@ -29,8 +31,10 @@ mod measure;
 mod models;
 mod new;
 mod plan;
+mod predict;
 mod preflight;
 mod progress;
+mod recipe;
 mod report;
 mod root;
 mod run;
@@ -42,6 +46,7 @@ mod show;
 mod signals;
 mod table;
 mod tips;
+mod train;
 mod trained;
 mod trainer;
 mod variant;
@@ -161,7 +166,13 @@ enum Verb {
     Fsck(fsck::Args),
     /// Compare devices: rounding errors, accuracy and speed
     Compare(compare::Args),
-    /// List the model presets, or show one
+    /// Train one net and keep its weights, with a card
+    Train(Box<train::Args>),
+    /// Score a trained net on its test images
+    Evaluate(evaluate::Args),
+    /// Classify images with a trained net
+    Predict(predict::Args),
+    /// List the models, show, export or import one
     Models(models::Args),
     /// List the data sets, or check their files
     Data(data::Args),
@@ -228,6 +239,9 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::Verify(args)) => verify::verify(&args, console),
         Some(Verb::Fsck(args)) => fsck::fsck(&args, console),
         Some(Verb::Compare(args)) => compare::compare(&args, console),
+        Some(Verb::Train(args)) => train::train(&args, console),
+        Some(Verb::Evaluate(args)) => evaluate::evaluate(&args, console),
+        Some(Verb::Predict(args)) => predict::predict(&args, console),
         Some(Verb::Models(args)) => models::models(&args, console),
         Some(Verb::Data(args)) => data::data(&args, console),
         Some(Verb::Devices(args)) => devices::devices(&args, console),

@@ -57,7 +57,7 @@ impl Spec {
 }
 
 /// The spec file in `path` as a tree.
-fn document(path: &Path) -> Result<Node, SpecError> {
+pub(in crate::spec) fn document(path: &Path) -> Result<Node, SpecError> {
     let text = read_text(path)?;
     Node::document(&text).map_err(|fault| SpecError::new(path, &fault))
 }

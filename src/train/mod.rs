@@ -2,8 +2,10 @@
 
 mod augment;
 pub(crate) mod batch;
+mod checkpoint;
 mod device_images;
 mod fault;
+mod fit;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
@@ -19,8 +21,12 @@ pub mod schedule;
 pub mod scores;
 mod statistics;
 mod threads;
+mod trained;
 mod training;
 
+pub use checkpoint::{Checkpoint, SeedProgress};
+pub use fit::{Fit, Kept};
+pub use trained::TrainedNet;
 pub use training::Training;
 
 use crate::data::{self, Dataset};
@@ -72,6 +78,12 @@ pub enum TrainError {
         /// Examples in the training split.
         examples: usize,
     },
+    /// Weights do not fit the model.
+    #[error(transparent)]
+    Weights(#[from] ablate_models::interchange::WeightsError),
+    /// A checkpoint does not belong to the training.
+    #[error("the checkpoint does not belong to this training: {0}; start again with `--fresh`")]
+    Checkpoint(String),
 }
 
 impl BurnTrainer {

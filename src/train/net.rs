@@ -8,8 +8,11 @@ use super::scores::ScoreAccumulator;
 use crate::recipe::PlantedFault;
 use crate::record::Scores;
 use ablate_models::Pass;
+use ablate_models::interchange::HostTensor;
 use ablate_models::zoo::Model;
+use burn::module::Module;
 use burn::tensor::{DType, Gradients, Int, Tensor};
+use std::collections::BTreeMap;
 
 /// Examples per forward pass in evaluation.
 const CHUNK: usize = 256;
@@ -87,6 +90,37 @@ impl Net {
             losses: losses.inner(),
             logits: logits.inner(),
         }
+    }
+
+    /// Steps that the optimizer counts, and its moments by name.
+    pub(crate) fn optimizer_state(&self) -> (i32, BTreeMap<String, HostTensor>) {
+        self.optimizer.state()
+    }
+
+    /// Goes on after `steps` steps with the model that `restore` makes of the present one, and with the
+    /// state of the optimizer.
+    ///
+    /// # Errors
+    /// If `restore` fails; the net must not be used then.
+    pub(crate) fn restore<E>(
+        &mut self,
+        restore: impl FnOnce(Model) -> Result<Model, E>,
+        steps: usize,
+        optimizer_steps: i32,
+        moments: BTreeMap<String, HostTensor>,
+    ) -> Result<(), E> {
+        let model = self
+            .model
+            .take()
+            .expect("the model is only absent during a step");
+        let device = model.devices().into_iter().next();
+        self.model = Some(restore(model)?);
+        if let Some(device) = device {
+            self.optimizer
+                .restore(optimizer_steps, moments, &device.inner());
+        }
+        self.step = steps as u64;
+        Ok(())
     }
 
     /// Plants `fault` in the replicas with a seed in `seeds`, and freezes the layers that may not
@@ -188,7 +222,6 @@ mod tests {
     use ablate_models::Activation;
     use ablate_models::norm::{BatchNormConfig, NormConfig};
     use ablate_models::zoo::ModelConfig;
-    use burn::module::Module;
 
     const STEPS: usize = 6;
 

@@ -1,5 +1,7 @@
 //! SGD, Adam, AdamW and RMSprop for a stack of replicas, each with its own learning rate.
 
+mod state;
+
 use super::restriction::Restriction;
 use super::rmsprop;
 use super::schedule::RateAdjustment;

@@ -82,8 +82,40 @@ fn shown_presets_are_valid_model_tables() {
         let model = &json(&bench, &format!("models show {name} --format json"))["model"];
         assert!(model["kind"].is_string());
     }
-    let done = bench.run("models show lstm").ends(2).with_one_error();
-    done.says("unknown preset `lstm`; choose one of `linear`");
+    for wrong in ["models show lstm", "models list lstm*"] {
+        let done = bench.run(wrong).ends(2).with_one_error();
+        done.says("unknown preset `lstm")
+            .says("choose one of `linear`");
+    }
+}
+
+#[test]
+fn models_are_listed_by_glob_and_shown_with_layers() {
+    let bench = Bench::new();
+    let rows = json(&bench, "models list *mnist* --format json");
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        assert!(row["source"].as_str().unwrap().contains("section"), "{row}");
+        let shown = json(
+            &bench,
+            &format!(
+                "models show {} --format json",
+                row["name"].as_str().unwrap()
+            ),
+        );
+        let sum = |key: &str| -> u64 {
+            let layers = shown["layers"].as_array().unwrap().iter();
+            layers.map(|layer| layer[key].as_u64().unwrap()).sum()
+        };
+        assert_eq!(sum("parameters"), row["parameters"].as_u64().unwrap());
+        assert_eq!(sum("multiply_adds"), row["multiply_adds"].as_u64().unwrap());
+    }
+    let csv = bench.run("models list linear --format csv").ends(0).out;
+    assert!(csv.starts_with("name,about,source,input,"), "{csv}");
+    assert_eq!(csv.lines().count(), 2);
+    let code = bench.run("models show linear --python").ends(0).out;
+    assert!(code.contains("    nn.Linear(64, 10),  # 1\n"), "{code}");
 }
 
 #[test]

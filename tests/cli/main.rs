@@ -17,5 +17,6 @@ mod reports;
 mod runs;
 mod shows;
 mod stops;
+mod train;
 mod variants;
 mod vs;

@@ -126,6 +126,21 @@ impl Network {
         named.collect::<Result<_, _>>().map(Weights)
     }
 
+    /// `weights` without what PyTorch saves and the model does not need: the numbers of batches that norms
+    /// have seen.
+    ///
+    /// # Errors
+    /// As for [`Self::import`].
+    pub fn adopt(&self, weights: &Weights) -> Result<Weights, WeightsError> {
+        let slots = slots(&self.layers);
+        weights.check(&slots)?;
+        let needed = slots.into_iter().filter_map(|slot| {
+            let tensor = weights.0.get(&slot.name)?.clone();
+            Some((slot.name, tensor))
+        });
+        Ok(Weights(needed.collect()))
+    }
+
     /// A model of one replica with these weights, on the device and in the precision of `start`, whose
     /// seed names the streams of its dropout masks.
     ///

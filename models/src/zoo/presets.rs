@@ -15,6 +15,8 @@ pub struct Preset {
     pub name: &'static str,
     /// A description in one line.
     pub about: &'static str,
+    /// The papers that it follows, with sections.
+    pub source: &'static str,
     /// Height, width and channels of the images that the preset is for.
     pub input: [usize; 3],
     /// Number of classes.
@@ -37,6 +39,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "linear",
         about: "linear classifier, the floor of every comparison",
+        source: "Bishop 2006, section 4.3.4",
         input: DIGITS,
         classes: 10,
         build: || mlp(&[], BlockConfig::default()),
@@ -44,6 +47,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "mlp-digits",
         about: "64-128-128-10, ReLU",
+        source: "Glorot, Bordes and Bengio 2011, section 3",
         input: DIGITS,
         classes: 10,
         build: || mlp(&[128, 128], BlockConfig::default()),
@@ -51,6 +55,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "mlp-digits-bn",
         about: "64-128-128-10, batch norm before ReLU",
+        source: "Ioffe and Szegedy 2015, section 3.2",
         input: DIGITS,
         classes: 10,
         build: || mlp(&[128, 128], batch_norm(0.0)),
@@ -58,6 +63,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "cnn-digits",
         about: "3x3x16, 3x3x32, dense 64, ReLU, for 8x8 images",
+        source: "LeCun et al. 1998, section II; Glorot, Bordes and Bengio 2011, section 3",
         input: DIGITS,
         classes: 10,
         build: || cnn(&[16, 32], &[64], BlockConfig::default()),
@@ -65,6 +71,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "cnn-digits-bn",
         about: "3x3x16, 3x3x32, dense 64, batch norm before ReLU, for 8x8 images",
+        source: "Ioffe and Szegedy 2015, section 3.2",
         input: DIGITS,
         classes: 10,
         build: || cnn(&[16, 32], &[64], batch_norm(0.0)),
@@ -72,6 +79,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "mlp-mnist-bn",
         about: "784-512-512-10, batch norm before ReLU, dropout 0.3",
+        source: "Ioffe and Szegedy 2015, section 3.2; Srivastava et al. 2014, section 4",
         input: MNIST,
         classes: 10,
         build: || mlp(&[512, 512], batch_norm(0.3)),
@@ -79,6 +87,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "cnn-mnist-bn",
         about: "3x3x32, 3x3x64, dense 128, batch norm before ReLU, dropout 0.3",
+        source: "Ioffe and Szegedy 2015, section 3.2; Srivastava et al. 2014, section 4",
         input: MNIST,
         classes: 10,
         build: || cnn(&[32, 64], &[128], batch_norm(0.3)),
@@ -86,6 +95,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "resnet-mnist",
         about: "two residual stages of two 3x3 convolutions, 16 and 32 channels, batch norm",
+        source: "He et al. 2016, section 3; Ioffe and Szegedy 2015, section 3.2",
         input: MNIST,
         classes: 10,
         build: || {

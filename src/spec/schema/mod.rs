@@ -6,6 +6,7 @@ mod duration;
 mod inputs;
 pub(in crate::spec) mod program;
 pub(in crate::spec) mod ranges;
+mod recipe;
 mod seeds;
 pub(in crate::spec) mod tables;
 pub(in crate::spec) mod validate;
