@@ -174,7 +174,7 @@ fn cnn(block: &BlockConfig, i: usize) -> ModelConfig {
         convs: 2,
         kernel: 2 + i % 3,
         padding: Padding::Same,
-        pool: if i % 5 == 0 { other } else { pool },
+        pool: if i.is_multiple_of(5) { other } else { pool },
         residual: i.is_multiple_of(3),
         dense: vec![16],
         block: block.clone(),

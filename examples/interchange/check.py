@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 
 def logits(model, images):
     with torch.no_grad():
-        return model.eval()(images).numpy().astype("<f4").tobytes()
+        return model.eval()(images).numpy().tobytes()
 
 
 def change(model):
@@ -36,6 +36,8 @@ for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     images = torch.frombuffer(bytearray((folder / "images.f32").read_bytes()), dtype=torch.float32)
     images = images.reshape(-1, *size)
     (folder / "torch.f32").write_bytes(logits(model, images))
+    (folder / "torch.f64").write_bytes(logits(model.double(), images.double()))
+    model.float()
     change(model)
     save_file(model.state_dict(), folder / "back.safetensors")
     (folder / "back.f32").write_bytes(logits(model, images))

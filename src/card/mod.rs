@@ -294,7 +294,7 @@ pub(crate) mod tests {
                 classes: 10,
             },
             preprocessing: Preprocessing {
-                scale: vec![0.166_249_01],
+                scale: vec![0.166_249],
                 shift: vec![-0.812_3],
             },
             test: Test {
@@ -375,7 +375,8 @@ pub(crate) mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        let cases: [(&str, fn(&mut Card)); 5] = [
+        type Change = fn(&mut Card);
+        let cases: [(&str, Change); 5] = [
             ("weights.file", |card| card.weights.file = "../x".to_owned()),
             ("preprocessing", |card| card.preprocessing.shift.push(0.0)),
             ("test.seeds", |card| card.test.accuracy = 98.0),
