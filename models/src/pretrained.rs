@@ -26,4 +26,10 @@ macro_rules! pretrained {
     };
 }
 
-pretrained!();
+pretrained!(
+    "linear",
+    "mlp-digits",
+    "mlp-digits-bn",
+    "cnn-digits",
+    "cnn-digits-bn",
+);
