@@ -62,7 +62,8 @@ const open = async (browser, file, { width = 1280, height = 900, theme = "light"
   const context = await browser.newContext({
     viewport: { width, height }, colorScheme: theme, javaScriptEnabled: script, acceptDownloads: true,
   });
-  context.setDefaultTimeout(PATIENCE);
+  context.setDefaultTimeout(PATIENCE / 10);
+  context.setDefaultNavigationTimeout(PATIENCE);
   const page = await context.newPage();
   const seen = [];
   page.on("console", (message) => seen.push("console: " + message.text()));
