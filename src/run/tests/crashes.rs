@@ -35,9 +35,12 @@ fn attempt(bench: &TestRun, plan: &Plan) -> (Result<RunReport, RunError>, usize)
     (done, saved.0.into_inner())
 }
 
+/// Makes the state from which a run starts.
+type Prepare = fn(&TestRun);
+
 /// States from which a run starts: nothing there, a finished earlier version of the experiment, and a journal
 /// with a damaged and an unfinished line.
-fn starts() -> [(&'static str, fn(&TestRun)); 3] {
+fn starts() -> [(&'static str, Prepare); 3] {
     [
         ("empty", |_| {}),
         ("changed", |bench| {
@@ -131,7 +134,7 @@ struct Recorded {
 }
 
 impl Recorded {
-    fn new(start: &str, prepare: fn(&TestRun)) -> Self {
+    fn new(start: &str, prepare: Prepare) -> Self {
         let (plan, bench) = (small(), TestRun::new());
         prepare(&bench);
         let (before, old) = (Disk::of(bench.dir.path()), bench.read(runs::NAME));
