@@ -189,12 +189,12 @@ impl Dropout {
 
     /// Keeps the streams of the replicas in `kept`, in this order.
     pub(crate) fn keep_streams(&mut self, kept: &[usize]) {
-        self.streams = kept.iter().map(|&i| self.streams[i].clone()).collect();
+        self.streams = kept.iter().map(|&i| self.streams[i]).collect();
     }
 
     /// Adds the streams of `other` behind those of this layer.
     pub(crate) fn append_streams(&mut self, other: &Self) {
-        self.streams.extend(other.streams.iter().cloned());
+        self.streams.extend(&other.streams);
     }
 
     /// The step of a training pass; `None` in evaluation, and if the layer is frozen.

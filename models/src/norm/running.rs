@@ -144,7 +144,8 @@ fn on(tensor: Tensor<2>, device: &Device) -> Tensor<2> {
 #[derive(Debug)]
 struct Average {
     id: ParamId,
-    value: Mutex<Tensor<2>>,
+    /// Boxed, because a tensor takes hundreds of bytes and a norm has up to three.
+    value: Box<Mutex<Tensor<2>>>,
 }
 
 impl Clone for Average {
@@ -161,7 +162,7 @@ impl Average {
     fn with_id(id: ParamId, value: Tensor<2>) -> Self {
         Self {
             id,
-            value: Mutex::new(value),
+            value: Box::new(Mutex::new(value)),
         }
     }
 

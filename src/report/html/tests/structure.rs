@@ -93,7 +93,7 @@ fn page_holds_its_scores_as_csv() {
     assert!(lines[0].starts_with("arm,seed,learning_rate,chosen,outcome,epoch,train_loss,"));
     assert!(lines[1].starts_with("a,0,0.01,yes,done,5,"), "{}", lines[1]);
     let columns = |line: &&str| line.split(',').count();
-    assert!(lines.iter().all(|line| columns(&line) == 13));
+    assert!(lines.iter().all(|line| columns(line) == 13));
 }
 
 #[test]
