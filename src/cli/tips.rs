@@ -59,7 +59,7 @@ const OPTIONS: &[(&[&str], &str)] = &[
 /// Verbs of other tools, and what does the same here.
 const VERBS: &[(&[&str], &str)] = &[
     (
-        &["train", "start", "exec", "resume", "continue"],
+        &["start", "exec", "resume", "continue"],
         "`ablate run NAME` trains an experiment",
     ),
     (

@@ -26,7 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   ablate train mlp-digits-bn                   a preset on its usual data set
   ablate train cnn-mnist-bn --data fashion_mnist --patience 3
-  ablate train mlp-digits --seeds 5            mean and SD of 5 seeds in the card
+  ablate train mlp-digits --seeds 5            mean and SD of 5 seeds
   ablate train mine.toml --set train.epochs=50
 
 It writes NAME.safetensors and NAME.toml, the card. A training that was

@@ -269,6 +269,7 @@ mod tests {
     use super::*;
     use crate::recipe::{MetricSource, ProgramRecipe};
     use crate::spec::Spec;
+    use crate::text::visible::steering;
     use proptest::prelude::*;
     use std::path::Path;
 
@@ -418,6 +419,9 @@ mod tests {
         fn any_words_survive(words in proptest::collection::vec("[^{}]{1,12}", 1..6), own in "[^{}]{1,12}") {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             prop_assume!(!words[0].trim().is_empty());
+            // Characters that steer a terminal are an error, see `spec`.
+            let all = words.iter().copied().chain([&*own]);
+            prop_assume!(all.into_iter().all(|word| steering(word).is_none()));
             let other = [&words[..], &[&*own]].concat();
             let study = study(vec![arm("a", &words), arm("b", &other)]);
             let spec = spec(&study);
