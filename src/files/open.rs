@@ -17,7 +17,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// The content of the regular file `path`.
 ///
 /// # Errors
-/// As [`open`], or if it cannot be read.
+/// As [`open()`], or if it cannot be read.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = open(path)?;
     let mut bytes = Vec::with_capacity(file.metadata()?.len().min(1 << 30) as usize);
