@@ -10,8 +10,6 @@ use ablate_models::conv::Conv2dConfig;
 use ablate_models::dropout::{Dropout, DropoutConfig, DropoutKind, Placement};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
-use ablate_models::norm::AffineConfig;
-use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
 use ablate_models::zoo::ModelConfig;
 use ablate_models::{Activation, Pass, Start};
 use ablate_streams::{Purpose, Stream};
@@ -20,7 +18,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use support::testing::{for_each_device, values};
-use support::{double, is_trained, mlp, normals, normed, parameters};
+use support::{double, is_trained, mlp, normals, normed, norms, parameters};
 
 /// Step of the central differences.
 const H: f64 = 1e-5;
@@ -231,30 +229,6 @@ fn cross_entropy() {
             });
         }
     });
-}
-
-fn norms() -> Vec<NormConfig> {
-    let mut norms = Vec::new();
-    for (scale, center) in [(false, false), (false, true), (true, false), (true, true)] {
-        norms.push(NormConfig::Batch(BatchNormConfig {
-            scale,
-            center,
-            ..BatchNormConfig::default()
-        }));
-        norms.push(NormConfig::Layer(LayerNormConfig {
-            scale,
-            center,
-            ..LayerNormConfig::default()
-        }));
-        norms.push(NormConfig::Group(GroupNormConfig {
-            groups: 2,
-            scale,
-            center,
-            ..GroupNormConfig::default()
-        }));
-        norms.push(NormConfig::Affine(AffineConfig { scale, center }));
-    }
-    norms
 }
 
 #[test]

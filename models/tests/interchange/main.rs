@@ -14,9 +14,7 @@ use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{DropoutConfig, Placement};
 use ablate_models::interchange::{LayerKind, Network, Weights, WeightsError};
 use ablate_models::mlp::MlpConfig;
-use ablate_models::norm::{
-    AffineConfig, BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig,
-};
+use ablate_models::norm::{BatchNormConfig, NormConfig};
 use ablate_models::zoo::{Model, ModelConfig, PRESETS};
 use ablate_models::{Pass, Start};
 use burn::tensor::Tensor;
@@ -36,25 +34,7 @@ fn norms() -> Vec<NormConfig> {
             ..BatchNormConfig::default()
         }),
     ];
-    for (scale, center) in [(false, false), (false, true), (true, false), (true, true)] {
-        norms.push(NormConfig::Batch(BatchNormConfig {
-            scale,
-            center,
-            ..BatchNormConfig::default()
-        }));
-        norms.push(NormConfig::Layer(LayerNormConfig {
-            scale,
-            center,
-            ..LayerNormConfig::default()
-        }));
-        norms.push(NormConfig::Group(GroupNormConfig {
-            groups: 2,
-            scale,
-            center,
-            ..GroupNormConfig::default()
-        }));
-        norms.push(NormConfig::Affine(AffineConfig { scale, center }));
-    }
+    norms.extend(support::norms());
     norms
 }
 

@@ -10,7 +10,9 @@ use ablate_models::Start;
 use ablate_models::block::BlockConfig;
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::mlp::MlpConfig;
-use ablate_models::norm::{BatchNormConfig, NormConfig};
+use ablate_models::norm::{
+    AffineConfig, BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig,
+};
 use ablate_models::zoo::ModelConfig;
 use ablate_streams::{Purpose, Stream};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -52,6 +54,31 @@ pub(crate) fn batch(start: &Start, step: u64, rows: usize) -> (Tensor<3>, Tensor
         start.tensor(pixels, [replicas, rows, features]),
         Tensor::from_data(labels, &start.device),
     )
+}
+
+/// Every kind of norm, with and without scale and center.
+pub(crate) fn norms() -> Vec<NormConfig> {
+    let mut norms = Vec::new();
+    for (scale, center) in [(false, false), (false, true), (true, false), (true, true)] {
+        norms.push(NormConfig::Batch(BatchNormConfig {
+            scale,
+            center,
+            ..BatchNormConfig::default()
+        }));
+        norms.push(NormConfig::Layer(LayerNormConfig {
+            scale,
+            center,
+            ..LayerNormConfig::default()
+        }));
+        norms.push(NormConfig::Group(GroupNormConfig {
+            groups: 2,
+            scale,
+            center,
+            ..GroupNormConfig::default()
+        }));
+        norms.push(NormConfig::Affine(AffineConfig { scale, center }));
+    }
+    norms
 }
 
 /// An MLP with two hidden blocks.
