@@ -3,8 +3,8 @@
 //! A folder holds one file of tensors and `checkpoint.json`, which names it. The tensors are written first
 //! and the old ones removed last, so a process that is killed at any moment leaves a whole checkpoint.
 
-use super::{CardError, sha256};
-use crate::files::{FileError, write_atomic};
+use super::CardError;
+use crate::files::{FileError, read, sha256, write_atomic};
 use crate::train::Checkpoint;
 use ablate_models::interchange::Weights;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ impl CheckpointFolder {
     /// If it is damaged or was written by another version.
     pub fn load(&self) -> Result<Option<(Checkpoint, Weights)>, CardError> {
         let path = self.0.join(STATE);
-        let text = match fs::read(&path) {
+        let text = match read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(FileError::of("read", &path)(error).into()),
@@ -60,7 +60,7 @@ impl CheckpointFolder {
             return Err(damaged("it names a file elsewhere".to_owned()));
         }
         let path = self.0.join(&state.tensors);
-        let bytes = fs::read(&path).map_err(FileError::of("read", &path))?;
+        let bytes = read(&path).map_err(FileError::of("read", &path))?;
         if sha256(&bytes) != state.sha256 {
             return Err(damaged("its tensors have another hash".to_owned()));
         }

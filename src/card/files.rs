@@ -1,10 +1,9 @@
 //! The two files of a trained net: weights, and the card beside them.
 
 use super::{Card, CardError};
-use crate::files::{FileError, write_atomic};
+use crate::files::{FileError, open, sha256, write_atomic};
+use crate::text::utf8;
 use ablate_models::interchange::Weights;
-use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -36,8 +35,8 @@ impl Trained {
     /// If a file cannot be read, the card is not valid, or the weights are not those of the card.
     pub fn load(path: &Path) -> Result<Self, CardError> {
         let path = path.with_extension(EXTENSION);
-        let text = String::from_utf8(read(&path, MAX_CARD)?);
-        let text = text.map_err(|_| within(&path, CardError::Toml("not UTF-8 text".to_owned())))?;
+        let text = utf8::text(read(&path, MAX_CARD)?);
+        let text = text.map_err(|why| within(&path, CardError::Toml(why)))?;
         let card = Card::parse(&text).map_err(|error| within(&path, error))?;
         let weights_path = path.with_file_name(&card.weights.file);
         let bytes = read(&weights_path, MAX_WEIGHTS)?;
@@ -82,11 +81,6 @@ impl Trained {
     }
 }
 
-/// SHA-256 of `bytes` in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
-}
-
 fn within(path: &Path, cause: CardError) -> CardError {
     CardError::In {
         path: path.to_owned(),
@@ -98,7 +92,7 @@ fn within(path: &Path, cause: CardError) -> CardError {
 fn read(path: &Path, most: u64) -> Result<Vec<u8>, CardError> {
     let read = || {
         let mut bytes = Vec::new();
-        File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+        open(path)?.take(most + 1).read_to_end(&mut bytes)?;
         match bytes.len() as u64 > most {
             true => Err(std::io::Error::other(format!(
                 "it is larger than {most} bytes"

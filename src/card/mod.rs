@@ -1,5 +1,5 @@
-//! Cards of trained nets: a TOML file beside the weights says what they are, how they were trained and how
-//! accurate they are.
+//! Cards of trained nets. A card is a TOML file beside the weights with the model, the data, the recipe, the
+//! test accuracy and the hash of the weights.
 
 mod checkpoint;
 mod error;
@@ -8,7 +8,7 @@ pub mod pixels;
 
 pub use checkpoint::CheckpointFolder;
 pub use error::CardError;
-pub use files::{EXTENSION, Trained, WEIGHTS_EXTENSION, sha256};
+pub use files::{EXTENSION, Trained, WEIGHTS_EXTENSION};
 
 use crate::data::PixelScaling;
 use crate::recipe::{DataConfig, TrainConfig};

@@ -13,6 +13,7 @@ use crate::run::{journal, runs};
 use crate::spec::RESOLVED_FILE;
 use crate::text::counted;
 use checks::{Checked, Kind};
+use files::exists;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -174,17 +175,15 @@ fn collect(path: &Path, found: &mut Vec<Folder>) {
 }
 
 fn content(folder: &Path) -> Option<Content> {
-    let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
     let of_experiment = [runs::NAME, journal::NAME, RESOLVED_FILE];
-    match of_experiment.iter().any(|name| has(name)) {
+    match of_experiment.iter().any(|name| exists(folder, name)) {
         true => Some(Content::Experiment),
         false => content_of_comparison(folder),
     }
 }
 
 fn content_of_comparison(folder: &Path) -> Option<Content> {
-    let is_there = folder.join(COMPARISON_FILE).symlink_metadata().is_ok();
-    is_there.then_some(Content::Comparison)
+    exists(folder, COMPARISON_FILE).then_some(Content::Comparison)
 }
 
 /// Folders in `path` by name, without links.

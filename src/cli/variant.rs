@@ -8,9 +8,8 @@
 use super::arguments::{OTHER_RESULTS, RESULTS};
 use super::exit::Failure;
 use super::root;
-use crate::files::{absolute, relative};
+use crate::files::{absolute, relative, sha256};
 use crate::spec::{Changes, RESOLVED_FILE, Source, Spec};
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// Separates the name of an experiment from its changes.
@@ -78,7 +77,7 @@ fn describe(spec: &Spec) -> Option<String> {
         return Some(text);
     }
     let whole: Vec<&str> = parts.iter().map(|part| part.whole.as_str()).collect();
-    let hash = format!("{:x}", Sha256::digest(whole.join("\n")));
+    let hash = sha256(whole.join("\n").as_bytes());
     text.truncate(LONGEST);
     Some(format!("{text}~{}", &hash[..DIGITS]))
 }

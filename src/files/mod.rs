@@ -18,7 +18,7 @@ pub(crate) use leftovers::is_leftover;
 pub use leftovers::remove_leftovers;
 pub use open::{open, read, read_text};
 pub use paths::{absolute, relative};
-pub use sums::{SUMS_FILE, Sums};
+pub use sums::{SUMS_FILE, Sums, sha256};
 
 use leftovers::Draft;
 use std::io::{self, ErrorKind, Read};

@@ -28,7 +28,7 @@ impl fmt::Display for Sums {
 impl Sums {
     /// Adds the hash of `content`, the content of the file `name`.
     pub fn add(&mut self, name: &str, content: &[u8]) {
-        self.0.insert(name.to_owned(), hash(content));
+        self.0.insert(name.to_owned(), sha256(content));
     }
 
     /// Adds the hash of the file `name` in `folder`, or removes it if there is no such file.
@@ -85,7 +85,7 @@ impl Sums {
             return Some(format!("it is not listed in `{SUMS_FILE}`"));
         };
         match read(&folder.join(name)) {
-            Ok(content) if hash(&content) == *expected => None,
+            Ok(content) if sha256(&content) == *expected => None,
             Ok(_) => Some(format!(
                 "its content is not the one that `{SUMS_FILE}` lists"
             )),
@@ -106,7 +106,8 @@ fn parse(line: &str) -> Option<(&str, &str)> {
     (is_hash && is_below).then_some((name, hash))
 }
 
-fn hash(content: &[u8]) -> String {
+/// SHA-256 of `content`, as 64 lower-case hexadecimal digits.
+pub fn sha256(content: &[u8]) -> String {
     format!("{:x}", Sha256::digest(content))
 }
 

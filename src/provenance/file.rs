@@ -1,8 +1,7 @@
 //! The file format: JSON that ends with a checksum of the rest.
 
 use super::Provenance;
-use crate::files::{FileError, read_text, write_atomic};
-use sha2::{Digest, Sha256};
+use crate::files::{FileError, read_text, sha256, write_atomic};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -77,17 +76,13 @@ impl Provenance {
 fn format(provenance: &Provenance) -> String {
     let text = serde_json::to_string_pretty(provenance).expect("plain data has a JSON form");
     let body = text.strip_suffix("\n}").expect("an object with fields");
-    format!("{body}{FIELD}{}{END}", checksum(body))
-}
-
-fn checksum(body: &str) -> String {
-    format!("{:x}", Sha256::digest(body))
+    format!("{body}{FIELD}{}{END}", sha256(body.as_bytes()))
 }
 
 fn parse(text: &str) -> Result<Provenance, String> {
     let json = match text.rsplit_once(FIELD) {
         Some((body, rest)) => match rest.strip_suffix(END) {
-            Some(digits) if digits == checksum(body) => format!("{body}\n}}"),
+            Some(digits) if digits == sha256(body.as_bytes()) => format!("{body}\n}}"),
             _ => return Err("its checksum does not match its content".to_owned()),
         },
         None => text.to_owned(),

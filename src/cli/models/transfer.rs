@@ -8,7 +8,7 @@ use crate::cli::exit::Failure;
 use crate::cli::recipe::RecipeArgs;
 use crate::cli::train::TRAINED;
 use crate::data;
-use crate::files::{FileError, check_writable, write_atomic};
+use crate::files::{FileError, check_writable, read, write_atomic};
 use ablate_models::interchange::{Network, Weights};
 use std::path::PathBuf;
 
@@ -67,7 +67,7 @@ pub(super) fn import(args: &ImportArgs, console: &Console) -> Result<(), Failure
     let chosen = args.recipe.choose()?;
     let name = chosen.file_name(args.given_name.as_ref())?;
     let path = &args.weights;
-    let bytes = std::fs::read(path).map_err(FileError::of("read", path))?;
+    let bytes = read(path).map_err(FileError::of("read", path))?;
     let wrong = |error: &dyn std::fmt::Display| {
         Failure::unavailable(format!("cannot use `{}`: {error}", path.display()))
     };
