@@ -3,7 +3,7 @@
 /// The text in `bytes`, without a byte order mark at its start.
 ///
 /// # Errors
-/// If they are not UTF-8: what they are instead, or which byte is wrong.
+/// If they are not UTF-8. The message names UTF-16, or the place of the first wrong byte.
 pub fn text(bytes: Vec<u8>) -> Result<String, String> {
     if let Some(order) = utf16(&bytes) {
         return Err(format!(

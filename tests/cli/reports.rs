@@ -281,7 +281,7 @@ fn check_covers_the_pages_of_claims() {
     bench.run("report").ends(2).says("claims[0].kinds");
 }
 
-/// The program that opens files on Linux, in a folder of its own; it notes what it is asked to open.
+/// A stand-in for `xdg-open`, which opens files on Linux. It writes the paths that it is given to a file.
 #[cfg(target_os = "linux")]
 fn with_opener(bench: &Bench) {
     use std::os::unix::fs::PermissionsExt;

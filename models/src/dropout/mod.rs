@@ -176,8 +176,8 @@ impl Dropout {
         x * mask
     }
 
-    /// The masks of a training pass over `replicas`, for a fused kernel; `None` if nothing is dropped.
-    /// Kernels draw Bernoulli masks only.
+    /// The masks of a training pass, for a fused kernel, which draws Bernoulli masks only. `None` in
+    /// evaluation and for a frozen layer.
     pub(crate) fn masks(&self, positions: usize, pass: &Pass, replicas: usize) -> Option<Masks> {
         self.step(pass, replicas).map(|step| Masks {
             streams: self.streams.clone(),
