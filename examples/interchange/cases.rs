@@ -1,7 +1,7 @@
 //! The nets and images to compare.
 
 use ablate::data::{self, DataError, PixelScaling};
-use ablate::recipe::DataConfig;
+use ablate::recipe::{DataConfig, DataName};
 use ablate_models::block::{Bias, BlockConfig, Position};
 use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::interchange::{LayerKind, Network, Weights};
@@ -10,6 +10,7 @@ use ablate_models::norm::{
     AffineConfig, BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig,
 };
 use ablate_models::pretrained::PRETRAINED;
+use ablate_models::resnet::ResnetConfig;
 use ablate_models::streams::{Purpose, Stream};
 use ablate_models::zoo::{ModelConfig, PRESETS};
 use ablate_models::{Activation, Padding, Start};
@@ -35,22 +36,19 @@ pub(crate) struct Images {
 }
 
 pub(crate) fn cases() -> Result<Vec<Case>, Box<dyn Error>> {
-    let digits = Rc::new(images("digits")?);
-    let mnist = match images("mnist") {
-        Ok(mnist) => Some(Rc::new(mnist)),
-        Err(DataError::Missing { .. }) => {
-            eprintln!("skipping the presets for MNIST: its files are missing");
-            None
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let digits = Rc::new(images(DataName::Digits)?);
+    let mut by_size = vec![([8, 8, 1], Some(Rc::clone(&digits)))];
     let mut cases = Vec::new();
     for preset in PRESETS {
-        let images = match preset.input[0] {
-            8 => Some(&digits),
-            _ => mnist.as_ref(),
+        let known = by_size.iter().position(|(size, _)| *size == preset.input);
+        let known = match known {
+            Some(known) => known,
+            None => {
+                by_size.push((preset.input, of_size(preset.input)?));
+                by_size.len() - 1
+            }
         };
-        let Some(images) = images else {
+        let Some(images) = &by_size[known].1 else {
             continue;
         };
         let network = Network::new(preset.config(), preset.input, preset.classes)?;
@@ -70,7 +68,12 @@ pub(crate) fn cases() -> Result<Vec<Case>, Box<dyn Error>> {
         });
     }
     for (i, (name, block)) in blocks().into_iter().enumerate() {
-        for (kind, config) in [("mlp", mlp(&block)), ("cnn", cnn(&block, i))] {
+        let nets = [
+            ("mlp", mlp(&block)),
+            ("cnn", cnn(&block, i)),
+            ("resnet", resnet(&block, i)),
+        ];
+        for (kind, config) in nets {
             let network = Network::new(config, [8, 8, 1], 10)?;
             cases.push(Case {
                 name: format!("{kind}, {name}"),
@@ -83,9 +86,25 @@ pub(crate) fn cases() -> Result<Vec<Case>, Box<dyn Error>> {
     Ok(cases)
 }
 
-fn images(name: &str) -> Result<Images, DataError> {
-    let config = serde_json::json!({ "name": name });
-    let config: DataConfig = serde_json::from_value(config).expect("a valid data set");
+/// Images of the first data set with images of `size`, unless its files are missing.
+fn of_size(size: [usize; 3]) -> Result<Option<Rc<Images>>, DataError> {
+    let of_size = |name: &DataName| data::entry(*name).image_shape() == size;
+    let Some(name) = DataName::BUILT_IN.into_iter().find(of_size) else {
+        eprintln!("skipping the presets for {size:?}: there is no data set");
+        return Ok(None);
+    };
+    match images(name) {
+        Ok(images) => Ok(Some(Rc::new(images))),
+        Err(DataError::Missing { .. }) => {
+            eprintln!("skipping the presets for {}: its files are missing", name.key());
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn images(name: DataName) -> Result<Images, DataError> {
+    let config = DataConfig::whole(name);
     let prepared = data::prepare(&config, 0)?;
     let features = prepared.dataset.features();
     Ok(Images {
@@ -174,10 +193,20 @@ fn cnn(block: &BlockConfig, i: usize) -> ModelConfig {
         convs: 2,
         kernel: 2 + i % 3,
         padding: Padding::Same,
+        first_padding: None,
         pool: if i.is_multiple_of(5) { other } else { pool },
         residual: i.is_multiple_of(3),
         dense: vec![16],
         block: block.clone(),
+    })
+}
+
+fn resnet(block: &BlockConfig, i: usize) -> ModelConfig {
+    ModelConfig::Resnet(ResnetConfig {
+        units: 1 + i % 2,
+        kernel: 2 + i % 3,
+        block: block.clone(),
+        ..ResnetConfig::new([8, 12])
     })
 }
 

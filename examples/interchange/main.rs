@@ -1,5 +1,5 @@
 //! Checks exported weights with PyTorch, both ways: every preset, and every kind of norm, position, scale,
-//! center, bias and activation in an MLP and a CNN.
+//! center, bias and activation in an MLP, a CNN and a residual net.
 //!
 //! ```sh
 //! python3 -m venv venv && venv/bin/pip install -r examples/interchange/requirements.txt
@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Each net classifies 1,000 images here and, loaded into a plain `nn.Sequential`, in PyTorch. PyTorch then
-//! changes the weights and saves them; they are read back here and compared again. Presets for MNIST need its
-//! files (`ablate data list`) and are skipped without them.
+//! changes the weights and saves them; they are read back here and compared again. Presets for MNIST and
+//! CIFAR-10 need their files (`ablate data list`) and are skipped without them.
 //!
 //! In double precision all logits must agree to nine digits, which no mistake in a layout survives. In single
 //! precision they must agree to 1e-5 of the largest logit of the image. A norm over a few nearly equal values
@@ -108,13 +108,16 @@ fn write(case: &Case, folder: &Path) -> Result<(), Box<dyn Error>> {
     )?;
     std::fs::write(folder.join("net.py"), case.network.python())?;
     let Images { pixels, scaling } = &*case.images;
-    let bytes = scaling.apply(pixels).into_iter().flat_map(f32::to_le_bytes);
-    std::fs::write(folder.join("images.f32"), bytes.collect::<Vec<u8>>())?;
     let [height, width, channels] = case.network.input();
-    assert_eq!(
-        channels, 1,
-        "otherwise the channels would have to move to the front"
-    );
+    let inputs = scaling.apply(pixels);
+    let images = inputs.chunks_exact(height * width * channels);
+    // PyTorch has the channels first.
+    let values = images.flat_map(|image| {
+        let channel = |c: usize| image.iter().skip(c).step_by(channels);
+        (0..channels).flat_map(channel).copied()
+    });
+    let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
+    std::fs::write(folder.join("images.f32"), bytes)?;
     std::fs::write(folder.join("size"), format!("{channels} {height} {width}"))?;
     Ok(())
 }

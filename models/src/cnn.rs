@@ -27,6 +27,9 @@ pub struct CnnConfig {
     /// Padding of the images. Default: zeros, so that stride 1 keeps the size.
     #[serde(default)]
     pub padding: Padding,
+    /// Padding in the first stage, if it differs. Default: `padding`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_padding: Option<Padding>,
     /// How each stage halves the image. Default: 2x2 max pooling.
     #[serde(default)]
     pub pool: Pool,
@@ -74,6 +77,7 @@ impl CnnConfig {
             convs: one(),
             kernel: three(),
             padding: Padding::default(),
+            first_padding: None,
             pool: Pool::default(),
             residual: false,
             dense: Vec::new(),
@@ -105,15 +109,16 @@ impl CnnConfig {
         if self.residual && self.convs < 2 {
             return Err(ConfigError::new("residual", "needs `convs` of at least 2"));
         }
-        if self.residual && self.padding == Padding::Valid && self.kernel > 1 {
+        let paddings = [Some(self.padding), self.first_padding];
+        if self.residual && paddings.contains(&Some(Padding::Valid)) && self.kernel > 1 {
             let message = "needs images of equal size; use `padding = \"same\"`";
             return Err(ConfigError::new("residual", message));
         }
         self.block.check().map_err(|e| e.under("block"))
     }
 
-    /// Kernel size, stride and padding of convolution `i` of a stage, counted from 0.
-    pub fn geometry(&self, i: usize) -> Geometry {
+    /// Kernel size, stride and padding of convolution `i` of `stage`, both counted from 0.
+    pub fn geometry(&self, stage: usize, i: usize) -> Geometry {
         Geometry {
             kernel: self.kernel,
             stride: if i == 0 && self.pool == Pool::Stride {
@@ -121,7 +126,10 @@ impl CnnConfig {
             } else {
                 1
             },
-            padding: self.padding,
+            padding: match self.first_padding {
+                Some(padding) if stage == 0 => padding,
+                _ => self.padding,
+            },
         }
     }
 
@@ -133,10 +141,10 @@ impl CnnConfig {
     pub fn sizes(&self, input: [usize; 3]) -> Result<Vec<Vec<[usize; 3]>>, ConfigError> {
         let [mut h, mut w, _] = input;
         let mut stages = Vec::with_capacity(self.channels.len());
-        for &channels in &self.channels {
+        for (stage, &channels) in self.channels.iter().enumerate() {
             let mut sizes = Vec::with_capacity(self.convs + 1);
             for i in 0..self.convs {
-                let geometry = self.geometry(i);
+                let geometry = self.geometry(stage, i);
                 (h, w) = (geometry.output(h), geometry.output(w));
                 sizes.push([h, w, channels]);
             }
@@ -174,7 +182,7 @@ impl CnnConfig {
             for b in 0..self.convs {
                 let path = format!("stages.{s}.blocks.{b}");
                 let shape = [channels, outputs];
-                let geometry = self.geometry(b);
+                let geometry = self.geometry(s, b);
                 blocks.push(self.block.conv(&path, shape, geometry, start)?);
                 channels = outputs;
             }

@@ -1,4 +1,4 @@
-//! Configurable multilayer perceptrons and convolutional networks on burn.
+//! Configurable multilayer perceptrons, convolutional and residual networks on burn.
 //!
 //! There are two faces on the same layers:
 //!
@@ -24,8 +24,8 @@
 //! | module | contents |
 //! |---|---|
 //! | [`plain`] | models, blocks, norms and dropout for one net |
-//! | [`mlp`], [`cnn`] | the two families of models |
-//! | [`zoo`] | either family by configuration, and presets by name |
+//! | [`mlp`], [`cnn`], [`resnet`] | the families of models |
+//! | [`zoo`] | any family by configuration, and presets by name |
 //! | [`block`] | linear layer or convolution, norm, activation and dropout in a configurable order |
 //! | [`linear`], [`conv`], [`norm`], [`dropout`], [`activation`] | the layers |
 //! | [`init`], [`pass`] | start values; training and evaluation passes |
@@ -77,6 +77,7 @@ pub mod norm;
 pub mod pass;
 pub mod plain;
 pub mod pretrained;
+pub mod resnet;
 pub mod stack;
 #[cfg(test)]
 #[path = "../kernels/tests/support/testing.rs"]

@@ -4,6 +4,7 @@ use crate::block::{ConvBlock, DenseBlock};
 use crate::cnn::Cnn;
 use crate::dropout::Dropout;
 use crate::mlp::Mlp;
+use crate::resnet::Resnet;
 use crate::zoo::Model;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
@@ -165,11 +166,20 @@ impl Stacked for Cnn {
     }
 }
 
+impl Stacked for Resnet {
+    fn dropouts_mut(&mut self) -> Option<Vec<&mut Dropout>> {
+        let units = self.units.iter_mut();
+        let inner = units.flat_map(|unit| &mut unit.inner.epilogue.dropout);
+        Some(self.input_dropout.iter_mut().chain(inner).collect())
+    }
+}
+
 impl Stacked for Model {
     fn dropouts_mut(&mut self) -> Option<Vec<&mut Dropout>> {
         match self {
             Self::Mlp(m) => m.dropouts_mut(),
             Self::Cnn(m) => m.dropouts_mut(),
+            Self::Resnet(m) => m.dropouts_mut(),
             Self::Custom(_) => None,
         }
     }
@@ -270,6 +280,7 @@ mod tests {
     use crate::mlp::MlpConfig;
     use crate::norm::{BatchNormConfig, NormConfig};
     use crate::pass::Pass;
+    use crate::resnet::ResnetConfig;
     use crate::testing::{assert_close, for_each_device, values};
     use crate::zoo::ModelConfig;
     use burn::tensor::Device;
@@ -291,7 +302,9 @@ mod tests {
         block
     }
 
-    fn configs() -> [ModelConfig; 2] {
+    fn configs() -> [ModelConfig; 3] {
+        let mut dropping = block();
+        dropping.dropout.rate = 0.0;
         [
             ModelConfig::Mlp(MlpConfig {
                 hidden: vec![6, 5],
@@ -302,6 +315,10 @@ mod tests {
                 dense: vec![5],
                 block: block(),
                 ..CnnConfig::new([3])
+            }),
+            ModelConfig::Resnet(ResnetConfig {
+                block: dropping,
+                ..ResnetConfig::new([3, 4])
             }),
         ]
     }
@@ -363,10 +380,10 @@ mod tests {
     #[test]
     fn different_models_do_not_stack() {
         for_each_device(|device| {
-            let [mlp, cnn] = configs();
+            let [mlp, cnn, resnet] = configs();
             let (a, mut wider) = (stack_of(&mlp, device), mlp.clone());
             wider.widths_mut().into_iter().for_each(|width| *width += 1);
-            for other in [wider, cnn] {
+            for other in [wider, cnn, resnet] {
                 let error = Model::stack(&[a.clone(), stack_of(&other, device)]);
                 let error = error.expect_err("they differ").to_string();
                 let place = "model 1 differs from model 0 in the parameter";
@@ -380,7 +397,7 @@ mod tests {
     #[test]
     fn mean_of_replicas_averages_parameters_and_statistics() {
         for_each_device(|device| {
-            let [mlp, _] = configs();
+            let [mlp, ..] = configs();
             let (stack, x) = (stack_of(&mlp, device), images(device));
             stack.forward(x, &Pass::train());
             let mean = stack.mean_of_replicas().expect("there are replicas");
@@ -410,7 +427,7 @@ mod tests {
     #[should_panic(expected = "mask streams for 3 replicas got an input of 1")]
     fn parameters_without_their_streams_are_refused() {
         for_each_device(|device| {
-            let [mlp, _] = configs();
+            let [mlp, ..] = configs();
             let sliced = stack_of(&mlp, device).map(&mut Change::Pick(1));
             sliced.forward(images(device).narrow(0, 1, 1), &Pass::train());
         });

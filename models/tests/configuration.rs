@@ -31,9 +31,17 @@ fn unusual() -> Vec<ModelConfig> {
              center = 0.2"
         )
     };
+    let residual = |text: &String| {
+        text.replace("'cnn'", "'resnet'")
+            .replace("convs = 2", "units = 2")
+            .replace("pool = 'average'\nresidual = true\ndense = [9]\n", "")
+            .replace("\nrate = 0.1\n", "\n")
+    };
     let texts = norms.map(of);
-    let parse = |text: &String| toml::from_str(text).expect(text);
-    texts.iter().map(parse).collect()
+    let first = texts[0].replace("pool =", "padding = 'same'\nfirst_padding = 'same'\npool =");
+    let texts = texts.iter().cloned().chain(texts.iter().map(residual));
+    let parse = |text: String| toml::from_str(&text).expect(&text);
+    texts.chain([first]).map(parse).collect()
 }
 
 #[test]
@@ -59,7 +67,7 @@ fn missing_keys_get_their_documented_defaults() {
         panic!("not a convolutional net: {config:?}");
     };
     assert_eq!((cnn.convs, cnn.kernel, cnn.pool), (1, 3, Pool::Max));
-    assert!(!cnn.residual && cnn.dense.is_empty());
+    assert!(!cnn.residual && cnn.dense.is_empty() && cnn.first_padding.is_none());
     assert_eq!(cnn.block.activation, Activation::Relu);
     let expected = BatchNormConfig {
         scale: false,
@@ -74,6 +82,7 @@ fn unknown_keys_are_rejected_at_every_level() {
     let rejected = [
         "kind = 'mlp'\nhidden = [3]\nextra = 1",
         "kind = 'cnn'\nchannels = [3]\nextra = 1",
+        "kind = 'resnet'\nchannels = [3]\nextra = 1",
         "kind = 'mlp'\nhidden = [3]\n[block]\nextra = 1",
         "kind = 'mlp'\nhidden = [3]\n[block.init]\nextra = 1",
         "kind = 'mlp'\nhidden = [3]\n[block.dropout]\nextra = 1",
@@ -109,6 +118,22 @@ fn errors_name_the_faulty_key() {
         ("convs", "kind = 'cnn'\nchannels = [4]\nconvs = 0"),
         ("kernel", "kind = 'cnn'\nchannels = [4]\nkernel = 0"),
         ("residual", "kind = 'cnn'\nchannels = [4]\nresidual = true"),
+        (
+            "residual",
+            "kind = 'cnn'\nchannels = [4]\nconvs = 2\nresidual = true\nfirst_padding = 'valid'",
+        ),
+        ("channels", "kind = 'resnet'\nchannels = []"),
+        ("channels", "kind = 'resnet'\nchannels = [4, 0]"),
+        ("units", "kind = 'resnet'\nchannels = [4]\nunits = 0"),
+        ("kernel", "kind = 'resnet'\nchannels = [4]\nkernel = 0"),
+        (
+            "block.dropout.rate",
+            "kind = 'resnet'\nchannels = [4]\n[block.dropout]\nrate = 0.5",
+        ),
+        (
+            "block.norm.epsilon",
+            "kind = 'resnet'\nchannels = [4]\n[block.norm]\nkind = 'batch'\nepsilon = 0.0",
+        ),
         (
             "block.dropout.rate",
             "kind = 'mlp'\nhidden = [3]\n[block.dropout]\nrate = 1.0",
@@ -192,4 +217,26 @@ fn models_that_do_not_fit_the_images_are_rejected() {
             "`norm.groups` is 4, which does not divide 9 channels"
         );
     });
+}
+
+#[test]
+fn first_padding_is_that_of_the_first_stage_only() {
+    let text = "kind = 'cnn'\nchannels = [6, 16]\nkernel = 5\npadding = 'valid'";
+    let sizes = |text: &str| {
+        let ModelConfig::Cnn(cnn) = toml::from_str(text).expect(text) else {
+            panic!("not a convolutional net");
+        };
+        cnn.sizes([28, 28, 1]).expect("large enough")
+    };
+    let own = format!("{text}\nfirst_padding = 'same'");
+    let of = |n: [usize; 4]| {
+        let stage = |[a, b]: [usize; 2], c| vec![[a, a, c], [b, b, c]];
+        vec![stage([n[0], n[1]], 6), stage([n[2], n[3]], 16)]
+    };
+    assert_eq!(sizes(text), of([24, 12, 8, 4]));
+    assert_eq!(sizes(&own), of([28, 14, 10, 5]));
+    // A setting that is not used is not written.
+    let config: ModelConfig = toml::from_str(text).expect(text);
+    let written = toml::to_string(&config).expect("plain data");
+    assert!(!written.contains("first_padding"), "{written}");
 }

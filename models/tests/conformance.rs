@@ -14,6 +14,7 @@ use ablate_models::inspect::{Fill, HostMlp, Unit, UnitRemoval};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::AffineConfig;
 use ablate_models::norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, NormConfig};
+use ablate_models::resnet::ResnetConfig;
 use ablate_models::zoo::{Model, ModelConfig, PRESETS, preset};
 use burn::tensor::{DType, Int, Tensor};
 use support::testing::{distance, for_each_device, values};
@@ -104,6 +105,7 @@ fn models() -> Vec<ModelConfig> {
             convs: 1 + usize::from(residual),
             kernel: 3,
             padding: Padding::Same,
+            first_padding: None,
             pool,
             residual,
             dense: vec![8],
@@ -132,10 +134,27 @@ fn labels(start: &Start, classes: usize) -> Tensor<2, Int> {
     Tensor::from_data(data, &start.device)
 }
 
-/// True if a batch norm directly follows the biases of hidden blocks and cancels them.
-fn biases_are_redundant(block: &BlockConfig) -> bool {
-    let drops = block.dropout.rate > 0.0 && block.dropout.placement == Placement::BeforeNorm;
+/// True if a batch norm follows the bias at `path` and cancels it. In a residual net only the inner
+/// convolutions of units have dropout.
+fn is_redundant(path: &str, block: &BlockConfig) -> bool {
+    let has_dropout = !["stem", "outer"].iter().any(|part| path.contains(part));
+    let drops = has_dropout
+        && block.dropout.conv_rate > 0.0
+        && block.dropout.placement == Placement::BeforeNorm;
     matches!(block.norm, NormConfig::Batch(_)) && block.position == Position::Before && !drops
+}
+
+/// Residual nets with every block that has a meaning for them.
+fn resnets() -> Vec<ModelConfig> {
+    let of = |mut block: BlockConfig| {
+        block.dropout.rate = 0.0;
+        ModelConfig::Resnet(ResnetConfig {
+            units: 2,
+            block,
+            ..ResnetConfig::new([4, 6])
+        })
+    };
+    blocks().into_iter().map(of).collect()
 }
 
 /// Asserts shapes, finite values, gradients of exactly the trained parameters, cost, and a difference
@@ -159,8 +178,9 @@ fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Sta
     assert_eq!(evaluated.len(), trained.len());
     assert!(trained.iter().chain(&evaluated).all(|x| x.is_finite()));
     let block = config.block().expect("a model of the zoo");
-    let modes_differ = block.dropout.rate > 0.0 || matches!(block.norm, NormConfig::Batch(_));
-    let has_blocks = model.dense_blocks().len() + model.conv_blocks().count() > 0;
+    let drops = block.dropout.rate.max(block.dropout.conv_rate) > 0.0;
+    let modes_differ = drops || matches!(block.norm, NormConfig::Batch(_));
+    let has_blocks = config.conv_widths().len() + config.dense_widths().len() > 0;
     let apart = distance(&trained, &evaluated);
     if modes_differ && has_blocks {
         assert!(apart > 1e-3, "training and evaluation agree: {apart:e}");
@@ -179,7 +199,7 @@ fn conforms(config: &ModelConfig, input: [usize; 3], classes: usize, start: &Sta
     );
     for (path, gradient) in found {
         let size = gradient.iter().fold(0.0f64, |size, g| size.max(g.abs()));
-        if path.ends_with("bias") && !path.contains("head") && biases_are_redundant(block) {
+        if path.ends_with("bias") && !path.contains("head") && is_redundant(&path, block) {
             assert!(size < 1e-6, "{path} has a gradient of {size:e}");
         } else {
             assert!(size > 1e-6, "{path} has no gradient to speak of: {size:e}");
@@ -206,7 +226,7 @@ fn every_preset_conforms() {
 fn every_combination_of_parts_conforms() {
     for_each_device(|device| {
         let start = Start::new([1, 2], &device.clone().autodiff()).double();
-        for config in models() {
+        for config in models().into_iter().chain(resnets()) {
             config.check().expect("the grid holds valid models");
             conforms(&config, INPUT, CLASSES, &start);
         }
@@ -239,6 +259,12 @@ fn presets_are_listed_once_and_found_by_name() {
         "mlp-mnist-bn",
         "cnn-mnist-bn",
         "resnet-mnist",
+        "lenet5-mnist",
+        "lenet5-cifar",
+        "vgg-mnist",
+        "vgg-cifar",
+        "preact-resnet8-mnist",
+        "preact-resnet20-cifar",
     ];
     assert_eq!(names, expected);
     for listed in PRESETS {
@@ -267,6 +293,30 @@ fn costs_match_a_hand_computation() {
         cost("cnn-digits"),
         (13_706, 9 * 16 * 64 + 9 * 512 * 16 + 8192 + 640)
     );
+    // LeCun et al. 1998, section II.B, with full connections in the second stage: 156 + 2,416 + 48,120 +
+    // 10,164 + 850.
+    let maps = 150 * 784 + 2_400 * 100;
+    assert_eq!(
+        cost("lenet5-mnist"),
+        (61_706, maps + 48_000 + 10_080 + 840)
+    );
+    // The first layer has three input channels: 456 in place of 156.
+    let maps = 450 * 784 + 2_400 * 100;
+    assert_eq!(
+        cost("lenet5-cifar"),
+        (62_006, maps + 48_000 + 10_080 + 840)
+    );
+    // Convolutions of 9 weights per pair of channels at 28x28, 14x14 and 7x7, two projections, the head.
+    let convolutions = 9 * (16 + 2 * 256) * 784
+        + (9 * (512 + 1_024) + 512) * 196
+        + (9 * (2_048 + 4_096) + 2_048) * 49;
+    let weights = 9 * (16 + 512 + 512 + 1_024 + 2_048 + 4_096) + 512 + 2_048 + 640;
+    // Scale and center behind the stem, in each unit, before the second and third unit, and at the end.
+    let norms = 2 * (16 + (16 + 32 + 64) + 16 + 32 + 64);
+    assert_eq!(
+        cost("preact-resnet8-mnist"),
+        (weights + norms + 10, convolutions + 640)
+    );
 }
 
 #[test]
@@ -285,6 +335,7 @@ fn pooling_determines_the_head_size() {
                 convs: 1,
                 kernel: 3,
                 padding: Padding::Same,
+                first_padding: None,
                 pool,
                 residual: false,
                 dense: vec![],

@@ -10,6 +10,7 @@ use ablate_models::conv::Conv2dConfig;
 use ablate_models::dropout::{Dropout, DropoutConfig, DropoutKind, Placement};
 use ablate_models::init::WeightInit;
 use ablate_models::linear::LinearConfig;
+use ablate_models::resnet::ResnetConfig;
 use ablate_models::zoo::ModelConfig;
 use ablate_models::{Activation, Pass, Start};
 use ablate_streams::{Purpose, Stream};
@@ -354,10 +355,29 @@ fn whole_convolutional_nets_plain_and_residual() {
                 convs: 2,
                 kernel: 3,
                 padding: Padding::Same,
+                first_padding: None,
                 pool,
                 residual,
                 dense: vec![3],
                 block,
+            });
+            let model = config.init([3, 4, 1], 2, &start).expect("can be built");
+            let forward =
+                |model: &_, x| ablate_models::zoo::Model::forward(model, x, &Pass::train_at(1));
+            check_module(&start, &model, [2, 2, 12], forward);
+        }
+    });
+}
+
+#[test]
+fn whole_residual_nets() {
+    for_each_device(|device| {
+        let start = pair(device);
+        for mut block in blocks() {
+            block.dropout.rate = 0.0;
+            let config = ModelConfig::Resnet(ResnetConfig {
+                block,
+                ..ResnetConfig::new([2, 4])
             });
             let model = config.init([3, 4, 1], 2, &start).expect("can be built");
             let forward =

@@ -10,6 +10,7 @@ use ablate_models::cnn::{CnnConfig, Pool};
 use ablate_models::dropout::{Dropout, DropoutConfig, DropoutKind};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{LayerNormConfig, NormConfig};
+use ablate_models::resnet::ResnetConfig;
 use ablate_models::zoo::{Model, ModelConfig};
 use ablate_models::{Activation, Pass, Start};
 use burn::tensor::{DType, Device, Tensor};
@@ -211,10 +212,19 @@ fn stacked_models() -> Vec<(ModelConfig, usize)> {
             convs,
             kernel: 3,
             padding: Padding::Same,
+            first_padding: None,
             pool,
             residual: convs > 1,
             dense: vec![],
             block: block.clone(),
+        })
+    };
+    let residual = |channels: &[usize]| {
+        let mut block = block.clone();
+        block.dropout.rate = 0.0;
+        ModelConfig::Resnet(ResnetConfig {
+            block,
+            ..ResnetConfig::new(channels)
         })
     };
     let wide = ModelConfig::Mlp(MlpConfig {
@@ -234,8 +244,10 @@ fn stacked_models() -> Vec<(ModelConfig, usize)> {
         (mlp(noisy), ROWS),
         (cnn(Pool::Max, block.clone()), ROWS),
         (convolutions(&[4], Pool::Average, 2), ROWS),
+        (residual(&[4, 6]), ROWS),
         (wide, 96),
         (convolutions(&[16, 32], Pool::Max, 1), 96),
+        (residual(&[16, 32]), 96),
     ]
 }
 

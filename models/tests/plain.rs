@@ -7,7 +7,7 @@ use ablate_models::block::BlockConfig;
 use ablate_models::norm::NormConfig;
 use ablate_models::plain::{
     BatchNormConfig, CnnConfig, ConvBlockConfig, DenseBlock, DenseBlockConfig, Dropout,
-    DropoutConfig, GroupNormConfig, LayerNormConfig, Mlp, MlpConfig,
+    DropoutConfig, GroupNormConfig, LayerNormConfig, Mlp, MlpConfig, ResnetConfig,
 };
 use ablate_models::{Pass, Stacked, Start};
 use burn::module::{Module, Param};
@@ -108,9 +108,20 @@ fn models_equal_their_stacks() {
         let pixels: Tensor<3> = x.clone().permute([0, 2, 3, 1]).reshape([1, 3, 48]);
         let expected = values(stack.forward(pixels, &Pass::evaluate()));
         assert_eq!(
-            values(cnn.init(device).forward_with(x, &Pass::evaluate())),
+            values(cnn.init(device).forward_with(x.clone(), &Pass::evaluate())),
             expected
         );
+
+        let resnet = ResnetConfig::new([2, 6, 4], [3, 4], 3)
+            .with_units(2)
+            .with_seed(Some(1));
+        let stack = resnet
+            .net
+            .init([6, 4, 2], 3, &Start::new([1], device))
+            .expect("can be built");
+        let pixels: Tensor<3> = x.clone().permute([0, 2, 3, 1]).reshape([1, 3, 48]);
+        let expected = values(stack.forward(pixels, &Pass::evaluate()));
+        assert_eq!(values(resnet.init(device).forward(x)), expected);
     });
 }
 

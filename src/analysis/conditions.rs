@@ -90,6 +90,9 @@ fn shape(model: &ModelConfig) -> String {
         let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
         sizes.join("-")
     };
+    if let ModelConfig::Resnet(config) = model {
+        return format!("residual net {}", sizes(&config.channels));
+    }
     if !model.has_blocks() {
         return format!("net of kind `{}`", model.kind());
     }

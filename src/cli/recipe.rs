@@ -24,7 +24,7 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "NAME")]
     arm: Option<String>,
     /// Data set of a preset; see `ablate data list`
-    /// [default: digits or mnist, by the size of its images]
+    /// [default: the first with images of its size]
     #[arg(long, value_name = "NAME", verbatim_doc_comment)]
     data: Option<String>,
     /// Change a key, such as `train.epochs=3` (repeatable)
@@ -93,7 +93,7 @@ impl RecipeArgs {
                 preset.name
             )));
         }
-        let text = default_recipe(preset, self.data.as_deref());
+        let text = default_recipe(preset, self.data.as_deref())?;
         let path = Path::new(preset.name);
         Ok(Spec::parse_recipe(preset.name, path, &text, &self.set)?)
     }
@@ -131,18 +131,30 @@ impl RecipeArgs {
 }
 
 /// The recipe of a preset unless `--set` changes it.
-fn default_recipe(preset: &Preset, data: Option<&str>) -> String {
-    let is_digits = preset.input == data::entry(DataName::Digits).image_shape();
-    let (usual, epochs) = match is_digits {
-        true => (DataName::Digits, 40),
-        false => (DataName::Mnist, 10),
-    };
+///
+/// # Errors
+/// If no data set is given and none has images of the preset's size.
+fn default_recipe(preset: &Preset, data: Option<&str>) -> Result<String, Failure> {
+    let usual = DataName::BUILT_IN.into_iter().find(|&name| {
+        let entry = data::entry(name);
+        (entry.image_shape(), entry.classes()) == (preset.input, preset.classes)
+    });
     let name = preset.name;
-    let data = toml::Value::from(data.unwrap_or(usual.key()));
-    format!(
+    let Some(data) = data.or_else(|| usual.map(DataName::key)) else {
+        let [h, w, c] = preset.input;
+        return Err(Failure::usage(format!(
+            "`{name}` is for images of {h}x{w}x{c}; choose a data set with `--data NAME` (`ablate data list`)"
+        )));
+    };
+    let epochs = match usual {
+        Some(DataName::Digits) => 40,
+        _ => 10,
+    };
+    let data = toml::Value::from(data);
+    Ok(format!(
         "[data]\nname = {data}\n\n[model]\npreset = \"{name}\"\n\n[train]\nepochs = {epochs}\nbatch_size = 64\n\
          learning_rate = 0.003\nschedule = {{ kind = \"cosine\" }}\n"
-    )
+    ))
 }
 
 impl Chosen {

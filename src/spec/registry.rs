@@ -51,7 +51,7 @@ struct Data {
 static INSTALLED: OnceLock<Registry> = OnceLock::new();
 
 impl Registry {
-    /// The kinds of the zoo, `mlp` and `cnn`.
+    /// The kinds of the zoo, `mlp`, `cnn` and `resnet`.
     pub fn zoo() -> Self {
         let of_zoo = |name: &str, read| Kind {
             name: name.to_owned(),
@@ -62,6 +62,7 @@ impl Registry {
             kinds: vec![
                 of_zoo("mlp", |_, node| zoo::model(node, ModelConfig::Mlp)),
                 of_zoo("cnn", |_, node| zoo::model(node, ModelConfig::Cnn)),
+                of_zoo("resnet", |_, node| zoo::model(node, ModelConfig::Resnet)),
             ],
             data: Vec::new(),
         }

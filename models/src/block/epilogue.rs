@@ -98,6 +98,18 @@ impl Epilogue {
         x
     }
 
+    /// [`Self::forward`] of images.
+    ///
+    /// # Shapes
+    /// - `x`: `[replicas, batch, height, width, channels]`
+    /// - output: as `x`
+    pub fn forward_images(&self, x: Tensor<5>, pass: &Pass) -> Tensor<5> {
+        let shape = x.dims();
+        let [r, n, h, w, c] = shape;
+        let rows = x.reshape([r, n * h * w, c]);
+        self.forward(rows, h * w, pass).reshape(shape)
+    }
+
     /// What a fused kernel on `device` computes for this epilogue; `None` if the block has to run
     /// operation by operation.
     ///

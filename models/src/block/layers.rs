@@ -79,6 +79,21 @@ impl BlockConfig {
     }
 }
 
+impl BlockConfig {
+    /// Builds the norm and activation alone, without a layer before them and without dropout.
+    ///
+    /// # Errors
+    /// If the norm does not fit the number of channels.
+    pub fn alone(
+        &self,
+        path: &str,
+        channels: usize,
+        start: &Start,
+    ) -> Result<Epilogue, ConfigError> {
+        Epilogue::new(self, path, channels, 0.0, false, start)
+    }
+}
+
 impl DenseBlock {
     /// Applies the block.
     ///
@@ -138,11 +153,6 @@ impl ConvBlock {
                 ablate_kernels::conv_block(x, self.conv.weight.val(), parameters, geometry, spec);
             return (self.epilogue.finish(out, n * positions, pass), pooled);
         }
-        let y = self.conv.forward(x);
-        let shape = y.dims();
-        let [r, n, h, w, c] = shape;
-        let rows = y.reshape([r, n * h * w, c]);
-        let y = self.epilogue.forward(rows, h * w, pass);
-        (y.reshape(shape), false)
+        (self.epilogue.forward_images(self.conv.forward(x), pass), false)
     }
 }

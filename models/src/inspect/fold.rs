@@ -24,8 +24,8 @@ pub enum FoldError {
     /// No norm learns the parameter that would move.
     #[error("no norm in the model learns a {0}")]
     Nothing(&'static str),
-    /// The model is not of the zoo.
-    #[error("the model has no norms of the zoo")]
+    /// The model is not a chain of blocks of the zoo.
+    #[error("the model is not a chain of blocks of the zoo")]
     Custom,
 }
 

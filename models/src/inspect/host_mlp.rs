@@ -121,7 +121,7 @@ impl HostMlp {
 
     /// The dense layers of every replica of `model` in evaluation mode; `None` if a norm uses
     /// statistics of the example itself and is therefore no fixed scale and shift, or if the model is
-    /// not of the zoo.
+    /// not a chain of blocks of the zoo.
     pub fn replicas_of(model: &Model) -> Option<Vec<Self>> {
         let blocks = model.dense_blocks().iter().map(block_layers);
         let blocks: Vec<Vec<HostLayer>> = blocks.collect::<Option<_>>()?;

@@ -7,6 +7,7 @@ use crate::dropout::Placement;
 use crate::error::ConfigError;
 use crate::mlp::MlpConfig;
 use crate::norm::NormConfig;
+use crate::resnet::ResnetConfig;
 use crate::zoo::ModelConfig;
 use ablate_kernels::{Activation, Geometry, Padding};
 
@@ -22,6 +23,7 @@ pub(super) fn layers(
     match config {
         ModelConfig::Mlp(config) => Ok(mlp(config, input, classes)),
         ModelConfig::Cnn(config) => cnn(config, input, classes),
+        ModelConfig::Resnet(config) => Ok(resnet(config, input, classes)),
         ModelConfig::Custom(config) => Err(ConfigError::new(
             "kind",
             format!(
@@ -48,17 +50,17 @@ fn cnn(config: &CnnConfig, input: [usize; 3], classes: usize) -> Result<Vec<Laye
     config.sizes(input)?;
     let mut list = List::new("", &input);
     list.dropout(&config.block, config.block.dropout.input_rate, false);
-    for &channels in &config.channels {
-        list.conv_block(&config.block, channels, config.geometry(0));
+    for (s, &channels) in config.channels.iter().enumerate() {
+        list.conv_block(&config.block, channels, config.geometry(s, 0));
         match config.residual {
             false => {
                 for i in 1..config.convs {
-                    list.conv_block(&config.block, channels, config.geometry(i));
+                    list.conv_block(&config.block, channels, config.geometry(s, i));
                 }
             }
             true => list.residual(|inner| {
                 for i in 1..config.convs {
-                    inner.conv_block(&config.block, channels, config.geometry(i));
+                    inner.conv_block(&config.block, channels, config.geometry(s, i));
                 }
             }),
         }
@@ -74,6 +76,38 @@ fn cnn(config: &CnnConfig, input: [usize; 3], classes: usize) -> Result<Vec<Laye
     }
     list.dense(classes, true);
     Ok(list.layers)
+}
+
+fn resnet(config: &ResnetConfig, input: [usize; 3], classes: usize) -> Vec<Layer> {
+    let (block, plain) = (&config.block, config.plain_block());
+    let mut list = List::new("", &input);
+    list.dropout(block, block.dropout.input_rate, false);
+    list.conv_block(&plain, config.channels[0], config.geometry(1));
+    for (i, unit) in config.unit_sizes([input[0], input[1]]).iter().enumerate() {
+        let convolutions = |inner: &mut List| {
+            inner.conv_block(block, unit.outputs, config.geometry(unit.stride));
+            inner.conv(unit.outputs, config.geometry(1), plain.has_bias(0.0));
+        };
+        let ready = |list: &mut List| {
+            if i > 0 {
+                list.epilogue(&plain, 0.0, false);
+            }
+        };
+        if unit.projects() {
+            ready(&mut list);
+            list.projected(convolutions, unit.outputs, unit.projection());
+        } else {
+            list.residual(|inner| {
+                ready(inner);
+                convolutions(inner);
+            });
+        }
+    }
+    list.epilogue(&plain, 0.0, false);
+    list.mean();
+    list.flatten();
+    list.dense(classes, true);
+    list.layers
 }
 
 /// A list of layers that grows from the input.
@@ -137,7 +171,13 @@ impl List {
     }
 
     fn conv_block(&mut self, block: &BlockConfig, outputs: usize, geometry: Geometry) {
-        let (inputs, rate) = (self.channels(), block.dropout.conv_rate);
+        let rate = block.dropout.conv_rate;
+        self.conv(outputs, geometry, block.has_bias(rate));
+        self.epilogue(block, rate, block.dropout.spatial);
+    }
+
+    fn conv(&mut self, outputs: usize, geometry: Geometry, bias: bool) {
+        let inputs = self.channels();
         let (before, after) = geometry.around();
         let size = [self.shape[0], self.shape[1]];
         let mut own = geometry;
@@ -152,9 +192,8 @@ impl List {
             inputs,
             outputs,
             geometry: own,
-            bias: block.has_bias(rate),
+            bias,
         });
-        self.epilogue(block, rate, block.dropout.spatial);
     }
 
     fn epilogue(&mut self, block: &BlockConfig, rate: f64, spatial: bool) {
@@ -240,5 +279,27 @@ impl List {
         let mut inner = Self::new(&prefix, &self.shape);
         fill(&mut inner);
         self.push(LayerKind::Residual(inner.layers));
+    }
+
+    /// The layers that `fill` adds, and a convolution of the same input that is added to their output.
+    fn projected(&mut self, fill: impl FnOnce(&mut Self), outputs: usize, geometry: Geometry) {
+        let prefix = format!("{}{}.", self.prefix, self.layers.len());
+        let mut inner = Self::new(&format!("{prefix}0."), &self.shape);
+        fill(&mut inner);
+        let mut projection = Self::new(&prefix, &self.shape);
+        projection.conv(outputs, geometry, false);
+        self.shape = inner.shape;
+        let mut layers = inner.layers;
+        layers.extend(projection.layers.into_iter().map(|layer| Layer {
+            name: format!("{prefix}1"),
+            ..layer
+        }));
+        self.push(LayerKind::Projected(layers));
+    }
+
+    /// The mean over all positions of an image.
+    fn mean(&mut self) {
+        self.shape[..2].fill(1);
+        self.push(LayerKind::Mean);
     }
 }

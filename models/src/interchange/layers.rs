@@ -76,8 +76,12 @@ pub enum LayerKind {
     MaxPool,
     /// 2x2 average pooling with stride 2.
     AveragePool,
+    /// The mean over all positions of an image, per channel.
+    Mean,
     /// Layers whose output is added to their input.
     Residual(Vec<Layer>),
+    /// Layers whose output is added to that of the last one, a 1x1 convolution of the same input.
+    Projected(Vec<Layer>),
 }
 
 /// A kind of norm.
@@ -115,7 +119,7 @@ impl Layer {
                 center,
                 ..
             } => (usize::from(*scale) + usize::from(*center)) * channels,
-            LayerKind::Residual(layers) => layers.iter().map(Self::parameters).sum(),
+            LayerKind::Residual(layers) | LayerKind::Projected(layers) => layers.iter().map(Self::parameters).sum(),
             _ => 0,
         }
     }
@@ -123,7 +127,7 @@ impl Layer {
     /// Multiply-adds of dense layers and convolutions for one image.
     pub fn multiply_adds(&self) -> usize {
         match &self.kind {
-            LayerKind::Residual(layers) => layers.iter().map(Self::multiply_adds).sum(),
+            LayerKind::Residual(layers) | LayerKind::Projected(layers) => layers.iter().map(Self::multiply_adds).sum(),
             LayerKind::Convolution { .. } => {
                 self.weights() * self.output[..2].iter().product::<usize>()
             }
@@ -149,7 +153,7 @@ impl Layer {
     /// The layer itself, or the layers of a residual part.
     pub fn flat(&self) -> impl Iterator<Item = &Self> {
         match &self.kind {
-            LayerKind::Residual(layers) => layers.iter(),
+            LayerKind::Residual(layers) | LayerKind::Projected(layers) => layers.iter(),
             _ => std::slice::from_ref(self).iter(),
         }
     }

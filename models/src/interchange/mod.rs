@@ -12,7 +12,8 @@
 //! | layer norm of dense layers | `nn.LayerNorm` |
 //! | layer norm of convolutions, group norm | `nn.GroupNorm` |
 //! | scale and center without statistics | a convolution with one weight per channel |
-//! | the last blocks of a residual stage | `Residual`, an `nn.Sequential` that adds its input |
+//! | a residual part | `Residual`, an `nn.Sequential` that adds its input |
+//! | a residual part that changes the shape | `Projected`, an `nn.ModuleList` of it and of a 1x1 convolution |
 //!
 //! PyTorch's norms have both scale and center or neither. A missing scale is written as ones and a missing
 //! center as zeros, and only those are read back.

@@ -3,9 +3,11 @@
 use super::error::WeightsError;
 use super::slots::{Part, Slot};
 use crate::block::Epilogue;
+use crate::conv::Conv2d;
 use crate::error::ConfigError;
 use crate::init::Start;
 use crate::norm::{Affine, BatchNorm, Norm};
+use crate::resnet::Resnet;
 use crate::zoo::Model;
 use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
@@ -21,9 +23,12 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn of(model: &'a Model) -> Result<Self, WeightsError> {
-        let head = model.head().ok_or_else(custom)?;
         let mut maps: Vec<Map<'a>> = Vec::new();
         let mut epilogues = Vec::new();
+        if let Model::Resnet(model) = model {
+            return Ok(Self::of_resnet(model));
+        }
+        let head = model.head().ok_or_else(custom)?;
         for block in model.conv_blocks() {
             maps.push((&block.conv.weight, block.conv.bias.as_ref()));
             epilogues.push(&block.epilogue);
@@ -35,6 +40,21 @@ impl<'a> Parts<'a> {
         maps.push((&head.weight, head.bias.as_ref()));
         let norms = epilogues.into_iter().filter_map(norm).collect();
         Ok(Self { maps, norms })
+    }
+
+    fn of_resnet(model: &'a Resnet) -> Self {
+        let conv = |conv: &'a Conv2d| (&conv.weight, conv.bias.as_ref());
+        let mut maps = vec![conv(&model.stem.conv)];
+        let mut epilogues = vec![&model.stem.epilogue];
+        for unit in &model.units {
+            maps.extend([&unit.inner.conv, &unit.outer].map(conv));
+            maps.extend(unit.projection.as_ref().map(conv));
+            epilogues.extend(unit.ready.iter().chain([&unit.inner.epilogue]));
+        }
+        epilogues.push(&model.last);
+        maps.push((&model.head.weight, model.head.bias.as_ref()));
+        let norms = epilogues.into_iter().filter_map(norm).collect();
+        Self { maps, norms }
     }
 
     /// The values of `slot` in our order.
@@ -76,9 +96,12 @@ pub(super) struct PartsMut<'a> {
 
 impl<'a> PartsMut<'a> {
     pub(super) fn of(model: &'a mut Model) -> Result<Self, WeightsError> {
-        let model = model.parts_mut().ok_or_else(custom)?;
         let mut maps = Vec::new();
         let mut norms = Vec::new();
+        if let Model::Resnet(model) = model {
+            return Ok(Self::of_resnet(model));
+        }
+        let model = model.parts_mut().ok_or_else(custom)?;
         for block in model.stages.iter_mut().flat_map(|stage| &mut stage.blocks) {
             maps.push((&mut block.conv.weight, &mut block.conv.bias));
             norms.extend(norm_mut(&mut block.epilogue));
@@ -90,6 +113,24 @@ impl<'a> PartsMut<'a> {
         maps.push((&mut model.head.weight, &mut model.head.bias));
         let norms = norms.into_iter().map(|norm| (norm, None, None)).collect();
         Ok(Self { maps, norms })
+    }
+
+    fn of_resnet(model: &'a mut Resnet) -> Self {
+        let stem = &mut model.stem;
+        let mut maps = vec![(&mut stem.conv.weight, &mut stem.conv.bias)];
+        let mut norms = Vec::from_iter(norm_mut(&mut stem.epilogue));
+        for unit in &mut model.units {
+            let convs = [&mut unit.inner.conv, &mut unit.outer].into_iter();
+            for conv in convs.chain(&mut unit.projection) {
+                maps.push((&mut conv.weight, &mut conv.bias));
+            }
+            let epilogues = unit.ready.iter_mut().chain([&mut unit.inner.epilogue]);
+            norms.extend(epilogues.filter_map(norm_mut));
+        }
+        norms.extend(norm_mut(&mut model.last));
+        maps.push((&mut model.head.weight, &mut model.head.bias));
+        let norms = norms.into_iter().map(|norm| (norm, None, None)).collect();
+        Self { maps, norms }
     }
 
     /// Sets the parameter of `slot` to `values` in our order.

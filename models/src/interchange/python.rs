@@ -13,12 +13,25 @@ class Residual(nn.Sequential):
 
 ";
 
+/// What a model needs beside PyTorch if the shape changes in a residual part.
+const PROJECTED: &str = "\
+class Projected(nn.ModuleList):
+    def forward(self, x):
+        return self[1](x) + self[0](x)
+
+
+";
+
 /// `layers` as an `nn.Sequential` called `model`.
 pub(super) fn module(layers: &[Layer]) -> String {
     let is_residual = |layer: &Layer| matches!(layer.kind, LayerKind::Residual(_));
+    let is_projected = |layer: &Layer| matches!(layer.kind, LayerKind::Projected(_));
     let mut out = "from torch import nn\n\n\n".to_owned();
     if layers.iter().any(is_residual) {
         out.push_str(RESIDUAL);
+    }
+    if layers.iter().any(is_projected) {
+        out.push_str(PROJECTED);
     }
     out.push_str("model = nn.Sequential(\n");
     for layer in layers {
@@ -35,6 +48,19 @@ fn line(out: &mut String, layer: &Layer, depth: usize) {
             line(out, layer, depth + 1);
         }
         let _ = writeln!(out, "{indent}),");
+        return;
+    }
+    if let LayerKind::Projected(layers) = &layer.kind
+        && let Some((projection, layers)) = layers.split_last()
+    {
+        let _ = writeln!(out, "{indent}Projected([  # {}", layer.name);
+        let _ = writeln!(out, "{indent}    nn.Sequential(  # {}.0", layer.name);
+        for layer in layers {
+            line(out, layer, depth + 2);
+        }
+        let _ = writeln!(out, "{indent}    ),");
+        line(out, projection, depth + 1);
+        let _ = writeln!(out, "{indent}]),");
         return;
     }
     let _ = writeln!(out, "{indent}{},  # {}", layer.call(), layer.name);
@@ -84,7 +110,9 @@ impl Layer {
             },
             LayerKind::MaxPool => "nn.MaxPool2d(2)".to_owned(),
             LayerKind::AveragePool => "nn.AvgPool2d(2)".to_owned(),
+            LayerKind::Mean => "nn.AdaptiveAvgPool2d(1)".to_owned(),
             LayerKind::Residual(_) => "Residual".to_owned(),
+            LayerKind::Projected(_) => "Projected".to_owned(),
         }
     }
 }

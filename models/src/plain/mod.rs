@@ -11,7 +11,7 @@
 //! | [`BatchNormConfig`], [`LayerNormConfig`], [`GroupNormConfig`] | [`Norm`] |
 //! | [`DropoutConfig`] | [`Dropout`] |
 //! | [`DenseBlockConfig`], [`ConvBlockConfig`] | [`DenseBlock`], [`ConvBlock`] |
-//! | [`MlpConfig`], [`CnnConfig`] | [`Mlp`], [`Cnn`] |
+//! | [`MlpConfig`], [`CnnConfig`], [`ResnetConfig`] | [`Mlp`], [`Cnn`], [`Resnet`] |
 //!
 //! Each module wraps its stacked counterpart with one replica. `from_stacked` and `stacked` cross over, for
 //! example to use one replica of a trained stack ([`Stacked`](crate::Stacked)).
@@ -58,7 +58,7 @@ mod norm;
 
 pub use block::{ConvBlock, ConvBlockConfig, DenseBlock, DenseBlockConfig};
 pub use dropout::{Dropout, DropoutConfig};
-pub use models::{Cnn, CnnConfig, Mlp, MlpConfig};
+pub use models::{Cnn, CnnConfig, Mlp, MlpConfig, Resnet, ResnetConfig};
 pub use norm::{BatchNormConfig, GroupNormConfig, LayerNormConfig, Norm};
 
 use crate::error::ConfigError;

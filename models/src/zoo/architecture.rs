@@ -6,6 +6,7 @@ use crate::error::ConfigError;
 use crate::init::Start;
 use crate::mlp::Mlp;
 use crate::pass::Pass;
+use crate::resnet::Resnet;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::de::DeserializeOwned;
@@ -90,6 +91,13 @@ impl Classifier for Mlp {
 
 /// As for [`Mlp`].
 impl Classifier for Cnn {
+    fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
+        Self::forward(self, x, pass)
+    }
+}
+
+/// As for [`Mlp`].
+impl Classifier for Resnet {
     fn forward(&self, x: Tensor<3>, pass: &Pass) -> Tensor<3> {
         Self::forward(self, x, pass)
     }

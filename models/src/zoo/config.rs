@@ -8,6 +8,7 @@ use crate::cnn::CnnConfig;
 use crate::error::ConfigError;
 use crate::init::Start;
 use crate::mlp::MlpConfig;
+use crate::resnet::ResnetConfig;
 use serde::{Deserialize, Serialize};
 
 /// Configuration of a model; in files, a table with the key `kind`.
@@ -18,6 +19,8 @@ pub enum ModelConfig {
     Mlp(MlpConfig),
     /// A convolutional network.
     Cnn(CnnConfig),
+    /// A residual network with the norm and activation before each convolution.
+    Resnet(ResnetConfig),
     /// A model of a registered kind.
     Custom(CustomConfig),
 }
@@ -31,6 +34,7 @@ impl ModelConfig {
         match self {
             Self::Mlp(c) => c.check(),
             Self::Cnn(c) => c.check(),
+            Self::Resnet(c) => c.check(),
             Self::Custom(c) => c.check(),
         }
     }
@@ -40,13 +44,14 @@ impl ModelConfig {
         match self {
             Self::Mlp(_) => "mlp",
             Self::Cnn(_) => "cnn",
+            Self::Resnet(_) => "resnet",
             Self::Custom(c) => c.kind(),
         }
     }
 
-    /// Whether it consists of the blocks of the zoo.
+    /// Whether it is a chain of hidden blocks, which can be measured and changed one by one.
     pub const fn has_blocks(&self) -> bool {
-        !matches!(self, Self::Custom(_))
+        matches!(self, Self::Mlp(_) | Self::Cnn(_))
     }
 
     /// What its size is computed from, by the key in the `[model]` table.
@@ -59,6 +64,11 @@ impl ModelConfig {
                 ("convs", Sizes::Number(c.convs)),
                 ("kernel", Sizes::Number(c.kernel)),
             ],
+            Self::Resnet(c) => vec![
+                ("channels", Sizes::Widths(&c.channels)),
+                ("units", Sizes::Number(c.units)),
+                ("kernel", Sizes::Number(c.kernel)),
+            ],
             Self::Custom(_) => Vec::new(),
         }
     }
@@ -68,6 +78,7 @@ impl ModelConfig {
         match self {
             Self::Mlp(c) => c.hidden.iter_mut().collect(),
             Self::Cnn(c) => c.channels.iter_mut().chain(&mut c.dense).collect(),
+            Self::Resnet(c) => c.channels.iter_mut().collect(),
             Self::Custom(_) => Vec::new(),
         }
     }
@@ -76,6 +87,7 @@ impl ModelConfig {
     pub fn conv_widths(&self) -> &[usize] {
         match self {
             Self::Cnn(c) => &c.channels,
+            Self::Resnet(c) => &c.channels,
             Self::Mlp(_) | Self::Custom(_) => &[],
         }
     }
@@ -85,11 +97,11 @@ impl ModelConfig {
         match self {
             Self::Mlp(c) => &c.hidden,
             Self::Cnn(c) => &c.dense,
-            Self::Custom(_) => &[],
+            Self::Resnet(_) | Self::Custom(_) => &[],
         }
     }
 
-    /// Paths of the hidden blocks, in order from the input.
+    /// Paths of the hidden blocks of a chain, in order from the input.
     pub fn block_paths(&self) -> Vec<String> {
         let numbered = |stem: &str, n: usize| -> Vec<String> {
             (0..n).map(|i| format!("{stem}.{i}")).collect()
@@ -101,7 +113,7 @@ impl ModelConfig {
                 let convs = stages.flat_map(|s| numbered(&format!("stages.{s}.blocks"), c.convs));
                 convs.chain(numbered("dense", c.dense.len())).collect()
             }
-            Self::Custom(_) => Vec::new(),
+            Self::Resnet(_) | Self::Custom(_) => Vec::new(),
         }
     }
 
@@ -114,6 +126,7 @@ impl ModelConfig {
                 None => vec![&c.block],
             },
             Self::Cnn(c) => vec![&c.block],
+            Self::Resnet(c) => vec![&c.block],
             Self::Custom(_) => Vec::new(),
         }
     }
@@ -125,6 +138,7 @@ impl ModelConfig {
                 .chain(&mut c.last_block)
                 .collect(),
             Self::Cnn(c) => vec![&mut c.block],
+            Self::Resnet(c) => vec![&mut c.block],
             Self::Custom(_) => Vec::new(),
         }
     }
@@ -145,6 +159,7 @@ impl ModelConfig {
                 .init(input.iter().product(), classes, start)
                 .map(Model::Mlp),
             Self::Cnn(c) => c.init(input, classes, start).map(Model::Cnn),
+            Self::Resnet(c) => c.init(input, classes, start).map(Model::Resnet),
             Self::Custom(c) => c.init(input, classes, start).map(Model::Custom),
         }
     }
@@ -155,6 +170,7 @@ impl ModelConfig {
         match self {
             Self::Mlp(c) => Some(&c.block),
             Self::Cnn(c) => Some(&c.block),
+            Self::Resnet(c) => Some(&c.block),
             Self::Custom(_) => None,
         }
     }
@@ -185,13 +201,16 @@ impl ModelConfig {
                 }
                 &c.dense
             }
+            Self::Resnet(c) => return Ok(resnet_cost(c, input, classes)),
             Self::Custom(c) => return c.cost(input, classes),
         };
         for (i, &units) in hidden.iter().enumerate() {
             let block = match self {
                 Self::Mlp(c) => c.block_of(i),
                 Self::Cnn(c) => &c.block,
-                Self::Custom(_) => unreachable!("its own cost is returned above"),
+                Self::Resnet(_) | Self::Custom(_) => {
+                    unreachable!("their own cost is returned above")
+                }
             };
             cost.add(width * units, 1, vectors(block, block.dropout.rate) * units);
             width = units;
@@ -199,6 +218,32 @@ impl ModelConfig {
         cost.add(width * classes, 1, classes);
         Ok(cost)
     }
+}
+
+fn resnet_cost(config: &ResnetConfig, [h, w, c]: [usize; 3], classes: usize) -> Cost {
+    let (block, plain) = (&config.block, config.plain_block());
+    let norm = block.norm.learned_vectors();
+    let bias = |block: &BlockConfig| usize::from(block.has_bias(block.dropout.conv_rate));
+    let area = config.kernel * config.kernel;
+    let mut width = config.channels.first().copied().unwrap_or(0);
+    let mut cost = Cost::default();
+    cost.add(area * c * width, h * w, (norm + bias(&plain)) * width);
+    for unit in config.unit_sizes([h, w]) {
+        let (inputs, outputs) = (unit.inputs, unit.outputs);
+        let positions = unit.size.iter().product();
+        let inner = area * inputs * outputs;
+        cost.add(inner, positions, (norm + bias(block)) * outputs);
+        let outer = area * outputs * outputs;
+        cost.add(outer, positions, bias(&plain) * outputs);
+        if unit.projects() {
+            cost.add(inputs * outputs, positions, 0);
+        }
+        // The norm behind its sum, before the next unit or the head.
+        cost.add(0, 0, norm * outputs);
+        width = outputs;
+    }
+    cost.add(width * classes, 1, classes);
+    cost
 }
 
 /// Numbers that the size of a model is computed from.

@@ -8,6 +8,7 @@ use crate::cnn::{Cnn, Stage};
 use crate::linear::Linear;
 use crate::mlp::Mlp;
 use crate::pass::Pass;
+use crate::resnet::Resnet;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
@@ -18,6 +19,8 @@ pub enum Model {
     Mlp(Mlp),
     /// A convolutional network.
     Cnn(Cnn),
+    /// A residual network with the norm and activation before each convolution.
+    Resnet(Resnet),
     /// A model of a registered kind.
     Custom(CustomModel),
 }
@@ -32,12 +35,13 @@ impl Model {
         match self {
             Self::Mlp(m) => m.forward(x, pass),
             Self::Cnn(m) => m.forward(x, pass),
+            Self::Resnet(m) => m.forward(x, pass),
             Self::Custom(m) => m.forward(x, pass),
         }
     }
 
     /// The input of the first dense block (or of the head, without dense blocks); that of the whole
-    /// model if it has no blocks of the zoo.
+    /// model if it is of a registered kind.
     ///
     /// # Shapes
     /// - `x`: `[replicas, batch, height * width * channels]`, channels fastest
@@ -46,11 +50,12 @@ impl Model {
         match self {
             Self::Mlp(m) => m.features(x, pass),
             Self::Cnn(m) => m.features(x, pass),
+            Self::Resnet(m) => m.features(x, pass),
             Self::Custom(_) => x,
         }
     }
 
-    /// Its blocks and head; `None` for a model of a registered kind.
+    /// Its blocks and head; `None` if it is not a chain of blocks.
     pub fn parts(&self) -> Option<Parts<&[Stage], &[DenseBlock], &Linear>> {
         match self {
             Self::Mlp(m) => Some(Parts {
@@ -63,7 +68,7 @@ impl Model {
                 dense: &m.dense,
                 head: &m.head,
             }),
-            Self::Custom(_) => None,
+            Self::Resnet(_) | Self::Custom(_) => None,
         }
     }
 
@@ -80,7 +85,7 @@ impl Model {
                 dense: &mut m.dense,
                 head: &mut m.head,
             }),
-            Self::Custom(_) => None,
+            Self::Resnet(_) | Self::Custom(_) => None,
         }
     }
 
@@ -100,7 +105,7 @@ impl Model {
         self.parts_mut().map_or(&mut [], |parts| parts.dense)
     }
 
-    /// The linear head; `None` for a model of a registered kind.
+    /// The linear head; `None` if the model is not a chain of blocks.
     pub fn head(&self) -> Option<&Linear> {
         self.parts().map(|parts| parts.head)
     }
@@ -109,7 +114,7 @@ impl Model {
     /// name of its variant.
     pub fn rules(&self) -> ParameterRules {
         match self {
-            Self::Mlp(_) | Self::Cnn(_) => ParameterRules::STACKED,
+            Self::Mlp(_) | Self::Cnn(_) | Self::Resnet(_) => ParameterRules::STACKED,
             Self::Custom(m) => m.rules(),
         }
     }
@@ -137,7 +142,7 @@ impl Model {
     }
 }
 
-/// The parts of a model of the zoo, in order from the input. An MLP has no stages.
+/// The parts of a model that is a chain of blocks, in order from the input. An MLP has no stages.
 #[derive(Debug)]
 pub struct Parts<S, D, H> {
     /// The convolution stages.

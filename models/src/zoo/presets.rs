@@ -1,12 +1,14 @@
 //! Presets: models by name.
 
 use super::config::ModelConfig;
-use crate::block::BlockConfig;
+use crate::block::{BlockConfig, InitConfig};
 use crate::cnn::{CnnConfig, Pool};
 use crate::dropout::DropoutConfig;
+use crate::init::WeightInit;
 use crate::mlp::MlpConfig;
 use crate::norm::{BatchNormConfig, NormConfig};
-use ablate_kernels::Padding;
+use crate::resnet::ResnetConfig;
+use ablate_kernels::{Activation, Padding};
 
 /// A model with a name.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,11 @@ impl Preset {
 
 const DIGITS: [usize; 3] = [8, 8, 1];
 const MNIST: [usize; 3] = [28, 28, 1];
+const CIFAR: [usize; 3] = [32, 32, 3];
+
+const LENET: &str = "LeCun et al. 1998, section II.B";
+const VGG: &str = "Simonyan and Zisserman 2015, section 2; Ioffe and Szegedy 2015, section 3.2";
+const PREACT: &str = "He et al. 2016, \"Identity Mappings in Deep Residual Networks\", section 3.2 and appendix";
 
 /// All presets, in the order in which they are listed.
 pub const PRESETS: &[Preset] = &[
@@ -106,7 +113,90 @@ pub const PRESETS: &[Preset] = &[
             })
         },
     },
+    Preset {
+        name: "lenet5-mnist",
+        about: "LeNet-5: 5x5x6, 5x5x16, dense 120 and 84, tanh, average pooling",
+        source: LENET,
+        input: MNIST,
+        classes: 10,
+        build: || lenet(Some(Padding::Same)),
+    },
+    Preset {
+        name: "lenet5-cifar",
+        about: "LeNet-5 for 32x32 images, without padding as in the paper",
+        source: LENET,
+        input: CIFAR,
+        classes: 10,
+        build: || lenet(None),
+    },
+    Preset {
+        name: "vgg-mnist",
+        about: "three stages of two 3x3 convolutions, 32-64-128, dense 256, batch norm, dropout 0.5",
+        source: VGG,
+        input: MNIST,
+        classes: 10,
+        build: || vgg(&[32, 64, 128], 256),
+    },
+    Preset {
+        name: "vgg-cifar",
+        about: "three stages of two 3x3 convolutions, 64-128-256, dense 512, batch norm, dropout 0.5",
+        source: VGG,
+        input: CIFAR,
+        classes: 10,
+        build: || vgg(&[64, 128, 256], 512),
+    },
+    Preset {
+        name: "preact-resnet8-mnist",
+        about: "pre-activation residual net of 8 layers, 16-32-64 channels, batch norm",
+        source: PREACT,
+        input: MNIST,
+        classes: 10,
+        build: || resnet(1),
+    },
+    Preset {
+        name: "preact-resnet20-cifar",
+        about: "pre-activation residual net of 20 layers, 16-32-64 channels, batch norm",
+        source: PREACT,
+        input: CIFAR,
+        classes: 10,
+        build: || resnet(3),
+    },
 ];
+
+/// LeNet-5 with every map of the second stage connected to all of the first, plain pooling and a softmax
+/// head.
+fn lenet(first_padding: Option<Padding>) -> ModelConfig {
+    let block = BlockConfig {
+        activation: Activation::Tanh,
+        init: InitConfig {
+            weight: WeightInit::GlorotUniform,
+            ..InitConfig::default()
+        },
+        ..BlockConfig::default()
+    };
+    ModelConfig::Cnn(CnnConfig {
+        kernel: 5,
+        padding: Padding::Valid,
+        first_padding,
+        pool: Pool::Average,
+        ..cnn_config(&[6, 16], &[120, 84], block)
+    })
+}
+
+fn vgg(channels: &[usize], dense: usize) -> ModelConfig {
+    ModelConfig::Cnn(CnnConfig {
+        convs: 2,
+        ..cnn_config(channels, &[dense], batch_norm(0.5))
+    })
+}
+
+fn resnet(units: usize) -> ModelConfig {
+    ModelConfig::Resnet(ResnetConfig {
+        units,
+        block: batch_norm(0.0),
+        ..ResnetConfig::new([16, 32, 64])
+    })
+}
 
 fn batch_norm(rate: f64) -> BlockConfig {
     BlockConfig {
@@ -137,6 +227,7 @@ fn cnn_config(channels: &[usize], dense: &[usize], block: BlockConfig) -> CnnCon
         convs: 1,
         kernel: 3,
         padding: Padding::Same,
+        first_padding: None,
         pool: Pool::Max,
         residual: false,
         dense: dense.to_vec(),

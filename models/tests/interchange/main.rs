@@ -15,6 +15,7 @@ use ablate_models::dropout::{DropoutConfig, Placement};
 use ablate_models::interchange::{LayerKind, Network, Weights, WeightsError};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
+use ablate_models::resnet::ResnetConfig;
 use ablate_models::zoo::{Model, ModelConfig, PRESETS};
 use ablate_models::{Pass, Start};
 use burn::tensor::Tensor;
@@ -82,9 +83,20 @@ fn cnn(block: BlockConfig, kernel: usize, pool: Pool, residual: bool) -> ModelCo
         convs: 2,
         kernel,
         padding: Padding::Same,
+        first_padding: None,
         pool,
         residual,
         dense: vec![8],
+        block,
+    })
+}
+
+fn resnet(mut block: BlockConfig, kernel: usize) -> ModelConfig {
+    block.dropout.rate = 0.0;
+    ModelConfig::Resnet(ResnetConfig {
+        channels: vec![4, 6],
+        units: 2,
+        kernel,
         block,
     })
 }
@@ -93,6 +105,7 @@ fn models() -> Vec<ModelConfig> {
     let mut models = Vec::new();
     for (i, block) in blocks().into_iter().enumerate() {
         models.push(mlp(block.clone()));
+        models.push(resnet(block.clone(), 3 + i % 3));
         models.push(match i % 4 {
             0 => cnn(block, 3, Pool::Max, false),
             1 => cnn(block, 2, Pool::Average, true),
@@ -286,6 +299,49 @@ model = nn.Sequential(
     nn.BatchNorm1d(8, eps=1e-5, momentum=0.1, affine=False),  # 12
     nn.ReLU(),  # 13
     nn.Linear(8, 3),  # 14
+)
+";
+    assert_eq!(network.python(), expected);
+}
+
+#[test]
+fn python_code_of_a_residual_net_has_both_kinds_of_shortcut() {
+    let network = network(ModelConfig::Resnet(ResnetConfig::new([4, 6])));
+    let expected = "\
+from torch import nn
+
+
+class Residual(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+class Projected(nn.ModuleList):
+    def forward(self, x):
+        return self[1](x) + self[0](x)
+
+
+model = nn.Sequential(
+    nn.Conv2d(2, 4, 3, padding=1),  # 0
+    nn.ReLU(),  # 1
+    Residual(  # 2
+        nn.Conv2d(4, 4, 3, padding=1),  # 2.0
+        nn.ReLU(),  # 2.1
+        nn.Conv2d(4, 4, 3, padding=1),  # 2.2
+    ),
+    nn.ReLU(),  # 3
+    Projected([  # 4
+        nn.Sequential(  # 4.0
+            nn.Conv2d(4, 6, 3, stride=2, padding=1),  # 4.0.0
+            nn.ReLU(),  # 4.0.1
+            nn.Conv2d(6, 6, 3, padding=1),  # 4.0.2
+        ),
+        nn.Conv2d(4, 6, 1, stride=2, bias=False),  # 4.1
+    ]),
+    nn.ReLU(),  # 5
+    nn.AdaptiveAvgPool2d(1),  # 6
+    nn.Flatten(),  # 7
+    nn.Linear(6, 3),  # 8
 )
 ";
     assert_eq!(network.python(), expected);

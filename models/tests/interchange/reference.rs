@@ -90,6 +90,22 @@ fn apply(layer: &Layer, weights: &Weights, x: Value) -> Value {
         LayerKind::Dropout { .. } => x,
         LayerKind::MaxPool => pool(&x, |cells| cells.into_iter().fold(f64::MIN, f64::max)),
         LayerKind::AveragePool => pool(&x, |cells| cells.iter().sum::<f64>() / 4.0),
+        LayerKind::Mean => {
+            let each = x.data.len() / x.shape[0];
+            let means = x.data.chunks(each).map(|part| part.iter().sum::<f64>() / each as f64);
+            Value {
+                shape: vec![x.shape[0], 1, 1],
+                data: means.collect(),
+            }
+        }
+        LayerKind::Projected(layers) => {
+            let (projection, layers) = layers.split_last().expect("a projection");
+            let mut y = sequential(layers, weights, x.clone());
+            let x = apply(projection, weights, x);
+            assert_eq!(x.shape, y.shape);
+            y.data.iter_mut().zip(x.data).for_each(|(y, x)| *y += x);
+            y
+        }
         LayerKind::Residual(layers) => {
             let mut y = sequential(layers, weights, x.clone());
             y.data.iter_mut().zip(x.data).for_each(|(y, x)| *y += x);

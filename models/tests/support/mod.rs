@@ -97,6 +97,7 @@ pub(crate) fn cnn(pool: Pool, block: BlockConfig) -> ModelConfig {
         convs: 1,
         kernel: 3,
         padding: Padding::Same,
+        first_padding: None,
         pool,
         residual: false,
         dense: vec![5],

@@ -79,8 +79,12 @@ pub(super) fn show(args: &Args, console: &Console) -> Result<(), Failure> {
 fn layers(network: &Network) -> Vec<LayerRow> {
     let list = network.layers().iter();
     let rows = list.flat_map(|layer| match &layer.kind {
-        LayerKind::Residual(inner) => {
-            let mut rows = vec![layer_row(layer, "adds the layers below to its input")];
+        LayerKind::Residual(inner) | LayerKind::Projected(inner) => {
+            let what = match layer.kind {
+                LayerKind::Residual(_) => "adds the layers below to its input",
+                _ => "adds the last layer below, of its input, to the others",
+            };
+            let mut rows = vec![layer_row(layer, what)];
             rows.extend(inner.iter().map(|layer| layer_row(layer, &layer.call())));
             // Counted below.
             (rows[0].parameters, rows[0].multiply_adds) = (0, 0);

@@ -112,7 +112,7 @@ fn missing_keys_are_named_with_their_table() {
         seeds = 4\n | - | - | seeds | `seeds` is missing
         [data]\nname = "digits"\nvalidation = 0.25\n | - | - | data | `data` is missing (arm `bias`)
         epochs = 5\n | - | [train] | train.epochs | `train.epochs` is missing (arm `bias`)
-        kind = "mlp"\n | - | [model] | model.kind | is missing; valid values are `mlp`, `cnn`
+        kind = "mlp"\n | - | [model] | model.kind | is missing; valid values are `mlp`, `cnn`, `resnet`
         kind = "batch"\n | - | [model.block.norm] | model.block.norm.kind | valid values are `none`, `batch`, `layer`, `group`
         bias = "off" | norm.kind = "group"\n[arms.set.model]\nkind = "cnn" | [arms.set.model] | arms[no-bias].set.model.channels | is missing
         note = "N."\n | - | [[contrasts]] | contrasts[no-bias-vs-bias].note | is missing

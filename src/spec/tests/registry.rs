@@ -90,7 +90,7 @@ fn other_programs_do_not_know_the_kind() {
     assert_eq!(error.line(), Some(8));
     let message = error.to_string();
     assert!(
-        message.contains("valid values are `mlp`, `cnn`"),
+        message.contains("valid values are `mlp`, `cnn`, `resnet`"),
         "{message}"
     );
     let near = self::message("\"funnel\"", "\"funel\"");
