@@ -212,6 +212,7 @@ impl Workload {
                 convs: 1,
                 kernel: 3,
                 padding: ablate_kernels::Padding::Same,
+                first_padding: None,
                 pool: Pool::Max,
                 residual: false,
                 dense,

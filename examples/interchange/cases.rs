@@ -96,7 +96,10 @@ fn of_size(size: [usize; 3]) -> Result<Option<Rc<Images>>, DataError> {
     match images(name) {
         Ok(images) => Ok(Some(Rc::new(images))),
         Err(DataError::Missing { .. }) => {
-            eprintln!("skipping the presets for {}: its files are missing", name.key());
+            eprintln!(
+                "skipping the presets for {}: its files are missing",
+                name.key()
+            );
             Ok(None)
         }
         Err(error) => Err(error),

@@ -296,16 +296,10 @@ fn costs_match_a_hand_computation() {
     // LeCun et al. 1998, section II.B, with full connections in the second stage: 156 + 2,416 + 48,120 +
     // 10,164 + 850.
     let maps = 150 * 784 + 2_400 * 100;
-    assert_eq!(
-        cost("lenet5-mnist"),
-        (61_706, maps + 48_000 + 10_080 + 840)
-    );
+    assert_eq!(cost("lenet5-mnist"), (61_706, maps + 48_000 + 10_080 + 840));
     // The first layer has three input channels: 456 in place of 156.
     let maps = 450 * 784 + 2_400 * 100;
-    assert_eq!(
-        cost("lenet5-cifar"),
-        (62_006, maps + 48_000 + 10_080 + 840)
-    );
+    assert_eq!(cost("lenet5-cifar"), (62_006, maps + 48_000 + 10_080 + 840));
     // Convolutions of 9 weights per pair of channels at 28x28, 14x14 and 7x7, two projections, the head.
     let convolutions = 9 * (16 + 2 * 256) * 784
         + (9 * (512 + 1_024) + 512) * 196

@@ -63,7 +63,10 @@ fn unit(unit: &Unit, x: Tensor<4>) -> Tensor<4> {
         Some(epilogue) => ready(epilogue, x.clone()),
         None => x.clone(),
     };
-    let second = ready(&unit.inner.epilogue, convolve(&unit.inner.conv, first.clone()));
+    let second = ready(
+        &unit.inner.epilogue,
+        convolve(&unit.inner.conv, first.clone()),
+    );
     let sum = convolve(&unit.outer, second);
     match &unit.projection {
         Some(projection) => sum + convolve(projection, first),
@@ -179,7 +182,11 @@ fn shapes_change_only_in_the_first_unit_of_later_stages() {
             .map(|unit| unit.projection.is_some())
             .collect();
         assert_eq!(projects, [false, false, true, false, true, false]);
-        let ready: Vec<bool> = model.units.iter().map(|unit| unit.ready.is_some()).collect();
+        let ready: Vec<bool> = model
+            .units
+            .iter()
+            .map(|unit| unit.ready.is_some())
+            .collect();
         assert_eq!(ready, [false, true, true, true, true, true]);
         let sizes = config.unit_sizes([9, 7]);
         let sizes: Vec<[usize; 2]> = sizes.iter().map(|unit| unit.size).collect();

@@ -1,11 +1,13 @@
 //! Cards of trained nets. A card is a TOML file beside the weights with the model, the data, the recipe, the
 //! test accuracy and the hash of the weights.
 
+mod cells;
 mod checkpoint;
 mod error;
 mod files;
 pub mod pixels;
 
+pub use cells::{cell_name, keep_in};
 pub use checkpoint::CheckpointFolder;
 pub use error::CardError;
 pub use files::{EXTENSION, Trained, WEIGHTS_EXTENSION};
@@ -20,7 +22,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
-    /// Name of the net: lower-case letters, digits and `-`.
+    /// Name of the net, which is that of its files.
     pub name: String,
     /// The file of the weights.
     pub weights: WeightsFile,

@@ -71,6 +71,7 @@ pub(crate) fn card_of(
         data: net.data,
         train: net.train,
         training,
+        scored_on: net.device,
     };
     draft.finish(Some(accuracies))
 }
@@ -84,6 +85,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) data: &'a DataConfig,
     pub(crate) train: &'a crate::recipe::TrainConfig,
     pub(crate) training: Training,
+    /// Device on which the test images are classified.
+    pub(crate) scored_on: &'a str,
 }
 
 impl Draft<'_> {
@@ -147,7 +150,7 @@ impl Draft<'_> {
             train: self.train.clone(),
         };
         let read = Weights::from_safetensors(&bytes).map_err(internal)?;
-        let scores = score(&card, &read, prepared, &device)?;
+        let scores = score(&card, &read, prepared, self.scored_on)?;
         card.test.accuracy = scores.accuracy;
         card.test.nll = scores.nll;
         card.test.seeds = seeds.unwrap_or_else(|| vec![scores.accuracy]);

@@ -57,6 +57,11 @@ impl Failure {
         Self { code, messages }
     }
 
+    /// Its messages in one line.
+    pub(crate) fn text(&self) -> String {
+        self.messages.join("; ")
+    }
+
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, message)
     }

@@ -52,6 +52,7 @@ mod trainer;
 mod variant;
 mod verify;
 mod vs;
+mod weights;
 mod work;
 
 use crate::spec::Registry;

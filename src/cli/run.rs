@@ -9,7 +9,7 @@ use super::progress::{RunProgress, units};
 use super::select::Selection;
 use super::trained::report_training;
 use super::work::{Survey, Work};
-use super::{folder, preflight, seeds, signals, trainer, variant};
+use super::{folder, preflight, seeds, signals, trainer, variant, weights};
 use crate::analysis::{Summary, power_forecast, weak_contrasts};
 use crate::device::DeviceInfo;
 use crate::files::check_writable;
@@ -30,6 +30,11 @@ pub(crate) struct Args {
     pub(crate) common: Common,
     #[command(flatten)]
     until: UntilDecided,
+    /// Keep the weights of every trained cell, with a card,
+    /// in the folder `.weights` of its results; see
+    /// `ablate predict` and `ablate models export`
+    #[arg(long, verbatim_doc_comment)]
+    keep_weights: bool,
 }
 
 /// The arguments that `run` and `plan` share.
@@ -109,7 +114,11 @@ pub(super) fn works(
 }
 
 pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
-    let Args { common, until } = args;
+    let Args {
+        common,
+        until,
+        keep_weights,
+    } = args;
     let reason = "`--until-decided` changes the number of seeds";
     let (specs, results) = common.specs(until, |results| match until.until_decided {
         true => results.changed(&common.results, reason),
@@ -120,6 +129,7 @@ pub(super) fn run(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> 
         settings: &common.settings,
         results: &results,
         until,
+        keep_weights: *keep_weights,
         claims: Claim::load_all(&common.selection.experiments)?,
     };
     execute(request, console)
@@ -131,6 +141,7 @@ pub(super) struct Request<'a> {
     pub(super) settings: &'a RunSettings,
     pub(super) results: &'a Results,
     pub(super) until: &'a UntilDecided,
+    pub(super) keep_weights: bool,
     /// Claims for which pages are written.
     pub(super) claims: Vec<Claim>,
 }
@@ -142,8 +153,12 @@ pub(super) fn execute(request: Request<'_>, console: &Arc<Console>) -> Result<Co
         settings,
         results,
         until,
+        keep_weights,
         claims,
     } = request;
+    if keep_weights {
+        weights::check(&works)?;
+    }
     let on = works
         .iter()
         .map(|work| (&work.plan.spec, work.plan.device.as_str()));
@@ -157,6 +172,7 @@ pub(super) fn execute(request: Request<'_>, console: &Arc<Console>) -> Result<Co
     let run = Run {
         settings,
         until,
+        keep_weights,
         device,
         neighbours: folder::neighbours(&specs),
         results: &results.folder,
@@ -277,6 +293,7 @@ fn warn_of_weak_contrasts(work: &Work, until: &UntilDecided, results: &Path, con
 struct Run<'a> {
     settings: &'a RunSettings,
     until: &'a UntilDecided,
+    keep_weights: bool,
     device: Option<DeviceInfo>,
     /// The experiments of the folder, which may share cells.
     neighbours: Vec<Spec>,
@@ -354,6 +371,9 @@ impl Run<'_> {
             looks_file::write(&self.results.join(&spec.name), looks)?;
         }
         let runs = folder::recorded_runs(spec, self.results)?;
+        if self.keep_weights {
+            weights::say_missing(work, &runs.records, self.results, self.console);
+        }
         let derived = folder::derive(spec, &runs, self.results, &self.neighbours, self.console)?;
         let text = answer(&derived.summary);
         self.console.print(&format!("{text}\n"))?;
@@ -378,7 +398,10 @@ impl Run<'_> {
             results: self.results.to_owned(),
         };
         let (device, folder) = (&work.plan.device, self.results.join(&spec.name));
-        let trainer = trainer::trainer_of(spec, device, settings.isolate, jobs, &folder)?;
+        let trainer = match self.keep_weights {
+            true => weights::trainer(device, settings.isolate, jobs, &folder)?,
+            false => trainer::trainer_of(spec, device, settings.isolate, jobs, &folder)?,
+        };
         let progress = RunProgress::new(self.console, &spec.name, work.jobs.len());
         let (plan, stop) = (&work.plan, &self.stop);
         Ok(run_recorded(

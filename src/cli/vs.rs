@@ -244,6 +244,7 @@ pub(super) fn vs(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
         settings: &settings,
         results: &results,
         until: &args.until,
+        keep_weights: false,
         claims: Claim::load_all(&root::experiments())?,
     };
     run::execute(request, console)

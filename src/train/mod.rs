@@ -8,6 +8,7 @@ mod fault;
 mod fit;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod keep;
 #[cfg(test)]
 mod misclassified;
 pub(crate) mod net;
@@ -26,6 +27,7 @@ mod training;
 
 pub use checkpoint::{Checkpoint, SeedProgress};
 pub use fit::{Fit, Kept};
+pub use keep::KeepWeights;
 pub use trained::TrainedNet;
 pub use training::Training;
 
@@ -51,6 +53,7 @@ use threads::JobThreads;
 #[derive(Debug)]
 pub struct BurnTrainer {
     threads: AtomicUsize,
+    keep: Option<KeepWeights>,
 }
 
 /// Error while preparing a job.
@@ -91,7 +94,15 @@ impl BurnTrainer {
     pub const fn new(threads: usize) -> Self {
         Self {
             threads: AtomicUsize::new(threads),
+            keep: None,
         }
+    }
+
+    /// The trainer that also gives away the weights of cells that have trained to the end.
+    #[must_use]
+    pub fn keeping(mut self, keep: KeepWeights) -> Self {
+        self.keep = Some(keep);
+        self
     }
 
     /// Threads per job at the moment; [`Trainer::raise_threads`] can raise it.
@@ -125,7 +136,12 @@ impl Trainer for BurnTrainer {
                 break;
             }
         }
-        threads.install(|| stacked.finish_or_stop_early(stop))
+        threads.install(|| {
+            if let Some(keep) = &self.keep {
+                stacked.keep_weights(keep);
+            }
+            stacked.finish_or_stop_early(stop)
+        })
     }
 
     fn raise_threads(&self, threads: usize) {

@@ -8,6 +8,7 @@ use crate::spec::Registry;
 use crate::trainer::Job;
 use ablate_models::ConfigError;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// A request to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub enum Request {
         job: Job,
         /// Number of threads of CPU kernels.
         threads: usize,
+        /// Folder for the weights of the cells; absent if they are not kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        weights: Option<PathBuf>,
     },
     /// Compare the first steps of a job with one cell with double precision; the reply is
     /// [`Reply::Parity`].
@@ -102,6 +106,7 @@ mod tests {
         let request = Request::Train {
             job: jobs[0].clone(),
             threads: 2,
+            weights: Some("weights".into()),
         };
         let line = serde_json::to_string(&request).unwrap();
         assert!(!line.contains('\n'));

@@ -1,6 +1,7 @@
 //! The worker process: reading requests and answering them.
 
 use super::protocol::{Reply, Request};
+use crate::card;
 use crate::compare;
 use crate::device;
 use crate::run::{checked, message};
@@ -135,8 +136,15 @@ fn answer(mut request: Request, progress: &dyn Progress) -> Result<Reply, String
             Ok(Reply::Device(info))
         }
         Request::Devices => Ok(Reply::Devices(device::present())),
-        Request::Train { job, threads } => {
-            let trainer = BurnTrainer::new(threads);
+        Request::Train {
+            job,
+            threads,
+            weights,
+        } => {
+            let mut trainer = BurnTrainer::new(threads);
+            if let Some(folder) = weights {
+                trainer = trainer.keeping(card::keep_in(folder));
+            }
             let records = trainer.train(&job, progress, &StopFlag::default());
             let records = records.ok_or("the trainer stopped without being asked to")?;
             // A GPU reports a failed command only when it is synchronized.

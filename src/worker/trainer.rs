@@ -6,18 +6,31 @@ use super::protocol::{Reply, Request};
 use crate::record::CellRecord;
 use crate::run::all_failed;
 use crate::trainer::{Job, Progress, StopFlag, Trainer};
+use std::path::PathBuf;
 
 /// Trains each job in a worker process. If the process dies, the cells of its job fail.
 #[derive(Debug)]
 pub struct WorkerTrainer {
     workers: Workers,
     threads: usize,
+    weights: Option<PathBuf>,
 }
 
 impl WorkerTrainer {
     /// Creates a trainer with `threads` threads of CPU kernels per job.
     pub const fn new(workers: Workers, threads: usize) -> Self {
-        Self { workers, threads }
+        Self {
+            workers,
+            threads,
+            weights: None,
+        }
+    }
+
+    /// The trainer that also writes the weights of every trained cell into `folder`.
+    #[must_use]
+    pub fn keeping(mut self, folder: PathBuf) -> Self {
+        self.weights = Some(folder);
+        self
     }
 
     fn records(
@@ -29,6 +42,7 @@ impl WorkerTrainer {
         let request = Request::Train {
             job: job.clone(),
             threads: self.threads,
+            weights: self.weights.clone(),
         };
         let report = |done| progress.advanced(job, done);
         match self.workers.call(&request, report, stop)? {

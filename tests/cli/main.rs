@@ -20,3 +20,4 @@ mod stops;
 mod train;
 mod variants;
 mod vs;
+mod weights;

@@ -153,6 +153,9 @@ impl ConvBlock {
                 ablate_kernels::conv_block(x, self.conv.weight.val(), parameters, geometry, spec);
             return (self.epilogue.finish(out, n * positions, pass), pooled);
         }
-        (self.epilogue.forward_images(self.conv.forward(x), pass), false)
+        (
+            self.epilogue.forward_images(self.conv.forward(x), pass),
+            false,
+        )
     }
 }

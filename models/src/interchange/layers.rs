@@ -119,7 +119,9 @@ impl Layer {
                 center,
                 ..
             } => (usize::from(*scale) + usize::from(*center)) * channels,
-            LayerKind::Residual(layers) | LayerKind::Projected(layers) => layers.iter().map(Self::parameters).sum(),
+            LayerKind::Residual(layers) | LayerKind::Projected(layers) => {
+                layers.iter().map(Self::parameters).sum()
+            }
             _ => 0,
         }
     }
@@ -127,7 +129,9 @@ impl Layer {
     /// Multiply-adds of dense layers and convolutions for one image.
     pub fn multiply_adds(&self) -> usize {
         match &self.kind {
-            LayerKind::Residual(layers) | LayerKind::Projected(layers) => layers.iter().map(Self::multiply_adds).sum(),
+            LayerKind::Residual(layers) | LayerKind::Projected(layers) => {
+                layers.iter().map(Self::multiply_adds).sum()
+            }
             LayerKind::Convolution { .. } => {
                 self.weights() * self.output[..2].iter().product::<usize>()
             }

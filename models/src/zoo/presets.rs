@@ -39,7 +39,8 @@ const CIFAR: [usize; 3] = [32, 32, 3];
 
 const LENET: &str = "LeCun et al. 1998, section II.B";
 const VGG: &str = "Simonyan and Zisserman 2015, section 2; Ioffe and Szegedy 2015, section 3.2";
-const PREACT: &str = "He et al. 2016, \"Identity Mappings in Deep Residual Networks\", section 3.2 and appendix";
+const PREACT: &str =
+    "He et al. 2016, \"Identity Mappings in Deep Residual Networks\", section 3.2 and appendix";
 
 /// All presets, in the order in which they are listed.
 pub const PRESETS: &[Preset] = &[

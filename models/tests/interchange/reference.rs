@@ -92,7 +92,10 @@ fn apply(layer: &Layer, weights: &Weights, x: Value) -> Value {
         LayerKind::AveragePool => pool(&x, |cells| cells.iter().sum::<f64>() / 4.0),
         LayerKind::Mean => {
             let each = x.data.len() / x.shape[0];
-            let means = x.data.chunks(each).map(|part| part.iter().sum::<f64>() / each as f64);
+            let means = x
+                .data
+                .chunks(each)
+                .map(|part| part.iter().sum::<f64>() / each as f64);
             Value {
                 shape: vec![x.shape[0], 1, 1],
                 data: means.collect(),

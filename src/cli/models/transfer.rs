@@ -93,6 +93,7 @@ pub(super) fn import(args: &ImportArgs, console: &Console) -> Result<(), Failure
             patience: 0,
             device: DEFAULT_DEVICE.to_owned(),
         },
+        scored_on: DEFAULT_DEVICE,
     };
     let trained = draft.finish(None)?;
     check_writable(&args.out)?;
