@@ -94,7 +94,7 @@ fn models_are_listed_by_glob_and_shown_with_layers() {
     let bench = Bench::new();
     let rows = json(&bench, "models list *mnist* --format json");
     let rows = rows.as_array().unwrap();
-    assert_eq!(rows.len(), 3);
+    assert_eq!(rows.len(), 6);
     for row in rows {
         assert!(row["source"].as_str().unwrap().contains("section"), "{row}");
         let shown = json(
