@@ -74,6 +74,10 @@ impl Failure {
         Self::new(Code::Internal, message)
     }
 
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
     pub(crate) fn into_messages(self) -> Vec<String> {
         self.messages
     }

@@ -24,10 +24,16 @@ const MAX_DEPTH: usize = 100;
 /// One message per distinct problem, with the arms that have it.
 pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
     let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    // Data that cannot be read are no mistake of the file, unless it has others.
+    let mut code = Code::Unavailable;
     for arm in &spec.arms {
-        let Some(Err(why)) = arm.net().map(check_net) else {
+        let Some(Err(failure)) = arm.net().map(check_net) else {
             continue;
         };
+        if failure.code() == Code::Usage {
+            code = Code::Usage;
+        }
+        let why = failure.into_messages().join("; ");
         let name = format!("`{}`", arm.name);
         match reasons.iter_mut().find(|(reason, _)| *reason == why) {
             Some((_, arms)) => arms.push(name),
@@ -42,36 +48,36 @@ pub(crate) fn check_arms(spec: &Spec) -> Result<(), Failure> {
         .collect();
     match messages.is_empty() {
         true => Ok(()),
-        false => Err(Failure::several(Code::Usage, messages)),
+        false => Err(Failure::several(code, messages)),
     }
 }
 
-fn check_net(net: &NetRecipe) -> Result<(), String> {
+fn check_net(net: &NetRecipe) -> Result<(), Failure> {
     let entry = data::entry_of(&net.data);
-    let sizes = SplitSizes::of_published(&net.data).map_err(|e| e.to_string())?;
+    let sizes = SplitSizes::of_published(&net.data)?;
     if net.train.batch_size > sizes.train {
-        return Err(format!(
+        return Err(Failure::usage(format!(
             "`train.batch_size` is {}, but there are only {} training examples",
             net.train.batch_size, sizes.train
-        ));
+        )));
     }
-    check_size(&net.model)?;
+    check_size(&net.model).map_err(Failure::usage)?;
     let input = entry.image_shape();
     let [height, width, _] = input;
     if net.data.augment.shift >= height.min(width) {
-        return Err(format!(
+        return Err(Failure::usage(format!(
             "`data.augment.shift` is {}, but images are only {width}x{height} pixels",
             net.data.augment.shift
-        ));
+        )));
     }
     let cost = (net.model.cost(input, entry.classes()))
-        .map_err(|e| format!("`model.{}` {}", e.key, e.message))?;
+        .map_err(|e| Failure::usage(format!("`model.{}` {}", e.key, e.message)))?;
     match cost.parameters <= MAX_PARAMETERS {
         true => Ok(()),
-        false => Err(format!(
+        false => Err(Failure::usage(format!(
             "`model` has {} parameters; the largest allowed number is {MAX_PARAMETERS}",
             cost.parameters
-        )),
+        ))),
     }
 }
 

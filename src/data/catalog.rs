@@ -8,6 +8,7 @@ use crate::recipe::{Corrupt, DataConfig, DataName, TestSplit};
 /// All data sets, in the order in which they are listed: those that every program knows, then those that
 /// this one registers.
 pub fn all() -> Vec<DataName> {
+    DataName::find_all();
     let mut all = DataName::BUILT_IN.to_vec();
     all.extend(registered::names());
     all

@@ -45,6 +45,11 @@ impl FileHashes {
     }
 }
 
+/// SHA-256 of `bytes`, as 64 lower-case hexadecimal digits.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
 /// SHA-256 of an IDX file of unsigned bytes with the dimensions `shape`, e.g. examples, height and width.
 ///
 /// # Panics
@@ -65,10 +70,6 @@ pub(super) fn hash_of(shape: &[usize], bytes: &[u8]) -> String {
 mod tests {
     use super::super::idx::write;
     use super::*;
-
-    fn sha256(bytes: &[u8]) -> String {
-        format!("{:x}", Sha256::digest(bytes))
-    }
 
     #[test]
     fn hash_is_that_of_the_decompressed_file() {

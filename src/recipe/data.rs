@@ -3,7 +3,7 @@
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
 
 /// A data set, how it is split and how its pixels are scaled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,9 +96,40 @@ static KEYS: Mutex<&'static [&'static str]> = Mutex::new(&[
     DataName::Kmnist.key(),
 ]);
 
+/// Registers the data sets that are only looked for when a name needs them. A static, as [`KEYS`] is.
+static FINDER: OnceLock<fn()> = OnceLock::new();
+
 impl DataName {
     /// The data sets that every program knows, in the order in which they are listed.
     pub const BUILT_IN: [Self; 4] = [Self::Digits, Self::Mnist, Self::FashionMnist, Self::Kmnist];
+
+    /// Whether `text` may name a data set: lower-case letters, digits, `-` and `_`, at least one.
+    pub(crate) fn is_key(text: &str) -> bool {
+        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+        !text.is_empty() && text.chars().all(valid)
+    }
+
+    /// Has `find` called before the first name is read that belongs to no data set known until then.
+    pub(crate) fn find_by(find: fn()) {
+        // A second call, of the same process, has the same function.
+        let _ = FINDER.set(find);
+    }
+
+    /// Has the function of [`Self::find_by`] register its data sets, once.
+    pub(crate) fn find_all() {
+        static FOUND: Once = Once::new();
+        if let Some(find) = FINDER.get() {
+            FOUND.call_once(find);
+        }
+    }
+
+    /// The data set called `text` among those registered by now.
+    fn known(text: &str) -> Option<Self> {
+        let built_in = Self::BUILT_IN.into_iter().find(|name| name.key() == text);
+        let keys = *KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+        let registered = || keys.iter().find(|key| **key == text);
+        built_in.or_else(|| registered().map(|key| Self::Registered(RegisteredName(key))))
+    }
 
     /// Adds a data set called `key`; `None` if there is one already.
     pub(crate) fn register(key: &str) -> Option<Self> {
@@ -141,14 +172,12 @@ impl<'de> Deserialize<'de> for DataName {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<DataName, E> {
+                let found = DataName::known(text).or_else(|| {
+                    DataName::find_all();
+                    DataName::known(text)
+                });
                 let keys = *KEYS.lock().unwrap_or_else(PoisonError::into_inner);
-                let built_in = DataName::BUILT_IN
-                    .into_iter()
-                    .find(|name| name.key() == text);
-                let registered = || keys.iter().find(|key| **key == text);
-                built_in
-                    .or_else(|| registered().map(|key| DataName::Registered(RegisteredName(key))))
-                    .ok_or_else(|| E::unknown_variant(text, keys))
+                found.ok_or_else(|| E::unknown_variant(text, keys))
             }
         }
         deserializer.deserialize_str(Key)
@@ -266,6 +295,24 @@ pub enum Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_plain_words() {
+        for key in ["mnist", "fashion_mnist", "a-1"] {
+            assert!(DataName::is_key(key), "{key}");
+        }
+        for text in ["", "Mnist", "a b", "a/b", "."] {
+            assert!(!DataName::is_key(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_name_has_data_sets_found() {
+        DataName::find_by(|| drop(DataName::register("found-late")));
+        let name: DataName = serde_json::from_str("\"found-late\"").unwrap();
+        assert_eq!(name.key(), "found-late");
+        serde_json::from_str::<DataName>("\"nowhere\"").unwrap_err();
+    }
 
     #[test]
     fn content_is_published_any_or_a_hash() {

@@ -1,7 +1,7 @@
 //! The kinds of models and the data sets that a program knows, by their names in specs.
 
 use crate::data::{self, DataSource};
-use crate::recipe::Recipe;
+use crate::recipe::{DataName, Recipe};
 use crate::spec::parse::checks::is_name;
 use crate::spec::parse::diagnostic::Diagnostic;
 use crate::spec::parse::node::Node;
@@ -103,7 +103,7 @@ impl Registry {
     #[must_use]
     pub fn with_data<D: DataSource>(mut self, name: &str) -> Self {
         assert!(
-            is_name(&name.replace('_', "-")),
+            DataName::is_key(name),
             "the name `{name}` of a data set must be lower-case letters, digits, `-` and `_`"
         );
         let taken = data::all().iter().any(|known| known.key() == name)

@@ -15,7 +15,7 @@ mod tree;
 use super::dataset::Examples;
 use super::locate::SearchPath;
 use super::registered::{self, Images, Loading};
-use crate::recipe::Corrupt;
+use crate::recipe::{Corrupt, DataName};
 use decode::{Decoded, decode};
 use packed::{Contents, Packed};
 use rayon::prelude::*;
@@ -28,8 +28,13 @@ const MAX_BYTES: usize = 4 << 30;
 /// Most files that an error or a warning names.
 const MOST_NAMED: usize = 5;
 
-/// Registers every folder of images on the search path that has the name of no other data set.
+/// Makes every folder of images on the search path that has the name of no other data set a data set of its
+/// own. Nothing is searched before a name is read that is not known, or all data sets are listed.
 pub(crate) fn register_found() {
+    DataName::find_by(search);
+}
+
+fn search() {
     let search_path = SearchPath::from_env();
     let cache = search_path.cache().map(Path::to_owned);
     for (name, path) in tree::candidates(&search_path.folders()) {

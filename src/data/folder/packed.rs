@@ -4,6 +4,7 @@
 //! that changes has another cache file. The cache only saves time: one that is missing, damaged or not
 //! writable is ignored.
 
+use super::super::content::sha256;
 use super::tree::Tree;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -131,10 +132,6 @@ impl Packed {
         }
         Ok(())
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// A hash of the path, size and time of modification of every file; `None` if one changed a moment ago,

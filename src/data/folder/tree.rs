@@ -1,6 +1,7 @@
 //! The image files of a folder, by part and class.
 
-use std::fs;
+use crate::recipe::DataName;
+use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
 /// Largest number of classes: labels are bytes.
@@ -34,25 +35,20 @@ pub(super) struct ImageFile {
     pub(super) test: bool,
 }
 
-/// Name and path of every folder below `folders` that may hold images by class and whose name is of
-/// lower-case letters, digits, `-` and `_`. The first of two folders of one name counts. Only their first levels are looked at.
+/// Name and path of every folder below `folders` that may hold images by class and whose name may be that
+/// of a data set. The first of two folders of one name counts. Only their first levels are looked at.
 pub(super) fn candidates(folders: &[PathBuf]) -> Vec<(String, PathBuf)> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for folder in folders {
         for name in subfolders(folder).unwrap_or_default() {
             let path = folder.join(&name);
             let is_new = found.iter().all(|(known, _)| *known != name);
-            if is_new && is_name(&name) && looks_like_images(&path) {
+            if is_new && DataName::is_key(&name) && looks_like_images(&path) {
                 found.push((name, path));
             }
         }
     }
     found
-}
-
-fn is_name(text: &str) -> bool {
-    let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
-    text.chars().all(valid)
 }
 
 /// Whether the first class of a folder begins with an image.
@@ -146,26 +142,41 @@ impl Tree {
 
 /// Names of the folders in `folder`, sorted; hidden ones are left out.
 fn subfolders(folder: &Path) -> Result<Vec<String>, String> {
-    let is_folder = |path: &Path, name: &str| !name.starts_with('.') && path.is_dir();
-    names(folder, is_folder)
+    names(folder, |entry, name| {
+        !name.starts_with('.') && is(entry, fs::FileType::is_dir, Path::is_dir)
+    })
 }
 
 /// Names of the image files in `folder`, sorted. A class without a folder has none.
 fn images(folder: &Path) -> Result<Vec<String>, String> {
     match folder.is_dir() {
-        true => names(folder, |path, name| is_image(name) && path.is_file()),
+        true => names(folder, |entry, name| {
+            is_image(name) && is(entry, fs::FileType::is_file, Path::is_file)
+        }),
         false => Ok(Vec::new()),
     }
 }
 
-fn names(folder: &Path, wanted: impl Fn(&Path, &str) -> bool) -> Result<Vec<String>, String> {
+/// The kind of an entry, which most systems tell without another call unless it is a link.
+fn is(entry: &DirEntry, kind: fn(&fs::FileType) -> bool, target: fn(&Path) -> bool) -> bool {
+    match entry.file_type() {
+        Ok(found) if found.is_symlink() => target(&entry.path()),
+        Ok(found) => kind(&found),
+        Err(_) => false,
+    }
+}
+
+fn names(
+    folder: &Path,
+    wanted: impl Fn(&DirEntry, &str) -> bool,
+) -> Result<Vec<String>, String> {
     let failed = |error| format!("cannot read the folder `{}`: {error}", folder.display());
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
+        let entry = entry.map_err(failed)?;
         // A name that is not UTF-8 could not be shown in an error.
-        if let Some(name) = path.file_name().and_then(|name| name.to_str())
-            && wanted(&path, name)
+        if let Some(name) = entry.file_name().to_str()
+            && wanted(&entry, name)
         {
             names.push(name.to_owned());
         }
