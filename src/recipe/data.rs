@@ -308,7 +308,9 @@ mod tests {
 
     #[test]
     fn unknown_name_has_data_sets_found() {
-        DataName::find_by(|| drop(DataName::register("found-late")));
+        DataName::find_by(|| {
+            DataName::register("found-late");
+        });
         let name: DataName = serde_json::from_str("\"found-late\"").unwrap();
         assert_eq!(name.key(), "found-late");
         serde_json::from_str::<DataName>("\"nowhere\"").unwrap_err();
