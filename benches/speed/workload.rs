@@ -266,7 +266,7 @@ impl Workload {
             name: DataName::Mnist,
             height: self.side,
             width: self.side,
-            train: Examples { pixels, labels },
+            train: Examples::images(pixels, labels),
             test: None,
             ..*found
         }))
@@ -277,8 +277,8 @@ impl Workload {
         let all: Vec<u32> = (0u32..).take(dataset.train.len()).collect();
         let affine = PixelScaling::new(self.scale, dataset, &all);
         let mut file = NamedTempFile::new()?;
-        for pixels in dataset.train.pixels.chunks(dataset.features()) {
-            let inputs = affine.apply(pixels);
+        for example in 0..dataset.train.len() {
+            let inputs = affine.apply(dataset.train.row(example, dataset.features()));
             let bytes: Vec<u8> = inputs.iter().flat_map(|x| x.to_le_bytes()).collect();
             file.write_all(&bytes)?;
         }

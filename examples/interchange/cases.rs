@@ -110,8 +110,9 @@ fn images(name: DataName) -> Result<Images, DataError> {
     let config = DataConfig::whole(name);
     let prepared = data::prepare(&config, 0)?;
     let features = prepared.dataset.features();
+    let pixels = prepared.dataset.train.pixels().expect("they are images");
     Ok(Images {
-        pixels: prepared.dataset.train.pixels[..IMAGES * features].to_vec(),
+        pixels: pixels[..IMAGES * features].to_vec(),
         scaling: prepared.affine,
     })
 }

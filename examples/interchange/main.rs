@@ -16,7 +16,7 @@
 
 mod cases;
 
-use ablate::data::PixelScaling;
+use ablate::data::{PixelScaling, Row};
 use ablate::train::TrainedNet;
 use ablate_models::interchange::Weights;
 use ablate_models::{Pass, Start};
@@ -109,7 +109,7 @@ fn write(case: &Case, folder: &Path) -> Result<(), Box<dyn Error>> {
     std::fs::write(folder.join("net.py"), case.network.python())?;
     let Images { pixels, scaling } = &*case.images;
     let [height, width, channels] = case.network.input();
-    let inputs = scaling.apply(pixels);
+    let inputs = scaling.apply(Row::Bytes(pixels));
     let images = inputs.chunks_exact(height * width * channels);
     // PyTorch has the channels first.
     let values = images.flat_map(|image| {
@@ -127,7 +127,11 @@ fn logits(case: &Case, weights: &Weights) -> Result<Vec<f64>, Box<dyn Error>> {
     let Images { pixels, scaling } = &*case.images;
     let scaling = PixelScaling::clone(scaling);
     let net = TrainedNet::new(case.network.clone(), weights, scaling, "flex", 1)?;
-    Ok(net.logits(pixels).into_iter().map(f64::from).collect())
+    Ok(net
+        .logits(Row::Bytes(pixels))
+        .into_iter()
+        .map(f64::from)
+        .collect())
 }
 
 /// The logits of the images of `case` in double precision.
@@ -135,7 +139,11 @@ fn double_logits(case: &Case) -> Result<Vec<f64>, Box<dyn Error>> {
     let Images { pixels, scaling } = &*case.images;
     let start = Start::new([0], &Device::flex()).double();
     let model = case.network.import(&case.weights, &start)?;
-    let pixels: Vec<f64> = scaling.apply(pixels).into_iter().map(f64::from).collect();
+    let pixels: Vec<f64> = scaling
+        .apply(Row::Bytes(pixels))
+        .into_iter()
+        .map(f64::from)
+        .collect();
     let features: usize = case.network.input().iter().product();
     let images = start.tensor(pixels.clone(), [1, pixels.len() / features, features]);
     let logits = model.forward(images, &Pass::evaluate());

@@ -30,7 +30,7 @@ impl DataSource for Rings {
             shape: [1, 2, 1],
             classes: 2,
             max_pixel: 255,
-            train: Examples { pixels, labels },
+            train: Examples::images(pixels, labels),
             test: None,
         })
     }

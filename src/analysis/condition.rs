@@ -2,7 +2,7 @@
 
 use super::conditions::{net_words, program, shared};
 use super::summary::Condition;
-use crate::data::entry;
+use crate::data::entry_of;
 use crate::recipe::{DataName, Length};
 use crate::spec::{Arm, Contrast, Spec, When};
 
@@ -18,7 +18,7 @@ pub(super) fn condition(spec: &Spec, contrast: &Contrast) -> Condition {
     let data = shared(&arms, |net| {
         let name = match net.data.name {
             DataName::Digits => "digits",
-            other => entry(other).title,
+            _ => entry_of(&net.data).title,
         };
         match net.data.subset {
             Some(examples) => format!("{name}, {examples} training examples"),

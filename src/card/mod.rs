@@ -70,10 +70,17 @@ pub struct Images {
     pub width: usize,
     /// Values per pixel.
     pub channels: usize,
-    /// Largest value of a pixel.
+    /// Largest value of a pixel; 1 for numbers.
     pub max_pixel: u8,
     /// Number of classes.
     pub classes: usize,
+    /// Whether the values are numbers of a table, not pixels.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub numbers: bool,
+}
+
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Scale and shift of pixels: one of each, or one per value of an image.
@@ -294,6 +301,7 @@ pub(crate) mod tests {
                 channels: 1,
                 max_pixel: 16,
                 classes: 10,
+                numbers: false,
             },
             preprocessing: Preprocessing {
                 scale: vec![0.166_249],

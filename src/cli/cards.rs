@@ -98,7 +98,7 @@ impl Draft<'_> {
     pub(crate) fn finish(self, seeds: Option<Vec<f64>>) -> Result<Trained, Failure> {
         let prepared = data::prepare_from(Arc::clone(self.dataset), self.data, self.training.seed)?;
         let bytes = self.weights.to_safetensors().map_err(internal)?;
-        let entry = data::entry(self.data.name);
+        let entry = data::entry_of(self.data);
         let device = self.training.device.clone();
         let revision = Revision::of(Path::new("."));
         let mut card = Card {
@@ -115,6 +115,7 @@ impl Draft<'_> {
                 channels: self.dataset.channels,
                 max_pixel: self.dataset.max_pixel as u8,
                 classes: self.dataset.classes,
+                numbers: self.dataset.train.pixels().is_none(),
             },
             preprocessing: Preprocessing {
                 scale: prepared.affine.scale.clone(),

@@ -5,8 +5,8 @@ use super::console::Console;
 use super::data_sheet;
 use super::exit::{Code, Failure};
 use super::table::plain;
-use crate::data::{self, CatalogEntry, CheckedData, DataError, DataStatus};
-use crate::recipe::{Corrupt, DataConfig, DataName};
+use crate::data::{self, CatalogEntry, CheckedData, DataError, DataStatus, Dataset, Kind};
+use crate::recipe::{DataConfig, DataName};
 use crate::text::wrap::paragraph;
 use clap::Subcommand;
 use serde::Serialize;
@@ -33,6 +33,8 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         sheet: Option<PathBuf>,
         #[command(flatten)]
+        table: TableArgs,
+        #[command(flatten)]
         format: FormatArg,
     },
     /// Read data sets and compare them with their published facts
@@ -40,8 +42,40 @@ enum Verb {
         /// Name of a data set [default: all available ones]
         name: Option<String>,
         #[command(flatten)]
+        table: TableArgs,
+        #[command(flatten)]
         format: FormatArg,
     },
+}
+
+/// How a table is read.
+#[derive(Clone, Debug, clap::Args)]
+struct TableArgs {
+    /// Column with the classes of a table [default: label]
+    #[arg(long, value_name = "COLUMN", requires = "name")]
+    label: Option<String>,
+    /// Height, width and channels of the images in a table
+    #[arg(long, value_name = "HxWxC", requires = "name", value_parser = shape)]
+    shape: Option<[usize; 3]>,
+}
+
+impl TableArgs {
+    fn config(&self, name: DataName) -> DataConfig {
+        DataConfig {
+            label: self.label.clone(),
+            shape: self.shape,
+            ..DataConfig::whole(name)
+        }
+    }
+}
+
+/// Reads a shape such as `28x28x1`.
+fn shape(text: &str) -> Result<[usize; 3], String> {
+    let sizes: Option<Vec<usize>> = text.split('x').map(|size| size.parse().ok()).collect();
+    match sizes.as_deref() {
+        Some(&[height, width, channels]) => Ok([height, width, channels]),
+        _ => Err("expected height, width and channels, such as 28x28x1".to_owned()),
+    }
 }
 
 pub(super) fn data(args: &Args, console: &Console) -> Result<Code, Failure> {
@@ -50,9 +84,20 @@ pub(super) fn data(args: &Args, console: &Console) -> Result<Code, Failure> {
         Verb::Show {
             name,
             sheet,
+            table,
             format,
-        } => show(entry(name)?, sheet.as_deref(), format.format, console),
-        Verb::Check { name, format } => check(name.as_deref(), format.format, console),
+        } => {
+            let config = table.config(named(name)?);
+            show(&config, sheet.as_deref(), format.format, console)
+        }
+        Verb::Check {
+            name,
+            table,
+            format,
+        } => {
+            let name = name.as_deref().map(named).transpose()?;
+            check(name.map(|name| table.config(name)), format.format, console)
+        }
     }
 }
 
@@ -61,7 +106,7 @@ struct Row {
     name: &'static str,
     title: &'static str,
     source: &'static str,
-    /// `embedded`, `registered`, `images`, `found`, `other content`, `missing` or `damaged`.
+    /// `embedded`, `registered`, `images`, `table`, `found`, `other content`, `missing` or `damaged`.
     state: &'static str,
     /// Content hash of the files.
     content: Option<String>,
@@ -77,9 +122,10 @@ struct Row {
 fn list(format: Format, console: &Console) -> Result<Code, Failure> {
     let rows: Vec<Row> = data::all()
         .into_iter()
-        .map(|name| match data::is_folder(name) {
-            true => folder_row(name),
-            false => row(data::status(name)),
+        .map(|name| match data::kind_of(name) {
+            Kind::Images => found_row(name, "folder of images", "images"),
+            Kind::Table => found_row(name, "table", "table"),
+            Kind::Program => row(data::status(name)),
         })
         .collect();
     if format == Format::Json {
@@ -127,16 +173,16 @@ fn short(hash: &str) -> &str {
     &hash[..12]
 }
 
-/// A folder of images, which is not read: there may be many.
-fn folder_row(name: DataName) -> Row {
+/// A folder of images or a table, which is not read: there may be many.
+fn found_row(name: DataName, title: &'static str, state: &'static str) -> Row {
     Row {
         name: name.key(),
-        title: "folder of images",
-        source: data::folder_of(name),
-        state: "images",
+        title,
+        source: data::place_of(name),
+        state,
         content: None,
         published_content: None,
-        folder: Some(data::folder_of(name).to_owned()),
+        folder: Some(data::place_of(name).to_owned()),
         train: None,
         test: None,
         error: None,
@@ -146,8 +192,12 @@ fn folder_row(name: DataName) -> Row {
 fn row(status: DataStatus) -> Row {
     let DataStatus { entry, found } = status;
     let published = entry.hashes().map(|hashes| hashes.content());
-    let read =
-        found.and_then(|found| Ok((found, data::hashes(entry.name, Corrupt::Error)?.content())));
+    let read = found.and_then(|found| {
+        Ok((
+            found,
+            data::hashes(&DataConfig::whole(entry.name))?.content(),
+        ))
+    });
     let (state, read, error) = match read {
         Ok(read) if matches!(entry.name, DataName::Registered(_)) => {
             ("registered", Some(read), None)
@@ -190,17 +240,16 @@ struct Class {
 }
 
 fn show(
-    entry: &'static CatalogEntry,
+    config: &DataConfig,
     sheet: Option<&Path>,
     format: Format,
     console: &Console,
 ) -> Result<Code, Failure> {
-    let config = DataConfig::whole(entry.name);
-    let dataset = data::load(&config)?;
+    let dataset = data::load(config)?;
     // The published numbers are those of a data set that was just loaded.
-    let entry = data::entry_of(&config);
+    let entry = data::entry_of(config);
     let name = |label: usize| match entry.class_names {
-        Some(names) => names[label].clone(),
+        Some(names) => names[label].to_owned(),
         None => label.to_string(),
     };
     let classes: Vec<Class> = (0..entry.classes())
@@ -213,7 +262,7 @@ fn show(
         .collect();
     match format {
         Format::Json => console.print_json(&classes)?,
-        Format::Text => console.print(&classes_text(entry, &classes))?,
+        Format::Text => console.print(&classes_text(entry, &dataset, &classes))?,
     }
     if let Some(path) = sheet {
         data_sheet::write(&dataset, path)?;
@@ -222,7 +271,7 @@ fn show(
     Ok(Code::Done)
 }
 
-fn classes_text(entry: &CatalogEntry, classes: &[Class]) -> String {
+fn classes_text(entry: &CatalogEntry, dataset: &Dataset, classes: &[Class]) -> String {
     let [height, width, channels] = entry.image_shape();
     let colours = match channels {
         1 => "grey".to_owned(),
@@ -242,11 +291,11 @@ fn classes_text(entry: &CatalogEntry, classes: &[Class]) -> String {
             .chain(numbers)
             .collect()
     }));
-    format!(
-        "{}: {colours} images of {width}x{height} pixels\n{}",
-        entry.title,
-        plain(&lines, &[2, 3])
-    )
+    let what = match dataset.train.pixels() {
+        Some(_) => format!("{colours} images of {width}x{height} pixels"),
+        None => format!("rows of {} numbers", dataset.features()),
+    };
+    format!("{}: {what}\n{}", entry.title, plain(&lines, &[2, 3]))
 }
 
 #[derive(Debug, Serialize)]
@@ -265,9 +314,9 @@ struct Checked {
     content: String,
 }
 
-fn check(name: Option<&str>, format: Format, console: &Console) -> Result<Code, Failure> {
-    let checked = match name {
-        Some(name) => vec![check_one(entry(name)?)?],
+fn check(config: Option<DataConfig>, format: Format, console: &Console) -> Result<Code, Failure> {
+    let checked = match config {
+        Some(config) => vec![check_one(&config)?],
         None => check_all(console)?,
     };
     let holds = checked.iter().flat_map(|c| &c.facts).all(|fact| fact.holds);
@@ -284,10 +333,10 @@ fn check(name: Option<&str>, format: Format, console: &Console) -> Result<Code, 
     }
 }
 
-fn entry(name: &str) -> Result<&'static CatalogEntry, Failure> {
+fn named(name: &str) -> Result<DataName, Failure> {
     let all = data::all();
     let named = all.iter().find(|known| known.key() == name);
-    named.map(|&name| data::entry(name)).ok_or_else(|| {
+    named.copied().ok_or_else(|| {
         let names: Vec<String> = all.iter().map(|name| format!("`{}`", name.key())).collect();
         Failure::usage(format!(
             "unknown data set `{name}`; choose one of {}",
@@ -299,22 +348,30 @@ fn entry(name: &str) -> Result<&'static CatalogEntry, Failure> {
 /// Checks every available data set.
 fn check_all(console: &Console) -> Result<Vec<Checked>, Failure> {
     let mut checked = Vec::new();
-    for entry in data::all().into_iter().map(data::entry) {
-        match data::status(entry.name).found {
+    for name in data::all() {
+        let (config, key) = (DataConfig::whole(name), name.key());
+        match data::status(name).found {
             Err(DataError::Missing { .. }) => {
                 console.info(&format!(
-                    "skipping `{}`: its files are missing; see `ablate data list`",
-                    entry.key()
+                    "skipping `{key}`: its files are missing; see `ablate data list`"
                 ));
             }
-            _ => checked.push(check_one(entry)?),
+            _ if data::kind_of(name) == Kind::Table => match check_one(&config) {
+                Ok(table) => checked.push(table),
+                // Not every CSV file beside data is one.
+                Err(failure) => console.info(&format!(
+                    "skipping `{key}`: {}",
+                    failure.into_messages().join("; ")
+                )),
+            },
+            _ => checked.push(check_one(&config)?),
         }
     }
     Ok(checked)
 }
 
-fn check_one(entry: &'static CatalogEntry) -> Result<Checked, Failure> {
-    let CheckedData { facts, content } = data::check(entry.name)?;
+fn check_one(config: &DataConfig) -> Result<Checked, Failure> {
+    let CheckedData { facts, content } = data::check(config)?;
     let facts = facts.into_iter().map(|fact| CheckedFact {
         holds: fact.holds(),
         what: fact.what,
@@ -322,7 +379,7 @@ fn check_one(entry: &'static CatalogEntry) -> Result<Checked, Failure> {
         found: fact.found,
     });
     Ok(Checked {
-        name: entry.key(),
+        name: config.name.key(),
         facts: facts.collect(),
         content,
     })

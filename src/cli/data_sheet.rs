@@ -26,6 +26,10 @@ const BACKGROUND: u8 = 255;
 /// # Errors
 /// If the images are neither grey nor colour, or the file cannot be written.
 pub(super) fn write(dataset: &Dataset, path: &Path) -> Result<(), Failure> {
+    if dataset.train.pixels().is_none() {
+        let message = "numbers of a table cannot be drawn; leave out `--sheet`";
+        return Err(Failure::usage(message));
+    }
     let space = match dataset.channels {
         1 => ColorSpace::Luma,
         3 => ColorSpace::RGB,

@@ -133,6 +133,7 @@ impl From<DataError> for Failure {
             DataError::Missing { .. }
             | DataError::Read { .. }
             | DataError::Malformed { .. }
+            | DataError::Damaged { .. }
             | DataError::Disagree { .. }
             | DataError::WrongSet { .. }
             | DataError::Unpublished { .. }

@@ -6,6 +6,7 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::trainer::find_device;
 use crate::card::pixels;
+use crate::data::{Row, Values};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -27,7 +28,8 @@ pub(crate) struct Args {
     #[arg(value_name = "NAME|FILE")]
     name: String,
     /// Files of images: IDX, plain or gzip, or CSV (`.csv`)
-    /// with the pixels of an image per line, row by row
+    /// with the pixels of an image per line, row by row, or
+    /// with one row of numbers per line for a net of a table
     #[arg(value_name = "IMAGES", required = true, verbatim_doc_comment)]
     files: Vec<PathBuf>,
     /// Device; see `ablate devices`
@@ -52,10 +54,10 @@ pub(super) fn predict(args: &Args, console: &Console) -> Result<Code, Failure> {
     let net = on_device(card, &trained.weights, &args.device)?;
     let features = card.images.height * card.images.width * card.images.channels;
     for path in &args.files {
-        let images = pixels::read(path, card)?;
+        let values = pixels::read(path, card)?;
         let file = path.display().to_string();
-        for (chunk, images) in images.chunks(CHUNK * features).enumerate() {
-            let logits = net.logits(images);
+        for (chunk, rows) in rows(&values, CHUNK * features).enumerate() {
+            let logits = net.logits(rows);
             let mut lines = String::new();
             for (i, logits) in logits.chunks(card.images.classes).enumerate() {
                 let (class, probability) = decide(logits);
@@ -75,6 +77,14 @@ pub(super) fn predict(args: &Args, console: &Console) -> Result<Code, Failure> {
         }
     }
     Ok(Code::Done)
+}
+
+/// The values, `n` at a time.
+fn rows(values: &Values, n: usize) -> Box<dyn Iterator<Item = Row<'_>> + '_> {
+    match values {
+        Values::Bytes(bytes) => Box::new(bytes.chunks(n).map(Row::Bytes)),
+        Values::Numbers(numbers) => Box::new(numbers.chunks(n).map(Row::Numbers)),
+    }
 }
 
 /// The class with the largest logit (the first of several) and its softmax probability.

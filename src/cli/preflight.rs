@@ -2,7 +2,7 @@
 
 use super::exit::{Code, Failure};
 use crate::data::{self, SplitSizes};
-use crate::recipe::{Content, DataName, NetRecipe};
+use crate::recipe::{DataConfig, NetRecipe};
 use crate::spec::Spec;
 use crate::trainer::Job;
 use ablate_models::zoo::{ModelConfig, Sizes};
@@ -108,11 +108,10 @@ fn check_size(model: &ModelConfig) -> Result<(), String> {
 /// # Errors
 /// If a data set is missing or damaged, or has another content than its spec asks for.
 pub(crate) fn load_data<'j>(jobs: impl Iterator<Item = &'j Job>) -> Result<(), Failure> {
-    let mut seen: Vec<(DataName, &Content)> = Vec::new();
+    let mut seen: Vec<&DataConfig> = Vec::new();
     for job in jobs.filter_map(Job::net) {
-        let wanted = (job.data.name, &job.data.content);
-        if !seen.contains(&wanted) {
-            seen.push(wanted);
+        if !seen.contains(&job.data) {
+            seen.push(job.data);
             data::load(job.data)?;
         }
     }

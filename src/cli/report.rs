@@ -324,7 +324,7 @@ fn check_recipe(spec: &Spec, results: &Path, records: &[CellRecord]) -> Recipe {
     let name = &spec.name;
     let unknown = |net: &&NetRecipe| data::content_hash(&net.data).is_none();
     if let Some(net) = spec.arms.iter().filter_map(Arm::net).find(unknown) {
-        let data = data::entry(net.data.name).key();
+        let data = net.data.name.key();
         return Recipe::Unknown(format!(
             "{name}: the files of data set `{data}` are not here, so it is not known whether the records are \
              those of the current experiment file; see `ablate data list`"

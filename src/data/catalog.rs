@@ -2,8 +2,8 @@
 //! read from a file.
 
 use super::content::FileHashes;
-use super::registered;
-use crate::recipe::{Corrupt, DataConfig, DataName, TestSplit};
+use super::registered::{self, Reading};
+use crate::recipe::{DataConfig, DataName, TestSplit};
 
 /// All data sets, in the order in which they are listed: those that every program knows, then those that
 /// this one registers.
@@ -44,7 +44,7 @@ pub struct CatalogEntry {
     /// Debian's package of the data set, if there is one.
     pub(crate) package: Option<&'static str>,
     /// Names of the classes, if they have any beside their numbers.
-    pub class_names: Option<&'static [String]>,
+    pub class_names: Option<&'static [&'static str]>,
 }
 
 impl CatalogEntry {
@@ -79,7 +79,7 @@ impl CatalogEntry {
     }
 
     /// True if the class counts and the known first and last labels match the published ones.
-    fn matches(&self, train_labels: &[u8]) -> bool {
+    pub(super) fn matches(&self, train_labels: &[u8]) -> bool {
         let ends_match = self.ends.is_none_or(|(first, last)| {
             train_labels.starts_with(&first) && train_labels.ends_with(&last)
         });
@@ -90,21 +90,23 @@ impl CatalogEntry {
 /// Returns the catalogue entry of the data of `config`. That of a registered data set or a folder has no
 /// images if it cannot be loaded; [`load`](super::load) says why.
 pub fn entry_of(config: &DataConfig) -> &'static CatalogEntry {
-    entry_with(config.name, config.corrupt)
+    entry_with(config.name, &Reading::of(config))
 }
 
-/// Returns the catalogue entry of a data set, all of whose images can be decoded.
+/// Returns the catalogue entry of a data set with the default settings.
 pub fn entry(name: DataName) -> &'static CatalogEntry {
-    entry_with(name, Corrupt::Error)
+    entry_with(name, &Reading::default())
 }
 
-pub(super) fn entry_with(name: DataName, corrupt: Corrupt) -> &'static CatalogEntry {
+pub(super) fn entry_with(name: DataName, reading: &Reading) -> &'static CatalogEntry {
     match name {
         DataName::Digits => &DIGITS,
         DataName::Mnist => &MNIST,
         DataName::FashionMnist => &FASHION_MNIST,
         DataName::Kmnist => &KMNIST,
-        DataName::Registered(_) => registered::entry(name, corrupt),
+        DataName::Cifar10 => &CIFAR10,
+        DataName::Cifar100 => &CIFAR100,
+        DataName::Registered(_) => registered::entry(name, reading),
     }
 }
 
@@ -210,6 +212,61 @@ const KMNIST: CatalogEntry = CatalogEntry {
     ..MNIST
 };
 
+const CIFAR10: CatalogEntry = CatalogEntry {
+    name: DataName::Cifar10,
+    title: "CIFAR-10",
+    source: "Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
+    folder: Some("cifar-10-batches-bin"),
+    height: 32,
+    width: 32,
+    channels: 3,
+    train: &[5000; 10],
+    test: Some(&[1000; 10]),
+    ends: Some(([6, 9, 9], [9, 1, 1])),
+    // No copy of the files was at hand to compute them from.
+    hashes: None,
+    class_names: Some(&[
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]),
+    ..MNIST
+};
+
+const CIFAR100: CatalogEntry = CatalogEntry {
+    name: DataName::Cifar100,
+    title: "CIFAR-100",
+    folder: Some("cifar-100-binary"),
+    train: &[500; 100],
+    test: Some(&[100; 100]),
+    ends: Some(([19, 29, 0], [3, 7, 73])),
+    class_names: Some(&CIFAR100_CLASSES),
+    ..CIFAR10
+};
+
+/// The fine classes.
+#[rustfmt::skip]
+const CIFAR100_CLASSES: [&str; 100] = [
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle",
+    "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle",
+    "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur",
+    "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard",
+    "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle",
+    "mountain", "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear",
+    "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon",
+    "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail",
+    "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone",
+    "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale",
+    "willow_tree", "wolf", "woman", "worm",
+];
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -232,6 +289,12 @@ pub(crate) mod tests {
             assert_eq!(entry.test_images(), Some(10_000), "{name:?}");
         }
         assert_eq!(entry(DataName::Digits).train_images(), 1_797);
+        for (name, classes) in [(DataName::Cifar10, 10), (DataName::Cifar100, 100)] {
+            let entry = entry(name);
+            assert_eq!((entry.classes(), entry.train_images()), (classes, 50_000));
+            assert_eq!(entry.test_images(), Some(10_000));
+            assert_eq!(entry.class_names.unwrap().len(), classes);
+        }
     }
 
     #[test]
@@ -239,7 +302,8 @@ pub(crate) mod tests {
         for entry in DataName::BUILT_IN.map(entry) {
             let files = if entry.test.is_some() { 4 } else { 2 };
             let Some(hashes) = entry.hashes else {
-                assert_eq!(entry.name, DataName::Kmnist);
+                let unknown = [DataName::Kmnist, DataName::Cifar10, DataName::Cifar100];
+                assert!(unknown.contains(&entry.name), "{}", entry.key());
                 continue;
             };
             assert_eq!(hashes.len(), files, "{}", entry.key());
@@ -270,6 +334,8 @@ pub(crate) mod tests {
         assert_eq!(found(&fashion), Some(DataName::FashionMnist));
         let kmnist = labels(DataName::Kmnist, [8, 7, 0], [0, 4, 9]);
         assert_eq!(found(&kmnist), Some(DataName::Kmnist));
+        let cifar = labels(DataName::Cifar10, [6, 9, 9], [9, 1, 1]);
+        assert_eq!(found(&cifar), Some(DataName::Cifar10));
         assert_eq!(found(&[]), None);
     }
 }

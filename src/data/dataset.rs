@@ -1,8 +1,9 @@
 //! A data set in memory, and reading it from its files.
 
 use super::catalog::{self, CatalogEntry};
-use super::content::{FileHashes, hash_of};
+use super::content::{FileHashes, hash_of, hash_of_bytes};
 use super::error::DataError;
+use super::examples::Examples;
 use super::idx::{self, IdxError, Images};
 use super::locate::DataFiles;
 use crate::recipe::DataName;
@@ -10,7 +11,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-/// Labelled images.
+/// Labelled images, or rows of numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// Name of the data set.
@@ -23,21 +24,12 @@ pub struct Dataset {
     pub channels: usize,
     /// Number of classes; every label is below it.
     pub classes: usize,
-    /// Largest pixel value of the format.
+    /// Largest pixel value of the format; 1 for numbers.
     pub max_pixel: f32,
     /// The training file, or all examples if the data set has no test file.
     pub train: Examples,
     /// The test file, if the data set has one.
     pub test: Option<Examples>,
-}
-
-/// Images and their labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Examples {
-    /// Pixel values, row-major as `[example, row, column, channel]`.
-    pub pixels: Vec<u8>,
-    /// One label per example.
-    pub labels: Vec<u8>,
 }
 
 impl Dataset {
@@ -57,31 +49,11 @@ impl Dataset {
         let hashes = parts.into_iter().flatten().flat_map(|part| {
             let shape = [&[part.len()], image].concat();
             [
-                hash_of(&shape, &part.pixels),
-                hash_of(&[part.len()], &part.labels),
+                hash_of(&shape, &part.values),
+                hash_of_bytes(&[part.len()], &part.labels),
             ]
         });
         FileHashes::new(hashes.collect())
-    }
-}
-
-impl Examples {
-    /// Number of examples.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// True if there are no examples.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// Returns the pixels of example `index`, given `features` values per image.
-    ///
-    /// # Panics
-    /// If `index` is out of range.
-    pub fn image(&self, index: usize, features: usize) -> &[u8] {
-        &self.pixels[index * features..(index + 1) * features]
     }
 }
 
@@ -148,11 +120,7 @@ fn read_part(
         (images, format!("{} examples", header.count)),
         (labels, format!("{} examples", found.len())),
     )?;
-    let examples = Examples {
-        pixels,
-        labels: found,
-    };
-    Ok((examples, header))
+    Ok((Examples::images(pixels, found), header))
 }
 
 /// Reads a file and adds its path to errors.

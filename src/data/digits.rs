@@ -6,7 +6,8 @@
 //! file was made.
 
 use super::catalog;
-use super::dataset::{Dataset, Examples};
+use super::dataset::Dataset;
+use super::examples::Examples;
 use crate::recipe::DataName;
 use flate2::read::GzDecoder;
 use std::io::Read;
@@ -37,7 +38,7 @@ fn unpack() -> Dataset {
         channels: 1,
         classes: entry.classes(),
         max_pixel: f32::from(entry.max_pixel),
-        train: Examples { pixels, labels },
+        train: Examples::images(pixels, labels),
         test: None,
     }
 }
@@ -51,7 +52,7 @@ mod tests {
     fn embedded_bytes_match_the_published_hash() {
         let digits = digits();
         let mut hash = Sha256::new();
-        hash.update(&digits.train.pixels);
+        hash.update(digits.train.pixels().unwrap());
         hash.update(&digits.train.labels);
         let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(
@@ -76,12 +77,13 @@ mod tests {
             0, 2, 14,  5, 10, 12,  0, 0,
             0, 0,  6, 13, 10,  0,  0, 0,
         ];
-        assert_eq!(digits.train.pixels[..64], zero);
+        let pixels = digits.train.pixels().unwrap();
+        assert_eq!(pixels[..64], zero);
         assert_eq!(digits.train.labels[0], 0);
-        assert_eq!(digits.train.pixels.len(), 1_797 * 64);
+        assert_eq!(pixels.len(), 1_797 * 64);
         assert_eq!(digits.train.labels.len(), 1_797);
-        assert_eq!(digits.train.pixels.iter().max(), Some(&16));
-        let sum: u64 = digits.train.pixels.iter().map(|&p| u64::from(p)).sum();
+        assert_eq!(pixels.iter().max(), Some(&16));
+        let sum: u64 = pixels.iter().map(|&p| u64::from(p)).sum();
         assert_eq!(sum, 561_718);
     }
 

@@ -39,6 +39,14 @@ pub enum DataError {
         /// The defect.
         source: IdxError,
     },
+    /// A file or an archive of CIFAR is damaged.
+    #[error("cannot use `{}`: {defect}; download the file again and replace it", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The defect.
+        defect: String,
+    },
     /// Two files of one data set contradict each other.
     #[error(
         "`{}` holds {left_holds} but `{}` holds {right_holds}; download both files again and replace them",

@@ -1,16 +1,18 @@
 //! Data sets as they are found on this machine: loading by name, and whether the content is the one that
 //! a spec asks for.
 
-use super::catalog::{self, CatalogEntry};
+use super::catalog;
+use super::cifar::{self, Format};
 use super::content::FileHashes;
 use super::dataset::{Dataset, read};
 use super::digits::digits;
 use super::error::DataError;
 use super::hash_cache::{FileIdentity, HashCache};
 use super::locate::{DataFiles, SearchPath};
-use super::registered;
-use crate::recipe::{Content, Corrupt, DataConfig, DataName};
+use super::registered::{self, Reading};
+use crate::recipe::{Content, DataConfig, DataName};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A data set that was read, with its files and hashes.
@@ -19,7 +21,9 @@ pub(super) struct Found {
     pub(super) dataset: Arc<Dataset>,
     /// The hash of each file.
     pub(super) hashes: FileHashes,
-    /// The files; `None` if the data set is embedded or registered.
+    /// The folder or archive; `None` if the data set is embedded or registered.
+    pub(super) place: Option<PathBuf>,
+    /// The files, if they are IDX files.
     files: Option<DataFiles>,
     /// Whether the training labels are the published ones, as far as these are known.
     labels_match: bool,
@@ -30,14 +34,8 @@ pub(super) struct Found {
 /// # Errors
 /// If files are missing, damaged, or have another content than `config` asks for.
 pub fn load(config: &DataConfig) -> Result<Arc<Dataset>, DataError> {
-    if config.corrupt == Corrupt::Skip && !registered::is_folder(config.name) {
-        let message = format!(
-            "is for folders of images, and `{}` is none; remove it",
-            config.name.key()
-        );
-        return Err(DataError::setting("corrupt", message));
-    }
-    let found = find(config.name, config.corrupt)?;
+    registered::check_kind(config)?;
+    let found = find(config.name, &Reading::of(config))?;
     found.check(&config.content)?;
     Ok(found.dataset)
 }
@@ -50,9 +48,9 @@ pub fn content_hash(config: &DataConfig) -> Option<String> {
     match (&config.content, published) {
         (Content::Exactly(hash), _) => Some(hash.clone()),
         (Content::Published, Some(hashes)) => Some(hashes.content()),
-        (Content::Published, None) | (Content::Any, _) => hashes(config.name, config.corrupt)
-            .ok()
-            .map(|hashes| hashes.content()),
+        (Content::Published, None) | (Content::Any, _) => {
+            hashes(config).ok().map(|hashes| hashes.content())
+        }
     }
 }
 
@@ -67,33 +65,35 @@ pub fn with_content(config: &DataConfig) -> DataConfig {
     config
 }
 
-/// The hashes of the files of a data set on this machine. Files whose hashes are cached are not read.
+/// The hashes of the data of `config` on this machine. Files whose hashes are cached are not read.
 ///
 /// # Errors
 /// If files are missing or damaged.
-pub fn hashes(name: DataName, corrupt: Corrupt) -> Result<FileHashes, DataError> {
+pub fn hashes(config: &DataConfig) -> Result<FileHashes, DataError> {
     let search_path = SearchPath::from_env();
-    let entry = catalog::entry_with(name, corrupt);
+    let entry = catalog::entry_of(config);
     if let Some(folder) = entry.folder
+        && Format::of(config.name).is_none()
         && let Some(hashes) = cached(&search_path.find(entry, folder)?, &search_path)
     {
         return Ok(hashes);
     }
-    Ok(find(name, corrupt)?.hashes)
+    Ok(find(config.name, &Reading::of(config))?.hashes)
 }
 
 /// The data set with the files that the environment names, read once per process.
-fn find(name: DataName, corrupt: Corrupt) -> Result<Found, DataError> {
-    static FOUND: Mutex<Option<HashMap<(DataName, Corrupt), Found>>> = Mutex::new(None);
+fn find(name: DataName, reading: &Reading) -> Result<Found, DataError> {
+    static FOUND: Mutex<Option<HashMap<(DataName, Reading), Found>>> = Mutex::new(None);
     // The lock is held while reading, so that several threads read the same files only once. A
     // poisoned lock is safe to use: the map is only changed after a successful read.
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     let found = found.get_or_insert_default();
-    if let Some(known) = found.get(&(name, corrupt)) {
+    let key = (name, reading.clone());
+    if let Some(known) = found.get(&key) {
         return Ok(known.clone());
     }
-    let new = find_in(name, corrupt, &SearchPath::from_env())?;
-    found.insert((name, corrupt), new.clone());
+    let new = find_in(name, reading, &SearchPath::from_env())?;
+    found.insert(key, new.clone());
     Ok(new)
 }
 
@@ -103,22 +103,34 @@ fn find(name: DataName, corrupt: Corrupt) -> Result<Found, DataError> {
 /// If files are missing, damaged, or belong to another data set.
 pub(super) fn find_in(
     name: DataName,
-    corrupt: Corrupt,
+    reading: &Reading,
     search_path: &SearchPath,
 ) -> Result<Found, DataError> {
-    let entry = catalog::entry_with(name, corrupt);
+    let entry = catalog::entry_with(name, reading);
     let Some(folder) = entry.folder else {
         let (dataset, hashes) = match name {
-            DataName::Registered(_) => registered::load(name, corrupt)?,
+            DataName::Registered(_) => registered::load(name, reading)?,
             _ => (digits(), digits().hashes()),
         };
         return Ok(Found {
             hashes,
             dataset,
+            place: None,
             files: None,
             labels_match: true,
         });
     };
+    if let Some(format) = Format::of(name) {
+        let place = cifar::find(entry, format, search_path)?;
+        let dataset = cifar::read(entry, format, &place)?;
+        return Ok(Found {
+            hashes: dataset.hashes(),
+            place: Some(place.path().to_owned()),
+            files: None,
+            labels_match: entry.matches(&dataset.train.labels),
+            dataset: Arc::new(dataset),
+        });
+    }
     let files = search_path.find(entry, folder)?;
     let before = identities(&files);
     let (dataset, labels_match) = read(entry, &files)?;
@@ -136,6 +148,7 @@ pub(super) fn find_in(
     Ok(Found {
         dataset: Arc::new(dataset),
         hashes,
+        place: Some(files.folder.clone()),
         files: Some(files),
         labels_match,
     })
@@ -162,16 +175,15 @@ impl Found {
     /// # Errors
     /// If it is not.
     pub(super) fn check(&self, wanted: &Content) -> Result<(), DataError> {
-        let entry = catalog::entry(self.dataset.name);
         let found = self.hashes.content();
         match wanted {
             Content::Any => Ok(()),
-            Content::Published => self.check_published(entry),
+            Content::Published => self.check_published(),
             Content::Exactly(hash) if *hash == found => Ok(()),
             Content::Exactly(hash) => Err(DataError::OtherContent {
-                name: entry.key(),
-                place: match &self.files {
-                    Some(files) => format!("`{}`", files.folder.display()),
+                name: self.dataset.name.key(),
+                place: match &self.place {
+                    Some(place) => format!("`{}`", place.display()),
                     None => "this program".to_owned(),
                 },
                 found,
@@ -180,10 +192,11 @@ impl Found {
         }
     }
 
-    fn check_published(&self, entry: &CatalogEntry) -> Result<(), DataError> {
-        let Some(files) = &self.files else {
+    fn check_published(&self) -> Result<(), DataError> {
+        let Some(place) = &self.place else {
             return Ok(());
         };
+        let entry = catalog::entry(self.dataset.name);
         let unpublished = |path: &std::path::Path, difference: String| DataError::Unpublished {
             path: path.to_owned(),
             title: entry.title,
@@ -193,12 +206,14 @@ impl Found {
             return match self.labels_match {
                 true => Ok(()),
                 false => Err(unpublished(
-                    &files.train_labels,
+                    self.files
+                        .as_ref()
+                        .map_or(place, |files| &files.train_labels),
                     "the number of labels per class differs".to_owned(),
                 )),
             };
         };
-        let paths = files.paths().into_iter();
+        let paths = self.files.iter().flat_map(DataFiles::paths);
         for (path, (found, published)) in paths.zip(self.hashes.files().zip(published.files())) {
             if found != published {
                 let difference = format!(
@@ -226,7 +241,7 @@ mod tests {
     fn found(small: &SmallFiles, name: DataName) -> (Found, String) {
         let folder = tempfile::tempdir().unwrap();
         let search_path = small.write(folder.path());
-        let found = find_in(name, Corrupt::Error, &search_path).unwrap();
+        let found = find_in(name, &Reading::default(), &search_path).unwrap();
         (found, folder.path().display().to_string())
     }
 
@@ -327,7 +342,7 @@ mod tests {
         let entry = catalog::entry(DataName::Mnist);
         let files = search_path.find(entry, "mnist").unwrap();
         assert_eq!(cached(&files, &search_path), None);
-        let found = find_in(DataName::Mnist, Corrupt::Error, &search_path).unwrap();
+        let found = find_in(DataName::Mnist, &Reading::default(), &search_path).unwrap();
         assert_eq!(cached(&files, &search_path), Some(found.hashes.clone()));
         // A cached hash that does not fit shows that the second reading takes it from the cache.
         let path = dir.path().join("ablate/content-hashes.json");
@@ -335,20 +350,20 @@ mod tests {
         let (_, first) = found.hashes.files().next().unwrap();
         let other = "a".repeat(64);
         std::fs::write(&path, text.replace(first, &other)).unwrap();
-        let again = find_in(DataName::Mnist, Corrupt::Error, &search_path).unwrap();
+        let again = find_in(DataName::Mnist, &Reading::default(), &search_path).unwrap();
         assert_eq!(again.hashes.files().next().unwrap().1, other);
         // A changed file is hashed again.
         let black = write::gzip(&write::images(20, 2, 3, &[0; 120]));
         std::fs::write(&files.train_images, black).unwrap();
         assert_eq!(cached(&files, &search_path), None);
-        let black = find_in(DataName::Mnist, Corrupt::Error, &search_path).unwrap();
+        let black = find_in(DataName::Mnist, &Reading::default(), &search_path).unwrap();
         assert_ne!(black.hashes.content(), found.hashes.content());
     }
 
     #[test]
     fn embedded_digits_have_the_published_content() {
         let published = catalog::entry(DataName::Digits).hashes().unwrap();
-        assert_eq!(hashes(DataName::Digits, Corrupt::Error).unwrap(), published);
+        assert_eq!(hashes(&config(Content::Published)).unwrap(), published);
         assert_eq!(
             published.content(),
             content_hash(&config(Content::Published)).unwrap()

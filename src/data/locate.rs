@@ -88,6 +88,12 @@ impl SearchPath {
         folders.chain(&self.system).cloned().collect()
     }
 
+    /// The folder into which data sets of the user's own belong, if there is one.
+    pub(super) fn first(&self) -> Option<&Path> {
+        let mut folders = self.data_dir.iter().chain(&self.xdg_folders);
+        folders.next().map(PathBuf::as_path)
+    }
+
     /// The folder for the program's own cache, if there is one.
     pub(super) fn cache(&self) -> Option<&Path> {
         self.cache.as_deref()
@@ -143,7 +149,7 @@ impl SearchPath {
     /// Advice for the case that no file was found.
     fn advice(&self, entry: &CatalogEntry, folder: &str) -> String {
         let set = format!("set `{DATA_DIR}` to the parent folder of `{folder}`");
-        let advice = match self.data_dir.iter().chain(&self.xdg_folders).next() {
+        let advice = match self.first() {
             None => set,
             Some(base) => {
                 let target = base.join(folder);

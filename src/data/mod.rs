@@ -6,13 +6,16 @@
 //!
 //! [`locate`] documents where files are searched and [`idx`] how they are read; nothing is
 //! downloaded. [`catalog`] holds the facts about data sets, [`content`] defines the hash that identifies
-//! their content. [`registered`] holds the data sets of other programs and folders of images.
+//! their content. [`registered`] holds the data sets of other programs, folders of images, and tables.
 
 pub mod catalog;
+mod cifar;
 pub mod content;
 pub mod dataset;
 pub mod digits;
+mod discover;
 pub mod error;
+pub mod examples;
 mod folder;
 pub mod found;
 mod hash_cache;
@@ -23,15 +26,17 @@ pub mod scale;
 pub mod split;
 pub mod status;
 mod stratify;
+mod table;
 
 pub use catalog::{CatalogEntry, all, entry, entry_of, tests_on_folds};
 pub use content::FileHashes;
-pub use dataset::{Dataset, Examples};
+pub use dataset::Dataset;
+pub(crate) use discover::register_found;
 pub use error::DataError;
-pub(crate) use folder::register_found;
+pub use examples::{Examples, Row, Values};
 pub use found::{content_hash, hashes, load, with_content};
 pub(crate) use registered::register;
-pub use registered::{DataSource, Images, folder_of, is_folder};
+pub use registered::{DataSource, Images, Kind, kind_of, place_of};
 pub use scale::PixelScaling;
 pub use split::{Split, SplitSizes, TestSource};
 pub use status::{CheckedData, DataStatus, FoundDataset, PublishedFact, check, status};
@@ -69,6 +74,7 @@ pub fn prepare_from(
     config: &DataConfig,
     seed: u64,
 ) -> Result<Prepared, DataError> {
+    registered::check_use(&dataset, config)?;
     let split = split::split(&dataset, config, seed)?;
     let affine = PixelScaling::new(config.scale, &dataset, &split.train);
     Ok(Prepared {
@@ -95,7 +101,7 @@ mod tests {
         let inputs: Vec<f64> = (prepared.split.train.iter())
             .flat_map(|&e| {
                 let image = prepared.dataset.train.image(e as usize, features);
-                prepared.affine.apply(image)
+                prepared.affine.apply(Row::Bytes(image))
             })
             .map(f64::from)
             .collect();
@@ -112,10 +118,12 @@ mod tests {
             let config = DataConfig { scale, ..config() };
             let before = prepare(&config, 1).unwrap();
             let mut changed = (*before.dataset).clone();
+            let mut pixels = changed.train.pixels().unwrap().to_vec();
             for &example in before.split.test.iter().chain(&before.split.validation) {
                 let at = example as usize * 64;
-                changed.train.pixels[at..at + 64].fill(16);
+                pixels[at..at + 64].fill(16);
             }
+            changed.train.values = Values::Bytes(pixels);
             let after = prepare_from(Arc::new(changed), &config, 1).unwrap();
             assert_eq!(after.affine, before.affine);
             assert_eq!(after.split, before.split);

@@ -1,10 +1,12 @@
-//! Data sets beside the built-in ones: those that a program registers, and folders of images.
+//! Data sets beside the built-in ones: those that a program registers, folders of images, and tables.
 
 use super::catalog::{CatalogEntry, class_counts};
 use super::content::FileHashes;
-use super::dataset::{Dataset, Examples};
+use super::dataset::Dataset;
 use super::error::DataError;
-use crate::recipe::{Corrupt, DataName};
+use super::examples::{Examples, Values};
+use crate::recipe::{Corrupt, DataConfig, DataName, Scale};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Largest number of classes: labels are bytes.
@@ -26,14 +28,14 @@ pub trait DataSource {
     fn load() -> Result<Images, String>;
 }
 
-/// Labelled images with one byte per value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Labelled images, or rows of numbers.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Images {
     /// Height, width and channels.
     pub shape: [usize; 3],
     /// Number of classes, from 2 to 256.
     pub classes: usize,
-    /// Largest value of the format, by which `scale = "unit"` divides.
+    /// Largest value of the format, by which `scale = "unit"` divides; 1 for numbers.
     pub max_pixel: u8,
     /// The training examples, or all examples if there is no test part; every class must occur.
     pub train: Examples,
@@ -49,18 +51,49 @@ pub(super) struct Loading {
     pub(super) class_names: Vec<String>,
 }
 
-/// Loads a data set, with or without images that cannot be decoded.
-pub(super) type Load = Box<dyn Fn(Corrupt) -> Result<Loading, String> + Send + Sync>;
+/// Loads a data set.
+pub(super) type Load = Box<dyn Fn(&Reading) -> Result<Loading, String> + Send + Sync>;
+
+/// The settings that decide what the files of a data set say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Reading {
+    pub(super) corrupt: Corrupt,
+    /// `data.label`.
+    pub(super) label: Option<String>,
+    /// `data.shape`.
+    pub(super) shape: Option<[usize; 3]>,
+}
+
+impl Reading {
+    pub(super) fn of(config: &DataConfig) -> Self {
+        Self {
+            corrupt: config.corrupt,
+            label: config.label.clone(),
+            shape: config.shape,
+        }
+    }
+}
+
+/// What a data set is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A data set that every program knows, or that a program registers.
+    Program,
+    /// A folder of images.
+    Images,
+    /// A CSV file, or a folder of CSV files.
+    Table,
+}
 
 /// A registered data set.
 struct Registered {
     name: DataName,
     title: &'static str,
     source: &'static str,
-    is_folder: bool,
+    kind: Kind,
     load: Load,
-    /// What was loaded with each value of [`Corrupt`].
-    loaded: [OnceLock<Result<Loaded, String>>; 2],
+    /// What was loaded with each reading.
+    loaded: Mutex<HashMap<Reading, &'static Result<Loaded, String>>>,
     /// The entry of a data set that cannot be loaded.
     empty: OnceLock<CatalogEntry>,
 }
@@ -76,35 +109,97 @@ static REGISTERED: Mutex<Vec<&'static Registered>> = Mutex::new(Vec::new());
 
 /// Registers a data set under the name `key`; false if there is one already.
 pub(crate) fn register<D: DataSource>(key: &str) -> bool {
-    let load = |_| {
+    let load = |_: &Reading| {
         Ok(Loading {
             images: D::load()?,
             class_names: Vec::new(),
         })
     };
-    add(key, [D::TITLE, D::SOURCE], false, Box::new(load))
+    add(key, [D::TITLE, D::SOURCE], Kind::Program, Box::new(load))
 }
 
-/// Registers a folder of images under its name; false if there is a data set of that name.
-pub(super) fn register_folder(key: &str, source: String, load: Load) -> bool {
-    // Folders are registered once, when the program starts.
-    let title: &'static str = format!("images in `{key}`").leak();
-    add(key, [title, source.leak()], true, load)
+/// Registers images or a table that were found at `place` under their name; false if there is a data set of
+/// that name.
+pub(super) fn register_found(key: &str, kind: Kind, place: String, load: Load) -> bool {
+    let what = if kind == Kind::Table {
+        "table"
+    } else {
+        "images in"
+    };
+    // They are registered once per process.
+    let title: &'static str = format!("{what} `{key}`").leak();
+    add(key, [title, place.leak()], kind, load)
 }
 
-/// Whether the data set is a folder of images.
-pub fn is_folder(name: DataName) -> bool {
-    let registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut named = registered.iter().filter(|data| data.name == name);
-    named.any(|data| data.is_folder)
+/// What the data set is made of.
+pub fn kind_of(name: DataName) -> Kind {
+    match name {
+        DataName::Registered(_) => named(name).kind,
+        _ => Kind::Program,
+    }
 }
 
-/// Path of the folder of a data set that is one; its source for any other.
-pub fn folder_of(name: DataName) -> &'static str {
+/// Path of a folder of images or a table; the source of any other registered data set.
+pub fn place_of(name: DataName) -> &'static str {
     named(name).source
 }
 
-fn add(key: &str, [title, source]: [&'static str; 2], is_folder: bool, load: Load) -> bool {
+/// Checks that the settings are about the kind of data that `config` names.
+///
+/// # Errors
+/// If one is not.
+pub(super) fn check_kind(config: &DataConfig) -> Result<(), DataError> {
+    let (kind, key) = (kind_of(config.name), config.name.key());
+    let misplaced = |setting, data| {
+        let message = format!("is for {data}, and `{key}` is none; remove it");
+        Err(DataError::setting(setting, message))
+    };
+    if config.corrupt == Corrupt::Skip && kind != Kind::Images {
+        return misplaced("corrupt", "folders of images");
+    }
+    if config.label.is_some() && kind != Kind::Table {
+        return misplaced("label", "tables");
+    }
+    if config.shape.is_some() && kind != Kind::Table {
+        return misplaced("shape", "tables");
+    }
+    Ok(())
+}
+
+/// Checks that the settings fit the values of the data set.
+///
+/// # Errors
+/// If one is for images and the data set is a table of numbers.
+pub(super) fn check_use(dataset: &Dataset, config: &DataConfig) -> Result<(), DataError> {
+    if dataset.train.pixels().is_some() {
+        return Ok(());
+    }
+    let name = config.name.key();
+    if !config.augment.is_none() {
+        let message = format!("is for images, and `{name}` is a table of numbers; remove it");
+        return Err(DataError::setting("augment", message));
+    }
+    let is_flat = config.shape.is_none();
+    match config.scale {
+        Scale::Unit => {
+            let message = format!(
+                "is `unit`, which is for pixels, and `{name}` is a table of numbers; use \
+                 `standardize_features`"
+            );
+            Err(DataError::setting("scale", message))
+        }
+        Scale::Standardize | Scale::StandardizeChannels if is_flat => {
+            let message = format!(
+                "must be `standardize_features` for the table `{name}`, whose columns may have different \
+                 units; set it in the experiment file, or give `data.shape` if the columns are pixels"
+            );
+            Err(DataError::setting("scale", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn add(key: &str, [title, source]: [&'static str; 2], kind: Kind, load: Load) -> bool {
     let Some(name) = DataName::register(key) else {
         return false;
     };
@@ -112,9 +207,9 @@ fn add(key: &str, [title, source]: [&'static str; 2], is_folder: bool, load: Loa
         name,
         title,
         source,
-        is_folder,
+        kind,
         load,
-        loaded: [OnceLock::new(), OnceLock::new()],
+        loaded: Mutex::default(),
         empty: OnceLock::new(),
     };
     let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,9 +224,9 @@ pub(super) fn names() -> Vec<DataName> {
 }
 
 /// The catalogue entry; without images if the data set cannot be loaded.
-pub(super) fn entry(name: DataName, corrupt: Corrupt) -> &'static CatalogEntry {
+pub(super) fn entry(name: DataName, reading: &Reading) -> &'static CatalogEntry {
     let data = named(name);
-    match data.loaded(corrupt) {
+    match data.loaded(reading) {
         Ok(loaded) => &loaded.entry,
         Err(_) => data.empty.get_or_init(|| data.entry([1; 3], 0, &[], None)),
     }
@@ -143,9 +238,9 @@ pub(super) fn entry(name: DataName, corrupt: Corrupt) -> &'static CatalogEntry {
 /// If they cannot be loaded.
 pub(super) fn load(
     name: DataName,
-    corrupt: Corrupt,
+    reading: &Reading,
 ) -> Result<(Arc<Dataset>, FileHashes), DataError> {
-    let loaded = named(name).loaded(corrupt);
+    let loaded = named(name).loaded(reading);
     let loaded = loaded.map_err(|why| DataError::Registered {
         name: name.key(),
         why: why.to_owned(),
@@ -162,21 +257,39 @@ fn named(name: DataName) -> &'static Registered {
 }
 
 impl Registered {
-    fn loaded(&self, corrupt: Corrupt) -> Result<&Loaded, &str> {
-        let [whole, part] = &self.loaded;
-        let of_kind = match corrupt {
-            Corrupt::Skip if self.is_folder => part,
-            Corrupt::Error | Corrupt::Skip => whole,
+    fn loaded(&self, reading: &Reading) -> Result<&'static Loaded, &'static str> {
+        // Settings of other kinds of data change nothing.
+        let reading = match self.kind {
+            Kind::Program => Reading::default(),
+            Kind::Images => Reading {
+                corrupt: reading.corrupt,
+                ..Reading::default()
+            },
+            Kind::Table => Reading {
+                corrupt: Corrupt::Error,
+                ..reading.clone()
+            },
         };
-        let loaded = of_kind.get_or_init(|| {
-            let Loading {
-                images,
-                class_names,
-            } = (self.load)(corrupt)?;
-            images.check()?;
-            Ok(self.complete(images, class_names))
-        });
+        // The lock is held while loading, so that several threads load once.
+        let mut all = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded: &'static Result<Loaded, String> = match all.get(&reading) {
+            Some(loaded) => loaded,
+            None => {
+                let loaded: &'static _ = Box::leak(Box::new(self.load(&reading)));
+                all.insert(reading, loaded);
+                loaded
+            }
+        };
         loaded.as_ref().map_err(String::as_str)
+    }
+
+    fn load(&self, reading: &Reading) -> Result<Loaded, String> {
+        let Loading {
+            images,
+            class_names,
+        } = (self.load)(reading)?;
+        images.check()?;
+        Ok(self.complete(images, class_names))
     }
 
     fn complete(&self, images: Images, class_names: Vec<String>) -> Loaded {
@@ -197,7 +310,7 @@ impl Registered {
         };
         Loaded {
             entry: CatalogEntry {
-                class_names: (!class_names.is_empty()).then(|| &*class_names.leak()),
+                class_names: (!class_names.is_empty()).then(|| leaked(class_names)),
                 ..self.entry(images.shape, images.max_pixel, train, test)
             },
             hashes: dataset.hashes(),
@@ -231,6 +344,12 @@ impl Registered {
     }
 }
 
+/// Registered data sets are loaded once per process.
+fn leaked(names: Vec<String>) -> &'static [&'static str] {
+    let names: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
+    names.leak()
+}
+
 impl Images {
     /// Checks that the parts fit each other.
     fn check(&self) -> Result<(), String> {
@@ -255,12 +374,18 @@ impl Images {
             if examples.is_empty() {
                 return Err(format!("it has no {part} examples"));
             }
-            let (found, wanted) = (examples.pixels.len(), examples.len() * features);
+            let (found, wanted) = (examples.values.len(), examples.len() * features);
             if found != wanted {
                 return Err(format!(
                     "it has {found} values for {} {part} labels and images of {features} values",
                     examples.len()
                 ));
+            }
+            if let Values::Numbers(numbers) = &examples.values
+                && let Some(at) = numbers.iter().position(|number| !number.is_finite())
+            {
+                let (row, value) = (at / features, numbers[at]);
+                return Err(format!("{part} example {row} has the value {value}"));
             }
             let beyond = examples
                 .labels
@@ -293,10 +418,10 @@ mod tests {
             shape: [1, 1, 3],
             classes: 2,
             max_pixel: 2,
-            train: Examples {
-                pixels: labels.iter().flat_map(|&label| [label, 1, 2]).collect(),
+            train: Examples::images(
+                labels.iter().flat_map(|&label| [label, 1, 2]).collect(),
                 labels,
-            },
+            ),
             test: None,
         }
     }
@@ -366,11 +491,14 @@ mod tests {
     #[test]
     fn parts_that_do_not_fit_are_rejected() {
         type Spoil = fn(&mut Images);
-        let cases: [(&str, Spoil); 6] = [
+        let cases: [(&str, Spoil); 7] = [
             ("shape", |i| i.shape = [0, 1, 3]),
             ("classes", |i| i.classes = 1),
             ("max_pixel", |i| i.max_pixel = 0),
-            ("values for", |i| i.train.pixels.truncate(9)),
+            ("values for", |i| i.train.values = Values::Bytes(vec![1; 9])),
+            ("has the value NaN", |i| {
+                i.train.values = Values::Numbers([vec![0.0; 119], vec![f32::NAN]].concat());
+            }),
             ("not below", |i| i.train.labels[3] = 2),
             ("class 2", |i| i.classes = 3),
         ];

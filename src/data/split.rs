@@ -7,7 +7,7 @@
 use super::catalog;
 use super::dataset::Dataset;
 use super::error::DataError;
-use super::registered;
+use super::registered::{self, Reading};
 use super::stratify::{Strata, shuffled};
 use crate::recipe::{DataConfig, DataName, TestSplit};
 use ablate_streams::{Purpose, Stream};
@@ -59,7 +59,9 @@ impl SplitSizes {
     /// As for [`Self::new`].
     pub fn of_published(config: &DataConfig) -> Result<Self, DataError> {
         if let DataName::Registered(_) = config.name {
-            registered::load(config.name, config.corrupt)?;
+            registered::check_kind(config)?;
+            let (dataset, _) = registered::load(config.name, &Reading::of(config))?;
+            registered::check_use(&dataset, config)?;
         }
         let entry = catalog::entry_of(config);
         Self::new(config, entry.train_images(), entry.test_images())
@@ -216,8 +218,8 @@ fn ascending(mut examples: Vec<u32>) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::data::catalog::class_counts;
-    use crate::data::dataset::Examples;
     use crate::data::digits::digits;
+    use crate::data::examples::Examples;
     use crate::recipe::DataName;
     use std::collections::HashSet;
 
@@ -257,11 +259,8 @@ mod tests {
             channels: 1,
             classes: 10,
             max_pixel: 255.0,
-            train: Examples { pixels, labels },
-            test: Some(Examples {
-                pixels: vec![0; 30],
-                labels: vec![1; 30],
-            }),
+            train: Examples::images(pixels, labels),
+            test: Some(Examples::images(vec![0; 30], vec![1; 30])),
         }
     }
 

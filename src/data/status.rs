@@ -1,17 +1,20 @@
 //! Which data sets are available, and whether they match the published facts.
 
 use super::catalog::{self, CatalogEntry};
+use super::cifar;
 use super::content::FileHashes;
 use super::dataset::{Dataset, check_identity, read_file};
 use super::error::DataError;
+use super::examples::Examples;
 use super::found::find_in;
 use super::idx;
 use super::locate::SearchPath;
-use crate::recipe::{Corrupt, DataName};
+use super::registered::{self, Reading};
+use crate::recipe::{DataConfig, DataName};
 use std::path::PathBuf;
 
-/// Availability of a data set. It is determined without reading the images: only the headers of the
-/// image files and the training labels, which identify the data set, are read.
+/// Availability of a data set. For IDX files it is determined without reading the images: only the headers
+/// of the image files and the training labels, which identify the data set, are read.
 #[derive(Debug)]
 pub struct DataStatus {
     /// Published facts.
@@ -95,6 +98,17 @@ fn find(
     folder: &str,
     search_path: &SearchPath,
 ) -> Result<FoundDataset, DataError> {
+    if cifar::Format::of(entry.name).is_some() {
+        let found = find_in(entry.name, &Reading::default(), search_path)?;
+        let dataset = found.dataset;
+        return Ok(FoundDataset {
+            folder: found.place,
+            height: dataset.height,
+            width: dataset.width,
+            train: dataset.train.len(),
+            test: dataset.test.as_ref().map(Examples::len),
+        });
+    }
     let files = search_path.find(entry, folder)?;
     let train = read_file(&files.train_images, idx::read_image_header)?;
     let test = read_file(&files.test_images, idx::read_image_header)?;
@@ -116,17 +130,19 @@ fn find(
 ///
 /// # Errors
 /// If it cannot be loaded.
-pub fn check(name: DataName) -> Result<CheckedData, DataError> {
-    check_in(name, &SearchPath::from_env())
+pub fn check(config: &DataConfig) -> Result<CheckedData, DataError> {
+    registered::check_kind(config)?;
+    check_in(config, &SearchPath::from_env())
 }
 
 /// Like [`check`], for the folders of `search_path`.
 ///
 /// # Errors
 /// If it cannot be loaded.
-pub fn check_in(name: DataName, search_path: &SearchPath) -> Result<CheckedData, DataError> {
-    let entry = catalog::entry(name);
-    let dataset = find_in(name, Corrupt::Error, search_path)?.dataset;
+pub fn check_in(config: &DataConfig, search_path: &SearchPath) -> Result<CheckedData, DataError> {
+    let reading = Reading::of(config);
+    let dataset = find_in(config.name, &reading, search_path)?.dataset;
+    let entry = catalog::entry_of(config);
     let hashes = dataset.hashes();
     let mut facts = facts(entry, &dataset);
     facts.extend(hash_facts(entry, &hashes));
@@ -230,7 +246,8 @@ mod tests {
         let status = status_in(DataName::Digits, &SearchPath::default());
         let found = status.found.unwrap();
         assert_eq!((found.folder, found.train, found.test), (None, 1_797, None));
-        let checked = check_in(DataName::Digits, &SearchPath::default()).unwrap();
+        let checked =
+            check_in(&DataConfig::whole(DataName::Digits), &SearchPath::default()).unwrap();
         assert_eq!(checked.facts.len(), 10);
         assert!(checked.holds(), "{checked:?}");
         let published = catalog::entry(DataName::Digits).hashes().unwrap();
@@ -254,7 +271,7 @@ mod tests {
                 test: Some(10),
             }
         );
-        assert!(check_in(DataName::Mnist, &search_path).is_err());
+        assert!(check_in(&DataConfig::whole(DataName::Mnist), &search_path).is_err());
     }
 
     #[test]
@@ -283,7 +300,7 @@ mod tests {
     fn check_lists_the_facts_that_differ() {
         let folder = tempfile::tempdir().unwrap();
         let search_path = SmallFiles::default().write(folder.path());
-        let checked = check_in(DataName::Mnist, &search_path).unwrap();
+        let checked = check_in(&DataConfig::whole(DataName::Mnist), &search_path).unwrap();
         let fails: Vec<_> = checked.facts.iter().filter(|f| !f.holds()).collect();
         let whats: Vec<_> = fails.iter().map(|fact| fact.what.as_str()).collect();
         assert_eq!(

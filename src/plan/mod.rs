@@ -115,7 +115,7 @@ impl Plan {
 /// The content hash of each data set that the arms of `spec` use, by name, so far as it is known here.
 pub fn contents(spec: &Spec) -> BTreeMap<String, String> {
     let known = (spec.arms.iter().filter_map(Arm::net)).filter_map(|net| {
-        let name = data::entry(net.data.name).key().to_owned();
+        let name = net.data.name.key().to_owned();
         Some((name, data::content_hash(&net.data)?))
     });
     known.collect()

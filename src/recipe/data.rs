@@ -18,6 +18,13 @@ pub struct DataConfig {
     /// What happens to images of a folder that cannot be decoded. Default: `error`.
     #[serde(default, skip_serializing_if = "Corrupt::is_error")]
     pub corrupt: Corrupt,
+    /// Column with the classes of a table. Default: `label`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Height, width and channels of the images whose values are the columns of a table. Default: one row
+    /// of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<[usize; 3]>,
     /// Source of the test set. Default: `standard`.
     #[serde(default)]
     pub test: TestSplit,
@@ -49,6 +56,8 @@ impl DataConfig {
             name,
             content: Content::default(),
             corrupt: Corrupt::default(),
+            label: None,
+            shape: None,
             test: TestSplit::default(),
             folds: five(),
             validation: fifth(),
@@ -80,7 +89,11 @@ pub enum DataName {
     FashionMnist,
     /// Kuzushiji-MNIST.
     Kmnist,
-    /// A data set that the program registers, or a folder of images.
+    /// CIFAR-10.
+    Cifar10,
+    /// CIFAR-100 with its fine classes.
+    Cifar100,
+    /// A data set that the program registers, a folder of images, or a table.
     Registered(RegisteredName),
 }
 
@@ -94,6 +107,8 @@ static KEYS: Mutex<&'static [&'static str]> = Mutex::new(&[
     DataName::Mnist.key(),
     DataName::FashionMnist.key(),
     DataName::Kmnist.key(),
+    DataName::Cifar10.key(),
+    DataName::Cifar100.key(),
 ]);
 
 /// Registers the data sets that are only looked for when a name needs them. A static, as [`KEYS`] is.
@@ -101,7 +116,14 @@ static FINDER: OnceLock<fn()> = OnceLock::new();
 
 impl DataName {
     /// The data sets that every program knows, in the order in which they are listed.
-    pub const BUILT_IN: [Self; 4] = [Self::Digits, Self::Mnist, Self::FashionMnist, Self::Kmnist];
+    pub const BUILT_IN: [Self; 6] = [
+        Self::Digits,
+        Self::Mnist,
+        Self::FashionMnist,
+        Self::Kmnist,
+        Self::Cifar10,
+        Self::Cifar100,
+    ];
 
     /// Whether `text` may name a data set: lower-case letters, digits, `-` and `_`, at least one.
     pub(crate) fn is_key(text: &str) -> bool {
@@ -150,6 +172,8 @@ impl DataName {
             Self::Mnist => "mnist",
             Self::FashionMnist => "fashion_mnist",
             Self::Kmnist => "kmnist",
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
             Self::Registered(RegisteredName(key)) => key,
         }
     }

@@ -3,7 +3,7 @@
 use super::augment::Change;
 use super::device_images::DeviceImages;
 use super::prefetch::prefetch;
-use crate::data::{Examples, Prepared, Split, TestSource};
+use crate::data::{Examples, Prepared, Row, Split, TestSource};
 use crate::record::Misclassified;
 use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -181,17 +181,20 @@ impl Batches {
         let mut prefetched = positions().skip(PREFETCH_DISTANCE);
         for (r, i) in positions() {
             if let Some((r, i)) = prefetched.next() {
-                prefetch(self.replicas[r].image(part, i, features));
+                prefetch(self.replicas[r].row(part, i, features).memory());
             }
             let replica = &self.replicas[r];
-            let mut image = replica.image(part, i, features);
-            if let Some(epoch) = augment {
+            let mut row = replica.row(part, i, features);
+            if let (Some(epoch), Row::Bytes(image)) = (augment, row) {
                 let example = replica.indices(part)[i];
                 let change = Change::draw(replica.data.augment, replica.seed, epoch, example);
                 change.apply(image, self.shape().0, &mut changed);
-                image = &changed;
+                row = Row::Bytes(&changed);
             }
-            replica.extend_scaled(image, &mut pixels);
+            match row {
+                Row::Bytes(bytes) => replica.extend_scaled(bytes, &mut pixels),
+                Row::Numbers(numbers) => replica.extend_scaled(numbers, &mut pixels),
+            }
         }
         let pixels = TensorData::new(pixels, [count, n, features]).convert_dtype(self.dtype);
         (
@@ -250,18 +253,24 @@ impl Replica {
         }
     }
 
-    fn image(&self, part: SplitPart, i: usize, features: usize) -> &[u8] {
+    fn row(&self, part: SplitPart, i: usize, features: usize) -> Row<'_> {
         let index = self.indices(part)[i] as usize;
-        self.examples(part).image(index, features)
+        self.examples(part).row(index, features)
     }
 
-    fn extend_scaled(&self, bytes: &[u8], out: &mut Vec<f32>) {
+    fn extend_scaled<T: Copy + Into<f32>>(&self, values: &[T], out: &mut Vec<f32>) {
         let affine = &self.data.affine;
         if let ([scale], [shift]) = (affine.scale.as_slice(), affine.shift.as_slice()) {
-            out.extend(bytes.iter().map(|&b| f32::from(b) * scale + shift));
+            out.extend(
+                values
+                    .iter()
+                    .map(|&value| Into::<f32>::into(value) * scale + shift),
+            );
         } else {
-            let terms = bytes.iter().zip(&affine.scale).zip(&affine.shift);
-            out.extend(terms.map(|((&b, scale), shift)| f32::from(b) * scale + shift));
+            let terms = values.iter().zip(&affine.scale).zip(&affine.shift);
+            out.extend(
+                terms.map(|((&value, scale), shift)| Into::<f32>::into(value) * scale + shift),
+            );
         }
     }
 }

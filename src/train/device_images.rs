@@ -31,14 +31,14 @@ pub(super) struct DeviceImages {
 
 impl DeviceImages {
     /// Uploads the images. Returns `None` if the host should gather: on devices with our own
-    /// kernels, in double precision, with random shifts or flips, and for files above
-    /// [`MAX_FILE_BYTES`].
+    /// kernels, in double precision, with random shifts or flips, for tables of numbers, and for files
+    /// above [`MAX_FILE_BYTES`].
     pub(super) fn new(replicas: &[Replica], device: &Device, dtype: DType) -> Option<Self> {
         let set = &replicas[0].data().dataset;
         let files = [Some(&set.train), set.test.as_ref()].into_iter().flatten();
         let fits = files
-            .map(|file| file.pixels.len())
-            .all(|bytes| bytes <= MAX_FILE_BYTES);
+            .map(|file| file.pixels().map(<[u8]>::len))
+            .all(|bytes| bytes.is_some_and(|bytes| bytes <= MAX_FILE_BYTES));
         let plain = replicas[0].data().augment.is_none();
         let on_device = plain && dtype == DType::F32 && !has_kernels(device) && fits;
         on_device.then(|| Self::on(replicas, device))

@@ -34,10 +34,7 @@ pub(crate) fn batches(images: &[[u8; 2]], labels: &[u8]) -> Batches {
         channels: 1,
         classes: 2,
         max_pixel: 1.0,
-        train: Examples {
-            pixels: images.concat(),
-            labels: labels.to_vec(),
-        },
+        train: Examples::images(images.concat(), labels.to_vec()),
         test: None,
     };
     let all: Vec<u32> = (0..labels.len() as u32).collect();

@@ -3,7 +3,7 @@
 use super::batch::{Batches, SplitPart};
 use super::fixture;
 use super::*;
-use crate::data::{Examples, prepare};
+use crate::data::{Examples, Values, prepare};
 use crate::recipe::TestSplit;
 use crate::run::events::Silent;
 use ablate_models::mlp::MlpConfig;
@@ -72,7 +72,7 @@ fn images_of_a_test_file_are_counted_there() {
     let mut dataset = (*crate::data::digits::digits()).clone();
     let label = dataset.train.labels[0];
     dataset.test = Some(Examples {
-        pixels: dataset.train.pixels[..64].repeat(5),
+        values: Values::Bytes(dataset.train.pixels().unwrap()[..64].repeat(5)),
         labels: vec![label; 5],
     });
     let device = fixture::device();

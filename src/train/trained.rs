@@ -5,7 +5,7 @@ use super::batch::{Batches, SplitPart};
 use super::net::{evaluate, host};
 use super::scores::ScoreAccumulator;
 use super::threads::JobThreads;
-use crate::data::{PixelScaling, Prepared};
+use crate::data::{PixelScaling, Prepared, Row};
 use crate::device;
 use ablate_models::interchange::{Network, Weights};
 use ablate_models::zoo::Model;
@@ -61,18 +61,19 @@ impl TrainedNet {
         })
     }
 
-    /// The logits of whole images, `[images, classes]` row-major.
+    /// The logits of whole examples, `[examples, classes]` row-major.
     ///
     /// # Shapes
-    /// - `pixels`: `[images, height, width, channels]`, row-major
+    /// - `values`: `[examples, height, width, channels]`, row-major
     ///
     /// # Panics
-    /// If the pixels are not those of whole images.
-    pub fn logits(&self, pixels: &[u8]) -> Vec<f32> {
+    /// If the values are not those of whole examples.
+    pub fn logits(&self, values: Row<'_>) -> Vec<f32> {
         let features: usize = self.network.input().iter().product();
-        assert!(pixels.len().is_multiple_of(features), "whole images");
-        let shape = [1, pixels.len() / features, features];
-        let data = TensorData::new(self.scaling.apply(pixels), shape);
+        let values = self.scaling.apply(values);
+        assert!(values.len().is_multiple_of(features), "whole examples");
+        let shape = [1, values.len() / features, features];
+        let data = TensorData::new(values, shape);
         self.threads.install(|| {
             let images: Tensor<3> = Tensor::from_data(data, (&self.device, DType::F32));
             host(self.model.forward(images, &Pass::evaluate()))

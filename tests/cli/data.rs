@@ -293,3 +293,97 @@ fn corrupt_images_are_named_and_skipped_only_on_request() {
         .ends(2)
         .says("`data.corrupt` is for folders of images");
 }
+
+/// `tiny` on the table `flowers` with its classes in the column `species`.
+fn on_flowers() -> String {
+    let data = "\"flowers\"\nlabel = \"species\"\nscale = \"standardize_features\"";
+    TINY.replace("\"digits\"", data).replace("= 64", "= 16")
+}
+
+/// A table of two classes, 60 rows each, with columns of very different units.
+fn flowers() -> String {
+    let rows = (0..60).flat_map(|i| {
+        let small = f64::from(i % 7) / 10.0;
+        [
+            format!("{},{},rose\n", 1000.0 + f64::from(i), small),
+            format!("{},{},tulip\n", 1200.0 + f64::from(i), small - 0.8),
+        ]
+    });
+    ["height,width,species\n".to_owned()]
+        .into_iter()
+        .chain(rows)
+        .collect()
+}
+
+#[test]
+fn table_is_a_data_set() {
+    let bench = Bench::new();
+    bench.write("experiments/flowers.toml", on_flowers());
+    bench.write("data/flowers.csv", flowers());
+    run(&bench, "data list")
+        .ends(0)
+        .shows("flowers")
+        .shows("table");
+    let done = run(&bench, "data show flowers --label species").ends(0);
+    done.shows("table `flowers`: rows of 2 numbers")
+        .shows("tulip     60");
+    let done = run(&bench, "data show flowers").ends(5).with_one_error();
+    done.says("set `data.label` to the column of the classes, one of `height`, `width`, `species`");
+    run(&bench, "data check flowers --label species")
+        .ends(0)
+        .shows("ok");
+    run(&bench, "run flowers").ends(0).says("trained 6 cells");
+    run(&bench, "run flowers").ends(0).says("reused 6 cells");
+    // The form of the file does not count, its numbers do.
+    bench.write(
+        "data/flowers.csv",
+        flowers().replace(',', ";").replace('\n', "\r\n"),
+    );
+    run(&bench, "run flowers").ends(0).says("reused 6 cells");
+    bench.write("data/flowers.csv", flowers().replace("1000,", "1001,"));
+    run(&bench, "plan flowers --no-time")
+        .ends(0)
+        .shows("6 to train");
+}
+
+#[test]
+fn defects_of_a_table_are_found_before_anything_is_trained() {
+    let bench = Bench::new();
+    bench.write("experiments/flowers.toml", on_flowers());
+    bench.write("data/flowers.csv", flowers().replace("1003,", "tall,"));
+    let done = run(&bench, "run flowers").ends(5).with_one_error();
+    done.says("data/flowers.csv`, line 8, column `height`: `tall` is not a number");
+    bench.write("data/flowers.csv", flowers());
+    let unit = on_flowers().replace("standardize_features", "standardize");
+    bench.write("experiments/flowers.toml", unit);
+    let done = run(&bench, "run flowers").ends(2).with_one_error();
+    done.says("`data.scale` must be `standardize_features` for the table `flowers`");
+    let label = TINY.replace("\"digits\"", "\"digits\"\nlabel = \"species\"");
+    bench.write("experiments/flowers.toml", label);
+    let done = run(&bench, "run flowers").ends(2).with_one_error();
+    done.says("`data.label` is for tables, and `digits` is none; remove it");
+    assert!(!bench.path("results").exists());
+}
+
+#[test]
+fn net_of_a_table_classifies_rows() {
+    let bench = Bench::new();
+    let recipe = on_flowers();
+    let start = recipe.find("[data]").unwrap();
+    let recipe = &recipe[start..recipe.find("[[arms]]").unwrap()];
+    bench.write("flowers.toml", recipe.replace("epochs = 2", "epochs = 20"));
+    bench.write("data/flowers.csv", flowers());
+    run(&bench, "train flowers.toml --out nets").ends(0);
+    run(&bench, "evaluate nets/flowers.toml").ends(0);
+    bench.write("new.csv", "height,width\n1010,0.3\n1250,-0.6\n");
+    let done = run(&bench, "predict nets/flowers.toml new.csv").ends(0);
+    let classes: Vec<_> = done
+        .out
+        .lines()
+        .map(|line| line.contains("\"class\":1"))
+        .collect();
+    assert_eq!(classes, [false, true], "{}", done.out);
+    bench.write("new.csv", "1010,tall\n");
+    let done = run(&bench, "predict nets/flowers.toml new.csv").ends(5);
+    done.says("line 1: `tall` is not a finite number");
+}

@@ -12,15 +12,15 @@ mod decode;
 mod packed;
 mod tree;
 
-use super::dataset::Examples;
-use super::locate::SearchPath;
-use super::registered::{self, Images, Loading};
-use crate::recipe::{Corrupt, DataName};
+use super::examples::Examples;
+use super::registered::{Images, Loading};
+use crate::recipe::Corrupt;
 use decode::{Decoded, decode};
 use packed::{Contents, Packed};
 use rayon::prelude::*;
 use std::path::Path;
 use tree::Tree;
+pub(super) use tree::candidates;
 
 /// Largest number of pixel bytes of a data set.
 const MAX_BYTES: usize = 4 << 30;
@@ -28,30 +28,11 @@ const MAX_BYTES: usize = 4 << 30;
 /// Most files that an error or a warning names.
 const MOST_NAMED: usize = 5;
 
-/// Makes every folder of images on the search path that has the name of no other data set a data set of its
-/// own. Nothing is searched before a name is read that is not known, or all data sets are listed.
-pub(crate) fn register_found() {
-    DataName::find_by(search);
-}
-
-fn search() {
-    let search_path = SearchPath::from_env();
-    let cache = search_path.cache().map(Path::to_owned);
-    for (name, path) in tree::candidates(&search_path.folders()) {
-        let cache = cache.clone();
-        let source = format!("{}", path.display());
-        let load = move |corrupt| load(&name_of(&path), &path, cache.as_deref(), corrupt);
-        registered::register_folder(&name, source, Box::new(load));
-    }
-}
-
-fn name_of(folder: &Path) -> String {
-    let name = folder.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
 /// Reads the images in `folder`.
-fn load(
+///
+/// # Errors
+/// If there are none, they have several sizes, or some cannot be decoded and are not to be skipped.
+pub(super) fn load(
     name: &str,
     folder: &Path,
     cache: Option<&Path>,
@@ -142,30 +123,24 @@ fn finish(tree: &Tree, contents: Contents, corrupt: Corrupt) -> Result<Loading, 
     let features: usize = contents.shape.iter().product();
     let is_broken = |index| broken.binary_search_by_key(&index, |(i, _)| *i).is_ok();
     let kept = (tree.files.iter().enumerate()).filter(|(index, _)| !is_broken(*index));
-    let (mut train, mut test) = (no_examples(), no_examples());
+    let (mut train, mut test) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for ((_, file), pixels) in kept.zip(contents.pixels.chunks_exact(features)) {
-        let part = if file.test { &mut test } else { &mut train };
-        part.pixels.extend_from_slice(pixels);
-        part.labels.push(file.label);
+        let (all, labels) = if file.test { &mut test } else { &mut train };
+        all.extend_from_slice(pixels);
+        labels.push(file.label);
     }
+    let examples = |(pixels, labels)| Examples::images(pixels, labels);
     let images = Images {
         shape: contents.shape,
         classes: tree.classes.len(),
         max_pixel: u8::MAX,
-        train,
-        test: tree.has_test.then_some(test),
+        train: examples(train),
+        test: tree.has_test.then(|| examples(test)),
     };
     Ok(Loading {
         images,
         class_names: tree.classes.clone(),
     })
-}
-
-const fn no_examples() -> Examples {
-    Examples {
-        pixels: Vec::new(),
-        labels: Vec::new(),
-    }
 }
 
 /// The first files that cannot be decoded, with the reason.

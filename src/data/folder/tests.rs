@@ -63,11 +63,11 @@ fn classes_are_sorted_and_parts_kept_apart() {
     assert_eq!(class_names, ["ant", "cat"]);
     assert_eq!((images.shape, images.classes), ([2, 3, 1], 2));
     assert_eq!(images.train.labels, [0, 1]);
-    assert_eq!(images.train.pixels, [[20; 6], [10; 6]].concat());
+    assert_eq!(images.train.pixels().unwrap(), [[20; 6], [10; 6]].concat());
     let test = images.test.unwrap();
     assert_eq!(
-        (test.labels, test.pixels),
-        (vec![0, 1], [[40; 6], [30; 6]].concat())
+        test,
+        Examples::images([[40; 6], [30; 6]].concat(), vec![0, 1])
     );
 }
 
@@ -89,7 +89,7 @@ fn grey_images_beside_colour_ones_become_colour() {
     write(dir.path(), "b/1.png", &png(9, RGB));
     let images = loaded(dir.path()).unwrap().images;
     assert_eq!(images.shape, [2, 3, 3]);
-    assert_eq!(images.train.pixels, [[7; 18], [9; 18]].concat());
+    assert_eq!(images.train.pixels().unwrap(), [[7; 18], [9; 18]].concat());
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn corrupt_images_are_named_and_left_out_only_on_request() {
     assert!(error.starts_with(start), "{error}");
     let kept = load("set", dir.path(), None, Corrupt::Skip).unwrap().images;
     assert_eq!(kept.train.labels, [0, 1]);
-    assert_eq!(kept.train.pixels, [[20; 6], [10; 6]].concat());
+    assert_eq!(kept.train.pixels().unwrap(), [[20; 6], [10; 6]].concat());
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) struct ImageFile {
 
 /// Name and path of every folder below `folders` that may hold images by class and whose name may be that
 /// of a data set. The first of two folders of one name counts. Only their first levels are looked at.
-pub(super) fn candidates(folders: &[PathBuf]) -> Vec<(String, PathBuf)> {
+pub(in crate::data) fn candidates(folders: &[PathBuf]) -> Vec<(String, PathBuf)> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for folder in folders {
         for name in subfolders(folder).unwrap_or_default() {
@@ -166,10 +166,7 @@ fn is(entry: &DirEntry, kind: fn(&fs::FileType) -> bool, target: fn(&Path) -> bo
     }
 }
 
-fn names(
-    folder: &Path,
-    wanted: impl Fn(&DirEntry, &str) -> bool,
-) -> Result<Vec<String>, String> {
+fn names(folder: &Path, wanted: impl Fn(&DirEntry, &str) -> bool) -> Result<Vec<String>, String> {
     let failed = |error| format!("cannot read the folder `{}`: {error}", folder.display());
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
