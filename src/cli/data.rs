@@ -4,6 +4,7 @@ use super::arguments::{Format, FormatArg};
 use super::console::Console;
 use super::data_sheet;
 use super::exit::{Code, Failure};
+use super::fetch;
 use super::table::plain;
 use crate::data::{self, CatalogEntry, CheckedData, DataError, DataStatus, Dataset, Kind};
 use crate::recipe::{DataConfig, DataName};
@@ -37,6 +38,8 @@ enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Download a data set that has a public home
+    Fetch(fetch::Args),
     /// Read data sets and compare them with their published facts
     Check {
         /// Name of a data set [default: all available ones]
@@ -90,6 +93,7 @@ pub(super) fn data(args: &Args, console: &Console) -> Result<Code, Failure> {
             let config = table.config(named(name)?);
             show(&config, sheet.as_deref(), format.format, console)
         }
+        Verb::Fetch(args) => fetch::fetch(args, named(args.name())?, console),
         Verb::Check {
             name,
             table,

@@ -5,8 +5,10 @@ use super::tips;
 use crate::card::CardError;
 use crate::data::DataError;
 use crate::device::DeviceError;
+use crate::fetch::{FetchError, Source};
 use crate::files::FileError;
 use crate::plot::PlotError;
+use crate::recipe::DataName;
 use crate::report::{DeriveError, SpliceError};
 use crate::run::lock::LockError;
 use crate::run::looks::LooksError;
@@ -140,7 +142,21 @@ impl From<DataError> for Failure {
             | DataError::OtherContent { .. }
             | DataError::Registered { .. } => Code::Unavailable,
         };
-        Self::of(code, &error)
+        let mut message = chain(&error);
+        if let DataError::Missing { name, .. } = &error
+            && DataName::BUILT_IN
+                .into_iter()
+                .any(|known| known.key() == *name && Source::of(known).is_some())
+        {
+            message.push_str(&format!("; `ablate data fetch {name}` downloads them"));
+        }
+        Self::new(code, message)
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Self::of(Code::Unavailable, &error)
     }
 }
 

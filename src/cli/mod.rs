@@ -17,6 +17,7 @@ mod estimate;
 mod evaluate;
 mod exit;
 mod explain;
+mod fetch;
 mod folder;
 mod found;
 mod fsck;

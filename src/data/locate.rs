@@ -89,7 +89,7 @@ impl SearchPath {
     }
 
     /// The folder into which data sets of the user's own belong, if there is one.
-    pub(super) fn first(&self) -> Option<&Path> {
+    pub fn first(&self) -> Option<&Path> {
         let mut folders = self.data_dir.iter().chain(&self.xdg_folders);
         folders.next().map(PathBuf::as_path)
     }

@@ -4,8 +4,7 @@
 //! from the training examples of that split. Everything stays on the host as bytes; the trainer
 //! decides what goes to a device.
 //!
-//! [`locate`] documents where files are searched and [`idx`] how they are read; nothing is
-//! downloaded. [`catalog`] holds the facts about data sets, [`content`] defines the hash that identifies
+//! [`locate`] documents where files are searched and [`idx`] how they are read. [`catalog`] holds the facts about data sets, [`content`] defines the hash that identifies
 //! their content. [`registered`] holds the data sets of other programs, folders of images, and tables.
 
 pub mod catalog;

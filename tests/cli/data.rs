@@ -387,3 +387,17 @@ fn net_of_a_table_classifies_rows() {
     let done = run(&bench, "predict nets/flowers.toml new.csv").ends(5);
     done.says("line 1: `tall` is not a finite number");
 }
+
+#[test]
+fn download_that_fails_says_where_files_belong() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("data")).unwrap();
+    // Nobody listens on port 1.
+    let done = run(&bench, "data fetch mnist --mirror http://127.0.0.1:1/mnist").ends(5);
+    done.says("cannot download `http://127.0.0.1:1/mnist/train-images-idx3-ubyte.gz`")
+        .says("and put it into `")
+        .says("data/mnist`");
+    run(&bench, "data fetch digits").ends(2).with_one_error();
+    let list = run(&bench, "data list --format json").ends(0);
+    list.shows("`ablate data fetch cifar10` downloads them");
+}

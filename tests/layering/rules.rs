@@ -208,13 +208,18 @@ pub(crate) fn plotters_elsewhere(src: &[Source]) -> Vec<String> {
     })
 }
 
-/// Starting of processes outside `program`, `worker` and `provenance`, which asks git; tests aside.
+/// Starting of processes outside `program`, `worker`, `provenance`, which asks git, and `fetch`, which downloads;
+/// tests aside.
 pub(crate) fn processes_elsewhere(src: &[Source]) -> Vec<String> {
-    outside(src, &["program", "worker", "provenance"], |source| {
-        source.code.contains("Command::new")
-            && source.names("std")
-            && below(&source.code, "std").contains("process")
-    })
+    outside(
+        src,
+        &["program", "worker", "provenance", "fetch"],
+        |source| {
+            source.code.contains("Command::new")
+                && source.names("std")
+                && below(&source.code, "std").contains("process")
+        },
+    )
 }
 
 /// Uses of the suite around it in the trainer of programs.
