@@ -6,6 +6,7 @@ pub mod cli;
 pub mod compare;
 pub mod data;
 pub mod device;
+pub mod export;
 pub mod fetch;
 pub mod files;
 pub mod machine;

@@ -17,6 +17,7 @@ mod estimate;
 mod evaluate;
 mod exit;
 mod explain;
+mod export;
 mod fetch;
 mod folder;
 mod found;
@@ -27,6 +28,7 @@ mod judge;
 mod list;
 mod logging;
 mod looks;
+mod man;
 mod manifest;
 mod measure;
 mod models;
@@ -158,6 +160,8 @@ enum Verb {
     Explain(explain::Args),
     /// Compare two results, arm by arm, and their settings
     Diff(diff::Args),
+    /// Export scores, tables and text for other tools and papers
+    Export(export::Args),
     /// Validate experiment files without training
     Check(check::Args),
     /// Rebuild reports and figures from the records, or check them
@@ -182,6 +186,8 @@ enum Verb {
     Devices(devices::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Print the manual page, or write one per verb
+    Man(man::Args),
     /// Answer requests from standard input, one JSON object per line
     ///
     /// `ablate run` starts this as a worker process.
@@ -236,6 +242,7 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::Show(args)) => show::show(&args, console),
         Some(Verb::Explain(args)) => explain::explain(&args, console),
         Some(Verb::Diff(args)) => diff::diff(&args, console),
+        Some(Verb::Export(args)) => export::export(&args, console),
         Some(Verb::Check(args)) => check::check(&args, console),
         Some(Verb::Report(args)) => report::report(&args, console),
         Some(Verb::Verify(args)) => verify::verify(&args, console),
@@ -248,6 +255,7 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::Data(args)) => data::data(&args, console),
         Some(Verb::Devices(args)) => devices::devices(&args, console),
         Some(Verb::Completions(args)) => completions::completions(&args, console),
+        Some(Verb::Man(args)) => man::man(&args, console),
         Some(Verb::Serve(_)) => serve::serve(),
     }
 }

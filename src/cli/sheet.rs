@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::exit::Failure;
+use crate::text::latex::escaped;
 use crate::text::markdown::{Align, Table};
 use crate::text::wrap::{TERMINAL_WIDTH, wrap_cell};
 use clap::{Args, ValueEnum};
@@ -139,7 +140,7 @@ impl Sheet {
     /// A table for LaTeX with the package booktabs.
     pub(crate) fn latex(&self) -> String {
         let line = |cells: &mut dyn Iterator<Item = &String>| {
-            let cells: Vec<String> = cells.map(|cell| latex(cell)).collect();
+            let cells: Vec<String> = cells.map(|cell| escaped(cell)).collect();
             format!("    {} \\\\\n", cells.join(" & "))
         };
         let align: String = (self.columns.iter())
@@ -151,7 +152,7 @@ impl Sheet {
         let mut out = format!(
             "% \\usepackage{{booktabs}}\n\\begin{{table}}\n  \\centering\n  \\caption{{{}}}\n  \
              \\begin{{tabular}}{{{align}}}\n    \\toprule\n",
-            latex(&self.caption)
+            escaped(&self.caption)
         );
         out.push_str(&line(&mut self.columns.iter().map(|(name, _)| name)));
         out.push_str("    \\midrule\n");
@@ -214,38 +215,6 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// `text` with LaTeX's own characters escaped; backticks, which mark code, become typewriter.
-fn latex(text: &str) -> String {
-    let mut out = String::new();
-    let mut in_code = false;
-    for c in text.chars() {
-        match c {
-            '`' => {
-                out.push_str(if in_code { "}" } else { "\\texttt{" });
-                in_code = !in_code;
-            }
-            '&' | '%' | '$' | '#' | '_' | '{' | '}' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '\\' => out.push_str("\\textbackslash{}"),
-            '~' => out.push_str("\\textasciitilde{}"),
-            '^' => out.push_str("\\textasciicircum{}"),
-            '±' => out.push_str("$\\pm$"),
-            '\u{2212}' => out.push_str("$-$"),
-            '×' => out.push_str("$\\times$"),
-            '–' => out.push_str("--"),
-            '<' => out.push_str("$<$"),
-            '>' => out.push_str("$>$"),
-            c => out.push(c),
-        }
-    }
-    if in_code {
-        out.push('}');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,7 +247,7 @@ mod tests {
     #[test]
     fn latex_escapes_its_own_characters() {
         assert_eq!(
-            latex("`a_b` 5 % ± \u{2212}1"),
+            escaped("`a_b` 5 % ± \u{2212}1"),
             "\\texttt{a\\_b} 5 \\% $\\pm$ $-$1"
         );
         let mut sheet = Sheet::new("Arms", [("arm".to_owned(), Align::Left)]);

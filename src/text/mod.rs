@@ -2,6 +2,7 @@
 //! of commands, lines of tables, Markdown, wrapped lines, and bytes that are not text.
 
 pub mod csv;
+pub mod latex;
 pub mod markdown;
 pub mod number;
 pub mod placeholder;

@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod data;
 mod errors;
+mod export;
 mod fsck;
 mod gpu;
 mod hostile;
