@@ -333,13 +333,13 @@ fn table_is_a_data_set() {
         .ends(0)
         .shows("ok");
     run(&bench, "run flowers").ends(0).says("trained 6 cells");
-    run(&bench, "run flowers").ends(0).says("reused 6 cells");
+    run(&bench, "run flowers").ends(0).says("reused 6");
     // The form of the file does not count, its numbers do.
     bench.write(
         "data/flowers.csv",
         flowers().replace(',', ";").replace('\n', "\r\n"),
     );
-    run(&bench, "run flowers").ends(0).says("reused 6 cells");
+    run(&bench, "run flowers").ends(0).says("reused 6");
     bench.write("data/flowers.csv", flowers().replace("1000,", "1001,"));
     run(&bench, "plan flowers --no-time")
         .ends(0)
