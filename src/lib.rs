@@ -3,6 +3,7 @@
 pub mod analysis;
 pub mod card;
 pub mod cli;
+pub mod cluster;
 pub mod compare;
 pub mod data;
 pub mod device;

@@ -38,12 +38,16 @@ fn cpu_model(cpus: &str) -> Option<String> {
 }
 
 /// Number of cores to use: those that the system grants this process (cgroup quotas included), at
-/// most `RAYON_NUM_THREADS`.
+/// most `RAYON_NUM_THREADS`, and at most those that Slurm grants its task.
 pub fn cores() -> usize {
-    let most = std::env::var("RAYON_NUM_THREADS").ok();
-    let most = most.and_then(|n| n.trim().parse().ok()).filter(|n| *n > 0);
+    let most = |name: &str| {
+        let text = std::env::var(name).ok()?;
+        text.trim().parse().ok().filter(|n| *n > 0)
+    };
+    let limits = ["RAYON_NUM_THREADS", "SLURM_CPUS_PER_TASK"];
     let granted = thread::available_parallelism().map_or(1, usize::from);
-    granted.min(most.unwrap_or(usize::MAX))
+    let limits = limits.into_iter().filter_map(most);
+    limits.fold(granted, usize::min)
 }
 
 /// Threads per job when `jobs` jobs run at the same time.

@@ -1,14 +1,18 @@
 //! Arguments that several verbs share.
 
+use super::exit::Failure;
 use super::select::Selection;
 use super::trainer::default_jobs;
 use super::{root, variant};
 use crate::machine::cores;
+use crate::provenance::Setting;
+use crate::run::share::Sharing;
 use crate::spec::Spec;
 use clap::{Args, ValueEnum};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Parses a count of at least 1.
 pub(crate) fn positive(text: &str) -> Result<NonZeroUsize, String> {
@@ -24,6 +28,25 @@ pub(crate) const RESULTS: &str = "results";
 
 /// Folder for all other results.
 pub(crate) const OTHER_RESULTS: &str = "ablate-results";
+
+/// Variable with the time without a sign of life after which another process counts as dead.
+pub(crate) const LEASE: &str = "ABLATE_LEASE_SECONDS";
+
+/// The lease that the environment gives, or the usual one.
+///
+/// # Errors
+/// If it is no number of at least 1.
+pub(crate) fn lease() -> Result<Duration, Failure> {
+    let Some(text) = std::env::var(LEASE).ok().filter(|text| !text.is_empty()) else {
+        return Ok(Sharing::LEASE);
+    };
+    let seconds = text.parse().ok().filter(|seconds| *seconds >= 1);
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        Failure::usage(format!(
+            "`{LEASE}` is `{text}`; it must be a whole number of seconds, at least 1"
+        ))
+    })
+}
 
 /// Format of output on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -197,6 +220,10 @@ pub(crate) struct RunSettings {
     /// instead of training its cells again
     #[arg(long, conflicts_with = "fresh", verbatim_doc_comment)]
     pub(crate) adopt: bool,
+    /// Where machines share the run: train all cells of a
+    /// seed on one kind of CPU or GPU
+    #[arg(long, verbatim_doc_comment)]
+    pub(crate) pin_kind: bool,
 }
 
 impl RunSettings {
@@ -209,7 +236,20 @@ impl RunSettings {
             fresh,
             isolate: false,
             adopt: false,
+            pin_kind: false,
         }
+    }
+
+    /// How a run under the conditions of `setting` shares its results folder.
+    ///
+    /// # Errors
+    /// If `ABLATE_LEASE_SECONDS` is no number of seconds.
+    pub(crate) fn sharing(&self, setting: &Setting) -> Result<Sharing, Failure> {
+        Ok(Sharing {
+            lease: lease()?,
+            kind: self.pin_kind.then(|| setting.kind()),
+            ..Sharing::default()
+        })
     }
 
     /// The device that the command line or the environment names; an empty `ABLATE_DEVICE` counts as unset.

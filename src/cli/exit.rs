@@ -3,6 +3,7 @@
 use super::console::Console;
 use super::tips;
 use crate::card::CardError;
+use crate::cluster::QueueError;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::fetch::{FetchError, Source};
@@ -209,7 +210,14 @@ impl From<RunError> for Failure {
             RunError::File(error) | RunError::Lock(LockError::File(error)) => error.into(),
             RunError::Lock(error @ LockError::Held { .. }) => Self::of(Code::Stopped, &error),
             RunError::Record(error) => error.into(),
+            RunError::Disagreement(error) => Self::of(Code::Differs, &*error),
         }
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        Self::of(Code::Unavailable, &error)
     }
 }
 

@@ -22,6 +22,7 @@ mod fetch;
 mod folder;
 mod found;
 mod fsck;
+mod guests;
 mod init;
 mod instructions;
 mod judge;
@@ -47,6 +48,8 @@ mod serve;
 mod sheet;
 mod show;
 mod signals;
+mod status;
+mod submit;
 mod table;
 mod tips;
 mod train;
@@ -57,6 +60,7 @@ mod verify;
 mod vs;
 mod weights;
 mod work;
+mod worker;
 
 use crate::spec::Registry;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
@@ -87,6 +91,8 @@ Examples:
   ablate verify --cells 5              retrain 5 recorded cells and compare
   ablate fsck --repair                 check results folders, and repair them
   ablate compare --devices flex,wgpu   compare two devices: speed and results
+  ablate worker results/mine           help another process with its cells
+  ablate submit slurm mine.toml        train on a cluster
 
 Results of unchanged experiments from `experiments/` on the default device go
 to `results/`, all other results to `ablate-results/`. `--results DIR` chooses
@@ -106,6 +112,8 @@ Environment:
   ABLATE_DEVICE      default device of `run` and `plan`
   ABLATE_DATA_DIR    folder that holds the data sets (see `ablate data list`)
   RAYON_NUM_THREADS  number of cores to use at most
+  ABLATE_LEASE_SECONDS  time without a sign of life after which another process
+                     of a shared run counts as dead [default: 60]
   ABLATE_MAX_CPU_ISA widest vector instructions to use: scalar, avx2 or avx512
                      (the same bits for avx2 and avx512)
   RUST_LOG           log level of libraries, such as `info`
@@ -150,6 +158,12 @@ enum Verb {
     Vs(Box<vs::Args>),
     /// Compare scores that exist already
     Judge(Box<judge::Args>),
+    /// Train cells of an experiment that other processes share
+    Worker(Box<worker::Args>),
+    /// Hand missing cells to the queue of a cluster
+    Submit(Box<submit::Args>),
+    /// Say which cells are done, running, queued, failed, missing
+    Status(Box<status::Args>),
     /// Preview a run: cells to train, time, detectable differences
     Plan(plan::Args),
     /// List the experiments and their verdicts
@@ -237,6 +251,9 @@ fn perform(verb: Option<Verb>, console: &Arc<Console>) -> Result<Code, Failure> 
         Some(Verb::New(args)) => new::new(&args, console),
         Some(Verb::Vs(args)) => vs::vs(&args, console),
         Some(Verb::Judge(args)) => judge::judge(&args, console),
+        Some(Verb::Worker(args)) => worker::worker(&args, console),
+        Some(Verb::Submit(args)) => submit::submit(&args, console),
+        Some(Verb::Status(args)) => status::status(&args, console),
         Some(Verb::Plan(args)) => plan::plan(&args, console),
         Some(Verb::List(args)) => list::list(&args, console),
         Some(Verb::Show(args)) => show::show(&args, console),

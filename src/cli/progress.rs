@@ -103,6 +103,15 @@ impl Events for RunProgress<'_> {
         }
     }
 
+    fn job_elsewhere(&self, job: &Job) {
+        self.console.bar().inc(units(job));
+        let (name, cells) = (self.experiment, counted(job.cells.len(), "cell"));
+        self.console.detail(&format!(
+            "{name}: another process trained {cells} of `{}`",
+            job.arm
+        ));
+    }
+
     fn notice(&self, text: &str) {
         self.console.info(&format!("{}: {text}", self.experiment));
     }

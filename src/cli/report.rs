@@ -7,7 +7,7 @@ use super::folder::{self, DerivedFile};
 use super::looks;
 use super::manifest::{self, published};
 use super::select::{ALL, Selection};
-use super::variant;
+use super::{guests, variant};
 use crate::analysis::Summary;
 use crate::data;
 use crate::files::{FileError, absolute, read_text};
@@ -102,6 +102,9 @@ fn reports(args: &Args, console: &Console) -> Result<Reports, Failure> {
     }
     let given = args.selection.gives_seeds();
     variant::check_files(&specs, &results)?;
+    if !args.check {
+        guests::take_in(&specs, &results, console)?;
+    }
     let specs = (specs.into_iter())
         .map(|spec| looks::recorded(spec, &results, given))
         .collect::<Result<Vec<_>, _>>()?;

@@ -1,6 +1,6 @@
 //! `ablate run`.
 
-use super::arguments::{Results, ResultsArg, RunSettings};
+use super::arguments::{Results, ResultsArg, RunSettings, lease};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::looks::{self, Next, UntilDecided};
@@ -16,6 +16,7 @@ use crate::files::check_writable;
 use crate::provenance::run_recorded;
 use crate::record::CellRecord;
 use crate::report::{Derived, REPORT_FILE, answer, changed_by, claims_text, unchanged};
+use crate::run::share::Sharing;
 use crate::run::{RunOptions, RunReport, looks as looks_file, runs};
 use crate::spec::{Claim, Spec};
 use crate::text::counted;
@@ -315,7 +316,13 @@ impl Run<'_> {
         let jobs = self.settings.jobs(spec);
         let trainer = trainer::trainer_of(spec, &work.plan.device, false, jobs, &folder)?;
         let (console, stop) = (self.console, &self.stop);
-        let records = seeds::check(&work.plan, design, &folder, &*trainer, jobs, console, stop)?;
+        let sharing = Sharing {
+            lease: lease()?,
+            ..Sharing::default()
+        };
+        let records = seeds::check_once(
+            &work.plan, design, &folder, &sharing, &*trainer, jobs, console, stop,
+        )?;
         let ran = |id: &str| records.iter().any(|record| record.id == id);
         work.jobs
             .retain(|job| !job.cells.iter().all(|cell| ran(&cell.id)));
@@ -396,6 +403,7 @@ impl Run<'_> {
             adopt: settings.adopt,
             records,
             results: self.results.to_owned(),
+            sharing: settings.sharing(&setting)?,
         };
         let (device, folder) = (&work.plan.device, self.results.join(&spec.name));
         let trainer = match self.keep_weights {

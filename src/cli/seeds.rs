@@ -8,20 +8,57 @@ use crate::files::{read_text, write_atomic};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
 use crate::run::events::Silent;
+use crate::run::share::{Share, Sharing};
 use crate::spec::ProgramDesign;
 use crate::trainer::{Job, StopFlag, Trainer};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// File name in a results folder.
 pub(crate) const NAME: &str = "seeds.json";
+
+/// Name of the claim on the check.
+const CLAIM: &str = "seeds";
 
 /// Reads the check of the seeds in `folder`, if there is one.
 pub(super) fn read(folder: &Path) -> Option<SeedCheck> {
     let text = read_text(&folder.join(NAME)).ok()?;
     serde_json::from_str(&text).ok()
+}
+
+/// Time between looks at whether another process has checked the seeds.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// As [`check`], but of the processes that share `folder` only one runs the cells, and the others wait.
+///
+/// # Errors
+/// As [`check`].
+#[expect(clippy::too_many_arguments, reason = "those of `check` and how to share")]
+pub(super) fn check_once(
+    plan: &Plan,
+    design: &ProgramDesign,
+    folder: &Path,
+    sharing: &Sharing,
+    trainer: &dyn Trainer,
+    jobs: usize,
+    console: &Console,
+    stop: &StopFlag,
+) -> Result<Vec<CellRecord>, Failure> {
+    let mut share = Share::join(folder, sharing)?;
+    let is_known = || {
+        let cell = plan.cells.first();
+        read(folder).is_some_and(|check| cell.is_some_and(|cell| check.cell == cell.id))
+    };
+    while !is_known() && !share.claim(CLAIM)? {
+        if stop.stopped() {
+            return Err(signals::stopped(&plan.spec.name));
+        }
+        thread::sleep(LOOK);
+    }
+    check(plan, design, folder, trainer, jobs, console, stop)
 }
 
 /// Runs the first cell of `plan` twice and a cell with another seed once, unless that was done before, and

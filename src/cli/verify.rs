@@ -12,6 +12,7 @@ use crate::machine::cores;
 use crate::plan::{Plan, PlannedCell};
 use crate::provenance::{Provenance, fingerprint, instructions};
 use crate::record::{CellRecord, Outcome};
+use crate::run::share::Sharing;
 use crate::run::{Reproduction, RunOptions, contradictions, described, journal, run_spec, runs};
 use crate::spec::Spec;
 use crate::trainer::StopFlag;
@@ -394,6 +395,7 @@ fn retrain(
         adopt: false,
         records: Vec::new(),
         results: scratch.path().to_owned(),
+        sharing: Sharing::default(),
     };
     let trainer = trainer::trainer_of(spec, device, isolate, workers, &folder)?;
     let progress = RunProgress::new(console, name, jobs);

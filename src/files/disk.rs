@@ -95,6 +95,30 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).open(path)
 }
 
+/// Creates the symbolic link `path` to `target`, which need not exist.
+pub(super) fn link(path: &Path, target: &str) -> io::Result<()> {
+    permit(Call::Create(path), 0)?;
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(target, path);
+    #[cfg(not(unix))]
+    {
+        let _ = target;
+        Err(ErrorKind::Unsupported.into())
+    }
+}
+
+/// Writes `bytes` at the end of the file `path`, and does not wait until they are on disk.
+pub(super) fn add(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = open(path, File::options().append(true))?;
+    write_all(&mut file, path, bytes)
+}
+
+/// Removes the empty folder `path`.
+pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+    permit(Call::Remove(path), 0)?;
+    fs::remove_dir(path)
+}
+
 pub(super) fn write_all(file: &mut File, path: &Path, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let most = permit(Call::Write(path, bytes), bytes.len())?;

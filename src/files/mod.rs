@@ -4,6 +4,7 @@
 //! device in place of a file is an error at once; reading it could wait forever.
 
 mod disk;
+mod exclusive;
 #[cfg(test)]
 pub(crate) mod faults;
 mod leftovers;
@@ -14,6 +15,7 @@ mod paths;
 mod sums;
 
 pub(crate) use disk::{Appended, is_at, open as open_for};
+pub(crate) use exclusive::{read_exclusive, write_exclusive};
 pub(crate) use leftovers::is_leftover;
 pub use leftovers::remove_leftovers;
 pub use open::{open, read, read_text};
@@ -131,6 +133,26 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     let removed = disk::remove(path).and_then(|()| disk::sync_folder(folder_of(path)));
     removed.map_err(FileError::of("remove", path))
+}
+
+/// Adds `bytes` to the end of the file `path`. A power cut may lose them.
+pub(crate) fn append_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    disk::add(path, bytes)
+}
+
+/// Removes the file `path`. A power cut may bring it back.
+pub(crate) fn remove_unsynced(path: &Path) -> io::Result<()> {
+    disk::remove(path)
+}
+
+/// Creates `folder` and the folders above it.
+pub(crate) fn create_folders(folder: &Path) -> Result<(), FileError> {
+    disk::create_folders(folder).map_err(FileError::of("create", folder))
+}
+
+/// Removes `folder` if it is empty. A power cut may bring it back.
+pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
+    disk::remove_folder(folder)
 }
 
 fn folder_of(path: &Path) -> &Path {

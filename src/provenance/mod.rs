@@ -12,7 +12,7 @@ mod origins;
 
 pub use file::{NAME, ProvenanceError, RUNNING_NAME};
 pub use git::Revision;
-pub use origins::{republish, run_recorded};
+pub use origins::{gather, republish, run_recorded};
 
 use crate::device::{self, DeviceInfo, DeviceKind};
 use crate::machine::{Machine, cores};
@@ -152,6 +152,34 @@ pub struct Setting {
     pub data: BTreeMap<String, String>,
 }
 
+impl Setting {
+    /// The kind of machine that trains: the adapter of a GPU, or else the CPU with its instruction set.
+    pub fn kind(&self) -> String {
+        let cpu = Machine::this().cpu;
+        let instructions = instructions(&self.device);
+        kind(self.adapter.as_deref(), cpu.as_deref(), instructions.as_deref())
+    }
+}
+
+impl Block {
+    /// The kind of machine that trained its cells.
+    pub fn kind(&self) -> String {
+        kind(
+            self.run.adapter.as_deref(),
+            self.machine.cpu.as_deref(),
+            self.run.instructions.as_deref(),
+        )
+    }
+}
+
+fn kind(adapter: Option<&str>, cpu: Option<&str>, instructions: Option<&str>) -> String {
+    match (adapter, instructions) {
+        (Some(adapter), _) => adapter.to_owned(),
+        (None, Some(instructions)) => format!("{} ({instructions})", cpu.unwrap_or("CPU")),
+        (None, None) => cpu.unwrap_or("CPU").to_owned(),
+    }
+}
+
 /// What ran, and its duration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -204,6 +232,21 @@ pub fn instructions(device: &str) -> Option<String> {
 fn unix_seconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+impl From<Provenance> for Block {
+    /// The conditions of the last run, without any cell.
+    fn from(of: Provenance) -> Self {
+        Self {
+            build: of.build,
+            revision: of.revision,
+            machine: of.machine,
+            data: of.data,
+            run: of.run,
+            reproduced: of.reproduced,
+            cells: BTreeSet::new(),
+        }
+    }
 }
 
 impl Provenance {

@@ -5,9 +5,11 @@ use super::{Block, Build, Provenance, RunDetails, Setting, instructions, iso_860
 use crate::files::FileError;
 use crate::machine::Machine;
 use crate::plan::Plan;
+use crate::record::CellRecord;
+use crate::run::share::{Part, Sharing};
 use crate::run::{Events, RunError, RunOptions, RunReport, Session};
 use crate::text::counted;
-use crate::trainer::{StopFlag, Trainer};
+use crate::trainer::{Job, Progress, StopFlag, Trainer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -111,6 +113,29 @@ impl Origins {
         self.begin()
     }
 
+    /// Takes in the origins of the cells that guests trained. Returns whether there are any.
+    fn take_in(&mut self, parts: &[Part]) -> bool {
+        for part in parts.iter().filter(|part| !part.cells.is_empty()) {
+            for block in &mut self.blocks {
+                block.cells.retain(|id| !part.cells.contains(id));
+            }
+            self.unknown.retain(|id| !part.cells.contains(id));
+            match Provenance::load(&part.origin()) {
+                // Before the block of this run, which is the last.
+                Ok(Some(found)) => self.blocks.insert(
+                    0,
+                    Block {
+                        cells: part.cells.clone(),
+                        ..found.into()
+                    },
+                ),
+                _ => self.unknown.extend(part.cells.iter().cloned()),
+            }
+        }
+        self.blocks = merged(std::mem::take(&mut self.blocks));
+        parts.iter().any(|part| !part.cells.is_empty())
+    }
+
     /// Writes `provenance.json` for the cells `planned`, before `runs.jsonl`. Nothing is written where no
     /// origin is known.
     ///
@@ -134,7 +159,9 @@ impl Origins {
     }
 }
 
-/// Runs `plan` like [`crate::run::run_spec`], and writes the origin of every record before the record.
+/// Runs `plan` like [`crate::run::run_spec`], and writes the origin of every record before the record. A process that
+/// shares the folder as a guest, and may own it, waits until the owner has ended, and then owns it: so the results are
+/// complete when this returns.
 ///
 /// # Errors
 /// As [`Session`].
@@ -146,23 +173,120 @@ pub fn run_recorded(
     stop: &StopFlag,
     setting: &Setting,
 ) -> Result<RunReport, RunError> {
-    let mut session = Session::open(plan, options, events)?;
+    let session = Session::open(plan, options, events)?;
+    if session.is_owner() {
+        return as_owner(session, plan, trainer, events, stop, setting);
+    }
+    let mut report = as_guest(session, trainer, options, events, stop, setting)?;
+    if !report.stopped && !options.sharing.guest {
+        report.stopped = !gather(plan, options, events, stop, setting)?;
+    }
+    Ok(report)
+}
+
+/// Takes what guests left in the results folder of `plan` into its journal, and writes `runs.jsonl` if every cell has a
+/// record. Waits for another process that owns the folder. Returns whether `runs.jsonl` was written.
+///
+/// # Errors
+/// As [`Session`].
+pub fn gather(
+    plan: &Plan,
+    options: &RunOptions,
+    events: &dyn Events,
+    stop: &StopFlag,
+    setting: &Setting,
+) -> Result<bool, RunError> {
+    let sharing = Sharing {
+        guest: false,
+        cells: Some(BTreeSet::new()),
+        ..options.sharing.clone()
+    };
+    let options = RunOptions {
+        fresh: false,
+        adopt: false,
+        records: Vec::new(),
+        sharing,
+        ..options.clone()
+    };
+    while !stop.stopped() {
+        let session = Session::open(plan, &options, events)?;
+        if session.is_owner() {
+            let complete = !session.will_change();
+            as_owner(session, plan, &Nothing, events, stop, setting)?;
+            return Ok(complete);
+        }
+        session.wait_for_owner(stop)?;
+    }
+    Ok(false)
+}
+
+/// Trains nothing, where every cell is recorded.
+struct Nothing;
+
+impl Trainer for Nothing {
+    fn train(&self, _: &Job, _: &dyn Progress, _: &StopFlag) -> Option<Vec<CellRecord>> {
+        None
+    }
+
+    fn estimate(&self, _: &Job) -> Option<f64> {
+        None
+    }
+}
+
+fn as_owner(
+    mut session: Session<'_>,
+    plan: &Plan,
+    trainer: &dyn Trainer,
+    events: &dyn Events,
+    stop: &StopFlag,
+    setting: &Setting,
+) -> Result<RunReport, RunError> {
     let mut origins = Origins::of(&session, setting);
+    origins.take_in(session.parts());
     if !origins.unknown.is_empty() {
         let cells = counted(origins.unknown.len(), "recorded cell");
         events.notice(&format!(
             "where {cells} come from is not known, because there is no `{NAME}` that can be read"
         ));
     }
-    if session.will_change() {
+    if session.will_change() || !session.parts().is_empty() {
         origins.begin()?;
     }
+    session.forget_guests()?;
     let report = session.train(trainer, stop)?;
+    if origins.take_in(session.parts()) {
+        origins.begin()?;
+    }
     origins.add(&report, session.trained())?;
     if !report.stopped {
         origins.publish(&plan.ids())?;
         session.finish()?;
     }
+    Ok(report)
+}
+
+/// Trains as a guest, with a provenance of its own beside its journal.
+fn as_guest(
+    mut session: Session<'_>,
+    trainer: &dyn Trainer,
+    options: &RunOptions,
+    events: &dyn Events,
+    stop: &StopFlag,
+    setting: &Setting,
+) -> Result<RunReport, RunError> {
+    let conditions = block(setting, SystemTime::now());
+    provenance(conditions, Vec::new(), BTreeSet::new()).write_as(&session.origin())?;
+    if !options.sharing.guest {
+        let owner = session.owned_by();
+        let owner = owner.map_or("another process".to_owned(), |owner| {
+            format!("process {} on {}", owner.pid, owner.host)
+        });
+        events.notice(&format!(
+            "{owner} is running this experiment; sharing its cells"
+        ));
+    }
+    let report = session.train(trainer, stop)?;
+    session.leave()?;
     Ok(report)
 }
 
@@ -211,13 +335,12 @@ fn split(source: Option<Provenance>, cells: &BTreeSet<&str>) -> (Vec<Block>, BTr
         blocks.push(block);
     }
     blocks.push(Block {
-        build: source.build,
-        revision: source.revision,
-        machine: source.machine,
-        data: source.data,
-        run: source.run,
-        reproduced: source.reproduced,
         cells: rest,
+        ..Block::from(Provenance {
+            earlier: Vec::new(),
+            unknown: BTreeSet::new(),
+            ..source
+        })
     });
     blocks.retain(|block| !block.cells.is_empty());
     (blocks, unknown)
@@ -306,6 +429,9 @@ pub(super) mod tests {
             reused: 0,
             diverged: 0,
             failed: 0,
+            failed_here: 0,
+            elsewhere: 0,
+            left: 0,
             stopped: false,
             reproduction: None,
             started: UNIX_EPOCH + Duration::from_secs(1_000_000_000),

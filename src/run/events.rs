@@ -15,6 +15,11 @@ pub trait Events: Progress {
         let _ = (job, records);
     }
 
+    /// Called when the cells of `job` were recorded by another process.
+    fn job_elsewhere(&self, job: &Job) {
+        let _ = job;
+    }
+
     /// Called with a message for the user, as a sentence fragment.
     fn notice(&self, text: &str) {
         let _ = text;

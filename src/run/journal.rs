@@ -6,7 +6,7 @@
 
 use super::damage::{self, Damage};
 use super::lines::{self, Lines, RecordError};
-use super::meaning;
+use super::{meaning, share};
 use crate::files::{self, Appended, FileError, write_atomic};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
@@ -58,6 +58,23 @@ impl Journal {
         };
         journal.insert(lines.records.into_iter().map(|(_, record)| record));
         Ok((journal, notices))
+    }
+
+    /// Creates the journal `path` of a guest. `known` are the records of other processes.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub(super) fn of_guest(
+        path: PathBuf,
+        known: BTreeMap<String, CellRecord>,
+    ) -> Result<Self, RecordError> {
+        let (file, _) = Appended::open(&path).map_err(FileError::of("open", &path))?;
+        Ok(Self {
+            path,
+            file,
+            records: known,
+            copies: BTreeMap::new(),
+        })
     }
 
     fn insert(&mut self, records: impl Iterator<Item = CellRecord>) {
@@ -120,7 +137,7 @@ pub fn is_missing(records: &BTreeMap<String, CellRecord>, id: &str) -> bool {
     records.get(id).is_none_or(failed)
 }
 
-fn parse(path: &Path, bytes: &[u8], plan: &Plan) -> Lines {
+pub(super) fn parse(path: &Path, bytes: &[u8], plan: &Plan) -> Lines {
     let mut lines = lines::parse(path, bytes);
     meaning::check(plan, path, bytes, &mut lines);
     lines
@@ -137,9 +154,9 @@ pub struct Journaled {
     pub notice: Option<String>,
 }
 
-/// Reads the latest record of each cell, by id, from the journal in `folder`. An unfinished last line
-/// is skipped, and so are damaged lines, which are the second value. Nothing is locked or written, so
-/// another process may change the journal meanwhile.
+/// Reads the latest record of each cell, by id, from the journal in `folder` and from those of its guests, where
+/// a failure never takes the place of a record. An unfinished last line is skipped, and so are damaged lines, which
+/// are the second value. Nothing is locked or written, so other processes may change the journals meanwhile.
 ///
 /// # Errors
 /// If the journal exists and cannot be read.
@@ -147,7 +164,22 @@ pub fn read(
     folder: &Path,
     plan: &Plan,
 ) -> Result<(BTreeMap<String, CellRecord>, Vec<Damage>), RecordError> {
-    let journal = inspect(folder, plan)?;
+    let mut journal = inspect(folder, plan)?;
+    for path in share::parts(folder) {
+        let bytes = match files::read(&path) {
+            Ok(bytes) => bytes,
+            // It was taken into the journal in between.
+            Err(e) if e.kind() == ErrorKind::NotFound => continue,
+            Err(e) => return Err(FileError::of("read", &path)(e).into()),
+        };
+        let lines = parse(&path, &bytes, plan);
+        journal.damaged.extend(lines.damaged);
+        for (_, record) in lines.records {
+            if is_missing(&journal.records, &record.id) {
+                journal.records.insert(record.id.clone(), record);
+            }
+        }
+    }
     Ok((journal.records, journal.damaged))
 }
 

@@ -1,4 +1,4 @@
-//! Lock files: only one process at a time may train in a results folder.
+//! Lock files: only one process at a time may own a results folder ([`super::share`]).
 //!
 //! A folder has two locks. `.lock` in it works wherever the folder is mounted. `.NAME.lock` beside the folder
 //! still holds if the folder is deleted and created again while a process trains in it.
@@ -72,6 +72,14 @@ impl Lock {
             _inside: inside,
         })
     }
+}
+
+/// Whether an error says that the file system has no locks.
+pub(super) fn has_none(cause: &io::Error) -> bool {
+    // Network file systems without a lock daemon say so with a code that has no kind.
+    const NO_LOCKS: i32 = 37;
+    cause.kind() == ErrorKind::Unsupported
+        || cfg!(target_os = "linux") && cause.raw_os_error() == Some(NO_LOCKS)
 }
 
 fn is_read_only(cause: &io::Error) -> bool {

@@ -8,6 +8,7 @@
 //! A fresh clone has `runs.jsonl` but no journal. A run then trains every cell and compares the
 //! numbers with the committed ones ([`Reproduction`]), unless it is told to adopt them.
 
+mod board;
 pub mod damage;
 pub mod events;
 #[doc(hidden)]
@@ -23,21 +24,24 @@ mod queue;
 mod repair;
 mod reproduction;
 pub mod runs;
+pub mod share;
 
 pub use damage::Damage;
 pub use events::Events;
 pub use lines::RecordError;
+use board::Board;
 pub(crate) use queue::{all_failed, checked, message};
 pub use repair::repair;
 pub use reproduction::{Reproduction, difference_of, identical};
 
-use crate::files::{FileError, check_writable, remove_leftovers};
+use crate::files::{FileError, check_writable, remove, remove_leftovers};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
 use crate::text::counted;
 use crate::trainer::{StopFlag, Trainer};
 use journal::Journal;
 use lock::{Lock, LockError};
+use share::{Part, Share, Sharing};
 use runs::{Runs, in_order, read_planned, write_runs};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +61,8 @@ pub struct RunOptions {
     pub records: Vec<CellRecord>,
     /// Folder that contains the results folders.
     pub results: PathBuf,
+    /// How to share the results folder with other processes.
+    pub sharing: Sharing,
 }
 
 /// Outcome of a run. Cells are counted by id, so two arms with one recipe count once.
@@ -66,10 +72,16 @@ pub struct RunReport {
     pub trained: usize,
     /// Cells whose record existed or was adopted.
     pub reused: usize,
+    /// Cells that other processes trained meanwhile.
+    pub elsewhere: usize,
+    /// Cells that other processes are training, for which this one did not wait.
+    pub left: usize,
     /// Cells of the plan that diverged.
     pub diverged: usize,
     /// Cells of the plan that failed; the next run retries them.
     pub failed: usize,
+    /// Those of them that this run trained.
+    pub failed_here: usize,
     /// Whether the run was stopped before every cell had a record; `runs.jsonl` stays unchanged then.
     pub stopped: bool,
     /// Comparison with the earlier `runs.jsonl`; absent if there was none or nothing was trained.
@@ -94,6 +106,24 @@ pub enum RunError {
     /// A record cannot be read or written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Two processes have different numbers for one cell.
+    #[error(transparent)]
+    Disagreement(Box<Disagreement>),
+}
+
+/// Two processes trained one cell and got different numbers.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "two processes trained {} and got different numbers; both records are kept, one of them in `{}`: find out why, \
+     then delete this file to keep the other record, or train again with `--fresh`",
+    described(record),
+    path.display()
+)]
+pub struct Disagreement {
+    /// The record that differs from the one in the journal.
+    record: CellRecord,
+    /// The file that it is in.
+    path: PathBuf,
 }
 
 /// Trains the cells of `plan` that are missing from the journal, and writes `runs.jsonl` once every
@@ -111,35 +141,46 @@ pub fn run_spec(
 ) -> Result<RunReport, RunError> {
     let mut session = Session::open(plan, options, events)?;
     let report = session.train(trainer, stop)?;
-    if !report.stopped {
-        session.finish()?;
+    match session.is_owner() {
+        false => session.leave()?,
+        true if !report.stopped => session.finish()?,
+        true => {}
     }
     Ok(report)
 }
 
-/// A run of a plan in its locked results folder: [`Session::open`], [`Session::train`], [`Session::finish`].
+/// A run of a plan in its results folder: [`Session::open`], [`Session::train`], [`Session::finish`].
 ///
-/// All three return an error if the folder cannot be written to, is in use by another process, or contains a
-/// journal or a `runs.jsonl` that cannot be read. Records in the journal are kept. Damaged lines are no error:
-/// they are set aside with a notice, and their cells count as missing.
+/// One process owns the folder and writes its journal and `runs.jsonl`. Where another process does, this one is a
+/// guest: it trains cells that nobody else trains, into a journal of its own, which the owner takes in.
+///
+/// All three return an error if the folder cannot be written to or contains a journal or a `runs.jsonl` that cannot be
+/// read. Records in the journal are kept. Damaged lines are no error: they are set aside with a notice, and their
+/// cells count as missing.
 pub struct Session<'a> {
     plan: &'a Plan,
     options: &'a RunOptions,
     events: &'a dyn Events,
     folder: PathBuf,
-    _lock: Lock,
+    owner: bool,
     committed: Option<Runs>,
     journal: Journal,
+    /// Journals of guests that were taken in.
+    parts: Vec<Part>,
     trained: BTreeSet<String>,
     started: SystemTime,
     clock: Instant,
+    share: Share,
+    // Released after everything else.
+    _lock: Option<Lock>,
 }
 
 impl<'a> Session<'a> {
-    /// Locks the folder, removes what a killed run left there, and reads the records.
+    /// Joins in the folder, as its owner if nobody else is, and reads the records. An owner removes what a killed run
+    /// left there.
     ///
     /// # Errors
-    /// See [`Session`].
+    /// See [`Session`]. Also if cells that others are training were to be trained again.
     pub fn open(
         plan: &'a Plan,
         options: &'a RunOptions,
@@ -148,34 +189,69 @@ impl<'a> Session<'a> {
         let (started, clock) = (SystemTime::now(), Instant::now());
         let folder = options.results.join(&plan.spec.name);
         check_writable(&folder)?;
-        let lock = Lock::acquire(&folder)?;
-        let leftovers = remove_leftovers(&folder);
-        if leftovers > 0 {
-            let files = counted(leftovers, "temporary file");
-            events.notice(&format!("removed {files} of a program that was killed"));
+        let lock = match options.sharing.guest {
+            true => Err(None),
+            false => lock(&folder),
+        };
+        let mut share = Share::join(&folder, &options.sharing)?;
+        let owner = lock.is_ok() && share.own()?;
+        if options.fresh && (!owner || !share.company().is_empty()) {
+            return Err(LockError::Held { folder }.into());
         }
-        let committed = read_committed(&folder.join(runs::NAME), plan, events)?;
-        let mut journal = open_journal(&folder, plan, options.fresh, events)?;
-        if let Some(runs) = &committed {
-            doubt(plan, &mut journal, &runs.records, events);
+        let (committed, journal, parts) = match owner {
+            true => open_owned(plan, options, events, &folder)?,
+            false => {
+                if let Err(Some(error @ LockError::File(_))) = lock {
+                    return Err(error.into());
+                }
+                open_as_guest(plan, &folder, &share)?
+            }
+        };
+        // What is known so far is not news.
+        share.recorded();
+        if owner {
+            share.clean(false);
         }
         Ok(Self {
             plan,
             options,
             events,
             folder,
-            _lock: lock,
+            owner,
             committed,
             journal,
+            parts,
             trained: BTreeSet::new(),
             started,
             clock,
+            share,
+            _lock: lock.ok().flatten(),
         })
     }
 
     /// The results folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether this process owns the folder.
+    pub const fn is_owner(&self) -> bool {
+        self.owner
+    }
+
+    /// The process that owns the folder.
+    pub fn owned_by(&mut self) -> Option<share::Seen> {
+        self.share.owner()
+    }
+
+    /// The file for the provenance of a guest.
+    pub(crate) fn origin(&self) -> PathBuf {
+        self.share.origin()
+    }
+
+    /// Journals of guests that were taken in.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Ids of the cells with a record in the journal, also of those that are not planned.
@@ -201,28 +277,47 @@ impl<'a> Session<'a> {
         &self.trained
     }
 
-    /// Trains the missing cells and appends their records to the journal.
+    /// Trains the missing cells and appends their records to the journal. An owner takes in the journals of guests
+    /// at the end.
     ///
     /// # Errors
-    /// See [`Session`].
+    /// See [`Session`]. Also if two processes have different numbers for one cell.
     pub fn train(&mut self, trainer: &dyn Trainer, stop: &StopFlag) -> Result<RunReport, RunError> {
         let (plan, options, journal) = (self.plan, self.options, &mut self.journal);
         if let (true, Some(runs)) = (options.adopt, &self.committed) {
             adopt(plan, journal, &runs.records)?;
         }
         let kept = adopt(plan, journal, &options.records)?;
-        let jobs = plan.jobs(|id| journal.is_missing(id));
+        let chosen = options.sharing.cells.as_ref();
+        let is_chosen = |id: &str| chosen.is_none_or(|chosen| chosen.contains(id));
+        let jobs = plan.jobs(|id| journal.is_missing(id) && is_chosen(id));
         let wanted: usize = jobs.iter().map(|job| job.cells.len()).sum();
-        let done = queue::train_all(&jobs, options.jobs, trainer, journal, self.events, stop)?;
+        let board = Board::new(journal, &mut self.share, options.sharing.wait);
+        let done = queue::train_all(jobs, options.jobs, trainer, board, self.events, stop)?;
+        if self.owner {
+            let (parts, notices) = share::gather(&self.folder, plan, journal)?;
+            self.parts = parts;
+            for text in &notices {
+                self.events.notice(text);
+            }
+        }
         let (diverged, failed) = count(plan, journal);
         let committed = (self.committed.as_ref()).filter(|_| !done.trained.is_empty());
         let records = journal.records();
+        let has_failed = |id: &&String| {
+            let outcome = records.get(*id).map(|record| &record.outcome);
+            matches!(outcome, Some(Outcome::Failed { .. }))
+        };
+        let failed_here = done.trained.iter().filter(has_failed).count();
         let report = RunReport {
             trained: done.trained.len() + kept.len(),
             reused: plan.ids().len() - wanted - kept.len(),
+            elsewhere: done.elsewhere,
+            left: done.left,
             diverged,
             failed,
-            stopped: done.trained.len() < wanted,
+            failed_here,
+            stopped: done.trained.len() + done.elsewhere + done.left < wanted,
             reproduction: committed
                 .map(|runs| Reproduction::new(plan, &done.trained, records, &runs.records)),
             started: self.started,
@@ -234,17 +329,106 @@ impl<'a> Session<'a> {
         Ok(report)
     }
 
-    /// Writes `runs.jsonl` if every planned cell has a record. Not for a run that was stopped.
+    /// Waits until no process owns the folder, or `stop` is set.
     ///
     /// # Errors
-    /// See [`Session`].
-    pub fn finish(self) -> Result<(), RunError> {
-        if let Some(records) = in_order(self.plan, self.journal.records()) {
-            self.journal.require_place()?;
-            write_runs(&self.folder.join(runs::NAME), &records)?;
+    /// If the own files cannot be removed.
+    pub(crate) fn wait_for_owner(mut self, stop: &StopFlag) -> Result<(), RunError> {
+        while !stop.stopped() && self.share.owner().is_some() {
+            std::thread::sleep(board::LOOK);
+        }
+        self.leave()
+    }
+
+    /// Ends the session of a guest. What it recorded stays for the owner.
+    ///
+    /// # Errors
+    /// If empty files cannot be removed.
+    pub(crate) fn leave(self) -> Result<(), RunError> {
+        if self.trained.is_empty() {
+            remove(&self.share.journal())?;
+            let origin = self.share.origin();
+            if origin.exists() {
+                remove(&origin)?;
+            }
         }
         Ok(())
     }
+
+    /// Removes the files of guests that have ended and were taken in. Their provenance must be on disk.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
+    pub(crate) fn forget_guests(&mut self) -> Result<(), RunError> {
+        let alive = self.share.company();
+        for part in self.parts.drain(..) {
+            if !alive.iter().any(|name| name == part.name()) {
+                part.remove()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes `runs.jsonl` if every planned cell has a record. Not for a run that was stopped, nor for a guest.
+    ///
+    /// # Errors
+    /// See [`Session`].
+    pub fn finish(mut self) -> Result<(), RunError> {
+        if let Some(records) = in_order(self.plan, self.journal.records()) {
+            self.journal.require_place()?;
+            write_runs(&self.folder.join(runs::NAME), &records)?;
+            self.forget_guests()?;
+            self.share.clean(true);
+        }
+        Ok(())
+    }
+}
+
+/// Locks the folder. `Ok(None)` if its file system has no locks, an error without a value if another process has it.
+fn lock(folder: &Path) -> Result<Option<Lock>, Option<LockError>> {
+    match Lock::acquire(folder) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LockError::Held { .. }) => Err(None),
+        Err(LockError::File(error)) if lock::has_none(&error.cause) => Ok(None),
+        Err(error) => Err(Some(error)),
+    }
+}
+
+type Opened = (Option<Runs>, Journal, Vec<Part>);
+
+fn open_owned(
+    plan: &Plan,
+    options: &RunOptions,
+    events: &dyn Events,
+    folder: &Path,
+) -> Result<Opened, RunError> {
+    let leftovers = remove_leftovers(folder);
+    if leftovers > 0 {
+        let files = counted(leftovers, "temporary file");
+        events.notice(&format!("removed {files} of a program that was killed"));
+    }
+    let committed = read_committed(&folder.join(runs::NAME), plan, events)?;
+    let mut journal = open_journal(folder, plan, options.fresh, events)?;
+    if let Some(runs) = &committed {
+        doubt(plan, &mut journal, &runs.records, events);
+    }
+    let (parts, notices) = share::gather(folder, plan, &mut journal)?;
+    for text in &notices {
+        events.notice(text);
+    }
+    Ok((committed, journal, parts))
+}
+
+/// A guest changes nothing that others wrote.
+fn open_as_guest(plan: &Plan, folder: &Path, share: &Share) -> Result<Opened, RunError> {
+    let path = folder.join(runs::NAME);
+    let committed = match path.exists() {
+        true => Some(read_planned(&path, |_| Cow::Borrowed(plan))?),
+        false => None,
+    };
+    let (known, _) = journal::read(folder, plan)?;
+    let journal = Journal::of_guest(share.journal(), known)?;
+    Ok((committed, journal, Vec::new()))
 }
 
 fn read_committed(path: &Path, plan: &Plan, events: &dyn Events) -> Result<Option<Runs>, RunError> {

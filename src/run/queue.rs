@@ -1,14 +1,14 @@
 //! Threads that train the jobs of a queue.
 
+use super::RunError;
+use super::board::{Board, Done};
 use super::events::Events;
-use super::journal::Journal;
-use super::lines::{self, RecordError};
+use super::lines;
 use crate::machine::threads_per_job;
 use crate::record::{CellRecord, EpochRecord, Outcome};
 use crate::text::visible::visible;
 use crate::trainer::{Job, JobCell, StopFlag, Trainer};
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -18,57 +18,62 @@ use std::time::Instant;
 /// Longest error of a failed cell, in characters.
 const MAX_ERROR: usize = 500;
 
-/// Results of [`train_all`].
-#[derive(Debug, Default)]
-pub(super) struct Done {
-    /// Ids of the cells with a new record.
-    pub(super) trained: BTreeSet<String>,
-    /// Sum of the durations of the finished jobs of each arm, in seconds.
-    pub(super) arm_seconds: BTreeMap<String, f64>,
-}
-
-/// Trains `jobs` in order on `threads` threads, and appends the records of each finished job to the
-/// journal. After `stop` is set, running jobs are abandoned and no further job starts.
+/// Trains `jobs` in order on `threads` threads, those cells that no other process trains, and puts the records of each
+/// finished job on the board. After `stop` is set, running jobs are abandoned and no further job starts.
 ///
 /// # Errors
 /// If a record cannot be appended to the journal. Running jobs still finish and are appended if
 /// possible.
 pub(super) fn train_all(
-    jobs: &[Job],
+    jobs: Vec<Job>,
     threads: usize,
     trainer: &dyn Trainer,
-    journal: &mut Journal,
+    mut board: Board<'_>,
     events: &dyn Events,
     stop: &StopFlag,
-) -> Result<Done, RecordError> {
-    let next = AtomicUsize::new(0);
+) -> Result<Done, RunError> {
     let threads = threads.clamp(1, jobs.len().max(1));
+    board.set(jobs);
+    loop {
+        board = pass(threads, trainer, board, events, stop)?;
+        if !board.wait(events, stop) {
+            return Ok(board.into_done());
+        }
+    }
+}
+
+/// Trains until the board is empty.
+fn pass<'a>(
+    threads: usize,
+    trainer: &dyn Trainer,
+    board: Board<'a>,
+    events: &dyn Events,
+    stop: &StopFlag,
+) -> Result<Board<'a>, RunError> {
     let busy = AtomicUsize::new(threads);
     let broken = AtomicBool::new(false);
-    let kept = Mutex::new((journal, Done::default()));
-    let work = || -> Result<(), RecordError> {
+    let board = Mutex::new(board);
+    let with = || board.lock().unwrap_or_else(PoisonError::into_inner);
+    let breaks = |_: &RunError| broken.store(true, Ordering::SeqCst);
+    let work = || -> Result<(), RunError> {
         while !stop.stopped() && !broken.load(Ordering::SeqCst) {
-            let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) else {
+            let taken = with().take(events).map_err(RunError::from).inspect_err(breaks)?;
+            let Some(job) = taken else {
                 let left = busy.fetch_sub(1, Ordering::SeqCst) - 1;
                 if left > 0 {
                     trainer.raise_threads(threads_per_job(left));
                 }
                 break;
             };
-            events.job_started(job);
+            events.job_started(&job);
             let clock = Instant::now();
-            let Some(records) = train(job, trainer, events, stop) else {
+            let Some(records) = train(&job, trainer, events, stop) else {
+                with().give_up(&job);
                 break;
             };
             let seconds = clock.elapsed().as_secs_f64();
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let (journal, done) = &mut *kept;
-            journal
-                .append(&records)
-                .inspect_err(|_| broken.store(true, Ordering::SeqCst))?;
-            done.trained.extend(records.iter().map(|r| r.id.clone()));
-            *done.arm_seconds.entry(job.arm.clone()).or_default() += seconds;
-            events.job_done(job, &records);
+            with().keep(&job, &records, seconds).inspect_err(breaks)?;
+            events.job_done(&job, &records);
         }
         Ok(())
     };
@@ -82,8 +87,7 @@ pub(super) fn train_all(
             })
             .fold(Ok(()), Result::and)
     })?;
-    let (_, done) = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(done)
+    Ok(board.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Returns one record per cell of `job`, also if the trainer panics; `None` if it was stopped.
@@ -175,8 +179,12 @@ mod tests {
     use super::*;
     use crate::plan::Plan;
     use crate::run::events::Silent;
+    use crate::run::RecordError;
     use crate::run::fake::{FakeTrainer, spec};
+    use crate::run::journal::Journal;
+    use crate::run::share::{Share, Sharing};
     use crate::trainer::Progress;
+    use std::path::Path;
     use std::time::Duration;
 
     fn plan() -> Plan {
@@ -196,14 +204,29 @@ mod tests {
         }
     }
 
+    fn attempt(
+        folder: &Path,
+        threads: usize,
+        trainer: &dyn Trainer,
+        journal: &mut Journal,
+    ) -> Result<Done, RunError> {
+        let mut share = Share::join(folder, &Sharing::default()).unwrap();
+        let board = Board::new(journal, &mut share, true);
+        let stop = StopFlag::default();
+        train_all(jobs(), threads, trainer, board, &Silent, &stop)
+    }
+
     #[test]
     fn failed_append_ends_the_run() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(dir.path(), &plan()).unwrap().0;
         journal.make_read_only();
-        let (trainer, stop) = (FakeTrainer::new(), StopFlag::default());
-        let result = train_all(&jobs(), 1, &trainer, &mut journal, &Silent, &stop);
-        assert!(matches!(result, Err(RecordError::File(_))), "{result:?}");
+        let trainer = FakeTrainer::new();
+        let result = attempt(dir.path(), 1, &trainer, &mut journal);
+        assert!(
+            matches!(result, Err(RunError::Record(RecordError::File(_)))),
+            "{result:?}"
+        );
         assert_eq!(
             trainer.trained().len(),
             1,
@@ -231,8 +254,8 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(dir.path(), &plan()).unwrap().0;
-        let (trainer, stop) = (Pair(AtomicUsize::new(0)), StopFlag::default());
-        let done = train_all(&jobs(), 2, &trainer, &mut journal, &Silent, &stop).unwrap();
+        let trainer = Pair(AtomicUsize::new(0));
+        let done = attempt(dir.path(), 2, &trainer, &mut journal).unwrap();
         assert_eq!(done.trained.len(), 4);
         assert!(
             journal
@@ -268,8 +291,8 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(dir.path(), &plan()).unwrap().0;
-        let (trainer, stop) = (Last(AtomicUsize::new(0)), StopFlag::default());
-        let done = train_all(&jobs(), 3, &trainer, &mut journal, &Silent, &stop).unwrap();
+        let trainer = Last(AtomicUsize::new(0));
+        let done = attempt(dir.path(), 3, &trainer, &mut journal).unwrap();
         assert_eq!(done.trained.len(), 4);
         let failed = |record: &CellRecord| record.outcome != Outcome::Done;
         assert!(!journal.records().values().any(failed));

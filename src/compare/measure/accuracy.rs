@@ -4,6 +4,7 @@ use crate::compare::results::{Accuracy, TrainedCell};
 use crate::plan::Plan;
 use crate::provenance::{Setting, fingerprint, run_recorded};
 use crate::record::{CellRecord, EpochRecord, Outcome};
+use crate::run::share::Sharing;
 use crate::run::{Events, RunError, RunOptions, RunReport, journal, runs};
 use crate::spec::Spec;
 use crate::trainer::Job;
@@ -48,6 +49,7 @@ pub fn train(
         adopt: false,
         records: Vec::new(),
         results: results.to_owned(),
+        sharing: Sharing::default(),
     };
     run_recorded(plan, trainer, &options, events, stop, setting)
 }

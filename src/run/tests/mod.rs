@@ -6,6 +6,7 @@ mod failures;
 mod mutations;
 mod power_cut;
 mod resume;
+mod sharing;
 
 use super::events::Silent;
 use super::fake::{FakeTrainer, spec};
@@ -33,6 +34,7 @@ impl TestRun {
             adopt: false,
             records: Vec::new(),
             results: dir.path().to_owned(),
+            sharing: Sharing::default(),
         };
         Self { dir, options }
     }

@@ -1,0 +1,94 @@
+//! Taking the journals of guests into the journal of their folder.
+
+use super::others::parts;
+use crate::files::{self, FileError, remove};
+use crate::plan::Plan;
+use crate::record::{CellRecord, Outcome};
+use crate::run::journal::{self, Journal};
+use crate::run::{Disagreement, RunError, damage, identical};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The journal of a guest that was taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    path: PathBuf,
+    /// Cells with a record in it.
+    pub(crate) cells: BTreeSet<String>,
+}
+
+impl Part {
+    /// Path of the provenance of the guest.
+    pub(crate) fn origin(&self) -> PathBuf {
+        self.path.with_extension("json")
+    }
+
+    /// Removes the files of a guest that has ended.
+    pub(crate) fn remove(&self) -> Result<(), FileError> {
+        remove(&self.path)?;
+        let origin = self.origin();
+        match origin.exists() {
+            true => remove(&origin),
+            false => Ok(()),
+        }
+    }
+
+    /// Name of the guest.
+    pub(crate) fn name(&self) -> &str {
+        let stem = self.path.file_stem().and_then(|stem| stem.to_str());
+        stem.unwrap_or_default()
+    }
+}
+
+/// Appends to `journal`, that of `folder`, the records of its guests that it lacks. A record takes the place of a
+/// failure. Returns the journals of the guests, and a notice for each damaged line.
+///
+/// # Errors
+/// If two processes have different numbers for one cell, or a file cannot be read or written.
+pub(crate) fn gather(
+    folder: &Path,
+    plan: &Plan,
+    journal: &mut Journal,
+) -> Result<(Vec<Part>, Vec<String>), RunError> {
+    let (mut found, mut notices) = (Vec::new(), Vec::new());
+    for path in parts(folder) {
+        let bytes = match files::read(&path) {
+            Ok(bytes) => bytes,
+            // Its guest has ended without a record.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(FileError::of("read", &path)(e).into()),
+        };
+        let lines = journal::parse(&path, &bytes, plan);
+        notices.extend(damage::keep(&lines.damaged)?);
+        let records: Vec<CellRecord> = lines.records.into_iter().map(|(_, r)| r).collect();
+        let mut new = Vec::new();
+        for record in &records {
+            if is_new(journal, record, &path)? {
+                new.push(record.clone());
+            }
+        }
+        if !new.is_empty() {
+            journal.append(&new)?;
+        }
+        found.push(Part {
+            path,
+            cells: records.into_iter().map(|record| record.id).collect(),
+        });
+    }
+    Ok((found, notices))
+}
+
+/// Whether `record` of a guest says more than `journal`.
+fn is_new(journal: &Journal, record: &CellRecord, path: &Path) -> Result<bool, RunError> {
+    let failed = |r: &CellRecord| matches!(r.outcome, Outcome::Failed { .. });
+    match journal.records().get(&record.id) {
+        None => Ok(true),
+        Some(ours) if failed(ours) => Ok(!failed(record)),
+        Some(_) if failed(record) => Ok(false),
+        Some(ours) if identical(ours, record) => Ok(false),
+        Some(_) => Err(RunError::Disagreement(Box::new(Disagreement {
+            record: record.clone(),
+            path: path.to_owned(),
+        }))),
+    }
+}

@@ -1,0 +1,79 @@
+//! What other processes have recorded: reading on in their journals.
+
+use super::FOLDER;
+use crate::files;
+use crate::run::journal;
+use crate::run::lines;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// The journals of all processes but this one in a results folder.
+#[derive(Debug)]
+pub(super) struct Others {
+    folder: PathBuf,
+    /// The journal of this process, which is not read.
+    own: PathBuf,
+    /// Number of bytes that were read of each journal.
+    read: BTreeMap<PathBuf, u64>,
+}
+
+impl Others {
+    pub(super) fn new(folder: &Path, member: &str) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            own: folder.join(FOLDER).join(format!("{member}.jsonl")),
+            read: BTreeMap::new(),
+        }
+    }
+
+    /// The ids of the cells with a record that was not read before. What cannot be read counts as not recorded: then
+    /// the cell may be trained twice, which does no harm.
+    pub(super) fn new_cells(&mut self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for path in journals(&self.folder) {
+            if path != self.own {
+                let from = self.read.entry(path.clone()).or_default();
+                let _ = read_on(&path, from, &mut found);
+            }
+        }
+        found
+    }
+}
+
+/// The journal of `folder` and those of its guests.
+fn journals(folder: &Path) -> Vec<PathBuf> {
+    let mut found = parts(folder);
+    found.push(folder.join(journal::NAME));
+    found
+}
+
+/// The journals of the guests in `folder`, in the order of their names.
+pub(in crate::run) fn parts(folder: &Path) -> Vec<PathBuf> {
+    let entries = folder.join(FOLDER).read_dir().into_iter().flatten();
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
+        .collect();
+    found.sort();
+    found
+}
+
+fn read_on(path: &Path, from: &mut u64, found: &mut BTreeSet<String>) -> io::Result<()> {
+    let mut file = files::open(path)?;
+    let size = file.metadata()?.len();
+    if size < *from {
+        // It was repaired.
+        *from = 0;
+    }
+    if size == *from {
+        return Ok(());
+    }
+    file.seek(SeekFrom::Start(*from))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let lines = lines::parse(path, &bytes);
+    *from += lines.whole as u64;
+    found.extend(lines.records.into_iter().map(|(_, record)| record.id));
+    Ok(())
+}
