@@ -95,7 +95,12 @@ pub(crate) fn derive(
         console.warn(&format!("{text}; leaving it out of the report"));
     }
     let device = runs.records.first().map(|r| &r.device);
-    let run = Provenance::read(&results.join(&spec.name)).map(|provenance| provenance.run);
+    let provenance = Provenance::read(&results.join(&spec.name));
+    let kinds = match &provenance {
+        Some(provenance) => provenance.kinds(runs.records.iter().map(|record| &*record.id)),
+        None => BTreeMap::new(),
+    };
+    let run = provenance.map(|provenance| provenance.run);
     let adapter = run.filter(|run| Some(&run.device) == device);
     let adapter = adapter.and_then(|run| run.adapter);
     let check = spec
@@ -114,6 +119,7 @@ pub(crate) fn derive(
         adapter.as_deref(),
         check.as_ref(),
         shared,
+        &kinds,
     )?)
 }
 

@@ -44,8 +44,7 @@ pub(super) fn take_in(specs: &[Spec], results: &Path, console: &Console) -> Resu
         let stop = StopFlag::default();
         if !gather(&plan, &options, &events, &stop, &setting)? {
             console.warn(&format!(
-                "{}: some cells have no record yet, so the report leaves out what workers trained; `ablate status {}` \
-                 says which",
+                "{}: some cells have no record yet, and the report waits for them; `ablate status {}` says which",
                 spec.name,
                 folder.display()
             ));

@@ -16,6 +16,7 @@ use crate::scores::{Columns, DEVICE, Scores, ScoresError, Table};
 use crate::spec::{GivenScores, RESOLVED_FILE, Spec};
 use crate::study::{Study, StudyArm, StudyProgram, StudySeeds, distinct, name};
 use crate::text::{placeholder, utf8};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -237,7 +238,7 @@ fn arms(scores: &Scores, file: &str) -> Vec<StudyArm> {
 fn derived(spec: &Spec, scores: &Scores) -> Result<(Derived, Vec<CellRecord>), Failure> {
     let plan = Plan::new(spec, DEVICE, 1, provenance::fingerprint(DEVICE));
     let records = scores.records(&plan);
-    let derived = report::derive(spec, &records, None, None, Vec::new())?;
+    let derived = report::derive(spec, &records, None, None, Vec::new(), &BTreeMap::new())?;
     Ok((derived, records))
 }
 

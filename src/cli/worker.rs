@@ -112,6 +112,12 @@ pub(super) fn worker(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             work.jobs
                 .retain(|job| !job.cells.iter().all(|cell| ran(&cell.id)));
         }
+        if let Some(cells) = &sharing.cells {
+            for job in &mut work.jobs {
+                job.cells.retain(|cell| cells.contains(&cell.id));
+            }
+            work.jobs.retain(|job| !job.cells.is_empty());
+        }
         let options = RunOptions {
             jobs: jobs.min(work.jobs.len()).max(1),
             fresh: false,

@@ -57,15 +57,19 @@ impl Slurm {
             r#"
 # Written by `ablate submit slurm`. Before the time is over, Slurm sends USR1 to this script: the worker then saves what
 # it has finished and ends with exit code 75, and the task goes back into the queue.
+told=
+worker=
+trap 'told=1; [ -z "$worker" ] || kill -TERM "$worker"' USR1 TERM
 {command} &
 worker=$!
-trap 'kill -TERM "$worker"' USR1 TERM
+[ -z "$told" ] || kill -TERM "$worker"
 while true; do
   wait "$worker"
   code=$?
   kill -0 "$worker" 2>/dev/null || break
 done
-if [ "$code" = 75 ]; then
+# 143: it was told before it could listen.
+if [ "$code" = 75 ] || {{ [ -n "$told" ] && [ "$code" = 143 ]; }}; then
   scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}" && exit 0
 fi
 exit "$code"

@@ -113,6 +113,12 @@ pub(super) fn add(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_all(&mut file, path, bytes)
 }
 
+/// Creates the folder `path` in one that exists.
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+    permit(Call::CreateFolder(path), 0)?;
+    fs::create_dir(path)
+}
+
 /// Removes the empty folder `path`.
 pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
     permit(Call::Remove(path), 0)?;

@@ -150,6 +150,11 @@ pub(crate) fn create_folders(folder: &Path) -> Result<(), FileError> {
     disk::create_folders(folder).map_err(FileError::of("create", folder))
 }
 
+/// Creates `folder` in one that exists. A power cut may lose it.
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+    disk::create_folder(folder)
+}
+
 /// Removes `folder` if it is empty. A power cut may bring it back.
 pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
     disk::remove_folder(folder)

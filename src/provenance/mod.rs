@@ -302,6 +302,23 @@ impl Provenance {
         self.run.instructions.as_deref().or(reproduced)
     }
 
+    /// The kind of machine that trained each of `cells`, by its id, where that is known.
+    pub fn kinds<'i>(&self, cells: impl Iterator<Item = &'i str>) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for block in &self.earlier {
+            let kind = block.kind();
+            found.extend(block.cells.iter().map(|id| (id.clone(), kind.clone())));
+        }
+        // The last run trained all cells that are not listed.
+        let adapter = self.run.adapter.as_deref();
+        let instructions = self.run.instructions.as_deref();
+        let last = kind(adapter, self.machine.cpu.as_deref(), instructions);
+        for id in cells.filter(|id| !self.unknown.contains(*id)) {
+            found.entry(id.to_owned()).or_insert_with(|| last.clone());
+        }
+        found
+    }
+
     /// The provenance of a comparison of `devices` for which `cells` cells were trained, now or before.
     pub fn of_comparison(devices: &[DeviceInfo], cells: usize, made: &Compared) -> Self {
         let started_unix = unix_seconds(made.started);

@@ -175,7 +175,7 @@ pub fn run_recorded(
 ) -> Result<RunReport, RunError> {
     let session = Session::open(plan, options, events)?;
     if session.is_owner() {
-        return as_owner(session, plan, trainer, events, stop, setting);
+        return Ok(as_owner(session, plan, trainer, events, stop, setting)?.0);
     }
     let mut report = as_guest(session, trainer, options, events, stop, setting)?;
     if !report.stopped && !options.sharing.guest {
@@ -211,9 +211,8 @@ pub fn gather(
     while !stop.stopped() {
         let session = Session::open(plan, &options, events)?;
         if session.is_owner() {
-            let complete = !session.will_change();
-            as_owner(session, plan, &Nothing, events, stop, setting)?;
-            return Ok(complete);
+            let (_, written) = as_owner(session, plan, &Nothing, events, stop, setting)?;
+            return Ok(written);
         }
         session.wait_for_owner(stop)?;
     }
@@ -233,6 +232,7 @@ impl Trainer for Nothing {
     }
 }
 
+/// Also returns whether `runs.jsonl` was written.
 fn as_owner(
     mut session: Session<'_>,
     plan: &Plan,
@@ -240,7 +240,7 @@ fn as_owner(
     events: &dyn Events,
     stop: &StopFlag,
     setting: &Setting,
-) -> Result<RunReport, RunError> {
+) -> Result<(RunReport, bool), RunError> {
     let mut origins = Origins::of(&session, setting);
     origins.take_in(session.parts());
     if !origins.unknown.is_empty() {
@@ -258,11 +258,12 @@ fn as_owner(
         origins.begin()?;
     }
     origins.add(&report, session.trained())?;
+    let mut written = false;
     if !report.stopped {
         origins.publish(&plan.ids())?;
-        session.finish()?;
+        written = session.finish()?;
     }
-    Ok(report)
+    Ok((report, written))
 }
 
 /// Trains as a guest, with a provenance of its own beside its journal.

@@ -35,12 +35,14 @@ pub use overview::{overview, overview_table, unchanged};
 pub use splice::{SpliceError, splice};
 
 use crate::analysis::{
-    AnalysisError, Cells, PairedScores, SeedCheck, SharedCells, Summary, summarize_checked, ties,
+    AnalysisError, Cells, PairedScores, SeedCheck, SharedCells, Summary, machine_warnings,
+    summarize_checked, ties,
 };
 use crate::plot::{self, FigureKind, PlotError};
 use crate::record::CellRecord;
 use crate::spec::Spec;
 use html::{Shown, experiment_html};
+use std::collections::BTreeMap;
 
 /// File name of the summary in a results folder.
 pub const SUMMARY_FILE: &str = "summary.json";
@@ -103,7 +105,7 @@ pub enum DeriveError {
 /// Derives the files of a results folder. Equal input gives equal bytes, whatever the order of the
 /// records. `adapter` is the name of the GPU or driver behind the device, if it is not a CPU;
 /// `seed_check` what is known of the seeds of a program; `shared` lists the cells in common with other
-/// experiments.
+/// experiments; `kinds` is the kind of machine that trained each cell, by its id.
 ///
 /// # Errors
 /// If the records do not fit the spec (see [`summarize_checked`]) or a figure cannot be drawn.
@@ -113,8 +115,11 @@ pub fn derive(
     adapter: Option<&str>,
     seed_check: Option<&SeedCheck>,
     shared: Vec<SharedCells>,
+    kinds: &BTreeMap<String, String>,
 ) -> Result<Derived, DeriveError> {
     let mut summary = summarize_checked(spec, records, seed_check)?;
+    let machines = machine_warnings(records, &summary, kinds);
+    summary.warnings.extend(machines);
     summary.adapter = adapter.map(str::to_owned);
     summary.shared = shared;
     let cells = Cells::new(spec, records)?;

@@ -4,7 +4,6 @@ use super::RunError;
 use super::events::Events;
 use super::journal::Journal;
 use super::share::Share;
-use crate::files::FileError;
 use crate::record::CellRecord;
 use crate::trainer::{Job, JobCell, StopFlag};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -59,9 +58,17 @@ impl<'a> Board<'a> {
     }
 
     /// The next job, claimed, without the cells that others train or have trained. `None` if there is none now.
-    pub(super) fn take(&mut self, events: &dyn Events) -> Result<Option<Job>, FileError> {
+    ///
+    /// # Errors
+    /// If a claim cannot be written.
+    pub(super) fn take(&mut self, events: &dyn Events) -> Result<Option<Job>, RunError> {
         while let Some(mut job) = self.jobs.pop_front() {
-            let (ours, theirs) = self.share.claim_cells(std::mem::take(&mut job.cells))?;
+            let claimed = self.share.claim_cells(std::mem::take(&mut job.cells));
+            if claimed.is_err() {
+                // A folder that was deleted is the better message.
+                self.journal.require_place()?;
+            }
+            let (ours, theirs) = claimed?;
             if !theirs.is_empty() {
                 self.theirs.push(Job {
                     cells: theirs,

@@ -46,7 +46,10 @@ use runs::{Runs, in_order, read_planned, write_runs};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Most time between the lock of a folder and the claim on it.
+const TIME_TO_OWN: Duration = Duration::from_secs(1);
 
 /// Options of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,7 +146,7 @@ pub fn run_spec(
     let report = session.train(trainer, stop)?;
     match session.is_owner() {
         false => session.leave()?,
-        true if !report.stopped => session.finish()?,
+        true if !report.stopped => drop(session.finish()?),
         true => {}
     }
     Ok(report)
@@ -201,8 +204,11 @@ impl<'a> Session<'a> {
         let (committed, journal, parts) = match owner {
             true => open_owned(plan, options, events, &folder)?,
             false => {
-                if let Err(Some(error @ LockError::File(_))) = lock {
+                if let Err(Some(error)) = lock {
                     return Err(error.into());
+                }
+                if !options.sharing.guest && !has_owner(&mut share) {
+                    return Err(LockError::Held { folder }.into());
                 }
                 open_as_guest(plan, &folder, &share)?
             }
@@ -369,18 +375,20 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Writes `runs.jsonl` if every planned cell has a record. Not for a run that was stopped, nor for a guest.
+    /// Writes `runs.jsonl` if every planned cell has a record, and returns whether it did. Not for a run that was stopped,
+    /// nor for a guest.
     ///
     /// # Errors
     /// See [`Session`].
-    pub fn finish(mut self) -> Result<(), RunError> {
-        if let Some(records) = in_order(self.plan, self.journal.records()) {
-            self.journal.require_place()?;
-            write_runs(&self.folder.join(runs::NAME), &records)?;
-            self.forget_guests()?;
-            self.share.clean(true);
-        }
-        Ok(())
+    pub fn finish(mut self) -> Result<bool, RunError> {
+        let Some(records) = in_order(self.plan, self.journal.records()) else {
+            return Ok(false);
+        };
+        self.journal.require_place()?;
+        write_runs(&self.folder.join(runs::NAME), &records)?;
+        self.forget_guests()?;
+        self.share.clean(true);
+        Ok(true)
     }
 }
 
@@ -391,6 +399,19 @@ fn lock(folder: &Path) -> Result<Option<Lock>, Option<LockError>> {
         Err(LockError::Held { .. }) => Err(None),
         Err(LockError::File(error)) if lock::has_none(&error.cause) => Ok(None),
         Err(error) => Err(Some(error)),
+    }
+}
+
+/// Whether a process owns the folder of `share`. One that has just locked it is given the time to say so; otherwise its
+/// lock is for something else, which cannot be shared.
+fn has_owner(share: &mut Share) -> bool {
+    let clock = Instant::now();
+    loop {
+        match share.owner() {
+            Some(_) => return true,
+            None if clock.elapsed() > TIME_TO_OWN => return false,
+            None => std::thread::sleep(TIME_TO_OWN / 20),
+        }
     }
 }
 

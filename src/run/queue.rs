@@ -57,14 +57,17 @@ fn pass<'a>(
     let breaks = |_: &RunError| broken.store(true, Ordering::SeqCst);
     let work = || -> Result<(), RunError> {
         while !stop.stopped() && !broken.load(Ordering::SeqCst) {
-            let taken = with().take(events).map_err(RunError::from).inspect_err(breaks)?;
+            let mut board = with();
+            let taken = board.take(events).inspect_err(breaks)?;
             let Some(job) = taken else {
+                // Under the lock, so that the last one to raise them knows best.
                 let left = busy.fetch_sub(1, Ordering::SeqCst) - 1;
                 if left > 0 {
                     trainer.raise_threads(threads_per_job(left));
                 }
                 break;
             };
+            drop(board);
             events.job_started(&job);
             let clock = Instant::now();
             let Some(records) = train(&job, trainer, events, stop) else {

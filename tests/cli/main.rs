@@ -16,6 +16,7 @@ mod new;
 mod program;
 mod reports;
 mod runs;
+mod sharing;
 mod shows;
 mod stops;
 mod train;

@@ -208,18 +208,15 @@ pub(crate) fn plotters_elsewhere(src: &[Source]) -> Vec<String> {
     })
 }
 
-/// Starting of processes outside `program`, `worker`, `provenance`, which asks git, and `fetch`, which downloads;
-/// tests aside.
+/// Starting of processes outside `program`, `worker`, `cluster`, which asks queues, `provenance`, which asks git, and
+/// `fetch`, which downloads; tests aside.
 pub(crate) fn processes_elsewhere(src: &[Source]) -> Vec<String> {
-    outside(
-        src,
-        &["program", "worker", "provenance", "fetch"],
-        |source| {
-            source.code.contains("Command::new")
-                && source.names("std")
-                && below(&source.code, "std").contains("process")
-        },
-    )
+    let may = ["program", "worker", "cluster", "provenance", "fetch"];
+    outside(src, &may, |source| {
+        source.code.contains("Command::new")
+            && source.names("std")
+            && below(&source.code, "std").contains("process")
+    })
 }
 
 /// Uses of the suite around it in the trainer of programs.

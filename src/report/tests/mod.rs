@@ -11,7 +11,7 @@ use crate::record::CellRecord;
 use crate::spec::{Expect, Spec};
 
 fn derived(spec: &Spec, records: &[CellRecord]) -> Derived {
-    derive(spec, records, None, None, Vec::new()).expect("records of one run")
+    derive(spec, records, None, None, Vec::new(), &Default::default()).expect("records of one run")
 }
 
 fn summary(claim: Option<&str>, name: &str) -> Summary {

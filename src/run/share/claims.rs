@@ -1,13 +1,15 @@
 //! Claims: files that only one process can create.
 
 use super::member::Watcher;
-use crate::files::{FileError, read_exclusive, remove_unsynced, write_exclusive};
+use crate::files::{FileError, create_folder, read_exclusive, remove_unsynced, write_exclusive};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Name of the folder of claims.
 pub(super) const FOLDER: &str = "claims";
+/// Most attempts to write in a folder that others remove.
+pub(super) const RETRIES: usize = 20;
 /// Start of the names of files that pin a seed to a kind of machine.
 const PIN: &str = "seed-";
 
@@ -45,8 +47,7 @@ impl Claims {
         let mut number = 1;
         loop {
             let path = self.path(what, number);
-            let created = write_exclusive(&path, &self.member);
-            if created.map_err(FileError::of("create", &path))? {
+            if self.write(&path, &self.member)? {
                 self.held.insert(what.to_owned(), number);
                 return Ok(true);
             }
@@ -57,6 +58,22 @@ impl Claims {
                 None => number = 1,
             }
         }
+    }
+
+    /// Writes `text` to `path`, unless there is something.
+    fn write(&self, path: &Path, text: &str) -> Result<bool, FileError> {
+        let mut written = write_exclusive(path, text);
+        for _ in 0..RETRIES {
+            match &written {
+                // A process that ended removed the folder, which was empty.
+                Err(e) if e.kind() == ErrorKind::NotFound => {
+                    let _ = create_folder(&self.folder);
+                    written = write_exclusive(path, text);
+                }
+                _ => break,
+            }
+        }
+        written.map_err(FileError::of("create", path))
     }
 
     /// Whether the process of the claim `path` is dead; `None` if there is no claim.
@@ -130,7 +147,7 @@ impl Claims {
     /// this kind trains them.
     pub(super) fn pin(&self, seed: u64, kind: &str) -> Result<bool, FileError> {
         let path = self.pin_path(seed);
-        let created = write_exclusive(&path, kind).map_err(FileError::of("create", &path))?;
+        let created = self.write(&path, kind)?;
         Ok(created || self.pinned(seed).is_none_or(|other| other == kind))
     }
 

@@ -219,20 +219,24 @@ fn own() -> std::sync::MutexGuard<'static, BTreeSet<String>> {
 
 /// Watches whether other processes are alive.
 ///
-/// Clocks of machines differ, so that the age of a file says little. A sign of life is old if it has not grown while
-/// this process watched it, by its own clock.
+/// Clocks of machines differ, so the age of a file is not taken by the clock here. A sign of life is old if it is older
+/// than the own one by a lease, both by the clock of the file system, or if it has not grown while this process watched
+/// it.
 #[derive(Debug)]
 pub(super) struct Watcher {
     folder: PathBuf,
+    /// The own sign of life.
+    own: PathBuf,
     lease: Duration,
     /// Length of each sign of life, and when it was first seen with this length.
     signs: BTreeMap<String, (u64, Instant)>,
 }
 
 impl Watcher {
-    pub(super) fn new(folder: &Path, lease: Duration) -> Self {
+    pub(super) fn new(folder: &Path, own: &str, lease: Duration) -> Self {
         Self {
             folder: folder.to_owned(),
+            own: path(folder, own),
             lease,
             signs: BTreeMap::new(),
         }
@@ -254,7 +258,11 @@ impl Watcher {
                 exists(&identity) == Some(false) || identity.pid == std::process::id() && exists(&identity).is_some()
             })
         };
-        !gone() && self.is_fresh(name, found.len())
+        let changed = |found: &fs::Metadata| found.modified().ok();
+        let own = fs::metadata(&self.own).ok().as_ref().and_then(changed);
+        let old = matches!((own, changed(&found)), (Some(own), Some(theirs))
+            if own.duration_since(theirs).is_ok_and(|age| age > self.lease));
+        !old && !gone() && self.is_fresh(name, found.len())
     }
 
     /// Whether something with a name and a size has changed within the lease.

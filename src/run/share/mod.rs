@@ -32,6 +32,7 @@ use claims::Claims;
 use member::{Member, Watcher};
 use others::Others;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,12 +91,23 @@ impl Share {
     /// If a file cannot be created.
     pub fn join(folder: &Path, sharing: &Sharing) -> Result<Self, FileError> {
         let own = folder.join(FOLDER);
-        create_folders(&own.join(claims::FOLDER))?;
-        let member = Member::new(&own, sharing.lease)?;
+        // A process that ends removes the folder if it is empty, which it is only for a moment.
+        let join = || {
+            create_folders(&own)?;
+            Member::new(&own, sharing.lease)
+        };
+        let mut member = join();
+        for _ in 0..claims::RETRIES {
+            match &member {
+                Err(e) if e.cause.kind() == ErrorKind::NotFound => member = join(),
+                _ => break,
+            }
+        }
+        let member = member?;
         Ok(Self {
             claims: Claims::new(&own, member.name()),
             others: Others::new(folder, member.name()),
-            watcher: Watcher::new(&own, sharing.lease),
+            watcher: Watcher::new(&own, member.name(), sharing.lease),
             member,
             folder: own,
             kind: sharing.kind.clone(),

@@ -63,17 +63,17 @@ fn invalid_records_become_failures_with_a_reason() {
 }
 
 #[test]
-fn folder_with_another_owner_is_shared() {
+fn locked_folder_without_an_owner_is_rejected_untouched() {
     let (bench, plan, trainer) = (TestRun::new(), plan(2), FakeTrainer::new());
     fs::create_dir(bench.dir.path().join("fake")).unwrap();
-    let held = Lock::acquire(&bench.dir.path().join("fake")).unwrap();
-    let report = bench.run(&plan, &trainer);
-    assert_eq!(report.trained, 10);
+    let _held = Lock::acquire(&bench.dir.path().join("fake")).unwrap();
+    let error = bench.try_run(&plan, &trainer).unwrap_err();
+    assert!(
+        matches!(error, RunError::Lock(LockError::Held { .. })),
+        "{error}"
+    );
+    assert!(trainer.trained().is_empty());
     assert!(!bench.path(".cells.jsonl").exists());
-    assert!(!bench.path(runs::NAME).exists());
-    drop(held);
-    assert_eq!(bench.run(&plan, &trainer).trained, 0);
-    assert_eq!(outcomes(&bench).len(), 10);
 }
 
 #[test]

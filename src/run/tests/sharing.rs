@@ -118,6 +118,23 @@ fn guests_alone_complete_an_experiment() {
 }
 
 #[test]
+fn second_run_is_a_guest_of_the_first() {
+    let (bench, plan) = (TestRun::new(), plan(2));
+    let mut owner = Session::open(&plan, &bench.options, &Silent).unwrap();
+    assert!(owner.is_owner());
+    let report = bench.run(&plan, &FakeTrainer::new());
+    assert_eq!((report.trained, report.stopped), (10, false));
+    assert!(!bench.path(runs::NAME).exists());
+    let report = owner
+        .train(&FakeTrainer::new(), &StopFlag::default())
+        .unwrap();
+    assert_eq!((report.trained, report.elsewhere), (0, 10));
+    owner.finish().unwrap();
+    assert_eq!(bench.bytes(runs::NAME), expected(&plan));
+    assert!(!bench.path(FOLDER).exists(), "{:?}", shared_files(&bench));
+}
+
+#[test]
 fn shares_of_cells_add_up() {
     let (bench, plan) = (TestRun::new(), plan(2));
     let all: Vec<String> = plan.ids().into_iter().map(str::to_owned).collect();
@@ -159,6 +176,7 @@ fn claim_of_a_silent_process_elsewhere_ends_with_its_lease() {
     let (bench, plan) = (TestRun::new(), plan(5));
     let jobs = plan.jobs(|_| true);
     killed_with(&bench, &jobs[1].cells);
+    let clock = Instant::now();
     // As if it were on another machine, where nobody here can see whether it exists.
     for name in shared_files(&bench) {
         if name.ends_with(".alive") {
@@ -172,7 +190,6 @@ fn claim_of_a_silent_process_elsewhere_ends_with_its_lease() {
     impatient.sharing.wait = false;
     let report = run_with(&plan, &FakeTrainer::new(), &impatient);
     assert_eq!((report.trained, report.left, report.stopped), (5, 5, false));
-    let clock = Instant::now();
     let report = run_with(&plan, &FakeTrainer::new(), &guest(&bench));
     assert_eq!(report.trained, 5);
     assert!(clock.elapsed() >= LEASE);

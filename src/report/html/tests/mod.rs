@@ -11,7 +11,7 @@ use crate::spec::Spec;
 
 /// The page of `spec` with the given records.
 fn page(spec: &Spec, records: &[CellRecord]) -> String {
-    derive(spec, records, None, None, Vec::new())
+    derive(spec, records, None, None, Vec::new(), &Default::default())
         .unwrap()
         .report_html
 }
