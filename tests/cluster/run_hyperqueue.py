@@ -50,7 +50,7 @@ def main() -> None:
         entries = json.loads(Path(options[options.index("--from-json") + 1]).read_text())
         assert entries == [4] * 10, entries
 
-        with LocalCluster(work / "server") as cluster:
+        with LocalCluster(str(work / "server")) as cluster:
             for _ in range(2):
                 cluster.start_worker(WorkerConfig(cores=1))
             client = cluster.client()
