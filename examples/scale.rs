@@ -29,7 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         true => vec!["1000".to_owned(), "10000".to_owned(), "100000".to_owned()],
         false => arguments,
     };
-    println!("| cells | plan, s | run, s | per cell, ms | files | resume, s | report, s | peak memory, MB |");
+    println!(
+        "| cells | plan, s | run, s | per cell, ms | files | resume, s | report, s | peak memory, MB |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for count in counts {
         // A process of its own, so that its peak of memory is that of this number.

@@ -6,6 +6,7 @@ use ablate::analysis::{ClaimStatus, Summary, claim_answer, summarize};
 use ablate::plan::Plan;
 use ablate::run::events::Silent;
 use ablate::run::planted::{Noise, PlantedTrainer};
+use ablate::run::share::Sharing;
 use ablate::run::{RunOptions, run_spec, runs};
 use ablate::spec::Spec;
 use ablate::stats::{Verdict, proportion_interval};
@@ -238,6 +239,7 @@ fn experiment(
         adopt: false,
         records: Vec::new(),
         results: results.to_owned(),
+        sharing: Sharing::default(),
     };
     run_spec(&plan, trainer, &options, &Silent, &StopFlag::default())?;
     let folder = results.join(name);

@@ -32,7 +32,11 @@ pub fn machine_warnings(
         listed.join(", ")
     )];
     let kind_of = |arm: &str, seed: u64| {
-        let chosen = summary.arms.iter().find(|found| found.name == arm)?.learning_rate;
+        let chosen = summary
+            .arms
+            .iter()
+            .find(|found| found.name == arm)?
+            .learning_rate;
         let is_cell = |r: &&CellRecord| r.arm == arm && r.seed == seed && r.learning_rate == chosen;
         kinds.get(&records.iter().find(is_cell)?.id)
     };
@@ -70,7 +74,12 @@ mod tests {
         let summary = summarize(&spec, &records).unwrap();
         let of = |kind: &dyn Fn(&CellRecord) -> bool| {
             let kinds: BTreeMap<String, String> = (records.iter())
-                .map(|r| (r.id.clone(), if kind(r) { "CPU A" } else { "CPU B" }.to_owned()))
+                .map(|r| {
+                    (
+                        r.id.clone(),
+                        if kind(r) { "CPU A" } else { "CPU B" }.to_owned(),
+                    )
+                })
                 .collect();
             machine_warnings(&records, &summary, &kinds)
         };
@@ -78,15 +87,24 @@ mod tests {
         // Whole seeds on one kind: worth knowing, and no pair is mixed.
         let found = of(&|record| record.seed < 3);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].contains("2 kinds of machines: CPU A ("), "{found:?}");
+        assert!(
+            found[0].contains("2 kinds of machines: CPU A ("),
+            "{found:?}"
+        );
         // Arms on different kinds: all pairs are mixed.
         let first = spec.arms[0].name.clone();
         let found = of(&|record| record.arm == first);
         assert!(found.len() > 1, "{found:?}");
         let n = summary.contrasts[0].improvements.len();
-        assert!(found[1].contains(&format!("{n} of its {n} pairs")), "{found:?}");
+        assert!(
+            found[1].contains(&format!("{n} of its {n} pairs")),
+            "{found:?}"
+        );
         // One cell.
-        let (first, seed) = (spec.arms[0].name.clone(), summary.contrasts[0].improvements[0].seed);
+        let (first, seed) = (
+            spec.arms[0].name.clone(),
+            summary.contrasts[0].improvements[0].seed,
+        );
         let found = of(&|record| record.arm == first && record.seed == seed);
         assert!(found[1].contains(": 1 of its"), "{found:?}");
         assert!(machine_warnings(&records, &summary, &BTreeMap::new()).is_empty());

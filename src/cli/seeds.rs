@@ -36,7 +36,10 @@ const LOOK: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// As [`check`].
-#[expect(clippy::too_many_arguments, reason = "those of `check` and how to share")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "those of `check` and how to share"
+)]
 pub(super) fn check_once(
     plan: &Plan,
     design: &ProgramDesign,

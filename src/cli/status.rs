@@ -158,7 +158,10 @@ impl Status {
             }
         }
         let failed_ids = failed.len();
-        let idle = plan.ids().into_iter().filter(|id| !done.contains(*id) && !busy.contains(*id));
+        let idle = plan
+            .ids()
+            .into_iter()
+            .filter(|id| !done.contains(*id) && !busy.contains(*id));
         let running = processes.into_values().map(|(process, cells)| Process {
             cells,
             seconds: SystemTime::now()

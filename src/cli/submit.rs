@@ -146,11 +146,17 @@ impl Common {
         if missing.is_empty() {
             console.print(&match queued.is_empty() {
                 true => format!("{name}: every cell has a record; nothing to submit\n"),
-                false => format!("{name}: every cell has a record or is in the queue; nothing to submit\n"),
+                false => format!(
+                    "{name}: every cell has a record or is in the queue; nothing to submit\n"
+                ),
             })?;
             return Ok(());
         }
-        let usual = if spec.program.is_some() { 1 } else { USUAL_CELLS };
+        let usual = if spec.program.is_some() {
+            1
+        } else {
+            USUAL_CELLS
+        };
         let size = self.cells_per_task.map_or(usual, usize::from);
         let size = size.max(self.least_cells(wanted, missing.len(), size, console)?);
         let submission = Submission {

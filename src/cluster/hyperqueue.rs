@@ -1,7 +1,7 @@
 //! HyperQueue.
 
 use super::submission::{Place, Submission};
-use super::{Queue, Queued, QueueError, Task, run};
+use super::{Queue, QueueError, Queued, Task, run};
 use serde_json::Value;
 
 const NAME: &str = "HyperQueue";
@@ -19,7 +19,9 @@ impl HyperQueue {
     /// Arguments of `hq` that submit the tasks of `place`: one for each entry of the JSON array beside the list of
     /// tasks.
     pub fn arguments(&self, name: &str, task: &Task, place: &Place) -> Vec<String> {
-        let log = place.logs().join(format!("{}_%{{TASK_ID}}.log", place.number));
+        let log = place
+            .logs()
+            .join(format!("{}_%{{TASK_ID}}.log", place.number));
         let mut words: Vec<String> = [
             "--output-mode=json",
             "submit",

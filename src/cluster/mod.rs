@@ -75,7 +75,11 @@ impl Queued {
 pub type Queue = BTreeMap<usize, Queued>;
 
 /// Runs a program of a queue and returns what it printed.
-fn run(scheduler: &'static str, program: &'static str, arguments: &[&str]) -> Result<String, QueueError> {
+fn run(
+    scheduler: &'static str,
+    program: &'static str,
+    arguments: &[&str],
+) -> Result<String, QueueError> {
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())

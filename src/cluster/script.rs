@@ -40,11 +40,7 @@ impl Task {
 
     /// The command that writes the report, as words.
     pub fn report(&self) -> Vec<String> {
-        vec![
-            text(&self.program),
-            "report".to_owned(),
-            text(&self.folder),
-        ]
+        vec![text(&self.program), "report".to_owned(), text(&self.folder)]
     }
 }
 

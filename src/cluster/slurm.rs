@@ -2,7 +2,7 @@
 
 use super::script::{line, quoted};
 use super::submission::Place;
-use super::{Queue, Queued, QueueError, Task, run};
+use super::{Queue, QueueError, Queued, Task, run};
 use std::fmt::Write as _;
 
 const NAME: &str = "Slurm";
@@ -251,7 +251,10 @@ mod tests {
         let text = "0|RUNNING|node1|None|0:07\n12|PENDING||Resources|0:00\n";
         let queue = parse(text).unwrap();
         assert!(queue[&0].is_running() && !queue[&12].is_running());
-        assert_eq!((&*queue[&0].place, &*queue[&12].place), ("node1", "Resources"));
+        assert_eq!(
+            (&*queue[&0].place, &*queue[&12].place),
+            ("node1", "Resources")
+        );
         assert!(parse("").unwrap().is_empty());
         assert!(parse("slurm_load_jobs error").is_err());
     }

@@ -109,7 +109,9 @@ pub fn submissions(folder: &Path) -> Vec<Submission> {
     let folder = folder.join(FOLDER);
     let numbers = numbers(&folder).into_iter();
     let paths = numbers.map(|number| folder.join(format!("{number}.json")));
-    paths.filter_map(|path| Submission::read(&path).ok()).collect()
+    paths
+        .filter_map(|path| Submission::read(&path).ok())
+        .collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,12 @@ use std::path::Path;
 /// If that fails for another reason.
 pub(crate) fn write_exclusive(path: &Path, text: &str) -> io::Result<bool> {
     let written = match disk::link(path, text) {
-        Err(e) if matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                ErrorKind::Unsupported | ErrorKind::PermissionDenied
+            ) =>
+        {
             // The file system has no links.
             disk::create(path)
                 .and_then(|mut file| disk::write_all(&mut file, path, text.as_bytes()))

@@ -157,7 +157,11 @@ impl Setting {
     pub fn kind(&self) -> String {
         let cpu = Machine::this().cpu;
         let instructions = instructions(&self.device);
-        kind(self.adapter.as_deref(), cpu.as_deref(), instructions.as_deref())
+        kind(
+            self.adapter.as_deref(),
+            cpu.as_deref(),
+            instructions.as_deref(),
+        )
     }
 }
 

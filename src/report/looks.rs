@@ -151,7 +151,15 @@ mod tests {
     fn report_and_summary_state_the_looks() {
         let mut spec = fixture::spec(2, 30, 1);
         spec.looks = Some(Looks::planned(40).at(20, 0.05).at(30, 0.05));
-        let derived = derive(&spec, &fixture::records(&spec), None, None, Vec::new(), &Default::default()).unwrap();
+        let derived = derive(
+            &spec,
+            &fixture::records(&spec),
+            None,
+            None,
+            Vec::new(),
+            &Default::default(),
+        )
+        .unwrap();
         assert!(
             derived
                 .report_md

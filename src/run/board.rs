@@ -77,8 +77,8 @@ impl<'a> Board<'a> {
             }
             // Others may have recorded them between the last look and the claim.
             self.recorded.extend(self.share.recorded());
-            let (known, ours): (Vec<_>, Vec<_>) = (ours.into_iter())
-                .partition(|cell| self.recorded.contains(&cell.id));
+            let (known, ours): (Vec<_>, Vec<_>) =
+                (ours.into_iter()).partition(|cell| self.recorded.contains(&cell.id));
             self.share.release(&known);
             self.count_elsewhere(&job, known, events);
             if !ours.is_empty() {
@@ -139,8 +139,8 @@ impl<'a> Board<'a> {
             let (known, rest): (Vec<_>, Vec<_>) =
                 cells.partition(|cell| self.recorded.contains(&cell.id));
             self.count_elsewhere(&job, known, events);
-            let (free, held): (Vec<_>, Vec<_>) = (rest.into_iter())
-                .partition(|cell| self.waits && self.share.is_free(cell));
+            let (free, held): (Vec<_>, Vec<_>) =
+                (rest.into_iter()).partition(|cell| self.waits && self.share.is_free(cell));
             let part = |cells: Vec<JobCell>| Job {
                 cells,
                 ..job.clone()

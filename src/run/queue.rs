@@ -181,8 +181,8 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use super::*;
     use crate::plan::Plan;
-    use crate::run::events::Silent;
     use crate::run::RecordError;
+    use crate::run::events::Silent;
     use crate::run::fake::{FakeTrainer, spec};
     use crate::run::journal::Journal;
     use crate::run::share::{Share, Sharing};

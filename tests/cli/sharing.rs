@@ -14,7 +14,10 @@ fn bench(fails: bool) -> Bench {
     };
     let experiment = include_str!("../cluster/experiment.toml")
         .replace("seeds = 20", "seeds = 10")
-        .replace("[\"sh\", \"program.sh\", ", &format!("[\"sh\", \"-c\", '''{fault}{PROGRAM}''', \"sh\", "))
+        .replace(
+            "[\"sh\", \"program.sh\", ",
+            &format!("[\"sh\", \"-c\", '''{fault}{PROGRAM}''', \"sh\", "),
+        )
         .replace("inputs = [\"program.sh\"]\n", "");
     fs::write(bench.path("mine.toml"), experiment).unwrap();
     bench
@@ -50,15 +53,20 @@ fn share_is_gone(folder: &Path) {
 fn runs_and_workers_share_and_one_may_be_killed() {
     let bench = bench(false);
     let expected = alone(&bench, 0);
-    let start = |command: &str| bench.start(&format!("{command} mine.toml --jobs 1 --results many"));
+    let start =
+        |command: &str| bench.start(&format!("{command} mine.toml --jobs 1 --results many"));
     let first = start("run");
     wait_until("the first run", || bench.path("many/mine/.share").exists());
     let (second, third, mut victim) = (start("run"), start("worker"), start("worker"));
     let parts = || {
-        let files = fs::read_dir(bench.path("many/mine/.share")).into_iter().flatten();
+        let files = fs::read_dir(bench.path("many/mine/.share"))
+            .into_iter()
+            .flatten();
         let files = files.filter_map(|file| file.ok().map(|file| file.path()));
         let journals = files.filter(|path| path.extension().is_some_and(|e| e == "jsonl"));
-        journals.filter(|path| fs::metadata(path).is_ok_and(|m| m.len() > 0)).count()
+        journals
+            .filter(|path| fs::metadata(path).is_ok_and(|m| m.len() > 0))
+            .count()
     };
     wait_until("records of guests", || parts() >= 2);
     victim.kill().unwrap();
@@ -82,7 +90,10 @@ fn shares_of_workers_add_up_and_the_report_takes_them_in() {
         let done = bench.run(&format!("{worker} --index {index} --of 2"));
         done.says("cells trained here").code
     });
-    assert!(codes.contains(&Some(3)) && codes.contains(&Some(0)), "{codes:?}");
+    assert!(
+        codes.contains(&Some(3)) && codes.contains(&Some(0)),
+        "{codes:?}"
+    );
     let status = bench.run("status mine.toml --results many").ends(0);
     status
         .shows("mine: 19 of 20 cells done, 0 running, 1 failed, 0 missing")
@@ -106,13 +117,24 @@ fn number_of_a_task_comes_from_its_queue() {
         vec![("JOB_COMPLETION_INDEX", "3")],
     ] {
         // Cells of the check of the seeds count for the first one.
-        run_with(&bench, worker, &variables).ends(0).says("cells trained here");
+        run_with(&bench, worker, &variables)
+            .ends(0)
+            .says("cells trained here");
     }
-    bench.run("status mine.toml --results many").shows("20 of 20 cells done");
-    run_with(&bench, worker, &[("HQ_TASK_ID", "4")]).ends(2).says("no share 4 of 4");
-    run_with(&bench, worker, &[("HQ_TASK_ID", "x")]).ends(2).says("`HQ_TASK_ID` is `x`");
+    bench
+        .run("status mine.toml --results many")
+        .shows("20 of 20 cells done");
+    run_with(&bench, worker, &[("HQ_TASK_ID", "4")])
+        .ends(2)
+        .says("no share 4 of 4");
+    run_with(&bench, worker, &[("HQ_TASK_ID", "x")])
+        .ends(2)
+        .says("`HQ_TASK_ID` is `x`");
     bench.run("worker").ends(2).says("which experiment?");
-    bench.run("worker mine.toml --index 1").ends(2).says("`--of N`");
+    bench
+        .run("worker mine.toml --index 1")
+        .ends(2)
+        .says("`--of N`");
 }
 
 #[test]
@@ -124,7 +146,9 @@ fn unfinished_work_keeps_the_report_waiting() {
         .says("cells are missing");
     let done = bench.run("report mine.toml --results many");
     done.says("some cells have no record yet");
-    let status = bench.run("status mine.toml --results many --format json").ends(0);
+    let status = bench
+        .run("status mine.toml --results many --format json")
+        .ends(0);
     let json: serde_json::Value = serde_json::from_str(&status.out).unwrap();
     let count = |key: &str| json[0][key].as_u64().unwrap();
     assert_eq!(count("done") + count("missing"), 20);
@@ -150,18 +174,28 @@ fn dry_run_of_a_submission_writes_nothing() {
     ] {
         done = done.shows(text);
     }
-    let done = bench.run("submit hyperqueue mine.toml --results many --dry-run --cpus 2").ends(0);
+    let done = bench
+        .run("submit hyperqueue mine.toml --results many --dry-run --cpus 2")
+        .ends(0);
     done.shows("# mine: 20 cells in 20 tasks")
         .shows("submit --from-json");
     assert!(!bench.path("many").exists());
-    run_with(&bench, "submit slurm mine.toml --results many", &[("PATH", "/nowhere")])
-        .ends(5)
-        .says("Slurm must be installed");
+    run_with(
+        &bench,
+        "submit slurm mine.toml --results many",
+        &[("PATH", "/nowhere")],
+    )
+    .ends(5)
+    .says("Slurm must be installed");
 }
 
 #[test]
 fn lease_must_be_a_number_of_seconds() {
     let bench = bench(false);
-    let done = run_with(&bench, "run mine.toml -q", &[("ABLATE_LEASE_SECONDS", "soon")]);
+    let done = run_with(
+        &bench,
+        "run mine.toml -q",
+        &[("ABLATE_LEASE_SECONDS", "soon")],
+    );
     done.ends(2).says("`ABLATE_LEASE_SECONDS` is `soon`");
 }

@@ -255,7 +255,8 @@ impl Watcher {
         let gone = || {
             let identity = identity(&self.folder, name);
             identity.is_some_and(|(identity, _)| {
-                exists(&identity) == Some(false) || identity.pid == std::process::id() && exists(&identity).is_some()
+                exists(&identity) == Some(false)
+                    || identity.pid == std::process::id() && exists(&identity).is_some()
             })
         };
         let changed = |found: &fs::Metadata| found.modified().ok();

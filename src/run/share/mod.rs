@@ -23,8 +23,8 @@ mod others;
 
 pub(crate) use gather::Part;
 pub(in crate::run) use gather::gather;
-pub(in crate::run) use others::parts;
 pub use member::Seen;
+pub(in crate::run) use others::parts;
 
 use crate::files::{FileError, create_folders, remove_folder, remove_leftovers};
 use crate::trainer::JobCell;
@@ -192,7 +192,11 @@ impl Share {
     /// Whether this process is of the kind that trains the seed of `cell`.
     pub(super) fn may_train(&self, cell: &JobCell) -> bool {
         let kind = self.kind.as_ref();
-        kind.is_none_or(|kind| self.claims.pinned(cell.seed).is_none_or(|other| other == *kind))
+        kind.is_none_or(|kind| {
+            self.claims
+                .pinned(cell.seed)
+                .is_none_or(|other| other == *kind)
+        })
     }
 
     /// Names of the other processes that are alive.

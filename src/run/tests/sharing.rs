@@ -92,8 +92,15 @@ fn cells_are_shared_without_repeats() {
     });
     let trained: usize = reports.iter().map(|report| report.trained).sum();
     assert_eq!(trained, plan.ids().len());
-    assert!(reports.iter().all(|report| report.trained > 0), "{reports:?}");
-    assert!(reports.iter().all(|report| !report.stopped && report.left == 0));
+    assert!(
+        reports.iter().all(|report| report.trained > 0),
+        "{reports:?}"
+    );
+    assert!(
+        reports
+            .iter()
+            .all(|report| !report.stopped && report.left == 0)
+    );
     // A run takes in what guests left, and nobody's files stay.
     let last = bench.run(&plan, &FakeTrainer::new());
     assert_eq!(last.trained, 0);
@@ -111,7 +118,11 @@ fn guests_alone_complete_an_experiment() {
     assert_eq!(journal::read(&bench.path(""), &plan).unwrap().0.len(), 10);
     let second = run_with(&plan, &FakeTrainer::new(), &guest(&bench));
     assert_eq!((second.trained, second.reused), (0, 10));
-    assert_eq!(shared_files(&bench).len(), 1, "only the journal of the first");
+    assert_eq!(
+        shared_files(&bench).len(),
+        1,
+        "only the journal of the first"
+    );
     bench.run(&plan, &FakeTrainer::new());
     assert_eq!(bench.bytes(runs::NAME), expected(&plan));
     assert!(!bench.path(FOLDER).exists());
@@ -230,7 +241,10 @@ fn different_numbers_of_two_processes_are_an_error_that_loses_nothing() {
     let error = bench.try_run(&plan, &FakeTrainer::new()).unwrap_err();
     assert!(matches!(error, RunError::Disagreement(_)), "{error}");
     let text = error.to_string();
-    assert!(text.contains("arm a, seed 4") && text.contains(&*part.to_string_lossy()), "{text}");
+    assert!(
+        text.contains("arm a, seed 4") && text.contains(&*part.to_string_lossy()),
+        "{text}"
+    );
     assert_eq!(fs::read(&part).unwrap(), before);
     // As the message says.
     fs::remove_file(part).unwrap();
@@ -256,7 +270,10 @@ fn training_again_is_refused_while_others_train() {
     let other = Share::join(&bench.path(""), &guest(&bench).sharing).unwrap();
     bench.options.fresh = true;
     let error = bench.try_run(&plan, &FakeTrainer::new()).unwrap_err();
-    assert!(matches!(error, RunError::Lock(LockError::Held { .. })), "{error}");
+    assert!(
+        matches!(error, RunError::Lock(LockError::Held { .. })),
+        "{error}"
+    );
     drop(other);
     assert_eq!(bench.run(&plan, &FakeTrainer::new()).trained, 10);
 }
@@ -275,7 +292,10 @@ fn seeds_stay_on_the_kind_of_machine_that_began_them() {
     // Seed 0 of the second arm waits for a machine of the first kind.
     let report = run_with(&plan, &FakeTrainer::new(), &kind("two"));
     assert_eq!((report.trained, report.left), (8, 1));
-    assert_eq!(run_with(&plan, &FakeTrainer::new(), &kind("one")).trained, 1);
+    assert_eq!(
+        run_with(&plan, &FakeTrainer::new(), &kind("one")).trained,
+        1
+    );
     assert_eq!(bench.run(&plan, &FakeTrainer::new()).trained, 0);
     assert_eq!(bench.bytes(runs::NAME), expected(&plan));
 }

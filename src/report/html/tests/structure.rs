@@ -111,7 +111,15 @@ fn tables_name_their_rows_and_columns() {
 #[test]
 fn figure_keeps_its_texts_and_has_a_name() {
     let spec = fixture::spec(3, 8, 5);
-    let derived = derive(&spec, &fixture::records(&spec), None, None, Vec::new(), &Default::default()).unwrap();
+    let derived = derive(
+        &spec,
+        &fixture::records(&spec),
+        None,
+        None,
+        Vec::new(),
+        &Default::default(),
+    )
+    .unwrap();
     for (kind, svg) in &derived.figures {
         let mut looks = Looks::default();
         let drawn = looks.inline(svg, "here", "What it shows");
