@@ -113,18 +113,15 @@ fn records(found: &Found, console: &Console) -> Result<Vec<CellRecord>, Failure>
 }
 
 fn table(found: &[Found], console: &Console) -> Result<String, Failure> {
-    let mut out = String::new();
+    let mut all = Vec::new();
     for found in found {
-        let records = records(found, console)?;
-        let text = csv(&scores(&found.summary, &records));
-        // One header for all.
-        let start = match out.is_empty() {
-            true => 0,
-            false => text.find('\n').map_or(0, |end| end + 1),
-        };
-        out.push_str(&text[start..]);
+        all.push((found, records(found, console)?));
     }
-    Ok(out)
+    // One header for all.
+    let scores = all
+        .iter()
+        .flat_map(|(found, records)| scores(&found.summary, records));
+    Ok(csv(&scores.collect::<Vec<_>>()))
 }
 
 fn lines(found: &[Found], console: &Console) -> Result<String, Failure> {

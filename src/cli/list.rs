@@ -1,12 +1,13 @@
 //! `ablate list`.
 
-use super::arguments::{Format, FormatArg, OTHER_RESULTS, ResultsArg};
+use super::arguments::{OTHER_RESULTS, ResultsArg};
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::folder::{self, summary_of};
 use super::looks;
 use super::root;
 use super::select::{ALL, Selection};
+use super::sheet::{self, Sheet, TableFormat, TableFormatArg};
 use super::table::plain;
 use crate::analysis::Summary;
 use crate::plan::Plan;
@@ -16,6 +17,7 @@ use crate::report::changed_by;
 use crate::run::{journal, runs};
 use crate::spec::Spec;
 use crate::text::counted;
+use crate::text::markdown::Align::{Left, Right};
 use serde::Serialize;
 use std::path::Path;
 
@@ -26,8 +28,24 @@ pub(crate) struct Args {
     #[command(flatten)]
     results: ResultsArg,
     #[command(flatten)]
-    format: FormatArg,
+    format: TableFormatArg,
 }
+
+/// Columns of the list as CSV.
+const COLUMNS: [&str; 12] = [
+    "name",
+    "folder",
+    "changed_by",
+    "claim",
+    "suites",
+    "arms",
+    "seeds",
+    "cells",
+    "recorded",
+    "verdict",
+    "damaged",
+    "title",
+];
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -86,8 +104,11 @@ pub(super) fn list(args: &Args, console: &Console) -> Result<Code, Failure> {
         }
     }
     match args.format.format {
-        Format::Json => console.print_json(&rows)?,
-        Format::Text => console.print(&text(&rows))?,
+        TableFormat::Text => console.print(&text(&rows))?,
+        format => {
+            let sheets = [sheet_of(&rows)];
+            sheet::print(format, "", &sheets, &COLUMNS, &rows, &rows, console)?;
+        }
     }
     Ok(Code::Done)
 }
@@ -173,24 +194,37 @@ fn state(row: &Row) -> String {
     }
 }
 
+/// Columns of the list for people; those from the fourth to the sixth hold numbers.
+const SHOWN: [&str; 7] = [
+    "name", "claim", "suites", "arms", "seeds", "cells", "verdict",
+];
+
 fn text(rows: &[Row]) -> String {
-    let header = [
-        "name", "claim", "suites", "arms", "seeds", "cells", "verdict",
-    ];
-    let mut lines = vec![header.map(str::to_owned).to_vec()];
-    lines.extend(rows.iter().map(|row| {
-        vec![
-            row.name.clone(),
-            row.claim.clone().unwrap_or_else(|| "-".to_owned()),
-            match row.suites.is_empty() {
-                true => "-".to_owned(),
-                false => row.suites.join(","),
-            },
-            row.arms.to_string(),
-            row.seeds.to_string(),
-            row.cells.to_string(),
-            state(row),
-        ]
-    }));
+    let mut lines = vec![SHOWN.map(str::to_owned).to_vec()];
+    lines.extend(rows.iter().map(shown));
     plain(&lines, &[3, 4, 5])
+}
+
+fn sheet_of(rows: &[Row]) -> Sheet {
+    let align = |i| if (3..6).contains(&i) { Right } else { Left };
+    let columns = SHOWN.into_iter().enumerate();
+    let columns = columns.map(|(i, name)| (name.to_owned(), align(i)));
+    let mut sheet = Sheet::new("Experiments", columns);
+    rows.iter().for_each(|row| sheet.row(shown(row)));
+    sheet
+}
+
+fn shown(row: &Row) -> Vec<String> {
+    vec![
+        row.name.clone(),
+        row.claim.clone().unwrap_or_else(|| "-".to_owned()),
+        match row.suites.is_empty() {
+            true => "-".to_owned(),
+            false => row.suites.join(","),
+        },
+        row.arms.to_string(),
+        row.seeds.to_string(),
+        row.cells.to_string(),
+        state(row),
+    ]
 }

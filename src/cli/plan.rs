@@ -1,16 +1,18 @@
 //! `ablate plan`.
 
-use super::arguments::{Format, FormatArg, Results, RunSettings};
+use super::arguments::{Results, RunSettings};
 use super::console::Console;
 use super::estimate;
 use super::exit::{Code, Failure};
 use super::folder::summary_of;
 use super::run;
+use super::sheet::{self, Sheet, TableFormat, TableFormatArg};
 use super::work::Survey;
 use crate::analysis::{PowerForecast, power_forecast};
 use crate::plan::warnings;
 use crate::spec::{Contrast, Expect, Metric};
 use crate::text::counted;
+use crate::text::markdown::Align::{Left, Right};
 use crate::text::number::{decimals, fixed};
 use crate::text::wrap::paragraph;
 use serde::Serialize;
@@ -39,7 +41,7 @@ pub(crate) struct Wanted {
     )]
     expected_error: Option<f64>,
     #[command(flatten)]
-    format: FormatArg,
+    format: TableFormatArg,
 }
 
 /// Parses an error rate in percent.
@@ -116,10 +118,51 @@ pub(super) fn preview(
         planned.push(describe(survey, contrasts, seconds));
     }
     match wanted.format.format {
-        Format::Json => console.print_json(&planned)?,
-        Format::Text => console.print(&text(surveys, &planned, &results.to_string()))?,
+        TableFormat::Text => console.print(&text(surveys, &planned, &results.to_string()))?,
+        format => {
+            let sheets = [sheet_of(&planned)];
+            sheet::print(format, "", &sheets, &COLUMNS, &planned, &planned, console)?;
+        }
     }
     Ok(Code::Done)
+}
+
+/// Columns of the plan as CSV; warnings and power are in the JSON form.
+const COLUMNS: [&str; 10] = [
+    "name",
+    "title",
+    "arms",
+    "seeds",
+    "cells",
+    "recorded",
+    "committed",
+    "to_train",
+    "jobs",
+    "seconds",
+];
+
+fn sheet_of(planned: &[Planned]) -> Sheet {
+    let numbers = [
+        "arms", "seeds", "cells", "recorded", "to train", "jobs", "time",
+    ];
+    let columns = numbers.map(|name| (name.to_owned(), Right));
+    let first = ("experiment".to_owned(), Left);
+    let mut sheet = Sheet::new("Cells to train", [first].into_iter().chain(columns));
+    for plan in planned {
+        let time = plan.seconds.map_or(String::new(), duration);
+        let counts = [
+            plan.arms,
+            plan.seeds,
+            plan.cells,
+            plan.recorded,
+            plan.to_train,
+            plan.jobs,
+        ];
+        let counts = counts.map(|count| count.to_string());
+        let row = [plan.name.clone()].into_iter().chain(counts);
+        sheet.row(row.chain([time]).collect());
+    }
+    sheet
 }
 
 fn describe(survey: &Survey, contrasts: Vec<PowerForecast>, seconds: Option<f64>) -> Planned {

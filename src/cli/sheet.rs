@@ -21,7 +21,7 @@ pub(crate) enum TableFormat {
 }
 
 /// The option `--format` of verbs that print tables.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct TableFormatArg {
     /// Output format: text, json, csv (one tidy table with
     /// unrounded numbers), latex (booktabs) or markdown
@@ -207,6 +207,7 @@ fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => return String::new(),
         Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     };
     match text.contains([',', '"', '\n', '\r']) {

@@ -48,9 +48,26 @@ pub fn contrasts_table(summary: &Summary) -> Result<String, PaperError> {
         title => summary.title,
         name => summary.name,
         net_on_data => summary.net_on_data,
+        places => places(&rows),
         rows,
     };
     render(TABLE, context)
+}
+
+/// Digits before and after the point that the improvements need, as siunitx reads it: `2.3`.
+fn places(rows: &[Row]) -> String {
+    let digits = rows
+        .iter()
+        .filter_map(|row| row.mean.as_deref())
+        .map(|mean| {
+            let (whole, rest) = mean.split_once('.').unwrap_or((mean, ""));
+            // Without its sign.
+            (whole.len() - 1, rest.len())
+        });
+    let most = digits.fold((1, 0), |most, (whole, rest)| {
+        (most.0.max(whole), most.1.max(rest))
+    });
+    format!("{}.{}", most.0, most.1)
 }
 
 /// A paragraph for the section on statistical methods: what was compared, and how it was decided.
@@ -235,6 +252,10 @@ mod tests {
             table.contains(&format!("{:+.digits$}", decision.mean)),
             "{table}"
         );
+        let mean = format!("{:+.digits$}", decision.mean);
+        let whole = mean.split('.').next().unwrap().len() - 1;
+        let format = format!("S[table-format=+{whole}.{digits}]");
+        assert!(table.contains(&format), "{format}: {table}");
         let rows = table.lines().filter(|line| line.contains("b-vs-a"));
         assert_eq!(rows.count(), 1, "{table}");
         assert!(

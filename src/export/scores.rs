@@ -5,7 +5,7 @@ use crate::record::{CellRecord, EpochRecord, Scores};
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Columns of the table.
+/// Columns of the table. `step` is left out where no training counts in steps.
 pub const COLUMNS: [&str; 10] = [
     "experiment",
     "arm",
@@ -33,6 +33,7 @@ pub struct Score<'a> {
     /// Whole epochs done.
     pub epoch: usize,
     /// Steps done, where training counts in steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
     /// `train`, `validation` or `test`; `probe` for a probe, `program` for a number that a program reported.
     pub split: &'static str,
@@ -111,14 +112,21 @@ pub(super) fn values(epoch: &EpochRecord) -> Vec<(&'static str, &str, f64)> {
 
 /// The table as CSV, without rounding. Absent values are empty fields.
 pub fn csv(scores: &[Score<'_>]) -> String {
-    let mut out = COLUMNS.join(",") + "\n";
+    let has_steps = scores.iter().any(|score| score.step.is_some());
+    let columns = COLUMNS
+        .into_iter()
+        .filter(|name| has_steps || *name != "step");
+    let mut out = columns.collect::<Vec<_>>().join(",") + "\n";
     for score in scores {
         let rate = score.rate.map_or(String::new(), |rate| rate.to_string());
-        let step = score.step.map_or(String::new(), |step| step.to_string());
+        let step = match score.step {
+            Some(step) => format!(",{step}"),
+            None => if has_steps { "," } else { "" }.to_owned(),
+        };
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "{},{},{},{rate},{},{step},{},{},{},{}",
+            "{},{},{},{rate},{}{step},{},{},{},{}",
             field(score.experiment),
             field(score.arm),
             score.seed,
@@ -186,17 +194,24 @@ mod tests {
         let all = scores(&summary, &records);
         let text = csv(&all);
         let mut lines = text.lines();
-        assert_eq!(lines.next(), Some(COLUMNS.join(",").as_str()));
+        let header = lines.next().unwrap();
+        assert_eq!(header, COLUMNS.join(",").replace("step,", ""));
         for (line, score) in lines.zip(&all) {
             let fields: Vec<&str> = line.split(',').collect();
-            assert_eq!(fields.len(), COLUMNS.len());
+            assert_eq!(fields.len(), COLUMNS.len() - 1);
             assert_eq!(
-                fields[8].parse::<f64>().unwrap().to_bits(),
+                fields[7].parse::<f64>().unwrap().to_bits(),
                 score.value.to_bits()
             );
-            assert_eq!(fields[9].parse::<bool>().unwrap(), score.chosen);
+            assert_eq!(fields[8].parse::<bool>().unwrap(), score.chosen);
         }
         assert_eq!(text.lines().count(), all.len() + 1);
+        let mut steps = all[..2].to_vec();
+        steps[1].step = Some(30);
+        let lines: Vec<String> = csv(&steps).lines().map(str::to_owned).collect();
+        assert_eq!(lines[0], COLUMNS.join(","));
+        assert_eq!(lines[1].split(',').nth(5), Some(""));
+        assert_eq!(lines[2].split(',').nth(5), Some("30"));
         assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
     }
 }

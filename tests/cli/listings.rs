@@ -175,3 +175,29 @@ fn help_and_version_go_to_standard_output() {
     let version = bench.run("--version").ends(0);
     version.shows(&format!("ablate {} (features: ", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn lists_and_plans_come_as_tables() {
+    let bench = Bench::new();
+    let list = bench.run("list --format csv").ends(0);
+    let mut lines = list.out.lines();
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .starts_with("name,folder,changed_by,claim,suites")
+    );
+    let row = lines.next().unwrap();
+    assert!(
+        row.starts_with("tiny,") && row.contains(",standard quick,2,3,6,0,"),
+        "{row}"
+    );
+    bench
+        .run("list --format markdown")
+        .ends(0)
+        .shows("| tiny | -     | standard,quick |");
+    let plan = bench.run("plan tiny --no-time --format csv").ends(0);
+    assert_eq!(plan.out.lines().nth(1), Some("tiny,Tiny,2,3,6,0,0,6,2,"));
+    let plan = bench.run("plan tiny --no-time --format markdown").ends(0);
+    plan.shows("| tiny ").shows("| to train |");
+}
