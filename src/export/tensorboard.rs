@@ -279,6 +279,14 @@ mod tests {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);
     }
 
+    /// The first bytes of event files that TensorFlow writes: a record of 24 bytes.
+    #[test]
+    fn records_start_as_those_of_tensorflow() {
+        let mut file = Vec::new();
+        write_record(&mut file, &[0; 24]);
+        assert_eq!(file[..12], *b"\x18\0\0\0\0\0\0\0\xa3\x7f\x4b\x22");
+    }
+
     /// A field of a protocol buffer that was read.
     #[derive(Debug, PartialEq)]
     enum Value<'a> {
