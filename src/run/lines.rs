@@ -8,6 +8,7 @@ use super::damage::Damage;
 use crate::files::FileError;
 use crate::record::{CellRecord, EpochRecord, LONGEST_SERIES, MOST_NAMES, Outcome, Scores};
 use sha2::{Digest, Sha256};
+use std::borrow::Borrow;
 use std::path::Path;
 
 /// Longest line in bytes, enough for about 50,000 epochs.
@@ -141,11 +142,12 @@ fn decode(line: &[u8], unchecked: bool) -> Result<CellRecord, String> {
 }
 
 /// Formats `records` as lines.
-pub(super) fn encode<'r>(
-    records: impl IntoIterator<Item = &'r CellRecord>,
+pub(super) fn encode<R: Borrow<CellRecord>>(
+    records: impl IntoIterator<Item = R>,
 ) -> Result<Vec<u8>, RecordError> {
     let mut bytes = Vec::new();
     for record in records {
+        let record = record.borrow();
         line(record, &mut bytes).map_err(|why| RecordError::Record {
             id: record.id.clone(),
             why,

@@ -9,7 +9,7 @@ use super::meaning;
 use crate::files::{self, FileError, write_atomic};
 use crate::plan::Plan;
 use crate::record::CellRecord;
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -104,21 +104,27 @@ fn set_repeats_aside(path: &Path, bytes: &[u8], lines: &mut Lines) {
 
 /// Returns the records of all cells of `plan` in its order, with the current names of the arms; `None`
 /// if a cell has no record.
-pub fn in_order(plan: &Plan, known: &BTreeMap<String, CellRecord>) -> Option<Vec<CellRecord>> {
-    (plan.cells.iter())
-        .map(|cell| {
-            let mut record = known.get(&cell.id)?.clone();
-            record.arm.clone_from(&plan.spec.arms[cell.arm].name);
-            Some(record)
-        })
-        .collect()
+pub fn in_order<'r>(
+    plan: &'r Plan,
+    known: &'r BTreeMap<String, CellRecord>,
+) -> Option<impl Iterator<Item = CellRecord> + 'r> {
+    let complete = plan.cells.iter().all(|cell| known.contains_key(&cell.id));
+    // One at a time: there may be more than fit into memory twice.
+    let records = plan.cells.iter().map(|cell| CellRecord {
+        arm: plan.spec.arms[cell.arm].name.clone(),
+        ..known[&cell.id].clone()
+    });
+    complete.then_some(records)
 }
 
 /// Writes a `runs.jsonl`, unless it already has this content.
 ///
 /// # Errors
 /// If a record is invalid or the file cannot be written.
-pub fn write_runs(path: &Path, records: &[CellRecord]) -> Result<(), RecordError> {
+pub fn write_runs<R: Borrow<CellRecord>>(
+    path: &Path,
+    records: impl IntoIterator<Item = R>,
+) -> Result<(), RecordError> {
     write_atomic(path, &lines::encode(records)?)?;
     Ok(())
 }
@@ -140,7 +146,8 @@ mod tests {
     #[test]
     fn lines_follow_the_plan_and_survive_reading() {
         let plan = Plan::new(&fake::spec(&["b", "a"], 3), "flex", 2, "f");
-        let records = in_order(&plan, &trained(&plan)).unwrap();
+        let known = trained(&plan);
+        let records: Vec<CellRecord> = in_order(&plan, &known).unwrap().collect();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);
         write_runs(&path, &records).unwrap();
@@ -163,7 +170,7 @@ mod tests {
         let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 2, "f");
         let mut known = trained(&plan);
         known.remove(&plan.cells[1].id);
-        assert_eq!(in_order(&plan, &known), None);
+        assert!(in_order(&plan, &known).is_none());
     }
 
     #[test]
@@ -172,7 +179,8 @@ mod tests {
         spec.arms[1] = spec.arms[0].clone();
         spec.arms[1].name = "twin".into();
         let plan = Plan::new(&spec, "flex", 1, "f");
-        let records = in_order(&plan, &trained(&plan)).unwrap();
+        let known = trained(&plan);
+        let records: Vec<CellRecord> = in_order(&plan, &known).unwrap().collect();
         assert_eq!((&*records[0].arm, &*records[1].arm), ("a", "twin"));
         assert_eq!(records[0].epochs, records[1].epochs);
     }
@@ -180,7 +188,8 @@ mod tests {
     #[test]
     fn repeated_cell_is_damage_and_unfinished_line_a_notice() {
         let plan = Plan::new(&fake::spec(&["a"], 2), "flex", 2, "f");
-        let records = in_order(&plan, &trained(&plan)).unwrap();
+        let known = trained(&plan);
+        let records: Vec<CellRecord> = in_order(&plan, &known).unwrap().collect();
         let text = lines::encode(&records).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);

@@ -375,7 +375,7 @@ fn a_report_can_be_made_of_every_experiment() {
         let plan = Plan::new(&spec, "flex", 8, "fake");
         let jobs = plan.jobs(|_| true);
         let records: Vec<_> = jobs.iter().flat_map(FakeTrainer::records).collect();
-        let derived = derive(&spec, &records, None, None, Vec::new())
+        let derived = derive(&spec, &records, None, None, Vec::new(), &Default::default())
             .unwrap_or_else(|e| panic!("{}: {e}", spec.name));
         let judged = spec.contrasts.iter().any(|c| c.primary);
         assert_eq!(derived.summary.verdict.is_some(), judged, "{}", spec.name);

@@ -106,7 +106,7 @@ impl Share {
         let member = member?;
         Ok(Self {
             claims: Claims::new(&own, member.name()),
-            others: Others::new(folder, member.name()),
+            others: Others::new(folder),
             watcher: Watcher::new(&own, member.name(), sharing.lease),
             member,
             folder: own,
@@ -138,6 +138,12 @@ impl Share {
     /// Path of the provenance of this process, if it is a guest.
     pub(super) fn origin(&self) -> PathBuf {
         self.folder.join(format!("{}.json", self.member.name()))
+    }
+
+    /// Counts as known what other processes have recorded until now. `own` is the journal that this process writes. To be
+    /// called before that is read which this process knows.
+    pub(super) fn begin(&mut self, own: &Path) {
+        self.others.begin(own);
     }
 
     /// Reads what other processes have recorded since the last call, and returns the ids of their cells. Records of

@@ -19,11 +19,22 @@ pub(super) struct Others {
 }
 
 impl Others {
-    pub(super) fn new(folder: &Path, member: &str) -> Self {
+    pub(super) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
-            own: folder.join(FOLDER).join(format!("{member}.jsonl")),
+            own: PathBuf::new(),
             read: BTreeMap::new(),
+        }
+    }
+
+    /// Leaves out `own`, the journal of this process, and what is in the others now.
+    pub(super) fn begin(&mut self, own: &Path) {
+        own.clone_into(&mut self.own);
+        for path in journals(&self.folder) {
+            if path != self.own {
+                let end = complete(&path).unwrap_or(0);
+                self.read.insert(path, end);
+            }
         }
     }
 
@@ -57,6 +68,24 @@ pub(in crate::run) fn parts(folder: &Path) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+/// Length of the complete lines of a journal, in bytes.
+fn complete(path: &Path) -> io::Result<u64> {
+    const BLOCK: u64 = 1 << 16;
+    let mut file = files::open(path)?;
+    let mut end = file.metadata()?.len();
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK);
+        file.seek(SeekFrom::Start(start))?;
+        let mut block = Vec::new();
+        file.by_ref().take(end - start).read_to_end(&mut block)?;
+        if let Some(last) = block.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 fn read_on(path: &Path, from: &mut u64, found: &mut BTreeSet<String>) -> io::Result<()> {

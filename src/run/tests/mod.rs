@@ -10,10 +10,13 @@ mod sharing;
 
 use super::events::Silent;
 use super::fake::{FakeTrainer, spec};
+use super::lock::Lock;
 use super::runs::read_runs;
 use super::*;
 use crate::trainer::{Job, Progress};
+use std::borrow::Cow;
 use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
