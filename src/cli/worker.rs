@@ -8,9 +8,11 @@ use super::select::Selection;
 use super::work::Work;
 use super::{preflight, run, seeds, signals, trainer, variant};
 use crate::cluster::Submission;
+use crate::files::{check_writable, write_atomic};
 use crate::provenance::run_recorded;
 use crate::run::RunOptions;
 use crate::run::share::Sharing;
+use crate::spec::RESOLVED_FILE;
 use crate::text::counted;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -93,6 +95,12 @@ pub(super) fn worker(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     for mut work in works {
         let spec = work.plan.spec.clone();
         let home = results.folder.join(&spec.name);
+        if !home.join(RESOLVED_FILE).exists() {
+            // So that the folder says what is in it before a report does.
+            check_writable(&home)?;
+            let resolved = spec.resolved(&variant::file_of(&spec, &results.folder));
+            write_atomic(&home.join(RESOLVED_FILE), resolved.as_bytes())?;
+        }
         let jobs = args.settings.jobs(&spec);
         let trainer =
             trainer::trainer_of(&spec, &work.plan.device, args.settings.isolate, jobs, &home)?;

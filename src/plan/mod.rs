@@ -141,7 +141,10 @@ fn stacks(mut cells: Vec<JobCell>, most: usize) -> impl Iterator<Item = Vec<JobC
         }
         let rest = cells.split_off(cells.len().div_ceil(groups));
         groups -= 1;
-        Some(std::mem::replace(&mut cells, rest))
+        let mut group = std::mem::replace(&mut cells, rest);
+        // It still has the room for all that was split off.
+        group.shrink_to_fit();
+        Some(group)
     })
 }
 

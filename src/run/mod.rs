@@ -32,6 +32,7 @@ pub use events::Events;
 pub use lines::RecordError;
 pub(crate) use queue::{all_failed, checked, message};
 pub use repair::repair;
+use reproduction::equal;
 pub use reproduction::{Reproduction, difference_of, identical};
 pub use session::Session;
 
@@ -170,7 +171,7 @@ pub fn contradictions<'r>(
     let failed = |r: &CellRecord| matches!(r.outcome, Outcome::Failed { .. });
     let contradicts = |theirs: &&CellRecord| {
         let ours = journal.get(&theirs.id);
-        ours.is_some_and(|ours| !failed(ours) && !failed(theirs) && !identical(ours, theirs))
+        ours.is_some_and(|ours| !failed(ours) && !failed(theirs) && !equal(ours, theirs))
     };
     committed.iter().filter(contradicts).collect()
 }

@@ -74,6 +74,34 @@ pub fn identical(ours: &CellRecord, theirs: &CellRecord) -> bool {
     matches!((lines::encode([&ours]), lines::encode([&theirs])), (Ok(a), Ok(b)) if a == b)
 }
 
+/// Whether two records have equal numbers: as [`identical`], but without telling 0 from -0, and much faster.
+pub(super) fn equal(ours: &CellRecord, theirs: &CellRecord) -> bool {
+    let CellRecord {
+        id,
+        arm: _,
+        seed,
+        learning_rate,
+        device,
+        outcome,
+        epochs,
+        probes,
+        traces,
+        series,
+        misclassified,
+    } = ours;
+    let of_both = misclassified.as_ref().zip(theirs.misclassified.as_ref());
+    (id, seed, learning_rate, device)
+        == (
+            &theirs.id,
+            &theirs.seed,
+            &theirs.learning_rate,
+            &theirs.device,
+        )
+        && (outcome, epochs) == (&theirs.outcome, &theirs.epochs)
+        && (probes, traces, series) == (&theirs.probes, &theirs.traces, &theirs.series)
+        && of_both.is_none_or(|(ours, theirs)| ours == theirs)
+}
+
 /// The first field in which two records differ, with both values: that of `theirs` first.
 pub fn difference_of(ours: &CellRecord, theirs: &CellRecord) -> String {
     let [a, b] = [theirs, ours].map(|record| {

@@ -5,7 +5,7 @@ use crate::files::{self, FileError, remove};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
 use crate::run::journal::{self, Journal};
-use crate::run::{Disagreement, RunError, damage, identical};
+use crate::run::{Disagreement, RunError, damage, equal};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,7 @@ fn is_new(journal: &Journal, record: &CellRecord, path: &Path) -> Result<bool, R
         None => Ok(true),
         Some(ours) if failed(ours) => Ok(!failed(record)),
         Some(_) if failed(record) => Ok(false),
-        Some(ours) if identical(ours, record) => Ok(false),
+        Some(ours) if equal(ours, record) => Ok(false),
         Some(_) => Err(RunError::Disagreement(Box::new(Disagreement {
             record: record.clone(),
             path: path.to_owned(),
