@@ -168,6 +168,17 @@ pub fn max_pool2d(x: Tensor<5>) -> Tensor<5> {
     Tensor::from_dispatch(Dispatch::zoo_max_pool2d(x.into_dispatch()))
 }
 
+/// 2x2 average pooling with stride 2.
+///
+/// # Shapes
+/// As for [`plain::avg_pool2d`].
+pub fn avg_pool2d(x: Tensor<5>) -> Tensor<5> {
+    if !has_kernels(&x.device()) {
+        return plain::avg_pool2d(x);
+    }
+    Tensor::from_dispatch(Dispatch::zoo_avg_pool2d(x.into_dispatch()))
+}
+
 /// Mean cross-entropy of each replica, in nats.
 ///
 /// # Shapes

@@ -181,6 +181,24 @@ proptest! {
         });
     }
 
+    /// With every bit, because both sum in the same order.
+    #[test]
+    fn average_pooling_equals_plain(
+        r in 1usize..3, n in 1usize..40, h in 2usize..9, w in 2usize..9, c in 1usize..20,
+    ) {
+        on_every_device(|device, dtype, _| {
+            let x = tensor([r, n, h * w * c], 1, device, dtype);
+            let images = |t: &[Tensor<3>]| t[0].clone().reshape([r, n, h, w, c]);
+            compare(
+                "pool",
+                &[x],
+                0.0,
+                |t| ablate_kernels::avg_pool2d(images(t)),
+                |t| plain::avg_pool2d(images(t)),
+            );
+        });
+    }
+
     #[test]
     fn cross_entropy_matches_plain(r in 1usize..4, n in 1usize..20, classes in 2usize..12) {
         on_every_device(|device, dtype, bound| {

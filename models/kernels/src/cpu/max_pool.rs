@@ -15,21 +15,21 @@ pub(crate) struct PoolShape {
 }
 
 /// Images per task.
-const TASK: usize = 16;
+pub(super) const TASK: usize = 16;
 
 impl PoolShape {
     /// Values in an image.
-    fn input(&self) -> usize {
+    pub(super) fn input(&self) -> usize {
         self.height * self.width * self.channels
     }
 
     /// Values in the output of an image.
-    fn output(&self) -> usize {
+    pub(super) fn output(&self) -> usize {
         (self.height / 2) * (self.width / 2) * self.channels
     }
 
     /// Offset in an image of corner `corner` (0 to 3, row-major) of the window at `(i, j)`.
-    fn corner(&self, i: usize, j: usize, corner: usize) -> usize {
+    pub(super) fn corner(&self, i: usize, j: usize, corner: usize) -> usize {
         ((2 * i + corner / 2) * self.width + 2 * j + corner % 2) * self.channels
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod adam;
 pub(crate) mod average;
+pub(crate) mod avg_pool;
 pub(crate) mod block;
 pub(crate) mod buffers;
 mod chunks;

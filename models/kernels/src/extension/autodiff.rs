@@ -1,15 +1,15 @@
 //! Derivatives of the operations with CPU kernels.
 
 use super::cpu::{
-    BlockInput, block_forward, dims, loss_forward, norm_statistics, pool_forward, pool_shape,
-    row_major, with_element_type,
+    BlockInput, avg_pool_forward, block_forward, dims, loss_forward, norm_statistics, pool_forward,
+    pool_shape, row_major, with_element_type,
 };
 use super::graph::record;
 use super::kernels::{AdamState, ChannelParameters, Kernels, OptionalTensor, SgdState};
 use crate::cpu::block::{self, Saved};
 use crate::cpu::buffers::Buffer;
-use crate::cpu::max_pool;
 use crate::cpu::tensors::CpuTensors;
+use crate::cpu::{avg_pool, max_pool};
 use crate::optimizer::{AdamStep, SgdStep};
 use crate::spec::BlockSpec;
 use burn::backend::autodiff::NodeId;
@@ -76,6 +76,12 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
         let (y, corners) = with_element_type!(input, T => pool_forward::<B, T>(&input));
         let state = (input.shape(), Arc::new(corners));
         record::<B, C, _, 1>(PoolBackward, [x.node()], state, y)
+    }
+
+    fn zoo_avg_pool2d(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let input = row_major::<B>(x.primitive().clone());
+        let y = with_element_type!(input, T => avg_pool_forward::<B, T>(&input));
+        record::<B, C, _, 1>(AvgPoolBackward, [x.node()], input.shape(), y)
     }
 
     fn zoo_cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
@@ -206,6 +212,24 @@ impl<B: CpuTensors> Backward<B, 1> for PoolBackward {
         let (shape, corners) = ops.state;
         with_element_type!(dy, T => {
             let dx = max_pool::backward(pool_shape(&shape), B::values::<T>(&dy), &corners);
+            grads.register::<B>(node.id, B::from_buffer(dx, shape));
+        });
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AvgPoolBackward;
+
+impl<B: CpuTensors> Backward<B, 1> for AvgPoolBackward {
+    /// Shape of the input.
+    type State = Shape;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = row_major::<B>(grads.consume::<B>(&ops.node));
+        let [Some(node)] = ops.parents else { return };
+        let shape = ops.state;
+        with_element_type!(dy, T => {
+            let dx = avg_pool::backward(pool_shape(&shape), B::values::<T>(&dy));
             grads.register::<B>(node.id, B::from_buffer(dx, shape));
         });
     }

@@ -9,8 +9,8 @@
 )]
 
 use super::cpu::{
-    BlockInput, adam_step, average_step, block_forward, loss_forward, momentum_step,
-    norm_statistics, pool_forward, row_major, sgd_step, with_element_type,
+    BlockInput, adam_step, average_step, avg_pool_forward, block_forward, loss_forward,
+    momentum_step, norm_statistics, pool_forward, row_major, sgd_step, with_element_type,
 };
 use super::kernels::{AdamState, ChannelParameters, Kernels, SgdState};
 use crate::optimizer::{AdamStep, SgdStep};
@@ -43,6 +43,11 @@ macro_rules! implement {
             fn zoo_max_pool2d(x: FloatTensor<Self>) -> FloatTensor<Self> {
                 let x = row_major::<Self>(x);
                 with_element_type!(x, T => pool_forward::<Self, T>(&x).0)
+            }
+
+            fn zoo_avg_pool2d(x: FloatTensor<Self>) -> FloatTensor<Self> {
+                let x = row_major::<Self>(x);
+                with_element_type!(x, T => avg_pool_forward::<Self, T>(&x))
             }
 
             fn zoo_cross_entropy(

@@ -7,7 +7,7 @@ use crate::cpu::loss::{self, LossShape};
 use crate::cpu::max_pool::{self, PoolShape};
 use crate::cpu::real::Real;
 use crate::cpu::tensors::CpuTensors;
-use crate::cpu::{adam, average, sgd};
+use crate::cpu::{adam, average, avg_pool, sgd};
 use crate::optimizer::{AdamStep, SgdStep};
 use crate::spec::BlockSpec;
 use burn::backend::tensor::{FloatTensor, IntTensor};
@@ -160,6 +160,13 @@ pub(super) fn pool_forward<B: CpuTensors, T: Real>(
         B::from_buffer(y, Shape::new([r, n, h / 2, w / 2, c])),
         corners,
     )
+}
+
+/// The means of the windows.
+pub(super) fn avg_pool_forward<B: CpuTensors, T: Real>(x: &FloatTensor<B>) -> FloatTensor<B> {
+    let [r, n, h, w, c] = dims(&x.shape());
+    let y = avg_pool::forward(pool_shape(&x.shape()), B::values::<T>(x));
+    B::from_buffer(y, Shape::new([r, n, h / 2, w / 2, c]))
 }
 
 /// The losses, and the gradient of each replica's loss with respect to its logits.

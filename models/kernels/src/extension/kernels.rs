@@ -80,6 +80,9 @@ pub(crate) trait Kernels: Backend {
     /// See [`crate::max_pool2d`].
     fn zoo_max_pool2d(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    /// See [`crate::avg_pool2d`].
+    fn zoo_avg_pool2d(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
     /// See [`crate::cross_entropy`].
     fn zoo_cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self>;
 
