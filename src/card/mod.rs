@@ -5,6 +5,7 @@ mod cells;
 mod checkpoint;
 mod error;
 mod files;
+pub mod images;
 pub mod pixels;
 
 pub use cells::{cell_name, keep_in};

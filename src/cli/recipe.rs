@@ -130,6 +130,10 @@ impl RecipeArgs {
     }
 }
 
+/// Presets with a recipe of their own: name, epochs, and keys of `[data]`.
+const RECIPES: &[(&str, usize, &str)] =
+    &[("lenet5-mnist", 8, "validation = 0.0\naugment.shift = 2\n")];
+
 /// The recipe of a preset unless `--set` changes it.
 ///
 /// # Errors
@@ -146,13 +150,15 @@ fn default_recipe(preset: &Preset, data: Option<&str>) -> Result<String, Failure
             "`{name}` is for images of {h}x{w}x{c}; choose a data set with `--data NAME` (`ablate data list`)"
         )));
     };
-    let epochs = match usual {
-        Some(DataName::Digits) => 40,
-        _ => 10,
+    let own = RECIPES.iter().find(|(of, ..)| *of == name);
+    let (epochs, keys) = match (own, usual) {
+        (Some((_, epochs, keys)), _) => (*epochs, *keys),
+        (None, Some(DataName::Digits)) => (40, ""),
+        (None, _) => (10, ""),
     };
     let data = toml::Value::from(data);
     Ok(format!(
-        "[data]\nname = {data}\n\n[model]\npreset = \"{name}\"\n\n[train]\nepochs = {epochs}\nbatch_size = 64\n\
+        "[data]\nname = {data}\n{keys}\n[model]\npreset = \"{name}\"\n\n[train]\nepochs = {epochs}\nbatch_size = 64\n\
          learning_rate = 0.003\nschedule = {{ kind = \"cosine\" }}\n"
     ))
 }

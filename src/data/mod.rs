@@ -33,6 +33,7 @@ pub use dataset::Dataset;
 pub(crate) use discover::register_found;
 pub use error::DataError;
 pub use examples::{Examples, Row, Values};
+pub(crate) use folder::{Decoded, decode, is_image};
 pub use found::{content_hash, hashes, load, with_content};
 pub(crate) use registered::register;
 pub use registered::{DataSource, Images, Kind, kind_of, place_of};

@@ -2,6 +2,9 @@
 
 use crate::bench::{Bench, wait_until};
 use serde_json::Value;
+use zune_core::bit_depth::BitDepth;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::EncoderOptions;
 
 /// A training of a few seconds, as a file with the recipe alone.
 const SLOW: &str = "\
@@ -204,6 +207,40 @@ fn predictions_are_json_lines_with_class_probability_and_logits() {
         .run("predict mlp-digits c-idx3-ubyte")
         .ends(5)
         .with_one_error();
+}
+
+#[test]
+fn image_files_are_classified_and_broken_ones_are_counted() {
+    let bench = trained();
+    let image = |first: usize| -> Vec<u8> { (0..64).map(|i| (i * first % 17) as u8).collect() };
+    let line = |first| {
+        let cells: Vec<String> = image(first).iter().map(u8::to_string).collect();
+        cells.join(",")
+    };
+    bench.write("a.csv", format!("{}\n{}\n", line(3), line(5)));
+    let rows = bench.run("predict mlp-digits a.csv").ends(0).out;
+    let png = |first| {
+        let options = EncoderOptions::new(8, 8, ColorSpace::Luma, BitDepth::Eight);
+        let mut bytes = Vec::new();
+        let pixels = image(first);
+        let encoded = zune_png::PngEncoder::new(&pixels, options).encode(&mut bytes);
+        encoded.unwrap();
+        bytes
+    };
+    bench.write("new/3/one.png", png(3));
+    bench.write("new/two.PNG", png(5));
+    let done = bench.run("predict mlp-digits new").ends(0);
+    let expected = rows
+        .replace("\"a.csv\",\"image\":0", "\"new/3/one.png\",\"image\":0")
+        .replace("\"a.csv\",\"image\":1", "\"new/two.PNG\",\"image\":0");
+    assert_eq!(done.out, expected);
+    bench.write("new/broken.png", &png(3)[..40]);
+    bench
+        .run("predict mlp-digits new new/two.PNG")
+        .ends(5)
+        .says("warning: cannot use `new/broken.png`")
+        .says("error: 1 of 4 image files could not be classified")
+        .shows("new/3/one.png");
 }
 
 #[test]

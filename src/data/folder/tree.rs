@@ -72,7 +72,8 @@ fn looks_like_images(folder: &Path) -> bool {
     names.any(|name| name.to_str().is_some_and(is_image))
 }
 
-fn is_image(name: &str) -> bool {
+/// Whether a file is an image, by its name. Hidden ones are not.
+pub(crate) fn is_image(name: &str) -> bool {
     let ending = name
         .rsplit_once('.')
         .map(|(_, ending)| ending.to_lowercase());
