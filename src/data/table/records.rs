@@ -3,10 +3,7 @@
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::io::{self, BufRead, BufReader, Read};
 
-/// The mark that some programs write at the start of a file.
-const MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Reads one record after the other. Empty lines are skipped.
+/// Reads one record after the other. Empty lines and a mark of UTF-8 at the start are skipped.
 pub(super) struct Records<R: Read> {
     bytes: BufReader<R>,
     reader: Reader,
@@ -27,17 +24,11 @@ impl<R: Read> Records<R> {
     pub(super) fn new(bytes: R) -> io::Result<Self> {
         let mut bytes = BufReader::new(bytes);
         let start = bytes.fill_buf()?;
-        let mark = if start.starts_with(MARK) {
-            MARK.len()
-        } else {
-            0
-        };
         let line = start
             .split(|&byte| byte == b'\n')
             .next()
             .unwrap_or_default();
         let found = [b',', b';', b'\t'].into_iter().find(|c| line.contains(c));
-        bytes.consume(mark);
         Ok(Self {
             bytes,
             reader: ReaderBuilder::new()
