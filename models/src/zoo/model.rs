@@ -14,6 +14,10 @@ use burn::tensor::Tensor;
 
 /// A built model.
 #[derive(Module, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program holds few models, and each holds its layers on the heap"
+)]
 pub enum Model {
     /// A multilayer perceptron.
     Mlp(Mlp),
