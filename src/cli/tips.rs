@@ -63,7 +63,7 @@ const VERBS: &[(&[&str], &str)] = &[
         "`ablate run NAME` trains an experiment",
     ),
     (
-        &["status", "ls"],
+        &["ls", "dir"],
         "`ablate list` lists experiments and their state",
     ),
     (
@@ -120,7 +120,7 @@ mod tests {
                 .contains("train.learning_rate")
         );
         assert!(tip_for("run -j 4").unwrap().contains("--jobs"));
-        assert!(tip_for("status").unwrap().contains("ablate list"));
+        assert!(tip_for("ls").unwrap().contains("ablate list"));
         assert_eq!(tip_for("run --nonsense"), None);
         assert_eq!(tip_for("nonsense"), None);
     }

@@ -72,8 +72,9 @@ fn runs_and_workers_share_and_one_may_be_killed() {
     victim.kill().unwrap();
     victim.wait().unwrap();
     end(third).ends(0).says("trained here");
-    end(first).ends(0);
-    end(second).ends(0).says("sharing its cells");
+    // Either run may own the folder: both check the seeds first.
+    let said = end(first).ends(0).err + &end(second).ends(0).err;
+    assert!(said.contains("sharing its cells"), "{said}");
     bench.run("report mine.toml --results many").ends(0);
     assert_eq!(records(&bench, "many"), expected);
     share_is_gone(&bench.path("many/mine"));

@@ -135,7 +135,7 @@ fn unknown_names_suggest_the_nearest() {
         .run("run --dry-run")
         .ends(2)
         .says("tip: `ablate plan` shows what a run would train");
-    bench.run("status").ends(2).says("tip: `ablate list`");
+    bench.run("ls").ends(2).says("tip: `ablate list`");
     bench.run("lisst").ends(2).says("list");
     bench
         .run("run tiny --device cpu")
