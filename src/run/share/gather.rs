@@ -1,7 +1,7 @@
 //! Taking the journals of guests into the journal of their folder.
 
 use super::others::parts;
-use crate::files::{self, FileError, remove};
+use crate::files::{self, FileError, remove, remove_unsynced};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
 use crate::run::journal::{self, Journal};
@@ -37,6 +37,17 @@ impl Part {
     pub(crate) fn name(&self) -> &str {
         let stem = self.path.file_stem().and_then(|stem| stem.to_str());
         stem.unwrap_or_default()
+    }
+}
+
+/// Removes provenance without a journal, which a process leaves that is killed while it removes both.
+pub(super) fn remove_origins(folder: &Path) {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let is_origin = path.extension().is_some_and(|ending| ending == "json");
+        if is_origin && !path.with_extension("jsonl").exists() {
+            let _ = remove_unsynced(&path);
+        }
     }
 }
 

@@ -232,6 +232,7 @@ impl Share {
                     member::forget(&self.folder, &name);
                 }
             }
+            gather::remove_origins(&self.folder);
         }
     }
 }

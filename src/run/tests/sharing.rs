@@ -174,6 +174,8 @@ fn claims_of_a_dead_process_are_taken_over() {
     let jobs = plan.jobs(|_| true);
     killed_with(&bench, &jobs[0].cells);
     killed_with(&bench, &jobs[0].cells);
+    // Of a process that was killed while it removed the files of a guest.
+    fs::write(bench.path(FOLDER).join("gone.json"), "{}").unwrap();
     let trainer = FakeTrainer::new();
     let report = run_with(&plan, &trainer, &guest(&bench));
     assert_eq!(report.trained, 10);
