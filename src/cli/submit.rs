@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, clap::Subcommand)]
 enum QueueArg {
-    /// Submit an array job to Slurm, and a job that then writes the report
+    /// Submit an array to Slurm, and a job that writes the report
     Slurm(SlurmArgs),
     /// Submit a job of many tasks to HyperQueue
     Hyperqueue(HyperQueueArgs),
