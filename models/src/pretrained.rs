@@ -32,4 +32,5 @@ pretrained!(
     "mlp-digits-bn",
     "cnn-digits",
     "cnn-digits-bn",
+    "lenet5-mnist",
 );
