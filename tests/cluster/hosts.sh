@@ -3,7 +3,7 @@
 # folder. One worker is killed while it trains: tests/cluster/hosts.sh PATH-OF-ABLATE
 # Needs root.
 source "$(dirname "$0")/lib.sh"
-trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait || true; rm -rf "$work"' EXIT
 
 run_alone
 mkdir -p many "$work/north" "$work/south"

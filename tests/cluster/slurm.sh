@@ -15,7 +15,7 @@ chmod 600 "$work/munge.key"
 chmod 755 "$work"
 munged --force --foreground --key-file="$work/munge.key" --socket="$work/munge.socket" \
   --pid-file="$work/munge.pid" --log-file="$work/munge.log" --seed-file="$work/munge.seed" >/dev/null 2>&1 &
-trap 'scancel --user root >/dev/null 2>&1 || true; kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
+trap 'scancel --user root >/dev/null 2>&1 || true; kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 wait_for 20 "munge" test -S "$work/munge.socket"
 slurmctld -D >/dev/null 2>&1 &
 slurmd -D >/dev/null 2>&1 &
