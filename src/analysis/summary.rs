@@ -1,7 +1,7 @@
 //! The results of one experiment: the content of `summary.json`.
 
 use super::{EffectSummary, IdentitySummary, NewData, RateDifference, Settling, Withheld};
-use crate::record::Scores;
+use crate::record::{CellRecord, Scores};
 use crate::spec::{Changes, Contrast, Designed, Factor, GivenScores, Metric, Published, When};
 use crate::stats::{Decision, Looks, Sample, Verdict, overall_verdict};
 use serde::{Deserialize, Serialize};
@@ -390,6 +390,23 @@ impl Summary {
     /// The arm called `name`.
     pub fn arm(&self, name: &str) -> Option<&ArmSummary> {
         self.arms.iter().find(|a| a.name == name)
+    }
+
+    /// `records` by arm, in the order of the arms, then by seed and learning rate.
+    pub fn sorted<'r>(&self, records: &'r [CellRecord]) -> Vec<&'r CellRecord> {
+        let mut sorted: Vec<&CellRecord> = records.iter().collect();
+        let place = |arm: &str| self.arms.iter().position(|other| other.name == arm);
+        sorted.sort_by(|a, b| {
+            let rate = |record: &CellRecord| record.learning_rate.unwrap_or(0.0);
+            let first = (place(&a.arm), a.seed).cmp(&(place(&b.arm), b.seed));
+            first.then(rate(a).total_cmp(&rate(b)))
+        });
+        sorted
+    }
+
+    /// Whether the arm of `record` chose its learning rate.
+    pub fn has_chosen(&self, record: &CellRecord) -> bool {
+        self.arm(&record.arm).map(|arm| arm.learning_rate) == Some(record.learning_rate)
     }
 
     /// Whether it is a variant of an experiment. Its verdict is no evidence on a claim, because the

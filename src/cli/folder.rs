@@ -186,13 +186,17 @@ pub(crate) fn command_on_results(verb: &str, spec: &Spec, results: &Path) -> Str
     changes.command_on_results(verb, &spec.name)
 }
 
+/// The file of `spec` as it runs.
+pub(crate) fn resolved(spec: &Spec, results: &Path) -> DerivedFile {
+    DerivedFile {
+        path: results.join(&spec.name).join(RESOLVED_FILE),
+        content: Some(spec.resolved(&variant::file_of(spec, results))),
+    }
+}
+
 /// The derived files of `spec`, including those that must not exist.
 pub(crate) fn files(spec: &Spec, derived: &Derived, results: &Path) -> Vec<DerivedFile> {
     let folder = results.join(&derived.summary.name);
-    let resolved = DerivedFile {
-        path: folder.join(RESOLVED_FILE),
-        content: Some(spec.resolved(&variant::file_of(spec, results))),
-    };
     let content = |name: &str| {
         let mut files = derived.files();
         files.find_map(|(n, text)| (n == name).then(|| text.to_owned()))
@@ -205,7 +209,7 @@ pub(crate) fn files(spec: &Spec, derived: &Derived, results: &Path) -> Vec<Deriv
             path: folder.join(name),
             content: content(name),
         })
-        .chain([resolved])
+        .chain([resolved(spec, results)])
         .collect()
 }
 

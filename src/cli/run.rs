@@ -38,7 +38,7 @@ pub(crate) struct Args {
     keep_weights: bool,
 }
 
-/// The arguments that `run` and `plan` share.
+/// The arguments of `run`, and of the verbs that preview it, share it or hand it on.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Common {
     #[command(flatten)]
@@ -52,10 +52,21 @@ pub(crate) struct Common {
 impl Common {
     /// A survey of every selected experiment, and the results folder.
     pub(crate) fn surveys(&self) -> Result<(Vec<Survey>, Results), Failure> {
-        let (specs, results) = self.specs(&UntilDecided::default(), |results| results)?;
+        let (specs, results) = self.selected()?;
         let survey = |spec| Survey::new(spec, &self.settings, &results.folder);
         let surveys = specs.iter().map(survey).collect::<Result<_, _>>()?;
         Ok((surveys, results))
+    }
+
+    /// The work on every selected experiment, and the results folder.
+    pub(super) fn works(&self) -> Result<(Vec<Work>, Results), Failure> {
+        let (specs, results) = self.selected()?;
+        Ok((works(&specs, &self.settings, &results)?, results))
+    }
+
+    /// Every selected experiment, and the results folder.
+    fn selected(&self) -> Result<(Vec<Spec>, Results), Failure> {
+        self.specs(&UntilDecided::default(), |results| results)
     }
 
     /// Every selected experiment, with seeds added as `until` says, and the results folder that `change` gives.
@@ -309,24 +320,18 @@ impl Run<'_> {
     /// for it, which are no longer part of the work.
     fn check_seeds(&self, work: &mut Work) -> Result<Vec<CellRecord>, Failure> {
         let spec = &work.plan.spec;
-        let Some(design) = spec.program.as_ref().filter(|_| !work.jobs.is_empty()) else {
+        if !seeds::are_checked(work) {
             return Ok(Vec::new());
-        };
+        }
         let folder = self.results.join(&spec.name);
         let jobs = self.settings.jobs(spec);
         let trainer = trainer::trainer_of(spec, &work.plan.device, false, jobs, &folder)?;
-        let (console, stop) = (self.console, &self.stop);
         let sharing = Sharing {
             lease: lease()?,
             ..Sharing::default()
         };
-        let records = seeds::check_once(
-            &work.plan, design, &folder, &sharing, &*trainer, jobs, console, stop,
-        )?;
-        let ran = |id: &str| records.iter().any(|record| record.id == id);
-        work.jobs
-            .retain(|job| !job.cells.iter().all(|cell| ran(&cell.id)));
-        Ok(records)
+        let (console, stop) = (self.console, &self.stop);
+        seeds::check(work, &folder, &sharing, &*trainer, jobs, console, stop)
     }
 
     /// Trains one experiment and writes its files, with more seeds until it is decided if that was asked

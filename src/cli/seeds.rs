@@ -3,19 +3,19 @@
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::signals;
+use super::work::Work;
 use crate::analysis::SeedCheck;
 use crate::files::{read_text, write_atomic};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
 use crate::run::events::Silent;
-use crate::run::share::{Share, Sharing};
+use crate::run::share::{LOOK, Share, Sharing};
 use crate::spec::ProgramDesign;
 use crate::trainer::{Job, StopFlag, Trainer};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 /// File name in a results folder.
 pub(crate) const NAME: &str = "seeds.json";
@@ -29,20 +29,18 @@ pub(super) fn read(folder: &Path) -> Option<SeedCheck> {
     serde_json::from_str(&text).ok()
 }
 
-/// Time between looks at whether another process has checked the seeds.
-const LOOK: Duration = Duration::from_millis(250);
+/// Whether the seeds are checked before `work`: that of a program that has cells to run.
+pub(super) fn are_checked(work: &Work) -> bool {
+    work.plan.spec.program.is_some() && !work.jobs.is_empty()
+}
 
-/// As [`check`], but of the processes that share `folder` only one runs the cells, and the others wait.
+/// Checks the seeds of the program of `work`, if [`are_checked`]. Returns the records of the cells that ran for it,
+/// which are no longer part of the work. Of the processes that share `folder` only one runs them, and the others wait.
 ///
 /// # Errors
-/// As [`check`].
-#[expect(
-    clippy::too_many_arguments,
-    reason = "those of `check` and how to share"
-)]
-pub(super) fn check_once(
-    plan: &Plan,
-    design: &ProgramDesign,
+/// If the seed changes nothing, the run was stopped, or a file cannot be written.
+pub(super) fn check(
+    work: &mut Work,
     folder: &Path,
     sharing: &Sharing,
     trainer: &dyn Trainer,
@@ -50,18 +48,35 @@ pub(super) fn check_once(
     console: &Console,
     stop: &StopFlag,
 ) -> Result<Vec<CellRecord>, Failure> {
-    let mut share = Share::join(folder, sharing)?;
+    let plan = &work.plan;
+    let design = plan.spec.program.as_ref();
+    let Some(design) = design.filter(|_| are_checked(work)) else {
+        return Ok(Vec::new());
+    };
     let is_known = || {
         let cell = plan.cells.first();
         read(folder).is_some_and(|check| cell.is_some_and(|cell| check.cell == cell.id))
     };
-    while !is_known() && !share.claim(CLAIM)? {
+    // Held until the check is done.
+    let mut share = None;
+    while !is_known() {
+        let share = match &mut share {
+            Some(share) => share,
+            None => share.insert(Share::join(folder, sharing)?),
+        };
+        if share.claim(CLAIM)? {
+            break;
+        }
         if stop.stopped() {
             return Err(signals::stopped(&plan.spec.name));
         }
         thread::sleep(LOOK);
     }
-    check(plan, design, folder, trainer, jobs, console, stop)
+    let records = run_check(plan, design, folder, trainer, jobs, console, stop)?;
+    let ran = |id: &str| records.iter().any(|record| record.id == id);
+    work.jobs
+        .retain(|job| !job.cells.iter().all(|cell| ran(&cell.id)));
+    Ok(records)
 }
 
 /// Runs the first cell of `plan` twice and a cell with another seed once, unless that was done before, and
@@ -69,7 +84,7 @@ pub(super) fn check_once(
 ///
 /// # Errors
 /// If the seed changes nothing, the run was stopped, or the check cannot be written.
-pub(super) fn check(
+fn run_check(
     plan: &Plan,
     design: &ProgramDesign,
     folder: &Path,

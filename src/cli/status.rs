@@ -1,9 +1,9 @@
 //! `ablate status`: what is done, running, waiting and missing, from the results folder and the queues.
 
-use super::arguments::{Format, FormatArg, ResultsArg, RunSettings, lease};
+use super::arguments::{Format, FormatArg, RunSettings, lease};
 use super::console::Console;
 use super::exit::{Code, Failure};
-use super::select::Selection;
+use super::run::Common;
 use super::submit::queue_of;
 use super::variant;
 use crate::cluster::{Queued, submissions};
@@ -24,11 +24,7 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    selection: Selection,
-    #[command(flatten)]
-    settings: RunSettings,
-    #[command(flatten)]
-    results: ResultsArg,
+    common: Common,
     #[command(flatten)]
     format: FormatArg,
 }
@@ -81,11 +77,16 @@ struct Waiting {
 }
 
 pub(super) fn status(args: &Args, console: &Console) -> Result<Code, Failure> {
-    let specs = args.selection.to_run()?;
-    let results = args.results.folder(&args.selection, &specs, None).folder;
+    let Common {
+        selection,
+        settings,
+        results,
+    } = &args.common;
+    let specs = selection.to_run()?;
+    let results = results.folder(selection, &specs, None).folder;
     variant::check_files(&specs, &results)?;
     let found = (specs.iter())
-        .map(|spec| Status::of(spec, &args.settings, &results))
+        .map(|spec| Status::of(spec, settings, &results))
         .collect::<Result<Vec<_>, _>>()?;
     console.print(&match args.format.format {
         Format::Text => found.iter().map(Status::text).collect(),

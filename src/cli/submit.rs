@@ -1,16 +1,14 @@
 //! `ablate submit`: hands the missing cells of experiments to the queue of a cluster.
 
-use super::arguments::{ResultsArg, RunSettings, positive};
+use super::arguments::positive;
 use super::console::Console;
 use super::exit::{Code, Failure};
-use super::select::Selection;
 use super::work::Work;
-use super::{preflight, run, variant};
+use super::{folder, run};
 use crate::cluster::{
     HyperQueue, Place, Queue, QueueError, Scheduler, Slurm, Submission, Task, submissions,
 };
 use crate::files::{absolute, check_writable, write_atomic};
-use crate::spec::RESOLVED_FILE;
 use crate::text::counted;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -37,11 +35,7 @@ enum QueueArg {
 #[derive(Clone, Debug, clap::Args)]
 struct Common {
     #[command(flatten)]
-    selection: Selection,
-    #[command(flatten)]
-    settings: RunSettings,
-    #[command(flatten)]
-    results: ResultsArg,
+    run: run::Common,
     /// Time limit of a task, in the format of the queue
     #[arg(long, value_name = "T")]
     time: Option<String>,
@@ -103,25 +97,13 @@ pub(super) fn submit(args: &Args, console: &Console) -> Result<Code, Failure> {
             (&args.common, Wanted::HyperQueue(HyperQueue { cpus, time }))
         }
     };
-    if common.settings.fresh {
+    if common.run.settings.fresh {
         return Err(Failure::usage(
             "`--fresh` is not for submissions: it would train cells again that others are training",
         ));
     }
-    let named = |spec| {
-        let given = common.settings.given_device();
-        let device = given.map(|_| common.settings.device_of(&spec).to_owned());
-        variant::named(spec, device.as_deref())
-    };
-    let specs: Vec<_> = common.selection.to_run()?.into_iter().map(named).collect();
-    for spec in &specs {
-        preflight::check_arms(spec)?;
-    }
-    let results = common.results.folder(&common.selection, &specs, None);
-    variant::check_files(&specs, &results.folder)?;
-    let given = common.selection.gives_seeds();
-    let specs = run::looked_at(specs, &results, given, &Default::default())?;
-    for work in run::works(&specs, &common.settings, &results)? {
+    let (works, results) = common.run.works()?;
+    for work in works {
         common.submit(&work, &results.folder, &wanted, console)?;
     }
     Ok(Code::Done)
@@ -137,8 +119,8 @@ impl Common {
         console: &Console,
     ) -> Result<(), Failure> {
         let spec = &work.plan.spec;
-        let (name, folder) = (&spec.name, absolute(&results.join(&spec.name)));
-        let queued = queued_cells(&folder)?;
+        let (name, home) = (&spec.name, absolute(&results.join(&spec.name)));
+        let queued = queued_cells(&home)?;
         let missing: Vec<String> = (work.jobs.iter())
             .flat_map(|job| job.cells.iter().map(|cell| cell.id.clone()))
             .filter(|id| !queued.contains(id))
@@ -168,24 +150,23 @@ impl Common {
             report: None,
             tasks: missing.chunks(size).map(<[String]>::to_vec).collect(),
         };
-        let place = Place::next(&folder);
+        let place = Place::next(&home);
         let task = Task {
             program: std::env::current_exe().map_err(|e| {
                 Failure::internal(format!("cannot find the path of this program: {e}"))
             })?,
             start: absolute(Path::new(".")),
-            folder: folder.clone(),
+            folder: home.clone(),
             tasks: place.tasks(),
-            device: (self.settings.given_device()).map(str::to_owned),
-            pin_kind: self.settings.pin_kind,
+            device: (self.run.settings.given_device()).map(str::to_owned),
+            pin_kind: self.run.settings.pin_kind,
         };
         if self.dry_run {
             return print_plan(name, wanted, &submission, &task, &place, console);
         }
-        check_writable(&folder)?;
+        check_writable(&home)?;
         place.create()?;
-        let resolved = spec.resolved(&variant::file_of(spec, results));
-        write_atomic(&folder.join(RESOLVED_FILE), resolved.as_bytes())?;
+        folder::resolved(spec, results).write()?;
         submission.write(&place.tasks())?;
         let submission = match wanted {
             Wanted::Slurm(slurm) => {
@@ -218,14 +199,14 @@ impl Common {
         let (job, tasks) = (submission.job.as_deref(), submission.tasks.len());
         let report = match &submission.report {
             Some(report) => format!("job {report} then writes the report"),
-            None => format!("write the report with `ablate report {}`", folder.display()),
+            None => format!("write the report with `ablate report {}`", home.display()),
         };
         console.print(&format!(
             "{name}: submitted {} as {} of job {}; {report}\n  progress: ablate status {}\n  logs: {}\n",
             counted(missing.len(), "cell"),
             counted(tasks, "task"),
             job.unwrap_or_default(),
-            folder.display(),
+            home.display(),
             place.logs().display(),
         ))
     }

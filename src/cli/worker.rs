@@ -1,18 +1,16 @@
 //! `ablate worker`: trains cells of an experiment that other processes share.
 
-use super::arguments::{ResultsArg, RunSettings, positive};
+use super::arguments::positive;
 use super::console::Console;
 use super::exit::{Code, Failure};
 use super::progress::{RunProgress, units};
-use super::select::Selection;
+use super::run::{self, Common};
 use super::work::Work;
-use super::{preflight, run, seeds, signals, trainer, variant};
+use super::{folder, preflight, seeds, signals, trainer};
 use crate::cluster::Submission;
-use crate::files::{check_writable, write_atomic};
 use crate::provenance::run_recorded;
 use crate::run::RunOptions;
 use crate::run::share::Sharing;
-use crate::spec::RESOLVED_FILE;
 use crate::text::counted;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -26,18 +24,11 @@ const INDEX: [(&str, Option<&str>); 4] = [
     ("PBS_ARRAY_INDEX", None),
     ("JOB_COMPLETION_INDEX", None),
 ];
-/// The same in a submission, whose tasks are always counted from 0.
-const INDEX_NAMES: &str =
-    "`SLURM_ARRAY_TASK_ID`, `HQ_TASK_ID`, `PBS_ARRAY_INDEX` or `JOB_COMPLETION_INDEX`";
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    selection: Selection,
-    #[command(flatten)]
-    settings: RunSettings,
-    #[command(flatten)]
-    results: ResultsArg,
+    common: Common,
     /// Train only the I-th of N shares of the cells, from 0
     /// [default: the number of the task in an array of Slurm,
     /// HyperQueue, PBS or Kubernetes]
@@ -56,34 +47,21 @@ pub(crate) struct Args {
 }
 
 pub(super) fn worker(args: &Args, console: &Arc<Console>) -> Result<Code, Failure> {
-    if args.settings.fresh {
+    let settings = &args.common.settings;
+    if settings.fresh {
         return Err(Failure::usage(
             "`--fresh` cannot be shared between processes; use it with `ablate run`",
         ));
     }
-    if args.selection.names.is_empty() {
+    if args.common.selection.names.is_empty() {
         return Err(Failure::usage(
             "which experiment? Give its results folder, such as `results/mine`, or its name",
         ));
     }
-    let named = |spec| {
-        let given = args.settings.given_device();
-        let device = given.map(|_| args.settings.device_of(&spec).to_owned());
-        variant::named(spec, device.as_deref())
-    };
-    let specs = args.selection.to_run()?.into_iter().map(named);
-    let specs: Vec<_> = specs.collect();
-    for spec in &specs {
-        preflight::check_arms(spec)?;
-    }
-    if args.tasks.is_some() && specs.len() != 1 {
+    let (works, results) = args.common.works()?;
+    if args.tasks.is_some() && works.len() != 1 {
         return Err(Failure::usage("`--tasks` belongs to one experiment"));
     }
-    let results = args.results.folder(&args.selection, &specs, None);
-    variant::check_files(&specs, &results.folder)?;
-    let given = args.selection.gives_seeds();
-    let specs = run::looked_at(specs, &results, given, &Default::default())?;
-    let works = run::works(&specs, &args.settings, &results)?;
     let on = works
         .iter()
         .map(|work| (&work.plan.spec, work.plan.device.as_str()));
@@ -95,31 +73,21 @@ pub(super) fn worker(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
     for mut work in works {
         let spec = work.plan.spec.clone();
         let home = results.folder.join(&spec.name);
-        if !home.join(RESOLVED_FILE).exists() {
+        let resolved = folder::resolved(&spec, &results.folder);
+        if !resolved.path.exists() {
             // So that the folder says what is in it before a report does.
-            check_writable(&home)?;
-            let resolved = spec.resolved(&variant::file_of(&spec, &results.folder));
-            write_atomic(&home.join(RESOLVED_FILE), resolved.as_bytes())?;
+            resolved.write()?;
         }
-        let jobs = args.settings.jobs(&spec);
-        let trainer =
-            trainer::trainer_of(&spec, &work.plan.device, args.settings.isolate, jobs, &home)?;
+        let jobs = settings.jobs(&spec);
+        let trainer = trainer::trainer_of(&spec, &work.plan.device, settings.isolate, jobs, &home)?;
         let setting = trainer::setting(&work.plan.device, device.as_ref(), &spec);
         let sharing = Sharing {
             guest: true,
             wait: !args.no_wait,
             cells: args.cells(&work)?,
-            ..args.settings.sharing(&setting)?
+            ..settings.sharing(&setting)?
         };
-        let mut records = Vec::new();
-        if let Some(design) = spec.program.as_ref().filter(|_| !work.jobs.is_empty()) {
-            records = seeds::check_once(
-                &work.plan, design, &home, &sharing, &*trainer, jobs, console, &stop,
-            )?;
-            let ran = |id: &str| records.iter().any(|record| record.id == id);
-            work.jobs
-                .retain(|job| !job.cells.iter().all(|cell| ran(&cell.id)));
-        }
+        let records = seeds::check(&mut work, &home, &sharing, &*trainer, jobs, console, &stop)?;
         if let Some(cells) = &sharing.cells {
             for job in &mut work.jobs {
                 job.cells.retain(|cell| cells.contains(&cell.id));
@@ -129,7 +97,7 @@ pub(super) fn worker(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
         let options = RunOptions {
             jobs: jobs.min(work.jobs.len()).max(1),
             fresh: false,
-            adopt: args.settings.adopt,
+            adopt: settings.adopt,
             records,
             results: results.folder.clone(),
             sharing,
@@ -147,7 +115,7 @@ pub(super) fn worker(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             more(report.elsewhere, "by other processes meanwhile"),
             more(report.left, "left to other processes"),
         ));
-        let left = Work::new(&spec, &args.settings, &results.folder)?.to_train();
+        let left = Work::new(&spec, settings, &results.folder)?.to_train();
         console.info(&match left {
             0 => format!(
                 "{}: every cell has a record; write the report with `ablate report {}`",
@@ -236,8 +204,9 @@ impl Args {
                 return Ok(index.saturating_sub(first));
             }
         }
+        let names = INDEX.map(|(name, _)| format!("`{name}`")).join(", ");
         Err(Failure::usage(format!(
-            "which share? Give `--index I`; none of {INDEX_NAMES} is set"
+            "which share? Give `--index I`; none of {names} is set"
         )))
     }
 }

@@ -47,16 +47,9 @@ pub struct Score<'a> {
 
 /// Every value of every cell: cells by arm, seed and rate, values in the order of the training.
 pub fn scores<'a>(summary: &'a Summary, records: &'a [CellRecord]) -> Vec<Score<'a>> {
-    let mut sorted: Vec<&CellRecord> = records.iter().collect();
-    let place = |arm: &str| summary.arms.iter().position(|other| other.name == arm);
-    sorted.sort_by(|a, b| {
-        let rate = |record: &CellRecord| record.learning_rate.unwrap_or(0.0);
-        let first = (place(&a.arm), a.seed).cmp(&(place(&b.arm), b.seed));
-        first.then(rate(a).total_cmp(&rate(b)))
-    });
     let mut all = Vec::new();
-    for record in sorted {
-        let chosen = is_chosen(summary, record);
+    for record in summary.sorted(records) {
+        let chosen = summary.has_chosen(record);
         let at = |epoch: &EpochRecord, split, metric, value| Score {
             experiment: &summary.name,
             arm: &record.arm,
@@ -85,11 +78,6 @@ pub fn scores<'a>(summary: &'a Summary, records: &'a [CellRecord]) -> Vec<Score<
         }
     }
     all
-}
-
-/// Whether the arm of a cell uses its learning rate.
-pub(super) fn is_chosen(summary: &Summary, record: &CellRecord) -> bool {
-    summary.arm(&record.arm).map(|arm| arm.learning_rate) == Some(record.learning_rate)
 }
 
 /// Split, name and value of every score of an evaluation.

@@ -6,7 +6,7 @@
 //! their numbers are beside the code. Records have no clock times, so the time of an event is its place in the
 //! training, in seconds.
 
-use super::scores::{is_chosen, values};
+use super::scores::values;
 use crate::analysis::Summary;
 use crate::record::{CellRecord, EpochRecord, Outcome};
 
@@ -80,7 +80,7 @@ fn parameters<'a>(summary: &'a Summary, record: &'a CellRecord) -> Vec<(&'a str,
         ("arm", Parameter::Text(&record.arm)),
         ("seed", Parameter::Number(record.seed as f64)),
         ("device", Parameter::Text(&record.device)),
-        ("chosen", Parameter::Flag(is_chosen(summary, record))),
+        ("chosen", Parameter::Flag(summary.has_chosen(record))),
     ];
     let rate = record.learning_rate.map(Parameter::Number);
     all.extend(rate.map(|rate| ("learning_rate", rate)));

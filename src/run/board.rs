@@ -3,15 +3,11 @@
 use super::RunError;
 use super::events::Events;
 use super::journal::Journal;
-use super::share::Share;
+use super::share::{LOOK, Share};
 use crate::record::CellRecord;
 use crate::trainer::{Job, JobCell, StopFlag};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::thread;
-use std::time::Duration;
-
-/// Time between looks at cells that other processes train.
-pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// Results of a run.
 #[derive(Debug, Default)]

@@ -166,13 +166,9 @@ pub fn read(
 ) -> Result<(BTreeMap<String, CellRecord>, Vec<Damage>), RecordError> {
     let mut journal = inspect(folder, plan)?;
     for path in share::parts(folder) {
-        let bytes = match files::read(&path) {
-            Ok(bytes) => bytes,
-            // It was taken into the journal in between.
-            Err(e) if e.kind() == ErrorKind::NotFound => continue,
-            Err(e) => return Err(FileError::of("read", &path)(e).into()),
+        let Some(lines) = share::part(&path, plan)? else {
+            continue;
         };
-        let lines = parse(&path, &bytes, plan);
         journal.damaged.extend(lines.damaged);
         for (_, record) in lines.records {
             if is_missing(&journal.records, &record.id) {

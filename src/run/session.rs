@@ -1,14 +1,14 @@
 //! A run of a plan in its results folder, as its owner or as a guest.
 
-use super::board::{Board, LOOK};
+use super::board::Board;
 use super::events::Events;
 use super::journal::{self, Journal};
 use super::lock::{self, Lock, LockError};
 use super::reproduction::Reproduction;
 use super::runs::{self, Runs, in_order, read_planned, write_runs};
-use super::share::{self, Part, Share};
+use super::share::{self, LOOK, Part, Share};
 use super::{RunError, RunOptions, RunReport, adopt, adoptable, count, damage, doubt, queue};
-use crate::files::{check_writable, remove, remove_leftovers};
+use crate::files::{check_writable, remove_leftovers};
 use crate::plan::Plan;
 use crate::record::Outcome;
 use crate::text::counted;
@@ -222,14 +222,10 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If empty files cannot be removed.
     pub(crate) fn leave(self) -> Result<(), RunError> {
-        if self.trained.is_empty() {
-            remove(&self.share.journal())?;
-            let origin = self.share.origin();
-            if origin.exists() {
-                remove(&origin)?;
-            }
+        match self.trained.is_empty() {
+            true => Ok(share::remove_part(&self.share.journal())?),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Removes the files of guests that have ended and were taken in. Their provenance must be on disk.

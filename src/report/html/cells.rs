@@ -24,16 +24,7 @@ pub(super) fn csv(records: &[CellRecord], summary: &Summary) -> String {
     columns.extend(metrics.iter().copied());
     let quoted: Vec<String> = columns.iter().map(|name| field(name)).collect();
     let mut out = quoted.join(",") + "\n";
-    let mut sorted: Vec<&CellRecord> = records.iter().collect();
-    let place = |arm: &str| summary.arms.iter().position(|other| other.name == arm);
-    sorted.sort_by(|a, b| {
-        let rate = |record: &CellRecord| record.learning_rate.unwrap_or(0.0);
-        let first = (place(&a.arm), a.seed).cmp(&(place(&b.arm), b.seed));
-        first.then(rate(a).total_cmp(&rate(b)))
-    });
-    for record in sorted {
-        let chosen =
-            summary.arm(&record.arm).map(|arm| arm.learning_rate) == Some(record.learning_rate);
+    for record in summary.sorted(records) {
         let rate = record
             .learning_rate
             .map_or(String::new(), |rate| rate.to_string());
@@ -44,7 +35,11 @@ pub(super) fn csv(records: &[CellRecord], summary: &Summary) -> String {
         };
         let last = record.epochs.last();
         let epoch = last.map_or(String::new(), |last| last.place().to_string());
-        let chosen = if chosen { "yes" } else { "no" };
+        let chosen = if summary.has_chosen(record) {
+            "yes"
+        } else {
+            "no"
+        };
         let _ = write!(
             out,
             "{},{},{rate},{chosen},{ended},{epoch}",

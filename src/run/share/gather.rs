@@ -1,10 +1,10 @@
 //! Taking the journals of guests into the journal of their folder.
 
-use super::others::parts;
-use crate::files::{self, FileError, remove, remove_unsynced};
+use super::others::{part, parts};
+use crate::files::{FileError, remove, remove_unsynced};
 use crate::plan::Plan;
 use crate::record::{CellRecord, Outcome};
-use crate::run::journal::{self, Journal};
+use crate::run::journal::Journal;
 use crate::run::{Disagreement, RunError, damage, equal};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,23 +20,36 @@ pub(crate) struct Part {
 impl Part {
     /// Path of the provenance of the guest.
     pub(crate) fn origin(&self) -> PathBuf {
-        self.path.with_extension("json")
+        origin_of(&self.path)
     }
 
     /// Removes the files of a guest that has ended.
     pub(crate) fn remove(&self) -> Result<(), FileError> {
-        remove(&self.path)?;
-        let origin = self.origin();
-        match origin.exists() {
-            true => remove(&origin),
-            false => Ok(()),
-        }
+        remove_part(&self.path)
     }
 
     /// Name of the guest.
     pub(crate) fn name(&self) -> &str {
         let stem = self.path.file_stem().and_then(|stem| stem.to_str());
         stem.unwrap_or_default()
+    }
+}
+
+/// Path of the provenance of the guest with the journal `journal`.
+fn origin_of(journal: &Path) -> PathBuf {
+    journal.with_extension("json")
+}
+
+/// Removes the journal of a guest and its provenance.
+///
+/// # Errors
+/// If that fails.
+pub(in crate::run) fn remove_part(journal: &Path) -> Result<(), FileError> {
+    remove(journal)?;
+    let origin = origin_of(journal);
+    match origin.exists() {
+        true => remove(&origin),
+        false => Ok(()),
     }
 }
 
@@ -63,13 +76,9 @@ pub(crate) fn gather(
 ) -> Result<(Vec<Part>, Vec<String>), RunError> {
     let (mut found, mut notices) = (Vec::new(), Vec::new());
     for path in parts(folder) {
-        let bytes = match files::read(&path) {
-            Ok(bytes) => bytes,
-            // Its guest has ended without a record.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(FileError::of("read", &path)(e).into()),
+        let Some(lines) = part(&path, plan)? else {
+            continue;
         };
-        let lines = journal::parse(&path, &bytes, plan);
         notices.extend(damage::keep(&lines.damaged)?);
         let records: Vec<CellRecord> = lines.records.into_iter().map(|(_, r)| r).collect();
         let mut new = Vec::new();

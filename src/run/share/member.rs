@@ -189,21 +189,24 @@ impl Member {
     /// Ends without removing the sign of life.
     #[cfg(test)]
     pub(super) fn vanish(&mut self) {
-        if let Some((end, beat)) = self.beat.take() {
-            drop(end);
-            let _ = beat.join();
-            own().remove(&self.name);
-        }
+        self.stop();
     }
 
     /// Ends the signs of life. The claims are released before.
     pub(super) fn end(&mut self) {
-        if let Some((end, beat)) = self.beat.take() {
-            drop(end);
-            let _ = beat.join();
-            own().remove(&self.name);
+        if self.stop() {
             forget(&self.folder, &self.name);
         }
+    }
+
+    /// Stops the thread. Returns whether it was running.
+    fn stop(&mut self) -> bool {
+        let Some((end, beat)) = self.beat.take() else {
+            return false;
+        };
+        drop(end);
+        let _ = beat.join();
+        own().remove(&self.name)
     }
 }
 

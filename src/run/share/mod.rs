@@ -22,9 +22,9 @@ mod member;
 mod others;
 
 pub(crate) use gather::Part;
-pub(in crate::run) use gather::gather;
+pub(in crate::run) use gather::{gather, remove_part};
 pub use member::Seen;
-pub(in crate::run) use others::parts;
+pub(in crate::run) use others::{part, parts};
 
 use crate::files::{FileError, create_folders, remove_folder, remove_leftovers};
 use crate::trainer::JobCell;
@@ -38,6 +38,8 @@ use std::time::Duration;
 
 /// Name of the folder in a results folder.
 pub const FOLDER: &str = ".share";
+/// Time between looks at what other processes do.
+pub const LOOK: Duration = Duration::from_millis(250);
 /// Name of the claim on the folder itself.
 const OWNER: &str = "owner";
 
@@ -119,7 +121,7 @@ impl Share {
     /// # Errors
     /// If the claim cannot be written.
     pub(super) fn own(&mut self) -> Result<bool, FileError> {
-        self.claims.claim(OWNER, &mut self.watcher)
+        self.claim(OWNER)
     }
 
     /// Claims the name `what`, which is no cell. Returns whether this process has it now.

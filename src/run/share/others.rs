@@ -1,9 +1,10 @@
 //! What other processes have recorded: reading on in their journals.
 
 use super::FOLDER;
-use crate::files;
+use crate::files::{self, FileError};
+use crate::plan::Plan;
 use crate::run::journal;
-use crate::run::lines;
+use crate::run::lines::{self, Lines};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -86,6 +87,19 @@ fn complete(path: &Path) -> io::Result<u64> {
         end = start;
     }
     Ok(0)
+}
+
+/// The records in the journal of a guest, checked against `plan`; `None` if it was taken in, or its guest ended without a
+/// record.
+///
+/// # Errors
+/// If it cannot be read.
+pub(in crate::run) fn part(path: &Path, plan: &Plan) -> Result<Option<Lines>, FileError> {
+    match files::read(path) {
+        Ok(bytes) => Ok(Some(journal::parse(path, &bytes, plan))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(FileError::of("read", path)(e)),
+    }
 }
 
 fn read_on(path: &Path, from: &mut u64, found: &mut BTreeSet<String>) -> io::Result<()> {
