@@ -5,22 +5,13 @@ pub mod card;
 pub mod cli;
 pub mod cluster;
 pub mod compare;
-pub mod data;
-pub mod device;
 pub mod export;
 pub mod fetch;
 pub mod files;
-pub mod machine;
 pub mod plan;
 pub mod plot;
 pub mod program;
 pub mod provenance;
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an experiment has few recipes, and nets are the usual case"
-)]
-pub mod recipe;
-pub mod record;
 pub mod report;
 pub mod run;
 pub mod scores;
@@ -28,10 +19,9 @@ pub mod spec;
 pub mod stats;
 pub mod study;
 pub mod text;
-pub mod train;
-pub mod trainer;
 pub mod worker;
 
+pub use ablate_training::{data, device, machine, recipe, record, train, trainer};
 pub use spec::Registry;
 
 /// The README's code.

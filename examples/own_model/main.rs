@@ -11,7 +11,6 @@ mod plain;
 mod rings;
 
 use ablate::Registry;
-use ablate_models::init::WeightInit;
 use ablate_models::linear::{Linear, LinearConfig};
 use ablate_models::zoo::{Architecture, Classifier};
 use ablate_models::{ConfigError, Pass, Start};
@@ -44,13 +43,10 @@ impl Architecture for GatedMlpConfig {
     const VERSION: u32 = 1;
 
     fn check(&self) -> Result<(), ConfigError> {
-        match self.hidden {
-            1..=4096 => Ok(()),
-            n => Err(ConfigError::new(
-                "hidden",
-                format!("is {n}; it must be from 1 to 4096"),
-            )),
-        }
+        let message = format!("is {}; it must be from 1 to 4096", self.hidden);
+        let fits = (1..=4096).contains(&self.hidden);
+        fits.then_some(())
+            .ok_or_else(|| ConfigError::new("hidden", message))
     }
 
     fn init(
@@ -59,15 +55,8 @@ impl Architecture for GatedMlpConfig {
         classes: usize,
         start: &Start,
     ) -> Result<GatedMlp, ConfigError> {
-        let layer = |path: &str, inputs, outputs| {
-            let config = LinearConfig {
-                inputs,
-                outputs,
-                bias: Some(0.0),
-                init: WeightInit::HeNormal,
-            };
-            config.init(path, start)
-        };
+        let layer =
+            |path: &str, inputs, outputs| LinearConfig::new(inputs, outputs).init(path, start);
         let inputs = input.iter().product();
         Ok(GatedMlp {
             value: layer("value", inputs, self.hidden),

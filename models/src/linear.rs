@@ -27,6 +27,16 @@ pub struct LinearConfig {
 }
 
 impl LinearConfig {
+    /// A layer with He-normal weights and a bias that starts at zero.
+    pub const fn new(inputs: usize, outputs: usize) -> Self {
+        Self {
+            inputs,
+            outputs,
+            bias: Some(0.0),
+            init: WeightInit::HeNormal,
+        }
+    }
+
     /// Builds the layer. `path` is its module path, which names the random stream of its weights.
     pub fn init(&self, path: &str, start: &Start) -> Linear {
         let (i, o) = (self.inputs, self.outputs);

@@ -12,27 +12,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// Files and folders whose code determines the numbers. `tests/layering.rs` checks that they use
-/// nothing of the project outside this list.
-pub(crate) const HASHED: [&str; 11] = [
+/// The sources of the crates whose code determines the numbers. `tests/layering` checks that they
+/// use nothing of the project outside this list.
+pub(crate) const HASHED: [&str; 4] = [
     "models/streams/src",
     "models/kernels/src",
     "models/src",
-    "src/data",
-    "src/device",
-    "src/machine.rs",
-    "src/recipe",
-    "src/record",
-    "src/record.rs",
-    "src/train",
-    "src/trainer.rs",
+    "src/training/src",
 ];
 
 /// Files and folders among them that only GPU devices run.
 const ONLY_GPU: [&str; 3] = [
     "models/kernels/src/gpu",
-    "src/device/cuda.rs",
-    "src/device/wgpu.rs",
+    "src/training/src/device/cuda.rs",
+    "src/training/src/device/wgpu.rs",
 ];
 
 /// Families of crates that compute numbers: each name, alone or continued after a `-`.
@@ -284,8 +277,8 @@ mod tests {
     fn modules_declared_for_tests_are_found() {
         let text = "mod a;\n#[cfg(test)]\npub(crate) mod fixture;\n#[cfg(test)]\nmod tests {\n}\n";
         assert_eq!(
-            test_modules("src/train/mod.rs", text),
-            ["src/train/fixture"]
+            test_modules("src/training/src/train/mod.rs", text),
+            ["src/training/src/train/fixture"]
         );
         assert_eq!(test_modules("src/x.rs", text), ["src/x/fixture"]);
     }
@@ -333,8 +326,8 @@ mod tests {
             "models/src/norm.rs",
             &format!("{CODE}#[cfg(test)]\nmod cases;\n"),
         );
-        project.write("src/train/mod.rs", CODE);
-        project.write("src/data/digits.bin", "1 2");
+        project.write("src/training/src/train/mod.rs", CODE);
+        project.write("src/training/src/data/digits.bin", "1 2");
         let before = project.on(Target::Cpu);
 
         project.write(
@@ -342,7 +335,10 @@ mod tests {
             &format!("// A comment.\n{CODE}#[cfg(test)]\nmod cases;\n"),
         );
         project.write("models/src/norm/cases.rs", CODE);
-        project.write("src/data/README.md", "Where the digits come from.");
+        project.write(
+            "src/training/src/data/README.md",
+            "Where the digits come from.",
+        );
         project.write("src/report/mod.rs", CODE);
         assert_eq!(project.on(Target::Cpu), before);
 
@@ -350,12 +346,9 @@ mod tests {
         let burn = "name = \"burn\"\nversion = \"0.22.2\"\n";
         assert_ne!(fingerprint(dir, burn, Target::Cpu).unwrap(), before);
         for name in [
-            "src/data/digits.bin",
-            "src/train/sgd.rs",
-            "src/recipe/train.rs",
-            "src/record.rs",
-            "src/record/misclassified.rs",
-            "src/trainer.rs",
+            "src/training/src/data/digits.bin",
+            "src/training/src/train/sgd.rs",
+            "src/training/src/record.rs",
             "models/kernels/src/cpu/dense.rs",
         ] {
             let before = project.on(Target::Cpu);
@@ -368,7 +361,10 @@ mod tests {
     fn gpu_kernels_change_only_the_fingerprint_for_gpus() {
         let project = Project(tempfile::tempdir().unwrap());
         project.write("models/kernels/src/lib.rs", CODE);
-        for name in ["models/kernels/src/gpu/mod.rs", "src/device/wgpu.rs"] {
+        for name in [
+            "models/kernels/src/gpu/mod.rs",
+            "src/training/src/device/wgpu.rs",
+        ] {
             let before = [Target::Cpu, Target::Gpu].map(|target| project.on(target));
             project.write(name, CODE);
             let after = [Target::Cpu, Target::Gpu].map(|target| project.on(target));

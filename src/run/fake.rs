@@ -1,9 +1,6 @@
 //! A fake trainer, for tests of everything around training.
 
-use crate::recipe::{
-    DataConfig, DataName, Evaluate, Length, NetRecipe, Optimizer, Probe, Recipe, Schedule,
-    Statistics, TrainConfig,
-};
+use crate::recipe::{DataConfig, DataName, Length, NetRecipe, Probe, Recipe, TrainConfig};
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
 use crate::spec::{Arm, QUANTITIES, Quantity, Spec, Timing};
 use crate::trainer::{Job, JobCell, NetJob, Progress, StopFlag, Trainer};
@@ -206,20 +203,7 @@ pub fn net(data: DataName, units: usize) -> NetRecipe {
             block: Default::default(),
             last_block: None,
         }),
-        train: TrainConfig {
-            length: Length::Epochs(2),
-            evaluate: Evaluate::Usual,
-            batch_size: 32,
-            optimizer: Optimizer::default(),
-            schedule: Schedule::default(),
-            weight_decay: 0.0,
-            decay_on: TrainConfig::default_decay_on(),
-            evaluate_by: Statistics::default(),
-            max_norm: None,
-            fault: None,
-            loss_scale: TrainConfig::default_loss_scale(),
-            only: None,
-        },
+        train: TrainConfig::new(Length::Epochs(2), 32),
         probes: Vec::new(),
     }
 }

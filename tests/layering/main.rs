@@ -17,8 +17,9 @@ const NONE: [&str; 0] = [];
 /// Source folders of the crates under `models/`.
 const MODELS: [&str; 3] = ["models/src", "models/kernels/src", "models/streams/src"];
 
+/// The sources of the suite. It uses the modules of the crate for training by their names there.
 fn src() -> Vec<Source> {
-    sources("src")
+    [sources("src"), sources("src/training/src")].concat()
 }
 
 fn models() -> Vec<Source> {

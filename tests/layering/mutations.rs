@@ -62,11 +62,14 @@ fn unhashed_import_is_caught() {
     assert_caught(
         rules::unhashed_uses,
         &[(
-            "src/train/mod.rs",
+            "src/training/src/train/mod.rs",
             "use crate::{data, recipe::Probe}; use ablate_models::norm;",
         )],
-        &[("src/train/probes/a.rs", "use crate::{data, stats::gini};")],
-        "src/train/probes/a.rs uses crate::stats",
+        &[(
+            "src/training/src/train/probes/a.rs",
+            "use ablate::stats::gini;",
+        )],
+        "src/training/src/train/probes/a.rs uses ablate",
     );
     assert_caught(
         rules::unhashed_uses,
@@ -129,7 +132,7 @@ fn forbidden_uses_in_the_suite_are_caught() {
     for (rule, allowed, name, text) in [
         (
             rules::burn_elsewhere as Rule,
-            "src/train/a.rs",
+            "src/training/src/train/a.rs",
             "src/plan/a.rs",
             "use burn::Tensor;",
         ),

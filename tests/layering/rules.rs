@@ -1,6 +1,5 @@
 //! The rules, as functions from sources to violations.
 
-use super::fingerprint::HASHED;
 use super::graph::{cycles, of_files, of_modules};
 use super::source::{Source, below, words};
 use std::collections::BTreeSet;
@@ -25,8 +24,13 @@ const TERMINAL: [&str; 5] = ["clap", "clap_complete", "ctrlc", "env_logger", "in
 /// Modules of the standard library that do IO or read a clock.
 const SYSTEM: [&str; 6] = ["env", "fs", "io", "net", "process", "time"];
 
-/// The crates under `models/`, whose code is hashed whole.
-const MODEL_CRATES: [&str; 3] = ["ablate_kernels", "ablate_models", "ablate_streams"];
+/// The crates whose code is hashed.
+const HASHED_CRATES: [&str; 4] = [
+    "ablate_kernels",
+    "ablate_models",
+    "ablate_streams",
+    "ablate_training",
+];
 
 /// Modules that may name the comparison of devices besides itself.
 const MAY_COMPARE: [&str; 2] = ["cli", "worker"];
@@ -60,25 +64,15 @@ pub(crate) fn file_cycles(krate: &[Source]) -> Vec<String> {
 
 /// Names from hashed sources that lead to code that is not hashed.
 pub(crate) fn unhashed_uses(hashed: &[Source]) -> Vec<String> {
-    let is_hashed = |module: &str| {
-        let (folder, file) = (format!("src/{module}"), format!("src/{module}.rs"));
-        HASHED.iter().any(|path| *path == folder || *path == file)
-    };
     let mut found = Vec::new();
     for source in hashed {
         let own = |word: &str| word == "ablate" || word.starts_with("ablate_");
         let crates: BTreeSet<&str> = words(&source.code).filter(|word| own(word)).collect();
         for name in crates
             .into_iter()
-            .filter(|name| !MODEL_CRATES.contains(name))
+            .filter(|name| !HASHED_CRATES.contains(name))
         {
             found.push(format!("{} uses {name}", source.name));
-        }
-        if source.name.starts_with("src/") {
-            let modules = source.modules();
-            for module in modules.iter().filter(|module| !is_hashed(module)) {
-                found.push(format!("{} uses crate::{module}", source.name));
-            }
         }
     }
     found

@@ -25,25 +25,29 @@ impl Source {
         }
     }
 
-    /// The top-level module of `src` that holds it: `stats` for `src/stats/holm.rs`.
+    /// The top-level module of its crate that holds it: `stats` for `src/stats/holm.rs`.
     pub(crate) fn top(&self) -> &str {
-        let below = self.name.trim_start_matches("src/");
-        let first = below.split('/').next().unwrap_or(below);
+        let first = self.below_src();
+        let first = first.split('/').next().unwrap_or(first);
         first.trim_end_matches(".rs")
     }
 
     /// Its module path in its crate; empty for `lib.rs`.
     pub(crate) fn module(&self) -> Vec<String> {
-        let below = self
-            .name
-            .rsplit_once("src/")
-            .map_or(&*self.name, |(_, b)| b);
+        let below = self.below_src();
         let stem = below.strip_suffix(".rs").unwrap_or(below);
         let mut path: Vec<String> = stem.split('/').map(str::to_owned).collect();
         if ["mod", "lib", "main"].contains(&path[path.len() - 1].as_str()) {
             path.pop();
         }
         path
+    }
+
+    /// Its path in its crate.
+    fn below_src(&self) -> &str {
+        self.name
+            .rsplit_once("src/")
+            .map_or(&*self.name, |(_, below)| below)
     }
 
     /// Whether it contains the identifier `word`.
@@ -209,7 +213,8 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
         let path = entry.expect("it can be read").path();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let only_tests = ONLY_TESTS.contains(&&*stem);
-        if path.is_dir() && !only_tests {
+        let is_crate = path.join("Cargo.toml").exists();
+        if path.is_dir() && !only_tests && !is_crate {
             collect(&path, paths);
         } else if path.extension().is_some_and(|e| e == "rs") && !only_tests {
             paths.push(path);

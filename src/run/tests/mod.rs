@@ -5,6 +5,7 @@ mod damage;
 mod failures;
 mod mutations;
 mod power_cut;
+mod probes;
 mod resume;
 mod sharing;
 

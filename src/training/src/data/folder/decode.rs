@@ -22,18 +22,18 @@ const JPEG: &[u8] = b"\xff\xd8\xff";
 
 /// An image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Decoded {
+pub struct Decoded {
     /// Height, width and channels (1 or 3).
-    pub(crate) shape: [usize; 3],
+    pub shape: [usize; 3],
     /// One byte per value, row by row, channels fastest.
-    pub(crate) pixels: Vec<u8>,
+    pub pixels: Vec<u8>,
 }
 
 /// Decodes a PNG or JPEG file; its content says which of the two it is.
 ///
 /// # Errors
 /// If it cannot be read or decoded, with the reason.
-pub(crate) fn decode(path: &Path) -> Result<Decoded, String> {
+pub fn decode(path: &Path) -> Result<Decoded, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);

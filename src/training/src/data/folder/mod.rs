@@ -15,13 +15,13 @@ mod tree;
 use super::examples::Examples;
 use super::registered::{Images, Loading};
 use crate::recipe::Corrupt;
-pub(crate) use decode::{Decoded, decode};
+pub use decode::{Decoded, decode};
 use packed::{Contents, Packed};
 use rayon::prelude::*;
 use std::path::Path;
 use tree::Tree;
 pub(super) use tree::candidates;
-pub(crate) use tree::is_image;
+pub use tree::is_image;
 
 /// Largest number of pixel bytes of a data set.
 const MAX_BYTES: usize = 4 << 30;

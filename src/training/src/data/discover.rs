@@ -9,7 +9,7 @@ use std::path::Path;
 /// Makes every folder of images and every table on the search path that has the name of no other data set a
 /// data set of its own. Nothing is searched before a name is read that is not known, or all data sets are
 /// listed.
-pub(crate) fn register_found() {
+pub fn register_found() {
     DataName::find_by(search);
 }
 

@@ -1,7 +1,7 @@
 //! The built-in trainer: trains the cells of a job as one stacked model.
 
 mod augment;
-pub(crate) mod batch;
+pub mod batch;
 mod checkpoint;
 mod device_images;
 mod fault;
@@ -11,9 +11,9 @@ pub(crate) mod fixture;
 mod keep;
 #[cfg(test)]
 mod misclassified;
-pub(crate) mod net;
+pub mod net;
 pub mod optimizer;
-pub(crate) mod parameters;
+pub mod parameters;
 mod prefetch;
 mod probes;
 mod restriction;
@@ -411,7 +411,7 @@ pub(crate) fn load(
 }
 
 /// Builds a net of `model` (which may differ from the job's model) with its initial weights.
-pub(crate) fn build(
+pub fn build(
     job: &NetJob<'_>,
     model: &ablate_models::zoo::ModelConfig,
     batches: &Batches,

@@ -24,7 +24,7 @@ pub(crate) enum SplitPart {
 /// Builds batches. The host gathers, converts and scales the bytes in one pass, unless the images
 /// are on the device.
 #[derive(Debug)]
-pub(crate) struct Batches {
+pub struct Batches {
     replicas: Vec<Replica>,
     device: Device,
     dtype: DType,
@@ -40,7 +40,7 @@ pub(super) struct Replica {
 
 impl Batches {
     /// Creates one replica per pair of seed and data. All splits must have equal sizes.
-    pub(crate) fn new(data: Vec<(u64, Arc<Prepared>)>, device: &Device, dtype: DType) -> Self {
+    pub fn new(data: Vec<(u64, Arc<Prepared>)>, device: &Device, dtype: DType) -> Self {
         let replica = |(seed, data)| Replica::new(seed, data);
         let replicas: Vec<Replica> = data.into_iter().map(replica).collect();
         Self {
@@ -52,7 +52,7 @@ impl Batches {
     }
 
     /// Returns height, width and channels of the images, and the number of classes.
-    pub(crate) fn shape(&self) -> ([usize; 3], usize) {
+    pub fn shape(&self) -> ([usize; 3], usize) {
         let set = &self.replicas[0].data.dataset;
         ([set.height, set.width, set.channels], set.classes)
     }
@@ -78,7 +78,7 @@ impl Batches {
 
     /// Returns the order of the training examples in `epoch` (from 0), one list per replica.
     /// Replicas with the same seed have the same order.
-    pub(crate) fn orders(&self, epoch: usize) -> Vec<Vec<u32>> {
+    pub fn orders(&self, epoch: usize) -> Vec<Vec<u32>> {
         let n = self.len(SplitPart::Train);
         let order =
             |r: &Replica| Stream::new(r.seed, Purpose::Order, "").permutation(epoch as u64, n);
@@ -99,7 +99,7 @@ impl Batches {
     }
 
     /// [`Self::train`] with the random shifts and flips of `epoch`, if the recipe has any.
-    pub(crate) fn augmented(
+    pub fn augmented(
         &self,
         orders: &[Vec<u32>],
         epoch: usize,

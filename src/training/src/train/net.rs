@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 const CHUNK: usize = 256;
 
 /// A stacked model with its optimizer.
-pub(crate) struct Net {
+pub struct Net {
     model: Option<Model>,
     optimizer: Optimizer,
     loss_scale: f64,
@@ -26,16 +26,16 @@ pub(crate) struct Net {
 }
 
 /// Losses and logits of one training step.
-pub(crate) struct StepOutput {
+pub struct StepOutput {
     /// Cross-entropy loss per replica in nats, `[replicas]`.
-    pub(crate) losses: Tensor<1>,
+    pub losses: Tensor<1>,
     /// Logits before the update, `[replicas, batch, classes]`.
-    pub(crate) logits: Tensor<3>,
+    pub logits: Tensor<3>,
 }
 
 impl Net {
     /// Creates a net. Its gradients are those of `loss_scale` times the loss.
-    pub(crate) fn new(model: Model, optimizer: Optimizer, loss_scale: f64) -> Self {
+    pub fn new(model: Model, optimizer: Optimizer, loss_scale: f64) -> Self {
         Self {
             model: Some(model),
             optimizer,
@@ -44,25 +44,25 @@ impl Net {
         }
     }
 
-    pub(crate) fn model(&self) -> &Model {
+    /// The model.
+    pub fn model(&self) -> &Model {
         self.model
             .as_ref()
             .expect("the model is only absent during a step")
     }
 
     /// Replaces the model.
-    #[cfg(test)]
-    pub(crate) fn replace(&mut self, change: impl FnOnce(Model) -> Model) {
+    pub fn replace(&mut self, change: impl FnOnce(Model) -> Model) {
         self.model = self.model.take().map(change);
     }
 
     /// Number of steps taken.
-    pub(crate) fn steps(&self) -> u64 {
+    pub fn steps(&self) -> u64 {
         self.step
     }
 
     /// Takes one training step. `inspect` sees model and gradients before the update.
-    pub(crate) fn step(
+    pub fn step(
         &mut self,
         pixels: Tensor<3>,
         labels: Tensor<2, Int>,
@@ -202,7 +202,7 @@ pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 /// Copies a tensor to the host in double precision.
-pub(crate) fn host_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+pub fn host_f64<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     let data = tensor.into_data();
     match data.dtype() {
         DType::F64 => bytemuck::pod_collect_to_vec(data.as_bytes()),

@@ -73,7 +73,7 @@ fn looks_like_images(folder: &Path) -> bool {
 }
 
 /// Whether a file is an image, by its name. Hidden ones are not.
-pub(crate) fn is_image(name: &str) -> bool {
+pub fn is_image(name: &str) -> bool {
     let ending = name
         .rsplit_once('.')
         .map(|(_, ending)| ending.to_lowercase());

@@ -4,10 +4,8 @@ use super::batch::Batches;
 use super::net::Net;
 use super::optimizer::Optimizer;
 use crate::data::{Dataset, Examples, PixelScaling, Prepared, Split, TestSource};
-use crate::plan::Plan;
-use crate::recipe::{Augmentation, DataName};
-use crate::run::fake;
-use crate::trainer::NetJob;
+use crate::recipe::{Augmentation, DataConfig, DataName, Length, NetRecipe, Recipe, TrainConfig};
+use crate::trainer::{Job, JobCell, NetJob, Progress};
 use ablate_models::block::{Bias, BlockConfig};
 use ablate_models::mlp::MlpConfig;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
@@ -15,6 +13,7 @@ use ablate_models::zoo::{Model, ModelConfig};
 use ablate_models::{Activation, Start};
 use burn::module::{ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Device of all fixtures, with gradients.
@@ -59,19 +58,37 @@ pub(crate) fn batches(images: &[[u8; 2]], labels: &[u8]) -> Batches {
 /// A job of one cell with seed 0 that trains `model` with learning rate 0.1 and the given batch
 /// size. It lives as long as the tests.
 pub(crate) fn job(model: &ModelConfig, batch: usize) -> NetJob<'static> {
-    let mut spec = fake::spec(&["a"], 1);
-    spec.seeds = vec![0];
-    let net = spec.arms[0]
-        .recipe
-        .net_mut()
-        .expect("the fake's arms are nets");
-    net.model = model.clone();
-    net.train.batch_size = batch;
-    spec.arms[0].learning_rates = vec![0.1];
-    let job = Plan::new(&spec, "flex", 1, "f").jobs(|_| true).remove(0);
-    Box::leak(Box::new(job))
-        .net()
-        .expect("the fake's jobs train nets")
+    let net = NetRecipe {
+        data: DataConfig::whole(DataName::Digits),
+        model: model.clone(),
+        train: TrainConfig::new(Length::Epochs(2), batch),
+        probes: Vec::new(),
+    };
+    let job = Box::leak(Box::new(stack(net, 0..1, 0.1)));
+    job.net().expect("it trains a net")
+}
+
+/// A job that trains `net` with `seeds` and one learning rate as one stack.
+pub(crate) fn stack(net: NetRecipe, seeds: Range<u64>, learning_rate: f64) -> Job {
+    let cell = |seed| JobCell {
+        id: format!("cell {seed}"),
+        seed,
+        learning_rate: Some(learning_rate),
+    };
+    Job {
+        arm: "a".to_owned(),
+        device: "flex".to_owned(),
+        recipe: Recipe::Net(net),
+        cells: seeds.map(cell).collect(),
+        until: None,
+    }
+}
+
+/// Ignores the progress of jobs.
+pub(crate) struct Silent;
+
+impl Progress for Silent {
+    fn advanced(&self, _job: &Job, _done: usize) {}
 }
 
 /// A net of `job` for images of two pixels and two classes. Parameters are zero except those in

@@ -1,23 +1,18 @@
-//! Tests that hold for every probe.
+//! Tests that hold for every probe, with the real trainer.
 
 use crate::plan::Plan;
 use crate::recipe::{Length, PlantedFault, Probe, Repair};
 use crate::record::{CellRecord, EpochRecord};
+use crate::run::events::Silent;
 use crate::run::fake::spec;
 use crate::spec::{Measure, QUANTITIES, Timing};
 use crate::train::BurnTrainer;
-use crate::trainer::{Job, Progress, StopFlag, Trainer};
+use crate::trainer::{Job, StopFlag, Trainer};
 use ablate_models::block::{Bias, Position};
 use ablate_models::dropout::Placement;
 use ablate_models::norm::{BatchNormConfig, NormConfig};
 use ablate_models::zoo::ModelConfig;
 use std::collections::BTreeSet;
-
-struct Silent;
-
-impl Progress for Silent {
-    fn advanced(&self, _job: &Job, _done: usize) {}
-}
 
 fn every_probe() -> Vec<Probe> {
     let probes: BTreeSet<Probe> = QUANTITIES.iter().map(|q| q.probe).collect();

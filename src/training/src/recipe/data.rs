@@ -126,7 +126,7 @@ impl DataName {
     ];
 
     /// Whether `text` may name a data set: lower-case letters, digits, `-` and `_`, at least one.
-    pub(crate) fn is_key(text: &str) -> bool {
+    pub fn is_key(text: &str) -> bool {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         !text.is_empty() && text.chars().all(valid)
     }

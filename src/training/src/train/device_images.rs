@@ -128,7 +128,7 @@ mod tests {
     use super::super::batch::Batches;
     use super::*;
     use crate::data::{load, prepare_from};
-    use crate::recipe::{DataConfig, Scale};
+    use crate::recipe::{DataConfig, DataName, Scale};
     use crate::train::net::host;
     use std::sync::Arc;
 
@@ -137,11 +137,7 @@ mod tests {
         let config = DataConfig {
             scale,
             subset: Some(100),
-            ..crate::run::fake::spec(&["a"], 1).arms[0]
-                .net()
-                .unwrap()
-                .data
-                .clone()
+            ..DataConfig::whole(DataName::Digits)
         };
         let dataset = load(&config).expect("the digits are embedded");
         let replica = |seed| {

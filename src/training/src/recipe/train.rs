@@ -182,6 +182,25 @@ impl Trained {
 }
 
 impl TrainConfig {
+    /// A training of `length` in batches of `batch_size` with Adam at a constant rate: every other
+    /// value is its default.
+    pub fn new(length: Length, batch_size: usize) -> Self {
+        Self {
+            length,
+            evaluate: Evaluate::Usual,
+            batch_size,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::default(),
+            weight_decay: 0.0,
+            decay_on: Self::default_decay_on(),
+            evaluate_by: Statistics::default(),
+            max_norm: None,
+            fault: None,
+            loss_scale: Self::default_loss_scale(),
+            only: None,
+        }
+    }
+
     /// Default of `decay_on`: weights only.
     pub fn default_decay_on() -> Vec<ParameterGroup> {
         vec![ParameterGroup::Weight]

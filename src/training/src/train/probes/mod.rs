@@ -35,9 +35,6 @@ use crate::trainer::{NetJob, StopFlag};
 use ablate_models::zoo::Model;
 use burn::tensor::{Gradients, Int, Tensor};
 
-#[cfg(test)]
-mod tests;
-
 /// What probes can see of a training.
 #[derive(Clone, Copy)]
 pub(crate) struct ProbeContext<'a> {

@@ -216,34 +216,29 @@ impl<'a> Fit<'a> {
 mod tests {
     use super::*;
     use crate::data;
-    use crate::plan::Plan;
-    use crate::recipe::{Length, Optimizer};
-    use crate::run::fake;
+    use crate::recipe::{DataConfig, Length, NetRecipe, Optimizer, TrainConfig};
     use crate::train::BurnTrainer;
+    use crate::train::fixture::{self, Silent};
     use crate::trainer::Trainer;
     use ablate_models::zoo::ModelConfig;
 
-    struct Quiet;
-    impl Progress for Quiet {
-        fn advanced(&self, _: &Job, _: usize) {}
-    }
-
     /// Two seeds of a net with batch norm and dropout on the digits.
     fn job(optimizer: &str, bias_correction: bool, epochs: usize) -> Job {
-        let mut spec = fake::spec(&["a"], 2);
-        let net = spec.arms[0].recipe.net_mut().unwrap();
-        net.data = serde_json::from_str(r#"{"name": "digits", "subset": 256}"#).unwrap();
+        let data = r#"{"name": "digits", "subset": 256}"#;
         let norm = format!(r#"{{"kind": "batch", "bias_correction": {bias_correction}}}"#);
         let model = format!(
             r#"{{"kind": "mlp", "hidden": [12], "block": {{"norm": {norm}, "dropout": {{"rate": 0.2}}}}}}"#
         );
-        net.model = serde_json::from_str::<ModelConfig>(&model).unwrap();
-        net.train.length = Length::Epochs(epochs);
-        net.probes.clear();
-        net.train.batch_size = 32;
-        net.train.optimizer = serde_json::from_str::<Optimizer>(optimizer).unwrap();
-        spec.arms[0].learning_rates = vec![0.01];
-        Plan::new(&spec, "flex", 2, "f").jobs(|_| true).remove(0)
+        let net = NetRecipe {
+            data: serde_json::from_str::<DataConfig>(data).unwrap(),
+            model: serde_json::from_str::<ModelConfig>(&model).unwrap(),
+            train: TrainConfig {
+                optimizer: serde_json::from_str::<Optimizer>(optimizer).unwrap(),
+                ..TrainConfig::new(Length::Epochs(epochs), 32)
+            },
+            probes: Vec::new(),
+        };
+        fixture::stack(net, 1..3, 0.01)
     }
 
     fn fit(job: &Job, patience: Option<usize>) -> Fit<'_> {
@@ -253,7 +248,7 @@ mod tests {
 
     fn train(fit: &mut Fit<'_>, evaluations: usize) {
         for _ in 0..evaluations {
-            fit.advance(&Quiet, &StopFlag::default()).unwrap().unwrap();
+            fit.advance(&Silent, &StopFlag::default()).unwrap().unwrap();
         }
     }
 
@@ -294,7 +289,7 @@ mod tests {
         let mut own = fit(&job, None);
         train(&mut own, 3);
         assert!(!own.trains());
-        let records = BurnTrainer::new(1).train(&job, &Quiet, &StopFlag::default());
+        let records = BurnTrainer::new(1).train(&job, &Silent, &StopFlag::default());
         assert_eq!(own.records(), records.unwrap());
     }
 

@@ -1,11 +1,10 @@
 //! Tests of the misclassified images that records keep.
 
 use super::batch::{Batches, SplitPart};
-use super::fixture;
+use super::fixture::{self, Silent};
 use super::*;
 use crate::data::{Examples, Values, prepare};
 use crate::recipe::TestSplit;
-use crate::run::events::Silent;
 use ablate_models::mlp::MlpConfig;
 use ablate_models::zoo::ModelConfig;
 

@@ -108,7 +108,7 @@ struct Loaded {
 static REGISTERED: Mutex<Vec<&'static Registered>> = Mutex::new(Vec::new());
 
 /// Registers a data set under the name `key`; false if there is one already.
-pub(crate) fn register<D: DataSource>(key: &str) -> bool {
+pub fn register<D: DataSource>(key: &str) -> bool {
     let load = |_: &Reading| {
         Ok(Loading {
             images: D::load()?,

@@ -7,13 +7,13 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
 /// Path and value of every parameter, as `[replicas, elements]`.
-pub(crate) fn values(model: &Model) -> Vec<(String, Tensor<2>)> {
+pub fn values(model: &Model) -> Vec<(String, Tensor<2>)> {
     collected(model, None)
 }
 
 /// Path and gradient of every parameter, as `[replicas, elements]`; zeros where there is no
 /// gradient.
-pub(crate) fn gradients(model: &Model, gradients: &Gradients) -> Vec<(String, Tensor<2>)> {
+pub fn gradients(model: &Model, gradients: &Gradients) -> Vec<(String, Tensor<2>)> {
     collected(model, Some(gradients))
 }
 
@@ -69,7 +69,7 @@ impl ModuleVisitor for Collect<'_> {
 
 /// Replaces the gradient of every parameter by `change` of its index and of the gradient,
 /// `[replicas, elements]`.
-pub(crate) fn map_gradients(
+pub fn map_gradients(
     model: &Model,
     gradients: &mut Gradients,
     change: impl FnMut(usize, Tensor<2>) -> Tensor<2>,
@@ -114,7 +114,7 @@ pub(crate) fn map_gradients(
 
 /// Replaces every parameter of `model` by `change` of its index, path and value,
 /// `[replicas, elements]`, without gradients. The result records gradients if `model` did.
-pub(crate) fn map_parameters(
+pub fn map_parameters(
     model: Model,
     change: impl FnMut(usize, &str, Tensor<2>) -> Tensor<2>,
 ) -> Model {
