@@ -33,8 +33,8 @@ pub use geometry::{Geometry, Padding};
 pub use gpu::{NormSpec, conv2d, has_gpu_kernels, linear, max_pool2d};
 pub use instructions::{InstructionSet, Unavailable};
 pub use operations::{
-    adam_step, average_step, avg_pool2d, conv_block, cross_entropy, dense_block, has_kernels,
-    sgd_step,
+    adam_step, average_step, avg_pool2d, conv_block, cross_entropy, dense_block, epilogue,
+    has_kernels, sgd_step,
 };
 #[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 pub use operations::{conv2d, linear, max_pool2d};

@@ -30,7 +30,7 @@ pub fn has_kernels(device: &Device) -> bool {
     is_cpu(device.as_dispatch())
 }
 
-fn optional(tensor: Option<Tensor<2>>) -> OptionalTensor<Dispatch> {
+fn optional<const D: usize>(tensor: Option<Tensor<D>>) -> OptionalTensor<Dispatch> {
     match tensor {
         Some(tensor) => OptionalTensor::Present(tensor.into_dispatch()),
         None => OptionalTensor::Absent,
@@ -59,7 +59,7 @@ pub fn linear<const D: usize>(
     if !has_kernels(&x.device()) {
         return plain::linear(x.flatten(2, D - 1), weight, bias);
     }
-    block(x, weight, only_bias(bias), BlockSpec::default()).y
+    block(x, Some(weight), only_bias(bias), BlockSpec::default()).y
 }
 
 /// 2-d convolution.
@@ -79,7 +79,7 @@ pub fn conv2d(
         geometry: Some(geometry),
         epilogue: None,
     };
-    block(x, weight, only_bias(bias), spec).y
+    block(x, Some(weight), only_bias(bias), spec).y
 }
 
 /// Dense layer and its epilogue, fused into one operation forward and one backward.
@@ -103,7 +103,7 @@ pub fn dense_block<const D: usize>(
         geometry: None,
         epilogue: Some(epilogue),
     };
-    block(x, weight, parameters, spec)
+    block(x, Some(weight), parameters, spec)
 }
 
 /// Convolution and its epilogue, fused as in [`dense_block`].
@@ -128,12 +128,36 @@ pub fn conv_block(
         geometry: Some(geometry),
         epilogue: Some(epilogue),
     };
-    block(x, weight, parameters, spec)
+    block(x, Some(weight), parameters, spec)
+}
+
+/// The epilogue of a block alone, fused as in [`dense_block`]: norm, activation and dropout of `x`.
+///
+/// # Shapes
+/// - `x`: `[replicas, rows, channels]`
+/// - output: as `x`
+///
+/// # Panics
+/// If the device has no kernels, or the epilogue has pooling.
+pub fn epilogue(
+    x: Tensor<3>,
+    parameters: BlockParameters,
+    epilogue: EpilogueSpec,
+) -> BlockOutput<3> {
+    assert!(
+        !epilogue.pool,
+        "an epilogue without a convolution has no pooling"
+    );
+    let spec = BlockSpec {
+        geometry: None,
+        epilogue: Some(epilogue),
+    };
+    block(x, None, parameters, spec)
 }
 
 fn block<const I: usize, const O: usize>(
     x: Tensor<I>,
-    weight: Tensor<3>,
+    weight: Option<Tensor<3>>,
     parameters: BlockParameters,
     spec: BlockSpec,
 ) -> BlockOutput<O> {
@@ -148,7 +172,7 @@ fn block<const I: usize, const O: usize>(
         mean: optional(mean),
         variance: optional(variance),
     };
-    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    let (x, weight) = (x.into_dispatch(), optional(weight));
     let (y, mean, variance) = Dispatch::zoo_block(x, weight, parameters, spec);
     BlockOutput {
         y: Tensor::from_dispatch(y),

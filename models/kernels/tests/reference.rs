@@ -237,6 +237,15 @@ proptest! {
     }
 
     #[test]
+    fn epilogues_match_separate_operations(
+        [r, images, positions, c] in [1usize..4, 3..9, 2..9, 1..70],
+        epilogue in epilogue(), spatial in any::<bool>(), [_, scale, center] in parameters(),
+    ) {
+        let shared = if spatial { positions } else { 1 };
+        compare_epilogues([r, images, positions, c], shared, &epilogue, [scale, center]);
+    }
+
+    #[test]
     fn convolution_blocks_match_separate_operations(
         [r, n, h, w] in [1usize..3, 1..4, 2..9, 2..9], [inputs, c] in [1usize..4, 1..40],
         geometry in geometry(), epilogue in epilogue(), has in parameters(), pool: bool, spatial: bool,
@@ -367,6 +376,39 @@ fn compare_dense_blocks(
                 let z = plain::linear(t[0].clone(), t[1].clone(), p.bias.clone());
                 reference_epilogue(z, &p, &spec, 1)
             },
+        );
+    });
+}
+
+/// Compares epilogues of `[replicas, images * positions, c]` with separate operations.
+fn compare_epilogues(
+    [r, images, positions, c]: [usize; 4],
+    shared_rows: usize,
+    epilogue: &Epilogue,
+    has: [bool; 2],
+) {
+    on_every_device(|device, dtype, bound| {
+        let spec = epilogue.spec(r, shared_rows);
+        let norm = spec.epsilon.is_some();
+        let bound = if norm { 100.0 * bound } else { bound };
+        let mut inputs = vec![tensor([r, images * positions, c], 1, device, dtype)];
+        let has = has.map(|has| has && norm);
+        let tags = has.iter().zip(4..).filter(|(has, _)| **has);
+        inputs.extend(tags.map(|(_, tag)| tensor([r, 1, c], tag, device, dtype)));
+        let p = |t: &[Tensor<3>]| {
+            let mut rest = t[1..].iter().map(|t| t.clone().squeeze_dim(1));
+            let [scale, center] = has.map(|has| if has { rest.next() } else { None });
+            BlockParameters {
+                scale,
+                center,
+                ..BlockParameters::default()
+            }
+        };
+        compare_blocks(
+            &inputs,
+            bound,
+            |t| ablate_kernels::epilogue(t[0].clone(), p(t), spec.clone()).y,
+            |t| reference_epilogue(t[0].clone(), &p(t), &spec, positions),
         );
     });
 }
@@ -561,6 +603,20 @@ fn reference_epilogue(
     y * mask
 }
 
+/// Three tiles of rows per replica.
+#[test]
+fn epilogues_with_several_tiles_match_separate_operations() {
+    for (after, drops) in [(false, true), (true, false)] {
+        let epilogue = Epilogue {
+            activation: Activation::Silu,
+            norm: true,
+            after,
+            drops,
+        };
+        compare_epilogues([2, 25, 70, 67], 70, &epilogue, [true, true]);
+    }
+}
+
 /// Shapes with several tasks: column blocks of dense layers, tiles of images.
 #[test]
 fn blocks_with_several_tasks_match_separate_operations() {
@@ -651,6 +707,14 @@ fn given_statistics_replace_those_of_the_batch() {
         let ours = ablate_kernels::dense_block(x.clone(), w.clone(), p.clone(), spec.clone()).y;
         let theirs = reference_epilogue(plain::linear(x, w, p.bias.clone()), &p, &spec, 1);
         assert_close("dense", &values(ours), &values(theirs), 1e-5);
+        let x = draw([2, 1, 5], 7);
+        let without_bias = BlockParameters {
+            bias: None,
+            ..p.clone()
+        };
+        let ours = ablate_kernels::epilogue(x.clone(), without_bias, spec.clone()).y;
+        let theirs = reference_epilogue(x, &p, &spec, 1);
+        assert_close("epilogue", &values(ours), &values(theirs), 1e-5);
         let x = draw([2, 3, 4 * 4 * 2], 1).reshape([2, 3, 4, 4, 2]);
         let w = draw([2, 2 * 9, 5], 2);
         let geometry = Geometry::same(3);

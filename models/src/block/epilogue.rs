@@ -62,7 +62,7 @@ impl Epilogue {
         &self.path
     }
 
-    /// Applies norm, activation and dropout, one operation after the other.
+    /// Applies norm, activation and dropout: as one operation where a kernel can, else one after the other.
     ///
     /// # Shapes
     /// - `x`: `[replicas, batch * positions, channels]`, positions fastest
@@ -80,6 +80,11 @@ impl Epilogue {
             let affine = affine.map(|param| param.as_ref().map(Param::val));
             let out = ablate_kernels::gpu::normed_activation(x, affine, spec);
             return self.drop(self.finish(out, rows, pass), positions, pass);
+        }
+        if let Some(spec) = self.fused(&x, pass, positions) {
+            let rows = x.dims()[1];
+            let parameters = self.parameters(None, pass, &x.device());
+            return self.finish(ablate_kernels::epilogue(x, parameters, spec), rows, pass);
         }
         pass.observe(&self.path, Point::LinearOutput, &x);
         if self.position == Position::Before {

@@ -6,7 +6,7 @@ use super::cpu::{
 };
 use super::graph::record;
 use super::kernels::{AdamState, ChannelParameters, Kernels, OptionalTensor, SgdState};
-use crate::cpu::block::{self, Saved};
+use crate::cpu::block::{self, OutputGradient, Saved};
 use crate::cpu::buffers::Buffer;
 use crate::cpu::tensors::CpuTensors;
 use crate::cpu::{avg_pool, max_pool};
@@ -16,7 +16,7 @@ use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, AutodiffBackend, Backend, TensorMetadata};
 use burn::tensor::{DType, Shape};
@@ -26,7 +26,7 @@ use std::sync::Arc;
 impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
     fn zoo_block(
         x: FloatTensor<Self>,
-        w: FloatTensor<Self>,
+        w: OptionalTensor<Self>,
         parameters: ChannelParameters<Self>,
         spec: BlockSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
@@ -41,33 +41,34 @@ impl<B: CpuTensors + Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> 
             mean: inner(&parameters.mean),
             variance: inner(&parameters.variance),
         };
-        let input = BlockInput::<B>::new(
-            x.primitive().clone(),
-            w.primitive().clone(),
-            inner_parameters,
-        );
-        let learned = [&parameters.bias, &parameters.scale, &parameters.center];
+        let input = BlockInput::<B>::new(x.primitive().clone(), inner(&w), inner_parameters);
+        let learned = [&w, &parameters.bias, &parameters.scale, &parameters.center];
         let present = learned.into_iter().filter_map(OptionalTensor::as_ref);
-        let nodes: Vec<_> = present.map(|tensor| tensor.node()).collect();
+        let nodes = std::iter::once(&x).chain(present);
+        let nodes: Vec<_> = nodes.map(|tensor| tensor.node()).collect();
         let constant = |tensor| <Self as AutodiffBackend>::from_inner(tensor);
         let (y, mean, variance, saved) = with_element_type!(input.x, T => {
             let (y, saved) = block_forward::<B, T>(&input, &spec);
-            let [mean, variance] = norm_statistics::<B, T>(&input, &saved);
+            let [mean, variance] = norm_statistics::<B, T>(&input, &spec, &saved);
             (y, mean, variance, Arc::new(saved) as Arc<dyn Any + Send + Sync>)
         });
         let state = BlockState { input, saved, spec };
-        let (x, w) = (x.node(), w.node());
         // The number of parents is part of the type.
-        let y = match <[NodeGuard; 3]>::try_from(nodes) {
-            Ok([a, b, c]) => record::<B, C, _, 5>(BlockBackward, [x, w, a, b, c], state, y),
-            Err(nodes) => match <[NodeGuard; 2]>::try_from(nodes) {
-                Ok([a, b]) => record::<B, C, _, 4>(BlockBackward, [x, w, a, b], state, y),
-                Err(nodes) => match <[NodeGuard; 1]>::try_from(nodes) {
-                    Ok([a]) => record::<B, C, _, 3>(BlockBackward, [x, w, a], state, y),
-                    Err(_) => record::<B, C, _, 2>(BlockBackward, [x, w], state, y),
-                },
-            },
-        };
+        macro_rules! of_either_number {
+            ($($n:literal),*) => {{
+                let number = nodes.len();
+                let nodes = nodes.into_iter();
+                match number {
+                    $($n => {
+                        let mut nodes = nodes;
+                        let parents = [(); $n].map(|()| nodes.next().expect("there are as many"));
+                        record::<B, C, _, $n>(BlockBackward, parents, state, y)
+                    })*
+                    _ => unreachable!("a block has at most five parents"),
+                }
+            }};
+        }
+        let y = of_either_number!(1, 2, 3, 4, 5);
         (y, constant(mean), constant(variance))
     }
 
@@ -148,7 +149,7 @@ struct BlockState<B: Backend> {
     spec: BlockSpec,
 }
 
-/// Parents: input, weights, then those of bias, scale and center that are present.
+/// Parents: the input, then those of weights, bias, scale and center that are present.
 #[derive(Clone, Copy, Debug)]
 struct BlockBackward;
 
@@ -175,14 +176,26 @@ fn block_backward<B: CpuTensors>(
         let saved = saved.downcast_ref::<Saved<T>>().expect("one element type throughout");
         let (x, p) = (B::values::<T>(&input.x), input.parameters::<T>());
         let wants_x = parents[0].is_some();
-        let out = B::consume::<T, _>(dy, |dy| {
-            block::backward(&shape, x, &p, spec.epilogue.as_ref(), saved, dy, wants_x)
-        });
-        if let (Some(id), Some(dx)) = (parents[0], out.x) {
+        let epilogue = spec.epilogue.as_ref();
+        let out = match shape.is_linear() {
+            true => B::consume::<T, _>(dy, |dy| {
+                block::backward(&shape, x, &p, epilogue, saved, dy, wants_x)
+            }),
+            false => {
+                let mut dx = Buffer::unspecified(x.len());
+                let dy = OutputGradient { d: &mut dx, source: Some(B::values(&dy)) };
+                let out = block::backward(&shape, x, &p, epilogue, saved, dy, wants_x);
+                block::Gradients { x: Some(dx), ..out }
+            }
+        };
+        let mut parents = parents.iter().copied();
+        if let (Some(Some(id)), Some(dx)) = (parents.next(), out.x) {
             grads.register::<B>(id, B::from_buffer(dx, input.x.shape()));
         }
-        if let Some(id) = parents[1] {
-            grads.register::<B>(id, B::from_buffer(out.weight, input.w.shape()));
+        if let Some(w) = input.w.as_ref()
+            && let Some(Some(id)) = parents.next()
+        {
+            grads.register::<B>(id, B::from_buffer(out.weight, w.shape()));
         }
         let channels = Shape::new([shape.replicas, shape.outputs]);
         let present = [
@@ -191,9 +204,9 @@ fn block_backward<B: CpuTensors>(
             (p.center, out.center),
         ];
         let present = present.into_iter().filter(|(parameter, _)| parameter.is_some());
-        for (id, (_, values)) in parents[2..].iter().zip(present) {
+        for (id, (_, values)) in parents.zip(present) {
             if let Some(id) = id {
-                grads.register::<B>(*id, B::from_vec(values, channels.clone()));
+                grads.register::<B>(id, B::from_vec(values, channels.clone()));
             }
         }
     });

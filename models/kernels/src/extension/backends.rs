@@ -12,7 +12,7 @@ use super::cpu::{
     BlockInput, adam_step, average_step, avg_pool_forward, block_forward, loss_forward,
     momentum_step, norm_statistics, pool_forward, row_major, sgd_step, with_element_type,
 };
-use super::kernels::{AdamState, ChannelParameters, Kernels, SgdState};
+use super::kernels::{AdamState, ChannelParameters, Kernels, OptionalTensor, SgdState};
 use crate::optimizer::{AdamStep, SgdStep};
 use crate::spec::BlockSpec;
 #[cfg(feature = "flex")]
@@ -28,14 +28,14 @@ macro_rules! implement {
         impl Kernels for $backend {
             fn zoo_block(
                 x: FloatTensor<Self>,
-                w: FloatTensor<Self>,
+                w: OptionalTensor<Self>,
                 parameters: ChannelParameters<Self>,
                 spec: BlockSpec,
             ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
                 let input = BlockInput::<Self>::new(x, w, parameters);
                 with_element_type!(input.x, T => {
                     let (y, saved) = block_forward::<Self, T>(&input, &spec);
-                    let [mean, variance] = norm_statistics::<Self, T>(&input, &saved);
+                    let [mean, variance] = norm_statistics::<Self, T>(&input, &spec, &saved);
                     (y, mean, variance)
                 })
             }

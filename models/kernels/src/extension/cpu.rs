@@ -44,14 +44,15 @@ pub(super) fn dims<const D: usize>(shape: &Shape) -> [usize; D] {
 #[derive(Clone, Debug)]
 pub(super) struct BlockInput<B: Backend> {
     pub(super) x: FloatTensor<B>,
-    pub(super) w: FloatTensor<B>,
+    /// Weights; absent for an epilogue alone.
+    pub(super) w: OptionalTensor<B>,
     parameters: ChannelParameters<B>,
 }
 
 impl<B: CpuTensors> BlockInput<B> {
     pub(super) fn new(
         x: FloatTensor<B>,
-        w: FloatTensor<B>,
+        w: OptionalTensor<B>,
         parameters: ChannelParameters<B>,
     ) -> Self {
         let optional = |tensor: OptionalTensor<B>| match tensor {
@@ -60,7 +61,7 @@ impl<B: CpuTensors> BlockInput<B> {
         };
         Self {
             x: row_major::<B>(x),
-            w: row_major::<B>(w),
+            w: optional(w),
             parameters: ChannelParameters {
                 bias: optional(parameters.bias),
                 scale: optional(parameters.scale),
@@ -77,7 +78,7 @@ impl<B: CpuTensors> BlockInput<B> {
         }
         let p = &self.parameters;
         Parameters {
-            weight: B::values(&self.w),
+            weight: values(&self.w).unwrap_or_default(),
             bias: values(&p.bias),
             scale: values(&p.scale),
             center: values(&p.center),
@@ -86,7 +87,17 @@ impl<B: CpuTensors> BlockInput<B> {
     }
 
     pub(super) fn shape(&self, spec: &BlockSpec) -> BlockShape {
-        let [replicas, _, outputs] = dims(&self.w.shape());
+        let Some(w) = self.w.as_ref() else {
+            let [replicas, batch, outputs] = dims(&self.x.shape());
+            return BlockShape {
+                replicas,
+                batch,
+                image: None,
+                inputs: 0,
+                outputs,
+            };
+        };
+        let [replicas, _, outputs] = dims(&w.shape());
         let (batch, inputs, image) = match spec.geometry {
             None => {
                 let x = self.x.shape();
@@ -130,9 +141,12 @@ pub(super) fn block_forward<B: CpuTensors, T: Real>(
 /// Mean and biased variance that the norm used; zeros without a norm.
 pub(super) fn norm_statistics<B: CpuTensors, T: Real>(
     input: &BlockInput<B>,
+    spec: &BlockSpec,
     saved: &Saved<T>,
 ) -> [FloatTensor<B>; 2] {
-    let [replicas, _, outputs] = dims(&input.w.shape());
+    let BlockShape {
+        replicas, outputs, ..
+    } = input.shape(spec);
     [&saved.mean, &saved.variance].map(|values| {
         let mut values = values.clone();
         values.resize(replicas * outputs, T::ZERO);

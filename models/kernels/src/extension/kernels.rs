@@ -69,10 +69,10 @@ pub(crate) struct SgdState<B: Backend> {
 pub(crate) trait Kernels: Backend {
     /// A block's output, and the mean and biased variance that its norm used (zeros without a norm).
     ///
-    /// See [`crate::dense_block`] and [`crate::conv_block`].
+    /// See [`crate::dense_block`], [`crate::conv_block`], and without weights [`crate::epilogue`].
     fn zoo_block(
         x: FloatTensor<Self>,
-        w: FloatTensor<Self>,
+        #[extension_type] w: OptionalTensor<Self>,
         #[extension_type] parameters: ChannelParameters<Self>,
         spec: BlockSpec,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);

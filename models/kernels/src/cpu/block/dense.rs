@@ -3,7 +3,7 @@
 
 use super::shape::BlockShape;
 use super::types::{
-    Forward, Gradients, OutputGradient, Parameters, Saved, channel_slice, norm_channels,
+    Forward, Gradients, OutputGradient, Parameters, Saved, channel_slice, copy, norm_channels,
 };
 use crate::cpu::buffers::Buffer;
 use crate::cpu::columns::{Columns, ColumnsMut};
@@ -207,8 +207,7 @@ fn linear_and_epilogue<T: Real>(
     let channels = norm_channels(s, spec, p, at, [mean, variance], y.width());
     epilogue::apply(spec, &channels, norm_input, &mut y);
     if let (Some(masks), Some(mut kept)) = (&spec.dropout, kept) {
-        epilogue::draw_mask(masks, block, &mut kept);
-        epilogue::apply_mask(masks, kept.read(), &mut y);
+        epilogue::drop_out(masks, block, &mut kept, &mut y);
     }
 }
 
@@ -310,13 +309,6 @@ fn block_gradients<T: Real>(
     match pattern {
         Some(pattern) => sparse_product(&mut weight, x, pattern, d.read(), None),
         None => product(&mut weight, x, d.read(), Addend::None),
-    }
-}
-
-/// Copies to a gradient, unless its parameter is absent.
-fn copy<T: Copy>(from: &[T], to: &mut [T]) {
-    if !to.is_empty() {
-        to.copy_from_slice(from);
     }
 }
 

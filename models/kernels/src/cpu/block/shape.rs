@@ -15,6 +15,7 @@ pub(crate) struct BlockShape {
     pub(crate) batch: usize,
     /// The input images of a convolution; `None` for a dense layer.
     pub(crate) image: Option<ImageShape>,
+    /// 0 for a block without a linear map, whose epilogue works on its input.
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
 }
@@ -36,6 +37,11 @@ impl ImageShape {
 }
 
 impl BlockShape {
+    /// Whether the block has a linear map.
+    pub(crate) fn is_linear(&self) -> bool {
+        self.inputs > 0
+    }
+
     /// Rows of the product, per replica.
     pub(super) fn rows(&self) -> usize {
         let pixels = |image: ImageShape| image.output().0 * image.output().1;
@@ -50,7 +56,7 @@ impl BlockShape {
 
     /// Whether the product is stored for later passes; otherwise they recompute it.
     pub(super) fn keeps_product(&self) -> bool {
-        self.image.is_none() || self.patch() > RECOMPUTE_ROWS
+        self.is_linear() && (self.image.is_none() || self.patch() > RECOMPUTE_ROWS)
     }
 
     /// Values in the input, per replica.

@@ -27,7 +27,7 @@ pub(crate) struct Forward<T> {
 
 /// State of the forward pass that the backward pass reads; empty without an epilogue.
 pub(crate) struct Saved<T> {
-    /// The product of input and weights, if it [is kept](BlockShape::keeps_product).
+    /// The product of input and weights, if there is one and it [is kept](BlockShape::keeps_product).
     pub(super) z: Buffer<T>,
     /// The mean that the norm used, `[replicas, outputs]`; empty without a norm.
     pub(crate) mean: Vec<T>,
@@ -123,6 +123,13 @@ impl<T: Real> Gradients<T> {
             scale: channels(normalized && p.scale.is_some()),
             center: channels(normalized && p.center.is_some()),
         }
+    }
+}
+
+/// Copies to a gradient, unless its parameter is absent.
+pub(super) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    if !to.is_empty() {
+        to.copy_from_slice(from);
     }
 }
 

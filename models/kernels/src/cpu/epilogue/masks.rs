@@ -23,8 +23,19 @@ pub(crate) struct ColumnBlock {
 }
 
 /// Draws the mask of a block: 1 for kept elements, 0 for dropped ones.
-pub(crate) fn draw_mask(masks: &Masks, block: ColumnBlock, kept: &mut ColumnsMut<u8>) {
+fn draw_mask(masks: &Masks, block: ColumnBlock, kept: &mut ColumnsMut<u8>) {
     f32::dispatch(Dispatched(Draw { masks, block, kept }));
+}
+
+/// Draws the mask of a block and applies it to `y`.
+pub(crate) fn drop_out<T: Real>(
+    masks: &Masks,
+    block: ColumnBlock,
+    kept: &mut ColumnsMut<u8>,
+    y: &mut ColumnsMut<T>,
+) {
+    draw_mask(masks, block, kept);
+    apply_mask(masks, kept.read(), y);
 }
 
 /// Sets dropped elements of `y` to zero and scales the others. Forward and backward are the same.

@@ -16,7 +16,7 @@ mod pooling;
 mod sums;
 
 pub(crate) use channels::Channels;
-pub(crate) use masks::{ColumnBlock, apply_mask, draw_mask};
+pub(crate) use masks::{ColumnBlock, apply_mask, drop_out};
 pub(crate) use passes::{
     apply, backward_activation, backward_norm, backward_norm_pooled, finish_max, norm_input,
     select_max_candidates,

@@ -1,9 +1,10 @@
 //! Backward pass of convolution blocks.
 
-use super::context::{ConvContext, chunk, equal_parts};
+use super::context::ConvContext;
 use crate::cpu::block::convolution::{InputGradient, WeightGradient, WeightedConv};
 use crate::cpu::block::shape::{BlockShape, ImageShape};
-use crate::cpu::block::types::{Gradients, OutputGradient, Parameters, Saved, norm_channels};
+use crate::cpu::block::tiles::{chunk, equal_parts};
+use crate::cpu::block::types::{Gradients, OutputGradient, Parameters, Saved, copy, norm_channels};
 use crate::cpu::buffers::Buffer;
 use crate::cpu::columns::{Columns, ColumnsMut};
 use crate::cpu::epilogue::{self, Channels, GradientSums};
@@ -164,13 +165,6 @@ impl<T: Real> ReplicaInputs<'_, T> {
         let z = &mut workspace[..context.product_len(x)];
         convolution.apply(x, &mut convolution.workspace(), z);
         z
-    }
-}
-
-/// Copies to a gradient, unless its parameter is absent.
-fn copy<T: Copy>(from: &[T], to: &mut [T]) {
-    if !to.is_empty() {
-        to.copy_from_slice(from);
     }
 }
 

@@ -3,13 +3,11 @@
 use crate::cpu::block::convolution::{Convolution, Weight, WeightedConv};
 use crate::cpu::block::patches::Patches;
 use crate::cpu::block::shape::{BlockShape, ImageShape};
+use crate::cpu::block::tiles::TILE;
 use crate::cpu::block::types::{Parameters, channel_slice};
 use crate::cpu::columns::Columns;
 use crate::cpu::real::Real;
 use crate::spec::EpilogueSpec;
-
-/// Largest number of values in a tile's images or their product, unless a single image has more.
-const TILE: usize = 48 * 1024;
 
 /// Shapes, parameters and algorithms of a convolution block.
 #[derive(Clone, Copy)]
@@ -69,20 +67,4 @@ impl<'a, T: Real> ConvContext<'a, T> {
     pub(super) fn columns<'b>(&self, values: &'b [T]) -> Columns<'b, T> {
         Columns::whole(values, self.s.outputs)
     }
-}
-
-/// `count` equal parts of `values`, which are empty if `values` is.
-pub(super) fn equal_parts<T>(values: &mut [T], count: usize) -> impl Iterator<Item = &mut [T]> {
-    let size = values.len().checked_div(count).unwrap_or(0);
-    let mut rest = values;
-    (0..count).map(move |_| {
-        rest.split_off_mut(..size)
-            .expect("`count` parts of this size")
-    })
-}
-
-/// Chunk `i` of `values` in chunks of `size`; the last may be smaller.
-pub(super) fn chunk<T>(values: &[T], i: usize, size: usize) -> &[T] {
-    let from = (i * size).min(values.len());
-    &values[from..(from + size).min(values.len())]
 }

@@ -1,8 +1,9 @@
 //! Forward pass of convolution blocks.
 
-use super::context::{ConvContext, equal_parts};
+use super::context::ConvContext;
 use crate::cpu::block::convolution::WeightedConv;
 use crate::cpu::block::shape::{BlockShape, ImageShape};
+use crate::cpu::block::tiles::{TileMoments, equal_parts};
 use crate::cpu::block::types::{Forward, Parameters, Saved, channel_slice, norm_channels};
 use crate::cpu::buffers::Buffer;
 use crate::cpu::columns::{Columns, ColumnsMut};
@@ -138,9 +139,8 @@ impl<T: Real> Replica<'_, T> {
             |(tile, moments): (&mut Tile<T>, &mut TileMoments<T>)| {
                 let [mut workspace, mut activated] = [None, None];
                 let z = self.product(tile.x, tile.z, &mut workspace);
-                moments.rows = z.len() / c;
                 let norm_input = epilogue::norm_input(spec, context.columns(z), &mut activated);
-                epilogue::moments(norm_input, &mut moments.mean, &mut moments.squares);
+                moments.measure(norm_input);
                 if spec.pool {
                     self.select_max(norm_input, &mut tile.out);
                 }
@@ -205,48 +205,7 @@ impl<T: Real> Replica<'_, T> {
                 column: 0,
                 columns: c,
             };
-            epilogue::draw_mask(masks, block, &mut kept);
-            epilogue::apply_mask(masks, kept.read(), &mut y);
-        }
-    }
-}
-
-/// Mean and squared deviations of each channel over the rows of one tile.
-#[derive(Clone)]
-struct TileMoments<T> {
-    rows: usize,
-    mean: Vec<T>,
-    /// Sums of squared differences from the mean.
-    squares: Vec<T>,
-}
-
-impl<T: Real> TileMoments<T> {
-    fn zeros(channels: usize) -> Self {
-        Self {
-            rows: 0,
-            mean: vec![T::ZERO; channels],
-            squares: vec![T::ZERO; channels],
-        }
-    }
-
-    /// Mean and biased variance of all tiles together (Chan, Golub and LeVeque 1983, section 2).
-    fn combine(tiles: &[Self], mean: &mut [T], variance: &mut [T]) {
-        let rows: usize = tiles.iter().map(|tile| tile.rows).sum();
-        let share = |n: usize| T::from_f64(n as f64 / rows as f64);
-        mean.fill(T::ZERO);
-        for tile in tiles {
-            let share = share(tile.rows);
-            for (total, &mean) in mean.iter_mut().zip(&tile.mean) {
-                *total += mean * share;
-            }
-        }
-        variance.fill(T::ZERO);
-        for tile in tiles {
-            let (one, all) = (share(1), share(tile.rows));
-            for (i, total) in variance.iter_mut().enumerate() {
-                let difference = tile.mean[i] - mean[i];
-                *total += tile.squares[i] * one + difference * difference * all;
-            }
+            epilogue::drop_out(masks, block, &mut kept, &mut y);
         }
     }
 }
