@@ -38,7 +38,7 @@ pub(super) fn are_checked(work: &Work) -> bool {
 /// which are no longer part of the work. Of the processes that share `folder` only one runs them, and the others wait.
 ///
 /// # Errors
-/// If the seed changes nothing, the run was stopped, or a file cannot be written.
+/// If the seed changes nothing, all three runs fail, the run was stopped, or a file cannot be written.
 pub(super) fn check(
     work: &mut Work,
     folder: &Path,
@@ -79,11 +79,11 @@ pub(super) fn check(
     Ok(records)
 }
 
-/// Runs the first cell of `plan` twice and a cell with another seed once, unless that was done before, and
+/// Runs the first cell of `plan` twice and cells with other seeds until one gives other numbers, unless that was done before, and
 /// writes what it shows into `folder`. Returns the records of the cells, which need not run again.
 ///
 /// # Errors
-/// If the seed changes nothing, the run was stopped, or the check cannot be written.
+/// If the seed changes nothing, all three runs fail, the run was stopped, or the check cannot be written.
 fn run_check(
     plan: &Plan,
     design: &ProgramDesign,
@@ -107,16 +107,36 @@ fn run_check(
             };
             let done = |record: &CellRecord| record.outcome == Outcome::Done;
             let records = vec![first.clone(), other.clone()];
-            if ![&first, &again, &other].into_iter().all(done) {
+            let three = [&first, &again, &other];
+            if let [Some(error), Some(_), Some(_)] = three.map(failure) {
+                return Err(all_failed(plan, &first, &other, error));
+            }
+            if !three.into_iter().all(done) {
                 // The failed cells are retried with the others, and reported there.
                 return Ok(records.into_iter().filter(done).collect());
             }
-            (SeedCheck::new(design, &first, &again, &other), records)
+            let mut check = SeedCheck::new(design, &first, &again, &other);
+            let mut records = records;
+            // Rounded scores may agree by chance.
+            for job in &runs.more {
+                if check.uses_seed {
+                    break;
+                }
+                let record = trainer.train(job, &Silent, stop).and_then(|mut r| r.pop());
+                let Some(record) = record else {
+                    return Err(signals::stopped(&plan.spec.name));
+                };
+                if done(&record) {
+                    check = SeedCheck::new(design, &first, &again, &record);
+                    records.push(record);
+                }
+            }
+            if !check.uses_seed {
+                return Err(ignored(plan, &records));
+            }
+            (check, records)
         }
     };
-    if !check.uses_seed {
-        return Err(ignored(plan, &check));
-    }
     if let Some(text) = check.caveat(design.paired) {
         console.warn(&format!("{}: {text}", plan.spec.name));
     }
@@ -128,23 +148,49 @@ fn run_check(
     Ok(records)
 }
 
-fn ignored(plan: &Plan, check: &SeedCheck) -> Failure {
+/// Why a cell failed, if it did.
+fn failure(record: &CellRecord) -> Option<&str> {
+    match &record.outcome {
+        Outcome::Failed { error } => Some(error),
+        _ => None,
+    }
+}
+
+fn all_failed(plan: &Plan, first: &CellRecord, other: &CellRecord, error: &str) -> Failure {
     Failure::new(
-        Code::Usage,
+        Code::CellsFailed,
         format!(
-            "{}: the seed changes nothing: arm `{}` gives the same numbers with seeds {} and {}, so its \
-             runs say nothing about chance; pass `{{seed}}` in `program.command` or read `ABLATE_SEED`, \
-             and seed every generator of the program with it",
-            plan.spec.path.display(),
-            check.arm,
-            check.seed,
-            check.other_seed
+            "{}: arm `{}` failed with seeds {} and {}, so nothing else was run: {error}",
+            plan.spec.name, first.arm, first.seed, other.seed
         ),
     )
 }
 
-/// The three runs: the first cell, the same again, another seed.
-struct Runs([Job; 3]);
+fn ignored(plan: &Plan, records: &[CellRecord]) -> Failure {
+    let seeds: Vec<String> = records.iter().map(|r| r.seed.to_string()).collect();
+    Failure::new(
+        Code::Usage,
+        format!(
+            "{}: the seed changes nothing: arm `{}` gives the same numbers with seeds {}, so its \
+             runs say nothing about chance; pass `{{seed}}` in `program.command` or read `ABLATE_SEED`, \
+             and seed every generator of the program with it",
+            plan.spec.path.display(),
+            records[0].arm,
+            seeds.join(", ")
+        ),
+    )
+}
+
+/// Cells with further seeds that run before the seed is said to change nothing.
+const MORE: usize = 3;
+
+/// Runs of one arm.
+struct Runs {
+    /// The first cell, the same again, another seed.
+    three: [Job; 3],
+    /// Further seeds.
+    more: Vec<Job>,
+}
 
 impl Runs {
     fn of(plan: &Plan) -> Option<Self> {
@@ -156,8 +202,8 @@ impl Runs {
         let one = job(&first.id)?;
         let mut again = one.clone();
         again.cells[0].id.push_str("-again");
-        let planned = plan.cells.iter().filter(same_row).nth(1);
-        let other = match planned {
+        let mut planned = plan.cells.iter().filter(same_row).skip(1);
+        let other = match planned.next() {
             Some(cell) => job(&cell.id)?,
             None => {
                 let mut other = one.clone();
@@ -166,11 +212,15 @@ impl Runs {
                 other
             }
         };
-        Some(Self([one, again, other]))
+        let more = planned.take(MORE).filter_map(|cell| job(&cell.id));
+        Some(Self {
+            three: [one, again, other],
+            more: more.collect(),
+        })
     }
 
     const fn first(&self) -> &Job {
-        &self.0[0]
+        &self.three[0]
     }
 
     /// The records of the three, with `workers` at a time; `None` if the run was stopped.
@@ -183,11 +233,11 @@ impl Runs {
         let next = AtomicUsize::new(0);
         let found = Mutex::new([None, None, None]);
         thread::scope(|scope| {
-            for _ in 0..workers.clamp(1, self.0.len()) {
+            for _ in 0..workers.clamp(1, self.three.len()) {
                 scope.spawn(|| {
                     loop {
                         let index = next.fetch_add(1, Ordering::SeqCst);
-                        let Some(job) = self.0.get(index) else {
+                        let Some(job) = self.three.get(index) else {
                             break;
                         };
                         let record = trainer.train(job, &Silent, stop).and_then(|mut r| r.pop());

@@ -139,6 +139,11 @@ impl Evaluations {
         }
     }
 
+    /// Whether no value was reported at all.
+    pub(super) fn are_empty(&self) -> bool {
+        self.last.is_empty() && self.other_names.is_empty() && self.wrong.is_none()
+    }
+
     /// The evaluations in order.
     ///
     /// # Errors
@@ -154,14 +159,11 @@ impl Evaluations {
         if !missing.is_empty() {
             let known = self.last.keys().chain(&self.other_names);
             let found: Vec<String> = known.map(|name| format!("`{name}`")).collect();
-            let found = match found.is_empty() {
-                true => "nothing".to_owned(),
-                false => found.join(", "),
-            };
-            return Err(format!(
-                "did not report {}; it reported {found}",
-                missing.join(", ")
-            ));
+            let missing = missing.join(", ");
+            return Err(match found.is_empty() {
+                true => format!("did not report {missing}"),
+                false => format!("did not report {missing}; it reported {}", found.join(", ")),
+            });
         }
         for (name, (place, number)) in self.last {
             let evaluation = self.by_place.entry(place).or_default();
@@ -265,7 +267,7 @@ mod tests {
             "did not report `c`; it reported `a`, `acc`"
         );
         let error = finished(&["a"], Vec::new()).unwrap_err();
-        assert_eq!(error, "did not report `a`; it reported nothing");
+        assert_eq!(error, "did not report `a`");
     }
 
     #[test]

@@ -23,6 +23,7 @@
 mod csv;
 mod evaluations;
 mod group;
+mod hint;
 mod launch;
 mod leftovers;
 mod lines;

@@ -6,7 +6,7 @@ use super::log::Log;
 use super::output::{Finder, Output};
 use super::process::{Ended, run};
 use super::report::Patterns;
-use super::{csv, leftovers};
+use super::{csv, hint, leftovers};
 use crate::recipe::{MetricSource, ProgramRecipe};
 use crate::record::{CellRecord, EpochRecord, Outcome};
 use crate::trainer::{Job, JobCell, Progress, StopFlag, Trainer};
@@ -116,13 +116,21 @@ impl ProgramTrainer {
                 )));
             }
         };
+        let nothing_in_text = problem.is_none()
+            && evaluations.are_empty()
+            && matches!(recipe.source, MetricSource::JsonLines);
         let found = match problem {
             Some(problem) => Err(problem),
             None => {
                 (read_file(recipe, &values, &mut evaluations)).and_then(|()| evaluations.finish())
             }
         };
-        let found = found.map_err(|error| with_last_lines(&error, &kept.log.last_lines()));
+        let lines = kept.log.last_lines();
+        let found = found.map_err(|error| match (nothing_in_text, recipe.metrics.first()) {
+            (true, Some(metric)) => format!("{error}; {}", hint::how_to_read(metric, &lines)),
+            _ => error,
+        });
+        let found = found.map_err(|error| with_last_lines(&error, &lines));
         Some(match logged {
             Ok(()) => found,
             Err(error) => found.and(Err(format!("the log could not be written: {error}"))),

@@ -232,7 +232,7 @@ fn program_that_ignores_its_seed_is_stopped() {
     let bench = bench(&SCORES.replace("seed=$1", "seed=1"));
     let done = bench.run("run program -q").ends(2).with_one_error();
     let done =
-        done.says("the seed changes nothing: arm `low` gives the same numbers with seeds 0 and 1");
+        done.says("the seed changes nothing: arm `low` gives the same numbers with seeds 0, 1");
     done.says("pass `{seed}` in `program.command`");
     assert!(!bench.path("results/program/runs.jsonl").exists());
 }

@@ -277,7 +277,25 @@ fn output_of_100_mb_is_cut() {
 fn program_that_ignores_its_seed_is_stopped() {
     let bench = bench(&SCORES.replace("seed=$1", "seed=1"));
     let done = ask(&bench, &["-q"]).ends(2).with_one_error();
-    done.says("the seed changes nothing: arm `low` gives the same numbers with seeds 0 and 1");
+    done.says(
+        "the seed changes nothing: arm `low` gives the same numbers with seeds 0, 1, 2, 3, 4,",
+    );
+}
+
+#[test]
+fn scores_that_agree_by_chance_are_not_taken_for_an_ignored_seed() {
+    let bench = bench(&SCORES.replace("seed=$1", "seed=$(( $1 < 3 ? 1 : $1 ))"));
+    ask(&bench, &["-q"]).ends(0);
+}
+
+#[test]
+fn text_without_a_pattern_stops_at_once_and_names_the_pattern() {
+    let bench = bench("echo \"Score: 0.$1$2\"");
+    let done = ask(&bench, &[]).ends(3).with_one_error();
+    done.says("seeds 0 and 1, so nothing else was run: the program did not report `score`")
+        .says(r"`ablate vs --regex 'score=Score\s*:\s*([-+.\deE]+)'`");
+    let pattern = r"score=Score\s*:\s*([-+.\deE]+)";
+    ask(&bench, &["--regex", pattern]).ends(0);
 }
 
 #[test]
