@@ -176,7 +176,7 @@ pub(super) fn execute(request: Request<'_>, console: &Arc<Console>) -> Result<Co
         .map(|work| (&work.plan.spec, work.plan.device.as_str()));
     let device = find_device(on, console)?;
     check_inputs(&works, results)?;
-    announce(&works, results, console);
+    announce(&works, settings, results, console);
     for work in works.iter().filter(|work| !work.jobs.is_empty()) {
         warn_of_weak_contrasts(work, until, &results.folder, console);
     }
@@ -233,7 +233,7 @@ fn check_inputs(works: &[Work], results: &Results) -> Result<(), Failure> {
 
 /// Says where results go when that is not the usual folder, which experiments are variants, and which
 /// committed cells are trained again.
-fn announce(works: &[Work], results: &Results, console: &Console) {
+fn announce(works: &[Work], settings: &RunSettings, results: &Results, console: &Console) {
     if let Some(reason) = results.reason {
         console.info(&format!(
             "writing results to `{results}` because {reason}; choose another folder with \
@@ -259,7 +259,7 @@ fn announce(works: &[Work], results: &Results, console: &Console) {
             ));
         }
         let again = work.committed.min(work.to_train());
-        if again > 0 && work.recorded == 0 {
+        if again > 0 && work.recorded == 0 && !settings.adopt {
             let name = &work.plan.spec.name;
             console.info(&format!(
                 "{name}: `{}` already has {}; training them again to compare (`--adopt` reuses \

@@ -10,13 +10,16 @@ use ablate_streams::{Purpose, Stream};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use proptest::prelude::*;
 
-fn devices() -> [Device; 2] {
-    #[expect(
-        deprecated,
-        reason = "burn-ndarray is deprecated upstream; it is supported here"
-    )]
-    let ndarray = Device::ndarray();
-    [Device::flex().autodiff(), ndarray.autodiff()]
+fn devices() -> Vec<Device> {
+    vec![
+        Device::flex().autodiff(),
+        #[cfg(feature = "ndarray")]
+        #[expect(
+            deprecated,
+            reason = "burn-ndarray is deprecated upstream; it is supported here"
+        )]
+        Device::ndarray().autodiff(),
+    ]
 }
 
 /// Both precisions, with the largest relative difference that is allowed.
