@@ -16,7 +16,6 @@ use crate::spec::Spec;
 use crate::text::counted;
 use crate::text::visible::visible;
 use serde::Serialize;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -102,26 +101,30 @@ impl Status {
     fn of(spec: &Spec, settings: &RunSettings, results: &Path) -> Result<Self, Failure> {
         let (device, folder) = (settings.device_of(spec), results.join(&spec.name));
         let plan = Plan::new(spec, device, settings.replicas.get(), fingerprint(device));
-        let (mut records, _) = journal::read(&folder, &plan)?;
+        let (mut lines, _) = journal::read(&folder, &plan)?;
         let path = folder.join(runs::NAME);
         if path.exists() {
-            for record in runs::read_planned(&path, |_| Cow::Borrowed(&plan))?.records {
-                records.entry(record.id.clone()).or_insert(record);
+            for line in runs::read_lines(&path, &plan)?.records {
+                lines.entry(line.id().clone()).or_insert(line);
             }
         }
         let (mut done, mut failed) = (BTreeSet::new(), Vec::new());
         for id in plan.ids() {
-            let Some(record) = records.get(id) else {
+            let Some(line) = lines.get(id) else {
                 continue;
             };
-            match &record.outcome {
-                Outcome::Failed { error } => failed.push(Failed {
+            if !line.has_failed() {
+                done.insert(id.to_owned());
+                continue;
+            }
+            let record = line.record();
+            if let Outcome::Failed { error } = &record.outcome {
+                failed.push(Failed {
                     arm: record.arm.clone(),
                     seed: record.seed,
                     learning_rate: record.learning_rate,
                     error: visible(error).into_owned(),
-                }),
-                _ => drop(done.insert(id.to_owned())),
+                });
             }
         }
         let mut busy = BTreeSet::new();
