@@ -56,7 +56,7 @@ impl Journal {
         let mut notices: Vec<String> = lines.notice(&path).into_iter().collect();
         if !lines.damaged.is_empty() || lines.unchecked {
             notices.extend(damage::keep(&lines.damaged)?);
-            let intact: Vec<&[u8]> = lines.records.iter().map(|(_, line)| line.text()).collect();
+            let intact: Vec<&[u8]> = lines.records.iter().map(Line::text).collect();
             write_atomic(&path, &intact.concat())?;
             (file, _) = open()?;
         } else if lines.torn > 0 {
@@ -69,7 +69,7 @@ impl Journal {
             lines: LinesById::new(),
             repeated: BTreeSet::new(),
         };
-        journal.insert(lines.into_records());
+        journal.insert(lines.records.into_iter());
         Ok((journal, notices))
     }
 
@@ -183,20 +183,37 @@ pub fn read(folder: &Path, plan: &Plan) -> Result<(LinesById, Vec<Damage>), Reco
     let path = folder.join(NAME);
     let lines: Lines<Line> = parse(&path, &content(&path)?, plan);
     let mut damaged = lines.damaged;
-    let intact = lines.records.into_iter().map(|(_, line)| line);
-    let mut known: LinesById = intact.map(|line| (line.id().clone(), line)).collect();
+    let mut known: LinesById = (lines.records.into_iter())
+        .map(|line| (line.id().clone(), line))
+        .collect();
     for path in share::parts(folder) {
         let Some(mut lines) = share::part(&path, plan)? else {
             continue;
         };
         damaged.append(&mut lines.damaged);
-        for line in lines.into_records() {
+        for line in lines.records {
             if is_missing(&known, line.id()) {
                 known.insert(line.id().clone(), line);
             }
         }
     }
     Ok((known, damaged))
+}
+
+/// The damaged lines in the journals of the guests in `folder`, which the next run sets aside.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub fn damage_of_guests(folder: &Path, plan: &Plan) -> Result<Vec<Damage>, RecordError> {
+    let mut damaged = Vec::new();
+    for path in share::parts(folder) {
+        damaged.extend(
+            share::part(&path, plan)?
+                .into_iter()
+                .flat_map(|lines| lines.damaged),
+        );
+    }
+    Ok(damaged)
 }
 
 /// The content of the journal `path`, empty if it does not exist.
@@ -217,7 +234,7 @@ pub fn inspect(folder: &Path, plan: &Plan) -> Result<Journaled, RecordError> {
     Ok(Journaled {
         notice: lines.notice(&path),
         damaged: std::mem::take(&mut lines.damaged),
-        records: (lines.into_records())
+        records: (lines.records.into_iter())
             .map(|record| (record.id.clone(), record))
             .collect(),
     })

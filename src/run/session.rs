@@ -74,7 +74,7 @@ impl<'a> Session<'a> {
             false => share.journal(),
         });
         let (committed, journal, parts) = match owner {
-            true => open_owned(plan, options, events, &folder)?,
+            true => open_owned(plan, options, events, &folder, &mut share)?,
             false => {
                 if let Err(Some(error)) = lock {
                     return Err(error.into());
@@ -172,7 +172,8 @@ impl<'a> Session<'a> {
         let board = Board::new(journal, &mut self.share, options.sharing.wait);
         let done = queue::train_all(jobs, options.jobs, trainer, board, self.events, stop)?;
         if self.owner {
-            let (parts, notices) = share::gather(&self.folder, plan, journal)?;
+            let alive = self.share.company();
+            let (parts, notices) = share::gather(&self.folder, plan, journal, &alive)?;
             self.parts = parts;
             for text in &notices {
                 self.events.notice(text);
@@ -287,6 +288,7 @@ fn open_owned(
     options: &RunOptions,
     events: &dyn Events,
     folder: &Path,
+    share: &mut Share,
 ) -> Result<Opened, RunError> {
     let leftovers = remove_leftovers(folder);
     if leftovers > 0 {
@@ -300,7 +302,7 @@ fn open_owned(
     if let Some(runs) = &committed {
         doubt(plan, &mut journal, &runs.records, events);
     }
-    let (parts, notices) = share::gather(folder, plan, &mut journal)?;
+    let (parts, notices) = share::gather(folder, plan, &mut journal, &share.company())?;
     for text in &notices {
         events.notice(text);
     }

@@ -26,8 +26,10 @@ const BLOCK: usize = 256;
 /// The intact lines of a file, each as a `T`.
 #[derive(Debug)]
 pub(super) struct Lines<T> {
-    /// What is kept of the intact lines, and their numbers, in the order of the lines.
-    pub(super) records: Vec<(usize, T)>,
+    /// What is kept of the intact lines, in their order.
+    pub(super) records: Vec<T>,
+    /// The numbers of the intact lines, from 1.
+    pub(super) numbers: Vec<usize>,
     /// The damaged lines.
     pub(super) damaged: Vec<Damage>,
     /// Whether the file has the older format, without checksums.
@@ -49,11 +51,6 @@ impl<T> Lines<T> {
             )
         })
     }
-
-    /// What is kept of the lines, without their numbers.
-    pub(super) fn into_records(self) -> impl Iterator<Item = T> {
-        self.records.into_iter().map(|(_, record)| record)
-    }
 }
 
 /// Parses the lines of `bytes`, the content of `path`. A last line without a line break is dropped. `read` returns what
@@ -66,8 +63,8 @@ pub(super) fn parse<T: Send>(
     let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
     let lines: Vec<&[u8]> = bytes[..whole].split_inclusive(|&b| b == b'\n').collect();
     let unchecked = are_unchecked(&lines);
-    let (mut records, mut damaged) = (Vec::with_capacity(lines.len()), Vec::new());
-    let mut number = 0;
+    let mut records = Vec::with_capacity(lines.len());
+    let (mut numbers, mut damaged, mut number) = (Vec::new(), Vec::new(), 0);
     for block in lines.chunks(16 * BLOCK) {
         let parsed: Vec<Result<T, String>> = (block.par_iter().with_min_len(BLOCK))
             .map(|line| read(line, unchecked))
@@ -75,13 +72,17 @@ pub(super) fn parse<T: Send>(
         for (line, parsed) in block.iter().zip(parsed) {
             number += 1;
             match parsed {
-                Ok(record) => records.push((number, record)),
+                Ok(record) => {
+                    records.push(record);
+                    numbers.push(number);
+                }
                 Err(why) => damaged.push(Damage::new(path, number, why, line)),
             }
         }
     }
     Lines {
         records,
+        numbers,
         damaged,
         unchecked,
         whole,
@@ -148,7 +149,7 @@ mod tests {
     }
 
     fn records(bytes: &[u8]) -> Vec<CellRecord> {
-        read(bytes).into_records().collect()
+        read(bytes).records
     }
 
     /// A line of the older format, without a checksum.

@@ -65,7 +65,8 @@ pub(super) fn remove_origins(folder: &Path) {
 }
 
 /// Appends to `journal`, that of `folder`, the records of its guests that it lacks. A record takes the place of a
-/// failure. Returns the journals of the guests, and a notice for each damaged line.
+/// failure. Returns the journals of the guests, and a notice for each damaged line, and for an unfinished last line of a
+/// guest that is not one of `alive`, which may still be writing it.
 ///
 /// # Errors
 /// If two processes have different numbers for one cell, or a file cannot be read or written.
@@ -73,6 +74,7 @@ pub(crate) fn gather(
     folder: &Path,
     plan: &Plan,
     journal: &mut Journal,
+    alive: &[String],
 ) -> Result<(Vec<Part>, Vec<String>), RunError> {
     let (mut found, mut notices) = (Vec::new(), Vec::new());
     for path in parts(folder) {
@@ -80,8 +82,9 @@ pub(crate) fn gather(
             continue;
         };
         notices.extend(damage::keep(&lines.damaged)?);
+        let notice = lines.notice(&path);
         let (mut new, mut cells) = (Vec::new(), BTreeSet::new());
-        for line in lines.into_records() {
+        for line in lines.records {
             cells.insert(line.id().to_string());
             if is_new(journal, &line, &path)? {
                 new.push(line);
@@ -90,7 +93,9 @@ pub(crate) fn gather(
         if !new.is_empty() {
             journal.append_lines(new)?;
         }
-        found.push(Part { path, cells });
+        let part = Part { path, cells };
+        notices.extend(notice.filter(|_| !alive.iter().any(|name| name == part.name())));
+        found.push(part);
     }
     Ok((found, notices))
 }

@@ -119,6 +119,6 @@ fn read_on(path: &Path, from: &mut u64, found: &mut BTreeSet<String>) -> io::Res
         lines::read(line, unchecked, |_| None)
     });
     *from += lines.whole as u64;
-    found.extend(lines.into_records().map(|line| line.id().to_string()));
+    found.extend(lines.records.into_iter().map(|line| line.id().to_string()));
     Ok(())
 }
