@@ -156,8 +156,8 @@ fn recorded(spec: &Spec, runs: &runs::Runs, results: &Path) -> Result<usize, Fai
         });
         in_runs
             || journal
-                .get(&cell.id)
-                .is_some_and(|record| is_done(&record.outcome))
+                .get(&*cell.id)
+                .is_some_and(|line| !line.has_failed())
     });
     Ok(cells.count())
 }

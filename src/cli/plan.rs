@@ -12,6 +12,7 @@ use crate::analysis::{PowerForecast, power_forecast};
 use crate::plan::warnings;
 use crate::spec::{Contrast, Expect, Metric};
 use crate::text::counted;
+use crate::text::duration::duration;
 use crate::text::markdown::Align::{Left, Right};
 use crate::text::number::{decimals, fixed};
 use crate::text::wrap::paragraph;
@@ -298,15 +299,6 @@ fn deviation(forecast: &PowerForecast, sd: &str) -> String {
     )
 }
 
-/// A time in seconds, minutes or hours.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5_400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3_600.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,12 +310,5 @@ mod tests {
         for text in ["0", "100", "-1", "nan", "much"] {
             assert!(percent(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn durations_use_the_largest_fitting_unit() {
-        assert_eq!(duration(1.4), "1 s");
-        assert_eq!(duration(600.0), "10 min");
-        assert_eq!(duration(7_200.0), "2.0 h");
     }
 }

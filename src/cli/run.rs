@@ -65,7 +65,7 @@ impl Common {
     }
 
     /// Every selected experiment, and the results folder.
-    fn selected(&self) -> Result<(Vec<Spec>, Results), Failure> {
+    pub(super) fn selected(&self) -> Result<(Vec<Spec>, Results), Failure> {
         self.specs(&UntilDecided::default(), |results| results)
     }
 

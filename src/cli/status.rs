@@ -5,7 +5,6 @@ use super::console::Console;
 use super::exit::{Code, Failure};
 use super::run::Common;
 use super::submit::queue_of;
-use super::variant;
 use crate::cluster::{Queued, submissions};
 use crate::plan::Plan;
 use crate::provenance::fingerprint;
@@ -14,12 +13,12 @@ use crate::run::share::{Seen, running};
 use crate::run::{journal, runs};
 use crate::spec::Spec;
 use crate::text::counted;
+use crate::text::duration::duration;
 use crate::text::visible::visible;
 use serde::Serialize;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
@@ -77,16 +76,9 @@ struct Waiting {
 }
 
 pub(super) fn status(args: &Args, console: &Console) -> Result<Code, Failure> {
-    let Common {
-        selection,
-        settings,
-        results,
-    } = &args.common;
-    let specs = selection.to_run()?;
-    let results = results.folder(selection, &specs, None).folder;
-    variant::check_files(&specs, &results)?;
+    let (specs, results) = args.common.selected()?;
     let found = (specs.iter())
-        .map(|spec| Status::of(spec, settings, &results))
+        .map(|spec| Status::of(spec, &args.common.settings, &results.folder))
         .collect::<Result<Vec<_>, _>>()?;
     console.print(&match args.format.format {
         Format::Text => found.iter().map(Status::text).collect(),
@@ -102,26 +94,30 @@ impl Status {
     fn of(spec: &Spec, settings: &RunSettings, results: &Path) -> Result<Self, Failure> {
         let (device, folder) = (settings.device_of(spec), results.join(&spec.name));
         let plan = Plan::new(spec, device, settings.replicas.get(), fingerprint(device));
-        let (mut records, _) = journal::read(&folder, &plan)?;
+        let (mut lines, _) = journal::read(&folder, &plan)?;
         let path = folder.join(runs::NAME);
         if path.exists() {
-            for record in runs::read_planned(&path, |_| Cow::Borrowed(&plan))?.records {
-                records.entry(record.id.clone()).or_insert(record);
+            for line in runs::read_lines(&path, &plan)?.records {
+                lines.entry(line.id().clone()).or_insert(line);
             }
         }
         let (mut done, mut failed) = (BTreeSet::new(), Vec::new());
         for id in plan.ids() {
-            let Some(record) = records.get(id) else {
+            let Some(line) = lines.get(id) else {
                 continue;
             };
-            match &record.outcome {
-                Outcome::Failed { error } => failed.push(Failed {
+            if !line.has_failed() {
+                done.insert(id.to_owned());
+                continue;
+            }
+            let record = line.record();
+            if let Outcome::Failed { error } = &record.outcome {
+                failed.push(Failed {
                     arm: record.arm.clone(),
                     seed: record.seed,
                     learning_rate: record.learning_rate,
                     error: visible(error).into_owned(),
-                }),
-                _ => drop(done.insert(id.to_owned())),
+                });
             }
         }
         let mut busy = BTreeSet::new();
@@ -130,7 +126,7 @@ impl Status {
             if !plan.ids().contains(found.cell.as_str()) || done.contains(&found.cell) {
                 continue;
             }
-            let key = (found.process.host.clone(), found.process.pid);
+            let key = (found.process.host().to_owned(), found.process.pid());
             processes.entry(key).or_insert((found.process, 0)).1 += 1;
             busy.insert(found.cell);
         }
@@ -168,8 +164,8 @@ impl Status {
             seconds: SystemTime::now()
                 .duration_since(process.since)
                 .map_or(0, |age| age.as_secs()),
-            host: process.host,
-            pid: process.pid,
+            host: process.host().to_owned(),
+            pid: process.pid(),
         });
         Ok(Self {
             name: spec.name.clone(),
@@ -209,7 +205,7 @@ impl Status {
                 counted(process.cells, "cell"),
                 process.pid,
                 process.host,
-                age(process.seconds)
+                duration(process.seconds as f64)
             ));
         }
         for task in &self.queued {
@@ -238,13 +234,5 @@ impl Status {
             line(format!("a queue could not be asked: {notice}"));
         }
         text
-    }
-}
-
-fn age(seconds: u64) -> String {
-    match Duration::from_secs(seconds).as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7200 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
     }
 }

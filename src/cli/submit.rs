@@ -8,6 +8,7 @@ use super::{folder, run};
 use crate::cluster::{
     HyperQueue, Place, Queue, QueueError, Scheduler, Slurm, Submission, Task, submissions,
 };
+use crate::device;
 use crate::files::{absolute, check_writable, write_atomic};
 use crate::text::counted;
 use std::collections::BTreeSet;
@@ -58,7 +59,7 @@ struct SlurmArgs {
     /// Partition
     #[arg(long, value_name = "P")]
     partition: Option<String>,
-    /// GPUs of a task
+    /// GPUs of a task; nets use one, with `--device cuda`
     #[arg(long, value_name = "N", value_parser = positive)]
     gpus: Option<NonZeroUsize>,
     /// Most tasks to run at the same time
@@ -104,6 +105,9 @@ pub(super) fn submit(args: &Args, console: &Console) -> Result<Code, Failure> {
     }
     let (works, results) = common.run.works()?;
     for work in works {
+        if let Wanted::Slurm(Slurm { gpus: Some(n), .. }) = wanted {
+            warn_of_idle_gpus(&work, n, console);
+        }
         common.submit(&work, &results.folder, &wanted, console)?;
     }
     Ok(Code::Done)
@@ -235,6 +239,24 @@ impl Common {
             ));
         }
         Ok(least)
+    }
+}
+
+/// Warns if tasks get GPUs that they do not use. What a program does with them is its own affair.
+fn warn_of_idle_gpus(work: &Work, gpus: usize, console: &Console) {
+    let (name, device) = (&work.plan.spec.name, &work.plan.device);
+    if work.plan.spec.program.is_some() {
+        return;
+    }
+    if device::is_cpu(device) {
+        console.warn(&format!(
+            "{name}: every task gets {}, but trains on `{device}`, a CPU; add `--device cuda`",
+            counted(gpus, "GPU")
+        ));
+    } else if gpus > 1 {
+        console.warn(&format!(
+            "{name}: every task gets {gpus} GPUs, but trains on one of them; give `--gpus 1`"
+        ));
     }
 }
 

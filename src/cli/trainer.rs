@@ -15,6 +15,9 @@ use crate::trainer::{StopFlag, Trainer};
 use crate::worker::{Reply, Request, WorkerError, WorkerTrainer, Workers};
 use std::path::Path;
 
+/// The variable with the numbers of the GPUs that CUDA shows to a process. Queues set it for every task.
+const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
+
 /// Finds `device`, with a warning if it is a software adapter.
 pub(crate) fn find_device(device: &str, console: &Console) -> Result<DeviceInfo, Failure> {
     let info = query_device(device)?;
@@ -68,6 +71,14 @@ fn send(request: &Request) -> Result<Reply, Failure> {
 
 fn unavailable(error: &WorkerError) -> Failure {
     Failure::unavailable(error.to_string())
+}
+
+/// The device that this process trains on, and why it is this one of several GPUs.
+pub(crate) fn used(info: &DeviceInfo) -> String {
+    let visible = std::env::var(VISIBLE).ok();
+    let visible = visible.filter(|gpus| info.backend == "cuda" && !gpus.is_empty());
+    let visible = visible.map_or(String::new(), |gpus| format!(" (`{VISIBLE}` is `{gpus}`)"));
+    format!("device `{}`: {info}{visible}", info.name)
 }
 
 /// Text about the adapter for provenance; `None` for CPUs, which provenance names elsewhere.

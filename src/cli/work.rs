@@ -4,11 +4,9 @@ use super::arguments::RunSettings;
 use super::exit::Failure;
 use crate::plan::{ArmJobs, Outline, Plan};
 use crate::provenance::fingerprint;
-use crate::record::Outcome;
-use crate::run::{Damage, journal, runs};
+use crate::run::{Damage, Line, journal, runs};
 use crate::spec::Spec;
 use crate::trainer::Job;
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -135,17 +133,17 @@ impl Recorded {
             false => {
                 let (records, lines) = journal::read(folder, plan)?;
                 damaged.extend(lines);
-                seeds.extend(records.values().map(|record| record.seed));
-                finished(records.into_values())
+                seeds.extend(records.values().map(Line::seed));
+                finished(records.values())
             }
         };
         let path = folder.join(runs::NAME);
         let committed = match path.exists() {
             true => {
-                let runs = runs::read_planned(&path, |_| Cow::Borrowed(plan))?;
+                let runs = runs::read_lines(&path, plan)?;
                 damaged.extend(runs.damaged);
-                seeds.extend(runs.records.iter().map(|record| record.seed));
-                finished(runs.records.into_iter())
+                seeds.extend(runs.records.iter().map(Line::seed));
+                finished(runs.records.iter())
             }
             false => BTreeSet::new(),
         };
@@ -175,10 +173,10 @@ impl Recorded {
     }
 }
 
-/// Ids of the records of cells that did not fail.
-fn finished(records: impl Iterator<Item = crate::record::CellRecord>) -> BTreeSet<String> {
-    records
-        .filter(|record| !matches!(record.outcome, Outcome::Failed { .. }))
-        .map(|record| record.id)
+/// Ids of the cells that did not fail.
+fn finished<'l>(lines: impl Iterator<Item = &'l Line>) -> BTreeSet<String> {
+    lines
+        .filter(|line| !line.has_failed())
+        .map(|line| line.id().to_string())
         .collect()
 }

@@ -66,6 +66,9 @@ pub(super) fn worker(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
         .iter()
         .map(|work| (&work.plan.spec, work.plan.device.as_str()));
     let device = run::find_device(on, console)?;
+    if let Some(info) = &device {
+        console.info(&trainer::used(info));
+    }
     preflight::load_data(works.iter().flat_map(|work| &work.jobs))?;
     let stop = signals::catch(console)?;
     console.start_bar(works.iter().flat_map(|w| &w.jobs).map(units).sum());

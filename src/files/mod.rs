@@ -98,9 +98,18 @@ fn has_content(path: &Path, bytes: &[u8]) -> bool {
         if file.metadata()?.len() != bytes.len() as u64 {
             return Ok(false);
         }
-        let mut found = Vec::with_capacity(bytes.len());
-        file.take(bytes.len() as u64).read_to_end(&mut found)?;
-        io::Result::Ok(found == bytes)
+        // In blocks, because files may be large.
+        let (mut file, mut rest, mut block) = (file, bytes, vec![0; 1 << 16]);
+        while !rest.is_empty() {
+            let (wanted, after) = rest.split_at(rest.len().min(block.len()));
+            let found = &mut block[..wanted.len()];
+            file.read_exact(found)?;
+            if found != wanted {
+                return Ok(false);
+            }
+            rest = after;
+        }
+        io::Result::Ok(true)
     };
     read().unwrap_or(false)
 }

@@ -280,7 +280,7 @@ fn as_guest(
     if !options.sharing.guest {
         let owner = session.owned_by();
         let owner = owner.map_or("another process".to_owned(), |owner| {
-            format!("process {} on {}", owner.pid, owner.host)
+            format!("process {} on {}", owner.pid(), owner.host())
         });
         events.notice(&format!(
             "{owner} is running this experiment; sharing its cells"

@@ -5,12 +5,13 @@
 //! first free `.cells.N.jsonl` instead of deleting it, so a kill at any moment loses no record.
 
 use super::damage::{self, Damage};
-use super::lines::{self, Lines, RecordError};
-use super::{meaning, share};
+use super::lines::{self, Intact, Line, Lines, LinesById, RecordError};
+use super::meaning::Planned;
+use super::share;
 use crate::files::{self, Appended, FileError, write_atomic};
 use crate::plan::Plan;
-use crate::record::{CellRecord, Outcome};
-use std::collections::BTreeMap;
+use crate::record::CellRecord;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -23,28 +24,40 @@ pub const NAME: &str = ".cells.jsonl";
 pub struct Journal {
     path: PathBuf,
     file: Appended,
-    records: BTreeMap<String, CellRecord>,
-    /// Number of intact records of each cell, by id.
-    copies: BTreeMap<String, usize>,
+    lines: LinesById,
+    /// Ids of the cells with more than one intact record, or with one after it was doubted.
+    repeated: BTreeSet<String>,
 }
 
 impl Journal {
     /// Opens the journal in `folder`, or creates it. An unfinished last line is removed. Damaged lines,
     /// and records that do not fit their cell in `plan`, are moved to `.cells.jsonl.damaged`; a journal
-    /// without checksums gets them. The second value has a notice for each line that was removed.
+    /// without checksums gets them. `known` are lines that were checked before, by id: they need not be parsed again. The
+    /// second value has a notice for each line that was removed.
     ///
     /// # Errors
     /// If it cannot be read or written.
-    pub fn open(folder: &Path, plan: &Plan) -> Result<(Self, Vec<String>), RecordError> {
+    pub fn open(
+        folder: &Path,
+        plan: &Plan,
+        known: &HashMap<&str, &Line>,
+    ) -> Result<(Self, Vec<String>), RecordError> {
         let path = folder.join(NAME);
         let open = || Appended::open(&path).map_err(FileError::of("open", &path));
         let (mut file, bytes) = open()?;
-        let lines = parse(&path, &bytes, plan);
+        let planned = Planned::new(plan);
+        let lines = lines::parse(&path, &bytes, |line, unchecked| {
+            let same = lines::id_of(line).and_then(|id| known.get(id));
+            match same.filter(|known| known.text() == line) {
+                Some(&known) => Ok(known.clone()),
+                None => lines::read(line, unchecked, |record| planned.fault(record)),
+            }
+        });
         let mut notices: Vec<String> = lines.notice(&path).into_iter().collect();
         if !lines.damaged.is_empty() || lines.unchecked {
             notices.extend(damage::keep(&lines.damaged)?);
-            let bytes = lines::encode(lines.records.iter().map(|(_, record)| record))?;
-            write_atomic(&path, &bytes)?;
+            let intact: Vec<&[u8]> = lines.records.iter().map(Line::text).collect();
+            write_atomic(&path, &intact.concat())?;
             (file, _) = open()?;
         } else if lines.torn > 0 {
             file.cut(lines.whole as u64)
@@ -53,34 +66,32 @@ impl Journal {
         let mut journal = Self {
             path,
             file,
-            records: BTreeMap::new(),
-            copies: BTreeMap::new(),
+            lines: LinesById::new(),
+            repeated: BTreeSet::new(),
         };
-        journal.insert(lines.records.into_iter().map(|(_, record)| record));
+        journal.insert(lines.records.into_iter());
         Ok((journal, notices))
     }
 
-    /// Creates the journal `path` of a guest. `known` are the records of other processes.
+    /// Creates the journal `path` of a guest. `known` are the lines of other processes.
     ///
     /// # Errors
     /// If it cannot be created.
-    pub(super) fn of_guest(
-        path: PathBuf,
-        known: BTreeMap<String, CellRecord>,
-    ) -> Result<Self, RecordError> {
+    pub(super) fn of_guest(path: PathBuf, known: LinesById) -> Result<Self, RecordError> {
         let (file, _) = Appended::open(&path).map_err(FileError::of("open", &path))?;
         Ok(Self {
             path,
             file,
-            records: known,
-            copies: BTreeMap::new(),
+            lines: known,
+            repeated: BTreeSet::new(),
         })
     }
 
-    fn insert(&mut self, records: impl Iterator<Item = CellRecord>) {
-        for record in records {
-            *self.copies.entry(record.id.clone()).or_default() += 1;
-            self.records.insert(record.id.clone(), record);
+    fn insert(&mut self, lines: impl Iterator<Item = Line>) {
+        for line in lines {
+            if let Some(before) = self.lines.insert(line.id().clone(), line) {
+                self.repeated.insert(before.id().to_string());
+            }
         }
     }
 
@@ -88,19 +99,20 @@ impl Journal {
     /// A cell that has two records here was trained twice: its latest record stays. Returns whether the
     /// record was forgotten.
     pub(super) fn doubt(&mut self, id: &str) -> bool {
-        let once = self.copies.get(id) == Some(&1);
-        once && self.records.remove(id).is_some()
+        !self.repeated.contains(id)
+            && self.lines.remove(id).is_some()
+            && self.repeated.insert(id.to_owned())
     }
 
-    /// The latest record of each cell, by id.
-    pub const fn records(&self) -> &BTreeMap<String, CellRecord> {
-        &self.records
+    /// The latest line of each cell, by id.
+    pub const fn lines(&self) -> &LinesById {
+        &self.lines
     }
 
     /// Whether the cell has to be trained: it has no record, or it failed. A diverged cell counts as
     /// finished.
     pub fn is_missing(&self, id: &str) -> bool {
-        is_missing(&self.records, id)
+        is_missing(&self.lines, id)
     }
 
     /// Appends `records` in one write and waits until they are on disk. After an error, the file is cut
@@ -109,9 +121,15 @@ impl Journal {
     /// # Errors
     /// If a record is invalid or the write fails.
     pub fn append(&mut self, records: &[CellRecord]) -> Result<(), RecordError> {
-        let bytes = lines::encode(records)?;
-        (self.file.append(&bytes)).map_err(FileError::of("append to", &self.path))?;
-        self.insert(records.iter().cloned());
+        let lines: Result<Vec<Line>, RecordError> = records.iter().map(Line::new).collect();
+        self.append_lines(lines?)
+    }
+
+    /// As [`Self::append`], for lines.
+    pub(super) fn append_lines(&mut self, lines: Vec<Line>) -> Result<(), RecordError> {
+        let text: Vec<&[u8]> = lines.iter().map(Line::text).collect();
+        (self.file.append(&text.concat())).map_err(FileError::of("append to", &self.path))?;
+        self.insert(lines.into_iter());
         Ok(())
     }
 
@@ -131,16 +149,17 @@ impl Journal {
     }
 }
 
-/// Whether the cell `id` has to be trained, given `records`; see [`Journal::is_missing`].
-pub fn is_missing(records: &BTreeMap<String, CellRecord>, id: &str) -> bool {
-    let failed = |record: &CellRecord| matches!(record.outcome, Outcome::Failed { .. });
-    records.get(id).is_none_or(failed)
+/// Whether the cell `id` has to be trained, given the `lines` of a journal; see [`Journal::is_missing`].
+pub fn is_missing(lines: &LinesById, id: &str) -> bool {
+    lines.get(id).is_none_or(Line::has_failed)
 }
 
-pub(super) fn parse(path: &Path, bytes: &[u8], plan: &Plan) -> Lines {
-    let mut lines = lines::parse(path, bytes);
-    meaning::check(plan, path, bytes, &mut lines);
-    lines
+/// Parses `bytes`, the content of the journal `path`, and checks its records against the cells of `plan`.
+pub(super) fn parse<T: Intact>(path: &Path, bytes: &[u8], plan: &Plan) -> Lines<T> {
+    let planned = Planned::new(plan);
+    lines::parse(path, bytes, |line, unchecked| {
+        lines::read(line, unchecked, |record| planned.fault(record))
+    })
 }
 
 /// Content of a journal.
@@ -154,50 +173,70 @@ pub struct Journaled {
     pub notice: Option<String>,
 }
 
-/// Reads the latest record of each cell, by id, from the journal in `folder` and from those of its guests, where
+/// Reads the latest line of each cell, by id, from the journal in `folder` and from those of its guests, where
 /// a failure never takes the place of a record. An unfinished last line is skipped, and so are damaged lines, which
 /// are the second value. Nothing is locked or written, so other processes may change the journals meanwhile.
 ///
 /// # Errors
 /// If the journal exists and cannot be read.
-pub fn read(
-    folder: &Path,
-    plan: &Plan,
-) -> Result<(BTreeMap<String, CellRecord>, Vec<Damage>), RecordError> {
-    let mut journal = inspect(folder, plan)?;
+pub fn read(folder: &Path, plan: &Plan) -> Result<(LinesById, Vec<Damage>), RecordError> {
+    let path = folder.join(NAME);
+    let lines: Lines<Line> = parse(&path, &content(&path)?, plan);
+    let mut damaged = lines.damaged;
+    let mut known: LinesById = (lines.records.into_iter())
+        .map(|line| (line.id().clone(), line))
+        .collect();
     for path in share::parts(folder) {
-        let Some(lines) = share::part(&path, plan)? else {
+        let Some(mut lines) = share::part(&path, plan)? else {
             continue;
         };
-        journal.damaged.extend(lines.damaged);
-        for (_, record) in lines.records {
-            if is_missing(&journal.records, &record.id) {
-                journal.records.insert(record.id.clone(), record);
+        damaged.append(&mut lines.damaged);
+        for line in lines.records {
+            if is_missing(&known, line.id()) {
+                known.insert(line.id().clone(), line);
             }
         }
     }
-    Ok((journal.records, journal.damaged))
+    Ok((known, damaged))
 }
 
-/// Reads the journal in `folder` as [`read`] does, and returns all that there is to say about it.
+/// The damaged lines in the journals of the guests in `folder`, which the next run sets aside.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub fn damage_of_guests(folder: &Path, plan: &Plan) -> Result<Vec<Damage>, RecordError> {
+    let mut damaged = Vec::new();
+    for path in share::parts(folder) {
+        damaged.extend(
+            share::part(&path, plan)?
+                .into_iter()
+                .flat_map(|lines| lines.damaged),
+        );
+    }
+    Ok(damaged)
+}
+
+/// The content of the journal `path`, empty if it does not exist.
+fn content(path: &Path) -> Result<Vec<u8>, FileError> {
+    match files::read(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.map_err(FileError::of("read", path)),
+    }
+}
+
+/// Reads the journal in `folder`, without those of guests, and returns all that there is to say about it.
 ///
 /// # Errors
 /// If the journal exists and cannot be read.
 pub fn inspect(folder: &Path, plan: &Plan) -> Result<Journaled, RecordError> {
     let path = folder.join(NAME);
-    let bytes = match files::read(&path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(e) => return Err(FileError::of("read", &path)(e).into()),
-    };
-    let lines = parse(&path, &bytes, plan);
-    let notice = lines.notice(&path);
-    let records = lines.records.into_iter();
-    let records = records.map(|(_, record)| (record.id.clone(), record));
+    let mut lines: Lines<CellRecord> = parse(&path, &content(&path)?, plan);
     Ok(Journaled {
-        records: records.collect(),
-        damaged: lines.damaged,
-        notice,
+        notice: lines.notice(&path),
+        damaged: std::mem::take(&mut lines.damaged),
+        records: (lines.records.into_iter())
+            .map(|record| (record.id.clone(), record))
+            .collect(),
     })
 }
 
@@ -225,6 +264,7 @@ pub fn set_aside(folder: &Path) -> Result<Option<PathBuf>, RecordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Outcome;
     use std::io::Write;
 
     fn record(id: &str, outcome: Outcome) -> CellRecord {
@@ -253,22 +293,26 @@ mod tests {
         }
     }
 
+    fn open(folder: &Path) -> (Journal, Vec<String>) {
+        Journal::open(folder, &plan(), &HashMap::new()).unwrap()
+    }
+
     fn reopen(folder: &Path) -> Journal {
-        Journal::open(folder, &plan()).unwrap().0
+        open(folder).0
     }
 
     #[test]
     fn appended_records_survive_reopening() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut journal, notice) = Journal::open(dir.path(), &plan()).unwrap();
+        let (mut journal, notice) = open(dir.path());
         assert!(notice.is_empty());
         assert!(journal.is_missing("x"));
         let records = [record("x", Outcome::Done), record("y", Outcome::Done)];
         journal.append(&records).unwrap();
         assert!(!journal.is_missing("x"));
         let again = reopen(dir.path());
-        assert_eq!(again.records(), journal.records());
-        assert_eq!(again.records().len(), 2);
+        assert_eq!(again.lines(), journal.lines());
+        assert_eq!(again.lines().len(), 2);
     }
 
     #[test]
@@ -288,7 +332,7 @@ mod tests {
         let mut bytes = fs::read(&path).unwrap();
         bytes.extend(b"{\"id\":");
         fs::write(&path, &bytes).unwrap();
-        assert_eq!(&read(dir.path(), &plan()).unwrap().0, journal.records());
+        assert_eq!(&read(dir.path(), &plan()).unwrap().0, journal.lines());
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
 
@@ -312,7 +356,10 @@ mod tests {
         let mut journal = reopen(dir.path());
         journal.append(&[record("x", failed("no"))]).unwrap();
         journal.append(&[record("x", Outcome::Done)]).unwrap();
-        assert_eq!(reopen(dir.path()).records()["x"].outcome, Outcome::Done);
+        assert_eq!(
+            reopen(dir.path()).lines()["x"].record().outcome,
+            Outcome::Done
+        );
         assert!(!reopen(dir.path()).is_missing("x"));
     }
 
@@ -326,11 +373,11 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         fs::write(&path, [&whole[..], &whole[..whole.len() / 2]].concat()).unwrap();
 
-        let (mut journal, notice) = Journal::open(dir.path(), &plan()).unwrap();
+        let (mut journal, notice) = open(dir.path());
         assert!(notice[0].contains(&path.display().to_string()));
         assert_eq!(fs::read(&path).unwrap(), whole);
         journal.append(&[record("y", Outcome::Done)]).unwrap();
-        assert_eq!(reopen(dir.path()).records().len(), 2);
+        assert_eq!(reopen(dir.path()).lines().len(), 2);
     }
 
     #[test]
@@ -344,9 +391,9 @@ mod tests {
             .unwrap();
         other.write_all(b"{\"id\":\"to").unwrap();
         journal.append(&[record("y", Outcome::Done)]).unwrap();
-        let (again, notice) = Journal::open(dir.path(), &plan()).unwrap();
+        let (again, notice) = open(dir.path());
         assert!(notice.is_empty());
-        assert_eq!(again.records().len(), 2);
+        assert_eq!(again.lines().len(), 2);
     }
 
     #[test]
@@ -382,7 +429,10 @@ mod tests {
         let error = journal.append(&[record("y", Outcome::Done)]).unwrap_err();
         assert!(error.to_string().contains(NAME), "{error}");
         for journal in [journal, reopen(dir.path())] {
-            assert_eq!(journal.records().keys().collect::<Vec<_>>(), ["x"]);
+            assert_eq!(
+                journal.lines().keys().map(|id| &**id).collect::<Vec<_>>(),
+                ["x"]
+            );
         }
     }
 
@@ -393,7 +443,7 @@ mod tests {
         let mut bad = record("y", Outcome::Done);
         bad.probes.insert("p".into(), f64::NAN);
         assert!(journal.append(&[record("x", Outcome::Done), bad]).is_err());
-        assert!(journal.records().is_empty());
+        assert!(journal.lines().is_empty());
         assert_eq!(fs::read(dir.path().join(NAME)).unwrap(), b"");
     }
 
@@ -414,7 +464,7 @@ mod tests {
             "read writes nothing"
         );
 
-        let (mut journal, notices) = Journal::open(dir.path(), &plan()).unwrap();
+        let (mut journal, notices) = open(dir.path());
         assert_eq!(notices.len(), 1);
         assert!(
             notices[0].contains(".cells.jsonl` line 2 (cell with id Y"),
@@ -424,8 +474,8 @@ mod tests {
         let kept = fs::read_to_string(dir.path().join(".cells.jsonl.damaged")).unwrap();
         assert_eq!(kept, bad.lines().nth(1).unwrap().to_owned() + "\n");
         journal.append(&records[1..2]).unwrap();
-        let (again, notices) = Journal::open(dir.path(), &plan()).unwrap();
-        assert_eq!((again.records().len(), notices.len()), (3, 0));
+        let (again, notices) = open(dir.path());
+        assert_eq!((again.lines().len(), notices.len()), (3, 0));
     }
 
     #[test]
@@ -433,10 +483,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let old = serde_json::to_string(&record("x", Outcome::Done)).unwrap() + "\n";
         fs::write(dir.path().join(NAME), old).unwrap();
-        let (mut journal, notices) = Journal::open(dir.path(), &plan()).unwrap();
+        let (mut journal, notices) = open(dir.path());
         assert!(notices.is_empty());
         journal.append(&[record("y", Outcome::Done)]).unwrap();
-        assert_eq!(reopen(dir.path()).records().len(), 2);
+        assert_eq!(reopen(dir.path()).lines().len(), 2);
         let text = fs::read_to_string(dir.path().join(NAME)).unwrap();
         assert!(
             text.lines().all(|line| line.contains("\"checksum\":")),
@@ -454,7 +504,7 @@ mod tests {
                 .unwrap();
             let aside = set_aside(dir.path()).unwrap().unwrap();
             assert_eq!(aside, dir.path().join(format!(".cells.{n}.jsonl")));
-            assert!(reopen(dir.path()).records().is_empty());
+            assert!(reopen(dir.path()).lines().is_empty());
             assert_eq!(set_aside(dir.path()).unwrap(), None);
         }
     }

@@ -1,25 +1,38 @@
 //! Whether a record fits the cell that it names.
 
-use super::lines::Lines;
 use crate::data::{entry_of, tests_on_folds};
 use crate::plan::{Plan, PlannedCell};
 use crate::recipe::DataConfig;
 use crate::record::{CellRecord, EpochRecord, Misclassified, Outcome};
 use crate::spec::Spec;
-use std::collections::BTreeMap;
-use std::path::Path;
 
-/// Moves records whose cell is in `plan` but has another seed, learning rate, device or arm to the
-/// damaged lines. `bytes` is the content of `path`, which `lines` was parsed from.
-pub(super) fn check(plan: &Plan, path: &Path, bytes: &[u8], lines: &mut Lines) {
-    let mut cells: BTreeMap<&str, Vec<&PlannedCell>> = BTreeMap::new();
-    for cell in &plan.cells {
-        cells.entry(&cell.id).or_default().push(cell);
+/// The cells of a plan, by id.
+pub(super) struct Planned<'p> {
+    plan: &'p Plan,
+    /// Sorted by id; those with one id in the order of the plan.
+    cells: Vec<&'p PlannedCell>,
+}
+
+impl<'p> Planned<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        let mut cells: Vec<&PlannedCell> = plan.cells.iter().collect();
+        cells.sort_by(|a, b| a.id.cmp(&b.id));
+        Self { plan, cells }
     }
-    lines.set_aside(path, bytes, |record| {
-        let cells = cells.get(record.id.as_str())?;
-        fits(plan, cells, record).err()
-    });
+
+    /// Why `record` is not one of its cell, if that is planned: it has another seed, learning rate, device or arm, or
+    /// other evaluations.
+    pub(super) fn fault(&self, record: &CellRecord) -> Option<String> {
+        let start = self.cells.partition_point(|cell| cell.id < record.id);
+        let same = self.cells[start..]
+            .iter()
+            .take_while(|cell| cell.id == record.id);
+        let cells = &self.cells[start..start + same.count()];
+        match cells.is_empty() {
+            true => None,
+            false => fits(self.plan, cells, record).err(),
+        }
+    }
 }
 
 /// `cells` are the planned cells with the id of `record`: one per arm with the same recipe.

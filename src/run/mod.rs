@@ -29,11 +29,11 @@ pub mod share;
 
 pub use damage::Damage;
 pub use events::Events;
-pub use lines::RecordError;
+pub use lines::{Line, LinesById, RecordError};
 pub(crate) use queue::{all_failed, checked, message};
 pub use repair::repair;
-use reproduction::equal;
 pub use reproduction::{Reproduction, difference_of, identical};
+use reproduction::{agree, equal};
 pub use session::Session;
 
 use crate::files::FileError;
@@ -150,14 +150,22 @@ pub fn run_spec(
 
 /// Compares the journal with the records of `runs.jsonl` before that is replaced. A cell whose records
 /// contradict each other is trained again, once.
-fn doubt(plan: &Plan, journal: &mut Journal, committed: &[CellRecord], events: &dyn Events) {
+fn doubt(plan: &Plan, journal: &mut Journal, committed: &[Line], events: &dyn Events) {
+    let contradicts = |theirs: &&Line| {
+        let ours = journal.lines().get(theirs.id());
+        ours.is_some_and(|ours| !ours.has_failed() && !theirs.has_failed() && !agree(ours, theirs))
+    };
+    let wrong: Vec<&Line> = committed.iter().filter(contradicts).collect();
+    if wrong.is_empty() {
+        return;
+    }
     let planned = plan.ids();
-    for theirs in contradictions(journal.records(), committed) {
-        if planned.contains(theirs.id.as_str()) && journal.doubt(&theirs.id) {
+    for theirs in wrong {
+        if planned.contains(&**theirs.id()) && journal.doubt(theirs.id()) {
             events.notice(&format!(
                 "the journal and `{}` have different numbers for {}; training it again",
                 runs::NAME,
-                described(theirs)
+                described(&theirs.record())
             ));
         }
     }
@@ -184,43 +192,36 @@ pub fn described(record: &CellRecord) -> String {
     format!("arm {arm}, seed {seed}{rate} (id {id})")
 }
 
-/// Those of `records` that are planned, did not fail, and are missing from the journal.
+/// Those of `lines` that are planned, did not fail, and are missing from the journal.
 fn adoptable<'r>(
     plan: &Plan,
     journal: &Journal,
-    records: &'r [CellRecord],
-) -> impl Iterator<Item = &'r CellRecord> {
+    lines: &'r [Line],
+) -> impl Iterator<Item = &'r Line> {
     let planned = plan.ids();
-    let wanted = move |record: &&CellRecord| {
-        planned.contains(record.id.as_str())
-            && journal.is_missing(&record.id)
-            && !matches!(record.outcome, Outcome::Failed { .. })
+    let wanted = move |line: &&Line| {
+        planned.contains(&**line.id()) && journal.is_missing(line.id()) && !line.has_failed()
     };
-    records.iter().filter(wanted)
+    lines.iter().filter(wanted)
 }
 
 /// Appends them to the journal. Returns their ids.
-fn adopt(
-    plan: &Plan,
-    journal: &mut Journal,
-    records: &[CellRecord],
-) -> Result<BTreeSet<String>, RunError> {
-    let wanted: Vec<CellRecord> = adoptable(plan, journal, records).cloned().collect();
+fn adopt(plan: &Plan, journal: &mut Journal, lines: &[Line]) -> Result<BTreeSet<String>, RunError> {
+    let wanted: Vec<Line> = adoptable(plan, journal, lines).cloned().collect();
+    let ids = wanted.iter().map(|line| line.id().to_string()).collect();
     if !wanted.is_empty() {
-        journal.append(&wanted)?;
+        journal.append_lines(wanted)?;
     }
-    Ok(wanted.into_iter().map(|record| record.id).collect())
+    Ok(ids)
 }
 
 /// Numbers of planned cells that diverged and that failed.
 fn count(plan: &Plan, journal: &Journal) -> (usize, usize) {
     let (mut diverged, mut failed) = (0, 0);
     for id in plan.ids() {
-        match journal.records().get(id).map(|record| &record.outcome) {
-            Some(Outcome::Diverged { .. }) => diverged += 1,
-            Some(Outcome::Failed { .. }) => failed += 1,
-            Some(Outcome::Done) | None => {}
-        }
+        let line = journal.lines().get(id);
+        diverged += usize::from(line.is_some_and(Line::has_diverged));
+        failed += usize::from(line.is_some_and(Line::has_failed));
     }
     (diverged, failed)
 }

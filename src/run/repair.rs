@@ -1,15 +1,16 @@
 //! Repairing the records of a results folder without training.
 
 use super::journal::{self, Journal};
+use super::lines::{Line, LinesById};
 use super::lock::Lock;
 use super::runs::{self, read_planned, write_runs};
 use super::{RunError, damage};
 use crate::files::remove_leftovers;
 use crate::plan::Plan;
-use crate::record::{CellRecord, Outcome};
+use crate::record::CellRecord;
 use crate::text::counted;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Sets damaged lines in `folder` aside, and takes records that `runs.jsonl` lacks from the journal. Cells
@@ -27,11 +28,11 @@ pub fn repair(folder: &Path, plan: &Plan) -> Result<Vec<String>, RunError> {
     }
     let journaled = match folder.join(journal::NAME).exists() {
         true => {
-            let (journal, notices) = Journal::open(folder, plan)?;
+            let (journal, notices) = Journal::open(folder, plan, &HashMap::new())?;
             done.extend(notices);
-            journal.records().clone()
+            journal.lines().clone()
         }
-        false => BTreeMap::new(),
+        false => LinesById::new(),
     };
     let path = folder.join(runs::NAME);
     if !path.exists() {
@@ -57,7 +58,7 @@ pub fn repair(folder: &Path, plan: &Plan) -> Result<Vec<String>, RunError> {
 fn restored(
     plan: &Plan,
     records: Vec<CellRecord>,
-    journaled: &BTreeMap<String, CellRecord>,
+    journaled: &LinesById,
 ) -> (Vec<CellRecord>, usize) {
     let mut restored = 0;
     let key = |record: &CellRecord| (record.id.clone(), record.arm.clone());
@@ -68,15 +69,15 @@ fn restored(
     for cell in &plan.cells {
         let arm = &plan.spec.arms[cell.arm].name;
         let there = places.get(&(cell.id.clone(), arm.clone()));
-        let usable = |record: &&CellRecord| !matches!(record.outcome, Outcome::Failed { .. });
+        let usable = |line: &&Line| !line.has_failed();
         match there.and_then(|&at| rest[at].take()) {
             Some(record) => ordered.push(record),
             None => {
-                if let Some(record) = journaled.get(&cell.id).filter(usable) {
+                if let Some(line) = journaled.get(&*cell.id).filter(usable) {
                     restored += 1;
                     ordered.push(CellRecord {
                         arm: arm.clone(),
-                        ..record.clone()
+                        ..line.record()
                     });
                 }
             }

@@ -1,6 +1,6 @@
 //! Comparison of newly trained cells with committed records.
 
-use super::lines;
+use super::lines::{self, Line, LinesById};
 use crate::plan::Plan;
 use crate::record::CellRecord;
 use serde_json::{Map, Value};
@@ -30,12 +30,12 @@ impl Reproduction {
     pub(super) fn new(
         plan: &Plan,
         trained: &BTreeSet<String>,
-        records: &BTreeMap<String, CellRecord>,
-        committed: &[CellRecord],
+        lines: &LinesById,
+        committed: &[Line],
     ) -> Self {
         let planned = plan.ids();
-        let in_file: BTreeMap<&str, &CellRecord> =
-            committed.iter().map(|r| (r.id.as_str(), r)).collect();
+        let in_file: BTreeMap<&str, &Line> =
+            committed.iter().map(|line| (&**line.id(), line)).collect();
         let mut found = Self {
             only_planned: planned
                 .iter()
@@ -45,9 +45,11 @@ impl Reproduction {
             ..Self::default()
         };
         for id in trained {
-            let (Some(ours), Some(theirs)) = (records.get(id), in_file.get(id.as_str())) else {
+            let (Some(ours), Some(theirs)) = (lines.get(id.as_str()), in_file.get(id.as_str()))
+            else {
                 continue;
             };
+            let (ours, theirs) = (&ours.record(), &theirs.record());
             found.compared += 1;
             match identical(ours, theirs) {
                 true => found.identical += 1,
@@ -100,6 +102,11 @@ pub(super) fn equal(ours: &CellRecord, theirs: &CellRecord) -> bool {
         && (outcome, epochs) == (&theirs.outcome, &theirs.epochs)
         && (probes, traces, series) == (&theirs.probes, &theirs.traces, &theirs.series)
         && of_both.is_none_or(|(ours, theirs)| ours == theirs)
+}
+
+/// Whether two lines have [`equal`] records.
+pub(super) fn agree(ours: &Line, theirs: &Line) -> bool {
+    ours.text() == theirs.text() || equal(&ours.record(), &theirs.record())
 }
 
 /// The first field in which two records differ, with both values: that of `theirs` first.
@@ -165,11 +172,13 @@ mod tests {
     }
 
     fn compare(plan: &Plan, committed: &[CellRecord]) -> Reproduction {
-        let ours: BTreeMap<_, _> = trained(plan)
-            .into_iter()
-            .map(|r| (r.id.clone(), r))
+        let line = |record: &CellRecord| Line::new(record).unwrap();
+        let ours: LinesById = (trained(plan).iter().map(line))
+            .map(|line| (line.id().clone(), line))
             .collect();
-        Reproduction::new(plan, &ours.keys().cloned().collect(), &ours, committed)
+        let ids = ours.keys().map(|id| id.to_string()).collect();
+        let committed: Vec<Line> = committed.iter().map(line).collect();
+        Reproduction::new(plan, &ids, &ours, &committed)
     }
 
     #[test]

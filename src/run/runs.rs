@@ -4,29 +4,40 @@
 //! writes the same bytes.
 
 use super::damage::Damage;
-use super::lines::{self, Lines, RecordError};
-use super::meaning;
+use super::lines::{self, Intact, Line, Lines, LinesById, RecordError};
+use super::meaning::Planned;
 use crate::files::{self, FileError, write_atomic};
 use crate::plan::Plan;
 use crate::record::CellRecord;
 use std::borrow::{Borrow, Cow};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Name of the file in a results folder.
 pub const NAME: &str = "runs.jsonl";
 
-/// Content of a `runs.jsonl`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Runs {
+/// Content of a `runs.jsonl`, with a `T` for each intact line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Runs<T = CellRecord> {
     /// The intact records in the order of the file.
-    pub records: Vec<CellRecord>,
+    pub records: Vec<T>,
     /// The damaged lines; their cells count as missing.
     pub damaged: Vec<Damage>,
     /// Whether the file has the older format, without checksums.
     pub unchecked: bool,
     /// A notice that an unfinished last line was dropped, if there was one.
     pub notice: Option<String>,
+}
+
+impl<T> Default for Runs<T> {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            damaged: Vec::new(),
+            unchecked: false,
+            notice: None,
+        }
+    }
 }
 
 /// Reads a `runs.jsonl`. Damaged lines are left out of the records, and so are lines of one cell that
@@ -50,71 +61,125 @@ pub fn read_planned<'a>(
     read(path, |device| Some(plan(device)))
 }
 
+/// Like [`read_planned`] with one plan, but keeps the lines instead of their records.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_lines(path: &Path, plan: &Plan) -> Result<Runs<Line>, RecordError> {
+    let bytes = files::read(path).map_err(FileError::of("read", path))?;
+    let planned = Planned::new(plan);
+    let lines = lines::parse(path, &bytes, |line, unchecked| {
+        lines::read(line, unchecked, |record| planned.fault(record))
+    });
+    Ok(without_repeats(path, &bytes, lines))
+}
+
 fn read<'a>(
     path: &Path,
     plan: impl FnOnce(&str) -> Option<Cow<'a, Plan>>,
 ) -> Result<Runs, RecordError> {
     let bytes = files::read(path).map_err(FileError::of("read", path))?;
-    let mut lines = lines::parse(path, &bytes);
-    let device = lines.records.first().map_or("", |(_, r)| r.device.as_str());
-    if let Some(plan) = plan(device) {
-        meaning::check(&plan, path, &bytes, &mut lines);
+    // The device of all records is that of the first.
+    let first = lines::first(&bytes);
+    let plan = plan(first.as_ref().map_or("", |record| &record.device));
+    let planned = plan.as_deref().map(Planned::new);
+    let lines = lines::parse(path, &bytes, |line, unchecked| {
+        lines::read(line, unchecked, |record| planned.as_ref()?.fault(record))
+    });
+    Ok(without_repeats(path, &bytes, lines))
+}
+
+/// The intact records of `bytes`, the content of `path`, without the repeated ones of a cell: all of them count as
+/// damaged if they differ, all but the first if they are equal.
+fn without_repeats<T: Intact>(path: &Path, bytes: &[u8], mut lines: Lines<T>) -> Runs<T> {
+    let bad = repeats(&lines.records);
+    if !bad.is_empty() {
+        let text: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
+        for &index in &bad {
+            let (number, record) = (lines.numbers[index], &lines.records[index]);
+            let why = repeated(&record.whole());
+            let damage = Damage::new(path, number, why, text[number - 1]);
+            lines.damaged.push(damage);
+        }
+        let mut index = 0..;
+        (lines.records).retain(|_| index.next().is_some_and(|i| !bad.contains(&i)));
     }
-    set_repeats_aside(path, &bytes, &mut lines);
-    let notice = lines.notice(path);
-    Ok(Runs {
-        records: lines
-            .records
-            .into_iter()
-            .map(|(_, record)| record)
-            .collect(),
-        damaged: lines.damaged,
+    Runs {
+        notice: lines.notice(path),
         unchecked: lines.unchecked,
-        notice,
-    })
+        damaged: lines.damaged,
+        records: lines.records,
+    }
 }
 
-/// Moves repeated records of a cell to the damaged lines: all of them if they differ, all but the
-/// first if they are equal.
-fn set_repeats_aside(path: &Path, bytes: &[u8], lines: &mut Lines) {
-    type Cell = (String, String, u64, Option<u64>);
-    let cell = |r: &CellRecord| -> Cell {
-        let rate = r.learning_rate.map(f64::to_bits);
-        (r.arm.clone(), r.device.clone(), r.seed, rate)
-    };
-    let mut groups: BTreeMap<Cell, Vec<usize>> = BTreeMap::new();
-    for (index, (_, record)) in lines.records.iter().enumerate() {
-        groups.entry(cell(record)).or_default().push(index);
-    }
+/// Indices of the records that repeat a cell and do not count.
+fn repeats<T: Intact>(records: &[T]) -> BTreeSet<usize> {
+    let mut order: Vec<(u64, usize)> = records.iter().map(T::cell).zip(0..).collect();
+    order.sort_unstable();
     let mut bad = BTreeSet::new();
-    for group in groups.into_values().filter(|group| group.len() > 1) {
-        let first = &lines.records[group[0]].1;
-        let equal = group.iter().all(|&i| lines.records[i].1 == *first);
-        bad.extend(group.into_iter().skip(usize::from(equal)));
+    let groups = order.chunk_by(|a, b| a.0 == b.0);
+    for group in groups.filter(|group| group.len() > 1) {
+        // Records of different cells may have one hash.
+        let mut left: Vec<(usize, Cow<'_, CellRecord>)> = (group.iter())
+            .map(|&(_, index)| (index, records[index].whole()))
+            .collect();
+        while let Some((_, first)) = left.first().cloned() {
+            let same = |r: &CellRecord| {
+                (&r.arm, &r.device, r.seed, r.learning_rate.map(f64::to_bits))
+                    == (
+                        &first.arm,
+                        &first.device,
+                        first.seed,
+                        first.learning_rate.map(f64::to_bits),
+                    )
+            };
+            let (cell, others): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, r)| same(r));
+            let equal = cell.iter().all(|(_, record)| *record == first);
+            let indices = cell.into_iter().map(|(index, _)| index);
+            bad.extend(indices.skip(usize::from(equal)));
+            left = others;
+        }
     }
-    let mut index = 0..;
-    lines.set_aside(path, bytes, |r| {
-        let repeats = index.next().is_some_and(|i| bad.contains(&i));
-        let (arm, seed) = (&r.arm, r.seed);
-        let rate = r.learning_rate;
-        let rate = rate.map_or(String::new(), |rate| format!(" at learning rate {rate}"));
-        repeats.then(|| format!("arm `{arm}` has two records for seed {seed}{rate}"))
-    });
+    bad
 }
 
-/// Returns the records of all cells of `plan` in its order, with the current names of the arms; `None`
-/// if a cell has no record.
-pub fn in_order<'r>(
-    plan: &'r Plan,
-    known: &'r BTreeMap<String, CellRecord>,
-) -> Option<impl Iterator<Item = CellRecord> + 'r> {
-    let complete = plan.cells.iter().all(|cell| known.contains_key(&cell.id));
-    // One at a time: there may be more than fit into memory twice.
-    let records = plan.cells.iter().map(|cell| CellRecord {
-        arm: plan.spec.arms[cell.arm].name.clone(),
-        ..known[&cell.id].clone()
-    });
-    complete.then_some(records)
+fn repeated(record: &CellRecord) -> String {
+    let (arm, seed) = (&record.arm, record.seed);
+    let rate = record.learning_rate;
+    let rate = rate.map_or(String::new(), |rate| format!(" at learning rate {rate}"));
+    format!("arm `{arm}` has two records for seed {seed}{rate}")
+}
+
+/// The lines of all cells of `plan` in its order, with the current names of the arms; `None` if a cell has no record.
+///
+/// # Errors
+/// If a record is invalid.
+pub(super) fn in_order(plan: &Plan, known: &LinesById) -> Result<Option<Vec<u8>>, RecordError> {
+    // Of the right size at once, because a vector that grows takes three times its size.
+    let lines = plan.cells.iter().filter_map(|cell| known.get(&*cell.id));
+    let mut text = Vec::with_capacity(lines.map(|line| line.text().len()).sum());
+    let arms: Vec<String> = (plan.spec.arms.iter())
+        .map(|arm| serde_json::to_string(&arm.name).expect("a string has a JSON form"))
+        .collect();
+    for cell in &plan.cells {
+        let Some(line) = known.get(&*cell.id) else {
+            return Ok(None);
+        };
+        let start = format!(r#"{{"id":"{}","arm":{},"#, cell.id, arms[cell.arm]);
+        match line.text().starts_with(start.as_bytes()) {
+            true => text.extend_from_slice(line.text()),
+            false => {
+                // Another arm has the same recipe, or this one was renamed.
+                let arm = plan.spec.arms[cell.arm].name.clone();
+                let record = CellRecord {
+                    arm,
+                    ..line.record()
+                };
+                text.extend_from_slice(Line::new(&record)?.text());
+            }
+        }
+    }
+    Ok(Some(text))
 }
 
 /// Writes a `runs.jsonl`, unless it already has this content.
@@ -135,19 +200,27 @@ mod tests {
     use crate::run::fake::{self, FakeTrainer};
     use std::fs;
 
-    fn trained(plan: &Plan) -> BTreeMap<String, CellRecord> {
+    fn trained(plan: &Plan) -> LinesById {
         let records = plan
             .jobs(|_| true)
             .into_iter()
             .flat_map(|job| FakeTrainer::records(&job));
-        records.map(|r| (r.id.clone(), r)).collect()
+        let lines = records.map(|record| Line::new(&record).unwrap());
+        lines.map(|line| (line.id().clone(), line)).collect()
+    }
+
+    fn records(plan: &Plan) -> Vec<CellRecord> {
+        let text = in_order(plan, &trained(plan)).unwrap().unwrap();
+        let lines = lines::parse(Path::new(NAME), &text, |line, unchecked| {
+            lines::read(line, unchecked, |_| None)
+        });
+        lines.records
     }
 
     #[test]
     fn lines_follow_the_plan_and_survive_reading() {
         let plan = Plan::new(&fake::spec(&["b", "a"], 3), "flex", 2, "f");
-        let known = trained(&plan);
-        let records: Vec<CellRecord> = in_order(&plan, &known).unwrap().collect();
+        let records = records(&plan);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);
         write_runs(&path, &records).unwrap();
@@ -169,8 +242,8 @@ mod tests {
     fn missing_cell_gives_none() {
         let plan = Plan::new(&fake::spec(&["a"], 3), "flex", 2, "f");
         let mut known = trained(&plan);
-        known.remove(&plan.cells[1].id);
-        assert!(in_order(&plan, &known).is_none());
+        known.remove(&*plan.cells[1].id);
+        assert!(in_order(&plan, &known).unwrap().is_none());
     }
 
     #[test]
@@ -179,8 +252,7 @@ mod tests {
         spec.arms[1] = spec.arms[0].clone();
         spec.arms[1].name = "twin".into();
         let plan = Plan::new(&spec, "flex", 1, "f");
-        let known = trained(&plan);
-        let records: Vec<CellRecord> = in_order(&plan, &known).unwrap().collect();
+        let records = records(&plan);
         assert_eq!((&*records[0].arm, &*records[1].arm), ("a", "twin"));
         assert_eq!(records[0].epochs, records[1].epochs);
     }
@@ -188,8 +260,7 @@ mod tests {
     #[test]
     fn repeated_cell_is_damage_and_unfinished_line_a_notice() {
         let plan = Plan::new(&fake::spec(&["a"], 2), "flex", 2, "f");
-        let known = trained(&plan);
-        let records: Vec<CellRecord> = in_order(&plan, &known).unwrap().collect();
+        let records = records(&plan);
         let text = lines::encode(&records).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);

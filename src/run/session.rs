@@ -3,18 +3,17 @@
 use super::board::Board;
 use super::events::Events;
 use super::journal::{self, Journal};
+use super::lines::Line;
 use super::lock::{self, Lock, LockError};
 use super::reproduction::Reproduction;
-use super::runs::{self, Runs, in_order, read_planned, write_runs};
+use super::runs::{self, Runs, in_order, read_lines};
 use super::share::{self, LOOK, Part, Share};
 use super::{RunError, RunOptions, RunReport, adopt, adoptable, count, damage, doubt, queue};
-use crate::files::{check_writable, remove_leftovers};
+use crate::files::{check_writable, remove_leftovers, write_atomic};
 use crate::plan::Plan;
-use crate::record::Outcome;
 use crate::text::counted;
 use crate::trainer::{StopFlag, Trainer};
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,7 +34,7 @@ pub struct Session<'a> {
     events: &'a dyn Events,
     folder: PathBuf,
     owner: bool,
-    committed: Option<Runs>,
+    committed: Option<Runs<Line>>,
     journal: Journal,
     /// Journals of guests that were taken in.
     parts: Vec<Part>,
@@ -75,7 +74,7 @@ impl<'a> Session<'a> {
             false => share.journal(),
         });
         let (committed, journal, parts) = match owner {
-            true => open_owned(plan, options, events, &folder)?,
+            true => open_owned(plan, options, events, &folder, &mut share)?,
             false => {
                 if let Err(Some(error)) = lock {
                     return Err(error.into());
@@ -133,14 +132,14 @@ impl<'a> Session<'a> {
 
     /// Ids of the cells with a record in the journal, also of those that are not planned.
     pub fn recorded(&self) -> BTreeSet<&str> {
-        self.journal.records().keys().map(String::as_str).collect()
+        self.journal.lines().keys().map(|id| &**id).collect()
     }
 
     /// Ids of the planned cells that [`Self::train`] takes from `runs.jsonl`.
     pub fn adopted(&self) -> BTreeSet<&str> {
         let runs = self.committed.iter().filter(|_| self.options.adopt);
-        let records = runs.flat_map(|runs| adoptable(self.plan, &self.journal, &runs.records));
-        records.map(|record| record.id.as_str()).collect()
+        let lines = runs.flat_map(|runs| adoptable(self.plan, &self.journal, &runs.records));
+        lines.map(|line| &**line.id()).collect()
     }
 
     /// Whether [`Self::train`] adds records to the journal, unless it is stopped.
@@ -164,7 +163,8 @@ impl<'a> Session<'a> {
         if let (true, Some(runs)) = (options.adopt, &self.committed) {
             adopt(plan, journal, &runs.records)?;
         }
-        let kept = adopt(plan, journal, &options.records)?;
+        let given: Result<Vec<Line>, _> = options.records.iter().map(Line::new).collect();
+        let kept = adopt(plan, journal, &given?)?;
         let chosen = options.sharing.cells.as_ref();
         let is_chosen = |id: &str| chosen.is_none_or(|chosen| chosen.contains(id));
         let jobs = plan.jobs(|id| journal.is_missing(id) && is_chosen(id));
@@ -172,7 +172,8 @@ impl<'a> Session<'a> {
         let board = Board::new(journal, &mut self.share, options.sharing.wait);
         let done = queue::train_all(jobs, options.jobs, trainer, board, self.events, stop)?;
         if self.owner {
-            let (parts, notices) = share::gather(&self.folder, plan, journal)?;
+            let alive = self.share.company();
+            let (parts, notices) = share::gather(&self.folder, plan, journal, &alive)?;
             self.parts = parts;
             for text in &notices {
                 self.events.notice(text);
@@ -180,11 +181,8 @@ impl<'a> Session<'a> {
         }
         let (diverged, failed) = count(plan, journal);
         let committed = (self.committed.as_ref()).filter(|_| !done.trained.is_empty());
-        let records = journal.records();
-        let has_failed = |id: &&String| {
-            let outcome = records.get(*id).map(|record| &record.outcome);
-            matches!(outcome, Some(Outcome::Failed { .. }))
-        };
+        let lines = journal.lines();
+        let has_failed = |id: &&String| lines.get(id.as_str()).is_some_and(Line::has_failed);
         let failed_here = done.trained.iter().filter(has_failed).count();
         let report = RunReport {
             trained: done.trained.len() + kept.len(),
@@ -196,7 +194,7 @@ impl<'a> Session<'a> {
             failed_here,
             stopped: done.trained.len() + done.elsewhere + done.left < wanted,
             reproduction: committed
-                .map(|runs| Reproduction::new(plan, &done.trained, records, &runs.records)),
+                .map(|runs| Reproduction::new(plan, &done.trained, lines, &runs.records)),
             started: self.started,
             seconds: self.clock.elapsed().as_secs_f64(),
             arm_seconds: done.arm_seconds,
@@ -249,11 +247,11 @@ impl<'a> Session<'a> {
     /// See [`Session`].
     pub fn finish(mut self) -> Result<bool, RunError> {
         self.committed = None;
-        let Some(records) = in_order(self.plan, self.journal.records()) else {
+        let Some(text) = in_order(self.plan, self.journal.lines())? else {
             return Ok(false);
         };
         self.journal.require_place()?;
-        write_runs(&self.folder.join(runs::NAME), records)?;
+        write_atomic(&self.folder.join(runs::NAME), &text)?;
         self.forget_guests()?;
         self.share.clean(true);
         Ok(true)
@@ -283,13 +281,14 @@ fn has_owner(share: &mut Share) -> bool {
     }
 }
 
-type Opened = (Option<Runs>, Journal, Vec<Part>);
+type Opened = (Option<Runs<Line>>, Journal, Vec<Part>);
 
 fn open_owned(
     plan: &Plan,
     options: &RunOptions,
     events: &dyn Events,
     folder: &Path,
+    share: &mut Share,
 ) -> Result<Opened, RunError> {
     let leftovers = remove_leftovers(folder);
     if leftovers > 0 {
@@ -297,11 +296,13 @@ fn open_owned(
         events.notice(&format!("removed {files} of a program that was killed"));
     }
     let committed = read_committed(&folder.join(runs::NAME), plan, events)?;
-    let mut journal = open_journal(folder, plan, options.fresh, events)?;
+    let lines = committed.iter().flat_map(|runs| &runs.records);
+    let known = lines.map(|line| (&**line.id(), line)).collect();
+    let mut journal = open_journal(folder, plan, &known, options.fresh, events)?;
     if let Some(runs) = &committed {
         doubt(plan, &mut journal, &runs.records, events);
     }
-    let (parts, notices) = share::gather(folder, plan, &mut journal)?;
+    let (parts, notices) = share::gather(folder, plan, &mut journal, &share.company())?;
     for text in &notices {
         events.notice(text);
     }
@@ -312,7 +313,7 @@ fn open_owned(
 fn open_as_guest(plan: &Plan, folder: &Path, share: &Share) -> Result<Opened, RunError> {
     let path = folder.join(runs::NAME);
     let committed = match path.exists() {
-        true => Some(read_planned(&path, |_| Cow::Borrowed(plan))?),
+        true => Some(read_lines(&path, plan)?),
         false => None,
     };
     let (known, _) = journal::read(folder, plan)?;
@@ -320,11 +321,15 @@ fn open_as_guest(plan: &Plan, folder: &Path, share: &Share) -> Result<Opened, Ru
     Ok((committed, journal, Vec::new()))
 }
 
-fn read_committed(path: &Path, plan: &Plan, events: &dyn Events) -> Result<Option<Runs>, RunError> {
+fn read_committed(
+    path: &Path,
+    plan: &Plan,
+    events: &dyn Events,
+) -> Result<Option<Runs<Line>>, RunError> {
     if !path.exists() {
         return Ok(None);
     }
-    let runs = read_planned(path, |_| Cow::Borrowed(plan))?;
+    let runs = read_lines(path, plan)?;
     let kept = damage::keep(&runs.damaged)?;
     for text in runs.notice.iter().chain(&kept) {
         events.notice(text);
@@ -335,6 +340,7 @@ fn read_committed(path: &Path, plan: &Plan, events: &dyn Events) -> Result<Optio
 fn open_journal(
     folder: &Path,
     plan: &Plan,
+    known: &HashMap<&str, &Line>,
     fresh: bool,
     events: &dyn Events,
 ) -> Result<Journal, RunError> {
@@ -344,7 +350,7 @@ fn open_journal(
             aside.display()
         ));
     }
-    let (journal, notices) = Journal::open(folder, plan)?;
+    let (journal, notices) = Journal::open(folder, plan, known)?;
     for text in &notices {
         events.notice(text);
     }

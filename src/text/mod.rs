@@ -1,7 +1,8 @@
-//! Text, used by reports, figures, specs and the command line alike: numbers, counts, placeholders, words
+//! Text, used by reports, figures, specs and the command line alike: numbers, counts, durations, placeholders, words
 //! of commands, lines of tables, Markdown, wrapped lines, and bytes that are not text.
 
 pub mod csv;
+pub mod duration;
 pub mod latex;
 pub mod markdown;
 pub mod number;

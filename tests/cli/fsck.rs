@@ -131,6 +131,31 @@ fn record_in_neither_file_is_trained_again() {
 }
 
 #[test]
+fn damage_in_the_journal_of_a_worker_is_named_and_trained_again() {
+    let bench = trained();
+    bench.run("worker tiny --results apart").ends(0);
+    let left = fs::read_dir(bench.path("apart/tiny/.share")).unwrap();
+    let mut names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let name = names.find(|name| name.ends_with(".jsonl")).unwrap();
+    let path = format!("apart/tiny/.share/{name}");
+    bench.write(
+        &path,
+        bench.text(&path).replacen("\"seed\":1", "\"seed\":7", 1),
+    );
+    let done = bench.run("fsck apart/tiny").ends(4);
+    done.says(&format!("apart/tiny/.share/{name}`: line 2 is damaged"));
+    bench
+        .run("run tiny --results apart")
+        .ends(0)
+        .says("is damaged")
+        .says("trained 1 cell");
+    assert_eq!(
+        bench.read("apart/tiny/runs.jsonl"),
+        bench.read("results/tiny/runs.jsonl")
+    );
+}
+
+#[test]
 fn leftovers_are_named_and_removed() {
     let bench = trained();
     let leftover = bench.path("results/tiny/.ablate-00");

@@ -181,6 +181,9 @@ fn dry_run_of_a_submission_writes_nothing() {
     done.shows("# mine: 20 cells in 20 tasks")
         .shows("submit --from-json");
     assert!(!bench.path("many").exists());
+    let net = bench.run("submit slurm tiny --results many --dry-run --gpus 1");
+    net.ends(0)
+        .says("every task gets 1 GPU, but trains on `flex`, a CPU; add `--device cuda`");
     run_with(
         &bench,
         "submit slurm mine.toml --results many",
@@ -188,6 +191,24 @@ fn dry_run_of_a_submission_writes_nothing() {
     )
     .ends(5)
     .says("Slurm must be installed");
+}
+
+#[test]
+fn worker_names_its_device_and_status_finds_the_variant_of_a_device() {
+    let bench = Bench::new();
+    let ours = "tiny --device ndarray --results many";
+    bench
+        .run(&format!("worker {ours}"))
+        .ends(0)
+        .says("device `ndarray`: ");
+    bench
+        .run(&format!("status {ours}"))
+        .ends(0)
+        .shows("tiny@device=ndarray: 6 of 6 cells done");
+    bench
+        .run("status tiny --results many")
+        .ends(0)
+        .shows("tiny: 0 of 6 cells done");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::cli::variant;
 use crate::plan::{Plan, contents};
 use crate::provenance::{NAME as PROVENANCE, Provenance, RUNNING_NAME, fingerprint};
 use crate::record::{CellRecord, Outcome};
-use crate::run::{contradictions, described, journal, looks, runs};
+use crate::run::{contradictions, described, journal, looks, runs, share};
 use crate::spec::{RESOLVED_FILE, Spec};
 use crate::text::counted;
 use serde::Serialize;
@@ -259,6 +259,19 @@ fn in_journal(folder: &Path, plan: &Plan, records: &[CellRecord], checked: &mut 
             notice.replace("dropped", "it has")
         );
         checked.add(Kind::Leftover, journal::NAME, what);
+    }
+    match journal::damage_of_guests(folder, plan) {
+        Ok(damaged) => {
+            for damage in damaged {
+                let name = damage.path.strip_prefix(folder).unwrap_or(&damage.path);
+                let (line, why) = (damage.line, &damage.why);
+                let what = format!(
+                    "line {line} is damaged: {why}; `ablate run` sets it aside and trains its cell again"
+                );
+                checked.damage(&name.to_string_lossy(), what);
+            }
+        }
+        Err(error) => checked.damage(share::FOLDER, error.to_string()),
     }
     for record in contradictions(&journal.records, records) {
         let cell = described(record);

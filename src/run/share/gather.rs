@@ -3,9 +3,9 @@
 use super::others::{part, parts};
 use crate::files::{FileError, remove, remove_unsynced};
 use crate::plan::Plan;
-use crate::record::{CellRecord, Outcome};
 use crate::run::journal::Journal;
-use crate::run::{Disagreement, RunError, damage, equal};
+use crate::run::lines::Line;
+use crate::run::{Disagreement, RunError, agree, damage};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +65,8 @@ pub(super) fn remove_origins(folder: &Path) {
 }
 
 /// Appends to `journal`, that of `folder`, the records of its guests that it lacks. A record takes the place of a
-/// failure. Returns the journals of the guests, and a notice for each damaged line.
+/// failure. Returns the journals of the guests, and a notice for each damaged line, and for an unfinished last line of a
+/// guest that is not one of `alive`, which may still be writing it.
 ///
 /// # Errors
 /// If two processes have different numbers for one cell, or a file cannot be read or written.
@@ -73,6 +74,7 @@ pub(crate) fn gather(
     folder: &Path,
     plan: &Plan,
     journal: &mut Journal,
+    alive: &[String],
 ) -> Result<(Vec<Part>, Vec<String>), RunError> {
     let (mut found, mut notices) = (Vec::new(), Vec::new());
     for path in parts(folder) {
@@ -80,34 +82,33 @@ pub(crate) fn gather(
             continue;
         };
         notices.extend(damage::keep(&lines.damaged)?);
-        let records: Vec<CellRecord> = lines.records.into_iter().map(|(_, r)| r).collect();
-        let mut new = Vec::new();
-        for record in &records {
-            if is_new(journal, record, &path)? {
-                new.push(record.clone());
+        let notice = lines.notice(&path);
+        let (mut new, mut cells) = (Vec::new(), BTreeSet::new());
+        for line in lines.records {
+            cells.insert(line.id().to_string());
+            if is_new(journal, &line, &path)? {
+                new.push(line);
             }
         }
         if !new.is_empty() {
-            journal.append(&new)?;
+            journal.append_lines(new)?;
         }
-        found.push(Part {
-            path,
-            cells: records.into_iter().map(|record| record.id).collect(),
-        });
+        let part = Part { path, cells };
+        notices.extend(notice.filter(|_| !alive.iter().any(|name| name == part.name())));
+        found.push(part);
     }
     Ok((found, notices))
 }
 
-/// Whether `record` of a guest says more than `journal`.
-fn is_new(journal: &Journal, record: &CellRecord, path: &Path) -> Result<bool, RunError> {
-    let failed = |r: &CellRecord| matches!(r.outcome, Outcome::Failed { .. });
-    match journal.records().get(&record.id) {
+/// Whether `line` of a guest says more than `journal`.
+fn is_new(journal: &Journal, line: &Line, path: &Path) -> Result<bool, RunError> {
+    match journal.lines().get(line.id()) {
         None => Ok(true),
-        Some(ours) if failed(ours) => Ok(!failed(record)),
-        Some(_) if failed(record) => Ok(false),
-        Some(ours) if equal(ours, record) => Ok(false),
+        Some(ours) if ours.has_failed() => Ok(!line.has_failed()),
+        Some(_) if line.has_failed() => Ok(false),
+        Some(ours) if agree(ours, line) => Ok(false),
         Some(_) => Err(RunError::Disagreement(Box::new(Disagreement {
-            record: record.clone(),
+            record: line.record(),
             path: path.to_owned(),
         }))),
     }

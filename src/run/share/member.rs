@@ -80,10 +80,6 @@ fn start_of(pid: u32) -> Option<u64> {
 /// A process as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Name of its machine.
-    pub host: String,
-    /// Number of the process.
-    pub pid: u32,
     /// When it joined.
     pub since: SystemTime,
     /// Its last sign of life.
@@ -92,6 +88,16 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Name of its machine.
+    pub fn host(&self) -> &str {
+        &self.identity.host
+    }
+
+    /// Number of the process.
+    pub const fn pid(&self) -> u32 {
+        self.identity.pid
+    }
+
     /// Whether it is alive, as far as can be told at once.
     pub(super) fn is_there(&self, lease: Duration) -> bool {
         let age = SystemTime::now().duration_since(self.last);
@@ -123,8 +129,6 @@ pub(super) fn seen(folder: &Path, name: &str) -> Option<Seen> {
     let (identity, found) = identity(folder, name)?;
     let last = found.modified().ok()?;
     Some(Seen {
-        host: identity.host.clone(),
-        pid: identity.pid,
         since: found.created().unwrap_or(last),
         last,
         identity,

@@ -4,7 +4,7 @@ use super::FOLDER;
 use crate::files::{self, FileError};
 use crate::plan::Plan;
 use crate::run::journal;
-use crate::run::lines::{self, Lines};
+use crate::run::lines::{self, Line, Lines};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ fn complete(path: &Path) -> io::Result<u64> {
 ///
 /// # Errors
 /// If it cannot be read.
-pub(in crate::run) fn part(path: &Path, plan: &Plan) -> Result<Option<Lines>, FileError> {
+pub(in crate::run) fn part(path: &Path, plan: &Plan) -> Result<Option<Lines<Line>>, FileError> {
     match files::read(path) {
         Ok(bytes) => Ok(Some(journal::parse(path, &bytes, plan))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -115,8 +115,10 @@ fn read_on(path: &Path, from: &mut u64, found: &mut BTreeSet<String>) -> io::Res
     file.seek(SeekFrom::Start(*from))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let lines = lines::parse(path, &bytes);
+    let lines: Lines<Line> = lines::parse(path, &bytes, |line, unchecked| {
+        lines::read(line, unchecked, |_| None)
+    });
     *from += lines.whole as u64;
-    found.extend(lines.records.into_iter().map(|(_, record)| record.id));
+    found.extend(lines.records.into_iter().map(|line| line.id().to_string()));
     Ok(())
 }

@@ -18,33 +18,66 @@ fn file_that_is_no_journal_does_not_block_a_run() {
     }
 }
 
+/// Numbers below the one that is given, always the same.
+fn draws() -> impl FnMut(usize) -> usize {
+    let stream = ablate_streams::Stream::new(1, ablate_streams::Purpose::Resample, "flips");
+    let mut draws = stream.uniforms(0);
+    move |n| (draws.next().unwrap() * n as f64) as usize % n
+}
+
+/// Changes one byte of a file, and returns its place: mostly a digit, where a change leaves a valid record; in every
+/// fifth flip any byte.
+fn flipped(bytes: &[u8], flip: usize, draw: &mut impl FnMut(usize) -> usize) -> (usize, Vec<u8>) {
+    let mut bytes = bytes.to_vec();
+    let any = flip.is_multiple_of(5);
+    let places = (0..bytes.len()).filter(|&i| any || bytes[i].is_ascii_digit());
+    let places: Vec<usize> = places.collect();
+    let at = places[draw(places.len())];
+    bytes[at] = match bytes[at].is_ascii_digit() {
+        true => b'0' + (bytes[at] - b'0' + 1 + draw(9) as u8) % 10,
+        false => bytes[at] ^ (1 << draw(8)),
+    };
+    (at, bytes)
+}
+
+#[test]
+fn no_flip_of_300_in_a_guest_journal_goes_through_silently() {
+    let (bench, plan) = (TestRun::new(), plan(2));
+    let mut options = bench.options.clone();
+    options.sharing.guest = true;
+    let trainer = FakeTrainer::new();
+    run_spec(&plan, &trainer, &options, &Silent, &StopFlag::default()).unwrap();
+    let mut left = fs::read_dir(bench.path(share::FOLDER)).unwrap();
+    let guest = left.next().expect("its journal").unwrap().path();
+    assert!(left.next().is_none());
+    let written = fs::read(&guest).unwrap();
+    bench.run(&plan, &FakeTrainer::new());
+    let good = bench.bytes(runs::NAME);
+    let mut draw = draws();
+    for flip in 0..300 {
+        fs::remove_dir_all(bench.path("")).unwrap();
+        fs::create_dir_all(bench.path(share::FOLDER)).unwrap();
+        let (at, bytes) = flipped(&written, flip, &mut draw);
+        fs::write(&guest, &bytes).unwrap();
+        let (report, notices) = run_logged(&bench, &plan);
+        assert_eq!(bench.bytes(runs::NAME), good, "flip {flip} of byte {at}");
+        assert!(report.trained > 0, "flip {flip} of byte {at}");
+        assert!(!notices.is_empty(), "flip {flip} of byte {at} is silent");
+    }
+}
+
 #[test]
 fn no_flip_of_300_goes_through_silently() {
     let (bench, plan) = (TestRun::new(), plan(2));
     bench.run(&plan, &FakeTrainer::new());
     let good = bench.bytes(runs::NAME);
     let journal = bench.bytes(".cells.jsonl");
-    let stream = ablate_streams::Stream::new(1, ablate_streams::Purpose::Resample, "flips");
-    let mut draws = stream.uniforms(0);
-    let mut draw = |n: usize| (draws.next().unwrap() * n as f64) as usize % n;
-    let mut retrained = 0;
+    let (mut draw, mut retrained) = (draws(), 0);
     for flip in 0..300 {
         fs::write(bench.path(".cells.jsonl"), &journal).unwrap();
         fs::write(bench.path(runs::NAME), &good).unwrap();
-        // Mostly digits, where a change leaves a valid record; sometimes any byte.
         let name = [".cells.jsonl", runs::NAME][flip % 2];
-        let mut bytes = bench.bytes(name);
-        let digits: Vec<usize> = match flip % 5 {
-            0 => (0..bytes.len()).collect(),
-            _ => (0..bytes.len())
-                .filter(|&i| bytes[i].is_ascii_digit())
-                .collect(),
-        };
-        let at = digits[draw(digits.len())];
-        bytes[at] = match bytes[at].is_ascii_digit() {
-            true => b'0' + (bytes[at] - b'0' + 1 + draw(9) as u8) % 10,
-            false => bytes[at] ^ (1 << draw(8)),
-        };
+        let (at, bytes) = flipped(&bench.bytes(name), flip, &mut draw);
         fs::write(bench.path(name), &bytes).unwrap();
         let (report, notices) = run_logged(&bench, &plan);
         assert_eq!(

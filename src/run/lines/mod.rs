@@ -4,46 +4,32 @@
 //! counts as missing. Files of the older format have no checksums at all; they are accepted, and get
 //! checksums when they are written again.
 
+mod check;
+mod format;
+mod line;
+
+pub(super) use check::check;
+pub use format::RecordError;
+pub(super) use format::encode;
+pub(super) use line::{Intact, id_of, read};
+pub use line::{Line, LinesById};
+
 use super::damage::Damage;
-use crate::files::FileError;
-use crate::record::{CellRecord, EpochRecord, LONGEST_SERIES, MOST_NAMES, Outcome, Scores};
-use sha2::{Digest, Sha256};
-use std::borrow::Borrow;
+use crate::record::CellRecord;
+use format::has_checksum;
+use rayon::prelude::*;
 use std::path::Path;
 
-/// Longest line in bytes, enough for about 50,000 epochs.
-const MAX_LINE: usize = 16 << 20;
+/// Lines that are parsed at the same time.
+const BLOCK: usize = 256;
 
-/// Largest rounding error of an accuracy in percent, and of another score.
-const ROUNDING: f64 = 1e-6;
-/// Start of the last field of a line.
-const FIELD: &[u8] = br#","checksum":""#;
-/// Hexadecimal digits of a checksum: 64 bits of SHA-256.
-const DIGITS: usize = 16;
-/// End of a line after its checksum.
-const END: &[u8] = b"\"}\n";
-
-/// An error in reading or writing records.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The file cannot be read or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// A record is invalid.
-    #[error("the record of cell `{id}` is invalid: {why}; please report this as a bug")]
-    Record {
-        /// The cell.
-        id: String,
-        /// The reason.
-        why: String,
-    },
-}
-
-/// The records of a file.
+/// The intact lines of a file, each as a `T`.
 #[derive(Debug)]
-pub(super) struct Lines {
-    /// The intact records and the numbers of their lines, in the order of the lines.
-    pub(super) records: Vec<(usize, CellRecord)>,
+pub(super) struct Lines<T> {
+    /// What is kept of the intact lines, in their order.
+    pub(super) records: Vec<T>,
+    /// The numbers of the intact lines, from 1.
+    pub(super) numbers: Vec<usize>,
     /// The damaged lines.
     pub(super) damaged: Vec<Damage>,
     /// Whether the file has the older format, without checksums.
@@ -54,7 +40,7 @@ pub(super) struct Lines {
     pub(super) torn: usize,
 }
 
-impl Lines {
+impl<T> Lines<T> {
     /// A notice that an unfinished line was dropped, if there was one.
     pub(super) fn notice(&self, path: &Path) -> Option<String> {
         (self.torn > 0).then(|| {
@@ -65,40 +51,38 @@ impl Lines {
             )
         })
     }
-
-    /// Moves the records for which `fault` has a reason to the damaged lines. `bytes` is the content of
-    /// `path`, which the lines were parsed from.
-    pub(super) fn set_aside(
-        &mut self,
-        path: &Path,
-        bytes: &[u8],
-        mut fault: impl FnMut(&CellRecord) -> Option<String>,
-    ) {
-        let text: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
-        let damaged = &mut self.damaged;
-        self.records.retain(|(number, record)| {
-            let why = fault(record);
-            let keeps = why.is_none();
-            damaged.extend(why.map(|why| Damage::new(path, *number, why, text[number - 1])));
-            keeps
-        });
-    }
 }
 
-/// Parses the lines of `bytes`, the content of `path`. A last line without a line break is dropped.
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Lines {
+/// Parses the lines of `bytes`, the content of `path`. A last line without a line break is dropped. `read` returns what
+/// to keep of a line, or why it is damaged; its second argument is [`Lines::unchecked`].
+pub(super) fn parse<T: Send>(
+    path: &Path,
+    bytes: &[u8],
+    read: impl Fn(&[u8], bool) -> Result<T, String> + Sync,
+) -> Lines<T> {
     let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
-    let lines = || bytes[..whole].split_inclusive(|&b| b == b'\n');
-    let unchecked = whole > 0 && !lines().any(|line| split(line).is_some());
-    let (mut records, mut damaged) = (Vec::new(), Vec::new());
-    for (line, number) in lines().zip(1..) {
-        match decode(line, unchecked) {
-            Ok(record) => records.push((number, record)),
-            Err(why) => damaged.push(Damage::new(path, number, why, line)),
+    let lines: Vec<&[u8]> = bytes[..whole].split_inclusive(|&b| b == b'\n').collect();
+    let unchecked = are_unchecked(&lines);
+    let mut records = Vec::with_capacity(lines.len());
+    let (mut numbers, mut damaged, mut number) = (Vec::new(), Vec::new(), 0);
+    for block in lines.chunks(16 * BLOCK) {
+        let parsed: Vec<Result<T, String>> = (block.par_iter().with_min_len(BLOCK))
+            .map(|line| read(line, unchecked))
+            .collect();
+        for (line, parsed) in block.iter().zip(parsed) {
+            number += 1;
+            match parsed {
+                Ok(record) => {
+                    records.push(record);
+                    numbers.push(number);
+                }
+                Err(why) => damaged.push(Damage::new(path, number, why, line)),
+            }
         }
     }
     Lines {
         records,
+        numbers,
         damaged,
         unchecked,
         whole,
@@ -106,210 +90,23 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Lines {
     }
 }
 
-/// Splits a line into the part that the checksum covers, without its closing brace, and the checksum.
-fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let rest = line.strip_suffix(END)?;
-    let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
-    Some((rest.strip_suffix(FIELD)?, digits))
+/// The first intact record of `bytes`.
+pub(super) fn first(bytes: &[u8]) -> Option<CellRecord> {
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
+    let unchecked = are_unchecked(&lines);
+    (lines.iter()).find_map(|line| format::decode(line, unchecked).ok())
 }
 
-/// Checksum of a line, given the line without its last field and closing brace.
-fn checksum(body: &[u8]) -> String {
-    let digest = Sha256::new()
-        .chain_update(body)
-        .chain_update(b"}")
-        .finalize();
-    let mut digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.truncate(DIGITS);
-    digits
-}
-
-fn decode(line: &[u8], unchecked: bool) -> Result<CellRecord, String> {
-    if line.len() > MAX_LINE {
-        return Err(format!("it is longer than {MAX_LINE} bytes"));
-    }
-    let record = match split(line) {
-        Some((body, digits)) if checksum(body).as_bytes() == digits => {
-            serde_json::from_slice(&[body, b"}"].concat())
-        }
-        Some(_) => return Err("its checksum does not match its content".to_owned()),
-        None if unchecked => serde_json::from_slice(line),
-        None => return Err("it has no checksum, but other lines of the file have one".to_owned()),
-    };
-    let record = record.map_err(|e| format!("it is not a record: {e}"))?;
-    check(&record)?;
-    Ok(record)
-}
-
-/// Formats `records` as lines.
-pub(super) fn encode<R: Borrow<CellRecord>>(
-    records: impl IntoIterator<Item = R>,
-) -> Result<Vec<u8>, RecordError> {
-    let mut bytes = Vec::new();
-    for record in records {
-        let record = record.borrow();
-        line(record, &mut bytes).map_err(|why| RecordError::Record {
-            id: record.id.clone(),
-            why,
-        })?;
-    }
-    Ok(bytes)
-}
-
-fn line(record: &CellRecord, bytes: &mut Vec<u8>) -> Result<(), String> {
-    check(record)?;
-    let start = bytes.len();
-    serde_json::to_writer(&mut *bytes, record).map_err(|e| e.to_string())?;
-    // Without the closing brace.
-    bytes.pop();
-    let digits = checksum(&bytes[start..]);
-    bytes.extend([FIELD, digits.as_bytes(), END].concat());
-    if bytes.len() - start > MAX_LINE {
-        return Err(format!("its line is longer than {MAX_LINE} bytes"));
-    }
-    Ok(())
-}
-
-/// Checks that all numbers of a record are finite (JSON would turn others into `null`), that scores are
-/// in their ranges, and that its epochs ascend and fit its outcome.
-pub(super) fn check(record: &CellRecord) -> Result<(), String> {
-    if let Some(rate) = record.learning_rate {
-        finite("learning_rate", rate)?;
-    }
-    let mut last = None;
-    for epoch in &record.epochs {
-        if epoch.step.is_some() != record.epochs[0].step.is_some() {
-            return Err("it counts some evaluations in steps and some in epochs".to_owned());
-        }
-        let place = epoch.place();
-        if let Some(last) = last.filter(|last| place <= *last) {
-            return Err(format!("an evaluation at {place} follows one at {last}"));
-        }
-        last = Some(place);
-        check_epoch(epoch)?;
-    }
-    check_probes(record)?;
-    check_misclassified(record)?;
-    match record.outcome {
-        Outcome::Diverged { epoch } if record.epochs.last().is_some_and(|e| e.epoch >= epoch) => {
-            Err(format!(
-                "it diverged in epoch {epoch} but has a later evaluation"
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks that numbers are finite, traces have one value per epoch, and sizes are within bounds.
-fn check_probes(record: &CellRecord) -> Result<(), String> {
-    for (field, names) in [
-        ("probes", record.probes.len()),
-        ("traces", record.traces.len()),
-        ("series", record.series.len()),
-    ] {
-        if names > MOST_NAMES {
-            return Err(format!("{field} has {names} names, more than {MOST_NAMES}"));
-        }
-    }
-    for (name, &value) in &record.probes {
-        finite(&format!("probes.{name}"), value)?;
-    }
-    let epochs = record.epochs.len();
-    for (name, values) in &record.traces {
-        if values.len() != epochs {
-            let n = values.len();
-            return Err(format!("traces.{name} has {n} values for {epochs} epochs"));
-        }
-    }
-    for (name, values) in &record.series {
-        if values.len() > LONGEST_SERIES {
-            let n = values.len();
-            return Err(format!(
-                "series.{name} has {n} values, more than {LONGEST_SERIES}"
-            ));
-        }
-    }
-    let lists = [("traces", &record.traces), ("series", &record.series)];
-    for (field, lists) in lists {
-        for (name, values) in lists {
-            for &value in values {
-                finite(&format!("{field}.{name}"), value)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Checks that the misclassified images are those of a finished cell, and as many as its accuracy says.
-fn check_misclassified(record: &CellRecord) -> Result<(), String> {
-    let Some(list) = &record.misclassified else {
-        return Ok(());
-    };
-    let last = record.epochs.last().and_then(|epoch| epoch.test);
-    let Some(Scores { accuracy, .. }) = last.filter(|_| record.outcome == Outcome::Done) else {
-        return Err("it is not finished, but lists misclassified images".to_owned());
-    };
-    let counted = list.accuracy();
-    if (counted - accuracy).abs() > ROUNDING {
-        return Err(format!(
-            "its last test accuracy is {accuracy}, but {} of {} images misclassified give {counted}",
-            list.indices().len(),
-            list.tested()
-        ));
-    }
-    Ok(())
-}
-
-fn check_epoch(epoch: &EpochRecord) -> Result<(), String> {
-    let at = |name: &str| format!("{name} of epoch {}", epoch.epoch);
-    // A program reports metrics; a net has a training loss and test scores.
-    if epoch.metrics.is_empty() && (epoch.train_loss.is_none() || epoch.test.is_none()) {
-        return Err(format!(
-            "{} must have `metrics`, or `train_loss` and `test`",
-            at("the evaluation")
-        ));
-    }
-    if let Some(loss) = epoch.train_loss {
-        finite(&at("train_loss"), loss)?;
-    }
-    if epoch.metrics.len() > MOST_NAMES {
-        let found = epoch.metrics.len();
-        return Err(format!("metrics has {found} names, more than {MOST_NAMES}"));
-    }
-    for (name, &value) in &epoch.metrics {
-        finite(&at(&format!("metrics.{name}")), value)?;
-    }
-    for (set, scores) in [("validation", epoch.validation), ("test", epoch.test)] {
-        let Some(scores) = scores else { continue };
-        let Scores { accuracy, nll, ece } = scores;
-        within(&at(&format!("{set}.accuracy")), accuracy, 100.0)?;
-        within(&at(&format!("{set}.nll")), nll, f64::INFINITY)?;
-        within(&at(&format!("{set}.ece")), ece, 100.0)?;
-    }
-    Ok(())
-}
-
-/// Checks that a score is finite and between 0 and `most`, except for rounding.
-fn within(name: &str, value: f64, most: f64) -> Result<(), String> {
-    finite(name, value)?;
-    match (-ROUNDING..=most + ROUNDING).contains(&value) {
-        true => Ok(()),
-        false if most.is_finite() => Err(format!("{name} is {value}, not between 0 and {most}")),
-        false => Err(format!("{name} is {value}, less than 0")),
-    }
-}
-
-fn finite(name: &str, value: f64) -> Result<(), String> {
-    if value.is_finite() {
-        return Ok(());
-    }
-    Err(format!("{name} is {value}, not a finite number"))
+/// Whether `lines` are of the older format, without checksums.
+fn are_unchecked(lines: &[&[u8]]) -> bool {
+    !lines.is_empty() && !lines.iter().any(|line| has_checksum(line))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::format::MAX_LINE;
     use super::*;
-    use crate::record::Misclassified;
+    use crate::record::{EpochRecord, LONGEST_SERIES, MOST_NAMES, Misclassified, Outcome, Scores};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -345,13 +142,14 @@ mod tests {
         record.epochs[0].test.as_mut().unwrap()
     }
 
-    fn read(bytes: &[u8]) -> Lines {
-        parse(Path::new("x.jsonl"), bytes)
+    fn read(bytes: &[u8]) -> Lines<CellRecord> {
+        parse(Path::new("x.jsonl"), bytes, |line, unchecked| {
+            super::read(line, unchecked, |_| None)
+        })
     }
 
     fn records(bytes: &[u8]) -> Vec<CellRecord> {
-        let records = read(bytes).records.into_iter();
-        records.map(|(_, record)| record).collect()
+        read(bytes).records
     }
 
     /// A line of the older format, without a checksum.
