@@ -2,11 +2,12 @@
 
 use super::arguments::RunSettings;
 use super::exit::Failure;
+use super::live::Table;
 use crate::plan::{ArmJobs, Outline, Plan};
 use crate::provenance::fingerprint;
-use crate::record::Outcome;
+use crate::record::{CellRecord, Outcome};
 use crate::run::{Damage, journal, runs};
-use crate::spec::Spec;
+use crate::spec::{Metric, Spec};
 use crate::trainer::Job;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -54,6 +55,28 @@ impl Work {
     /// Number of cells that a run would train.
     pub(crate) fn to_train(&self) -> usize {
         self.jobs.iter().map(|job| job.cells.len()).sum()
+    }
+
+    /// What is done of each arm, with the mean of `metric` over the finished cells whose records are kept in
+    /// `folder`.
+    ///
+    /// # Errors
+    /// If existing records cannot be read.
+    pub(crate) fn table(
+        &self,
+        folder: &Path,
+        metric: Option<Metric>,
+        settings: &RunSettings,
+    ) -> Result<Table, Failure> {
+        let cells = self.jobs.iter().flat_map(|job| &job.cells);
+        let missing: BTreeSet<&str> = cells.map(|cell| cell.id.as_str()).collect();
+        let mut table = Table::of_arms(&self.plan, &missing, metric);
+        if !settings.fresh {
+            let (records, _) = journal::read(folder, &self.plan)?;
+            let kept = |record: &&CellRecord| !missing.contains(record.id.as_str());
+            table.add(records.values().filter(kept));
+        }
+        Ok(table)
     }
 }
 
@@ -176,7 +199,7 @@ impl Recorded {
 }
 
 /// Ids of the records of cells that did not fail.
-fn finished(records: impl Iterator<Item = crate::record::CellRecord>) -> BTreeSet<String> {
+fn finished(records: impl Iterator<Item = CellRecord>) -> BTreeSet<String> {
     records
         .filter(|record| !matches!(record.outcome, Outcome::Failed { .. }))
         .map(|record| record.id)
