@@ -163,6 +163,8 @@ pub fn summarize_checked(
         net_on_data: conditions::net_on_data(spec),
         device: cells.device().to_owned(),
         adapter: None,
+        version: None,
+        records_sha256: None,
         seeds: spec.seeds.clone(),
         looks: spec.looks.clone(),
         withheld: Withheld::of(
