@@ -117,11 +117,16 @@ impl Console {
         if self.quiet || length == 0 || !io::stderr().is_terminal() {
             return;
         }
+        // An earlier table is erased first.
+        self.bar.set_message("");
+        self.bar.set_prefix("");
         self.bar.set_style(style(BAR));
         self.bar.reset();
         self.bar.set_length(length);
-        (self.bar).set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS));
-        self.bar.enable_steady_tick(REDRAW_EVERY);
+        if self.bar.is_hidden() {
+            (self.bar).set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS));
+            self.bar.enable_steady_tick(REDRAW_EVERY);
+        }
     }
 
     /// Draws `table` above the bar, with `text` beside it, if the terminal can show it.

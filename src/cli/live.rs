@@ -76,13 +76,14 @@ impl Table {
         }
     }
 
-    /// A row per device, with `all` units to do on each.
+    /// A row per device, with the units that are done and all units.
     pub(crate) fn of_devices<'d>(
-        devices: impl Iterator<Item = (&'d str, usize)>,
+        devices: impl Iterator<Item = (&'d str, usize, usize)>,
         unit: &'static str,
     ) -> Self {
-        let row = |(name, all): (&str, usize)| Row {
+        let row = |(name, done, all): (&str, usize, usize)| Row {
             name: name.to_owned(),
+            done,
             all,
             ..Row::default()
         };
@@ -197,13 +198,17 @@ impl Table {
         lines.collect()
     }
 
-    /// Indices of the rows that are shown in `most` lines: those in work first, then those that come next, then
-    /// those that are done, in the order of the table.
+    /// Indices of the rows that are shown in `most` lines, in the order of the table: those in work, then those
+    /// that are done, the last ones first, then those that come next.
     fn shown(&self, most: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
         order.sort_by_key(|&i| {
             let row = &self.rows[i];
-            (row.working == 0, row.done >= row.all)
+            match (row.working > 0, row.done >= row.all) {
+                (true, _) => (0, i),
+                (false, true) => (1, usize::MAX - i),
+                (false, false) => (2, i),
+            }
         });
         order.truncate(most);
         order.sort_unstable();

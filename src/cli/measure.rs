@@ -212,9 +212,10 @@ impl<'a> Bench<'a> {
         let plans = plans.collect::<Result<Vec<_>, Failure>>()?;
         let all = plans.iter().flat_map(|(_, _, jobs)| jobs);
         self.console.start_bar(all.map(units).sum());
-        let cells = plans.iter().map(|(info, _, jobs)| {
-            let cells = jobs.iter().map(|job| job.cells.len()).sum();
-            (info.name.as_str(), cells)
+        let cells = plans.iter().map(|(info, plan, jobs)| {
+            let missing: usize = jobs.iter().map(|job| job.cells.len()).sum();
+            let all = plan.cells.len();
+            (info.name.as_str(), all.saturating_sub(missing), all)
         });
         let mut table = (self.console.table_size()).map(|_| Table::of_devices(cells, "cells"));
         let mut found = vec![Vec::new(); comparison.arms.len()];
@@ -259,7 +260,7 @@ impl<'a> Watch<'a> {
     /// A table of `devices` with `all` units to do on each.
     fn new(console: &'a Console, devices: &[String], all: usize, unit: &'static str) -> Self {
         console.start_bar((devices.len() * all) as u64);
-        let rows = devices.iter().map(|name| (name.as_str(), all));
+        let rows = devices.iter().map(|name| (name.as_str(), 0, all));
         let table = Table::of_devices(rows, unit);
         Self { console, table }
     }

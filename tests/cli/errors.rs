@@ -98,8 +98,11 @@ fn subset_larger_than_the_training_split_is_rejected() {
 #[test]
 fn every_verb_shows_all_mistakes_of_a_file() {
     let bench = Bench::new();
-    bench.change_tiny("seeds = 3", "seeds = \"three\"");
-    bench.change_tiny("epochs = 2", "epoch = 2");
+    let text = TINY.replace("seeds = 3", "seeds = \"three\"");
+    bench.write(
+        "experiments/tiny.toml",
+        text.replace("epochs = 2", "epoch = 2"),
+    );
     for verb in ["run", "check", "plan"] {
         let done = bench.run(&format!("{verb} tiny")).ends(2);
         let done = (done.says("`seeds` must be a number"))
