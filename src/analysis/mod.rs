@@ -73,6 +73,7 @@ pub use identities::{IdentityInArm, IdentitySummary, Outcome as IdentityOutcome}
 pub use machines::machine_warnings;
 pub use new_data::{NewData, NewDataMethod};
 pub use paired_scores::PairedScores;
+pub(crate) use paired_scores::last_score;
 pub use power_forecast::{PowerForecast, SdSource, WeakContrast, power_forecast, weak_contrasts};
 pub use presentation::{finding_words, metric_decimals, prediction_word, ruled_out, verdict_word};
 pub use result_diff::{ArmDiff, DIFF_CONFIDENCE, DiffMethod, diff_arm, scores_of_arm};
@@ -89,7 +90,6 @@ pub use withheld::Withheld;
 use crate::record::{CellRecord, Outcome, Scores};
 use crate::spec::{Arm, Contrast, Metric, Pairing, Spec, When};
 use crate::stats::overall_verdict;
-use paired_scores::last_score;
 use std::collections::BTreeMap;
 
 /// Analyses the records of one experiment on one device.
@@ -163,6 +163,8 @@ pub fn summarize_checked(
         net_on_data: conditions::net_on_data(spec),
         device: cells.device().to_owned(),
         adapter: None,
+        version: None,
+        records_sha256: None,
         seeds: spec.seeds.clone(),
         looks: spec.looks.clone(),
         withheld: Withheld::of(

@@ -215,7 +215,7 @@ fn last_evaluation(metric: &Metric, record: &CellRecord) -> Option<usize> {
 }
 
 /// The score of `record` at its last evaluation; `None` if it has none.
-pub(super) fn last_score(metric: &Metric, record: &CellRecord) -> Option<f64> {
+pub(crate) fn last_score(metric: &Metric, record: &CellRecord) -> Option<f64> {
     score(metric, record, last_evaluation(metric, record)?)
 }
 

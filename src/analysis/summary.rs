@@ -50,6 +50,12 @@ pub struct Summary {
     /// Name of the GPU adapter behind `device`; absent for CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
+    /// Version of the program that trained the cells, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// SHA-256 of the file of records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_sha256: Option<String>,
     /// Seeds of the spec.
     pub seeds: Vec<u64>,
     /// Looks at the results, if seeds were added after a look; absent otherwise.

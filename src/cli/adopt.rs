@@ -1,7 +1,9 @@
 //! Adopting records that were trained by other code and reproduced by this program.
 
+use super::console::Console;
 use super::exit::Failure;
-use super::manifest;
+use super::folder;
+use super::manifest::{self, published};
 use crate::plan::{Plan, PlannedCell, contents};
 use crate::provenance::{Provenance, Revision, fingerprint};
 use crate::record::CellRecord;
@@ -14,7 +16,12 @@ use std::path::Path;
 
 /// Gives the records of an experiment the cell ids of this program, after `verified` cells of
 /// `checked` were reproduced. Returns a message for the user.
-pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<String, Failure> {
+pub(super) fn adopt(
+    checked: &Plan,
+    results: &Path,
+    verified: usize,
+    console: &Console,
+) -> Result<String, Failure> {
     let spec = &checked.spec;
     let folder = results.join(&spec.name);
     let _lock = Lock::acquire(&folder).map_err(RunError::from)?;
@@ -35,7 +42,7 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
     let name = &spec.name;
     if changed == 0 && unchecked {
         runs::write_runs(&path, &renamed)?;
-        manifest::refresh(&folder)?;
+        rebuild(spec, results, console)?;
         return Ok(format!("{name}: gave the records checksums"));
     }
     if changed == 0 {
@@ -49,11 +56,21 @@ pub(super) fn adopt(checked: &Plan, results: &Path, verified: usize) -> Result<S
     let ids: BTreeMap<&str, &str> = ids.map(|(old, new)| (old.as_str(), new.as_str())).collect();
     reproduced.with_ids(&ids).write(&folder)?;
     runs::write_runs(&path, &renamed)?;
-    manifest::refresh(&folder)?;
+    rebuild(spec, results, console)?;
     Ok(format!(
         "{name}: adopted {} that other code trained",
         counted(changed, "record")
     ))
+}
+
+/// Writes the report of `spec` again, because it names the hash of the records.
+fn rebuild(spec: &Spec, results: &Path, console: &Console) -> Result<(), Failure> {
+    let runs = folder::recorded_runs(spec, results)?;
+    let neighbours = folder::neighbours(std::slice::from_ref(spec));
+    let derived = folder::derive(spec, &runs, results, &neighbours, console)?;
+    let home = results.join(&spec.name);
+    manifest::write(&published(folder::files(spec, &derived, results), &home)?)?;
+    Ok(manifest::refresh(&home)?)
 }
 
 /// Whether `record` is a record of `cell`, regardless of the code that trained it.

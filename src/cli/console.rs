@@ -2,15 +2,34 @@
 //! text, wherever they come from.
 
 use super::exit::{Code, Failure};
+use super::live::Table;
 use crate::text::visible::visible;
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How often the bar is redrawn, so that its time left counts down between events.
 const REDRAW_EVERY: Duration = Duration::from_millis(500);
+
+/// Most redraws per second.
+const REDRAWS: u8 = 10;
+
+/// A bar alone.
+const BAR: &str = "[{bar:30}] {percent:>3} %  {eta} left  {msg}";
+
+/// A bar below a table.
+const BAR_BELOW: &str = "{msg}\n[{bar:30}] {percent:>3} %  {eta} left  {prefix}";
+
+/// The size of a terminal in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
 
 /// Standard output and standard error, and the progress bar that shares a terminal with them.
 #[derive(Debug)]
@@ -98,13 +117,39 @@ impl Console {
         if self.quiet || length == 0 || !io::stderr().is_terminal() {
             return;
         }
-        let style = ProgressStyle::with_template("[{bar:30}] {percent:>3} %  {eta} left  {msg}")
-            .expect("the template is a constant")
-            .progress_chars("=> ");
-        self.bar.set_style(style);
+        // An earlier table is erased first.
+        self.bar.set_message("");
+        self.bar.set_prefix("");
+        self.bar.set_style(style(BAR));
+        self.bar.reset();
         self.bar.set_length(length);
-        self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        self.bar.enable_steady_tick(REDRAW_EVERY);
+        if self.bar.is_hidden() {
+            (self.bar).set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS));
+            self.bar.enable_steady_tick(REDRAW_EVERY);
+        }
+    }
+
+    /// Draws `table` above the bar, with `text` beside it, if the terminal can show it.
+    pub(crate) fn show(&self, table: &Table, text: &str) {
+        let Some(size) = self.table_size() else {
+            return self.bar.set_message(text.to_owned());
+        };
+        self.bar.set_style(style(BAR_BELOW));
+        self.bar.set_prefix(text.to_owned());
+        self.bar.set_message(table.lines(size).join("\n"));
+    }
+
+    /// The size of the terminal, if there is a bar and the terminal can show a table.
+    pub(crate) fn table_size(&self) -> Option<Size> {
+        let dumb = env::var_os("TERM").is_some_and(|name| name == "dumb");
+        if self.bar.is_hidden() || dumb || env::var_os("CI").is_some() {
+            return None;
+        }
+        let (height, width) = Term::stderr().size_checked()?;
+        Some(Size {
+            width: width.into(),
+            height: height.into(),
+        })
     }
 
     /// The bar; hidden before [`Self::start_bar`] and without a terminal.
@@ -117,4 +162,10 @@ impl Console {
         self.bar.disable_steady_tick();
         self.bar.finish_and_clear();
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("the template is a constant")
+        .progress_chars("=> ")
 }

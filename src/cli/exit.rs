@@ -106,7 +106,7 @@ fn chain(error: &dyn Error) -> String {
 
 impl From<SpecError> for Failure {
     fn from(error: SpecError) -> Self {
-        Self::of(Code::Usage, &error)
+        Self::new(Code::Usage, error.report())
     }
 }
 

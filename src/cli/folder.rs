@@ -6,12 +6,12 @@ use super::{seeds, variant};
 use crate::analysis::{SharedCells, Summary};
 use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
-use crate::files::{FileError, absolute, read, read_text, write_atomic};
+use crate::files::{FileError, absolute, read, read_text, sha256, write_atomic};
 use crate::plan::{Plan, shared_cells};
 use crate::plot::FIGURE_FILES;
 use crate::provenance::{Provenance, fingerprint};
 use crate::report::{
-    self, CLAIM_FOOTER, CLAIMS_FOLDER, DeriveError, Derived, REPORT_FILE, REPORT_HTML_FILE,
+    self, CLAIM_FOOTER, CLAIMS_FOLDER, DeriveError, Derived, Origin, REPORT_FILE, REPORT_HTML_FILE,
     SUMMARY_FILE, claim_figure, claim_figure_file, claim_file, claim_html, claim_html_file,
     claim_page, index_html, overview, unchanged,
 };
@@ -82,7 +82,7 @@ fn folder_of(spec: &Spec) -> PathBuf {
 }
 
 /// Derives summary, report and figures from `runs`, the `runs.jsonl` of `spec` in `results`. The
-/// adapter's name is read from `provenance.json`; cells in common with the `neighbours` in the folder of its
+/// names of adapter and version are read from `provenance.json`; cells in common with the `neighbours` in the folder of its
 /// file are named, whichever others the command is about.
 pub(crate) fn derive(
     spec: &Spec,
@@ -100,9 +100,17 @@ pub(crate) fn derive(
         Some(provenance) => provenance.kinds(runs.records.iter().map(|record| &*record.id)),
         None => BTreeMap::new(),
     };
-    let run = provenance.map(|provenance| provenance.run);
+    let (run, build) = provenance.map(|found| (found.run, found.build)).unzip();
     let adapter = run.filter(|run| Some(&run.device) == device);
-    let adapter = adapter.and_then(|run| run.adapter);
+    let path = results.join(&spec.name).join(runs::NAME);
+    let origin = Origin {
+        adapter: adapter.and_then(|run| run.adapter),
+        version: build.map(|build| build.version),
+        records_sha256: match path.exists() {
+            true => Some(sha256(&read(&path).map_err(FileError::of("read", &path))?)),
+            false => None,
+        },
+    };
     let check = spec
         .program
         .as_ref()
@@ -116,7 +124,7 @@ pub(crate) fn derive(
     Ok(report::derive(
         &variant::placed(spec, results),
         &runs.records,
-        adapter.as_deref(),
+        Some(&origin),
         check.as_ref(),
         shared,
         &kinds,

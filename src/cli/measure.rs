@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::exit::Failure;
+use super::live::Table;
 use super::progress::{RunProgress, units};
 use super::{preflight, signals, trainer};
 use crate::compare;
@@ -12,7 +13,7 @@ use crate::compare::results::{
     TimingOutcome,
 };
 use crate::device;
-use crate::spec::Spec;
+use crate::spec::{Arm, Spec};
 use crate::trainer::Job;
 use crate::trainer::StopFlag;
 use crate::worker::{Reply, Request, WorkerError, Workers};
@@ -77,11 +78,12 @@ impl<'a> Bench<'a> {
                 "no built-in device computes in double precision; build with `--features flex`",
             ));
         };
+        let devices = comparison.devices.iter();
+        let names: Vec<String> = devices.map(|device| device.name.clone()).collect();
+        let mut watch = Watch::new(self.console, &names, steps * self.spec.arms.len(), "steps");
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
-            self.console.info(&format!(
-                "{}: comparing steps of `{}`",
-                self.spec.name, arm.name
-            ));
+            let text = format!("{}: comparing steps of `{}`", self.spec.name, arm.name);
+            self.console.info(&text);
             let job = compare::cell(self.spec, arm, reference);
             let baseline = compare::measure::parity::baseline(&job, steps, self.stop)
                 .map_err(|e| Failure::internal(e.to_string()))?
@@ -89,10 +91,12 @@ impl<'a> Bench<'a> {
             let mut parity = Vec::with_capacity(comparison.devices.len());
             for info in &comparison.devices {
                 let job = compare::cell(self.spec, arm, &info.name);
+                watch.begin(&info.name, steps, &text);
                 parity.push(OnDevice {
                     device: info.name.clone(),
                     outcome: self.steps(job, &baseline)?,
                 });
+                watch.end(&info.name, steps, &text);
             }
             (found.baseline, found.parity) = (Some(baseline), parity);
         }
@@ -125,13 +129,34 @@ impl<'a> Bench<'a> {
             comparison.timing = None;
             comparison.arms.iter_mut().for_each(|arm| arm.speed.clear());
         }
+        let sizes = |arm: &Arm| {
+            arm.net()
+                .map_or(0, |net| grid.sizes(net.train.batch_size).len())
+        };
+        let all = self.spec.arms.iter().map(sizes).sum();
+        let mut watch = Watch::new(self.console, &names, all, "sizes");
         for (arm, found) in self.spec.arms.iter().zip(&mut comparison.arms) {
-            self.console.info(&format!(
-                "{}: timing steps of `{}`",
-                self.spec.name, arm.name
-            ));
-            let measure = |request: &TimingRequest| self.times(request);
+            let text = format!("{}: timing steps of `{}`", self.spec.name, arm.name);
+            self.console.info(&text);
+            // Sizes that would take too long are skipped.
+            let mut skipped = vec![sizes(arm); names.len()];
+            let measure = |request: &TimingRequest| {
+                for device in &request.devices {
+                    watch.begin(device, 1, &text);
+                }
+                let times = self.times(request);
+                for device in &request.devices {
+                    watch.end(device, 1, &text);
+                    if let Some(i) = names.iter().position(|name| name == device) {
+                        skipped[i] -= 1;
+                    }
+                }
+                times
+            };
             let times = time_arm(arm, &names, &grid, &timing, measure);
+            for (name, skipped) in names.iter().zip(skipped) {
+                watch.end(name, skipped, &text);
+            }
             if self.stop.stopped() {
                 return Err(self.stopped());
             }
@@ -187,15 +212,25 @@ impl<'a> Bench<'a> {
         let plans = plans.collect::<Result<Vec<_>, Failure>>()?;
         let all = plans.iter().flat_map(|(_, _, jobs)| jobs);
         self.console.start_bar(all.map(units).sum());
+        let cells = plans.iter().map(|(info, plan, jobs)| {
+            let missing: usize = jobs.iter().map(|job| job.cells.len()).sum();
+            let all = plan.cells.len();
+            (info.name.as_str(), all.saturating_sub(missing), all)
+        });
+        let mut table = (self.console.table_size()).map(|_| Table::of_devices(cells, "cells"));
         let mut found = vec![Vec::new(); comparison.arms.len()];
         for (info, plan, jobs) in &plans {
             let workers = trainer::default_jobs(&info.name).min(jobs.len()).max(1);
             let trainer = trainer::trainer(&info.name, false, workers)?;
             let name = format!("{} on {}", self.spec.name, info.name);
-            let watch = RunProgress::new(self.console, &name, jobs.len());
+            let mut watch = RunProgress::new(self.console, &name, jobs.len());
+            if let Some(table) = table.take() {
+                watch = watch.with_table(table, Some(&info.name));
+            }
             let setting = trainer::setting(&info.name, Some(info), self.spec);
             let (home, stop) = (self.home, self.stop);
             let report = accuracy::train(plan, home, workers, &*trainer, &watch, stop, &setting)?;
+            table = watch.into_table();
             if report.stopped {
                 return Err(self.stopped());
             }
@@ -212,6 +247,33 @@ impl<'a> Bench<'a> {
             arm.accuracy = accuracy;
         }
         Ok(())
+    }
+}
+
+/// A table of what is done on each device.
+struct Watch<'a> {
+    console: &'a Console,
+    table: Table,
+}
+
+impl<'a> Watch<'a> {
+    /// A table of `devices` with `all` units to do on each.
+    fn new(console: &'a Console, devices: &[String], all: usize, unit: &'static str) -> Self {
+        console.start_bar((devices.len() * all) as u64);
+        let rows = devices.iter().map(|name| (name.as_str(), 0, all));
+        let table = Table::of_devices(rows, unit);
+        Self { console, table }
+    }
+
+    fn begin(&mut self, device: &str, units: usize, text: &str) {
+        self.table.begin(device, units);
+        self.console.show(&self.table, text);
+    }
+
+    fn end(&mut self, device: &str, units: usize, text: &str) {
+        self.table.end(device, units, 0.0);
+        self.console.bar().inc(units as u64);
+        self.console.show(&self.table, text);
     }
 }
 

@@ -27,6 +27,7 @@ mod init;
 mod instructions;
 mod judge;
 mod list;
+mod live;
 mod logging;
 mod looks;
 mod man;

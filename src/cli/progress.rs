@@ -1,6 +1,7 @@
-//! Progress of a run: a bar on a terminal, one line per finished job elsewhere.
+//! Progress of a run: a table and a bar on a terminal, one line per finished job elsewhere.
 
 use super::console::Console;
+use super::live::Table;
 use crate::record::{CellRecord, Outcome};
 use crate::run::Events;
 use crate::text::counted;
@@ -14,12 +15,15 @@ pub(crate) struct RunProgress<'a> {
     console: &'a Console,
     experiment: &'a str,
     jobs: usize,
+    /// The row of the table that all jobs count for, unless each arm has its own.
+    row: Option<&'a str>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     finished_jobs: usize,
+    table: Option<Table>,
     /// Finished epochs or steps of the running jobs, by the id of their first cell.
     finished_units: HashMap<String, usize>,
 }
@@ -41,8 +45,35 @@ impl<'a> RunProgress<'a> {
             console,
             experiment,
             jobs,
+            row: None,
             state: Mutex::default(),
         }
+    }
+
+    /// The same with a table, in which all jobs count for `row` if it is given, else for their arms.
+    #[must_use]
+    pub(crate) fn with_table(mut self, table: Table, row: Option<&'a str>) -> Self {
+        self.row = row;
+        self.with_state(|state| state.table = Some(table));
+        self
+    }
+
+    /// The table as it is now.
+    pub(crate) fn into_table(self) -> Option<Table> {
+        self.with_state(|state| state.table.take())
+    }
+
+    /// Changes the row of `job` and draws the table.
+    fn draw(&self, job: &Job, change: impl FnOnce(&mut Table, &str)) {
+        let row = self.row.unwrap_or(&job.arm);
+        let text = format!("{}: {}", self.experiment, job.arm);
+        self.with_state(|state| match &mut state.table {
+            None => self.console.bar().set_message(text),
+            Some(table) => {
+                change(table, row);
+                self.console.show(table, &text);
+            }
+        });
     }
 
     fn with_state<T>(&self, update: impl FnOnce(&mut State) -> T) -> T {
@@ -59,6 +90,9 @@ impl Progress for RunProgress<'_> {
         let before = self.with_state(|state| state.finished_units.insert(key(job), done));
         let more = done.saturating_sub(before.unwrap_or(0)) * job.cells.len();
         self.console.bar().inc(more as u64);
+        self.draw(job, |table, row| {
+            table.advance(row, more as f64 / length(job) as f64);
+        });
         let unit = job.net().map_or("cell", |net| net.train.length.unit());
         self.console.detail(&format!(
             "{}: `{}`: {unit} {done} of {}, {}",
@@ -72,8 +106,7 @@ impl Progress for RunProgress<'_> {
 
 impl Events for RunProgress<'_> {
     fn job_started(&self, job: &Job) {
-        let bar = self.console.bar();
-        bar.set_message(format!("{}: {}", self.experiment, job.arm));
+        self.draw(job, |table, row| table.begin(row, job.cells.len()));
     }
 
     fn job_done(&self, job: &Job, records: &[CellRecord]) {
@@ -85,6 +118,11 @@ impl Events for RunProgress<'_> {
         // Cells that diverged or failed skip their remaining epochs.
         let skipped = length(job).saturating_sub(reached) * job.cells.len();
         self.console.bar().inc(skipped as u64);
+        let part = (reached * job.cells.len()) as f64 / length(job) as f64;
+        self.draw(job, |table, row| {
+            table.end(row, job.cells.len(), part);
+            table.add(records.iter());
+        });
         if self.console.bar().is_hidden() {
             self.console.info(&format!(
                 "{}: finished job {finished} of {} (`{}`, {}{})",
@@ -105,6 +143,7 @@ impl Events for RunProgress<'_> {
 
     fn job_elsewhere(&self, job: &Job) {
         self.console.bar().inc(units(job));
+        self.draw(job, |table, row| table.done_elsewhere(row, job.cells.len()));
         let (name, cells) = (self.experiment, counted(job.cells.len(), "cell"));
         self.console.detail(&format!(
             "{name}: another process trained {cells} of `{}`",

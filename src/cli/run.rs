@@ -18,7 +18,7 @@ use crate::record::CellRecord;
 use crate::report::{Derived, REPORT_FILE, answer, changed_by, claims_text, unchanged};
 use crate::run::share::Sharing;
 use crate::run::{RunOptions, RunReport, looks as looks_file, runs};
-use crate::spec::{Claim, Spec};
+use crate::spec::{Claim, Metric, Spec};
 use crate::text::counted;
 use crate::trainer::StopFlag;
 use std::collections::BTreeSet;
@@ -415,12 +415,27 @@ impl Run<'_> {
             true => weights::trainer(device, settings.isolate, jobs, &folder)?,
             false => trainer::trainer_of(spec, device, settings.isolate, jobs, &folder)?,
         };
-        let progress = RunProgress::new(self.console, &spec.name, work.jobs.len());
+        let mut progress = RunProgress::new(self.console, &spec.name, work.jobs.len());
+        if self.console.table_size().is_some() {
+            let metric = shown_metric(spec).filter(|_| !self.until.until_decided);
+            progress = progress.with_table(work.table(&folder, metric, settings)?, None);
+        }
         let (plan, stop) = (&work.plan, &self.stop);
         Ok(run_recorded(
             plan, &*trainer, &options, &progress, stop, &setting,
         )?)
     }
+}
+
+/// The quantity whose mean is shown while an experiment runs: that of its first primary contrast. None with
+/// planned looks, because what is seen between them must not end a run.
+pub(super) fn shown_metric(spec: &Spec) -> Option<Metric> {
+    if spec.looks.is_some() {
+        return None;
+    }
+    let primary = spec.contrasts.iter().find(|contrast| contrast.primary);
+    let first = primary.or(spec.contrasts.first());
+    first.map(|contrast| contrast.metric.clone())
 }
 
 /// Writes the derived files of an experiment, the overview and the pages of the claims.

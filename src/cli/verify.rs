@@ -137,7 +137,7 @@ pub(super) fn verify(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             true => {
                 console.print(&format!("ok {name}: {text}{}\n", check.extent()))?;
                 if args.adopt {
-                    let adopted = adopt::adopt(&check.plan, &results, found.compared)?;
+                    let adopted = adopt::adopt(&check.plan, &results, found.compared, console)?;
                     console.print(&format!("{adopted}\n"))?;
                 }
             }

@@ -2,10 +2,11 @@
 
 use super::arguments::RunSettings;
 use super::exit::Failure;
+use super::live::Table;
 use crate::plan::{ArmJobs, Outline, Plan};
 use crate::provenance::fingerprint;
 use crate::run::{Damage, Line, journal, runs};
-use crate::spec::Spec;
+use crate::spec::{Metric, Spec};
 use crate::trainer::Job;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -52,6 +53,28 @@ impl Work {
     /// Number of cells that a run would train.
     pub(crate) fn to_train(&self) -> usize {
         self.jobs.iter().map(|job| job.cells.len()).sum()
+    }
+
+    /// What is done of each arm, with the mean of `metric` over the finished cells whose records are kept in
+    /// `folder`.
+    ///
+    /// # Errors
+    /// If existing records cannot be read.
+    pub(crate) fn table(
+        &self,
+        folder: &Path,
+        metric: Option<Metric>,
+        settings: &RunSettings,
+    ) -> Result<Table, Failure> {
+        let cells = self.jobs.iter().flat_map(|job| &job.cells);
+        let missing: BTreeSet<&str> = cells.map(|cell| cell.id.as_str()).collect();
+        let mut table = Table::of_arms(&self.plan, &missing, metric);
+        if !settings.fresh {
+            let (lines, _) = journal::read(folder, &self.plan)?;
+            let kept = |line: &&Line| !missing.contains(&**line.id());
+            table.add(lines.values().filter(kept).map(Line::record));
+        }
+        Ok(table)
     }
 }
 

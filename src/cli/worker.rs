@@ -105,7 +105,11 @@ pub(super) fn worker(args: &Args, console: &Arc<Console>) -> Result<Code, Failur
             results: results.folder.clone(),
             sharing,
         };
-        let progress = RunProgress::new(console, &spec.name, work.jobs.len());
+        let mut progress = RunProgress::new(console, &spec.name, work.jobs.len());
+        if console.table_size().is_some() {
+            let table = work.table(&home, run::shown_metric(&spec), settings)?;
+            progress = progress.with_table(table, None);
+        }
         let report = run_recorded(&work.plan, &*trainer, &options, &progress, &stop, &setting)?;
         if report.stopped {
             return Err(signals::stopped(&spec.name));

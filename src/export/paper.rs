@@ -38,7 +38,7 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 #[error("cannot make `{0}`: {1}")]
 pub struct PaperError(&'static str, minijinja::Error);
 
-/// The contrasts as a table for LaTeX, with the packages booktabs and siunitx.
+/// The contrasts as a table for LaTeX, with the packages array, booktabs and siunitx.
 ///
 /// # Errors
 /// If the template does not fit, which is a defect of the program.

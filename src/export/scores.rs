@@ -98,7 +98,8 @@ pub(super) fn values(epoch: &EpochRecord) -> Vec<(&'static str, &str, f64)> {
     all
 }
 
-/// The table as CSV, without rounding. Absent values are empty fields.
+/// The table as CSV, without rounding. Absent values are empty fields. Whole numbers have a decimal point,
+/// because readers that look at the first lines only would take a column of them for integers.
 pub fn csv(scores: &[Score<'_>]) -> String {
     let has_steps = scores.iter().any(|score| score.step.is_some());
     let columns = COLUMNS
@@ -106,7 +107,7 @@ pub fn csv(scores: &[Score<'_>]) -> String {
         .filter(|name| has_steps || *name != "step");
     let mut out = columns.collect::<Vec<_>>().join(",") + "\n";
     for score in scores {
-        let rate = score.rate.map_or(String::new(), |rate| rate.to_string());
+        let rate = score.rate.map_or(String::new(), |rate| format!("{rate:?}"));
         let step = match score.step {
             Some(step) => format!(",{step}"),
             None => if has_steps { "," } else { "" }.to_owned(),
@@ -114,7 +115,7 @@ pub fn csv(scores: &[Score<'_>]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "{},{},{},{rate},{}{step},{},{},{},{}",
+            "{},{},{},{rate},{}{step},{},{},{:?},{}",
             field(score.experiment),
             field(score.arm),
             score.seed,

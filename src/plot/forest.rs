@@ -119,9 +119,11 @@ impl RowText {
         let mut left = wrap(&row.condition, SMALL, room);
         let condition = left.len();
         left.extend(wrap(&row.compared, SMALL, room));
-        let mut right = vec![row.numbers.clone()];
-        right.extend(wrap(&row.words, SMALL * BOLD, WIDTH - EDGE - NUMBERS));
-        let verdict = 1..right.len();
+        let room = WIDTH - EDGE - NUMBERS;
+        let mut right = wrap(&row.numbers, SMALL, room);
+        let numbers = right.len();
+        right.extend(wrap(&row.words, SMALL * BOLD, room));
+        let verdict = numbers..right.len();
         right.push(format!("n = {}", row.seeds));
         Self {
             left,
@@ -403,11 +405,12 @@ mod tests {
         let mut long = accuracy("ReLU", 0.1, 0.4, Verdict::Supported);
         long.compared = "many words ".repeat(20).trim().to_owned();
         long.words = "supported, but too small to matter (fragile)".to_owned();
+        long.numbers = "0.000000 (\u{2212}0.000028 to +0.000028)".to_owned();
         let text = RowText::of(&long);
         assert!(text.left.len() > 4, "{:?}", text.left);
         let whole = text.left[text.condition..].join(" ");
         assert_eq!(whole, long.compared);
-        assert!(text.right.len() > 2);
+        assert!(text.right.len() > 4, "{:?}", text.right);
         let fits = |lines: &[String], room: f64| lines.iter().all(|l| text_width(l, SMALL) <= room);
         let room = (WIDTH - EDGE - NUMBERS) / BOLD;
         assert!(fits(&text.left, AXIS[0] - EDGE) && fits(&text.right, room));

@@ -174,8 +174,7 @@ pub(super) fn identities(claim: &Claim, summaries: &[&Summary]) -> Option<String
     ))
 }
 
-const PROBES: &str = "*Mean* is the mean over seeds; if a probe has several blocks or steps, from the one \
-with the smallest mean to the one with the largest. *Largest* is the largest value of any seed and block.";
+const PROBES: &str = include_str!("templates/probes.md").trim_ascii_end();
 
 /// One row per arm and probe of the claim; `None` without any.
 pub(super) fn probes(claim: &Claim, summaries: &[&Summary]) -> Option<String> {

@@ -10,12 +10,7 @@ use crate::text::markdown::Align::{Left, Right};
 use crate::text::markdown::{NO_VALUE, Table};
 use crate::text::number::{decimals, interval, signed};
 
-const EFFECTS: &str = "Main effects compare each level with the first level of its factor, averaged over \
-the other factors. Interactions compare such an effect between a level of another factor and its first \
-level. Positive is better for the level named first. A main effect is an average. Read it only where the \
-interactions with the other factors are excluded, which means that their 95 % intervals lie inside the \
-margin. These effects are descriptive: they are not tested, and the intervals are not adjusted for their \
-number. The planned tests are under *Contrasts*.";
+const EFFECTS: &str = include_str!("templates/effects.md").trim_ascii_end();
 
 /// The section; empty without factors.
 pub(super) fn section(summary: &Summary) -> Vec<String> {

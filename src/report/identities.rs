@@ -19,9 +19,7 @@ pub(super) fn section(summary: &Summary) -> Vec<String> {
     ]
 }
 
-pub(super) const READING: &str = "An identity is confirmed if its error is at most the bound in every arm \
-where it must hold, and above the bound in every arm where it must fail, at every seed and on every \
-device. The table shows the largest error of the former arms and the smallest of the latter.";
+pub(super) const READING: &str = include_str!("templates/identities.md").trim_ascii_end();
 
 /// The number of confirmed identities, and the arms that differ from the others.
 pub(super) fn answer(all: &[IdentitySummary]) -> String {

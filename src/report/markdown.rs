@@ -49,6 +49,10 @@ pub fn report(summary: &Summary, figures: &[FigureKind]) -> String {
     parts.push("## How this was made".to_owned());
     parts.push(made(summary));
     parts.extend(design::shared(summary));
+    if let Some(cite) = cite(summary) {
+        parts.push("## Cite this result".to_owned());
+        parts.push(cite);
+    }
     let parts: Vec<&str> = parts
         .iter()
         .map(|p| p.trim_end())
@@ -74,26 +78,19 @@ pub(super) fn arms(summary: &Summary) -> Vec<String> {
     parts
 }
 
-const MOMENTS: &str = "Test accuracy (%) at other evaluations of the same runs. *Best* is the largest \
-over the evaluations of each seed. It is chosen on the test scores, so it is too optimistic. It is \
-shown for comparison with publications that report it; no choice or verdict uses it.";
+const CITE: &str = include_str!("templates/cite.md").trim_ascii_end();
 
-const IMPROVEMENT: &str = "The improvement is the difference between treatment and control at the same \
-seed. Positive is better for the treatment: {signs}. The margin is the smallest difference that matters. \
-Finding and verdict are read off the t interval over seeds; the level of primary contrasts allows \
-for their number. Contrasts that are not primary are exploratory: they have a finding and no verdict.";
+const MOMENTS: &str = include_str!("templates/moments.md").trim_ascii_end();
 
-const AGAIN: &str = "*Training again* means other seeds on this data set; this interval decides. *New \
-data* means other images of the same kind; this interval, at the same level, decides nothing, but a \
-verdict says whether it agrees.";
+const IMPROVEMENT: &str = include_str!("templates/improvement.md").trim_ascii_end();
 
-const FROM_FOLDS: &str = "The interval for new data comes from the test folds, whose differences are \
-correlated because they share training images (Nadeau and Bengio 2003).";
+const AGAIN: &str = include_str!("templates/again.md").trim_ascii_end();
 
-const FROM_IMAGES: &str = "The interval for new data comes from seeds and test images together; the training images stay the same.";
+const FROM_FOLDS: &str = include_str!("templates/from_folds.md").trim_ascii_end();
 
-const NOT_KNOWN: &str = "The interval for new data is *not known* without test folds, except for accuracy \
-after the last epoch from records that list the misclassified images.";
+const FROM_IMAGES: &str = include_str!("templates/from_images.md").trim_ascii_end();
+
+const NOT_KNOWN: &str = include_str!("templates/not_known.md").trim_ascii_end();
 
 const SIGNS_OF_SCORES: &str =
     "treatment minus control for accuracy, control minus treatment for NLL and ECE";
@@ -101,23 +98,9 @@ const SIGNS_OF_SCORES: &str =
 const SIGNS_OF_METRICS: &str = "treatment minus control for metrics where higher is better, control minus \
 treatment for others";
 
-const FACTORIAL: &str = "The effect of a factor is the improvement of one of its levels over another. \
-Per seed, it is the mean over the cells of the other factors. An interaction is the difference between \
-two such improvements: the improvement at one level of the other factor minus that at another.";
+const FACTORIAL: &str = include_str!("templates/factorial.md").trim_ascii_end();
 
-const CHECKS: &str = "These numbers decide nothing. The p-values of primary contrasts are adjusted for \
-their number (Holm); those of exploratory contrasts are not.
-
-- BCa interval: bias-corrected and accelerated bootstrap interval of the mean, at the level of the t \
-interval.
-- p difference: two-sided sign-flip (randomization) test; small means different.
-- p equivalence: two one-sided t tests (TOST); small means inside the margin.
-- p outside: two-sided t test against the nearer end of the margin; small means outside the margin.
-- d_z: mean of the paired differences divided by their SD, with Hedges' correction.
-- Detectable difference: the smallest true difference that these pairs would show with 80 % power at this \
-spread.
-- Detectable margin: the smallest margin inside which the interval would lie with 80 % power if there is \
-no true difference.";
+const CHECKS: &str = include_str!("templates/checks.md").trim_ascii_end();
 
 /// A collapsed table of the changes at the end of training; `None` if no contrast is read there.
 pub(super) fn settled(summary: &Summary) -> Option<String> {
@@ -374,6 +357,21 @@ pub(super) fn probe_text(summary: &Summary) -> String {
     };
     format!(
         "Mean ± SD over seeds at the chosen learning rate. *Largest* is the largest value of any seed{decides}."
+    )
+}
+
+/// How to name this result, and how to check that the records are those; `None` if there is no file of records.
+pub(super) fn cite(summary: &Summary) -> Option<String> {
+    const DIGITS: usize = 12;
+    let short = summary.records_sha256.as_ref()?.get(..DIGITS)?;
+    let version = summary.version.as_ref();
+    let program = version.map_or("ablate".to_owned(), |version| format!("ablate {version}"));
+    let bibtex = (summary.changes).command_on_results("export bibtex", &summary.name);
+    Some(
+        CITE.replace("{program}", &program)
+            .replace("{name}", &summary.name)
+            .replace("{short}", short)
+            .replace("{bibtex}", &bibtex),
     )
 }
 

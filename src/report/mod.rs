@@ -102,9 +102,20 @@ pub enum DeriveError {
     },
 }
 
+/// Where the records of a report come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Name of the GPU or driver behind the device, if it is not a CPU.
+    pub adapter: Option<String>,
+    /// Version of the program that trained the cells.
+    pub version: Option<String>,
+    /// SHA-256 of the file of records.
+    pub records_sha256: Option<String>,
+}
+
 /// Derives the files of a results folder. Equal input gives equal bytes, whatever the order of the
-/// records. `adapter` is the name of the GPU or driver behind the device, if it is not a CPU;
-/// `seed_check` what is known of the seeds of a program; `shared` lists the cells in common with other
+/// records. `origin` says where the records come from, if they are in a file; `seed_check` is
+/// what is known of the seeds of a program; `shared` lists the cells in common with other
 /// experiments; `kinds` is the kind of machine that trained each cell, by its id.
 ///
 /// # Errors
@@ -112,7 +123,7 @@ pub enum DeriveError {
 pub fn derive(
     spec: &Spec,
     records: &[CellRecord],
-    adapter: Option<&str>,
+    origin: Option<&Origin>,
     seed_check: Option<&SeedCheck>,
     shared: Vec<SharedCells>,
     kinds: &BTreeMap<String, String>,
@@ -120,7 +131,10 @@ pub fn derive(
     let mut summary = summarize_checked(spec, records, seed_check)?;
     let machines = machine_warnings(records, &summary, kinds);
     summary.warnings.extend(machines);
-    summary.adapter = adapter.map(str::to_owned);
+    let origin = origin.cloned().unwrap_or_default();
+    summary.adapter = origin.adapter;
+    summary.version = origin.version;
+    summary.records_sha256 = origin.records_sha256;
     summary.shared = shared;
     let cells = Cells::new(spec, records)?;
     let figures = plot::figures(spec, &cells, &summary)?;

@@ -8,11 +8,7 @@ use crate::text::markdown::{NO_VALUE, Table};
 use crate::text::number::{decimals, interval, level, signed};
 
 /// The explanation above the table.
-pub(super) const SETTLING: &str = "Change of the improvement over the last 30 % of the evaluations, at \
-least three, by a straight line per seed. The limit is half the margin. A difference *moves* if its change \
-exceeds the limit and the interval excludes 0. It has *settled* if the interval lies inside the limit. \
-Otherwise the seeds do not show which. Unless the difference has settled, the verdict is one *after* this \
-length of training.";
+pub(super) const SETTLING: &str = include_str!("templates/settling.md").trim_ascii_end();
 
 /// One sentence on whether the difference has settled; `None` for a contrast that is not judged because it
 /// names its own evaluation or has no decision.

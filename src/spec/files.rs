@@ -33,7 +33,8 @@ impl Spec {
             Some((base, origin)) => {
                 let within = |error: SpecError| {
                     let message = format!("names an experiment that is not valid: {error}");
-                    SpecError::new(path, &Diagnostic::said(&message).at(&origin))
+                    let fault = Diagnostic::said(&message).at(&origin);
+                    SpecError::new(path, &fault).because_of(error)
                 };
                 let base_path = find(&base, path.parent().unwrap_or(path)).map_err(within)?;
                 let inherited = document(&base_path)?;

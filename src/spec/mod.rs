@@ -8,6 +8,7 @@
 
 mod changes;
 mod design;
+mod excerpt;
 mod files;
 mod parse;
 mod registry;
@@ -29,7 +30,7 @@ pub use design::metric::{Measure, Metric, ProgramMetric, part_words};
 pub use design::quantities::{Axis, Direction, Parts, QUANTITIES, Quantity, Timing, Unit};
 pub use files::{all, find, names};
 pub(crate) use parse::diagnostic::nearest;
-pub use parse::error::SpecError;
+pub use parse::error::{Mistake, SpecError};
 pub use parse::overrides::{Override, OverrideError};
 pub use registry::Registry;
 pub use resolved::{RESOLVED_FILE, Source};

@@ -95,7 +95,9 @@ impl Done {
     #[track_caller]
     pub(crate) fn with_one_error(self) -> Self {
         assert!(self.err.starts_with("error: "), "{self:#?}");
-        assert_eq!(self.err.lines().count(), 1, "{self:#?}");
+        // Lines of an excerpt are indented.
+        let lines = self.err.lines().filter(|line| !line.starts_with(' '));
+        assert_eq!(lines.count(), 1, "{self:#?}");
         assert_eq!(self.out, "", "{self:#?}");
         self
     }

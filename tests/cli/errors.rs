@@ -96,6 +96,24 @@ fn subset_larger_than_the_training_split_is_rejected() {
 }
 
 #[test]
+fn every_verb_shows_all_mistakes_of_a_file() {
+    let bench = Bench::new();
+    let text = TINY.replace("seeds = 3", "seeds = \"three\"");
+    bench.write(
+        "experiments/tiny.toml",
+        text.replace("epochs = 2", "epoch = 2"),
+    );
+    for verb in ["run", "check", "plan"] {
+        let done = bench.run(&format!("{verb} tiny")).ends(2);
+        let done = (done.says("`seeds` must be a number"))
+            .says("did you mean `train.epochs`?")
+            .says("| epoch = 2\n")
+            .says("| ^^^^^\n");
+        assert!(done.err.ends_with("\n\n2 mistakes\n"), "{done:#?}");
+    }
+}
+
+#[test]
 fn check_reports_every_bad_file() {
     let bench = Bench::new();
     bench.write(
@@ -104,7 +122,8 @@ fn check_reports_every_bad_file() {
     );
     bench.write("experiments/b.toml", "not toml");
     let done = bench.run("check").ends(2).shows("ok experiments/tiny.toml");
-    let errors: Vec<&str> = done.err.lines().collect();
+    let lines = done.err.lines().filter(|line| !line.starts_with(' '));
+    let errors: Vec<&str> = lines.collect();
     assert_eq!(errors.len(), 2, "{done:#?}");
     assert!(
         errors[0].starts_with("error: experiments/a.toml:"),

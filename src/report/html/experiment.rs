@@ -145,6 +145,7 @@ pub(in crate::report) fn experiment_html(shown: &Shown<'_>) -> Result<String, Pa
     about.extend(design::shared(summary));
     let design = joined(about);
     let made = joined(vec![markdown::made(summary)]);
+    let cite = markdown::cite(summary).map(|text| joined(vec![text]));
     let changed = changes::opening(summary).map(|text| joined(vec![text]));
     let no_contrast = summary
         .primary()
@@ -208,6 +209,7 @@ pub(in crate::report) fn experiment_html(shown: &Shown<'_>) -> Result<String, Pa
             checks,
             design,
             made,
+            cite,
             markdown_file => REPORT_FILE,
             cells => shown.records.len(),
             csv => cells::address(&csv),

@@ -33,7 +33,7 @@ pub(in crate::spec) struct ContrastTable {
     #[serde(default)]
     when: WhenTable,
     expect: Expect,
-    margin: f64,
+    pub(in crate::spec) margin: f64,
     #[serde(default = "on")]
     primary: bool,
     note: Option<String>,

@@ -36,6 +36,18 @@ enum What {
     Said(String),
 }
 
+/// What would repair a mistake.
+pub(in crate::spec) enum Cure {
+    /// Another name for the key.
+    Rename { to: String },
+    /// To leave the key out.
+    Remove,
+    /// A key in the table.
+    Add { name: String },
+    /// Another value: a valid text if one is known, and whether it is most likely meant.
+    Replace { with: Option<String>, meant: bool },
+}
+
 impl Diagnostic {
     fn new(what: What) -> Self {
         Self {
@@ -129,6 +141,53 @@ impl Diagnostic {
         self
     }
 
+    /// Its location, where known.
+    pub(in crate::spec) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
+    }
+
+    /// What would repair it.
+    pub(in crate::spec) fn cure(&self) -> Cure {
+        match &*self.what {
+            What::UnknownKey { name, valid } => match nearest(name, valid) {
+                Some(near) => Cure::Rename {
+                    to: near.to_owned(),
+                },
+                None => Cure::Remove,
+            },
+            What::MissingKey { name, .. } => Cure::Add { name: name.clone() },
+            What::UnknownValue { value, valid } => {
+                let near = nearest(value, valid);
+                Cure::Replace {
+                    with: near
+                        .or(valid.first().map(String::as_str))
+                        .map(str::to_owned),
+                    meant: near.is_some(),
+                }
+            }
+            What::WrongType { .. } | What::Said(_) => Cure::Replace {
+                with: None,
+                meant: false,
+            },
+        }
+    }
+
+    /// What a value of the wrong type should be.
+    pub(in crate::spec) fn expected(&self) -> Option<&str> {
+        match &*self.what {
+            What::WrongType { expected, .. } => Some(expected),
+            _ => None,
+        }
+    }
+
+    /// Whether it says something about the value of another key, `key`.
+    pub(in crate::spec) fn mentions(&self, key: &str) -> bool {
+        match &*self.what {
+            What::Said(message) => message.contains(&format!("`{key}`")),
+            _ => false,
+        }
+    }
+
     pub(in crate::spec) fn is_missing_key(&self) -> bool {
         matches!(*self.what, What::MissingKey { .. })
     }
@@ -149,6 +208,14 @@ impl Diagnostic {
         }
     }
 
+    /// The experiment that the file extends and the line there, if the mistake is in that one.
+    pub(in crate::spec) fn in_base(&self) -> Option<(&str, usize)> {
+        match &self.origin.as_ref()?.place {
+            Location::Base { name, line, .. } => Some((name, *line)),
+            _ => None,
+        }
+    }
+
     /// The full dotted key; empty for the file as a whole.
     pub(in crate::spec) fn key(&self) -> String {
         let key = self.origin.as_ref().map_or("", |origin| &origin.key);
@@ -160,8 +227,17 @@ impl Diagnostic {
 
     /// The message: what is wrong, where, and what to do.
     pub(in crate::spec) fn message(&self) -> String {
+        self.message_with(&self.inherited())
+    }
+
+    /// The message without the line of a base, for a reader who sees that line.
+    pub(in crate::spec) fn message_at_line(&self) -> String {
+        self.message_with("")
+    }
+
+    fn message_with(&self, inherited: &str) -> String {
         let sentence = self.sentence();
-        let context = format!("{}{}", self.context, self.inherited());
+        let context = format!("{}{inherited}", self.context);
         match self.typed() {
             Some(text) => format!("`--set {}`: {sentence}{context}", brief(text)),
             None => format!("{sentence}{context}"),

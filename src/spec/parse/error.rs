@@ -12,6 +12,35 @@ pub struct SpecError {
     line: Option<usize>,
     key: Option<String>,
     message: String,
+    mistakes: Vec<Mistake>,
+}
+
+/// One of the mistakes of a spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file with the mistake: the spec's, or the one that it extends.
+    pub file: PathBuf,
+    /// The line in `file`, from 1.
+    pub line: Option<usize>,
+    /// The full dotted key.
+    pub key: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl Mistake {
+    fn new(file: &Path, fault: &Diagnostic) -> Self {
+        let (file, line) = match fault.in_base() {
+            Some((name, line)) => (file.with_file_name(format!("{name}.toml")), Some(line)),
+            None => (file.to_owned(), fault.line()),
+        };
+        Self {
+            file,
+            line,
+            key: fault.key(),
+            message: fault.message_at_line(),
+        }
+    }
 }
 
 impl SpecError {
@@ -22,6 +51,7 @@ impl SpecError {
             line: None,
             key: None,
             message: message.into(),
+            mistakes: Vec::new(),
         }
     }
 
@@ -31,7 +61,24 @@ impl SpecError {
             line: fault.line(),
             key: Some(fault.key()).filter(|key| !key.is_empty()),
             message: fault.message(),
+            mistakes: vec![Mistake::new(file, fault)],
         }
+    }
+
+    /// The same error, which knows that the mistakes of `file` are `all`, if there are any.
+    pub(in crate::spec) fn with(mut self, file: &Path, all: &[Diagnostic]) -> Self {
+        if !all.is_empty() {
+            self.mistakes = all.iter().map(|fault| Mistake::new(file, fault)).collect();
+            // Those of the file that it extends come first, those without a line last.
+            (self.mistakes).sort_by_key(|m| (m.file == file, m.line.is_none(), m.line));
+        }
+        self
+    }
+
+    /// The same error, whose mistakes are those of `other`.
+    pub(in crate::spec) fn because_of(mut self, other: Self) -> Self {
+        self.mistakes = other.mistakes;
+        self
     }
 
     /// The spec file.
@@ -47,6 +94,11 @@ impl SpecError {
     /// The full dotted key; items of arrays of tables by name, as in `arms[no-bias].set.train.epochs`.
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// All mistakes that were found, in the order of lines; none if the file cannot be read.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
     }
 
     /// What is wrong and what to do, without the file and line.

@@ -9,4 +9,5 @@ pub(in crate::spec) mod merge;
 pub(in crate::spec) mod node;
 pub(in crate::spec) mod overrides;
 pub(in crate::spec) mod reader;
+pub(in crate::spec) mod recovery;
 pub(in crate::spec) mod scalar;

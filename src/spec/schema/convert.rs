@@ -14,103 +14,23 @@ use crate::spec::parse::overrides::Override;
 use crate::spec::parse::reader::read;
 use crate::spec::registry::Registry;
 use crate::spec::resolved::Resolved;
+use crate::spec::schema::assemble::Parts;
 use crate::spec::schema::program::{self, PROGRAM, SET};
 use crate::spec::schema::tables::{
-    ArmTable, Document, NetTables, OneOrMany, PublishedTable, SetTable, TrainTable,
+    ArmTable, Document, NetTables, PublishedTable, SetTable, TrainTable,
 };
 use crate::spec::schema::validate;
-use crate::spec::{Arm, CLAIMS_FILE, Changes, ProgramDesign, Published, Source, Spec, SpecError};
+use crate::spec::{Arm, CLAIMS_FILE, Changes, ProgramDesign, Published, Source, Spec};
 use ablate_models::ConfigError;
 use ablate_models::zoo::{ModelConfig, PRESETS};
+use std::mem::take;
 use std::path::Path;
 
-impl Spec {
-    /// Reads and checks the spec `name` from `text`. `path` appears in errors only. The file must also
-    /// be valid without the overrides.
-    ///
-    /// # Errors
-    /// At the first mistake, with its line, its key and advice.
-    pub fn parse(
-        name: &str,
-        path: &Path,
-        text: &str,
-        overrides: &[Override],
-    ) -> Result<Self, SpecError> {
-        Self::parse_with(Registry::installed(), name, path, text, overrides)
-    }
-
-    /// [`Self::parse`] with the kinds of models of `registry`.
-    ///
-    /// # Errors
-    /// As for [`Self::parse`].
-    pub fn parse_with(
-        registry: &Registry,
-        name: &str,
-        path: &Path,
-        text: &str,
-        overrides: &[Override],
-    ) -> Result<Self, SpecError> {
-        Self::parse_beside(registry, None, name, path, text, overrides)
-    }
-
-    /// [`Self::parse_with`] that also checks that the claims and identities are declared in `claims`.
-    pub(in crate::spec) fn parse_beside(
-        registry: &Registry,
-        claims: Option<&Claims>,
-        name: &str,
-        path: &Path,
-        text: &str,
-        overrides: &[Override],
-    ) -> Result<Self, SpecError> {
-        let root = Node::document(text).map_err(|fault| SpecError::new(path, &fault))?;
-        Self::of_document(registry, claims, name, path, &root, overrides)
-    }
-
-    /// [`Self::parse_beside`] of a parsed file, merged onto the one that it extends.
-    pub(in crate::spec) fn of_document(
-        registry: &Registry,
-        claims: Option<&Claims>,
-        name: &str,
-        path: &Path,
-        root: &Node,
-        overrides: &[Override],
-    ) -> Result<Self, SpecError> {
-        let build = |overrides: &[Override]| build(registry, claims, name, path, root, overrides);
-        let plain = build(&[]).map_err(|fault| SpecError::new(path, &fault))?;
-        let with = |overrides: &[Override]| {
-            build(overrides).map_err(|fault| SpecError::new(path, &fault.after(overrides)))
-        };
-        if overrides.is_empty() {
-            return Ok(plain);
-        }
-        let changed = with(overrides)?;
-        let (seeds, keys): (Vec<_>, Vec<_>) =
-            (overrides.iter().cloned()).partition(Override::sets_seeds);
-        // Overrides that change nothing are no changes, so they make no variant.
-        Ok(
-            match keys.is_empty() || !with(&keys)?.asks_the_same(&plain) {
-                true => changed.noting_seeds_of(&plain),
-                false => with(&seeds)?.noting_seeds_of(&plain),
-            },
-        )
-    }
-
-    /// Whether it has the arms, contrasts and program of `other`.
-    fn asks_the_same(&self, other: &Self) -> bool {
-        (&self.arms, &self.contrasts, &self.program)
-            == (&other.arms, &other.contrasts, &other.program)
-    }
-
-    /// The same spec with the seeds of its file `plain` among its changes, if it has others.
-    fn noting_seeds_of(mut self, plain: &Self) -> Self {
-        let in_file = plain.changes.seeds_in_file.as_ref();
-        let in_file = in_file.unwrap_or(&plain.seeds).clone();
-        self.changes.seeds_in_file = (self.seeds != in_file).then_some(in_file);
-        self
-    }
-}
-
-fn build(
+/// The checked spec of the file `root` with `overrides`.
+///
+/// # Errors
+/// At the first mistake.
+pub(in crate::spec) fn build(
     registry: &Registry,
     claims: Option<&Claims>,
     name: &str,
@@ -118,30 +38,15 @@ fn build(
     root: &Node,
     overrides: &[Override],
 ) -> Result<Spec, Diagnostic> {
-    let mut root = root.clone();
-    let resolved = Resolved::take(&mut root, path)?;
-    let name = resolved.name.as_deref().unwrap_or(name);
-    if !checks::is_name(name) {
-        return Err(Diagnostic::said(
-            "the name of a spec file must be lower-case letters, digits and `-`, as in \
-             `bn-bias.toml`",
-        ));
-    }
-    if CLAIMS_FILE.strip_suffix(".toml") == Some(name) {
-        return Err(Diagnostic::said(
-            "is the name of the file of claims; rename the experiment",
-        ));
-    }
-    if let Some(extends) = root.get(EXTENDS) {
-        let message = "names another file, which only a spec in a file can have";
-        return Err(Diagnostic::said(message).at(&extends.origin));
-    }
-    for set in overrides {
-        merge(&mut root, set.node().clone());
-    }
-    let all = resolved.overrides.iter().chain(overrides);
-    let all_overrides: Vec<Override> = all.filter(|set| !set.sets_seeds()).cloned().collect();
-    let document: Document = read(&root)?;
+    let prepared = Prepared::new(name, path, root, overrides)?;
+    let folder = prepared.folder(path).to_owned();
+    let Prepared {
+        root,
+        name,
+        resolved,
+        overrides,
+    } = prepared;
+    let mut document: Document = read(&root)?;
     let program = match program::is_program(&root) {
         true => Some(program::design(&root)?),
         false => {
@@ -149,19 +54,17 @@ fn build(
             None
         }
     };
-    let seeds = match document.seeds {
-        OneOrMany::One(count) => validate::counted_seeds(count),
-        OneOrMany::Many(list) => validate::listed_seeds(list),
-    };
-    let crossing = Crossing::new(&root, document.factors, &document.exclude)?;
+    let seeds = document.seeds();
+    let factors = take(&mut document.factors);
+    let crossing = Crossing::new(&root, factors, &document.exclude)?;
     let base = Base {
         registry,
         root: &root,
-        folder: (resolved.file.as_deref().unwrap_or(path).parent()).unwrap_or(Path::new("")),
-        overrides: &all_overrides,
+        folder: &folder,
+        overrides: &overrides,
         program: program.as_ref(),
     };
-    let arms = base.arms(&crossing, document.arms)?;
+    let arms = base.arms(&crossing, take(&mut document.arms))?;
     validate::arm_names(&arms).map_err(|error| locate(&root, &error))?;
     let design = Design {
         crossing: &crossing,
@@ -172,45 +75,36 @@ fn build(
     let written = root.get("contrasts").map_or(&[][..], Node::items);
     let names = document.contrasts.iter().map(|table| table.name.as_str());
     validate::contrast_names(names).map_err(|error| locate(&root, &error))?;
-    let contrasts = (document.contrasts.into_iter().zip(written))
+    let contrasts = (take(&mut document.contrasts).into_iter().zip(written))
         .map(|(table, node)| design.contrast(table, node))
         .collect::<Result<_, _>>()?;
     let written = root.get("published").map_or(&[][..], Node::items);
-    let published = (document.published.into_iter().zip(written))
+    let published = (take(&mut document.published).into_iter().zip(written))
         .map(|(table, node)| published(&design, table, node))
         .collect::<Result<_, _>>()?;
-    let figure = match (document.figure, root.get("figure")) {
+    let figure = match (document.figure.take(), root.get("figure")) {
         (Some(table), Some(node)) => Some(design.figure(table, node)?),
         _ => None,
     };
-    let spec = Spec {
-        figure,
-        name: name.to_owned(),
+    let parts = Parts {
+        name,
         path: path.to_owned(),
-        title: document.title,
-        question: document.question,
-        claim: document.claim,
-        bears_on: document.bears_on,
-        sentence: document.sentence,
-        reading: document.reading,
-        designed: document.designed,
-        designed_reason: document.designed_reason,
-        suites: document.suites,
         seeds: seeds.map_err(|error| locate(&root, &error))?,
-        looks: None,
         factors: crossing.factors,
         arms,
         contrasts,
-        identities: document.identities,
         published,
+        figure,
         program,
+    };
+    let spec = Spec {
         changes: Changes {
-            set: all_overrides.iter().map(Override::to_string).collect(),
+            set: overrides.iter().map(Override::to_string).collect(),
             seeds_in_file: resolved.seeds_in_file,
             device: resolved.device,
             ..Changes::default()
         },
-        source: Source::default(),
+        ..document.into_spec(parts)
     };
     validate::spec(&spec).map_err(|error| locate(&root, &error))?;
     if let Some(claims) = claims {
@@ -223,7 +117,63 @@ fn build(
     })
 }
 
-fn published(
+/// A file before its tables are read: with the changes of the command line, and without the table `resolved`.
+pub(in crate::spec) struct Prepared {
+    pub(in crate::spec) root: Node,
+    /// Name of the experiment.
+    pub(in crate::spec) name: String,
+    pub(in crate::spec) resolved: Resolved,
+    /// All changes except those of the seeds.
+    pub(in crate::spec) overrides: Vec<Override>,
+}
+
+impl Prepared {
+    pub(in crate::spec) fn new(
+        name: &str,
+        path: &Path,
+        root: &Node,
+        overrides: &[Override],
+    ) -> Result<Self, Diagnostic> {
+        let mut root = root.clone();
+        let resolved = Resolved::take(&mut root, path)?;
+        let name = resolved.name.as_deref().unwrap_or(name).to_owned();
+        if !checks::is_name(&name) {
+            return Err(Diagnostic::said(
+                "the name of a spec file must be lower-case letters, digits and `-`, as in \
+                 `bn-bias.toml`",
+            ));
+        }
+        if CLAIMS_FILE.strip_suffix(".toml") == Some(name.as_str()) {
+            return Err(Diagnostic::said(
+                "is the name of the file of claims; rename the experiment",
+            ));
+        }
+        if let Some(extends) = root.get(EXTENDS) {
+            let message = "names another file, which only a spec in a file can have";
+            return Err(Diagnostic::said(message).at(&extends.origin));
+        }
+        for set in overrides {
+            merge(&mut root, set.node().clone());
+        }
+        let all = resolved.overrides.iter().chain(overrides);
+        let overrides = all.filter(|set| !set.sets_seeds()).cloned().collect();
+        Ok(Self {
+            root,
+            name,
+            resolved,
+            overrides,
+        })
+    }
+
+    /// Folder of the experiment's file; `path` is the file that was read.
+    pub(in crate::spec) fn folder<'a>(&'a self, path: &'a Path) -> &'a Path {
+        let file = self.resolved.file.as_deref().unwrap_or(path);
+        file.parent().unwrap_or(Path::new(""))
+    }
+}
+
+/// Reads the published result that stands at `node`.
+pub(in crate::spec) fn published(
     design: &Design<'_>,
     table: PublishedTable,
     node: &Node,
@@ -241,13 +191,13 @@ fn published(
 }
 
 /// What all arms of a file share.
-struct Base<'a> {
-    registry: &'a Registry,
-    root: &'a Node,
+pub(in crate::spec) struct Base<'a> {
+    pub(in crate::spec) registry: &'a Registry,
+    pub(in crate::spec) root: &'a Node,
     /// Folder of the file.
-    folder: &'a Path,
-    overrides: &'a [Override],
-    program: Option<&'a ProgramDesign>,
+    pub(in crate::spec) folder: &'a Path,
+    pub(in crate::spec) overrides: &'a [Override],
+    pub(in crate::spec) program: Option<&'a ProgramDesign>,
 }
 
 impl Base<'_> {
@@ -265,25 +215,27 @@ impl Base<'_> {
             if self.program.is_none() {
                 only_nets(node, table.args.is_some())?;
             }
-            // A program's values stand below `set`, a net's keys beside each other.
-            let own = node.get(SET).map(|set| match self.program {
-                Some(_) => below_set(set),
-                None => set.clone(),
-            });
-            let cell = Cell {
-                label: table.label.unwrap_or_else(|| table.name.clone()),
-                name: table.name,
-                levels: Vec::new(),
-                nodes: own.iter().collect(),
-                args: table.args.unwrap_or_default(),
-            };
+            let own = self.own(node);
+            let cell = written_out(table, &own);
             arms.push(self.arm(&cell).map_err(|fault| fault.in_arm(&cell.name))?);
         }
         Ok(arms)
     }
 
-    /// Merges, reads and checks one arm.
+    /// What the arm at `node` sets. A program's values stand below `set`, a net's keys beside each other.
+    pub(in crate::spec) fn own(&self, node: &Node) -> Option<Node> {
+        node.get(SET).map(|set| match self.program {
+            Some(_) => below_set(set),
+            None => set.clone(),
+        })
+    }
+
     fn arm(&self, cell: &Cell<'_>) -> Result<Arm, Diagnostic> {
+        self.read(&self.merged(cell), cell)
+    }
+
+    /// The tables of one arm, merged.
+    pub(in crate::spec) fn merged(&self, cell: &Cell<'_>) -> Node {
         let keys = match self.program {
             Some(_) => &[PROGRAM, SET][..],
             None => &["data", "model", "train", "probes"],
@@ -297,10 +249,26 @@ impl Base<'_> {
         for set in self.overrides {
             merge(&mut merged, set.node().clone());
         }
+        merged
+    }
+
+    /// Reads and checks one arm from its merged tables.
+    pub(in crate::spec) fn read(&self, merged: &Node, cell: &Cell<'_>) -> Result<Arm, Diagnostic> {
         match self.program {
-            Some(design) => program::arm(self.folder, &merged, cell, design),
-            None => net(self.registry, &merged, cell),
+            Some(design) => program::arm(self.folder, merged, cell, design),
+            None => net(self.registry, merged, cell),
         }
+    }
+}
+
+/// The arm of `table`, which is written out and sets `own`.
+pub(in crate::spec) fn written_out(table: ArmTable, own: &Option<Node>) -> Cell<'_> {
+    Cell {
+        label: table.label.unwrap_or_else(|| table.name.clone()),
+        name: table.name,
+        levels: Vec::new(),
+        nodes: own.iter().collect(),
+        args: table.args.unwrap_or_default(),
     }
 }
 
@@ -336,22 +304,51 @@ fn net_tables(registry: &Registry, merged: &Node) -> Result<NetTables, Diagnosti
 /// Reads the base alone, to find mistyped keys even if every arm replaces their table. Missing keys
 /// are no error, because arms may set them.
 fn check_base(registry: &Registry, root: &Node) -> Result<(), Diagnostic> {
-    fn unless_missing<T>(part: Result<T, Diagnostic>) -> Result<(), Diagnostic> {
+    fn unless_missing(part: Result<(), Diagnostic>) -> Result<(), Diagnostic> {
         match part {
-            Err(fault) if !fault.is_missing_key() => Err(fault),
-            _ => Ok(()),
+            Err(fault) if fault.is_missing_key() => Ok(()),
+            other => other,
         }
     }
-    for key in [SET, "metrics"] {
-        if let Some(node) = root.get(key) {
-            let message = "belongs to programs, but the file has no `[program]`; remove it";
-            return Err(Diagnostic::said(message).at(&node.origin));
-        }
+    for key in OF_PROGRAMS {
+        not_of_programs(root, key)?;
     }
-    unless_missing(part(root, "data").and_then(read::<DataConfig>))?;
-    unless_missing(part(root, "model").and_then(|node| model(registry, node)))?;
-    unless_missing(part(root, "train").and_then(read::<TrainTable>))?;
-    unless_missing(probes(root))
+    for table in BASE_TABLES {
+        unless_missing(
+            root.get(table)
+                .map_or(Ok(()), |node| check_table(registry, table, node)),
+        )?;
+    }
+    Ok(())
+}
+
+/// Tables of a net's recipe.
+pub(in crate::spec) const BASE_TABLES: [&str; 4] = ["data", "model", "train", "probes"];
+
+/// Tables that only programs have.
+pub(in crate::spec) const OF_PROGRAMS: [&str; 2] = [SET, "metrics"];
+
+/// Checks that a file of nets does not have the table `key`, one of [`OF_PROGRAMS`].
+pub(in crate::spec) fn not_of_programs(root: &Node, key: &str) -> Result<(), Diagnostic> {
+    let message = "belongs to programs, but the file has no `[program]`; remove it";
+    match root.get(key) {
+        None => Ok(()),
+        Some(node) => Err(Diagnostic::said(message).at(&node.origin)),
+    }
+}
+
+/// Reads one of the [`BASE_TABLES`].
+pub(in crate::spec) fn check_table(
+    registry: &Registry,
+    table: &str,
+    node: &Node,
+) -> Result<(), Diagnostic> {
+    match table {
+        "data" => read::<DataConfig>(node).map(drop),
+        "model" => model(registry, node).map(drop),
+        "train" => read::<TrainTable>(node).map(drop),
+        _ => read::<Vec<Probe>>(node).map(drop),
+    }
 }
 
 /// Checks the keys of an arm or a level of nets, at `node`.
@@ -419,7 +416,7 @@ fn expand_preset(node: &Node, presets: &Presets) -> Result<Node, Diagnostic> {
     Ok(expanded)
 }
 
-fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Diagnostic> {
+pub(in crate::spec) fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Diagnostic> {
     let Some((arm, message)) = idle_probes::idle_probe(arms) else {
         return Ok(());
     };
@@ -435,7 +432,7 @@ fn check_probes(root: &Node, arms: &[Arm]) -> Result<(), Diagnostic> {
 }
 
 /// A failed check as a diagnostic with a location in `root`.
-fn locate(root: &Node, error: &ConfigError) -> Diagnostic {
+pub(in crate::spec) fn locate(root: &Node, error: &ConfigError) -> Diagnostic {
     Diagnostic::said(&error.message).at(&root.locate(&error.key))
 }
 

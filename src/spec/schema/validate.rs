@@ -124,64 +124,76 @@ pub(in crate::spec) fn learning_rates(key: &str, rates: &[f64]) -> Result<(), Co
 
 /// Checks everything except the recipes and the names of arms and contrasts.
 pub(in crate::spec) fn spec(spec: &Spec) -> Result<(), ConfigError> {
-    texts(spec)?;
-    designed(spec)?;
+    mistakes(spec, true).into_iter().next().map_or(Ok(()), Err)
+}
+
+/// All mistakes that [`spec`] looks for. Checks that need the arms are left out unless `arms_are_known`.
+pub(in crate::spec) fn mistakes(spec: &Spec, arms_are_known: bool) -> Vec<ConfigError> {
+    let mut checked = texts(spec);
+    checked.push(designed(spec));
+    checked.extend(claims(spec));
+    checked.push(names(&spec.suites, |i| format!("suites.{i}")));
+    if arms_are_known {
+        checked.push(same_cells(&spec.arms));
+        checked.push(one_unit(&spec.arms));
+    }
+    for (i, contrast) in spec.contrasts.iter().enumerate() {
+        let checks = [
+            match arms_are_known {
+                true => self::contrast(contrast, &spec.arms),
+                false => Ok(()),
+            },
+            margin(contrast.margin),
+        ];
+        let below = |error| under(&format!("contrasts.{i}"), error);
+        checked.extend(checks.map(|check| check.map_err(below)));
+    }
+    if arms_are_known {
+        checked.extend(spec.identities.iter().enumerate().map(|(i, identity)| {
+            let checked = identity.check(&spec.arms);
+            checked.map_err(|error| under(&format!("identities.{i}"), error))
+        }));
+        checked.extend(spec.published.iter().enumerate().map(|(i, published)| {
+            self::published(published, &spec.arms)
+                .map_err(|error| under(&format!("published.{i}"), error))
+        }));
+    }
+    checked.into_iter().filter_map(Result::err).collect()
+}
+
+/// Checks the names of claims.
+fn claims(spec: &Spec) -> Vec<Result<(), ConfigError>> {
     let bears_on =
         (spec.bears_on.iter().enumerate()).map(|(i, name)| (format!("bears_on.{i}"), name));
     let claim = spec.claim.iter().map(|name| ("claim".to_owned(), name));
     let own = (spec.contrasts.iter().enumerate())
-        .filter_map(|(i, c)| Some((format!("contrasts.{i}.claim"), c.claim.as_ref()?)));
+        .filter_map(|(i, c)| Some((format!("contrasts.{i}.claim"), c.claim.as_ref()?)))
+        .filter(|(_, name)| spec.claim.as_ref() != Some(*name));
+    let mut checked = Vec::new();
     for (key, name) in claim.chain(bears_on).chain(own) {
         if !is_identifier(name) {
             let message = "must be letters, digits and `-`, as in `C1`, not";
-            return flaw(&key, format!("{message} `{}`", brief(name)));
+            checked.push(flaw(&key, format!("{message} `{}`", brief(name))));
         }
     }
     if spec.claim.is_some() && spec.sentence.is_none() {
-        return flaw(
-            "sentence",
-            "is missing; a spec with a `claim` must quote its sentence",
-        );
+        let message = "is missing; a spec with a `claim` must quote its sentence";
+        checked.push(flaw("sentence", message));
     }
-    if let Some(i) =
-        (spec.bears_on.iter().enumerate()).position(|(i, claim)| spec.bears_on[..i].contains(claim))
-    {
-        let message = format!("repeats `{}`", spec.bears_on[i]);
-        return flaw(&format!("bears_on.{i}"), message);
-    }
-    let own = spec
-        .bears_on
-        .iter()
-        .position(|claim| Some(claim) == spec.claim.as_ref());
-    if let Some(i) = own {
-        let message = "is the `claim` itself; remove it";
-        return flaw(&format!("bears_on.{i}"), message);
-    }
-    let tested = |name: &String| {
+    for (i, name) in spec.bears_on.iter().enumerate() {
         let tests = |c: &&Contrast| c.primary && c.claim.as_ref() == Some(name);
-        spec.contrasts.iter().find(tests)
-    };
-    let found = (spec.bears_on.iter().enumerate()).find_map(|(i, name)| Some((i, tested(name)?)));
-    if let Some((i, contrast)) = found {
-        let message = format!("is tested by the contrast `{}`; remove it", contrast.name);
-        return flaw(&format!("bears_on.{i}"), message);
+        let message = if spec.bears_on[..i].contains(name) {
+            format!("repeats `{name}`")
+        } else if spec.claim.as_ref() == Some(name) {
+            "is the `claim` itself; remove it".to_owned()
+        } else if let Some(contrast) = spec.contrasts.iter().find(tests) {
+            format!("is tested by the contrast `{}`; remove it", contrast.name)
+        } else {
+            continue;
+        };
+        checked.push(flaw(&format!("bears_on.{i}"), message));
     }
-    names(&spec.suites, |i| format!("suites.{i}"))?;
-    same_cells(&spec.arms)?;
-    one_unit(&spec.arms)?;
-    for (i, contrast) in spec.contrasts.iter().enumerate() {
-        self::contrast(contrast, &spec.arms)
-            .map_err(|error| under(&format!("contrasts.{i}"), error))?;
-    }
-    for (i, identity) in spec.identities.iter().enumerate() {
-        let checked = identity.check(&spec.arms);
-        checked.map_err(|error| under(&format!("identities.{i}"), error))?;
-    }
-    for (i, published) in spec.published.iter().enumerate() {
-        self::published(published, &spec.arms)
-            .map_err(|error| under(&format!("published.{i}"), error))?;
-    }
-    Ok(())
+    checked
 }
 
 /// The arms that are written out, in the order of the file.
@@ -229,7 +241,8 @@ fn designed(spec: &Spec) -> Result<(), ConfigError> {
     }
 }
 
-fn texts(spec: &Spec) -> Result<(), ConfigError> {
+/// Checks that no text is empty.
+fn texts(spec: &Spec) -> Vec<Result<(), ConfigError>> {
     let top = [
         ("title", Some(&spec.title)),
         ("question", Some(&spec.question)),
@@ -254,18 +267,14 @@ fn texts(spec: &Spec) -> Result<(), ConfigError> {
     });
     let places = (spec.published.iter().enumerate())
         .filter_map(|(i, p)| Some((format!("published.{i}.place"), p.place.as_ref()?)));
-    for (key, text) in top
-        .chain(labels)
+    top.chain(labels)
         .chain(notes)
         .chain(identities)
         .chain(sources)
         .chain(places)
-    {
-        if text.trim().is_empty() {
-            return flaw(&key, "is empty");
-        }
-    }
-    Ok(())
+        .filter(|(_, text)| text.trim().is_empty())
+        .map(|(key, _)| flaw(&key, "is empty"))
+        .collect()
 }
 
 /// Checks that names are valid and distinct; `key` gives the key of the `i`th.
@@ -329,12 +338,17 @@ fn contrast(contrast: &Contrast, arms: &[Arm]) -> Result<(), ConfigError> {
         );
         return flaw("when", message);
     }
-    if contrast.margin > 0.0 && contrast.margin.is_finite() {
+    Ok(())
+}
+
+/// Checks the margin of a contrast. The key is relative to its table.
+pub(in crate::spec) fn margin(margin: f64) -> Result<(), ConfigError> {
+    if margin > 0.0 && margin.is_finite() {
         return Ok(());
     }
     flaw(
         "margin",
-        format!("must be positive and finite, not {}", contrast.margin),
+        format!("must be positive and finite, not {margin}"),
     )
 }
 

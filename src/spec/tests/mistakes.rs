@@ -1,11 +1,13 @@
 //! The error message of every kind of mistake.
 
 use super::{BASE, FILE, parse};
+use crate::spec::{Spec, SpecError};
 
 /// Makes each mistake and checks its error. A line of `table` is one mistake: text of [`BASE`] |
 /// replacement | text on the line in the error | key in the error | part of the message. `-` is an
 /// empty cell, `\n` a line break.
 fn assert_all_answered(table: &str) {
+    let mut others = Vec::new();
     for row in table.lines().map(str::trim).filter(|row| !row.is_empty()) {
         let row = row.replace("\\n", "\n");
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -24,7 +26,111 @@ fn assert_all_answered(table: &str) {
         let shown = error.to_string();
         assert!(shown.starts_with(&location), "{shown}");
         assert!(shown.contains(part), "{part:?} is not in: {shown}");
+        let all = messages(&error);
+        if all.len() != 1 || !all[0].contains(part) {
+            others.push((row, all));
+        }
     }
+    assert!(others.is_empty(), "not the mistake alone: {others:#?}");
+}
+
+fn messages(error: &SpecError) -> Vec<String> {
+    let mistakes = error.mistakes().iter();
+    mistakes.map(|mistake| mistake.message.clone()).collect()
+}
+
+#[test]
+fn mistakes_of_all_kinds_are_found_at_once() {
+    let mut text = BASE.to_owned();
+    for (old, new) in [
+        ("question = \"Q?\"\n", ""),
+        ("seeds = 4", "seeds = \"four\""),
+        ("validation = 0.25", "validation = 1.5"),
+        ("kind = \"batch\"", "kind = \"bach\""),
+        ("epochs = 5", "epoch = 5"),
+        ("[16, 8]", "[16, 8.5]"),
+        ("bias = \"off\"", "bias = \"of\""),
+        ("control = \"bias\"", "control = \"bais\""),
+        ("margin = 0.5", "margin = \"0.5\""),
+        ("sd = 0.1", "sds = 0.1"),
+    ] {
+        assert!(text.contains(old), "{old}");
+        text = text.replacen(old, new, 1);
+    }
+    let error = parse(&text).unwrap_err();
+    let keys: Vec<&str> = (error.mistakes().iter()).map(|m| m.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "seeds",
+            "data.validation",
+            "model.hidden[1]",
+            "model.block.norm.kind",
+            "train.epoch",
+            "arms[no-bias].set.model.block.bias",
+            "contrasts[no-bias-vs-bias].control",
+            "contrasts[no-bias-vs-bias].margin",
+            "published[0].sds",
+            "question",
+        ],
+        "{:#?}",
+        messages(&error)
+    );
+    let lines: Vec<Option<usize>> = error.mistakes().iter().map(|m| m.line).collect();
+    assert!(lines[..9].is_sorted() && lines[9].is_none(), "{lines:?}");
+}
+
+#[test]
+fn a_mistake_of_all_arms_is_told_once() {
+    let text = BASE
+        .replacen("epochs = 5", "epochs = 5\nevaluate_at = [9]", 1)
+        .replacen("batch_size = 32\n", "", 1);
+    let error = parse(&text).unwrap_err();
+    assert_eq!(error.mistakes().len(), 2, "{:#?}", messages(&error));
+}
+
+#[test]
+fn report_shows_twenty_mistakes_and_counts_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.toml");
+    let unknown: String = (0..25).map(|i| format!("zz{i} = {i}\n")).collect();
+    std::fs::write(&path, format!("{unknown}{BASE}")).unwrap();
+    let report = Spec::load(&path, &[]).unwrap_err().report();
+    assert_eq!(report.matches("unknown key").count(), 20, "{report}");
+    assert!(report.ends_with("and 5 more: 25 mistakes"), "{report}");
+    let first = "1: unknown key `zz0`; ";
+    assert!(report.contains(first), "{report}");
+    assert!(
+        report.contains("\n   |\n 1 | zz0 = 0\n   | ^^^\n"),
+        "{report}"
+    );
+}
+
+#[test]
+fn mistake_of_the_extended_file_is_shown_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("base.toml", &BASE.replacen("[16, 8]", "\"16\"", 1));
+    write("own.toml", "extends = \"base\"\ntitle = \"T\"\n");
+    let error = Spec::load(&folder.path().join("own.toml"), &[]).unwrap_err();
+    assert!(error.file().ends_with("own.toml"), "{error}");
+    let [mistake] = error.mistakes() else {
+        panic!("{:#?}", messages(&error));
+    };
+    assert!(mistake.file.ends_with("base.toml"));
+    // Valid alone, but not with the other settings of `own`.
+    write(
+        "base.toml",
+        &BASE.replacen("epochs = 5", "epochs = 5\nevaluate_at = [5]", 1),
+    );
+    write(
+        "own.toml",
+        "extends = \"base\"\ntitle = \"T\"\ntrain.epochs = 3\n",
+    );
+    let error = Spec::load(&folder.path().join("own.toml"), &[]).unwrap_err();
+    let report = error.report();
+    assert!(report.contains("base.toml:27: "), "{report}");
+    assert!(report.contains("27 | evaluate_at = [5]"), "{report}");
 }
 
 #[test]
@@ -131,7 +237,7 @@ fn unknown_values_get_the_nearest_or_all_values() {
         kind = "batch" | kind = "bach" | bach | model.block.norm.kind | did you mean `batch`?
         kind = "sgd" | kind = "lion" | lion | train.optimizer.kind | valid values are `sgd`, `adam`, `adamw`, `rmsprop`
         kind = "mlp" | preset = "no-such-model" | preset | model.preset | cannot be `no-such-model`
-        kind = "mlp" | kind = "mlp"\npreset = "p" | kind = "mlp" | model.kind | remove one of them
+        kind = "mlp" | kind = "mlp"\npreset = "mlp-digits" | kind = "mlp" | model.kind | remove one of them
         metric = "test_accuracy" | metric = "accuracy" | "accuracy" | contrasts[no-bias-vs-bias].metric | did you mean `test_accuracy`?
         margin = 0.5 | margin = 0.5\nwhen = "first" | when | contrasts[no-bias-vs-bias].when | cannot be `first`; valid values are `last`, `equal_accuracy`, `equal_nll`
         margin = 0.5 | margin = 0.5\nwhen = { epoch = 9 } | when | contrasts[no-bias-vs-bias].when | is epoch 9, at which `no-bias` is not scored; see `train.evaluate_at`
