@@ -1,4 +1,4 @@
-//! Checks exported weights with PyTorch, both ways: every preset, and every kind of norm, position, scale,
+//! Checks exported weights with PyTorch, both ways, and with ONNX Runtime: every preset, and every kind of norm, position, scale,
 //! center, bias and activation in an MLP, a CNN and a residual net.
 //!
 //! ```sh
@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Each net classifies 1,000 images here and, loaded into a plain `nn.Sequential`, in PyTorch. PyTorch then
-//! changes the weights and saves them; they are read back here and compared again. Presets for MNIST and
+//! changes the weights and saves them; they are read back here and compared again. ONNX Runtime classifies the
+//! same images with the exported ONNX model. Presets for MNIST and
 //! CIFAR-10 need their files (`ablate data list`) and are skipped without them.
 //!
 //! In double precision all logits must agree to nine digits, which no mistake in a layout survives. In single
@@ -17,6 +18,7 @@
 mod cases;
 
 use ablate::data::{PixelScaling, Row};
+use ablate::export::onnx;
 use ablate::train::TrainedNet;
 use ablate_models::interchange::Weights;
 use ablate_models::{Pass, Start};
@@ -69,8 +71,8 @@ fn check(python: &str) -> Result<bool, Box<dyn Error>> {
     }
     let mut all = true;
     println!(
-        "{:<46} {:>8} {:>8} {:>8} {:>8}",
-        "largest relative difference of logits", "double", "out", "back", "PyTorch's"
+        "{:<46} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "largest relative difference of logits", "double", "out", "back", "ONNX", "PyTorch's"
     );
     for case in &cases {
         let own = folder.path().join(&case.name);
@@ -82,12 +84,14 @@ fn check(python: &str) -> Result<bool, Box<dyn Error>> {
         let rounding = difference(case, &there, &exact);
         let back = Weights::from_safetensors(&read("back.safetensors")?)?;
         let back = difference(case, &logits(case, &back)?, &floats(&read("back.f32")?));
+        let onnx = floats(&read("onnx.f32")?);
+        let onnx = difference(case, &logits(case, &case.weights)?, &onnx);
         let bound = BOUND.max(ROUNDINGS * rounding);
-        let agrees = double <= DOUBLE_BOUND && out <= bound && back <= bound;
+        let agrees = double <= DOUBLE_BOUND && [out, back, onnx].iter().all(|d| *d <= bound);
         all &= agrees;
         let mark = if agrees { "" } else { "  DIFFERS" };
         println!(
-            "{:<46} {double:>8.0e} {out:>8.1e} {back:>8.1e} {rounding:>8.1e}{mark}",
+            "{:<46} {double:>8.0e} {out:>8.1e} {back:>8.1e} {onnx:>8.1e} {rounding:>8.1e}{mark}",
             case.name
         );
     }
@@ -107,6 +111,8 @@ fn write(case: &Case, folder: &Path) -> Result<(), Box<dyn Error>> {
         case.weights.to_safetensors()?,
     )?;
     std::fs::write(folder.join("net.py"), case.network.python())?;
+    let model = onnx(&case.network, &case.weights, &case.name);
+    std::fs::write(folder.join("net.onnx"), model)?;
     let Images { pixels, scaling } = &*case.images;
     let [height, width, channels] = case.network.input();
     let inputs = scaling.apply(Row::Bytes(pixels));

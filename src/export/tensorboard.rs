@@ -6,6 +6,7 @@
 //! their numbers are beside the code. Records have no clock times, so the time of an event is its place in the
 //! training, in seconds.
 
+use super::protobuf::Message;
 use super::scores::values;
 use crate::analysis::Summary;
 use crate::record::{CellRecord, EpochRecord, Outcome};
@@ -180,53 +181,6 @@ fn session(tag: &str, data: &Message, step: usize) -> Vec<u8> {
     let mut event = event(step);
     event.message(5, &summary);
     event.0
-}
-
-/// A protocol buffer that is being written.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn key(&mut self, field: u64, kind: u64) {
-        self.varint(field << 3 | kind);
-    }
-
-    fn number(&mut self, field: u64, value: u64) {
-        self.key(field, 0);
-        self.varint(value);
-    }
-
-    fn double(&mut self, field: u64, value: f64) {
-        self.key(field, 1);
-        self.0.extend(value.to_le_bytes());
-    }
-
-    fn float(&mut self, field: u64, value: f32) {
-        self.key(field, 5);
-        self.0.extend(value.to_le_bytes());
-    }
-
-    fn bytes(&mut self, field: u64, bytes: &[u8]) {
-        self.key(field, 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend(bytes);
-    }
-
-    fn text(&mut self, field: u64, text: &str) {
-        self.bytes(field, text.as_bytes());
-    }
-
-    fn message(&mut self, field: u64, message: &Self) {
-        self.bytes(field, &message.0);
-    }
 }
 
 fn write_record(out: &mut Vec<u8>, data: &[u8]) {

@@ -96,7 +96,13 @@ fn deleted_results_folder_is_noticed_at_the_next_record() {
 
 #[test]
 fn signals_that_are_not_caught_lose_nothing() {
+    use nix::sys::signal::{SigHandler, Signal};
     use std::os::unix::process::ExitStatusExt;
+    // Children inherit signals that are ignored, as scripts do for commands in the background.
+    for caught in [Signal::SIGQUIT, Signal::SIGUSR1] {
+        // SAFETY: the default action runs no code of this program.
+        unsafe { nix::sys::signal::signal(caught, SigHandler::SigDfl) }.unwrap();
+    }
     for (name, number) in [("-QUIT", 3), ("-USR1", 10)] {
         let bench = bench();
         let mut run = start(&bench);

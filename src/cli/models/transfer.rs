@@ -8,6 +8,7 @@ use crate::cli::exit::Failure;
 use crate::cli::recipe::RecipeArgs;
 use crate::cli::train::TRAINED;
 use crate::data;
+use crate::export::onnx;
 use crate::files::{FileError, check_writable, read, write_atomic};
 use ablate_models::interchange::{Network, Weights};
 use std::path::PathBuf;
@@ -17,8 +18,8 @@ pub(crate) struct ExportArgs {
     /// A trained net, as for `ablate evaluate`
     #[arg(value_name = "NAME|FILE")]
     name: String,
-    /// Folder for NAME.safetensors, NAME.toml (the card) and
-    /// NAME.py (the net as an `nn.Sequential`)
+    /// Folder for NAME.safetensors, NAME.toml (the card), NAME.py
+    /// (the net as an `nn.Sequential`) and NAME.onnx
     #[arg(
         long,
         value_name = "DIR",
@@ -56,8 +57,11 @@ pub(super) fn export(args: &ExportArgs, console: &Console) -> Result<(), Failure
     let card = trained.write(&args.out)?;
     let code = card.with_extension("py");
     write_atomic(&code, trained.card.network()?.python().as_bytes())?;
+    let model = card.with_extension("onnx");
+    let (network, name) = (trained.card.network()?, &trained.card.name);
+    write_atomic(&model, &onnx(&network, &trained.weights, name))?;
     let weights = card.with_extension(WEIGHTS_EXTENSION);
-    for path in [&weights, &card, &code] {
+    for path in [&weights, &card, &code, &model] {
         console.print(&format!("wrote {}\n", path.display()))?;
     }
     Ok(())

@@ -70,8 +70,10 @@ pub(crate) fn job(model: &ModelConfig, batch: usize) -> NetJob<'static> {
 
 /// A job that trains `net` with `seeds` and one learning rate as one stack.
 pub(crate) fn stack(net: NetRecipe, seeds: Range<u64>, learning_rate: f64) -> Job {
+    // As those of plans, ids differ where recipes do.
+    let recipe = format!("{net:?}");
     let cell = |seed| JobCell {
-        id: format!("cell {seed}"),
+        id: format!("{recipe} {seed}"),
         seed,
         learning_rate: Some(learning_rate),
     };
