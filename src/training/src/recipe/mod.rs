@@ -2,7 +2,7 @@
 //! device. An arm is a net or a program.
 //!
 //! The fingerprint covers this module, so a change here makes every record stale. Ranges, error
-//! messages, labels and units therefore belong to [`crate::spec`].
+//! messages, labels and units therefore belong to the spec of experiments, outside this crate.
 
 mod data;
 mod net;
