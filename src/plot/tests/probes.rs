@@ -12,9 +12,9 @@ use ablate_models::zoo::ModelConfig;
 fn probed(spec: &Spec, records: &[CellRecord]) -> [Option<String>; 2] {
     let summary = summarize(spec, records).expect("records of one run");
     let cells = Cells::new(spec, records).expect("records of one run");
-    let along = traces(spec, &cells, &summary).expect("a figure");
-    let trained = probe_series(spec, &cells, &summary).expect("a figure");
-    [along, trained]
+    let along = traces(spec, &cells, &summary, Theme::Screen).expect("a figure");
+    let trained = probe_series(spec, &cells, &summary, Theme::Screen).expect("a figure");
+    [along, trained].map(svg)
 }
 
 /// Records with two traces (one of them of the whole net and of a block) and one curve per block.
@@ -101,7 +101,7 @@ fn distributions_have_a_facet_per_arm() {
     }
     let summary = summarize(&spec, &records).expect("records of one run");
     let cells = Cells::new(&spec, &records).expect("records of one run");
-    let figures = distributions(&spec, &cells, &summary).expect("figures");
+    let figures = distributions(&spec, &cells, &summary, Theme::Screen).expect("figures");
     let [(kind, svg)] = &figures[..] else {
         panic!("{} figures", figures.len());
     };
@@ -139,7 +139,7 @@ fn matrices_have_a_facet_per_arm() {
     let drawn = |records: &[CellRecord]| {
         let summary = summarize(&spec, records).expect("records of one run");
         let cells = Cells::new(&spec, records).expect("records of one run");
-        matrices(&spec, &cells, &summary).expect("a figure")
+        svg(matrices(&spec, &cells, &summary, Theme::Screen).expect("a figure"))
     };
     assert_eq!(drawn(&records), None);
     for record in &mut records {
