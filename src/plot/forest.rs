@@ -281,6 +281,11 @@ impl Panel<'_> {
         for (k, row) in self.rows.iter().enumerate() {
             if self.opens_stratum(k) {
                 let name = format!("With {}", row.stratum.as_deref().unwrap_or_default());
+                let end = EDGE + text_width(&name, SMALL * BOLD);
+                if end > whole.left {
+                    // No lines of the axis behind the name.
+                    canvas.rectangle((EDGE, y), (end, y + STRATUM), WHITE);
+                }
                 canvas.text(
                     &name,
                     (EDGE, y + STRATUM / 2.0 + 2.0),

@@ -117,9 +117,8 @@ fn figures_come_with_the_means_that_they_show() {
     let contrast = &summary["contrasts"][0];
     let table = rows(&bench.text("out/tiny/differences.csv"));
     let shown = |what: &str| -> Vec<Option<f64>> {
-        let own = (table.iter()).filter(|row| {
-            cell(row, "contrast") == contrast["name"] && cell(row, "shown") == what
-        });
+        let own = (table.iter())
+            .filter(|row| cell(row, "contrast") == contrast["name"] && cell(row, "shown") == what);
         own.map(|row| cell(row, "value").parse().ok()).collect()
     };
     assert_eq!(shown("mean"), [contrast["decision"]["mean"].as_f64()]);
@@ -136,7 +135,8 @@ fn options_of_figures_are_refused_where_they_do_nothing() {
     refused.with_one_error().says("export figures NAME --theme");
     if !cfg!(feature = "figures") {
         let refused = bench.run("export figures tiny --format pdf").ends(5);
-        let command = "cargo run --features figures --bin ablate -- export figures tiny --format pdf";
+        let command =
+            "cargo run --features figures --bin ablate -- export figures tiny --format pdf";
         refused.with_one_error().says(command);
         assert!(!bench.path("figures").exists());
     }

@@ -102,9 +102,10 @@ fn distributions_have_a_facet_per_arm() {
     let summary = summarize(&spec, &records).expect("records of one run");
     let cells = Cells::new(&spec, &records).expect("records of one run");
     let figures = distributions(&spec, &cells, &summary, Theme::Screen).expect("figures");
-    let [(kind, svg)] = &figures[..] else {
+    let [(kind, drawing)] = &figures[..] else {
         panic!("{} figures", figures.len());
     };
+    let svg = &drawing.svg;
     assert_eq!(kind.file, "scales.svg");
     assert_sound(svg);
     assert_eq!(count(svg, "class=\"series\""), 2 * 2);
@@ -121,8 +122,8 @@ fn distributions_have_a_facet_per_arm() {
     let ticks = texts.iter().filter(|t| **t == "1.0").count();
     assert_eq!(ticks, 2, "{texts:?}");
 
-    let along = traces(&spec, &cells, &summary).expect("a figure");
-    let along = along.expect("something else was traced");
+    let along = traces(&spec, &cells, &summary, Theme::Screen).expect("a figure");
+    let along = along.expect("something else was traced").svg;
     assert_eq!(count(&along, "class=\"series\""), 2);
 }
 
