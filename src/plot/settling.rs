@@ -209,7 +209,7 @@ impl<'a> Panel<'a> {
         };
         let slope = (last.1 - first.1) / (last.0 - first.0);
         let inside = (first.0..=last.0).contains(&x);
-        inside.then(|| first.1 + slope * (x - first.0))
+        inside.then_some(first.1 + slope * (x - first.0))
     }
 
     /// Draws the window of the fit as a bar at the foot of the panel, and the ends of the window as lines.
