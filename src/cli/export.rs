@@ -3,12 +3,11 @@
 use super::arguments::ResultsArg;
 use super::console::Console;
 use super::exit::{Code, Failure};
+use super::figures;
 use super::found::{Found, Places};
 use super::root;
 use crate::export::{bibliography, contrasts_table, csv, event_files, methods_paragraph, scores};
 use crate::files::{FileError, write_atomic};
-use crate::record::CellRecord;
-use crate::run::runs::{self, read_runs};
 use crate::text::counted;
 use clap::ValueEnum;
 use std::fs;
@@ -22,11 +21,14 @@ Forms:
   methods      a paragraph on statistical methods for LaTeX
   bibtex       the sources of these methods
   tensorboard  an event file per cell, in the folder `--out`
+  figures      the figures of experiments and claims, each
+               with its data as CSV, in the folder `--out`
 
 Examples:
   ablate export csv dropout > scores.csv
   ablate export latex bn-bias bn-scale --out tables.tex
-  ablate export tensorboard mnist-mlp --out tb && tensorboard --logdir tb";
+  ablate export tensorboard mnist-mlp --out tb && tensorboard --logdir tb
+  ablate export figures dropout C1 --theme paper --out out";
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -35,13 +37,15 @@ pub(crate) struct Args {
     #[arg(value_enum, value_name = "FORM", hide_possible_values = true)]
     form: Form,
     /// Names of experiments or variants, or paths of results
-    /// folders
+    /// folders; for `figures` also names of claims
     #[arg(value_name = "NAME", required = true, verbatim_doc_comment)]
     names: Vec<String>,
     /// File to write [default: standard output], or folder
-    /// for `tensorboard` [default: tensorboard]
+    /// for `tensorboard` and `figures` [default: the form]
     #[arg(long, value_name = "PATH", verbatim_doc_comment)]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: figures::Options,
     #[command(flatten)]
     results: ResultsArg,
 }
@@ -54,27 +58,41 @@ enum Form {
     Methods,
     Bibtex,
     Tensorboard,
+    Figures,
 }
 
 /// Folder for event files, unless another is named.
 const TENSORBOARD: &str = "tensorboard";
+/// Folder for figures, unless another is named.
+const FIGURES: &str = "figures";
 
 pub(super) fn export(args: &Args, console: &Console) -> Result<Code, Failure> {
     let places = Places::new(&args.results, &root::experiments())?;
-    let found: Vec<Found> = (args.names.iter())
-        .map(|name| places.results(name))
-        .collect::<Result<_, _>>()?;
+    if args.form != Form::Figures {
+        args.figures.check_unused()?;
+    }
+    let found = || -> Result<Vec<Found>, Failure> {
+        let names = args.names.iter();
+        names.map(|name| places.results(name)).collect()
+    };
     let text = match args.form {
-        Form::Csv => table(&found, console)?,
-        Form::Json => lines(&found, console)?,
-        Form::Latex => joined(&found, |found| {
+        Form::Csv => table(&found()?, console)?,
+        Form::Json => lines(&found()?, console)?,
+        Form::Latex => joined(&found()?, |found| {
             contrasts_table(&found.summary).map_err(internal)
         })?,
-        Form::Methods => joined(&found, |found| {
+        Form::Methods => joined(&found()?, |found| {
             methods_paragraph(&found.summary).map_err(internal)
         })?,
-        Form::Bibtex => bibliography(found.iter().map(|found| &found.summary)).map_err(internal)?,
-        Form::Tensorboard => return tensorboard(args, &found, console),
+        Form::Bibtex => {
+            let found = found()?;
+            bibliography(found.iter().map(|found| &found.summary)).map_err(internal)?
+        }
+        Form::Tensorboard => return tensorboard(args, &found()?, console),
+        Form::Figures => {
+            let out = args.out.as_deref().unwrap_or(Path::new(FIGURES));
+            return figures::export(&args.names, &args.figures, &places, out, console);
+        }
     };
     match &args.out {
         None => console.print(&text)?,
@@ -98,24 +116,10 @@ fn joined(
     Ok(texts.join("\n") + "\n")
 }
 
-/// The records of a results folder.
-fn records(found: &Found, console: &Console) -> Result<Vec<CellRecord>, Failure> {
-    let path = found.folder.join(runs::NAME);
-    let read = read_runs(&path)?;
-    if !read.damaged.is_empty() {
-        console.warn(&format!(
-            "leaving out {} of `{}`; `ablate fsck` says more",
-            counted(read.damaged.len(), "damaged line"),
-            path.display()
-        ));
-    }
-    Ok(read.records)
-}
-
 fn table(found: &[Found], console: &Console) -> Result<String, Failure> {
     let mut all = Vec::new();
     for found in found {
-        all.push((found, records(found, console)?));
+        all.push((found, found.records(console)?));
     }
     // One header for all.
     let scores = all
@@ -127,7 +131,7 @@ fn table(found: &[Found], console: &Console) -> Result<String, Failure> {
 fn lines(found: &[Found], console: &Console) -> Result<String, Failure> {
     let mut out = String::new();
     for found in found {
-        let records = records(found, console)?;
+        let records = found.records(console)?;
         for score in scores(&found.summary, &records) {
             let line = serde_json::to_string(&score);
             out.push_str(&line.map_err(|e| Failure::internal(format!("cannot write JSON: {e}")))?);
@@ -141,7 +145,7 @@ fn tensorboard(args: &Args, found: &[Found], console: &Console) -> Result<Code, 
     let folder = args.out.as_deref().unwrap_or(Path::new(TENSORBOARD));
     let mut cells = 0;
     for found in found {
-        let records = records(found, console)?;
+        let records = found.records(console)?;
         for file in event_files(&found.summary, &records) {
             let path = folder.join(&file.path);
             if let Some(parent) = path.parent() {

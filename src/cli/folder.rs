@@ -8,7 +8,7 @@ use crate::compare;
 use crate::compare::results::{COMPARISON_FILE, DeviceComparison};
 use crate::files::{FileError, absolute, read, read_text, sha256, write_atomic};
 use crate::plan::{Plan, shared_cells};
-use crate::plot::FIGURE_FILES;
+use crate::plot::{FIGURE_FILES, Theme};
 use crate::provenance::{Provenance, fingerprint};
 use crate::report::{
     self, CLAIM_FOOTER, CLAIMS_FOLDER, DeriveError, Derived, Origin, REPORT_FILE, REPORT_HTML_FILE,
@@ -240,7 +240,8 @@ pub(crate) fn overview_files(
     )];
     let mut figures = Vec::new();
     for claim in claims {
-        let figure = claim_figure(claim, &evidence).map_err(DeriveError::from)?;
+        let figure = claim_figure(claim, &evidence, Theme::Screen).map_err(DeriveError::from)?;
+        let figure = figure.map(|drawing| drawing.svg);
         let (md, html) = (claim_file(&claim.name), claim_html_file(&claim.name));
         let page = claim_html(claim, &evidence, figure.as_deref()).map_err(DeriveError::from)?;
         targets.push(file(folder.join(md), Some(claim_page(claim, &evidence))));

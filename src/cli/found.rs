@@ -1,11 +1,14 @@
 //! Results folders by name or path, with what can be read from them without any experiment file.
 
 use super::arguments::{OTHER_RESULTS, RESULTS, ResultsArg};
+use super::console::Console;
 use super::exit::Failure;
 use super::root;
 use crate::analysis::Summary;
 use crate::files::{FileError, read_text};
+use crate::record::CellRecord;
 use crate::report::SUMMARY_FILE;
+use crate::run::runs::{self, read_runs};
 use crate::spec::{CLAIMS_FILE, Claim, nearest};
 use crate::text::counted;
 use std::collections::BTreeSet;
@@ -16,6 +19,25 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Found {
     pub(crate) folder: PathBuf,
     pub(crate) summary: Summary,
+}
+
+impl Found {
+    /// The records in the folder, with a warning about damaged lines.
+    ///
+    /// # Errors
+    /// If the file of records cannot be read.
+    pub(crate) fn records(&self, console: &Console) -> Result<Vec<CellRecord>, Failure> {
+        let path = self.folder.join(runs::NAME);
+        let read = read_runs(&path)?;
+        if !read.damaged.is_empty() {
+            console.warn(&format!(
+                "leaving out {} of `{}`; `ablate fsck` says more",
+                counted(read.damaged.len(), "damaged line"),
+                path.display()
+            ));
+        }
+        Ok(read.records)
+    }
 }
 
 /// What a name stands for.

@@ -15,6 +15,8 @@ pub(super) fn start(quiet: bool, verbose: u8) {
     };
     let started = env_logger::Builder::new()
         .filter_level(level)
+        // It warns of every line without a length, which figures have where values are equal.
+        .filter_module("tiny_skia", LevelFilter::Error)
         .parse_default_env()
         .format(|out, record| {
             let level = match record.level() {

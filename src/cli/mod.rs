@@ -19,6 +19,7 @@ mod exit;
 mod explain;
 mod export;
 mod fetch;
+mod figures;
 mod folder;
 mod found;
 mod fsck;

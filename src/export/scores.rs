@@ -2,6 +2,7 @@
 
 use crate::analysis::Summary;
 use crate::record::{CellRecord, EpochRecord, Scores};
+use crate::text::csv::quoted;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -116,24 +117,17 @@ pub fn csv(scores: &[Score<'_>]) -> String {
         let _ = writeln!(
             out,
             "{},{},{},{rate},{}{step},{},{},{:?},{}",
-            field(score.experiment),
-            field(score.arm),
+            quoted(score.experiment),
+            quoted(score.arm),
             score.seed,
             score.epoch,
             score.split,
-            field(score.metric),
+            quoted(score.metric),
             score.value,
             score.chosen
         );
     }
     out
-}
-
-fn field(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -201,6 +195,6 @@ mod tests {
         assert_eq!(lines[0], COLUMNS.join(","));
         assert_eq!(lines[1].split(',').nth(5), Some(""));
         assert_eq!(lines[2].split(',').nth(5), Some("30"));
-        assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
     }
 }

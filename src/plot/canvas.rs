@@ -2,7 +2,8 @@
 //! title for screen readers.
 
 use super::PlotError;
-use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, TITLE_ROW, WIDTH};
+use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, SMALL, SOFT, TITLE_ROW};
+use super::theme::Theme;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -59,6 +60,7 @@ impl Type {
 /// Area to draw on. The first error is kept and returned by [`figure`].
 pub(crate) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
+    theme: Theme,
     /// Attributes of each polyline, polygon and circle, in drawing order.
     attributes: Vec<String>,
     /// The series to which the next ones belong.
@@ -66,11 +68,12 @@ pub(crate) struct Canvas<'a> {
     error: Option<String>,
 }
 
-/// Makes an SVG of the given height, 800 wide, from what `draw` draws on a white area.
+/// Makes an SVG of the given height, as wide as `theme` says, from what `draw` draws on a white area.
 ///
 /// # Errors
 /// If the drawing library fails.
 pub(crate) fn figure(
+    theme: Theme,
     height: f64,
     title: &str,
     draw: impl FnOnce(&mut Canvas<'_>),
@@ -82,11 +85,12 @@ pub(crate) fn figure(
         message,
     };
     let attributes = {
-        let area =
-            SVGBackend::with_string(&mut svg, (units(WIDTH), units(height))).into_drawing_area();
+        let size = (units(theme.width()), units(height));
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
         let mut canvas = Canvas {
             area,
+            theme,
             attributes: Vec::new(),
             series: None,
             error: None,
@@ -98,10 +102,15 @@ pub(crate) fn figure(
         canvas.area.present().map_err(|e| failed(e.to_string()))?;
         canvas.attributes
     };
-    Ok(finish(&svg, &attributes, height, title))
+    Ok(finish(&svg, &attributes, (theme.width(), height), title))
 }
 
 impl Canvas<'_> {
+    /// The medium of the figure.
+    pub(crate) const fn theme(&self) -> Theme {
+        self.theme
+    }
+
     /// Marks lines, shapes and circles that `draw` draws as parts of series number `series`, as the attribute
     /// `data-series` in the SVG.
     pub(crate) fn series(&mut self, series: usize, draw: impl FnOnce(&mut Self)) {
@@ -267,17 +276,17 @@ fn to_units((x, y): (f64, f64)) -> (i32, i32) {
 const WITH_ATTRIBUTES: [&str; 3] = ["polyline", "polygon", "circle"];
 
 /// Scales the SVG to pixels and adds its title and the attributes of lines, shapes and circles.
-fn finish(svg: &str, attributes: &[String], height: f64, title: &str) -> String {
+fn finish(svg: &str, attributes: &[String], (width, height): (f64, f64), title: &str) -> String {
     let header_end = svg.find('\n').map_or(0, |at| at + 1);
     let escaped = printable(title)
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;");
     let mut out = format!(
-        "<svg width=\"{WIDTH}\" height=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" \
+        "<svg width=\"{width}\" height=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" \
          xmlns=\"http://www.w3.org/2000/svg\">\n<title>{escaped}</title>\n",
         height.ceil(),
-        WIDTH * UNITS,
+        width * UNITS,
         height.ceil() * UNITS,
     );
     // Texts are escaped, so that `<` can only be the start of an element.

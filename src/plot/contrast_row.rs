@@ -2,10 +2,11 @@
 //! margin.
 
 use super::axis::Frame;
-use super::canvas::{Anchor, BOLD, Canvas, Type, shorten, text_width, wrap_to};
+use super::canvas::{Anchor, BOLD, Canvas, Type, text_width, wrap_to};
 use super::findings::{DISC, color, draw_sign, is_open};
-use super::style::{EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, WIDTH};
+use super::style::{EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT};
 use super::swarm::{STRIP, draw_swarm};
+use super::theme::Theme;
 use crate::analysis::subject::{ends, subject};
 use crate::analysis::{ContrastSummary, Summary, finding_words, prediction_word, ruled_out};
 use crate::spec::{Contrast, ContrastKind, When};
@@ -21,7 +22,15 @@ const FINDING_ROW: f64 = 22.0;
 const END_ROW: f64 = 16.0;
 const GAP: f64 = 18.0;
 pub(super) const LEFT: f64 = EDGE + 8.0;
-pub(super) const RIGHT: f64 = WIDTH - EDGE - 8.0;
+/// Most lines of a title, of the texts at the ends, and of a prediction, on the screen.
+const MOST_TITLE_LINES: usize = 2;
+const MOST_END_LINES: usize = 2;
+const MOST_PREDICTION_LINES: usize = 1;
+
+/// Right edge of texts and strips.
+pub(super) const fn right(theme: Theme) -> f64 {
+    theme.width() - EDGE - 8.0
+}
 
 /// Whether a contrast is read at an epoch or step.
 const fn names_time(contrast: &Contrast) -> bool {
@@ -52,7 +61,7 @@ pub(super) fn extent(contrast: &ContrastSummary) -> impl Iterator<Item = f64> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn of(summary: &Summary, contrast: &'a ContrastSummary) -> Self {
+    pub(super) fn of(theme: Theme, summary: &Summary, contrast: &'a ContrastSummary) -> Self {
         let asked = &contrast.contrast;
         let timed = summary.contrasts.iter().any(|c| names_time(&c.contrast));
         let when = match asked.when {
@@ -66,13 +75,14 @@ impl<'a> Row<'a> {
                 format!("{}, {when}", subject(summary, comparison, &asked.weights))
             }
         };
+        let width = right(theme) - LEFT;
         let [left, right] = ends(summary, &asked.comparison, &asked.weights);
-        let room = (RIGHT - LEFT) / 2.0 - 12.0;
-        let end = |text: String| wrap_to(&text, SMALL, room, 2);
+        let room = width / 2.0 - 12.0;
+        let end = |text: String| wrap_to(&text, SMALL, room, theme.lines(MOST_END_LINES));
         Self {
             contrast,
-            words: FindingWords::of(contrast),
-            title: wrap_to(&title, LABEL, RIGHT - LEFT, 2),
+            words: FindingWords::of(theme, contrast),
+            title: wrap_to(&title, LABEL, width, theme.lines(MOST_TITLE_LINES)),
             ends: [
                 end(format!("\u{2190} {left}")),
                 end(format!("{right} \u{2192}")),
@@ -110,7 +120,7 @@ impl<'a> Row<'a> {
         draw_sign(canvas, self.contrast.finding(), (LEFT + DISC, y + 1.0));
         self.words.draw(canvas, y + 1.0);
         y += self.words.height();
-        let sides = [(LEFT, Anchor::Start), (RIGHT, Anchor::End)];
+        let sides = [(LEFT, Anchor::Start), (right(canvas.theme()), Anchor::End)];
         for (end, (x, anchor)) in self.ends.iter().zip(sides) {
             for (k, line) in end.iter().enumerate() {
                 let at = (x, y + END_ROW * k as f64);
@@ -123,15 +133,24 @@ impl<'a> Row<'a> {
 /// The finding, what was predicted, and the numbers.
 struct FindingWords {
     finding: &'static str,
-    prediction: String,
+    prediction: Vec<String>,
     numbers: String,
+    layout: WordLayout,
+}
+
+/// What is on one line with the finding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WordLayout {
+    Everything,
+    Numbers,
+    Nothing,
 }
 
 impl FindingWords {
     /// Left edge of the finding, beside its sign.
     const START: f64 = LEFT + 2.0 * DISC + 7.0;
 
-    fn of(contrast: &ContrastSummary) -> Self {
+    fn of(theme: Theme, contrast: &ContrastSummary) -> Self {
         let d = contrast.decimals();
         let n = contrast.improvements.len();
         let numbers = match contrast.decision.as_ref().zip(contrast.interval()) {
@@ -158,41 +177,58 @@ impl FindingWords {
             }
             None => "(exploratory)".to_owned(),
         };
+        let finding = finding_words(contrast.finding());
+        let end = Self::end_of(finding);
+        let width = |text: &str| text_width(text, SMALL);
+        let room = right(theme) - end - 14.0 - width(&numbers);
+        let layout = match room {
+            room if room >= 8.0 + width(&prediction) => WordLayout::Everything,
+            room if room >= 0.0 => WordLayout::Numbers,
+            _ => WordLayout::Nothing,
+        };
+        let room = right(theme) - Self::START;
         Self {
-            finding: finding_words(contrast.finding()),
-            prediction,
+            finding,
+            prediction: match layout {
+                WordLayout::Everything => vec![prediction],
+                _ => wrap_to(&prediction, SMALL, room, theme.lines(MOST_PREDICTION_LINES)),
+            },
             numbers,
+            layout,
         }
     }
 
-    fn end_of_finding(&self) -> f64 {
-        Self::START + text_width(self.finding, SMALL * BOLD)
-    }
-
-    /// Whether everything fits on one line; otherwise the prediction is on a second one.
-    fn is_one_line(&self) -> bool {
-        let prediction = self.end_of_finding() + 8.0 + text_width(&self.prediction, SMALL);
-        prediction + 14.0 + text_width(&self.numbers, SMALL) <= RIGHT
+    /// Right edge of the finding.
+    fn end_of(finding: &str) -> f64 {
+        Self::START + text_width(finding, SMALL * BOLD)
     }
 
     fn height(&self) -> f64 {
-        match self.is_one_line() {
-            true => FINDING_ROW,
-            false => FINDING_ROW + END_ROW,
-        }
+        let below = match self.layout {
+            WordLayout::Everything => 0,
+            WordLayout::Numbers => self.prediction.len(),
+            WordLayout::Nothing => self.prediction.len() + 1,
+        };
+        FINDING_ROW + END_ROW * below as f64
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, y: f64) {
         let kind = Type::new(SMALL, INK, Anchor::Start);
         canvas.text(self.finding, (Self::START, y), kind.bold());
-        let numbers = Type::new(SMALL, INK, Anchor::End);
-        canvas.text(&self.numbers, (RIGHT, y), numbers);
-        let at = match self.is_one_line() {
-            true => (self.end_of_finding() + 8.0, y),
-            false => (Self::START, y + END_ROW),
+        let numbers = match self.layout {
+            WordLayout::Nothing => ((Self::START, y + END_ROW), Anchor::Start),
+            _ => ((right(canvas.theme()), y), Anchor::End),
         };
-        let prediction = shorten(&self.prediction, SMALL, RIGHT - at.0);
-        canvas.text(&prediction, at, kind);
+        let (at, anchor) = numbers;
+        canvas.text(&self.numbers, at, Type::new(SMALL, INK, anchor));
+        let (x, first) = match self.layout {
+            WordLayout::Everything => (Self::end_of(self.finding) + 8.0, y),
+            WordLayout::Numbers => (Self::START, y + END_ROW),
+            WordLayout::Nothing => (Self::START, y + 2.0 * END_ROW),
+        };
+        for (k, line) in self.prediction.iter().enumerate() {
+            canvas.text(line, (x, first + END_ROW * k as f64), kind);
+        }
     }
 }
 

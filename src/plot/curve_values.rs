@@ -2,6 +2,7 @@
 
 use super::axis::Frame;
 use super::canvas::UNITS;
+use super::drawing::{Drawing, Table};
 use super::lines::Line;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -11,12 +12,24 @@ use std::collections::BTreeSet;
 pub struct Curves {
     /// The figure. Parts of line `k` have the attribute `data-series="k"`.
     pub svg: String,
+    /// Its values, not rounded.
+    pub data: Table,
     /// The unit in which the horizontal axis counts, such as `epoch`.
     pub axis: &'static str,
     /// Number and name of each line.
     pub labels: Vec<(usize, String)>,
     /// The panels, each with its values.
     pub panels: Vec<Panel>,
+}
+
+impl Curves {
+    /// The figure without the places of its values.
+    pub fn into_drawing(self) -> Drawing {
+        Drawing {
+            svg: self.svg,
+            data: self.data,
+        }
+    }
 }
 
 /// A panel: its place in units of the SVG's `viewBox`, and its values.

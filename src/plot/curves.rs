@@ -7,6 +7,7 @@ use super::axis::Range;
 use super::curve_values::Curves;
 use super::lines::{Line, early};
 use super::small_multiples::{Facet, SmallMultiples, Ticks};
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section, finished, time_unit};
 use crate::analysis::{Cells, Summary};
 use crate::spec::Spec;
@@ -27,6 +28,7 @@ pub(super) fn curves(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
+    theme: Theme,
 ) -> Result<Option<Curves>, PlotError> {
     let arrangement = Arrangement::of(spec, summary);
     let groups: Vec<(String, Vec<Line>)> = (arrangement.groups.iter())
@@ -57,6 +59,7 @@ pub(super) fn curves(
         })
         .collect();
     let figure = SmallMultiples {
+        theme,
         heading: &summary.title,
         name: &format!("test accuracy (%) against {unit}"),
         columns: match facets.len() {

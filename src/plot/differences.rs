@@ -1,13 +1,15 @@
 //! Paired improvements: every seed, the mean with its interval, and the margin.
 
 use super::axis::{Frame, Range, ticks};
-use super::canvas::{Anchor, BOLD, Canvas, Type, shorten};
-use super::contrast_row::{LEFT, RIGHT, Row, extent};
+use super::canvas::{Anchor, BOLD, Canvas, Type, wrap_to};
+use super::contrast_row::{LEFT, Row, extent, right};
+use super::drawing::{Cell, Drawing, Table};
 use super::page::Page;
-use super::style::{EDGE, INK, LABEL, SMALL, WIDTH};
+use super::style::{EDGE, INK, LABEL, SMALL};
 use super::swarm::STRIP;
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section};
-use crate::analysis::{ContrastSummary, Summary};
+use crate::analysis::{ContrastSummary, Summary, finding_words};
 use crate::spec::Metric;
 use crate::text::capitalized;
 use crate::text::number::signed;
@@ -23,10 +25,15 @@ const SAME_SCALE: f64 = 10.0;
 /// Space below the last strip of a group for ticks and the axis label.
 const FOOT: f64 = 56.0;
 const GROUP_HEAD: f64 = 32.0;
+/// From one line of a group's title to the next, and most of them on the screen.
+const GROUP_ROW: f64 = 17.0;
+const MOST_TITLE_LINES: usize = 1;
+/// Pixels per tick label.
+const TICK: f64 = 94.0;
 
 /// Contrasts that share an axis.
 struct ContrastGroup<'a> {
-    title: String,
+    title: Vec<String>,
     metric: Metric,
     /// Whether its rows are differences of improvements.
     interactions: bool,
@@ -37,12 +44,12 @@ struct ContrastGroup<'a> {
 ///
 /// # Errors
 /// If the drawing library fails.
-pub(super) fn differences(summary: &Summary) -> Result<Option<String>, PlotError> {
-    let groups = groups(summary);
+pub(super) fn differences(summary: &Summary, theme: Theme) -> Result<Option<Drawing>, PlotError> {
+    let groups = groups(summary, theme);
     if groups.is_empty() {
         return Ok(None);
     }
-    let page = Page::new(&summary.title, None, CAPTION);
+    let page = Page::new(theme, &summary.title, None, CAPTION);
     let title = format!("{}: improvements by seed", summary.title);
     let height = groups.iter().map(ContrastGroup::height).sum();
     let svg = page.draw(&title, height, |canvas, top| {
@@ -52,7 +59,46 @@ pub(super) fn differences(summary: &Summary) -> Result<Option<String>, PlotError
             y += group.height();
         }
     })?;
-    Ok(Some(svg))
+    let data = data(&groups);
+    Ok(Some(Drawing { svg, data }))
+}
+
+/// A row per seed, and one for the mean with its interval.
+fn data(groups: &[ContrastGroup<'_>]) -> Table {
+    let mut table = Table::new(&[
+        "contrast", "metric", "unit", "shown", "seed", "value", "low", "high", "n", "margin",
+        "finding",
+    ]);
+    for contrast in groups.iter().flat_map(|group| &group.rows) {
+        let contrast = contrast.contrast;
+        let asked = &contrast.contrast;
+        let (name, metric) = (&asked.name, asked.when.read(&asked.metric.label()));
+        let mut add = |shown: &str, seed: Cell, [value, low, high]: [Cell; 3], n: Cell| {
+            let finding = finding_words(contrast.finding()).into();
+            table.row([
+                name.into(),
+                (&metric).into(),
+                asked.metric.unit().into(),
+                shown.into(),
+                seed,
+                value,
+                low,
+                high,
+                n,
+                asked.margin.into(),
+                finding,
+            ]);
+        };
+        for one in &contrast.improvements {
+            let value = [one.value.into(), Cell::NONE, Cell::NONE];
+            add("seed", one.seed.into(), value, Cell::NONE);
+        }
+        if let Some((decision, bounds)) = contrast.decision.as_ref().zip(contrast.interval()) {
+            let value = [decision.mean, bounds.low, bounds.high].map(Cell::from);
+            add("mean", Cell::NONE, value, decision.n.into());
+        }
+    }
+    table
 }
 
 const CAPTION: &str = "Dot: one seed. Diamond and bar: mean over n seeds and its t interval, at the level \
@@ -61,7 +107,7 @@ in brackets; it gives the finding. Shaded: differences smaller than the margin. 
 
 /// Groups contrasts by metric, then improvements before interactions, then by the size of the
 /// differences; quantities with a primary contrast come first. Within a group contrasts keep their order.
-fn groups(summary: &Summary) -> Vec<ContrastGroup<'_>> {
+fn groups(summary: &Summary, theme: Theme) -> Vec<ContrastGroup<'_>> {
     let contrasts = &summary.contrasts;
     let mut out = Vec::new();
     let mut metrics: Vec<&Metric> = contrasts.iter().map(|c| &c.contrast.metric).collect();
@@ -98,11 +144,19 @@ fn groups(summary: &Summary) -> Vec<ContrastGroup<'_>> {
                 false => metric.label().into_owned(),
                 true => format!("interaction in {}", metric.label()),
             };
+            let title = capitalized(&format!("{what}{scale}"));
             out.push(ContrastGroup {
-                title: capitalized(&format!("{what}{scale}")),
+                title: wrap_to(
+                    &title,
+                    LABEL * BOLD,
+                    theme.inner(),
+                    theme.lines(MOST_TITLE_LINES),
+                ),
                 metric: metric.clone(),
                 interactions,
-                rows: rows.map(|contrast| Row::of(summary, contrast)).collect(),
+                rows: rows
+                    .map(|contrast| Row::of(theme, summary, contrast))
+                    .collect(),
             });
         }
     }
@@ -121,20 +175,25 @@ fn size(contrast: &ContrastSummary) -> f64 {
 }
 
 impl ContrastGroup<'_> {
+    fn head(&self) -> f64 {
+        GROUP_HEAD + GROUP_ROW * (self.title.len() as f64 - 1.0)
+    }
+
     fn height(&self) -> f64 {
-        GROUP_HEAD + self.rows.iter().map(Row::height).sum::<f64>() + FOOT
+        self.head() + self.rows.iter().map(Row::height).sum::<f64>() + FOOT
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, top: f64) {
         let kind = Type::new(LABEL, INK, Anchor::Start).bold();
-        let title = shorten(&self.title, LABEL * BOLD, WIDTH - 2.0 * EDGE);
-        canvas.text(&title, (EDGE, top + 14.0), kind);
+        for (k, line) in self.title.iter().enumerate() {
+            canvas.text(line, (EDGE, top + 14.0 + GROUP_ROW * k as f64), kind);
+        }
         let range = Range::of(self.rows.iter().flat_map(|row| extent(row.contrast)));
         let Some(range) = range else { return };
         let mut frame = Frame {
             left: LEFT,
             top,
-            right: RIGHT,
+            right: right(canvas.theme()),
             bottom: top,
             x: range.padded(0.04, 0.5),
             y: Range {
@@ -142,8 +201,9 @@ impl ContrastGroup<'_> {
                 high: 1.0,
             },
         };
-        let (values, decimals) = ticks(frame.x, 8);
-        let mut y = top + GROUP_HEAD;
+        let count = ((frame.right - frame.left) / TICK) as usize;
+        let (values, decimals) = ticks(frame.x, count);
+        let mut y = top + self.head();
         for row in &self.rows {
             frame.top = y + row.above();
             frame.bottom = frame.top + STRIP;

@@ -2,9 +2,11 @@
 
 use super::arrangement::Arrangement;
 use super::axis::Range;
+use super::drawing::Drawing;
 use super::finished;
 use super::lines::Line;
 use super::small_multiples::{Facet, SmallMultiples, Ticks};
+use super::theme::Theme;
 use super::traces;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
@@ -78,11 +80,12 @@ pub(super) fn distributions(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Vec<(FigureKind, String)>, PlotError> {
+    theme: Theme,
+) -> Result<Vec<(FigureKind, Drawing)>, PlotError> {
     let mut figures = Vec::new();
     for subject in &SUBJECTS {
-        if let Some(svg) = figure(spec, cells, summary, subject)? {
-            figures.push((subject.kind, svg));
+        if let Some(drawing) = figure(spec, cells, summary, subject, theme)? {
+            figures.push((subject.kind, drawing));
         }
     }
     Ok(figures)
@@ -93,7 +96,8 @@ fn figure(
     cells: &Cells<'_>,
     summary: &Summary,
     subject: &Subject,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let arrangement = Arrangement::of(spec, summary);
     let records: Vec<Vec<&CellRecord>> = (0..spec.arms.len())
         .map(|arm| finished(spec, cells, summary, arm))
@@ -129,6 +133,7 @@ fn figure(
         subject.name, subject.over,
     );
     let figure = SmallMultiples {
+        theme,
         heading: &summary.title,
         name: &format!("{} in each block, against {}", subject.name, facets[0].axis),
         columns,

@@ -3,10 +3,12 @@
 use super::arrangement::line_name;
 use super::axis::{Frame, Range, ticks};
 use super::canvas::Canvas;
+use super::drawing::Drawing;
 use super::legend::Legend;
-use super::levels::{LevelAxis, LevelPoint, draw_line};
+use super::levels::{LevelAxis, LevelPoint, data, draw_line};
 use super::page::{Page, facet_in_row, mean_over, row_facet_width, seed_range};
 use super::style::{INK, SHADE};
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::PairedScores;
 use crate::spec::{Factor, Figure, Panels, Spec, When};
@@ -35,7 +37,11 @@ struct EffectFacet {
 ///
 /// # Errors
 /// If the drawing library fails.
-pub(super) fn effect(spec: &Spec, scores: &PairedScores<'_>) -> Result<Option<String>, PlotError> {
+pub(super) fn effect(
+    spec: &Spec,
+    scores: &PairedScores<'_>,
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let Some(asked) = &spec.figure else {
         return Ok(None);
     };
@@ -49,25 +55,39 @@ pub(super) fn effect(spec: &Spec, scores: &PairedScores<'_>) -> Result<Option<St
         return Ok(None);
     };
     let axis = LevelAxis::of(along);
-    let legend = lines.map(|lines| {
+    let names = lines.map_or(Vec::new(), |lines| {
         let levels = 0..lines.levels.len();
-        Legend::new(levels.map(|level| line_name(lines, level)).collect())
+        levels.map(|level| line_name(lines, level)).collect()
     });
+    let legend = lines.map(|_| Legend::new(theme, names.clone()));
     let (metric, unit) = (asked.metric.label(), asked.metric.unit());
     let [below, above] = sides(asked, effect);
     let showing = format!(
         "difference in {metric} ({unit}): above 0, {above} is better; below 0, {below} is better"
     );
-    let page = Page::new(&asked.title, legend, &caption(spec, asked, effect)).showing(&showing);
-    let height = FACET_HEIGHT + axis.height(row_facet_width(facets.len()));
-    let svg = page.draw(&asked.title, ABOVE + height, |canvas, top| {
-        let ends = (top + ABOVE, top + ABOVE + FACET_HEIGHT);
+    let page =
+        Page::new(theme, &asked.title, legend, &caption(spec, asked, effect)).showing(&showing);
+    let columns = match theme {
+        Theme::Screen => facets.len(),
+        Theme::Paper | Theme::Slide => axis.columns(theme, facets.len()),
+    };
+    let height = FACET_HEIGHT + axis.height(row_facet_width(theme, columns));
+    let row = ABOVE + height;
+    let rows = facets.len().div_ceil(columns) as f64;
+    let svg = page.draw(&asked.title, row * rows, |canvas, top| {
         for (k, facet) in facets.iter().enumerate() {
-            let frame = facet_in_row(k, facets.len(), ends, axis.range, y);
-            draw_facet(canvas, asked, facet, &axis, &frame, k == 0);
+            let top = top + row * (k / columns) as f64 + ABOVE;
+            let (ends, column) = ((top, top + FACET_HEIGHT), k % columns);
+            let frame = facet_in_row(theme, column, columns, ends, axis.range, y);
+            draw_facet(canvas, asked, facet, &axis, &frame, column == 0);
         }
     })?;
-    Ok(Some(svg))
+    let shown = facets.iter().map(|facet| {
+        let title = facet.title.clone().unwrap_or_default();
+        (title, facet.lines.as_slice())
+    });
+    let data = data(&axis, &names, shown, false);
+    Ok(Some(Drawing { svg, data }))
 }
 
 /// The labels of control and treatment, with the factor where they do not name it.

@@ -7,11 +7,13 @@
 use super::arrangement::{level_name, line_name};
 use super::axis::{Frame, Range, labelled};
 use super::canvas::Canvas;
+use super::drawing::Drawing;
 use super::layout::FactorLayout;
 use super::legend::Legend;
-use super::levels::{LevelAxis, LevelPoint, draw_line};
+use super::levels::{LevelAxis, LevelPoint, data, draw_line};
 use super::page::{Page, facet_in_row, mean_over, row_facet_width, seed_range};
 use super::style::series;
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{PairedScores, Summary};
 use crate::spec::Metric;
@@ -33,8 +35,6 @@ const ABOVE: f64 = 26.0;
 const STEP: f64 = 22.0;
 /// Most pixels between two lines at one number.
 const NUMERIC_STEP: f64 = 9.0;
-/// Most facets in a row.
-const MOST_COLUMNS: usize = 4;
 
 /// The lines of one facet: the number of each and its points.
 type Lines = Vec<(usize, Vec<LevelPoint>)>;
@@ -48,11 +48,12 @@ type Lines = Vec<(usize, Vec<LevelPoint>)>;
 pub(super) fn interaction(
     summary: &Summary,
     scores: &PairedScores<'_>,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let doses = FactorLayout::of_dose(summary);
     match FactorLayout::of_interaction(summary) {
         Some(layout) if !doses.is_some_and(|doses| doses.shows_the_same_as(&layout)) => {
-            draw(summary, scores, &layout)
+            draw(summary, scores, &layout, theme)
         }
         _ => Ok(None),
     }
@@ -66,9 +67,10 @@ pub(super) fn interaction(
 pub(super) fn dose_response(
     summary: &Summary,
     scores: &PairedScores<'_>,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     match FactorLayout::of_dose(summary) {
-        Some(layout) => draw(summary, scores, &layout),
+        Some(layout) => draw(summary, scores, &layout, theme),
         None => Ok(None),
     }
 }
@@ -77,7 +79,8 @@ fn draw(
     summary: &Summary,
     scores: &PairedScores<'_>,
     layout: &FactorLayout<'_>,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let levels = layout.levels(layout.facets);
     let lines_of = |facet: &Option<usize>| -> Lines {
         let lines = layout.levels(layout.lines).into_iter().enumerate();
@@ -91,30 +94,29 @@ fn draw(
         return Ok(None);
     };
     let axis = LevelAxis::of(layout.factor(layout.x));
-    let columns = columns(&axis, facets.len());
-    let legend = Legend::new(line_names(layout));
+    let columns = axis.columns(theme, facets.len());
+    let names = line_names(layout);
+    let legend = Legend::new(theme, names.clone());
     let caption = caption(layout, hidden);
     let x = &layout.factor(layout.x).label;
     let showing = format!("{} by {x}", layout.metric.label_in(layout.metric.scale()));
-    let page = Page::new(&summary.title, Some(legend), &caption).showing(&showing);
+    let page = Page::new(theme, &summary.title, Some(legend), &caption).showing(&showing);
     let title = format!("{}: {showing}", summary.title);
     let height = facet_height(columns);
-    let row = ABOVE + height + axis.height(row_facet_width(columns));
+    let row = ABOVE + height + axis.height(row_facet_width(theme, columns));
     let rows = facets.len().div_ceil(columns) as f64;
     let svg = page.draw(&title, row * rows, |canvas, top| {
         for (k, (level, lines)) in levels.iter().zip(&facets).enumerate() {
             let top = top + row * (k / columns) as f64 + ABOVE;
             let column = k % columns;
             let ends = (top, top + height);
-            let frame = facet_in_row(column, columns, ends, axis.range, y);
+            let frame = facet_in_row(theme, column, columns, ends, axis.range, y);
             frame.y_ticks(canvas, &labelled(frame.y, 6), column == 0);
             axis.draw(canvas, &frame);
             let points = lines.iter().flat_map(|(_, points)| points);
             let n = seed_range(points.map(|point| point.values.len()));
-            let title = match layout.facets.zip(*level) {
-                Some((factor, level)) => {
-                    format!("{} ({n})", level_name(layout.factor(factor), level))
-                }
+            let title = match facet_name(layout, *level) {
+                Some(name) => format!("{name} ({n})"),
                 None => n,
             };
             frame.title(canvas, &title);
@@ -122,16 +124,17 @@ fn draw(
             frame.edges(canvas);
         }
     })?;
-    Ok(Some(svg))
+    let shown = levels.iter().zip(&facets).map(|(level, lines)| {
+        let name = facet_name(layout, *level).unwrap_or_default();
+        (name, lines.as_slice())
+    });
+    let data = data(&axis, &names, shown, true);
+    Ok(Some(Drawing { svg, data }))
 }
 
-/// Facets per row: all in one row if the labels of the axis fit, or else one.
-fn columns(axis: &LevelAxis, facets: usize) -> usize {
-    let all = facets.clamp(1, MOST_COLUMNS);
-    match axis.fits(row_facet_width(all)) {
-        true => all,
-        false => 1,
-    }
+fn facet_name(layout: &FactorLayout<'_>, level: Option<usize>) -> Option<String> {
+    let (factor, level) = layout.facets.zip(level)?;
+    Some(level_name(layout.factor(factor), level))
 }
 
 fn facet_height(columns: usize) -> f64 {

@@ -3,10 +3,12 @@
 use super::PlotError;
 use super::axis::{Frame, Range, ticks};
 use super::canvas::{Anchor, Canvas, Type};
+use super::drawing::{Drawing, Table};
 use super::page::Page;
 use super::style::RGBColor;
-use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WHITE, WIDTH};
+use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WHITE};
 use super::text_size::{BOLD, text_width, wrap};
+use super::theme::Theme;
 use crate::spec::Metric;
 use crate::stats::{Interval, Verdict};
 use crate::text::capitalized;
@@ -42,9 +44,21 @@ pub struct ForestRow {
 }
 
 /// Left and right edge of the axes.
-const AXIS: [f64; 2] = [300.0, 566.0];
+const fn axis(theme: Theme) -> [f64; 2] {
+    match theme {
+        Theme::Screen => [300.0, 566.0],
+        Theme::Paper => [172.0, 332.0],
+        Theme::Slide => [230.0, 456.0],
+    }
+}
+
 /// Left edge of the numbers at the right.
-const NUMBERS: f64 = 580.0;
+const fn numbers(theme: Theme) -> f64 {
+    axis(theme)[1] + 14.0
+}
+
+/// Pixels per tick label.
+const TICK: f64 = 66.0;
 /// From one line of a row to the next.
 const LINE: f64 = 15.0;
 /// Space above and below the lines of a row.
@@ -71,33 +85,70 @@ pub fn forest(
     title: &str,
     sides: [&str; 2],
     rows: &[ForestRow],
-) -> Result<Option<String>, PlotError> {
-    let panels = panels(rows);
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
+    let panels = panels(rows, theme);
     if panels.is_empty() {
         return Ok(None);
     }
     let height = panels.iter().map(Panel::height).sum();
-    let svg = Page::new(title, None, CAPTION).draw(title, height, |canvas, top| {
+    let svg = Page::new(theme, title, None, CAPTION).draw(title, height, |canvas, top| {
         let mut y = top;
         for panel in &panels {
             panel.draw(canvas, sides, y);
             y += panel.height();
         }
     })?;
-    Ok(Some(svg))
+    let data = data(&panels);
+    Ok(Some(Drawing { svg, data }))
+}
+
+/// A row per row.
+fn data(panels: &[Panel<'_>]) -> Table {
+    let mut table = Table::new(&[
+        "metric",
+        "unit",
+        "stratum",
+        "condition",
+        "compared",
+        "mean",
+        "low",
+        "high",
+        "n",
+        "margin",
+        "verdict",
+    ]);
+    for row in panels.iter().flat_map(|panel| &panel.rows) {
+        table.row([
+            (&row.quantity).into(),
+            row.metric.unit().into(),
+            row.stratum.as_deref().into(),
+            (&row.condition).into(),
+            (&row.compared).into(),
+            row.estimate.into(),
+            row.interval.low.into(),
+            row.interval.high.into(),
+            row.seeds.into(),
+            row.margin.into(),
+            (&row.words).into(),
+        ]);
+    }
+    table
 }
 
 /// The rows of one quantity.
 struct Panel<'a> {
+    theme: Theme,
     rows: Vec<&'a ForestRow>,
 }
 
-fn panels(rows: &[ForestRow]) -> Vec<Panel<'_>> {
+fn panels(rows: &[ForestRow], theme: Theme) -> Vec<Panel<'_>> {
     let key = |row: &ForestRow| (row.metric.clone(), row.quantity.clone());
     let mut keys: Vec<(Metric, String)> = rows.iter().map(key).collect();
     keys.sort();
     keys.dedup();
     let panel = |wanted: (Metric, String)| Panel {
+        theme,
         rows: rows.iter().filter(|row| key(row) == wanted).collect(),
     };
     keys.into_iter().map(panel).collect()
@@ -114,16 +165,16 @@ struct RowText {
 }
 
 impl RowText {
-    fn of(row: &ForestRow) -> Self {
-        let room = AXIS[0] - EDGE - 14.0;
+    fn of(row: &ForestRow, theme: Theme) -> Self {
+        let room = axis(theme)[0] - EDGE - 14.0;
         let mut left = wrap(&row.condition, SMALL, room);
         let condition = left.len();
         left.extend(wrap(&row.compared, SMALL, room));
-        let room = WIDTH - EDGE - NUMBERS;
+        let room = theme.width() - EDGE - numbers(theme);
         let mut right = wrap(&row.numbers, SMALL, room);
-        let numbers = right.len();
+        let first = right.len();
         right.extend(wrap(&row.words, SMALL * BOLD, room));
-        let verdict = numbers..right.len();
+        let verdict = first..right.len();
         right.push(format!("n = {}", row.seeds));
         Self {
             left,
@@ -150,7 +201,7 @@ impl Panel<'_> {
         let rows: f64 = (0..self.rows.len())
             .map(|k| {
                 let heading = if self.opens_stratum(k) { STRATUM } else { 0.0 };
-                heading + RowText::of(self.rows[k]).height()
+                heading + RowText::of(self.rows[k], self.theme).height()
             })
             .sum();
         PANEL_HEAD + rows + PANEL_FOOT
@@ -182,10 +233,11 @@ impl Panel<'_> {
         };
         let bold = Type::new(LABEL, INK, Anchor::Start).bold();
         canvas.text(&capitalized(&first.quantity), (EDGE, top + 12.0), bold);
+        let [left, right] = axis(self.theme);
         let mut frame = Frame {
-            left: AXIS[0],
+            left,
             top: top + PANEL_HEAD,
-            right: AXIS[1],
+            right,
             bottom: top + self.height() - PANEL_FOOT,
             x: self.range(),
             y: Range {
@@ -194,7 +246,7 @@ impl Panel<'_> {
             },
         };
         draw_sides(canvas, sides, &frame);
-        let (values, decimals) = ticks(frame.x, 4);
+        let (values, decimals) = ticks(frame.x, ((right - left) / TICK) as usize);
         let whole = frame;
         let mut y = frame.top;
         // Margins first, so that grid lines are not hidden by the shading of a row.
@@ -229,6 +281,11 @@ impl Panel<'_> {
         for (k, row) in self.rows.iter().enumerate() {
             if self.opens_stratum(k) {
                 let name = format!("With {}", row.stratum.as_deref().unwrap_or_default());
+                let end = EDGE + text_width(&name, SMALL * BOLD);
+                if end > whole.left {
+                    // No lines of the axis behind the name.
+                    canvas.rectangle((EDGE, y), (end, y + STRATUM), WHITE);
+                }
                 canvas.text(
                     &name,
                     (EDGE, y + STRATUM / 2.0 + 2.0),
@@ -243,7 +300,7 @@ impl Panel<'_> {
     /// Top and bottom of row `k`, if `y` is the end of the previous row; moves `y` to its end.
     fn place(&self, k: usize, y: &mut f64) -> (f64, f64) {
         let from = *y + if self.opens_stratum(k) { STRATUM } else { 0.0 };
-        *y = from + RowText::of(self.rows[k]).height();
+        *y = from + RowText::of(self.rows[k], self.theme).height();
         (from, *y)
     }
 }
@@ -260,7 +317,7 @@ fn draw_sides(canvas: &mut Canvas<'_>, [left, right]: [&str; 2], frame: &Frame) 
 }
 
 fn draw_row(canvas: &mut Canvas<'_>, row: &ForestRow, axis: &Frame, (from, to): (f64, f64)) {
-    let text = RowText::of(row);
+    let text = RowText::of(row, canvas.theme());
     let color = color(row.verdict);
     let line = |k: usize| from + ROW_PAD + LINE * (k as f64 + 0.5);
     for (k, words) in text.left.iter().enumerate() {
@@ -272,7 +329,7 @@ fn draw_row(canvas: &mut Canvas<'_>, row: &ForestRow, axis: &Frame, (from, to): 
             true => Type::new(SMALL, color, Anchor::Start).bold(),
             false => Type::new(SMALL, INK, Anchor::Start),
         };
-        canvas.text(words, (NUMBERS, line(k)), kind);
+        canvas.text(words, (numbers(canvas.theme()), line(k)), kind);
     }
     let y = (from + to) / 2.0;
     draw_interval(canvas, row, axis, y, color);
@@ -350,14 +407,13 @@ mod tests {
     }
 
     fn drawn(rows: &[ForestRow]) -> String {
-        forest("C5: title", ["worse", "better"], rows)
-            .unwrap()
-            .expect("rows")
+        let drawn = forest("C5: title", ["worse", "better"], rows, Theme::Screen).unwrap();
+        drawn.expect("rows").svg
     }
 
     #[test]
     fn no_rows_give_no_figure() {
-        assert_eq!(forest("t", ["a", "b"], &[]).unwrap(), None);
+        assert_eq!(forest("t", ["a", "b"], &[], Theme::Screen).unwrap(), None);
     }
 
     #[test]
@@ -394,7 +450,7 @@ mod tests {
     fn much_longer_interval_is_cut_with_an_arrow() {
         let mut rows = vec![accuracy("ReLU", -0.3, 0.4, Verdict::Undecided); 4];
         rows.push(accuracy("ReLU", -40.0, -1.0, Verdict::Undecided));
-        let panel = &panels(&rows)[0];
+        let panel = &panels(&rows, Theme::Screen)[0];
         assert!(panel.range().low > -3.0, "{:?}", panel.range());
         // One end of the last row has no cap.
         assert_eq!(drawn(&rows).matches("class=\"cap\"").count(), 9);
@@ -406,13 +462,14 @@ mod tests {
         long.compared = "many words ".repeat(20).trim().to_owned();
         long.words = "supported, but too small to matter (fragile)".to_owned();
         long.numbers = "0.000000 (\u{2212}0.000028 to +0.000028)".to_owned();
-        let text = RowText::of(&long);
+        let text = RowText::of(&long, Theme::Screen);
         assert!(text.left.len() > 4, "{:?}", text.left);
         let whole = text.left[text.condition..].join(" ");
         assert_eq!(whole, long.compared);
         assert!(text.right.len() > 4, "{:?}", text.right);
         let fits = |lines: &[String], room: f64| lines.iter().all(|l| text_width(l, SMALL) <= room);
-        let room = (WIDTH - EDGE - NUMBERS) / BOLD;
-        assert!(fits(&text.left, AXIS[0] - EDGE) && fits(&text.right, room));
+        let theme = Theme::Screen;
+        let room = (theme.width() - EDGE - numbers(theme)) / BOLD;
+        assert!(fits(&text.left, axis(theme)[0] - EDGE) && fits(&text.right, room));
     }
 }

@@ -1,9 +1,11 @@
 //! Errors of identities, per arm, against their bounds.
 
 use super::axis::{Frame, Range};
-use super::canvas::{Anchor, Canvas, Type, shorten, wrap};
+use super::canvas::{Anchor, Canvas, Type, shorten, text_width, wrap};
+use super::drawing::{Drawing, Table};
 use super::page::{Page, seed_range};
-use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION, WIDTH};
+use super::style::{BLUE, EDGE, GRID, INK, LABEL, SHADE, SMALL, SOFT, VERMILLION};
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{IdentityInArm, IdentityOutcome, IdentitySummary, Summary};
 use crate::text::number::power_of_ten;
@@ -22,8 +24,15 @@ const MARK_ROW: f64 = 16.0;
 /// Size of the arms' names beside the marks.
 const NAME: f64 = 11.0;
 const GAP: f64 = 12.0;
-/// Space below the last strip for ticks, the axis label and the key.
+/// Space below the last strip for ticks, the axis label and a line of the key.
 const FOOT: f64 = 76.0;
+/// From one line of the key to the next.
+const KEY_ROW: f64 = 18.0;
+/// The meanings of the marks.
+const KEY: [&str; 2] = [
+    "must hold in this arm (largest error)",
+    "must fail in this arm (smallest error)",
+];
 /// Decimal logarithms at the ends of the axis. Smaller values are drawn at its left end.
 const AXIS: Range = Range {
     low: -18.0,
@@ -38,19 +47,19 @@ error of 0 is drawn at the left end.";
 ///
 /// # Errors
 /// If the drawing library fails.
-pub(super) fn identities(summary: &Summary) -> Result<Option<String>, PlotError> {
+pub(super) fn identities(summary: &Summary, theme: Theme) -> Result<Option<Drawing>, PlotError> {
     let rows: Vec<IdentityRow<'_>> = summary
         .identities
         .iter()
-        .filter_map(|found| IdentityRow::of(summary, found))
+        .filter_map(|found| IdentityRow::of(theme, summary, found))
         .collect();
     if rows.is_empty() {
         return Ok(None);
     }
     let strips: f64 = rows.iter().map(IdentityRow::height).sum();
     let title = format!("{}: errors of identities", summary.title);
-    let page = Page::new(&summary.title, None, CAPTION);
-    let svg = page.draw(&title, strips + FOOT, |canvas, top| {
+    let page = Page::new(theme, &summary.title, None, CAPTION);
+    let svg = page.draw(&title, strips + foot(theme), |canvas, top| {
         let mut y = top + 6.0;
         for row in &rows {
             row.draw(canvas, y);
@@ -59,11 +68,59 @@ pub(super) fn identities(summary: &Summary) -> Result<Option<String>, PlotError>
         axis(canvas, y);
         key(canvas, y + 52.0);
     })?;
-    Ok(Some(svg))
+    let data = data(&rows);
+    Ok(Some(Drawing { svg, data }))
+}
+
+/// A row per identity and arm.
+fn data(rows: &[IdentityRow<'_>]) -> Table {
+    let mut table = Table::new(&[
+        "identity",
+        "statement",
+        "arm",
+        "expected",
+        "smallest",
+        "largest",
+        "bound",
+        "n",
+    ]);
+    for row in rows {
+        for arm in &row.arms {
+            let [smallest, largest] = arm.ends;
+            let expected = if arm.holds { "holds" } else { "fails" };
+            table.row([
+                row.number.into(),
+                row.text.into(),
+                arm.label.into(),
+                expected.into(),
+                smallest.into(),
+                largest.into(),
+                row.bound.into(),
+                arm.seeds.into(),
+            ]);
+        }
+    }
+    table
+}
+
+/// Whether both marks of the key fit beside each other.
+fn key_is_one_line(theme: Theme) -> bool {
+    let widest = KEY.map(|text| text_width(text, SMALL));
+    widest[0].max(widest[1]) + 30.0 <= theme.width() / 2.0 - EDGE
+}
+
+/// Space below the last strip.
+fn foot(theme: Theme) -> f64 {
+    match key_is_one_line(theme) {
+        true => FOOT,
+        false => FOOT + KEY_ROW,
+    }
 }
 
 /// An identity, and the smallest and largest error in each arm.
 struct IdentityRow<'a> {
+    number: usize,
+    text: &'a str,
     statement: Vec<String>,
     bound: f64,
     arms: Vec<InArm<'a>>,
@@ -74,6 +131,7 @@ struct InArm<'a> {
     label: &'a str,
     holds: bool,
     ends: [f64; 2],
+    seeds: usize,
 }
 
 impl<'a> InArm<'a> {
@@ -84,6 +142,7 @@ impl<'a> InArm<'a> {
             label: arm.map_or(found.arm.as_str(), |arm| arm.label.as_str()),
             holds: found.expected == IdentityOutcome::Holds,
             ends: [found.smallest?, found.largest?],
+            seeds: found.seeds,
         })
     }
 
@@ -102,13 +161,14 @@ impl<'a> InArm<'a> {
             true => (right, Anchor::Start, frame.right - right),
             false => (left, Anchor::End, left - frame.left),
         };
-        let label = shorten(self.label, NAME, room);
-        canvas.text(&label, (x, y), Type::new(NAME, INK, anchor));
+        let size = canvas.theme().text(NAME);
+        let label = shorten(self.label, size, room);
+        canvas.text(&label, (x, y), Type::new(size, INK, anchor));
     }
 }
 
 impl<'a> IdentityRow<'a> {
-    fn of(summary: &'a Summary, found: &'a IdentitySummary) -> Option<Self> {
+    fn of(theme: Theme, summary: &'a Summary, found: &'a IdentitySummary) -> Option<Self> {
         let arms = found.arms.iter();
         let arms: Vec<_> = arms.filter_map(|arm| InArm::of(summary, arm)).collect();
         let identity = &found.identity;
@@ -117,7 +177,9 @@ impl<'a> IdentityRow<'a> {
         // Backquotes mean nothing in a figure.
         let statement = statement.replace('`', "");
         (!arms.is_empty()).then(|| Self {
-            statement: wrap(&statement, SMALL, WIDTH - 2.0 * EDGE),
+            number: identity.number,
+            text: &identity.statement,
+            statement: wrap(&statement, SMALL, theme.inner()),
             bound: identity.bound,
             arms,
         })
@@ -136,7 +198,8 @@ impl<'a> IdentityRow<'a> {
             let at = (EDGE, top + 6.0 + TEXT_ROW * k as f64);
             canvas.text(line, at, Type::new(SMALL, INK, Anchor::Start));
         }
-        let frame = frame(top + TEXT_ROW * self.statement.len() as f64, self.strip());
+        let top = top + TEXT_ROW * self.statement.len() as f64;
+        let frame = frame(canvas.theme(), top, self.strip());
         let bound = (frame.px(position(self.bound)), frame.top);
         canvas.rectangle(bound, (frame.right, frame.bottom), SHADE);
         grid(canvas, &frame);
@@ -151,11 +214,11 @@ impl<'a> IdentityRow<'a> {
     }
 }
 
-fn frame(top: f64, height: f64) -> Frame {
+fn frame(theme: Theme, top: f64, height: f64) -> Frame {
     Frame {
         left: EDGE + 12.0,
         top,
-        right: WIDTH - EDGE - 8.0,
+        right: theme.width() - EDGE - 8.0,
         bottom: top + height,
         x: AXIS,
         y: Range {
@@ -185,7 +248,7 @@ fn grid(canvas: &mut Canvas<'_>, frame: &Frame) {
 }
 
 fn axis(canvas: &mut Canvas<'_>, top: f64) {
-    let frame = frame(top, 0.0);
+    let frame = frame(canvas.theme(), top, 0.0);
     for exponent in exponents() {
         let label = match exponent {
             0.0 => "1".to_owned(),
@@ -201,20 +264,16 @@ fn axis(canvas: &mut Canvas<'_>, top: f64) {
 
 fn key(canvas: &mut Canvas<'_>, y: f64) {
     let kind = Type::new(SMALL, SOFT, Anchor::Start);
-    let left = EDGE + 14.0;
-    canvas.dot((left, y), 3.0, BLUE, 1.0);
-    canvas.text(
-        "must hold in this arm (largest error)",
-        (left + 12.0, y),
-        kind,
-    );
-    let left = WIDTH / 2.0;
-    canvas.ring((left, y), 3.0, VERMILLION);
-    canvas.text(
-        "must fail in this arm (smallest error)",
-        (left + 12.0, y),
-        kind,
-    );
+    let first = (EDGE + 14.0, y);
+    canvas.dot(first, 3.0, BLUE, 1.0);
+    canvas.text(KEY[0], (first.0 + 12.0, y), kind);
+    let theme = canvas.theme();
+    let second = match key_is_one_line(theme) {
+        true => (theme.width() / 2.0, y),
+        false => (first.0, y + KEY_ROW),
+    };
+    canvas.ring(second, 3.0, VERMILLION);
+    canvas.text(KEY[1], (second.0 + 12.0, second.1), kind);
 }
 
 #[cfg(test)]

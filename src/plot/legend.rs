@@ -1,7 +1,8 @@
 //! Legends of lines.
 
 use super::canvas::{Anchor, Canvas, Type, shorten, text_width};
-use super::style::{EDGE, INK, LABEL, WIDTH, series};
+use super::style::{EDGE, INK, LABEL, series};
+use super::theme::Theme;
 
 const LEGEND_ROW: f64 = 21.0;
 
@@ -17,17 +18,17 @@ impl Legend {
     const SAMPLE: f64 = 46.0;
 
     /// A legend with one entry per line, in the order of their styles.
-    pub(crate) fn new(entries: Vec<String>) -> Self {
-        Self::numbered(entries.into_iter().enumerate().collect())
+    pub(crate) fn new(theme: Theme, entries: Vec<String>) -> Self {
+        Self::numbered(theme, entries.into_iter().enumerate().collect())
     }
 
     /// A legend of some lines, each with the number of its style.
-    pub(crate) fn numbered(entries: Vec<(usize, String)>) -> Self {
+    pub(crate) fn numbered(theme: Theme, entries: Vec<(usize, String)>) -> Self {
         let widest = entries
             .iter()
             .map(|(_, name)| text_width(name, LABEL))
             .fold(0.0, f64::max);
-        let fit = ((WIDTH - 2.0 * EDGE) / (widest + Self::SAMPLE + 16.0)) as usize;
+        let fit = (theme.inner() / (widest + Self::SAMPLE + 16.0)) as usize;
         Self {
             columns: fit.clamp(1, 3),
             entries,
@@ -43,7 +44,7 @@ impl Legend {
     }
 
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, top: f64) {
-        let width = (WIDTH - 2.0 * EDGE) / self.columns as f64;
+        let width = canvas.theme().inner() / self.columns as f64;
         for (k, (style, name)) in self.entries.iter().enumerate() {
             let left = EDGE + (k / self.rows()) as f64 * width;
             let y = top + LEGEND_ROW * (k % self.rows()) as f64;

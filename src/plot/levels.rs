@@ -2,7 +2,10 @@
 
 use super::axis::{Frame, Range};
 use super::canvas::{Anchor, Canvas, Type, shorten, text_width, wrap, wrap_to};
+use super::drawing::{Cell, Table};
+use super::page::row_facet_width;
 use super::style::{GRID, INK, LABEL, series};
+use super::theme::Theme;
 use crate::spec::Factor;
 use crate::stats::{Interval, Rule, Sample, t_interval};
 
@@ -12,6 +15,10 @@ const LOG_RATIO: f64 = 4.0;
 const MOST_LABEL_LINES: usize = 3;
 /// From one line of a label to the next.
 const LABEL_ROW: f64 = 15.0;
+/// Most facets in a row.
+const MOST_COLUMNS: usize = 4;
+/// Least width of a facet that is not for the screen.
+const LEAST: f64 = 150.0;
 
 /// The levels of a factor: numbers at their values, others evenly spaced.
 pub(super) struct LevelAxis {
@@ -19,6 +26,8 @@ pub(super) struct LevelAxis {
     labels: Vec<String>,
     pub(super) range: Range,
     pub(super) is_numeric: bool,
+    /// The label of the factor.
+    factor: String,
     name: String,
 }
 
@@ -38,6 +47,7 @@ impl LevelAxis {
                     high: levels.len() as f64 - 0.5,
                 },
                 is_numeric: false,
+                factor: factor.label.clone(),
                 name: factor.label.clone(),
             };
         };
@@ -53,6 +63,7 @@ impl LevelAxis {
             labels: values.iter().map(f64::to_string).collect(),
             at,
             is_numeric: true,
+            factor: factor.label.clone(),
             name: format!("{}{scale}", factor.label),
         }
     }
@@ -70,7 +81,7 @@ impl LevelAxis {
     }
 
     /// Whether every label is readable in a facet of `width` pixels.
-    pub(super) fn fits(&self, width: f64) -> bool {
+    fn fits(&self, width: f64) -> bool {
         let words = self
             .labels
             .iter()
@@ -79,6 +90,21 @@ impl LevelAxis {
             .map(|word| text_width(word, LABEL))
             .fold(0.0, f64::max);
         widest <= self.room(width) && self.label_lines(width) <= MOST_LABEL_LINES
+    }
+
+    /// Facets per row: all of `count` if the labels of the axis fit, or else one. On narrow figures two are tried
+    /// as well.
+    pub(super) fn columns(&self, theme: Theme, count: usize) -> usize {
+        let all = count.clamp(1, MOST_COLUMNS);
+        let (least, other) = match theme {
+            Theme::Screen => (0.0, 1),
+            Theme::Paper | Theme::Slide => (LEAST, all.min(2)),
+        };
+        let fits = |columns: &usize| {
+            let width = row_facet_width(theme, *columns);
+            width >= least && self.fits(width)
+        };
+        [all, other].into_iter().find(fits).unwrap_or(1)
     }
 
     /// Space for labels and the name of the axis below a facet of `width` pixels.
@@ -110,6 +136,59 @@ impl LevelAxis {
         let nearest = gaps.fold(frame.right - frame.left, f64::min);
         (0.7 * nearest / count.max(1) as f64).min(most)
     }
+}
+
+/// The data of facets, each with its title and its lines: a row per mean with its interval, and with `seeds` one
+/// per seed.
+pub(super) fn data<'f>(
+    axis: &LevelAxis,
+    names: &[String],
+    facets: impl IntoIterator<Item = (String, &'f [(usize, Vec<LevelPoint>)])>,
+    seeds: bool,
+) -> Table {
+    let mut table = Table::new(&[
+        "panel", "line", "factor", "level", "shown", "value", "low", "high", "n",
+    ]);
+    for (panel, lines) in facets {
+        for (line, points) in lines {
+            let name = names.get(*line).map_or("", String::as_str);
+            for point in points {
+                let mut add = |shown: &str, [value, low, high]: [Cell; 3], n: Cell| {
+                    let level = axis.labels[point.level].as_str().into();
+                    let factor = axis.factor.as_str().into();
+                    let panel = (&panel).into();
+                    table.row([
+                        panel,
+                        name.into(),
+                        factor,
+                        level,
+                        shown.into(),
+                        value,
+                        low,
+                        high,
+                        n,
+                    ]);
+                };
+                for value in point.values.iter().filter(|_| seeds) {
+                    add(
+                        "seed",
+                        [(*value).into(), Cell::NONE, Cell::NONE],
+                        Cell::NONE,
+                    );
+                }
+                let ends = point.interval.map_or([Cell::NONE, Cell::NONE], |interval| {
+                    [interval.low.into(), interval.high.into()]
+                });
+                let [low, high] = ends;
+                add(
+                    "mean",
+                    [point.mean.into(), low, high],
+                    point.values.len().into(),
+                );
+            }
+        }
+    }
+    table
 }
 
 /// The mean of a line at one level.

@@ -1,9 +1,11 @@
 //! Interactions of pairs of units: one matrix per arm, of one trained net.
 
 use super::canvas::{Anchor, Canvas, Type, shorten, text_width, wrap};
+use super::drawing::{Drawing, Table};
 use super::finished;
 use super::page::Page;
-use super::style::{BLUE, EDGE, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH};
+use super::style::{BLUE, EDGE, SMALL, SOFT, TITLE_ROW, VERMILLION};
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
@@ -22,6 +24,8 @@ const WITHIN: &str = "interaction_within";
 const ACROSS: &str = "interaction_across";
 
 const COLUMNS: usize = 3;
+/// Least width of a matrix with the names at its left.
+const LEAST: f64 = 200.0;
 /// Space for the names of the layers at the left of a matrix.
 const LEFT: f64 = 20.0;
 const GAP: f64 = 18.0;
@@ -114,7 +118,8 @@ pub(super) fn matrices(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let mut seeds = Vec::new();
     let mut facets = Vec::new();
     for (arm, shown) in summary.arms.iter().enumerate() {
@@ -127,7 +132,7 @@ pub(super) fn matrices(
             .and_then(|net| Net::of(first, &net.model));
         if let Some(net) = net {
             seeds.push(first.seed);
-            facets.push(MatrixFacet::of(&shown.label, &net));
+            facets.push(MatrixFacet::of(theme, &shown.label, &net));
         }
     }
     let Some(units) = facets.iter().map(|facet| facet.units).max() else {
@@ -144,11 +149,43 @@ pub(super) fn matrices(
          the other. Up to {units} units per layer of {which}, ordered by how much the loss changes \
          without them. Only consecutive layers are measured."
     );
-    draw(&summary.title, &facets, &caption).map(Some)
+    let svg = draw(theme, &summary.title, &facets, &caption)?;
+    let data = data(&facets);
+    Ok(Some(Drawing { svg, data }))
+}
+
+/// A row per measured pair. Units are numbered from 1 in the order of the figure.
+fn data(facets: &[MatrixFacet]) -> Table {
+    let mut table = Table::new(&[
+        "arm",
+        "row_layer",
+        "row_unit",
+        "column_layer",
+        "column_unit",
+        "value",
+    ]);
+    for facet in facets {
+        let place = |at: usize| (&facet.layers[at / facet.units], at % facet.units + 1);
+        for ((row, column), value) in &facet.pairs {
+            let (row, column) = (place(*row), place(*column));
+            table.row([
+                (&facet.label).into(),
+                row.0.into(),
+                row.1.into(),
+                column.0.into(),
+                column.1.into(),
+                (*value).into(),
+            ]);
+        }
+    }
+    table
 }
 
 /// The matrix of one arm.
 struct MatrixFacet {
+    label: String,
+    /// Width and height.
+    side: f64,
     title: Vec<String>,
     layers: Vec<String>,
     units: usize,
@@ -156,9 +193,12 @@ struct MatrixFacet {
 }
 
 impl MatrixFacet {
-    fn of(label: &str, net: &Net) -> Self {
+    fn of(theme: Theme, label: &str, net: &Net) -> Self {
+        let side = side(theme);
         Self {
-            title: wrap(&format!("{label} (n = 1 net)"), SMALL, side()),
+            label: label.to_owned(),
+            side,
+            title: wrap(&format!("{label} (n = 1 net)"), SMALL, side),
             layers: net.layers.iter().map(|path| part_words(path)).collect(),
             units: net.units,
             pairs: net.pairs(),
@@ -166,9 +206,9 @@ impl MatrixFacet {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, left: f64, top: f64, full: f64) {
-        canvas.title(&self.title, left + side() / 2.0, top);
+        canvas.title(&self.title, left + self.side / 2.0, top);
         let many = (self.units * self.layers.len()) as f64;
-        let at = |place: usize| side() * place as f64 / many;
+        let at = |place: usize| self.side * place as f64 / many;
         for ((row, column), value) in &self.pairs {
             if let Some(color) = color(*value, full) {
                 let from = (left + at(*column), top + at(*row));
@@ -182,33 +222,39 @@ impl MatrixFacet {
     /// Draws the edges of the layers and their names.
     fn frame(&self, canvas: &mut Canvas<'_>, left: f64, top: f64) {
         let layers = self.layers.len();
-        let at = |layer: usize| side() * layer as f64 / layers as f64;
+        let at = |layer: usize| self.side * layer as f64 / layers as f64;
         let mut rule = |from: (f64, f64), to: (f64, f64)| {
             canvas.line(&[from, to], SOFT, 1.0, &[], "edge");
         };
         for edge in (0..=layers).map(at) {
             // Only the part below the diagonal is drawn.
-            rule((left + edge, top + edge), (left + edge, top + side()));
+            rule((left + edge, top + edge), (left + edge, top + self.side));
             rule((left, top + edge), (left + edge, top + edge));
         }
-        rule((left, top), (left + side(), top + side()));
+        rule((left, top), (left + self.side, top + self.side));
         for (layer, name) in self.layers.iter().enumerate() {
-            let room = side() / layers as f64;
+            let room = self.side / layers as f64;
             // Long names are smaller before they are cut.
-            let size = (SMALL * room / text_width(name, SMALL)).clamp(SMALLEST, SMALL);
+            let size = (SMALL * room / text_width(name, SMALL))
+                .clamp(canvas.theme().text(SMALLEST), SMALL);
             let name = shorten(name, size, room);
             let middle = (at(layer) + at(layer + 1)) / 2.0;
             let kind = Type::new(size, SOFT, Anchor::Middle);
-            canvas.text(&name, (left + middle, top + side() + 12.0), kind);
+            canvas.text(&name, (left + middle, top + self.side + 12.0), kind);
             canvas.text(&name, (left - 10.0, top + middle), kind.upright());
         }
     }
 }
 
+/// Matrices per row.
+fn columns(theme: Theme) -> usize {
+    theme.columns(COLUMNS, LEAST)
+}
+
 /// Width and height of a matrix.
-fn side() -> f64 {
-    let columns = COLUMNS as f64;
-    (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
+fn side(theme: Theme) -> f64 {
+    let columns = columns(theme) as f64;
+    (theme.inner() - columns * LEFT - (columns - 1.0) * GAP) / columns
 }
 
 /// The absolute value at which the darkest shade starts.
@@ -247,31 +293,34 @@ fn two_digits(value: f64) -> String {
 }
 
 /// Draws the matrices in rows, with a key of the shades below them.
-fn draw(heading: &str, facets: &[MatrixFacet], caption: &str) -> Result<String, PlotError> {
-    let full = full(facets);
+fn draw(
+    theme: Theme,
+    heading: &str,
+    facets: &[MatrixFacet],
+    caption: &str,
+) -> Result<String, PlotError> {
+    let (full, columns, side) = (full(facets), columns(theme), side(theme));
     let titles = facets.iter().map(|facet| facet.title.len());
     let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 10.0;
-    let row = above + side() + FOOT;
-    let matrices = row * facets.len().div_ceil(COLUMNS) as f64 + 8.0;
+    let row = above + side + FOOT;
+    let matrices = row * facets.len().div_ceil(columns) as f64 + 8.0;
     let title = format!("{heading}: interactions of units");
     let showing = "interaction of pairs of units (nats)";
-    Page::new(heading, None, caption).showing(showing).draw(
-        &title,
-        matrices + 40.0,
-        |canvas, top| {
+    Page::new(theme, heading, None, caption)
+        .showing(showing)
+        .draw(&title, matrices + 40.0, |canvas, top| {
             for (k, facet) in facets.iter().enumerate() {
-                let left = EDGE + LEFT + (k % COLUMNS) as f64 * (side() + LEFT + GAP);
-                let top = top + row * (k / COLUMNS) as f64;
+                let left = EDGE + LEFT + (k % columns) as f64 * (side + LEFT + GAP);
+                let top = top + row * (k / columns) as f64;
                 facet.draw(canvas, left, top + above, full);
             }
             key(canvas, top + matrices, full);
-        },
-    )
+        })
 }
 
 fn key(canvas: &mut Canvas<'_>, top: f64, full: f64) {
     let fields = f64::from(2 * SHADES + 1);
-    let left = (WIDTH - fields * KEY.0) / 2.0;
+    let left = (canvas.theme().width() - fields * KEY.0) / 2.0;
     for (k, shade) in (-SHADES..=SHADES).enumerate() {
         let from = (left + KEY.0 * k as f64, top);
         if shade != 0 {

@@ -5,6 +5,7 @@ use super::axis::Range;
 use super::curve_values::Curves;
 use super::lines::Line;
 use super::small_multiples::{Facet, SmallMultiples, Ticks};
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section, finished, time_unit};
 use crate::analysis::{Cells, Summary};
 use crate::record::{CellRecord, EpochRecord};
@@ -26,6 +27,7 @@ pub(super) fn metric_curves(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
+    theme: Theme,
 ) -> Result<Option<Curves>, PlotError> {
     let arms: Vec<Vec<&CellRecord>> = (0..spec.arms.len())
         .map(|arm| finished(spec, cells, summary, arm))
@@ -41,6 +43,7 @@ pub(super) fn metric_curves(
         }
     }
     let figure = SmallMultiples {
+        theme,
         heading: &summary.title,
         name: &format!("metrics of the program against {unit}"),
         columns: facets.len().clamp(1, 2),
@@ -122,7 +125,7 @@ mod tests {
         records.iter_mut().for_each(change);
         let cells = Cells::new(&spec, &records).unwrap();
         let summary = summarize(&spec, &records).unwrap();
-        metric_curves(&spec, &cells, &summary)
+        metric_curves(&spec, &cells, &summary, Theme::Screen)
             .unwrap()
             .map(|curves| curves.svg)
     }

@@ -14,10 +14,12 @@ mod curve_values;
 mod curves;
 mod differences;
 mod distributions;
+mod drawing;
 mod effect;
 mod factorial;
 pub(crate) mod findings;
 mod forest;
+mod formats;
 mod identities;
 mod layout;
 pub(crate) mod legend;
@@ -32,10 +34,14 @@ mod small_multiples;
 pub(crate) mod style;
 mod swarm;
 pub(crate) mod text_size;
+pub(crate) mod theme;
 mod traces;
 
 pub use curve_values::{Curves, Panel, PanelLine};
+pub use drawing::{Drawing, Table};
 pub use forest::{ForestRow, forest};
+pub use formats::{Format, FormatError};
+pub use theme::Theme;
 
 use crate::analysis::{Cells, PairedScores, Summary};
 use crate::record::CellRecord;
@@ -73,6 +79,9 @@ pub struct FigureKind {
     pub section: Section,
 }
 
+/// The figure that only the page for a browser has.
+pub const SEED_PAIRS: FigureKind = seed_pairs::KIND;
+
 /// File names of all figures that [`figures`] may draw.
 pub const FIGURE_FILES: [&str; 14] = [
     effect::KIND.file,
@@ -91,7 +100,7 @@ pub const FIGURE_FILES: [&str; 14] = [
     identities::KIND.file,
 ];
 
-/// Draws every figure for which the records have data, as SVG, in the order of a report.
+/// Draws every figure for which the records have data, in the order of a report.
 ///
 /// # Errors
 /// If the drawing library fails.
@@ -99,27 +108,32 @@ pub fn figures(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Vec<(FigureKind, String)>, PlotError> {
+    theme: Theme,
+) -> Result<Vec<(FigureKind, Drawing)>, PlotError> {
     let scores = PairedScores::new(spec, cells, &summary.arms);
     let mut figures = Vec::new();
-    let mut add = |kind, svg: Option<String>| figures.extend(svg.map(|svg| (kind, svg)));
-    add(effect::KIND, effect::effect(spec, &scores)?);
-    for (kind, curves) in curves_with_values(spec, cells, summary)? {
-        add(kind, Some(curves.svg));
+    let mut add = |kind, drawing: Option<Drawing>| {
+        figures.extend(drawing.map(|drawing| (kind, drawing)));
+    };
+    add(effect::KIND, effect::effect(spec, &scores, theme)?);
+    for (kind, curves) in curves_with_values(spec, cells, summary, theme)? {
+        add(kind, Some(curves.into_drawing()));
     }
-    add(differences::KIND, differences::differences(summary)?);
-    add(settling::KIND, settling::settling(&scores, summary)?);
-    let interaction = factorial::interaction(summary, &scores)?;
+    add(differences::KIND, differences::differences(summary, theme)?);
+    add(settling::KIND, settling::settling(&scores, summary, theme)?);
+    let interaction = factorial::interaction(summary, &scores, theme)?;
     add(factorial::INTERACTION, interaction);
-    let dose_response = factorial::dose_response(summary, &scores)?;
+    let dose_response = factorial::dose_response(summary, &scores, theme)?;
     add(factorial::DOSE_RESPONSE, dose_response);
-    add(traces::TRACES, traces::traces(spec, cells, summary)?);
-    for (kind, svg) in distributions::distributions(spec, cells, summary)? {
-        add(kind, Some(svg));
+    add(traces::TRACES, traces::traces(spec, cells, summary, theme)?);
+    for (kind, drawing) in distributions::distributions(spec, cells, summary, theme)? {
+        add(kind, Some(drawing));
     }
-    add(traces::SERIES, traces::probe_series(spec, cells, summary)?);
-    add(matrices::KIND, matrices::matrices(spec, cells, summary)?);
-    add(identities::KIND, identities::identities(summary)?);
+    let series = traces::probe_series(spec, cells, summary, theme)?;
+    add(traces::SERIES, series);
+    let matrices = matrices::matrices(spec, cells, summary, theme)?;
+    add(matrices::KIND, matrices);
+    add(identities::KIND, identities::identities(summary, theme)?);
     Ok(figures)
 }
 
@@ -131,9 +145,10 @@ pub fn curves_with_values(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
+    theme: Theme,
 ) -> Result<Vec<(FigureKind, Curves)>, PlotError> {
-    let scores = curves::curves(spec, cells, summary)?;
-    let metrics = metric_curves::metric_curves(spec, cells, summary)?;
+    let scores = curves::curves(spec, cells, summary, theme)?;
+    let metrics = metric_curves::metric_curves(spec, cells, summary, theme)?;
     let both = [(curves::KIND, scores), (metric_curves::KIND, metrics)];
     let drawn = both.into_iter();
     Ok(drawn
@@ -150,8 +165,10 @@ pub fn seed_pairs(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Option<String>, PlotError> {
-    seed_pairs::seed_pairs(&PairedScores::new(spec, cells, &summary.arms), summary)
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
+    let scores = PairedScores::new(spec, cells, &summary.arms);
+    seed_pairs::seed_pairs(&scores, summary, theme)
 }
 
 /// The finished records of an arm at its chosen learning rate, in the order of the seeds.

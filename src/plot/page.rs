@@ -5,7 +5,8 @@ use super::PlotError;
 use super::axis::{Frame, Range};
 use super::canvas::{Anchor, BOLD, Canvas, Type, figure, wrap};
 use super::legend::Legend;
-use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH};
+use super::style::{CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SMALL};
+use super::theme::Theme;
 
 /// Space for tick labels at the left of a row of facets.
 const LEFT: f64 = 66.0;
@@ -17,6 +18,7 @@ const SUBTITLE_ROW: f64 = 18.0;
 
 /// Heading, legend and caption around the content of a figure.
 pub(crate) struct Page {
+    theme: Theme,
     heading: Vec<String>,
     subtitle: Vec<String>,
     legend: Option<Legend>,
@@ -24,18 +26,19 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(crate) fn new(heading: &str, legend: Option<Legend>, caption: &str) -> Self {
+    pub(crate) fn new(theme: Theme, heading: &str, legend: Option<Legend>, caption: &str) -> Self {
         Self {
-            heading: wrap(heading, HEADING * BOLD, WIDTH - 2.0 * EDGE),
+            theme,
+            heading: wrap(heading, HEADING * BOLD, theme.inner()),
             subtitle: Vec::new(),
             legend,
-            caption: wrap(caption, SMALL, WIDTH - 2.0 * EDGE),
+            caption: wrap(caption, SMALL, theme.inner()),
         }
     }
 
     /// The same page with a line below the heading that says what the vertical axis shows.
     pub(crate) fn showing(mut self, text: &str) -> Self {
-        self.subtitle = wrap(text, LABEL, WIDTH - 2.0 * EDGE);
+        self.subtitle = wrap(text, LABEL, self.theme.inner());
         self
     }
 
@@ -55,7 +58,7 @@ impl Page {
         let below = top + height;
         let caption = below + self.legend.as_ref().map_or(0.0, Legend::height);
         let bottom = caption + CAPTION_ROW * self.caption.len() as f64 + 16.0;
-        figure(bottom, title, |canvas| {
+        figure(self.theme, bottom, title, |canvas| {
             canvas.heading(&self.heading);
             for (k, line) in self.subtitle.iter().enumerate() {
                 let at = (EDGE, subtitle + SUBTITLE_ROW * k as f64);
@@ -71,19 +74,20 @@ impl Page {
 }
 
 /// Width of each of `count` facets side by side.
-pub(super) fn row_facet_width(count: usize) -> f64 {
-    (WIDTH - LEFT - EDGE - GAP * (count - 1) as f64) / count as f64
+pub(super) fn row_facet_width(theme: Theme, count: usize) -> f64 {
+    (theme.width() - LEFT - EDGE - GAP * (count - 1) as f64) / count as f64
 }
 
 /// Facet number `k` of `count` side by side, which share the vertical axis.
 pub(super) fn facet_in_row(
+    theme: Theme,
     k: usize,
     count: usize,
     (top, bottom): (f64, f64),
     x: Range,
     y: Range,
 ) -> Frame {
-    let width = row_facet_width(count);
+    let width = row_facet_width(theme, count);
     let left = LEFT + k as f64 * (width + GAP);
     Frame {
         left,

@@ -3,15 +3,27 @@
 use super::PlotError;
 use super::axis::{Frame, Range, labelled};
 use super::canvas::{Anchor, Canvas, Type, shorten, wrap_to};
+use super::drawing::{Drawing, Table};
 use super::page::Page;
-use super::style::{BLUE, EDGE, INK, RGBColor, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH};
+use super::style::{BLUE, EDGE, INK, RGBColor, SMALL, SOFT, TITLE_ROW, VERMILLION};
+use super::theme::Theme;
+use super::{FigureKind, Section};
 use crate::analysis::{ContrastSummary, PairedScores, Summary};
 use crate::spec::{ContrastKind, When};
 use crate::text::capitalized;
 
+/// Reports for a browser have this figure inside the page; it is no file of a results folder.
+pub(super) const KIND: FigureKind = FigureKind {
+    file: "seed-pairs.svg",
+    alt: "Scores of the two arms of every primary contrast, a line per seed",
+    section: Section::Results,
+};
+
 /// Most contrasts that are drawn.
 const MOST_FACETS: usize = 6;
 const MOST_COLUMNS: usize = 3;
+/// Least width of a facet with its tick labels.
+const LEAST: f64 = 190.0;
 /// Space for tick labels at the left of a facet.
 const LEFT: f64 = 52.0;
 const GAP: f64 = 18.0;
@@ -26,6 +38,8 @@ struct Facet<'a> {
     /// Labels of control and treatment.
     arms: [String; 2],
     pairs: Vec<[f64; 2]>,
+    /// The seed of each pair.
+    seeds: Vec<u64>,
 }
 
 /// Draws a facet per primary contrast of two arms after the last evaluation, the first few. `None`
@@ -36,7 +50,8 @@ struct Facet<'a> {
 pub(super) fn seed_pairs(
     scores: &PairedScores<'_>,
     summary: &Summary,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let facets = summary
         .primary()
         .filter_map(|c| Facet::of(scores, summary, c));
@@ -44,13 +59,13 @@ pub(super) fn seed_pairs(
     if facets.is_empty() {
         return Ok(None);
     }
-    let columns = facets.len().clamp(2, MOST_COLUMNS);
-    let width = width(columns);
+    let columns = theme.columns(facets.len().clamp(2, MOST_COLUMNS), LEAST);
+    let width = width(theme, columns);
     let titles = facets.iter().map(|facet| facet.title(width).len());
     let above = TITLE_ROW * titles.max().unwrap_or(1) as f64 + 12.0;
     let row = above + HEIGHT + BELOW;
     let height = row * facets.len().div_ceil(columns) as f64;
-    let page = Page::new(&summary.title, None, CAPTION).showing("score of every seed");
+    let page = Page::new(theme, &summary.title, None, CAPTION).showing("score of every seed");
     let title = format!("{}: scores by seed", summary.title);
     let svg = page.draw(&title, height, |canvas, top| {
         for (k, facet) in facets.iter().enumerate() {
@@ -59,7 +74,44 @@ pub(super) fn seed_pairs(
             facet.draw(canvas, (left, left + width), top);
         }
     })?;
-    Ok(Some(svg))
+    let data = data(&facets);
+    Ok(Some(Drawing { svg, data }))
+}
+
+/// A row per seed and one for the means.
+fn data(facets: &[Facet<'_>]) -> Table {
+    let mut table = Table::new(&[
+        "contrast",
+        "metric",
+        "unit",
+        "left_arm",
+        "right_arm",
+        "shown",
+        "seed",
+        "left",
+        "right",
+    ]);
+    for facet in facets {
+        let asked = &facet.contrast.contrast;
+        let mut add = |shown: &str, seed: Option<u64>, [left, right]: [f64; 2]| {
+            table.row([
+                (&asked.name).into(),
+                asked.metric.label().as_ref().into(),
+                asked.metric.scale().into(),
+                (&facet.arms[0]).into(),
+                (&facet.arms[1]).into(),
+                shown.into(),
+                seed.into(),
+                left.into(),
+                right.into(),
+            ]);
+        };
+        for (pair, seed) in facet.pairs.iter().zip(&facet.seeds) {
+            add("seed", Some(*seed), *pair);
+        }
+        add("mean", None, facet.means());
+    }
+    table
 }
 
 const CAPTION: &str = "Thin line: one seed in both arms, solid blue if the arm on the right is better, \
@@ -67,9 +119,9 @@ dashed orange if it is worse, gray if they are equal. Thick line: means. Steep l
 difference; a wide spread of parallel lines is what pairing removes.";
 
 /// Width of each of the facets in a row, without its tick labels.
-fn width(columns: usize) -> f64 {
+fn width(theme: Theme, columns: usize) -> f64 {
     let columns = columns as f64;
-    (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
+    (theme.inner() - columns * LEFT - (columns - 1.0) * GAP) / columns
 }
 
 impl<'a> Facet<'a> {
@@ -87,12 +139,24 @@ impl<'a> Facet<'a> {
         }
         let of = |arm: &str| scores.scores(arm, &asked.metric);
         let both = of(control)?.into_iter().zip(of(treatment)?);
-        let pairs: Vec<[f64; 2]> = both.filter_map(|(a, b)| Some([a?, b?])).collect();
+        let both = both.zip(&summary.seeds);
+        let (pairs, seeds): (Vec<[f64; 2]>, Vec<u64>) = both
+            .filter_map(|((a, b), seed)| Some(([a?, b?], *seed)))
+            .unzip();
         let label = |name: &str| Some(summary.arm(name)?.label.clone());
         (!pairs.is_empty()).then_some(Self {
             contrast,
             arms: [label(control)?, label(treatment)?],
             pairs,
+            seeds,
+        })
+    }
+
+    /// The means of control and treatment.
+    fn means(&self) -> [f64; 2] {
+        [0, 1].map(|k| {
+            let sum: f64 = self.pairs.iter().map(|pair| pair[k]).sum();
+            sum / self.pairs.len() as f64
         })
     }
 
@@ -124,11 +188,7 @@ impl<'a> Facet<'a> {
             let (color, dash) = self.look(*pair);
             canvas.line(&ends(&frame, *pair), color, 1.0, dash, "seed");
         }
-        let mean = |k: usize| {
-            let sum: f64 = self.pairs.iter().map(|pair| pair[k]).sum();
-            sum / self.pairs.len() as f64
-        };
-        let means = ends(&frame, [mean(0), mean(1)]);
+        let means = ends(&frame, self.means());
         canvas.line(&means, INK, 3.0, &[], "mean");
         for at in means {
             canvas.dot(at, 4.0, INK, 1.0);
@@ -176,7 +236,9 @@ mod tests {
         }
         let summary = summarize(spec, &records).unwrap();
         let cells = Cells::new(spec, &records).unwrap();
-        seed_pairs(&PairedScores::new(spec, &cells, &summary.arms), &summary).unwrap()
+        let scores = PairedScores::new(spec, &cells, &summary.arms);
+        let drawn = seed_pairs(&scores, &summary, Theme::Screen).unwrap();
+        drawn.map(|drawing| drawing.svg)
     }
 
     #[test]

@@ -4,9 +4,11 @@
 use super::axis::{Frame, Range, epoch_ticks, labelled};
 use super::canvas::{Anchor, Canvas, Type, wrap};
 use super::clip;
+use super::drawing::{Cell, Drawing, Table};
 use super::lines::{Line, draw_lines, early};
 use super::page::Page;
-use super::style::{EDGE, INK, LABEL, SHADE, SMALL, SOFT, TITLE_ROW, VERMILLION, WIDTH};
+use super::style::{EDGE, INK, LABEL, SHADE, SMALL, SOFT, TITLE_ROW, VERMILLION};
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::subject::subject;
 use crate::analysis::{ContrastSummary, Course, FittedChange, PairedScores, Summary};
@@ -30,9 +32,12 @@ const PANEL_HEIGHT: f64 = 190.0;
 const BELOW: f64 = 56.0;
 /// Most lines that say what a panel compares.
 const MOST_SUBJECT_LINES: usize = 4;
+/// Least width of a panel with its tick labels.
+const LEAST: f64 = 300.0;
 
 /// A contrast with its course.
 struct Panel<'a> {
+    contrast: &'a ContrastSummary,
     /// Lines of the title, and whether each is bold.
     title: Vec<(String, bool)>,
     line: Line,
@@ -53,13 +58,15 @@ struct Panel<'a> {
 pub(super) fn settling(
     scores: &PairedScores<'_>,
     summary: &Summary,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let primary = (summary.contrasts.iter()).filter(|c| c.contrast.primary);
     let shown: Vec<&ContrastSummary> = primary
         .filter(|c| c.contrast.when == When::Last && c.decision.is_some())
         .collect();
     let columns = if shown.len() == 1 { 1 } else { 2 };
-    let width = panel_width(columns);
+    let columns = theme.columns(columns, LEAST);
+    let width = panel_width(theme, columns);
     let panels: Vec<Panel<'_>> = (shown.into_iter())
         .filter_map(|contrast| Panel::new(scores, summary, contrast, width))
         .collect();
@@ -70,7 +77,7 @@ pub(super) fn settling(
     let above = TITLE_ROW * lines.unwrap_or(1) as f64 + 12.0;
     let row = above + PANEL_HEIGHT + BELOW;
     let rows = panels.len().div_ceil(columns);
-    let page = Page::new(&summary.title, None, &caption(summary, &panels));
+    let page = Page::new(theme, &summary.title, None, &caption(summary, &panels));
     let title = format!("{}: improvement along training", summary.title);
     let svg = page.draw(&title, row * rows as f64 + 4.0, |canvas, top| {
         for (k, panel) in panels.iter().enumerate() {
@@ -79,13 +86,40 @@ pub(super) fn settling(
             panel.draw(canvas, (left, left + width), top);
         }
     })?;
-    Ok(Some(svg))
+    let data = data(&panels);
+    Ok(Some(Drawing { svg, data }))
+}
+
+/// A row per evaluation of a contrast; `fit` is the fitted line in its window.
+fn data(panels: &[Panel<'_>]) -> Table {
+    let mut table = Table::new(&[
+        "contrast", "metric", "unit", "axis", "at", "mean", "low", "high", "n", "margin", "fit",
+    ]);
+    for panel in panels {
+        let asked = &panel.contrast.contrast;
+        for ((at, mean), band) in panel.line.means.iter().zip(&panel.line.bands) {
+            table.row([
+                (&asked.name).into(),
+                asked.metric.label().as_ref().into(),
+                asked.metric.unit().into(),
+                panel.unit.into(),
+                (*at).into(),
+                (*mean).into(),
+                band.map_or(Cell::NONE, |band| band.low.into()),
+                band.map_or(Cell::NONE, |band| band.high.into()),
+                panel.line.seeds[1].into(),
+                panel.margin.into(),
+                panel.fitted_at(*at).into(),
+            ]);
+        }
+    }
+    table
 }
 
 /// Width of a panel without its tick labels.
-fn panel_width(columns: usize) -> f64 {
+fn panel_width(theme: Theme, columns: usize) -> f64 {
     let columns = columns as f64;
-    (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
+    (theme.inner() - columns * LEFT - (columns - 1.0) * GAP) / columns
 }
 
 impl<'a> Panel<'a> {
@@ -115,6 +149,7 @@ impl<'a> Panel<'a> {
         let fitted = contrast.fitted_change();
         let (y, cut) = vertical(&line, contrast.contrast.margin)?;
         Some(Self {
+            contrast,
             title: title(summary, contrast, course.seeds.len(), width),
             fit: fitted.map_or(Vec::new(), |fitted| fit(&line, fitted)),
             line,
@@ -165,6 +200,16 @@ impl<'a> Panel<'a> {
         }
         let below = (frame.middle(), frame.bottom + 30.0);
         canvas.text(self.unit, below, Type::new(LABEL, INK, Anchor::Middle));
+    }
+
+    /// The fitted line at `x`, if that is in its window.
+    fn fitted_at(&self, x: f64) -> Option<f64> {
+        let [first, last] = self.fit[..] else {
+            return None;
+        };
+        let slope = (last.1 - first.1) / (last.0 - first.0);
+        let inside = (first.0..=last.0).contains(&x);
+        inside.then_some(first.1 + slope * (x - first.0))
     }
 
     /// Draws the window of the fit as a bar at the foot of the panel, and the ends of the window as lines.
@@ -282,7 +327,8 @@ mod tests {
         let summary = summarize(spec, records).expect("records of one run");
         let cells = Cells::new(spec, records).expect("records of one run");
         let scores = PairedScores::new(spec, &cells, &summary.arms);
-        settling(&scores, &summary).expect("a figure")
+        let drawn = settling(&scores, &summary, Theme::Screen).expect("a figure");
+        drawn.map(|drawing| drawing.svg)
     }
 
     fn count(svg: &str, what: &str) -> usize {

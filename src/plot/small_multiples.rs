@@ -4,10 +4,12 @@ use super::PlotError;
 use super::axis::{Frame, Range, epoch_ticks, labelled};
 use super::canvas::{Anchor, BOLD, Canvas, Type, shorten, wrap_to};
 use super::curve_values::{Curves, Panel};
+use super::drawing::{Cell, Drawing, Table};
 use super::legend::Legend;
 use super::lines::{Line, draw_lines};
 use super::page::{Page, seed_range};
-use super::style::{EDGE, INK, LABEL, SMALL, SOFT, TITLE_ROW, WIDTH};
+use super::style::{EDGE, INK, LABEL, SMALL, SOFT, TITLE_ROW};
+use super::theme::Theme;
 use crate::text::counted;
 use crate::text::number::grouped;
 use std::collections::BTreeSet;
@@ -23,6 +25,8 @@ const BELOW: f64 = 46.0;
 const SECTION: f64 = 26.0;
 /// Most lines of a facet's title.
 const MOST_TITLE_LINES: usize = 3;
+/// Least width of a facet with its tick labels.
+const LEAST: f64 = 185.0;
 
 /// Marks of a horizontal axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,21 @@ pub(super) struct Facet {
 }
 
 impl Facet {
+    /// Section and title.
+    fn name(&self) -> String {
+        let name = [&*self.section, &*self.title].map(str::trim);
+        let parts: Vec<&str> = name.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(", ")
+    }
+
+    /// The value at a position of the horizontal axis.
+    fn value_at(&self, x: f64) -> f64 {
+        match self.ticks {
+            Ticks::Numbers | Ticks::Epochs => x,
+            Ticks::Decades => 10f64.powf(x).round(),
+        }
+    }
+
     fn x_ticks(&self, width: f64) -> Vec<(f64, String)> {
         match self.ticks {
             Ticks::Numbers => labelled(self.x, 4),
@@ -93,11 +112,43 @@ impl Facet {
     }
 }
 
+/// A row per point of a line; `low` and `high` are the ends of its band.
+fn data(facets: &[Facet], labels: &[String]) -> Table {
+    let mut table = Table::new(&[
+        "panel", "line", "axis", "at", "value", "low", "high", "n_least", "n_most",
+    ]);
+    for facet in facets {
+        for line in &facet.lines {
+            let label = labels.get(line.style).map_or("", String::as_str);
+            for ((at, value), band) in line.means.iter().zip(&line.bands) {
+                let ends = band.map_or([Cell::NONE, Cell::NONE], |band| {
+                    [band.low.into(), band.high.into()]
+                });
+                let [low, high] = ends;
+                table.row([
+                    (&facet.name()).into(),
+                    label.into(),
+                    facet.axis.into(),
+                    facet.value_at(*at).into(),
+                    (*value).into(),
+                    low,
+                    high,
+                    line.seeds[0].into(),
+                    line.seeds[1].into(),
+                ]);
+            }
+        }
+    }
+    table
+}
+
 /// A figure of facets in a grid.
 pub(super) struct SmallMultiples<'a> {
+    pub(super) theme: Theme,
     pub(super) heading: &'a str,
     /// What the facets show.
     pub(super) name: &'a str,
+    /// Facets per row, if there is room.
     pub(super) columns: usize,
     /// Names of the lines. Those that no facet has are left out of the legend.
     pub(super) labels: Vec<String>,
@@ -114,19 +165,20 @@ struct Placed<'f> {
 
 impl SmallMultiples<'_> {
     /// Draws the facets; `None` without any.
-    pub(super) fn draw(self, facets: Vec<Facet>) -> Result<Option<String>, PlotError> {
+    pub(super) fn draw(self, facets: Vec<Facet>) -> Result<Option<Drawing>, PlotError> {
         let drawn = self.draw_with_values(facets)?;
-        Ok(drawn.map(|drawn| drawn.svg))
+        Ok(drawn.map(Curves::into_drawing))
     }
 
     /// Draws the facets, and tells where which values are; `None` without any.
     pub(super) fn draw_with_values(
-        self,
+        mut self,
         mut facets: Vec<Facet>,
     ) -> Result<Option<Curves>, PlotError> {
         if facets.is_empty() {
             return Ok(None);
         }
+        self.columns = self.theme.columns(self.columns, LEAST);
         let left_out = facets.len().saturating_sub(MOST_FACETS);
         facets.truncate(MOST_FACETS);
         let mut caption = self.caption.clone();
@@ -137,8 +189,8 @@ impl SmallMultiples<'_> {
         let (placed, height) = self.grid(&facets);
         let title = format!("{}: {}", self.heading, self.name);
         let labels = self.drawn_labels(&facets);
-        let legend = Legend::numbered(labels.clone());
-        let page = Page::new(self.heading, Some(legend), &caption);
+        let legend = Legend::numbered(self.theme, labels.clone());
+        let page = Page::new(self.theme, self.heading, Some(legend), &caption);
         let mut panels = Vec::new();
         let svg = page
             .showing(self.name)
@@ -146,14 +198,12 @@ impl SmallMultiples<'_> {
                 for one in &placed {
                     let frame = self.draw_placed(canvas, one, top);
                     let facet = one.facet;
-                    let name = [&*facet.section, &*facet.title].map(str::trim);
-                    let name: Vec<&str> =
-                        name.into_iter().filter(|part| !part.is_empty()).collect();
-                    panels.push(Panel::of(name.join(", "), &frame, &facet.lines));
+                    panels.push(Panel::of(facet.name(), &frame, &facet.lines));
                 }
             })?;
         Ok(Some(Curves {
             svg,
+            data: data(&facets, &self.labels),
             axis: facets[0].axis,
             labels,
             panels,
@@ -171,7 +221,7 @@ impl SmallMultiples<'_> {
     /// Width of a facet without its tick labels.
     fn width(&self) -> f64 {
         let columns = self.columns as f64;
-        (WIDTH - 2.0 * EDGE - columns * LEFT - (columns - 1.0) * GAP) / columns
+        (self.theme.inner() - columns * LEFT - (columns - 1.0) * GAP) / columns
     }
 
     /// Facets get higher where they are wider.
@@ -212,7 +262,7 @@ impl SmallMultiples<'_> {
     fn draw_placed(&self, canvas: &mut Canvas<'_>, one: &Placed<'_>, top: f64) -> Frame {
         if let Some(y) = one.heading {
             let kind = Type::new(LABEL, INK, Anchor::Start).bold();
-            let text = shorten(&one.facet.section, LABEL * BOLD, WIDTH - 2.0 * EDGE);
+            let text = shorten(&one.facet.section, LABEL * BOLD, self.theme.inner());
             canvas.text(&text, (EDGE, top + y + 14.0), kind);
         }
         let width = self.width();

@@ -1,9 +1,9 @@
-//! Colours, dashes and sizes, in pixels of a figure 800 wide.
+//! Colours, dashes and sizes, in pixels.
 
 /// A colour.
 pub(crate) use plotters::style::RGBColor;
 
-/// Width of every figure.
+/// Width of a figure for the screen.
 pub(crate) const WIDTH: f64 = 800.0;
 /// Space at the left and right edge of a figure.
 pub(crate) const EDGE: f64 = 16.0;

@@ -1,7 +1,7 @@
 //! Dots of seeds that do not hide each other.
 
 use super::canvas::{Anchor, Canvas, Type};
-use super::style::{SMALL, SOFT, WIDTH};
+use super::style::{SMALL, SOFT};
 use plotters::style::RGBColor;
 
 /// Height of a strip of dots.
@@ -32,7 +32,10 @@ pub(super) fn draw_swarm(
             }
         }
         let right = stack.iter().copied().fold(f64::NEG_INFINITY, f64::max) + DOT;
-        let free = stacks.get(k + 1).map_or(WIDTH, |next| next[0] - DOT) - right;
+        let free = stacks
+            .get(k + 1)
+            .map_or(canvas.theme().width(), |next| next[0] - DOT)
+            - right;
         if step < DOT && free > 34.0 {
             let count = format!("×{}", stack.len());
             canvas.text(

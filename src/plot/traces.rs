@@ -4,9 +4,11 @@
 use super::arrangement::Arrangement;
 use super::axis::Range;
 use super::distributions::is_point;
+use super::drawing::Drawing;
 use super::finished;
 use super::lines::Line;
 use super::small_multiples::{Facet, SmallMultiples, Ticks};
+use super::theme::Theme;
 use super::{FigureKind, PlotError, Section};
 use crate::analysis::{Cells, Summary};
 use crate::record::CellRecord;
@@ -35,9 +37,16 @@ pub(super) fn traces(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let wanted = |timing| timing == Timing::EveryEpoch;
-    draw(spec, cells, summary, "probes along training", wanted)
+    draw(
+        spec,
+        cells,
+        (summary, theme),
+        "probes along training",
+        wanted,
+    )
 }
 
 /// Draws every probe curve of the trained nets. `None` without any.
@@ -48,9 +57,16 @@ pub(super) fn probe_series(
     spec: &Spec,
     cells: &Cells<'_>,
     summary: &Summary,
-) -> Result<Option<String>, PlotError> {
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let wanted = |timing| matches!(timing, Timing::Series(_));
-    draw(spec, cells, summary, "probes of the trained nets", wanted)
+    draw(
+        spec,
+        cells,
+        (summary, theme),
+        "probes of the trained nets",
+        wanted,
+    )
 }
 
 /// Number `k` of the steps 1, 2, 5, 10, 20, 50, ...
@@ -165,10 +181,10 @@ fn facet(
 fn draw(
     spec: &Spec,
     cells: &Cells<'_>,
-    summary: &Summary,
+    (summary, theme): (&Summary, Theme),
     name: &str,
     wanted: fn(Timing) -> bool,
-) -> Result<Option<String>, PlotError> {
+) -> Result<Option<Drawing>, PlotError> {
     let arrangement = Arrangement::of(spec, summary);
     let of_arms: Vec<Vec<&CellRecord>> = (0..spec.arms.len())
         .map(|arm| finished(spec, cells, summary, arm))
@@ -185,6 +201,7 @@ fn draw(
         }
     }
     let figure = SmallMultiples {
+        theme,
         heading: &summary.title,
         name,
         columns: match facets.len() {

@@ -3,7 +3,7 @@
 use super::finding::effect_numbers;
 use crate::analysis::subject::{reversed_subject, subject};
 use crate::analysis::{ContrastSummary, Summary};
-use crate::plot::{ForestRow, PlotError, forest};
+use crate::plot::{Drawing, ForestRow, PlotError, Theme, forest};
 use crate::spec::{Claim, Expect};
 use crate::stats::Interval;
 use crate::text::markdown::one_line;
@@ -18,13 +18,17 @@ pub fn claim_figure_file(claim: &str) -> String {
 ///
 /// # Errors
 /// If the drawing library fails.
-pub fn claim_figure(claim: &Claim, summaries: &[Summary]) -> Result<Option<String>, PlotError> {
+pub fn claim_figure(
+    claim: &Claim,
+    summaries: &[Summary],
+    theme: Theme,
+) -> Result<Option<Drawing>, PlotError> {
     let title = format!("{}: {}", claim.name, claim.short);
     let axis = claim.axis.as_ref();
     let [left, right] = axis.map_or(["second is better", "first is better"], |[left, right]| {
         [left.as_str(), right.as_str()]
     });
-    forest(&title, [left, right], &rows(claim, summaries))
+    forest(&title, [left, right], &rows(claim, summaries), theme)
 }
 
 /// The primary contrasts that test `claim`, each with its experiment: by stratum in the order of the claim,

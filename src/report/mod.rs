@@ -38,7 +38,7 @@ use crate::analysis::{
     AnalysisError, Cells, PairedScores, SeedCheck, SharedCells, Summary, machine_warnings,
     summarize_checked, ties,
 };
-use crate::plot::{self, FigureKind, PlotError};
+use crate::plot::{self, FigureKind, PlotError, Theme};
 use crate::record::CellRecord;
 use crate::spec::Spec;
 use html::{Shown, experiment_html};
@@ -137,7 +137,10 @@ pub fn derive(
     summary.records_sha256 = origin.records_sha256;
     summary.shared = shared;
     let cells = Cells::new(spec, records)?;
-    let figures = plot::figures(spec, &cells, &summary)?;
+    let figures = plot::figures(spec, &cells, &summary, Theme::Screen)?;
+    let figures: Vec<(FigureKind, String)> = (figures.into_iter())
+        .map(|(kind, drawing)| (kind, drawing.svg))
+        .collect();
     let kinds: Vec<FigureKind> = figures.iter().map(|(kind, _)| *kind).collect();
     let json = serde_json::to_string_pretty(&summary).map_err(|source| DeriveError::Json {
         spec: spec.name.clone(),
@@ -149,8 +152,9 @@ pub fn derive(
         records,
         ties: ties(&scores, &summary),
         figures: &figures,
-        curves: plot::curves_with_values(spec, &cells, &summary)?,
-        seed_pairs: plot::seed_pairs(spec, &cells, &summary)?,
+        curves: plot::curves_with_values(spec, &cells, &summary, Theme::Screen)?,
+        seed_pairs: plot::seed_pairs(spec, &cells, &summary, Theme::Screen)?
+            .map(|drawing| drawing.svg),
     })?;
     Ok(Derived {
         report_html,

@@ -1,5 +1,7 @@
 //! Lines of tables: fields separated by commas, semicolons or tabs.
 
+use std::borrow::Cow;
+
 /// The separator of a table with this header; a comma if there is a single column.
 pub fn separator(header: &str) -> char {
     let found = [',', ';', '\t'].into_iter().find(|&c| header.contains(c));
@@ -26,6 +28,14 @@ pub fn fields(line: &str, separator: char) -> Vec<String> {
     }
     fields.push(field);
     fields.iter().map(|field| field.trim().to_owned()).collect()
+}
+
+/// `text` as a field of a line separated by commas: in quotes where it needs them.
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
+        false => text.into(),
+    }
 }
 
 /// `line` without the mark that some programs write at the start of a file.

@@ -1,11 +1,11 @@
 //! `ablate export`.
 
-use crate::bench::{Bench, Done};
+use crate::bench::Bench;
 use serde_json::Value;
 
 /// The columns of the tidy table, and its rows by column.
-fn rows(done: &Done) -> Vec<Vec<(String, String)>> {
-    let mut lines = done.out.lines().map(|line| line.split(','));
+fn rows(table: &str) -> Vec<Vec<(String, String)>> {
+    let mut lines = table.lines().map(|line| line.split(','));
     let header: Vec<&str> = lines.next().unwrap().collect();
     let row = |line: std::str::Split<'_, char>| {
         let cells = header.iter().zip(line);
@@ -25,7 +25,7 @@ fn tidy_scores_hold_every_recorded_number() {
     let bench = Bench::new();
     bench.run("run tiny -q").ends(0);
     let table = bench.run("export csv tiny").ends(0);
-    let rows = rows(&table);
+    let rows = rows(&table.out);
     let recorded = bench.text("results/tiny/runs.jsonl");
     let records: Vec<Value> = (recorded.lines())
         .map(|line| serde_json::from_str(line).unwrap())
@@ -99,5 +99,45 @@ fn event_files_are_one_per_cell() {
             text.contains("test/accuracy") && text.contains("hparams"),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn figures_come_with_the_means_that_they_show() {
+    let bench = Bench::new();
+    bench.run("run tiny -q").ends(0);
+    bench
+        .run("export figures tiny --theme paper --out out")
+        .ends(0)
+        .says("as SVG and CSV to `out`");
+    let figure = bench.text("out/tiny/differences.svg");
+    assert!(figure.starts_with("<svg width=\"480\""), "{figure}");
+    assert!(figure.contains("font-family=\"DejaVu Sans, sans-serif\""));
+    let summary: Value = serde_json::from_str(&bench.text("results/tiny/summary.json")).unwrap();
+    let contrast = &summary["contrasts"][0];
+    let table = rows(&bench.text("out/tiny/differences.csv"));
+    let shown = |what: &str| -> Vec<Option<f64>> {
+        let own = (table.iter())
+            .filter(|row| cell(row, "contrast") == contrast["name"] && cell(row, "shown") == what);
+        own.map(|row| cell(row, "value").parse().ok()).collect()
+    };
+    assert_eq!(shown("mean"), [contrast["decision"]["mean"].as_f64()]);
+    let seeds = contrast["improvements"].as_array().unwrap();
+    let seeds: Vec<Option<f64>> = seeds.iter().map(|seed| seed["value"].as_f64()).collect();
+    assert_eq!((shown("seed"), seeds.len()), (seeds, 3));
+}
+
+#[test]
+fn options_of_figures_are_refused_where_they_do_nothing() {
+    let bench = Bench::new();
+    bench.run("run tiny -q").ends(0);
+    let refused = bench.run("export csv tiny --theme paper").ends(2);
+    refused.with_one_error().says("export figures NAME --theme");
+    if !cfg!(feature = "figures") {
+        let refused = bench.run("export figures tiny --format pdf").ends(5);
+        let command =
+            "cargo run --features figures --bin ablate -- export figures tiny --format pdf";
+        refused.with_one_error().says(command);
+        assert!(!bench.path("figures").exists());
     }
 }

@@ -7,6 +7,7 @@ use crate::plot::legend::Legend;
 use crate::plot::style::{
     CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, RGBColor, SMALL, SOFT, WIDTH, series,
 };
+use crate::plot::theme::Theme;
 use crate::stats::Interval;
 
 const LEFT: f64 = 66.0;
@@ -87,7 +88,7 @@ pub struct CostFigure<'a> {
 pub fn cost_figure(of: &CostFigure<'_>) -> Result<String, PlotError> {
     let facets = &of.facets;
     let names = names(facets);
-    let legend = Legend::new(names.clone());
+    let legend = Legend::new(Theme::Screen, names.clone());
     let heading = wrap(of.heading, HEADING * BOLD, WIDTH - 2.0 * EDGE);
     let caption = wrap(of.caption, SMALL, WIDTH - 2.0 * EDGE);
     let title_row = match facets.iter().all(|facet| facet.title.is_empty()) {
@@ -100,7 +101,7 @@ pub fn cost_figure(of: &CostFigure<'_>) -> Result<String, PlotError> {
     let below = top + 16.0 + row * facets.len().div_ceil(columns) as f64 - 24.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
     let same = of.shared_cost_axis.then(|| costs(facets)).flatten();
-    figure(height, of.heading, |canvas| {
+    figure(Theme::Screen, height, of.heading, |canvas| {
         canvas.heading(&heading);
         for (k, facet) in facets.iter().enumerate() {
             let place = FacetPosition {

@@ -11,6 +11,7 @@ use crate::plot::legend::Legend;
 use crate::plot::style::{
     CAPTION_ROW, EDGE, HEADING, HEADING_ROW, INK, LABEL, SHADE, SMALL, SOFT, WIDTH, series,
 };
+use crate::plot::theme::Theme;
 use crate::text::number::power_of_ten;
 
 const LEFT: f64 = 66.0;
@@ -35,7 +36,7 @@ pub fn parity(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
         return Ok(None);
     }
     let names = comparison.devices.iter().map(|device| device.label());
-    let legend = Legend::new(names.collect());
+    let legend = Legend::new(Theme::Screen, names.collect());
     let title = format!("{}: distance from double precision", comparison.title);
     let heading = wrap(&title, HEADING, WIDTH - 2.0 * EDGE);
     let caption = "Left: drift of the loss from a training in double precision (largest relative \
@@ -46,7 +47,7 @@ pub fn parity(comparison: &DeviceComparison) -> Result<Option<String>, PlotError
     let top = 48.0 + HEADING_ROW * heading.len() as f64;
     let below = top + ROW * facets.len().div_ceil(2) as f64 - 16.0;
     let height = below + legend.height() + CAPTION_ROW * caption.len() as f64 + 16.0;
-    let svg = figure(height, &title, |canvas| {
+    let svg = figure(Theme::Screen, height, &title, |canvas| {
         canvas.heading(&heading);
         for (k, facet) in facets.iter().enumerate() {
             facet.draw(canvas, top, k);

@@ -8,6 +8,7 @@ use crate::plot::canvas::{Anchor, BOLD, Canvas, Type, figure, shorten, text_widt
 use crate::plot::style::{
     CAPTION_ROW, EDGE, GRID, HEADING, HEADING_ROW, INK, LABEL, SMALL, WIDTH, series,
 };
+use crate::plot::theme::Theme;
 use crate::stats::Estimate;
 use crate::text::number::compact;
 
@@ -77,7 +78,7 @@ pub(super) fn step_time(
     };
     let height = frame.bottom + 56.0 + CAPTION_ROW * caption.len() as f64;
     let ticks = cost_ticks(frame.x);
-    figure(height, heading, |canvas| {
+    figure(Theme::Screen, height, heading, |canvas| {
         canvas.heading(&lines);
         let mut y = top;
         for arm in arms {

@@ -163,7 +163,7 @@ fn values_are_those_of_the_lines() {
     let records = records(&spec);
     let cells = Cells::new(&spec, &records).unwrap();
     let summary = summarize(&spec, &records).unwrap();
-    let curves = super::super::curves::curves(&spec, &cells, &summary)
+    let curves = super::super::curves::curves(&spec, &cells, &summary, Theme::Screen)
         .unwrap()
         .unwrap();
     let [panel] = &curves.panels[..] else {

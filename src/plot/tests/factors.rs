@@ -12,8 +12,8 @@ fn factorial(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<Str
     let cells = Cells::new(spec, records).expect("records of one run");
     let scores = PairedScores::new(spec, &cells, &summary.arms);
     (
-        interaction(&summary, &scores).expect("a figure"),
-        dose_response(&summary, &scores).expect("a figure"),
+        svg(interaction(&summary, &scores, Theme::Screen).expect("a figure")),
+        svg(dose_response(&summary, &scores, Theme::Screen).expect("a figure")),
     )
 }
 
@@ -177,7 +177,7 @@ fn effect_of(spec: &Spec, records: &[CellRecord]) -> Option<String> {
     let summary = summarize(spec, records).expect("records of one run");
     let cells = Cells::new(spec, records).expect("records of one run");
     let scores = PairedScores::new(spec, &cells, &summary.arms);
-    effect(spec, &scores).expect("a figure or none")
+    svg(effect(spec, &scores, Theme::Screen).expect("a figure or none"))
 }
 
 #[test]

@@ -7,18 +7,23 @@ mod probes;
 
 use super::curves::curves;
 use super::differences::differences;
+use super::{Drawing, Theme};
 use crate::analysis::fixture::{records, spec};
 use crate::analysis::{Cells, summarize};
 use crate::record::CellRecord;
 use crate::spec::Spec;
 
+fn svg(drawing: Option<Drawing>) -> Option<String> {
+    drawing.map(|drawing| drawing.svg)
+}
+
 fn drawn(spec: &Spec, records: &[CellRecord]) -> (Option<String>, Option<String>) {
     let summary = summarize(spec, records).expect("records of one run");
     let cells = Cells::new(spec, records).expect("records of one run");
-    let curves = curves(spec, &cells, &summary).expect("a figure");
+    let curves = curves(spec, &cells, &summary, Theme::Screen).expect("a figure");
     (
         curves.map(|curves| curves.svg),
-        differences(&summary).expect("a figure"),
+        svg(differences(&summary, Theme::Screen).expect("a figure")),
     )
 }
 

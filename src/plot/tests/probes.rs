@@ -12,9 +12,9 @@ use ablate_models::zoo::ModelConfig;
 fn probed(spec: &Spec, records: &[CellRecord]) -> [Option<String>; 2] {
     let summary = summarize(spec, records).expect("records of one run");
     let cells = Cells::new(spec, records).expect("records of one run");
-    let along = traces(spec, &cells, &summary).expect("a figure");
-    let trained = probe_series(spec, &cells, &summary).expect("a figure");
-    [along, trained]
+    let along = traces(spec, &cells, &summary, Theme::Screen).expect("a figure");
+    let trained = probe_series(spec, &cells, &summary, Theme::Screen).expect("a figure");
+    [along, trained].map(svg)
 }
 
 /// Records with two traces (one of them of the whole net and of a block) and one curve per block.
@@ -101,10 +101,11 @@ fn distributions_have_a_facet_per_arm() {
     }
     let summary = summarize(&spec, &records).expect("records of one run");
     let cells = Cells::new(&spec, &records).expect("records of one run");
-    let figures = distributions(&spec, &cells, &summary).expect("figures");
-    let [(kind, svg)] = &figures[..] else {
+    let figures = distributions(&spec, &cells, &summary, Theme::Screen).expect("figures");
+    let [(kind, drawing)] = &figures[..] else {
         panic!("{} figures", figures.len());
     };
+    let svg = &drawing.svg;
     assert_eq!(kind.file, "scales.svg");
     assert_sound(svg);
     assert_eq!(count(svg, "class=\"series\""), 2 * 2);
@@ -121,8 +122,8 @@ fn distributions_have_a_facet_per_arm() {
     let ticks = texts.iter().filter(|t| **t == "1.0").count();
     assert_eq!(ticks, 2, "{texts:?}");
 
-    let along = traces(&spec, &cells, &summary).expect("a figure");
-    let along = along.expect("something else was traced");
+    let along = traces(&spec, &cells, &summary, Theme::Screen).expect("a figure");
+    let along = along.expect("something else was traced").svg;
     assert_eq!(count(&along, "class=\"series\""), 2);
 }
 
@@ -139,7 +140,7 @@ fn matrices_have_a_facet_per_arm() {
     let drawn = |records: &[CellRecord]| {
         let summary = summarize(&spec, records).expect("records of one run");
         let cells = Cells::new(&spec, records).expect("records of one run");
-        matrices(&spec, &cells, &summary).expect("a figure")
+        svg(matrices(&spec, &cells, &summary, Theme::Screen).expect("a figure"))
     };
     assert_eq!(drawn(&records), None);
     for record in &mut records {
