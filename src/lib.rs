@@ -31,5 +31,6 @@ struct Readme;
 
 /// Nets train side by side on threads that allocate all the time, many small things each step; the
 /// system's allocators serve such threads one after the other.
+#[cfg(not(fuzzing))] // Fuzz targets count what is allocated.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
