@@ -117,8 +117,9 @@ fn figures_come_with_the_means_that_they_show() {
     let contrast = &summary["contrasts"][0];
     let table = rows(&bench.text("out/tiny/differences.csv"));
     let shown = |what: &str| -> Vec<Option<f64>> {
-        let own = (table.iter())
-            .filter(|row| cell(row, "contrast") == contrast["name"] && cell(row, "shown") == what);
+        let own = (table.iter()).filter(|row| {
+            cell(row, "contrast") == contrast["contrast"]["name"] && cell(row, "shown") == what
+        });
         own.map(|row| cell(row, "value").parse().ok()).collect()
     };
     assert_eq!(shown("mean"), [contrast["decision"]["mean"].as_f64()]);
