@@ -79,8 +79,9 @@ pub(super) fn check(
     Ok(records)
 }
 
-/// Runs the first cell of `plan` twice and cells with other seeds until one gives other numbers, unless that was done before, and
-/// writes what it shows into `folder`. Returns the records of the cells, which need not run again.
+/// Runs the first cell of `plan` twice and cells with other seeds until one gives other numbers, unless that
+/// was done before, and writes what it shows into `folder`. Returns the records of the cells, which need not
+/// run again.
 ///
 /// # Errors
 /// If the seed changes nothing, all three runs fail, the run was stopped, or the check cannot be written.
@@ -106,7 +107,7 @@ fn run_check(
                 return Err(signals::stopped(&plan.spec.name));
             };
             let done = |record: &CellRecord| record.outcome == Outcome::Done;
-            let records = vec![first.clone(), other.clone()];
+            let mut records = vec![first.clone(), other.clone()];
             let three = [&first, &again, &other];
             if let [Some(error), Some(_), Some(_)] = three.map(failure) {
                 return Err(all_failed(plan, &first, &other, error));
@@ -116,7 +117,6 @@ fn run_check(
                 return Ok(records.into_iter().filter(done).collect());
             }
             let mut check = SeedCheck::new(design, &first, &again, &other);
-            let mut records = records;
             // Rounded scores may agree by chance.
             for job in &runs.more {
                 if check.uses_seed {

@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::exit::Failure;
+use crate::text::csv::quoted;
 use crate::text::latex::escaped;
 use crate::text::markdown::{Align, Table};
 use crate::text::wrap::{TERMINAL_WIDTH, wrap_cell};
@@ -210,10 +211,7 @@ fn cell(value: &Value) -> String {
         Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     };
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
-    }
+    quoted(&text).into_owned()
 }
 
 #[cfg(test)]

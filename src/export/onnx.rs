@@ -6,8 +6,7 @@
 
 use super::protobuf::Message;
 use ablate_models::Activation;
-use ablate_models::Padding;
-use ablate_models::interchange::{HostTensor, Layer, LayerKind, Network, NormKind, Weights};
+use ablate_models::interchange::{Layer, LayerKind, Network, NormKind, Weights};
 use std::f32::consts::FRAC_1_SQRT_2;
 
 /// Version of the format (`ModelProto.ir_version`).
@@ -164,15 +163,11 @@ impl Graph<'_> {
             .push(tensor(name, &[values.len()], INT64, &bytes));
     }
 
-    fn weight(&self, layer: &Layer, part: &str) -> Option<HostTensor> {
-        let name = format!("{}.{part}", layer.name);
-        self.weights.0.get(&name).cloned()
-    }
-
     /// Adds the tensor `part` of `layer`, if the layer has it; returns its name.
     fn parameter(&mut self, layer: &Layer, part: &str) -> Option<String> {
-        let found = self.weight(layer, part)?;
         let name = format!("{}.{part}", layer.name);
+        let weights = self.weights;
+        let found = weights.0.get(&name)?;
         self.floats(&name, &found.shape, &found.values);
         Some(name)
     }
@@ -211,10 +206,7 @@ impl Graph<'_> {
                 self.node("Pad", &[x, &part("pads")], &y, &[]);
             }
             LayerKind::Convolution { geometry, .. } => {
-                let pad = match geometry.padding {
-                    Padding::Same if geometry.kernel > 1 => geometry.around().0,
-                    _ => 0,
-                };
+                let (pad, _) = geometry.around();
                 self.linear(
                     "Conv",
                     layer,
@@ -304,28 +296,19 @@ impl Graph<'_> {
             &part("normed"),
             &[epsilon],
         );
-        let affine = [("Mul", "weight"), ("Add", "bias")].map(|(operator, name)| {
-            let found = self.weight(layer, name)?;
-            Some((operator, format!("{}.{name}", layer.name), found.values))
-        });
-        let mut last = part("normed");
-        let steps: Vec<_> = affine.into_iter().flatten().collect();
-        let output = |left: usize| {
-            if left == 0 {
-                y.to_owned()
-            } else {
-                part(&format!("step{left}"))
-            }
+        let normed = [&*part("normed"), &part("shape")];
+        // A norm has both or neither; see `interchange`.
+        let names = ["weight", "bias"].map(|name| format!("{}.{name}", layer.name));
+        let weights = self.weights;
+        let [Some(scale), Some(center)] = names.each_ref().map(|name| weights.0.get(name)) else {
+            return self.node("Reshape", &normed, y, &[]);
         };
-        let next = output(steps.len());
-        self.node("Reshape", &[&last, &part("shape")], &next, &[]);
-        last = next;
-        for (done, (operator, name, values)) in steps.iter().enumerate() {
-            let next = output(steps.len() - done - 1);
-            self.floats(name, &ones, values);
-            self.node(operator, &[&last, name], &next, &[]);
-            last = next;
-        }
+        let [weight, bias] = names.each_ref().map(String::as_str);
+        self.floats(weight, &ones, &scale.values);
+        self.floats(bias, &ones, &center.values);
+        self.node("Reshape", &normed, &part("whole"), &[]);
+        self.node("Mul", &[&part("whole"), weight], &part("scaled"), &[]);
+        self.node("Add", &[&part("scaled"), bias], y, &[]);
     }
 
     fn activation(&mut self, activation: Activation, layer: &Layer, x: &str, y: &str) {

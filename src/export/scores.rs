@@ -2,7 +2,7 @@
 
 use crate::analysis::Summary;
 use crate::record::{CellRecord, EpochRecord, Scores};
-use crate::text::csv::quoted;
+use crate::text::csv::{number, quoted};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -99,8 +99,7 @@ pub(super) fn values(epoch: &EpochRecord) -> Vec<(&'static str, &str, f64)> {
     all
 }
 
-/// The table as CSV, without rounding. Absent values are empty fields. Whole numbers have a decimal point,
-/// because readers that look at the first lines only would take a column of them for integers.
+/// The table as CSV, without rounding. Absent values are empty fields.
 pub fn csv(scores: &[Score<'_>]) -> String {
     let has_steps = scores.iter().any(|score| score.step.is_some());
     let columns = COLUMNS
@@ -108,7 +107,7 @@ pub fn csv(scores: &[Score<'_>]) -> String {
         .filter(|name| has_steps || *name != "step");
     let mut out = columns.collect::<Vec<_>>().join(",") + "\n";
     for score in scores {
-        let rate = score.rate.map_or(String::new(), |rate| format!("{rate:?}"));
+        let rate = score.rate.map_or(String::new(), number);
         let step = match score.step {
             Some(step) => format!(",{step}"),
             None => if has_steps { "," } else { "" }.to_owned(),
@@ -116,14 +115,14 @@ pub fn csv(scores: &[Score<'_>]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "{},{},{},{rate},{}{step},{},{},{:?},{}",
+            "{},{},{},{rate},{}{step},{},{},{},{}",
             quoted(score.experiment),
             quoted(score.arm),
             score.seed,
             score.epoch,
             score.split,
             quoted(score.metric),
-            score.value,
+            number(score.value),
             score.chosen
         );
     }

@@ -66,9 +66,8 @@ impl From<&String> for Cell {
 }
 
 impl From<f64> for Cell {
-    /// Whole numbers have a decimal point, so that a reader takes a column of them for numbers of one kind.
     fn from(value: f64) -> Self {
-        Self(format!("{value:?}"))
+        Self(csv::number(value))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::damage::{self, Damage};
 use super::lines::{self, Intact, Line, Lines, LinesById, RecordError};
-use super::meaning::Planned;
+use super::meaning::{self, Planned};
 use super::share;
 use crate::files::{self, Appended, FileError, write_atomic};
 use crate::plan::Plan;
@@ -156,10 +156,7 @@ pub fn is_missing(lines: &LinesById, id: &str) -> bool {
 
 /// Parses `bytes`, the content of the journal `path`, and checks its records against the cells of `plan`.
 pub(super) fn parse<T: Intact>(path: &Path, bytes: &[u8], plan: &Plan) -> Lines<T> {
-    let planned = Planned::new(plan);
-    lines::parse(path, bytes, |line, unchecked| {
-        lines::read(line, unchecked, |record| planned.fault(record))
-    })
+    meaning::parse(path, bytes, Some(&Planned::new(plan)))
 }
 
 /// Content of a journal.

@@ -1,10 +1,12 @@
 //! Whether a record fits the cell that it names.
 
+use super::lines::{self, Intact, Lines};
 use crate::data::{entry_of, tests_on_folds};
 use crate::plan::{Plan, PlannedCell};
 use crate::recipe::DataConfig;
 use crate::record::{CellRecord, EpochRecord, Misclassified, Outcome};
 use crate::spec::Spec;
+use std::path::Path;
 
 /// The cells of a plan, by id.
 pub(super) struct Planned<'p> {
@@ -33,6 +35,17 @@ impl<'p> Planned<'p> {
             false => fits(self.plan, cells, record).err(),
         }
     }
+}
+
+/// Parses `bytes`, the content of `path`, and checks its records against the cells of `planned`, if it is given.
+pub(super) fn parse<T: Intact>(
+    path: &Path,
+    bytes: &[u8],
+    planned: Option<&Planned<'_>>,
+) -> Lines<T> {
+    lines::parse(path, bytes, |line, unchecked| {
+        lines::read(line, unchecked, |record| planned?.fault(record))
+    })
 }
 
 /// `cells` are the planned cells with the id of `record`: one per arm with the same recipe.

@@ -4,8 +4,8 @@
 //! writes the same bytes.
 
 use super::damage::Damage;
-use super::lines::{self, Intact, Line, Lines, LinesById, RecordError};
-use super::meaning::Planned;
+use super::lines::{self, Intact, Line, Lines, LinesById, RecordError, cell_of};
+use super::meaning::{self, Planned};
 use crate::files::{self, FileError, write_atomic};
 use crate::plan::Plan;
 use crate::record::CellRecord;
@@ -67,10 +67,7 @@ pub fn read_planned<'a>(
 /// If it cannot be read.
 pub fn read_lines(path: &Path, plan: &Plan) -> Result<Runs<Line>, RecordError> {
     let bytes = files::read(path).map_err(FileError::of("read", path))?;
-    let planned = Planned::new(plan);
-    let lines = lines::parse(path, &bytes, |line, unchecked| {
-        lines::read(line, unchecked, |record| planned.fault(record))
-    });
+    let lines = meaning::parse(path, &bytes, Some(&Planned::new(plan)));
     Ok(without_repeats(path, &bytes, lines))
 }
 
@@ -83,9 +80,7 @@ fn read<'a>(
     let first = lines::first(&bytes);
     let plan = plan(first.as_ref().map_or("", |record| &record.device));
     let planned = plan.as_deref().map(Planned::new);
-    let lines = lines::parse(path, &bytes, |line, unchecked| {
-        lines::read(line, unchecked, |record| planned.as_ref()?.fault(record))
-    });
+    let lines = meaning::parse(path, &bytes, planned.as_ref());
     Ok(without_repeats(path, &bytes, lines))
 }
 
@@ -124,16 +119,9 @@ fn repeats<T: Intact>(records: &[T]) -> BTreeSet<usize> {
             .map(|&(_, index)| (index, records[index].whole()))
             .collect();
         while let Some((_, first)) = left.first().cloned() {
-            let same = |r: &CellRecord| {
-                (&r.arm, &r.device, r.seed, r.learning_rate.map(f64::to_bits))
-                    == (
-                        &first.arm,
-                        &first.device,
-                        first.seed,
-                        first.learning_rate.map(f64::to_bits),
-                    )
-            };
-            let (cell, others): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, r)| same(r));
+            let same =
+                |(_, record): &(usize, Cow<'_, CellRecord>)| cell_of(record) == cell_of(&first);
+            let (cell, others): (Vec<_>, Vec<_>) = left.into_iter().partition(same);
             let equal = cell.iter().all(|(_, record)| *record == first);
             let indices = cell.into_iter().map(|(index, _)| index);
             bad.extend(indices.skip(usize::from(equal)));
@@ -211,10 +199,7 @@ mod tests {
 
     fn records(plan: &Plan) -> Vec<CellRecord> {
         let text = in_order(plan, &trained(plan)).unwrap().unwrap();
-        let lines = lines::parse(Path::new(NAME), &text, |line, unchecked| {
-            lines::read(line, unchecked, |_| None)
-        });
-        lines.records
+        meaning::parse(Path::new(NAME), &text, None).records
     }
 
     #[test]

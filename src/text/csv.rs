@@ -38,6 +38,12 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A number as a field, not rounded. Whole numbers have a decimal point: readers that look at the first lines
+/// only would take a column of them for integers.
+pub fn number(value: f64) -> String {
+    format!("{value:?}")
+}
+
 /// `line` without the mark that some programs write at the start of a file.
 pub fn without_mark(line: &str) -> &str {
     line.trim_start_matches('\u{feff}')

@@ -2,6 +2,7 @@
 
 use crate::analysis::Summary;
 use crate::record::{CellRecord, EpochRecord, Outcome, Scores};
+use crate::text::csv::quoted;
 use std::fmt::Write;
 
 /// One line per cell: arm, seed, learning rate, whether the arm uses that rate, how the cell ended, and the
@@ -22,8 +23,8 @@ pub(super) fn csv(records: &[CellRecord], summary: &Summary) -> String {
         ]);
     }
     columns.extend(metrics.iter().copied());
-    let quoted: Vec<String> = columns.iter().map(|name| field(name)).collect();
-    let mut out = quoted.join(",") + "\n";
+    let names: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
+    let mut out = names.join(",") + "\n";
     for record in summary.sorted(records) {
         let rate = record
             .learning_rate
@@ -43,7 +44,7 @@ pub(super) fn csv(records: &[CellRecord], summary: &Summary) -> String {
         let _ = write!(
             out,
             "{},{},{rate},{chosen},{ended},{epoch}",
-            field(&record.arm),
+            quoted(&record.arm),
             record.seed
         );
         if nets {
@@ -91,13 +92,6 @@ fn scores(out: &mut String, scores: Option<Scores>) {
 fn number(value: Option<f64>) -> String {
     let rounded = |value: f64| format!("{value:.5e}").parse().unwrap_or(value);
     value.map_or(String::new(), |value| rounded(value).to_string())
-}
-
-fn field(text: &str) -> String {
-    match text.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }
 
 /// `csv` as the address of a file that the page holds itself.

@@ -16,7 +16,7 @@ pub struct Line {
     id: Arc<str>,
     seed: u64,
     status: Status,
-    /// [`cell_of`] its record.
+    /// [`hash_of_cell`] of its record.
     cell: u64,
     text: Arc<[u8]>,
 }
@@ -54,7 +54,7 @@ impl Line {
                 Outcome::Diverged { .. } => Status::Diverged,
                 Outcome::Failed { .. } => Status::Failed,
             },
-            cell: cell_of(record),
+            cell: hash_of_cell(record),
             text: text.into(),
         }
     }
@@ -93,11 +93,16 @@ impl Line {
     }
 }
 
-/// Hash of the arm, device, seed and learning rate of a record. Two lines of one cell have the same.
-fn cell_of(record: &CellRecord) -> u64 {
-    let mut hasher = DefaultHasher::new();
+/// What tells the cell of a record from others: arm, device, seed and learning rate.
+pub(in crate::run) fn cell_of(record: &CellRecord) -> impl Hash + PartialEq + '_ {
     let rate = record.learning_rate.map(f64::to_bits);
-    (&record.arm, &record.device, record.seed, rate).hash(&mut hasher);
+    (&record.arm, &record.device, record.seed, rate)
+}
+
+/// Hash of [`cell_of`]. Two lines of one cell have the same.
+fn hash_of_cell(record: &CellRecord) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    cell_of(record).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -119,7 +124,7 @@ impl Intact for CellRecord {
     }
 
     fn cell(&self) -> u64 {
-        cell_of(self)
+        hash_of_cell(self)
     }
 
     fn whole(&self) -> Cow<'_, CellRecord> {

@@ -11,7 +11,7 @@ mod line;
 pub(super) use check::check;
 pub use format::RecordError;
 pub(super) use format::encode;
-pub(super) use line::{Intact, id_of, read};
+pub(super) use line::{Intact, cell_of, id_of, read};
 pub use line::{Line, LinesById};
 
 use super::damage::Damage;

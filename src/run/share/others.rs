@@ -4,7 +4,8 @@ use super::FOLDER;
 use crate::files::{self, FileError};
 use crate::plan::Plan;
 use crate::run::journal;
-use crate::run::lines::{self, Line, Lines};
+use crate::run::lines::{Line, Lines};
+use crate::run::meaning;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -115,9 +116,7 @@ fn read_on(path: &Path, from: &mut u64, found: &mut BTreeSet<String>) -> io::Res
     file.seek(SeekFrom::Start(*from))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let lines: Lines<Line> = lines::parse(path, &bytes, |line, unchecked| {
-        lines::read(line, unchecked, |_| None)
-    });
+    let lines: Lines<Line> = meaning::parse(path, &bytes, None);
     *from += lines.whole as u64;
     found.extend(lines.records.into_iter().map(|line| line.id().to_string()));
     Ok(())

@@ -98,7 +98,8 @@ impl Batches {
         self.ordered(SplitPart::Train, orders, from, n)
     }
 
-    /// The training images and labels at given places, with the random shifts and flips of `epoch`, if the recipe has any.
+    /// The training images and labels at given places, with the random shifts and flips of `epoch`, if the
+    /// recipe has any.
     pub fn augmented(
         &self,
         orders: &[Vec<u32>],
